@@ -1,0 +1,153 @@
+// Package diag is how announcer says what is wrong with something that a person wrote: sentences with an address.
+package diag
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Severity says how bad a finding is.
+type Severity uint8
+
+// The severities.
+const (
+	Warning Severity = iota // it works, but hardly as it was meant
+	Error                   // it can't be used
+)
+
+// String gives the word that stands in messages and JSON.
+func (s Severity) String() string {
+	if s == Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// MarshalText gives the word of [Severity.String].
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Finding is one thing that is wrong with a file.
+type Finding struct {
+	File     string   `json:"file,omitempty"`
+	Line     int      `json:"line,omitempty"`    // from 1; 0 where the whole file is meant
+	Column   int      `json:"column,omitempty"`  // from 1, in bytes; 0 where only the line is known
+	Element  string   `json:"element,omitempty"` // "<port>" in XML, "port" in TOML
+	Severity Severity `json:"severity"`
+	Text     string   `json:"text"` // what is wrong; what would be right
+}
+
+// String gives "file:line:col: <element>: what is wrong; what would be right", with "warning: " before the text of
+// a warning.
+func (f Finding) String() string {
+	var b strings.Builder
+	if f.File != "" {
+		b.WriteString(f.File)
+		if f.Line > 0 {
+			fmt.Fprintf(&b, ":%d", f.Line)
+			if f.Column > 0 {
+				fmt.Fprintf(&b, ":%d", f.Column)
+			}
+		}
+		b.WriteString(": ")
+	}
+	if f.Element != "" {
+		b.WriteString(f.Element + ": ")
+	}
+	if f.Severity == Warning {
+		b.WriteString("warning: ")
+	}
+	return b.String() + f.Text
+}
+
+// Findings are the findings of one file or of many.
+type Findings []Finding
+
+// Error joins the lines, so that findings can travel as an error.
+func (fs Findings) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Errors gives the findings that are errors.
+func (fs Findings) Errors() Findings { return fs.having(Error) }
+
+// Warnings gives the findings that are warnings.
+func (fs Findings) Warnings() Findings { return fs.having(Warning) }
+
+func (fs Findings) having(s Severity) Findings {
+	var found Findings
+	for _, f := range fs {
+		if f.Severity == s {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// Err gives the errors among the findings as an error, nil where there are none.
+func (fs Findings) Err() error {
+	if errs := fs.Errors(); len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// Sort puts the findings in the order in which a person reads: by file, line, column; where these are the same,
+// as they were found.
+func (fs Findings) Sort() {
+	slices.SortStableFunc(fs, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// DidYouMean gives "; did you mean WORD?" for the candidate that is nearest to what was written, "" where none
+// is near enough to be meant.
+func DidYouMean(wrote string, candidates []string) string {
+	best, bestDistance := "", 3
+	for _, c := range candidates {
+		d := distance(strings.ToLower(wrote), strings.ToLower(c))
+		if len(wrote) >= 3 && strings.HasPrefix(strings.ToLower(c), strings.ToLower(wrote)) {
+			d = 1 // "host" means "host-name"
+		}
+		// A third of the word may be mistyped: "por" may be port, "foo" is not "to".
+		if d < bestDistance && d*3 <= max(len(c), 3) {
+			best, bestDistance = c, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// distance counts the letters to insert, drop, change or swap with a neighbour to get from a to b (optimal string
+// alignment).
+func distance(a, b string) int {
+	s, t := []rune(a), []rune(b)
+	rows := make([][]int, len(s)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(t)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(s); i++ {
+		for j := 1; j <= len(t); j++ {
+			cost := 1
+			if s[i-1] == t[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(s)][len(t)]
+}

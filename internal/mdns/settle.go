@@ -1,0 +1,103 @@
+package mdns
+
+import (
+	"fmt"
+
+	"announcer/internal/dnsname"
+	"announcer/services"
+)
+
+// Instance is one service with the name that it has been given.
+type Instance struct {
+	ID      string // of the publication
+	Index   int    // of the service in its group
+	Wanted  string // the instance name that was asked for, wildcards expanded
+	Label   string // the one that it has: one label, raw text
+	Service services.Service
+	Links   []Link // where it is to be seen
+	State   State  // Probing where it is to be published, else StandingBy or Refused
+	Why     string // a sentence where Label is not Wanted, or State not Probing
+}
+
+// Name gives the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
+// one; a longer name, which only a rename can make, is the zero Name.
+func (in Instance) Name() dnsname.Name {
+	under, err := in.Service.Type.Join(in.Service.In())
+	if err != nil {
+		return dnsname.Name{}
+	}
+	name, _ := under.Child(in.Label)
+	return name
+}
+
+// Settle gives every service of d its name. Of two that can't share one (see [services.Service.Collides]) on a
+// link, the later goes by the policy of its publication; two with the same data share the name. renamed holds,
+// by the ID of a publication, the name that the network has left for it.
+func Settle(d Desired, renamed map[string]string) []Instance {
+	var settled []Instance
+	placed := map[string][]int{} // folded label to indexes of settled
+	for _, p := range d.Groups {
+		wanted := p.Group.Instance(d.Host)
+		for i, service := range p.Group.Services {
+			in := Instance{ID: p.ID, Index: i, Wanted: wanted, Label: wanted, Service: service}
+			if name, ok := renamed[p.ID]; ok {
+				in.Label, in.Why = name, "the name is taken on the network"
+			}
+			for _, link := range d.Links {
+				if p.On(link) {
+					in.Links = append(in.Links, link)
+				}
+			}
+			place(&in, p.OnConflict, settled, placed)
+			if in.State == Probing {
+				key := dnsname.Fold(in.Label)
+				placed[key] = append(placed[key], len(settled))
+			}
+			settled = append(settled, in)
+		}
+	}
+	return settled
+}
+
+// place finds a free name for an instance, or takes it off the wire.
+func place(in *Instance, policy Policy, settled []Instance, placed map[string][]int) {
+	for {
+		rival := findRival(in, settled, placed[dnsname.Fold(in.Label)])
+		if rival == nil {
+			return
+		}
+		in.Why = fmt.Sprintf("%s has the name %q", rival.origin(), in.Label)
+		switch policy {
+		case Fail:
+			in.State = Refused
+			return
+		case Standby:
+			in.State = StandingBy
+			return
+		}
+		in.Label = services.NextName(in.Label)
+	}
+}
+
+func (in Instance) origin() string { return fmt.Sprintf("service %d of %s", in.Index+1, in.ID) }
+
+func findRival(in *Instance, settled []Instance, sameLabel []int) *Instance {
+	for _, i := range sameLabel {
+		other := &settled[i]
+		if in.Service.Collides(other.Service) && shareLink(in.Links, other.Links) {
+			return other
+		}
+	}
+	return nil
+}
+
+func shareLink(a, b []Link) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Index == y.Index {
+				return true
+			}
+		}
+	}
+	return false
+}

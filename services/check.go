@@ -1,0 +1,161 @@
+package services
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+)
+
+const (
+	maxTXTString   = 255  // RFC 6763 §6.1
+	adviceTXT      = 1300 // RFC 6763 §6.2: more is not recommended
+	maxTXT         = 8900 // what is left of 9000 bytes (RFC 6762 §17) beside headers and a name
+	maxServiceName = 15   // RFC 6335 §5.1
+)
+
+// Field names a part of a group or service, so that whoever read a file can say where that part was written.
+type Field uint8
+
+// The parts that a [Problem] can be about.
+const (
+	NameField Field = iota
+	ServiceField
+	TypeField
+	SubtypeField
+	DomainField
+	HostField
+	PortField
+	TXTField
+	AddressField
+)
+
+// Problem is something wrong with a group.
+type Problem struct {
+	Service  int // index of the service; -1: the group
+	Field    Field
+	Index    int // index among the subtypes, TXT strings or addresses of the service
+	Severity diag.Severity
+	Text     string // what is wrong; what would be right
+}
+
+// Check gives every problem of a group that is published on the given host (its name without the domain).
+// A group with a problem that is an error can't be published.
+func (g Group) Check(host string) []Problem {
+	c := checker{group: g, host: host, instance: g.Instance(host)}
+	c.name()
+	for i := range g.Services {
+		c.service(i)
+	}
+	if len(g.Services) == 0 {
+		c.errorf(-1, NameField, 0, "the group has no service; want at least one")
+	}
+	return c.problems
+}
+
+type checker struct {
+	group    Group
+	host     string
+	instance string
+	problems []Problem
+}
+
+func (c *checker) errorf(service int, f Field, index int, format string, args ...any) {
+	c.problems = append(c.problems, Problem{service, f, index, diag.Error, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) warnf(service int, f Field, index int, format string, args ...any) {
+	c.problems = append(c.problems, Problem{service, f, index, diag.Warning, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) name() {
+	if _, err := ParseName(c.group.Name); err != nil {
+		c.errorf(-1, NameField, 0, "%v", err)
+		return
+	}
+	if n := len(c.instance); n > dnsname.MaxLabel {
+		c.errorf(-1, NameField, 0, "the name %q has %d bytes, %d too many; the most is %d", c.instance, n, n-dnsname.MaxLabel, dnsname.MaxLabel)
+	}
+	if utf8.ValidString(c.instance) && !norm.NFC.IsNormalString(c.instance) {
+		c.warnf(-1, NameField, 0, "the name %q is not in Unicode's composed form (NFC), so that it differs from the same name typed elsewhere; want %q",
+			c.instance, norm.NFC.String(c.instance))
+	}
+}
+
+func (c *checker) service(i int) {
+	s := c.group.Services[i]
+	if s.Type.IsZero() {
+		c.errorf(i, ServiceField, 0, "the service has no type; want one, such as _digiumproxy._udp")
+		return
+	}
+	c.typeAndDomain(i, s)
+	c.foreignHost(i, s)
+	if s.Port == 0 {
+		c.warnf(i, PortField, 0, "the port is 0, which says that there is nothing to connect to; want 1 to 65535 for a server")
+	}
+	c.txt(i, s)
+	c.twice(i, s)
+}
+
+// typeAndDomain checks the length of the names that are made of the parts (RFC 1035 §2.3.4).
+func (c *checker) typeAndDomain(i int, s Service) {
+	if n := len(s.Type.Label()) - 1; n > maxServiceName {
+		c.warnf(i, TypeField, 0, "the type %s has a name of %d characters; the most is %d (RFC 6335), and some programs keep to that", s.Type, n, maxServiceName)
+	}
+	under, err := s.Type.Join(s.In())
+	if err == nil && c.instance != "" && len(c.instance) <= dnsname.MaxLabel {
+		_, err = under.Child(c.instance)
+	}
+	if err != nil {
+		c.errorf(i, TypeField, 0, "the full name of the service is too long: %v", err)
+	}
+	for j, sub := range s.Subtypes {
+		if _, err := sub.Join(s.In()); err != nil {
+			c.errorf(i, SubtypeField, j, "the full name of the subtype is too long: %v", err)
+		}
+	}
+}
+
+func (c *checker) foreignHost(i int, s Service) {
+	own, err := dnsname.Local.Child(c.host)
+	isOwn := s.Host.IsZero() || err == nil && s.Host.Equal(own)
+	switch {
+	case isOwn && len(s.Addresses) > 0:
+		c.errorf(i, AddressField, 0, "the addresses are for another host, and the service is on this one; want a host, or no addresses")
+	case !isOwn && len(s.Addresses) == 0 && s.Host.HasSuffix(dnsname.Local):
+		c.warnf(i, HostField, 0, "nothing here answers for the addresses of %s; the service is of use only if that host answers by multicast itself", s.Host)
+	}
+	for j, a := range s.Addresses {
+		if a.IsUnspecified() || a.IsMulticast() || a.Is4In6() {
+			c.errorf(i, AddressField, j, "%s is not the address of a host; want one such as 192.0.2.20 or 2001:db8::20", a)
+		}
+	}
+}
+
+func (c *checker) txt(i int, s Service) {
+	for j, t := range s.TXT {
+		if _, err := ParseTXT(t); err != nil {
+			c.errorf(i, TXTField, j, "%v", err)
+		}
+	}
+	switch size := s.TXT.Size(); {
+	case size > maxTXT:
+		c.errorf(i, TXTField, len(s.TXT)-1, "the TXT strings take %d bytes, %d too many; the most that a packet carries is %d", size, size-maxTXT, maxTXT)
+	case size > adviceTXT:
+		c.warnf(i, TXTField, len(s.TXT)-1, "the TXT strings take %d bytes; over %d they don't fit an ordinary packet, and not every device takes a larger one", size, adviceTXT)
+	}
+}
+
+// twice warns of a service that an earlier one of the group keeps from having the group's name.
+func (c *checker) twice(i int, s Service) {
+	for j, earlier := range c.group.Services[:i] {
+		if s.Collides(earlier) {
+			c.warnf(i, ServiceField, 0, "service %d of this group is %s too, with other data; one name can't stand for both, so this one is published as %q (Avahi drops the whole group); want a group of its own with a name of its own",
+				j+1, s.Type, NextName(c.instance))
+			return
+		}
+	}
+}
