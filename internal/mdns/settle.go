@@ -20,7 +20,7 @@ type Instance struct {
 }
 
 // Name gives the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
-// one; a longer name, which only a rename can make, is the zero Name.
+// one; a name that a rename has made too long is the zero Name.
 func (in Instance) Name() dnsname.Name {
 	under, err := in.Service.Type.Join(in.Service.In())
 	if err != nil {
@@ -49,6 +49,9 @@ func Settle(d Desired, renamed map[string]string) []Instance {
 				}
 			}
 			place(&in, p.OnConflict, settled, placed)
+			if in.State == Probing && in.Name().IsZero() {
+				in.State, in.Why = Refused, fmt.Sprintf("its full name is too long as %q: %s", in.Label, in.Why)
+			}
 			if in.State == Probing {
 				key := dnsname.Fold(in.Label)
 				placed[key] = append(placed[key], len(settled))
