@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -42,15 +43,8 @@ type Finding struct {
 // a warning.
 func (f Finding) String() string {
 	var b strings.Builder
-	if f.File != "" {
-		b.WriteString(f.File)
-		if f.Line > 0 {
-			fmt.Fprintf(&b, ":%d", f.Line)
-			if f.Column > 0 {
-				fmt.Fprintf(&b, ":%d", f.Column)
-			}
-		}
-		b.WriteString(": ")
+	if place := f.Place(); place != "" {
+		b.WriteString(place + ": ")
 	}
 	if f.Element != "" {
 		b.WriteString(f.Element + ": ")
@@ -59,6 +53,18 @@ func (f Finding) String() string {
 		b.WriteString("warning: ")
 	}
 	return b.String() + f.Text
+}
+
+// Place gives "file:line:col", as far as each is known.
+func (f Finding) Place() string {
+	place := f.File
+	for _, n := range []int{f.Line, f.Column} {
+		if n == 0 {
+			break
+		}
+		place += ":" + strconv.Itoa(n)
+	}
+	return place
 }
 
 // Findings are the findings of one file or of many.

@@ -41,6 +41,9 @@ func (p Publication) On(link Link) bool {
 	})
 }
 
+// OnNone says whether none of the links is one of the publication's.
+func (p Publication) OnNone(links []Link) bool { return !slices.ContainsFunc(links, p.On) }
+
 // Policy says what becomes of a service whose name somebody else has.
 type Policy uint8
 
