@@ -3,7 +3,6 @@ package diag
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
