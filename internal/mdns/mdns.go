@@ -35,10 +35,7 @@ type Publication struct {
 
 // On says whether the publication is to be seen on a link.
 func (p Publication) On(link Link) bool {
-	return len(p.Interfaces) == 0 || slices.ContainsFunc(p.Interfaces, func(glob string) bool {
-		ok, _ := path.Match(glob, link.Name)
-		return ok
-	})
+	return len(p.Interfaces) == 0 || link.Matches(p.Interfaces)
 }
 
 // OnNone says whether none of the links is one of the publication's.
@@ -84,10 +81,11 @@ func (v IPVersion) Carries(p services.Protocol) bool {
 
 // Link is a network interface that multicast goes out on.
 type Link struct {
-	Index int
-	Name  string
-	MTU   int // bytes
-	Addrs []LinkAddr
+	Index    int
+	Name     string
+	MTU      int // bytes
+	Loopback bool
+	Addrs    []LinkAddr
 }
 
 // LinkAddr is an address of an interface with what the kernel knows about it.
@@ -96,6 +94,14 @@ type LinkAddr struct {
 	Tentative    bool // not yet known to be unique on the link (RFC 4862 §5.4)
 	Deprecated   bool // still valid, but not for new connections
 	Temporary    bool // a privacy address that changes (RFC 8981)
+}
+
+// Matches says whether one of the globs (see [path.Match]) matches the link's name.
+func (l Link) Matches(globs []string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool {
+		ok, _ := path.Match(glob, l.Name)
+		return ok
+	})
 }
 
 // Has says whether the link can be spoken on by an IP version: it has an address of it that is not tentative.
