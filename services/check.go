@@ -129,7 +129,7 @@ func (c *checker) foreignHost(i int, s Service) {
 		c.warnf(i, HostField, 0, "nothing here answers for the addresses of %s; the service is of use only if that host answers by multicast itself", s.Host)
 	}
 	for j, a := range s.Addresses {
-		if a.IsUnspecified() || a.IsMulticast() || a.Is4In6() {
+		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Is4In6() || a.Zone() != "" {
 			c.errorf(i, AddressField, j, "%s is not the address of a host; want one such as 192.0.2.20 or 2001:db8::20", a)
 		}
 	}
