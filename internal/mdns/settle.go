@@ -17,6 +17,7 @@ type Instance struct {
 	Links   []Link // where it is to be seen
 	State   State  // Probing where it is to be published, else StandingBy or Refused
 	Why     string // a sentence where Label is not Wanted, or State not Probing
+	Rival   string // the ID of the publication that has the name Wanted, "" where none of ours has it
 }
 
 // Name gives the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
@@ -68,6 +69,9 @@ func place(in *Instance, policy Policy, settled []Instance, placed map[string][]
 		rival := findRival(in, settled, placed[dnsname.Fold(in.Label)])
 		if rival == nil {
 			return
+		}
+		if in.Rival == "" {
+			in.Rival = rival.ID
 		}
 		in.Why = fmt.Sprintf("%s has the name %q", rival.origin(), in.Label)
 		switch policy {
