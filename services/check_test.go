@@ -39,7 +39,10 @@ func TestCheck(t *testing.T) {
 		},
 		{"long type", group(with(func(s *Service) { s.Type = dnsname.MustParse("_sixteen-letters-._tcp") })), []string{"0 2 0 warning: a name of 16 characters"}},
 		{"port 0", group(with(func(s *Service) { s.Port = 0 })), []string{"0 6 0 warning: the port is 0"}},
-		{"full name too long", group(with(func(s *Service) { s.Domain = long(4); s.Type = dnsname.MustParse("_" + strings.Repeat("x", 38) + "._udp") })), []string{
+		{"full name too long", group(with(func(s *Service) {
+			s.Domain = long(4)
+			s.Type = dnsname.MustParse("_" + strings.Repeat("x", 38) + "._udp")
+		})), []string{
 			"0 2 0 warning: the most is 15", "0 2 0 error: the full name of the service is too long: the name takes 256 bytes",
 		}},
 		{"subtype too long", group(with(func(s *Service) {
