@@ -110,9 +110,16 @@ func (fs Findings) Sort() {
 	})
 }
 
-// DidYouMean gives "; did you mean WORD?" for the candidate that is nearest to what was written, "" where none
-// is near enough to be meant.
+// DidYouMean gives "; did you mean WORD?" for the candidate that is [Nearest] to what was written, "" for none.
 func DidYouMean(wrote string, candidates []string) string {
+	if word := Nearest(wrote, candidates); word != "" {
+		return "; did you mean " + word + "?"
+	}
+	return ""
+}
+
+// Nearest gives the candidate that is nearest to what was written, "" where none is near enough to be meant.
+func Nearest(wrote string, candidates []string) string {
 	best, bestDistance := "", 3
 	for _, c := range candidates {
 		d := distance(strings.ToLower(wrote), strings.ToLower(c))
@@ -124,10 +131,7 @@ func DidYouMean(wrote string, candidates []string) string {
 			best, bestDistance = c, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
+	return best
 }
 
 // distance counts the letters to insert, drop, change or swap with a neighbour to get from a to b (optimal string
