@@ -120,6 +120,9 @@ func DidYouMean(wrote string, candidates []string) string {
 
 // Nearest gives the candidate that is nearest to what was written, "" where none is near enough to be meant.
 func Nearest(wrote string, candidates []string) string {
+	if len(wrote) > 100 {
+		return "" // no word, and comparing it would take long
+	}
 	best, bestDistance := "", 3
 	for _, c := range candidates {
 		d := distance(strings.ToLower(wrote), strings.ToLower(c))
