@@ -26,8 +26,9 @@ func TestCheck(t *testing.T) {
 		want  []string // "service field index severity: words of the text"
 	}{
 		{"nothing wrong", group(phone), nil},
-		{"no service", group(), []string{"-1 0 0 error: the group has no service"}},
+		{"no service", group(), []string{"-1 1 0 error: the group has no service"}},
 		{"no type", group(Service{Port: 80}), []string{"0 1 0 error: the service has no type"}},
+		{"no type and a bad TXT string", group(Service{Port: 80, TXT: TXT{""}}), []string{"0 1 0 error: the service has no type", "0 7 0 error: the TXT string is empty"}},
 		{"no name", named(""), []string{"-1 0 0 error: the name is empty"}},
 		{"name of 63 bytes", named(strings.Repeat("é", 31) + "x"), nil},
 		{"name of 64 bytes", named(strings.Repeat("é", 32)), []string{"-1 0 0 error: has 64 bytes, 1 too many"}},
@@ -65,8 +66,14 @@ func TestCheck(t *testing.T) {
 		}},
 		{"two of one type", group(phone, with(func(s *Service) { s.Port = 80 })), []string{`1 1 0 warning: this one is published as "PBX #2"`}},
 		{"the same twice", group(phone, phone), nil},
+		{"the third of a type", group(phone, phone, with(func(s *Service) { s.Port = 80 }), phone), []string{`2 1 0 warning: service 1 of this group is`}},
+		{"one for each IP version", group(with(func(s *Service) { s.Protocol = IPv4 }), with(func(s *Service) { s.Protocol, s.Port = IPv6, 80 })), nil},
+		{
+			"one that has its name in spite of one between", group(with(func(s *Service) { s.Protocol = IPv4 }), with(func(s *Service) { s.Port = 80 }), with(func(s *Service) { s.Protocol, s.Port = IPv6, 81 })),
+			[]string{`1 1 0 warning: service 1 of this group is`},
+		},
 		{"all problems at once", Group{Services: []Service{with(func(s *Service) { s.Port, s.TXT = 0, TXT{""} }), {}}}, []string{
-			"-1 0 0 error: the name is empty", "0 6 0 warning: the port is 0", "0 7 0 error: the TXT string is empty", "1 1 0 error: the service has no type",
+			"-1 0 0 error: the name is empty", "0 6 0 warning: the port is 0", "0 7 0 error: the TXT string is empty", "1 1 0 error: the service has no type", "1 6 0 warning: the port is 0",
 		}},
 	} {
 		problems := test.group.Check("pbx")
