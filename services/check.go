@@ -96,7 +96,7 @@ func (c *checker) service(i int) {
 	}
 	c.foreignHost(i, s)
 	if s.Port == 0 {
-		c.warnf(i, PortField, 0, "the port is 0, which says that there is nothing to connect to; want 1 to 65535 for a server")
+		c.warnf(i, PortField, 0, "the port is 0 or missing, which says that there is nothing to connect to; want 1 to 65535 for a server")
 	}
 	c.txt(i, s)
 }
