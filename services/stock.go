@@ -85,7 +85,7 @@ func Stock(preset string, fill Fill) ([]byte, error) {
 	case "firmware":
 		values = f.firmware()
 	default:
-		f.problem("preset", "%q is not a preset%s; want one of %s", preset, diag.DidYouMean(preset, presets), strings.Join(presets, ", "))
+		f.unknown(preset)
 	}
 	if len(f.problems) > 0 {
 		return nil, &FillError{preset, f.problems}
@@ -109,6 +109,14 @@ func (f *filler) problem(value, format string, args ...any) {
 
 func (f *filler) fileProblem(i int, format string, args ...any) {
 	f.problems = append(f.problems, FillProblem{"files", i, fmt.Sprintf(format, args...)})
+}
+
+func (f *filler) unknown(preset string) {
+	hint := diag.DidYouMean(preset, presets)
+	if hint == "" {
+		hint = "; want one of " + strings.Join(presets, ", ")
+	}
+	f.problem("preset", "%q is not a preset%s", preset, hint)
 }
 
 type sipValues struct {

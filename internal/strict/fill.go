@@ -17,8 +17,8 @@ type Pairs []Pair
 type Pair struct{ Key, Value string }
 
 // Into fills the struct that target points to. Its fields have tags with their keys, and are strings, whole numbers,
-// truth values, [Pairs], structs, or lists of these. For a list of strings one string alone does as well; for a struct
-// that is an [encoding.TextUnmarshaler], a string. What does not fit is reported, and the rest is filled.
+// truth values, [Pairs], structs, or lists of these. A string does as well for a struct that is an
+// [encoding.TextUnmarshaler], and for a list of one. What does not fit is reported, and the rest is filled.
 func (d *Document) Into(target any) {
 	if d.root != nil {
 		d.fill("", d.root, reflect.ValueOf(target).Elem())
@@ -27,8 +27,14 @@ func (d *Document) Into(target any) {
 
 func (d *Document) fill(p Path, value any, into reflect.Value) {
 	if !d.set(p, value, into) {
-		d.Errorf(p, "this is %s; want %s", kind(value), d.wanted(p, into.Type()))
+		d.unfit(p, value, d.wanted(p, into.Type()))
 	}
+}
+
+// unfit reports a value of the wrong kind.
+func (d *Document) unfit(p Path, value any, wanted string) {
+	d.Errorf(p, "this is %s; want %s", kind(value), wanted)
+	d.wrong[p] = true
 }
 
 // set puts a value into a field. It reports false where the field takes no value of that kind.
@@ -70,11 +76,10 @@ func (d *Document) fillList(p Path, value any, into reflect.Value) (ok bool) {
 			values = append(values, table)
 		}
 	case string:
-		if into.Type().Elem().Kind() != reflect.String {
+		if elem := into.Type().Elem(); elem.Kind() != reflect.String && !takesText(elem) {
 			return false
 		}
-		into.Set(reflect.ValueOf([]string{v}))
-		return true
+		values = []any{v}
 	default:
 		return false
 	}
@@ -128,7 +133,7 @@ func (d *Document) pairs(p Path, table map[string]any) Pairs {
 	for _, key := range d.ordered(p, table) {
 		value, ok := table[key].(string)
 		if !ok {
-			d.Errorf(p.Key(key), "this is %s; want a string", kind(table[key]))
+			d.unfit(p.Key(key), table[key], "a string in quotes")
 		}
 		pairs = append(pairs, Pair{key, value})
 	}

@@ -10,7 +10,7 @@ import (
 
 // JSON reads a JSON object. Where that is not possible, the document is empty and its findings say why.
 func JSON(file string, data []byte) *Document {
-	d := &Document{file: file, text: string(data), tag: "json", places: map[Path]int{}}
+	d := newDocument(file, data, "json")
 	if !utf8.Valid(data) {
 		d.fault(validLength(d.text), "this is not JSON: it is not UTF-8")
 		return d

@@ -18,11 +18,23 @@ type Document struct {
 	text   string
 	tag    string // of the struct fields: "toml" or "json"
 	root   map[string]any
-	places map[Path]int // offsets in text
+	places map[Path]int  // offsets in text
+	wrong  map[Path]bool // values of the wrong kind
+}
+
+func newDocument(file string, data []byte, tag string) *Document {
+	return &Document{file: file, text: string(data), tag: tag, places: map[Path]int{}, wrong: map[Path]bool{}}
 }
 
 // Path leads to a value of a document; the zero Path to the document itself.
 type Path string
+
+const (
+	// MaxFindings is the most errors, and the most warnings, that are told of one document.
+	MaxFindings = 100
+
+	maxText = 1000 // bytes of a finding; more is somebody's data
+)
 
 // maxDepth is the most keys and indexes in a path. No document of ours has more than 7, and the time that the TOML
 // library takes grows with the square of it.
@@ -72,14 +84,34 @@ func (d *Document) Errorf(p Path, format string, args ...any) {
 	d.Report(p, diag.Error, fmt.Sprintf(format, args...))
 }
 
-// Report adds a finding, as [Document.Errorf] does.
+// Report adds a finding, as [Document.Errorf] does. Of a value of the wrong kind, which is reported already, nothing
+// more is said.
 func (d *Document) Report(p Path, severity diag.Severity, text string) {
-	d.report(p, p.name(), severity, text)
+	if !d.wrong[p] {
+		d.report(p, p.name(), severity, text)
+	}
 }
 
 func (d *Document) report(p Path, element string, severity diag.Severity, text string) {
+	same := 0
+	for _, f := range d.Findings {
+		if f.Severity == severity {
+			same++
+		}
+	}
+	if same == MaxFindings {
+		return
+	}
 	line, column := d.place(p)
-	d.Findings = append(d.Findings, diag.Finding{File: d.file, Line: line, Column: column, Element: element, Severity: severity, Text: text})
+	d.Findings = append(d.Findings, diag.Finding{File: d.file, Line: line, Column: column, Element: clip(element), Severity: severity, Text: clip(text)})
+}
+
+// clip cuts what is too long to be read off.
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "..."
 }
 
 // place gives the line where a value or its key begins, and the column where something else is in front on that line.
@@ -104,8 +136,9 @@ func position(text string, offset int) (line, column int) {
 	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndexByte(before, '\n')
 }
 
-// fault reports that the text is no document at all.
+// fault reports that the text is no document at all, and forgets what was read of it.
 func (d *Document) fault(offset int, format string, args ...any) {
+	d.root, d.places = nil, nil
 	line, column := position(d.text, offset)
 	d.Findings = append(d.Findings, diag.Finding{File: d.file, Line: line, Column: column, Severity: diag.Error, Text: fmt.Sprintf(format, args...)})
 }

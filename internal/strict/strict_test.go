@@ -2,7 +2,6 @@ package strict
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,10 +88,33 @@ group = [
 
 func TestOneStringForAList(t *testing.T) {
 	var got document
-	d := TOML("x", []byte(`daemon.services = "a"`))
+	d := TOML("x", []byte(`daemon.services = "a"
+group = [{txt = "b"}]`))
 	d.Into(&got)
-	if !slices.Equal(got.Daemon.Services, []string{"a"}) || len(d.Findings) > 0 {
-		t.Errorf("got %q, %v", got.Daemon.Services, d.Findings)
+	want := document{Daemon: daemon{Services: []string{"a"}}, Groups: []group{{TXT: []txt{{Text: "b"}}}}}
+	if diff := cmp.Diff(want, got); diff != "" || len(d.Findings) > 0 {
+		t.Errorf("%v, %s", d.Findings, diff)
+	}
+}
+
+func TestWrongKindIsToldOnce(t *testing.T) {
+	d := TOML("x", []byte("[[group]]\nport = '1'"))
+	d.Into(&document{})
+	p := Path("").Key("group").Index(0)
+	d.Errorf(p.Key("port"), "it is 0")
+	d.Errorf(p.Key("name"), "it is missing")
+	compare(t, d.text, d.Findings, []string{"x:2: port: this is a string; want a whole number", "x:1: name: it is missing"})
+}
+
+func TestBounds(t *testing.T) {
+	long := strings.Repeat("é", 5000)
+	d := TOML("x", []byte("'"+long+"' = 1\n"+strings.Repeat("[[group]]\nport = ''\n", 200)))
+	d.Into(&document{})
+	if len(d.Findings) != MaxFindings {
+		t.Errorf("%d findings; want %d", len(d.Findings), MaxFindings)
+	}
+	if n := len(d.Findings[0].String()); n > 2*maxText {
+		t.Errorf("a finding of %d bytes", n)
 	}
 }
 
@@ -110,7 +132,7 @@ func TestComplaints(t *testing.T) {
 		{"[daemon.foo]\nbar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
 		{"[[group]]\nname = 'a'\n[[group]]\nnam = 'b'\n[[group]]\nname = 'c'", []string{`x.toml:4: "nam": unknown key in [[group]]; did you mean "name"?`}},
 		{"group = [{ name = 'a' },\n  { nam = 'b' }]", []string{`x.toml:2:5: "nam": unknown key in [[group]]; did you mean "name"?`}},
-		{"[[group]]\n[[group]]\n[group.files]\nD40 = 1", []string{`x.toml:4: D40: this is a whole number; want a string`}},
+		{"[[group]]\n[[group]]\n[group.files]\nD40 = 1", []string{`x.toml:4: D40: this is a whole number; want a string in quotes`}},
 		{"[[group]]\ntxt = [\n  \"a\",\n  1,\n  { hex = 1, hxe = 2 },\n  'bad', # not\n]", []string{
 			"x.toml:4: txt: this is a whole number; want a string, or a table with text and hex",
 			"x.toml:5:5: hex: this is a whole number; want a string in quotes",

@@ -9,7 +9,7 @@ import (
 
 // TOML reads a TOML document. Where that is not possible, the document is empty and its findings say why.
 func TOML(file string, data []byte) *Document {
-	d := &Document{file: file, text: string(data), tag: "toml", places: map[Path]int{}}
+	d := newDocument(file, data, "toml")
 	s := scanner{text: d.text, places: d.places, tables: map[Path]int{}}
 	s.document()
 	if s.tooDeep {
@@ -17,7 +17,6 @@ func TOML(file string, data []byte) *Document {
 		return d
 	}
 	if _, err := toml.Decode(d.text, &d.root); err != nil {
-		d.root = nil
 		d.tomlFault(err)
 	}
 	return d
