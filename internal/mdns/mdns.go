@@ -211,7 +211,10 @@ type Event struct {
 // String gives the event as a line for people.
 func (e Event) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %q", e.Kind, e.Name)
+	b.WriteString(e.Kind.String())
+	if e.Name != "" {
+		fmt.Fprintf(&b, " %q", e.Name)
+	}
 	if !e.Type.IsZero() {
 		fmt.Fprintf(&b, " (%s)", e.Type)
 	}
