@@ -67,15 +67,16 @@ func childrenOf(parent string) []string {
 // meant gives the element that the writer of e meant: its name or, after an error was reported, the one that it
 // resembles; "" if there is none that may stand here.
 func (d *decoder) meant(e *xmltree.Element, parent string) string {
-	here := childrenOf(parent)
-	if slices.Contains(here, e.Name) {
+	switch r := ruleOf(e.Name); {
+	case r.element == "":
+	case r.parent == parent:
 		return e.Name
-	}
-	if r := ruleOf(e.Name); r.element != "" {
+	default:
 		d.misplaced = true
 		d.errorf(e.At, e.Name, "it can't stand %s; want it %s%s", within(parent), within(r.parent), missingEnd(e, parent))
 		return ""
 	}
+	here := childrenOf(parent)
 	near := diag.Nearest(e.Name, here)
 	switch {
 	case near != "":

@@ -30,7 +30,7 @@ func Decode(file string, data []byte, host string) (services.Group, diag.Finding
 		d.check(root, host)
 	}
 	for _, r := range d.doc.Dropped {
-		d.warnf(r.At, r.Element, "&%s; is defined nowhere and left out; want the character itself, or &amp; for a plain &", r.Name)
+		d.warnf(r.At, r.Element, "what &%s; stands for is not in this file, and is left out; want the text itself, or &amp; for a plain &", r.Name)
 	}
 	if err := d.doc.Err; err != nil {
 		d.errorf(err.At, err.Element, "%s", err.Text)
@@ -135,14 +135,14 @@ func (d *decoder) serviceGroup(e *xmltree.Element) {
 	d.attribute(e, "service-group")
 	d.noText(e)
 	var name field
-	hasAttribute := false
+	hasAttribute := false // or a mistyped one
 	for _, child := range e.Children {
 		switch d.meant(child, "service-group") {
 		case "name":
 			if a, ok := d.attribute(child, "name"); ok {
-				hasAttribute = true
 				d.wildcards(a, child)
 			}
+			hasAttribute = hasAttribute || len(child.Attributes) > 0
 			d.join(&name, child, "name")
 		case "service":
 			d.service(child)

@@ -69,7 +69,7 @@ func (p *parser) prolog(r *reader) error {
 		case r.sees("<"):
 			return p.startTag(r)
 		default:
-			return p.errorf(r.i, "there is text outside of the root element; want <!-- --> around a comment%s", straight(r))
+			return p.errorf(r.i, "there is text before the first element; want XML, with <service-group> around everything and <!-- --> around a comment")
 		}
 		if err != nil {
 			return err
@@ -139,7 +139,10 @@ func (p *parser) item(r *reader, floor int) error {
 func (p *parser) startTag(r *reader) error {
 	e := &Element{At: r.at()}
 	r.accept("<")
-	if !r.seesNameStart() {
+	switch {
+	case r.sees("!"):
+		return p.errorf(e.At, `this "<!" starts nothing that can stand here; want <!-- --> around a comment`)
+	case !r.seesNameStart():
 		return p.unfinished(r, e.At, `this "<" starts no tag; want &lt; for the character`)
 	}
 	e.Name = r.name()
@@ -174,7 +177,7 @@ func (p *parser) close() {
 
 // tagRest reads the attributes and the end of a start tag.
 func (p *parser) tagRest(r *reader, e *Element) (isEmpty bool, err error) {
-	seen := map[string]bool{}
+	var seen map[string]bool
 	for {
 		spaced := r.space()
 		switch at := r.at(); {
@@ -195,6 +198,9 @@ func (p *parser) tagRest(r *reader, e *Element) (isEmpty bool, err error) {
 		}
 		if seen[a.Name] {
 			return false, p.errorf(a.At, "the attribute %s is there twice; want it once", a.Name)
+		}
+		if seen == nil {
+			seen = map[string]bool{}
 		}
 		seen[a.Name] = true
 		e.Attributes = append(e.Attributes, a)

@@ -47,7 +47,7 @@ func (p *parser) addDefaults(e *Element) error {
 // doctype reads the DOCTYPE. What it names outside of the file is never opened.
 func (p *parser) doctype(r *reader) error {
 	p.dtd = dtd{entities: map[string]*entity{}, types: map[[2]string]attributeType{}, defaults: map[string][]attributeType{}}
-	d := p.declare(r, "<!DOCTYPE")
+	d := p.declare(r, `<!DOCTYPE service-group SYSTEM "avahi-service.dtd">`)
 	d.want(word)
 	t := d.token()
 	if d.external(t) {
@@ -76,13 +76,13 @@ func (p *parser) internalSubset(r *reader) error {
 		case r.sees("%"):
 			err = p.parameterReference(r)
 		case r.sees("<!ENTITY"):
-			err = p.entityDeclaration(p.declare(r, "<!ENTITY"))
+			err = p.entityDeclaration(p.declare(r, `<!ENTITY name "text">`))
 		case r.sees("<!ATTLIST"):
-			err = p.attributeDeclaration(p.declare(r, "<!ATTLIST"))
+			err = p.attributeDeclaration(p.declare(r, `<!ATTLIST element attribute CDATA "value">`))
 		case r.sees("<!ELEMENT"):
-			err = p.elementDeclaration(p.declare(r, "<!ELEMENT"))
+			err = p.elementDeclaration(p.declare(r, `<!ELEMENT name (#PCDATA)>`))
 		case r.sees("<!NOTATION"):
-			err = p.notationDeclaration(p.declare(r, "<!NOTATION"))
+			err = p.notationDeclaration(p.declare(r, `<!NOTATION name SYSTEM "id">`))
 		case r.ended():
 			return p.unfinished(r, r.i, "the file ends in the DOCTYPE; want ]> at its end")
 		default:
@@ -333,16 +333,17 @@ func (t piece) is(text string) bool {
 // declarator reads one declaration piece by piece. After a mistake it yields nothing but its end.
 type declarator struct {
 	*parser
-	r     *reader
-	start int
-	what  string // such as "<!ENTITY"
-	err   error
+	r       *reader
+	start   int
+	example string
+	err     error
 }
 
-// declare steps over the start of a declaration.
-func (p *parser) declare(r *reader, what string) *declarator {
-	d := &declarator{parser: p, r: r, start: r.i, what: what}
-	r.accept(what)
+// declare steps over the start of a declaration such as the example.
+func (p *parser) declare(r *reader, example string) *declarator {
+	d := &declarator{parser: p, r: r, start: r.i, example: example}
+	keyword, _, _ := strings.Cut(example, " ")
+	r.accept(keyword)
 	if !r.ended() && !isSpace(r.text[r.i]) {
 		d.fail(r.i)
 	}
@@ -351,7 +352,7 @@ func (p *parser) declare(r *reader, what string) *declarator {
 
 func (d *declarator) fail(at int) {
 	if d.err == nil {
-		d.err = d.errorf(at, "this %s declaration is malformed here", d.what)
+		d.err = d.errorf(at, "this declaration is malformed here; want such as %s", d.example)
 	}
 }
 
@@ -420,7 +421,7 @@ func (d *declarator) token() piece {
 		return t
 	}
 	if r.ended() {
-		d.err = d.unfinished(r, d.start, "this %s declaration is not closed; want >", d.what)
+		d.err = d.unfinished(r, d.start, "this declaration is not closed; want such as %s", d.example)
 		return t
 	}
 	before := " \t\r\n>%" // what may follow; "": anything

@@ -55,7 +55,7 @@ func (p *parser) appendValue(r *reader, value *strings.Builder) error {
 	for !r.ended() {
 		switch {
 		case r.sees("<"):
-			return p.errorf(r.at(), `"<" can't stand in the value of an attribute; want &lt;`)
+			return p.errorf(r.at(), `"<" can't stand in the value of an attribute; want &lt;, or the quote closed before it`)
 		case r.sees("&"):
 			if err := p.valueReference(r, value); err != nil {
 				return err
