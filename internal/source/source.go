@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,25 +100,28 @@ func (s *Source) Override(cfg config.Config) config.Config {
 }
 
 // files lists the definition files below paths in byte order of their names. Of files with one name in several
-// directories the one in the first directory counts.
+// directories the one in the first directory counts; a file that is given by itself counts in any case.
 func (s *Source) files(paths []string, snap *Snapshot) []string {
-	byName := map[string]string{}
+	taken := map[string]bool{} // names, and paths of files that were given
+	var all []string
 	for _, path := range paths {
 		files, err := Expand(path)
 		if err != nil {
 			snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Error, Text: err.Error()})
 		}
 		for _, file := range files {
-			if _, ok := byName[filepath.Base(file)]; !ok {
-				byName[filepath.Base(file)] = file
+			name := filepath.Base(file)
+			if file == path {
+				name = path
+			}
+			if !taken[name] {
+				taken[name] = true
+				all = append(all, file)
 			}
 		}
 	}
-	var files []string
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		files = append(files, byName[name])
-	}
-	return files
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(filepath.Base(a), filepath.Base(b)) })
+	return all
 }
 
 // Expand gives the definition files that a path stands for: the path itself, or what a directory holds that ends in

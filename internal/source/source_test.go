@@ -110,6 +110,16 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestLoadFilesByThemselves(t *testing.T) {
+	dir := t.TempDir()
+	a := write(t, filepath.Join(dir, "1/x.service"), definition("a"))
+	b := write(t, filepath.Join(dir, "2/x.service"), definition("b"))
+	other := write(t, filepath.Join(dir, "other"), definition("other"))
+	if got, findings := load(t, New(Request{Services: []string{a, b, other, a}}), dir); got != "other=other 1/x.service=a 2/x.service=b" || len(findings) > 0 {
+		t.Errorf("defined %s, findings %v", got, findings)
+	}
+}
+
 func TestLoadKeepsTheLastGoodVersion(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "a.service"), definition("a"))
