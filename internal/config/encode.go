@@ -38,7 +38,7 @@ func newRawService(s services.Service) RawService {
 		raw.Addresses = append(raw.Addresses, address.String())
 	}
 	for _, txt := range s.TXT {
-		raw.TXT = append(raw.TXT, newRawTXT(txt))
+		raw.TXT = append(raw.TXT, NewRawTXT(txt))
 	}
 	return raw
 }
@@ -50,7 +50,8 @@ func nameText(name dnsname.Name) string {
 	return name.String()
 }
 
-func newRawTXT(txt string) RawTXT {
+// NewRawTXT gives the form in which a string of a TXT record is written.
+func NewRawTXT(txt string) RawTXT {
 	if utf8.ValidString(txt) {
 		return RawTXT{Text: txt}
 	}

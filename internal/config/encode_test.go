@@ -80,7 +80,7 @@ func TestTXTInJSON(t *testing.T) {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode([]RawTXT{newRawTXT("a=<b>&c"), newRawTXT("k=\x00\xff"), newRawTXT("\xff")}); err != nil {
+	if err := e.Encode([]RawTXT{NewRawTXT("a=<b>&c"), NewRawTXT("k=\x00\xff"), NewRawTXT("\xff")}); err != nil {
 		t.Fatal(err)
 	}
 	compare(t, `["a=<b>&c",{"key":"k","base64":"AP8="},{"base64":"/w=="}]`+"\n", b.String())
