@@ -1,0 +1,294 @@
+// Package convert translates definitions between the formats in which people have them: Avahi service files, the
+// groups of announcer.toml, JSON, the .dnssd files of systemd-resolved, and zone files.
+//
+// Where a format can't say something, the definition is written without it and a warning says so; where it would then
+// say something else, it is an error and nothing is written.
+package convert
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"announcer/internal/avahixml"
+	"announcer/internal/config"
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/services"
+)
+
+// Format is a way to write definitions.
+type Format string
+
+// The formats.
+const (
+	Avahi Format = "avahi" // avahi.service(5): one group in a file
+	TOML  Format = "toml"  // groups of announcer.toml
+	JSON  Format = "json"  // see [Document]
+	DNSSD Format = "dnssd" // systemd.dnssd(5): one service in a file
+	Zone  Format = "zone"  // a zone file (RFC 1035 §5) with the records of RFC 6763
+)
+
+// codec reads and writes a format.
+type codec struct {
+	format Format
+	suffix string // of file names
+	decode func(file string, data []byte, host string) ([]Definition, diag.Findings)
+	encode func(defs []Definition, host string) ([]File, diag.Findings)
+}
+
+var codecs = []codec{
+	{Avahi, ".service", decodeAvahi, encodeAvahi},
+	{TOML, ".toml", decodeTOML, encodeTOML},
+	{JSON, ".json", decodeJSON, encodeJSON},
+	{DNSSD, ".dnssd", decodeDNSSD, encodeDNSSD},
+	{Zone, ".zone", decodeZone, encodeZone},
+}
+
+func codecOf(f Format) codec {
+	for _, c := range codecs {
+		if c.format == f {
+			return c
+		}
+	}
+	panic("convert: no such format: " + string(f))
+}
+
+// Formats gives the names of the formats.
+func Formats() []string {
+	var names []string
+	for _, c := range codecs {
+		names = append(names, string(c.format))
+	}
+	return names
+}
+
+// ParseFormat reads the name of a format.
+func ParseFormat(word string) (f Format, ok bool) {
+	for _, c := range codecs {
+		if string(c.format) == word {
+			return c.format, true
+		}
+	}
+	return "", false
+}
+
+// FormatOf tells the format of a file by the end of its name.
+func FormatOf(file string) (f Format, ok bool) {
+	for _, c := range codecs {
+		if strings.HasSuffix(file, c.suffix) {
+			return c.format, true
+		}
+	}
+	return "", false
+}
+
+// Definition is a group with where it came from and how it is to be published.
+type Definition struct {
+	Name       string // what files that are made of it are called, without the suffix
+	Origin     string // the file that it came from and, if that has several, which group: what findings name
+	Group      services.Group
+	Interfaces []string // as in [mdns.Publication]
+	OnConflict mdns.Policy
+}
+
+// File is a file to be written.
+type File struct {
+	Name string // without a directory
+	Data []byte
+}
+
+// Decode reads all definitions in data, which came from file, for a host that is named without its domain. Those with
+// an error are left out.
+func Decode(f Format, file string, data []byte, host string) ([]Definition, diag.Findings) {
+	return codecOf(f).decode(file, data, host)
+}
+
+// Encode writes each definition to files of its own: one, or in [DNSSD] one for each service. A definition with an
+// error among its findings gives none. Where the host's name stands in a format, it is host, without a domain.
+func Encode(f Format, defs []Definition, host string) ([]File, diag.Findings) {
+	var files []File
+	var findings diag.Findings
+	origins := map[string]string{} // by the name of the file
+	for _, d := range defs {
+		made, found := codecOf(f).encode([]Definition{d}, host)
+		findings = append(findings, found...)
+		if found.Err() != nil {
+			continue
+		}
+		for _, file := range made {
+			if other, ok := origins[file.Name]; ok {
+				findings = append(findings, diag.Finding{File: d.Origin, Severity: diag.Error, Text: fmt.Sprintf("this makes %s, and so does %s; want files of different names", file.Name, other)})
+				continue
+			}
+			origins[file.Name] = d.Origin
+			files = append(files, file)
+		}
+	}
+	return files, findings
+}
+
+// EncodeTogether writes all definitions as one document. It is an error if the format takes several files for them.
+func EncodeTogether(f Format, defs []Definition, host string) ([]byte, diag.Findings) {
+	files, findings := codecOf(f).encode(defs, host)
+	switch {
+	case findings.Err() != nil:
+		return nil, findings
+	case len(files) != 1:
+		text := fmt.Sprintf("in the format %s this makes %d files; want a directory to put them in", f, len(files))
+		return nil, append(findings, diag.Finding{Severity: diag.Error, Text: text})
+	}
+	return files[0].Data, findings
+}
+
+// definitions makes definitions of what one file holds, with names that differ.
+func definitions(file string, publications []mdns.Publication) []Definition {
+	var defs []Definition
+	taken := map[string]bool{}
+	last := map[string]int{} // the number that a name got last
+	for _, p := range publications {
+		d := Definition{Name: stem(file), Origin: file, Group: p.Group, Interfaces: p.Interfaces, OnConflict: p.OnConflict}
+		if len(publications) > 1 || d.Name == "" {
+			d.Name = slug(p.Group.Name)
+			d.Origin = fmt.Sprintf("%s: group %q", file, p.Group.Name)
+		}
+		for base := d.Name; taken[d.Name]; {
+			last[base]++
+			d.Name = fmt.Sprintf("%s-%d", base, last[base]+1)
+		}
+		taken[d.Name] = true
+		defs = append(defs, d)
+	}
+	return defs
+}
+
+// stem gives the name of a file without directory and suffix, "" for the standard input.
+func stem(file string) string {
+	name := filepath.Base(file)
+	return strings.TrimPrefix(strings.TrimSuffix(name, filepath.Ext(name)), "-")
+}
+
+// slug gives the name of a group in small letters and digits, with hyphens for all else.
+func slug(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(strings.ReplaceAll(name, "%h", " ")), func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	})
+	if len(words) == 0 {
+		return "group"
+	}
+	return strings.Join(words, "-")
+}
+
+// maxFindings is the most errors, and the most warnings, that are told of a file that is read.
+const maxFindings = 100
+
+// reading collects what is wrong with a file.
+type reading struct {
+	file     string
+	findings diag.Findings
+}
+
+func (r *reading) add(line int, element string, severity diag.Severity, format string, args ...any) {
+	same := r.findings.Errors()
+	if severity == diag.Warning {
+		same = r.findings.Warnings()
+	}
+	if len(same) < maxFindings {
+		r.findings = append(r.findings, diag.Finding{File: r.file, Line: line, Element: element, Severity: severity, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// report collects what a format can't say.
+type report struct{ findings diag.Findings }
+
+func (r *report) add(d Definition, element string, severity diag.Severity, format string, args ...any) {
+	r.findings = append(r.findings, diag.Finding{File: d.Origin, Element: element, Severity: severity, Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *report) errorf(d Definition, element, format string, args ...any) {
+	r.add(d, element, diag.Error, format, args...)
+}
+
+func (r *report) warnf(d Definition, element, format string, args ...any) {
+	r.add(d, element, diag.Warning, format, args...)
+}
+
+// policies warns that what is not of the group itself stays behind.
+func (r *report) policies(d Definition, what string) {
+	if len(d.Interfaces) > 0 {
+		r.warnf(d, "interfaces", "%s can't say on which interfaces to announce; want a [[rule]] in announcer.toml", what)
+	}
+	if d.OnConflict != mdns.Rename {
+		r.warnf(d, "on_conflict", "%s can't say what happens in a conflict; want a [[rule]] in announcer.toml", what)
+	}
+}
+
+// settle gives each service of the definitions the name that it has in a format that makes no difference between
+// IPv4 and IPv6.
+func settle(defs []Definition, host string) []mdns.Instance {
+	desired := mdns.Desired{Host: host, Links: []mdns.Link{{Index: 1}}}
+	for _, d := range defs {
+		group := d.Group
+		group.Services = slices.Clone(group.Services)
+		for i := range group.Services {
+			group.Services[i].Protocol = services.AnyProtocol
+		}
+		desired.Groups = append(desired.Groups, mdns.Publication{ID: d.Origin, Group: group})
+	}
+	return mdns.Settle(desired, nil)
+}
+
+func decodeAvahi(file string, data []byte, host string) ([]Definition, diag.Findings) {
+	group, findings := avahixml.Decode(file, data, host)
+	if findings.Err() != nil {
+		return nil, findings
+	}
+	return definitions(file, []mdns.Publication{{Group: group}}), findings
+}
+
+func encodeAvahi(defs []Definition, _ string) ([]File, diag.Findings) {
+	var files []File
+	var r report
+	for _, d := range defs {
+		data, findings := avahixml.Encode(d.Group)
+		for _, f := range findings {
+			f.File = d.Origin
+			r.findings = append(r.findings, f)
+		}
+		r.policies(d, "an Avahi file")
+		files = append(files, File{d.Name + ".service", data})
+	}
+	return files, r.findings
+}
+
+func decodeTOML(file string, data []byte, host string) ([]Definition, diag.Findings) {
+	cfg, findings := config.Load(file, data, host)
+	if findings.Err() != nil {
+		return nil, findings
+	}
+	if len(cfg.Rules) > 0 {
+		findings = append(findings, diag.Finding{File: file, Element: "rule", Severity: diag.Warning, Text: "rules are about Avahi files, and define nothing; they are left out"})
+	}
+	return definitions(file, cfg.Groups), findings
+}
+
+func encodeTOML(defs []Definition, _ string) ([]File, diag.Findings) {
+	return []File{{name(defs) + ".toml", config.EncodeTOML(rawGroups(defs))}}, nil
+}
+
+// name gives what a file for all definitions is called.
+func name(defs []Definition) string {
+	if len(defs) == 1 {
+		return defs[0].Name
+	}
+	return "announcer"
+}
+
+func rawGroups(defs []Definition) []config.RawGroup {
+	groups := []config.RawGroup{}
+	for _, d := range defs {
+		groups = append(groups, config.NewRawGroup(mdns.Publication{Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict}))
+	}
+	return groups
+}
