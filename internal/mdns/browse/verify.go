@@ -1,0 +1,156 @@
+package browse
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/services"
+)
+
+// Expected is a service that should be found.
+type Expected struct {
+	ID      string // of the publication
+	Service int    // index in its group
+	Entry
+}
+
+// Expect tells what should be found of the services of this host: each that is published, on each of its links. A
+// host for which no addresses are given has none here.
+func Expect(host string, instances []mdns.Instance) []Expected {
+	own := mdns.HostName(host)
+	var all []Expected
+	for _, in := range instances {
+		if in.State != mdns.Probing {
+			continue
+		}
+		for _, link := range in.Links {
+			target, addrs := in.Target(own), in.Service.Addresses
+			if target.Equal(own) {
+				addrs = link.Published()
+			}
+			all = append(all, Expected{ID: in.ID, Service: in.Index, Entry: Entry{
+				Link: link.Name, Instance: in.Label, Type: in.Service.Type, Domain: in.Service.In(), Host: target,
+				Port: in.Service.Port, TXT: in.Service.TXT, Addrs: inOrder(slices.Clone(addrs)),
+			}})
+		}
+	}
+	return all
+}
+
+// Verdict says how something that was expected, or found, stands.
+type Verdict uint8
+
+// The verdicts.
+const (
+	OK      Verdict = iota // found as expected
+	Missing                // not found
+	Differs                // found, but not as expected
+	Foreign                // found, and not expected: somebody else announces it
+)
+
+var verdictWords = []string{"ok", "missing", "differs", "foreign"}
+
+// String gives "ok", "missing", "differs" or "foreign".
+func (v Verdict) String() string { return verdictWords[v] }
+
+// MarshalText gives the word of [Verdict.String].
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// Result is what is to be said of one service.
+type Result struct {
+	Verdict     Verdict
+	Expected    *Expected    // nil where it is foreign
+	Found       *Entry       // nil where it is missing
+	Differences []Difference // where it differs
+}
+
+// Difference is a field that is not as expected, in text for people.
+type Difference struct {
+	Field string `json:"field"` // "host", "port", "txt" or "addresses"
+	Want  string `json:"want"`
+	Got   string `json:"got"`
+}
+
+// Compare holds what was found of some service types against what should be there: a result for each service in want, in
+// that order, then one for each in got that is somebody else's. Of two under one name the one that is as wanted
+// counts, the other is foreign.
+func Compare(want []Expected, got []Entry) []Result {
+	var results []Result
+	ours := map[int]bool{} // by index in got
+	for i := range want {
+		at, differences := closest(want[i].Entry, got)
+		r := Result{Expected: &want[i], Verdict: Missing}
+		if at >= 0 {
+			ours[at] = true
+			r.Verdict, r.Found, r.Differences = OK, &got[at], differences
+		}
+		if len(differences) > 0 {
+			r.Verdict = Differs
+		}
+		results = append(results, r)
+	}
+	for i := range got {
+		if !ours[i] {
+			results = append(results, Result{Verdict: Foreign, Found: &got[i]})
+		}
+	}
+	return results
+}
+
+// closest gives the index of the entry with the name of want that differs least, and how; -1 where there is none.
+func closest(want Entry, got []Entry) (at int, differences []Difference) {
+	at = -1
+	for i, e := range got {
+		if !sameName(want, e) {
+			continue
+		}
+		if d := differ(want, e); at < 0 || len(d) < len(differences) {
+			at, differences = i, d
+		}
+	}
+	return at, differences
+}
+
+func sameName(a, b Entry) bool {
+	return a.Link == b.Link && a.Type.Equal(b.Type) && a.Domain.Equal(b.Domain) &&
+		dnsname.Fold(a.Instance) == dnsname.Fold(b.Instance)
+}
+
+// differ compares what an instance holds. Addresses are compared where some are expected.
+func differ(want, got Entry) []Difference {
+	var all []Difference
+	add := func(differs bool, field, want, got string) {
+		if differs {
+			all = append(all, Difference{field, want, got})
+		}
+	}
+	add(!want.Host.Equal(got.Host), "host", want.Host.String(), got.Host.String())
+	add(want.Port != got.Port, "port", strconv.Itoa(int(want.Port)), strconv.Itoa(int(got.Port)))
+	add(got.TXT == nil || !slices.Equal(want.TXT, got.TXT), "txt", txtText(want.TXT), gotText(got.TXT))
+	add(len(want.Addrs) > 0 && !slices.Equal(want.Addrs, got.Addrs), "addresses", addrText(want), addrText(got))
+	return all
+}
+
+func txtText(txt services.TXT) string {
+	if len(txt) == 0 {
+		return "no strings"
+	}
+	quoted := make([]string, len(txt))
+	for i, s := range txt {
+		quoted[i] = strconv.Quote(s)
+	}
+	return strings.Join(quoted, " ")
+}
+
+func gotText(txt services.TXT) string {
+	if txt == nil {
+		return "no record beside the others"
+	}
+	return txtText(txt)
+}
+
+func addrText(e Entry) string { return strings.Trim(fmt.Sprint(e.Addrs), "[]") }

@@ -1,0 +1,235 @@
+//go:build linux
+
+package browse
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/zeroconf"
+	"announcer/internal/netlab"
+	"announcer/internal/netwatch"
+	"announcer/services"
+)
+
+const limit = 10 * time.Second // for everything that tests wait for
+
+func TestMain(m *testing.M) { netlab.Main(m) }
+
+// publish has an engine announce services on a link of a host until the test ends.
+func publish(t *testing.T, host *netlab.Host, link string, all ...services.Group) {
+	t.Helper()
+	netlab.Need(t)
+	var groups []mdns.Publication
+	for _, g := range all {
+		groups = append(groups, mdns.Publication{ID: g.Name, Group: g})
+	}
+	engine := zeroconf.New(slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { engine.Close(context.Background()) })
+	var err error
+	host.Do(func() {
+		err = engine.Apply(t.Context(), mdns.Desired{Host: "pbx", Links: links(t, link), Groups: groups})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.After(limit)
+	for n := len(groups); n > 0; {
+		select {
+		case e := <-engine.Events():
+			if e.Kind == mdns.ServiceAnnounced {
+				n--
+			}
+		case <-deadline:
+			t.Fatalf("%d services are not announced after %v", n, limit)
+		}
+	}
+}
+
+// links gives interfaces of the host of the calling thread.
+func links(t *testing.T, names ...string) (some []mdns.Link) {
+	all, err := netwatch.Read()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, l := range all {
+		if slices.Contains(names, l.Name) {
+			some = append(some, l)
+		}
+	}
+	if len(some) != len(names) {
+		t.Errorf("the interfaces are %v; want %v among them", all, names)
+	}
+	return some
+}
+
+func group(name string, typ dnsname.Name, port uint16, txt ...string) services.Group {
+	return services.Group{Name: name, Services: []services.Service{{Type: typ, Port: port, TXT: txt}}}
+}
+
+func TestEveryNameAndTXTIsFoundOnLoopback(t *testing.T) {
+	names := []string{"PBX", "Front.desk 2, left", `C:\new\100`, "Büro (2); x@y \"z\" 'w'", "ctrl\x01\x7f", "Phones Ltd.", "dots...", ".dot"}
+	txt := []string{"a=1", `path=C:\new\100`, `say="hi"`, "ü=ö", "bin=\x00\x01\xff", "flag", "empty="}
+	var groups []services.Group
+	want := map[string]services.TXT{}
+	for _, name := range names {
+		groups = append(groups, group(name, sip, 5060, txt...))
+		want[name] = txt
+	}
+	groups = append(groups, group("no TXT", sip, 5060))
+	want["no TXT"] = services.TXT{}
+	publish(t, nil, "lo", groups...)
+
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	got := map[string]services.TXT{}
+	err := Services(ctx, sip, local, links(t, "lo"), func(e Entry) {
+		got[e.Instance] = e.TXT
+		if e.Link != "lo" || e.Host != dnsname.MustParse("pbx.local") || e.Port != 5060 || !slices.Equal(e.Addrs, addrs("127.0.0.1", "::1")) {
+			t.Errorf("found %+v; want pbx.local, port 5060, at 127.0.0.1 and ::1 on lo", e)
+		}
+		if len(got) == len(want) {
+			cancel()
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("other services than wanted (-want +got):\n%s", diff)
+	}
+
+	for name := range want {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		e, err := Resolve(ctx, name, sip, local, links(t, "lo"))
+		if err != nil || e.Instance != name || e.Port != 5060 {
+			t.Errorf("resolving %q gives %+v, %v", name, e, err)
+		}
+	}
+}
+
+func TestResolveAsksForTheName(t *testing.T) {
+	publish(t, nil, "lo", group(`a.b c\d ü`, sip, 5060))
+	ctx, cancel := context.WithTimeout(t.Context(), firstRound) // no time for the second round, which browses
+	defer cancel()
+	if _, err := Resolve(ctx, `a.b c\d ü`, sip, local, links(t, "lo")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestResolveGivesUp(t *testing.T) {
+	netlab.Need(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if e, err := Resolve(ctx, "nobody", sip, local, links(t, "lo")); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
+		t.Errorf("resolving nobody gives %+v, %v", e, err)
+	}
+}
+
+func TestTypes(t *testing.T) {
+	publish(t, nil, "lo", group("a", sip, 1), group("b", sip, 2), group("c", dnsname.MustParse("_http._tcp"), 80))
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	var got []string
+	err := Types(ctx, local, links(t, "lo"), func(typ dnsname.Name, link string) {
+		got = append(got, typ.String()+" on "+link)
+		if len(got) == 2 {
+			cancel()
+		}
+	})
+	slices.Sort(got)
+	if want := []string{"_http._tcp on lo", "_sip._udp on lo"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("the types are %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestEachLinkIsToldApart(t *testing.T) {
+	desk, hall := netlab.NewHost(t), netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: desk, Name: "eth0", Addrs: []string{"192.0.2.2/24"}})
+	netlab.Veth(t, netlab.End{Name: "lan1"}, netlab.End{Host: hall, Name: "eth0", Addrs: []string{"2001:db8::2/64"}})
+	publish(t, desk, "eth0", group("PBX", sip, 5060))
+	publish(t, hall, "eth0", group("PBX", sip, 5060))
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond) // two rounds, for what should not come
+	defer cancel()
+	got := map[string][]string{}
+	err := Services(ctx, sip, local, links(t, "lan0", "lan1"), func(e Entry) { got[e.Link] = append(got[e.Link], addrText(e)) })
+	if err != nil {
+		t.Error(err)
+	}
+	want := map[string][]string{"lan0": {"192.0.2.2 " + linkLocal(t, desk)}, "lan1": {"2001:db8::2"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("other addresses than wanted (-want +got):\n%s", diff)
+	}
+}
+
+// linkLocal gives the IPv6 address that the kernel gave eth0 of a host.
+func linkLocal(t *testing.T, host *netlab.Host) (addr string) {
+	t.Helper()
+	host.Do(func() {
+		for _, a := range links(t, "eth0")[0].Addrs {
+			if a.Addr().Is6() && a.Addr().IsLinkLocalUnicast() {
+				addr = a.Addr().String()
+			}
+		}
+	})
+	return addr
+}
+
+func TestQuestionsAreAskedAgain(t *testing.T) {
+	netlab.Need(t)
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.ListenMulticastUDP("udp4", lo, &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	go Services(ctx, sip, local, links(t, "lo"), func(Entry) {})
+	conn.SetReadDeadline(time.Now().Add(limit))
+	buf := make([]byte, 9000)
+	var asked []time.Time
+	for len(asked) < 2 {
+		n, err := conn.Read(buf)
+		if err != nil {
+			t.Fatalf("%d questions were asked: %v", len(asked), err)
+		}
+		var msg dns.Msg
+		isQuestion := msg.Unpack(buf[:n]) == nil && !msg.Response && msg.Question[0].Name == "_sip._udp.local."
+		if isQuestion && (len(asked) == 0 || time.Since(asked[0]) > firstRound/2) { // lo may carry a packet twice
+			asked = append(asked, time.Now())
+		}
+	}
+	if pause := asked[1].Sub(asked[0]); pause < firstRound-100*time.Millisecond {
+		t.Errorf("the question was asked again after %v; want %v (RFC 6762 §5.2)", pause, firstRound)
+	}
+}
+
+func TestLinksThatCannotBeAskedOn(t *testing.T) {
+	netlab.Need(t)
+	if err := Types(t.Context(), local, nil, nil); err == nil {
+		t.Error("no link at all is no error")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	bad := []mdns.Link{{Index: 1, Name: "lo"}, {Index: 4711, Name: "gone0", Addrs: links(t, "lo")[0].Addrs}}
+	err := Services(ctx, sip, local, append(bad, links(t, "lo")...), func(Entry) {})
+	if err == nil || !strings.Contains(err.Error(), "lo can't be asked on: it has no address") || !strings.Contains(err.Error(), "gone0 can't be asked on") {
+		t.Errorf("the error is %v; want it to name both links", err)
+	}
+}
