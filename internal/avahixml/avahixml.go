@@ -145,17 +145,17 @@ func (d *decoder) noText(e *xmltree.Element) {
 func trim(text string) string { return strings.Trim(text, " \t\r\n") }
 
 func (d *decoder) errorf(at int, element, format string, args ...any) {
-	d.add(diag.Error, at, element, fmt.Sprintf(format, args...))
+	d.add(diag.Error, at, element, format, args...)
 }
 
 func (d *decoder) warnf(at int, element, format string, args ...any) {
-	d.add(diag.Warning, at, element, fmt.Sprintf(format, args...))
+	d.add(diag.Warning, at, element, format, args...)
 }
 
 // add reports a finding, unless there are too many already.
-func (d *decoder) add(s diag.Severity, at int, element, text string) {
+func (d *decoder) add(s diag.Severity, at int, element, format string, args ...any) {
 	d.count[s]++
-	f := diag.Finding{File: d.file, Severity: s, Text: clip(text)}
+	f := diag.Finding{File: d.file, Severity: s}
 	switch {
 	case d.count[s] > MaxFindings+1:
 		return
@@ -163,6 +163,7 @@ func (d *decoder) add(s diag.Severity, at int, element, text string) {
 		f.Text = fmt.Sprintf("there are more than %d %ss; the others are not shown", MaxFindings, s)
 	default:
 		f.Line, f.Column = d.doc.Position(at)
+		f.Text = clip(fmt.Sprintf(format, args...))
 		if element != "" {
 			f.Element = clip("<" + element + ">")
 		}

@@ -101,8 +101,8 @@ func textSpot(e *xmltree.Element) spot {
 	return spot{e.At, e.Name}
 }
 
-// read turns the text of a field into a value, and warns of white space around it.
-func read[T any](d *decoder, f *field, parse func(string) (T, error)) (T, error) {
+// parseText turns the text of a field into a value, and warns of white space around it.
+func parseText[T any](d *decoder, f *field, parse func(string) (T, error)) (T, error) {
 	text := f.text.String()
 	value, err := parse(text)
 	if trimmed := trim(text); trimmed != text {
@@ -111,18 +111,18 @@ func read[T any](d *decoder, f *field, parse func(string) (T, error)) (T, error)
 		case err == nil:
 			d.warnf(f.at, f.element, "the white space around %q is published too; want %q", text, trimmed)
 		case trimmedErr == nil:
-			err = errors.New("there is white space around " + strconv.Quote(text) + "; want " + strconv.Quote(trimmed))
+			err = fmt.Errorf("there is white space around %q; want %q", text, trimmed)
 		}
 	}
 	return value, err
 }
 
-// value is read for what may be absent or empty. It complains of what can't be read.
-func value[T any](d *decoder, f *field, here place, parse func(string) (T, error)) (v T) {
+// parseOptional is parseText for what may be absent or empty. It complains of what is refused.
+func parseOptional[T any](d *decoder, f *field, here place, parse func(string) (T, error)) (v T) {
 	if f.text.Len() == 0 {
 		return v
 	}
-	v, err := read(d, f, parse)
+	v, err := parseText(d, f, parse)
 	if err != nil {
 		d.errorf(f.at, f.element, "%v", err)
 		d.said[here] = true
@@ -172,7 +172,7 @@ func (d *decoder) name(root *xmltree.Element, name *field, hasAttribute bool) {
 		return
 	}
 	var err error
-	if d.group.Name, err = read(d, name, services.ParseName); err != nil {
+	if d.group.Name, err = parseText(d, name, services.ParseName); err != nil {
 		d.said[here] = true
 		d.errorf(name.at, name.element, "%v", err)
 	}
@@ -212,9 +212,9 @@ func (d *decoder) service(e *xmltree.Element) {
 			d.txtRecord(&s, place{i, services.TXTField, len(s.TXT)}, child, format, hasFormat)
 		}
 	}
-	s.Type = value(d, &serviceType, place{i, services.TypeField, 0}, services.ParseType)
-	s.Domain = value(d, &domain, place{i, services.DomainField, 0}, services.ParseDomain)
-	s.Host = value(d, &host, place{i, services.HostField, 0}, services.ParseHost)
+	s.Type = parseOptional(d, &serviceType, place{i, services.TypeField, 0}, services.ParseType)
+	s.Domain = parseOptional(d, &domain, place{i, services.DomainField, 0}, services.ParseDomain)
+	s.Host = parseOptional(d, &host, place{i, services.HostField, 0}, services.ParseHost)
 	d.group.Services = append(d.group.Services, s)
 	d.elements = append(d.elements, e)
 }
@@ -226,7 +226,7 @@ func (d *decoder) subtype(s *services.Service, here place, e *xmltree.Element) {
 	if !e.Closed {
 		return
 	}
-	subtype, err := read(d, &f, services.ParseSubtype)
+	subtype, err := parseText(d, &f, services.ParseSubtype)
 	if err != nil {
 		d.warnf(f.at, f.element, "the service is published without this subtype: %v", err)
 		return
@@ -374,7 +374,7 @@ func (d *decoder) check(root *xmltree.Element, host string) {
 		switch {
 		case d.said[here], isMissing && (d.misplaced || typeIsBad), !owner.Closed && !written:
 		default:
-			d.add(p.Severity, where.at, where.element, p.Text)
+			d.add(p.Severity, where.at, where.element, "%s", p.Text)
 		}
 	}
 }

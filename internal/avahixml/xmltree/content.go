@@ -8,9 +8,9 @@ import (
 // parser reads one document. Its methods give a *SyntaxError, as an error, where the document is not well-formed.
 type parser struct {
 	doc        *Document
-	cut        *SyntaxError // why the text ends before the file does; nil: it doesn't
-	standalone bool         // the declaration says that nothing outside of the file matters
-	open       []*Element   // the elements that are not closed yet, the root first
+	cut        string     // why the text ends before the file does; "": it doesn't
+	standalone bool       // the declaration says that nothing outside of the file matters
+	open       []*Element // the elements that are not closed yet, the root first
 	dtd        dtd
 	expanded   int // bytes that entities and default attributes have added
 	depth      int // of the entities that are being read
@@ -31,10 +31,8 @@ func (p *parser) where() string {
 
 // unfinished is errorf for what may be there only because r ends early: at a character that no file can hold.
 func (p *parser) unfinished(r *reader, at int, format string, args ...any) error {
-	if p.cut != nil && r.ended() && r.from == inDocument && len(r.text) == len(p.doc.text) {
-		cut := *p.cut
-		cut.Element = p.where()
-		return &cut
+	if p.cut != "" && r.ended() && r.from == inDocument && len(r.text) == len(p.doc.text) {
+		return p.errorf(r.i, "%s", p.cut)
 	}
 	return p.errorf(at, format, args...)
 }
@@ -88,8 +86,8 @@ func (p *parser) epilog(r *reader) error {
 			}
 		case !r.ended():
 			return p.errorf(r.i, "something stands behind the end of <%s>; want one root element a file, and nothing but comments behind it", p.doc.Root.Name)
-		case p.cut != nil:
-			return p.cut
+		case p.cut != "":
+			return p.errorf(r.i, "%s", p.cut)
 		default:
 			return nil
 		}

@@ -55,9 +55,8 @@ func (p *parser) start(data []byte) (*reader, error) {
 	if err := p.convert(declared, family); err != nil {
 		return nil, err
 	}
-	if illegal := findIllegal(p.doc.text, declared.encoding); illegal != nil {
-		p.cut = illegal
-		p.doc.text = p.doc.text[:illegal.At]
+	if at, why := findIllegal(p.doc.text, declared.encoding); why != "" {
+		p.doc.text, p.cut = p.doc.text[:at], why
 	}
 	r.text = p.doc.text
 	return r, nil
@@ -93,8 +92,8 @@ func (p *parser) convert(d declaration, family family) error {
 	return p.errorf(d.encodingAt, "the file says that it is in %s, and its first bytes say that it is not; want the encoding that it is in", d.encoding)
 }
 
-// fromUTF16 converts what comes before the first mistake.
-func fromUTF16(data []byte, family family) (string, *SyntaxError) {
+// fromUTF16 converts what comes before the first mistake, and tells the mistake.
+func fromUTF16(data []byte, family family) (before, mistake string) {
 	var order binary.ByteOrder = binary.LittleEndian
 	if family == bigEndian {
 		order = binary.BigEndian
@@ -102,7 +101,7 @@ func fromUTF16(data []byte, family family) (string, *SyntaxError) {
 	var text strings.Builder
 	for len(data) > 0 {
 		if len(data) == 1 {
-			return text.String(), &SyntaxError{At: text.Len(), Text: "the file ends in the middle of a character; want pairs of bytes in UTF-16"}
+			return text.String(), "the file ends in the middle of a character; want pairs of bytes in UTF-16"
 		}
 		c := rune(order.Uint16(data))
 		data = data[2:]
@@ -112,13 +111,13 @@ func fromUTF16(data []byte, family family) (string, *SyntaxError) {
 				second = rune(order.Uint16(data))
 			}
 			if c = utf16.DecodeRune(c, second); c == utf8.RuneError {
-				return text.String(), &SyntaxError{At: text.Len(), Text: "half a surrogate pair is not a character; want UTF-16 without it"}
+				return text.String(), "half a surrogate pair is not a character; want UTF-16 without it"
 			}
 			data = data[2:]
 		}
 		text.WriteRune(c)
 	}
-	return text.String(), nil
+	return text.String(), ""
 }
 
 func fromLatin1(raw string) string {
@@ -129,24 +128,20 @@ func fromLatin1(raw string) string {
 	return text.String()
 }
 
-// findIllegal finds the first character that can't stand anywhere in an XML file.
-func findIllegal(text, encoding string) *SyntaxError {
-	ascii := strings.EqualFold(encoding, "US-ASCII")
+// findIllegal finds the first character that can't stand anywhere in an XML file, and tells why.
+func findIllegal(text, encoding string) (at int, why string) {
+	isASCII := strings.EqualFold(encoding, "US-ASCII")
 	for i, c := range text {
-		what := ""
 		switch {
-		case ascii && text[i] >= utf8.RuneSelf:
-			what = "the file says that it is in US-ASCII, and this character is not; want encoding=\"UTF-8\""
+		case isASCII && c >= utf8.RuneSelf:
+			return i, `the file says that it is in US-ASCII, and this character is not; want encoding="UTF-8"`
 		case c == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
-			what = fmt.Sprintf("the byte 0x%02X is not UTF-8; want the file in UTF-8, or the encoding that it is in, such as encoding=\"ISO-8859-1\"", text[i])
+			return i, fmt.Sprintf(`the byte 0x%02X is not UTF-8; want the file in UTF-8, or the encoding that it is in, such as encoding="ISO-8859-1"`, text[i])
 		case !IsCharacter(c):
-			what = fmt.Sprintf("the character %U can't stand in XML; want it left out", c)
-		default:
-			continue
+			return i, fmt.Sprintf("the character %U can't stand in XML; want it left out", c)
 		}
-		return &SyntaxError{At: i, Text: what}
 	}
-	return nil
+	return 0, ""
 }
 
 // IsCharacter says whether XML can hold a character (XML 1.0 §2.2).

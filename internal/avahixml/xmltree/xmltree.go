@@ -2,8 +2,8 @@
 // program that sets no options, as Avahi is one: no namespaces, no validation, nothing outside the file ever
 // opened, but internal entities and default attributes of the DOCTYPE applied.
 //
-// Where expat has no limits, or would need its own tables of the letters of 1996, this package is bounded or
-// plain: see [MaxExpansion], and the names, which may hold every letter up to U+FFFF.
+// It differs in two things. It has limits where expat has none: [MaxExpansion] and [MaxDepth]. And the letters in names
+// are those of today's Unicode, up to U+FFFF, where expat knows those of 1996.
 package xmltree
 
 import (
@@ -73,7 +73,7 @@ func (e *SyntaxError) Error() string { return e.Text }
 // Parse reads a file. What was read before a mistake is in the document too.
 func Parse(data []byte) *Document {
 	p := &parser{doc: &Document{}}
-	errors.As(p.document(data), &p.doc.Err)
+	p.doc.Err, _ = errors.AsType[*SyntaxError](p.document(data))
 	return p.doc
 }
 

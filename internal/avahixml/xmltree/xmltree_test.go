@@ -109,6 +109,7 @@ func TestLikeExpat(t *testing.T) {
 			{"\n<a/>\n", "<a></a>"},
 			{"x<a/>", bad},
 			{"<a/>x", bad},
+			{"<a/><!-- x", bad},
 			{"<a/>&lt;", bad},
 			{"<a/><b/>", bad},
 			{"<a/><![CDATA[]]>", bad},
@@ -128,6 +129,8 @@ func TestLikeExpat(t *testing.T) {
 			{"<a:b:/>", "<a:b:></a:b:>"},
 			{"<é.·-1/>", "<é.·-1></é.·-1>"},
 			{"<😀/>", bad},
+			{"<a😀/>", bad},
+			{"<a =", bad},
 			{"<\u0301/>", bad},
 		},
 		"attributes": {
@@ -308,6 +311,7 @@ func TestPositions(t *testing.T) {
 		"behind the end":                  {place(1 << 20), "6:17"},
 		"in a file of another encoding":   {syntaxPlace(encode16("<é>\n\r\n é&x;</é>", le)), "3:4"},
 		"in Latin-1":                      {syntaxPlace("<?xml version='1.0' encoding='ISO-8859-1'?><\xe9>\xe9&x;"), "1:50"},
+		"half a character":                {syntaxPlace(encode16("<é>\r\n", le) + "x"), "2:1"},
 		"a character that can't be there": {syntaxPlace("<a>\n\x01</a>"), "2:1"},
 		"and what is before it":           {syntaxPlace("<a b='&x'>\n\x01</a>"), "1:7"},
 	} {
