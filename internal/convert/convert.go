@@ -187,14 +187,13 @@ const maxFindings = 100
 type reading struct {
 	file     string
 	findings diag.Findings
+	told     map[diag.Severity]int
 }
 
+func newReading(file string) reading { return reading{file: file, told: map[diag.Severity]int{}} }
+
 func (r *reading) add(line int, element string, severity diag.Severity, format string, args ...any) {
-	same := r.findings.Errors()
-	if severity == diag.Warning {
-		same = r.findings.Warnings()
-	}
-	if len(same) < maxFindings {
+	if r.told[severity]++; r.told[severity] <= maxFindings {
 		r.findings = append(r.findings, diag.Finding{File: r.file, Line: line, Element: element, Severity: severity, Text: fmt.Sprintf(format, args...)})
 	}
 }

@@ -16,7 +16,7 @@ import (
 var dnssdKeys = []string{"Name", "Type", "SubType", "Port", "Priority", "Weight", "TxtText", "TxtData"}
 
 func decodeDNSSD(file string, data []byte, host string) ([]Definition, diag.Findings) {
-	r := dnssdReader{reading: reading{file: file}, lines: map[string]int{}}
+	r := dnssdReader{reading: newReading(file), lines: map[string]int{}}
 	if !utf8.Valid(data) {
 		r.add(0, "", diag.Error, "the file is not UTF-8; want text in UTF-8")
 		return nil, r.findings

@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	maxRecords   = 100_000 // $GENERATE makes 65,536 of one line
-	maxAddresses = 100     // of a host
+	maxRecords   = 50_000 // $GENERATE makes 65,536 of one line
+	maxAddresses = 100    // of a host
 )
 
 // decodeZone makes a service of each SRV record that has the name of an instance, and a group of those with the same
 // instance name. Times to live don't matter.
 func decodeZone(file string, data []byte, host string) ([]Definition, diag.Findings) {
-	r := zoneReader{reading: reading{file: file}, host: host, byName: map[string][]*zoneRecord{}, byTarget: map[string][]*zoneRecord{}}
+	r := zoneReader{reading: newReading(file), host: host, byName: map[string][]*zoneRecord{}, byTarget: map[string][]*zoneRecord{}}
 	r.read(data)
 	groups := r.groups()
 	r.leftOver()
