@@ -2,6 +2,7 @@ package convert
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -72,8 +73,9 @@ func (r *zoneReader) read(data []byte) {
 	counter := &lineCounter{Reader: bytes.NewReader(data), line: 1}
 	parser := dns.NewZoneParser(counter, "", "")
 	parser.SetDefaultTTL(mdns.OtherTTL)
+	n := 0
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
-		if len(r.records) == maxRecords {
+		if n++; n > maxRecords {
 			r.add(counter.line, "", diag.Error, "the file has more than %d records; want fewer", maxRecords)
 			return
 		}
@@ -97,10 +99,11 @@ func (r *zoneReader) record(rr dns.RR, line int) {
 	var nameErr, targetErr error
 	record.name, nameErr = dnstext.ParseName(rr.Header().Name)
 	record.target, targetErr = dnstext.ParseName(target)
-	r.records = append(r.records, record)
 	if nameErr != nil || targetErr != nil || rr.Header().Class != dns.ClassINET {
+		r.leaveOut(record)
 		return
 	}
+	r.records = append(r.records, record)
 	r.byName[record.name.Key()] = append(r.byName[record.name.Key()], record)
 	if rr.Header().Rrtype == dns.TypePTR {
 		r.byTarget[record.target.Key()] = append(r.byTarget[record.target.Key()], record)
@@ -267,7 +270,13 @@ func (r *zoneReader) leftOver() {
 		isList := strings.HasPrefix(dnsname.Fold(record.name.String()), "_services._dns-sd._udp.")
 		isOwn := record.name.Equal(mdns.HostName(r.host))
 		if !record.used && !isList && !isOwn && recordType != dns.TypeSOA && recordType != dns.TypeNS {
-			r.add(record.line, dns.TypeToString[recordType], diag.Warning, "%s is not part of a service here; it is left out", record.name)
+			r.leaveOut(record)
 		}
 	}
+}
+
+func (r *zoneReader) leaveOut(record *zoneRecord) {
+	header := record.Header()
+	name := cmp.Or(record.name.String(), header.Name)
+	r.add(record.line, dns.TypeToString[header.Rrtype], diag.Warning, "%s is not part of a service here; it is left out", name)
 }
