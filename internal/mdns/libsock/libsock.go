@@ -12,6 +12,7 @@ import (
 	"net"
 	"reflect"
 	"syscall"
+	"time"
 
 	"github.com/grandcat/zeroconf"
 	"golang.org/x/net/ipv4"
@@ -70,7 +71,14 @@ func control(raw syscall.RawConn, f func(fd uintptr) error) (err error) {
 	return errors.Join(refused, err)
 }
 
-// Close closes the sockets. The library sends nothing from then on.
+// Silence lets the library send nothing more. Closed behind its back, the sockets would have its readers spin.
+func (s Sockets) Silence() {
+	for _, conn := range s {
+		conn.SetWriteDeadline(time.Unix(1, 0))
+	}
+}
+
+// Close closes the sockets of a resolver that has not been asked anything.
 func (s Sockets) Close() {
 	for _, conn := range s {
 		conn.Close()

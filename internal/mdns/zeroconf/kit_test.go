@@ -33,13 +33,14 @@ type peer struct {
 	t       *testing.T
 	conn    net.PacketConn
 	index   int
-	packets chan *dns.Msg // in the order in which they came
+	packets chan *dns.Msg // the responses, in the order in which they came
+	asked   chan string   // the questions, as "NAME TYPE"
 }
 
 // newPeer makes a peer for IPv4 ("udp4") or IPv6 on an interface of a host.
 func newPeer(t *testing.T, host *netlab.Host, network, name string) *peer {
 	t.Helper()
-	p := &peer{t: t, packets: make(chan *dns.Msg, 10000)}
+	p := &peer{t: t, packets: make(chan *dns.Msg, 10000), asked: make(chan string, 10000)}
 	var err error
 	host.Do(func() { err = p.open(network, name) })
 	if err != nil {
@@ -82,8 +83,15 @@ func (p *peer) listen() {
 			return
 		}
 		var msg dns.Msg
-		if msg.Unpack(buf[:n]) == nil && msg.Response {
+		if msg.Unpack(buf[:n]) != nil {
+			continue
+		}
+		if msg.Response {
 			p.packets <- &msg
+			continue
+		}
+		for _, q := range msg.Question {
+			p.asked <- q.Name + " " + dns.TypeToString[q.Qtype]
 		}
 	}
 }

@@ -231,14 +231,11 @@ func TestGoodbyesFitPackets(t *testing.T) {
 		records = append(records, mdns.Record{Name: dnsname.MustParse("x.local"), Data: mdns.NewTXT(strings.Repeat("x", 200))})
 	}
 	big := mdns.Record{Name: dnsname.MustParse("x.local"), Data: mdns.NewTXT(slices.Repeat([]string{strings.Repeat("y", 255)}, 30)...)}
-	packets, err := goodbyes(append(records, big))
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets := goodbyes(append(records, big))
 	count := 0
-	for i, packet := range packets {
-		var msg dns.Msg
-		if err := msg.Unpack(packet); err != nil {
+	for i, msg := range packets {
+		packet, err := msg.Pack()
+		if err != nil {
 			t.Fatal(err)
 		}
 		count += len(msg.Answer)

@@ -109,6 +109,6 @@ func (s *server) isIn(packet *dns.Msg) bool {
 // shutDown ends the library's server without the goodbye that it would say. What it was probing for and announcing
 // is not sent any more; the goroutine that does so ends by itself within 4 seconds.
 func (s *server) shutDown() {
-	s.sockets.Close()
+	s.sockets.Silence()
 	s.lib.Shutdown()
 }

@@ -1,8 +1,9 @@
 // Package zeroconf is the engine on github.com/grandcat/zeroconf.
 //
 // The library probes, announces and answers. It serves one service with one list of addresses at a time, so that
-// each service takes one of its servers on each link: two sockets and three goroutines. What it can't do, [Limits] and
-// [Notice] tell. Three things the engine does itself, for without them a phone would not find its server:
+// each service takes one of its servers on each link: two sockets and two goroutines, and every packet on the link
+// is parsed by every server. That is good for some tens of services. What it can't do, [Limits] and [Notice] tell.
+// Three things the engine does itself, for without them a phone would not find its server:
 //
 //   - It keeps the sockets of a server to the link of the server. By themselves they hear all links and answer
 //     there with the addresses of another one.
@@ -33,7 +34,8 @@ import (
 
 const (
 	backlog  = 1024            // events that wait for a receiver
-	patience = 5 * time.Second // until an announcement should have been heard; the library takes up to half a second
+	patience = 2 * time.Second // until something that is waited for should have been heard; the library announces after half a second and once more after one and a half
+	maxAsked = 3               // how often the engine asks for what it has not heard
 )
 
 // Publisher is the engine. Use [New] to make one.
@@ -92,7 +94,7 @@ func (p *Publisher) publish(entries []entry) {
 	p.sayGoodbye(gone)
 	p.waiting = append(p.waiting, fresh...)
 	if len(fresh) > 0 {
-		time.AfterFunc(patience, func() { p.overdue(fresh) })
+		time.AfterFunc(patience, func() { p.miss(fresh, 0) })
 	}
 }
 
@@ -146,19 +148,23 @@ func (p *Publisher) sayGoodbye(gone []*server) {
 		after[s.link.Index] = append(after[s.link.Index], s.records()...)
 	}
 	for link, records := range before {
-		if err := p.withdraw(link, farewell(records, after[link])); err != nil {
+		if err := p.sendAll(link, goodbyes(farewell(records, after[link]))); err != nil {
 			p.log.Debug("a goodbye was not sent", "link", link, "error", err) // as a rule because the link is gone
 		}
 	}
 }
 
-// withdraw sends goodbyes for records on a link.
-func (p *Publisher) withdraw(link int, records []mdns.Record) error {
-	packets, err := goodbyes(records)
-	for _, packet := range packets {
-		err = errors.Join(err, p.air.send(link, packet))
+// sendAll sends packets on a link.
+func (p *Publisher) sendAll(link int, packets []*dns.Msg) error {
+	var errs []error
+	for _, msg := range packets {
+		packet, err := msg.Pack()
+		if err == nil {
+			err = p.air.send(link, packet)
+		}
+		errs = append(errs, err)
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // current gives a link as it was last applied, or as given where it isn't there any more.
@@ -200,19 +206,27 @@ func (p *Publisher) isOurs(link int, from netip.Addr) bool {
 	})
 }
 
-// overdue reports the links on which services have not been heard in time.
-func (p *Publisher) overdue(servers []*server) {
+// miss asks for the services among these that have not been heard: much traffic may have drowned their
+// announcements. After a number of times it reports the links on which they are not to be heard.
+func (p *Publisher) miss(servers []*server, asked int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	unheard := map[string]int{} // by name of the link
+	unheard := map[int][]*server{} // by index of the link
 	for _, s := range servers {
 		if slices.Contains(p.waiting, s) {
-			unheard[s.link.Name]++
+			unheard[s.link.Index] = append(unheard[s.link.Index], s)
 		}
 	}
-	for link, n := range unheard {
-		p.emit(mdns.Event{Kind: mdns.EngineFailed, Link: link, Detail: fmt.Sprintf(
-			"%d announcements have not been heard after %v; does a firewall block UDP port %d?", n, patience, udpPort)})
+	for link, missed := range unheard {
+		if asked == maxAsked {
+			p.emit(mdns.Event{Kind: mdns.EngineFailed, Link: missed[0].link.Name, Detail: fmt.Sprintf(
+				"%d of its services are not to be heard there; does a firewall block UDP port %d?", len(missed), udpPort)})
+		} else if err := p.sendAll(link, questions(missed)); err != nil {
+			p.log.Debug("a question was not sent", "link", missed[0].link.Name, "error", err)
+		}
+	}
+	if len(unheard) > 0 && asked < maxAsked {
+		time.AfterFunc(patience, func() { p.miss(servers, asked+1) })
 	}
 }
 

@@ -412,9 +412,39 @@ func TestSilenceIsReported(t *testing.T) {
 	g.Group.Services[0].Host = dnsname.MustParse("x.local")
 	g.Group.Services[0].Addresses = addrs("192.0.2.9")
 	apply(t, p, lo, g)
-	p.overdue(slices.Collect(maps.Values(servers(p))))
+	p.miss(slices.Collect(maps.Values(servers(p))), maxAsked)
 	if e := await(t, p, mdns.EngineFailed, 1); e[0].Link != "lo" || e[0].Detail == "" {
 		t.Errorf("the event is %+v; want the link and what may be wrong", e[0])
+	}
+}
+
+func TestWhatWasNotHeardIsAskedFor(t *testing.T) {
+	p, peer, lo := onLoopback(t)
+	var groups []mdns.Publication
+	for i := range maxQuestions + 1 {
+		groups = append(groups, group(fmt.Sprintf("PBX.%d", i), "_sip._udp", 5060))
+	}
+	apply(t, p, lo, groups...)
+	await(t, p, mdns.ServiceAnnounced, len(groups))
+	p.mu.Lock()
+	for _, s := range p.servers {
+		s.announced = false
+		p.waiting = append(p.waiting, s)
+	}
+	p.report(p.entries)
+	p.mu.Unlock()
+	p.miss(slices.Collect(maps.Values(servers(p))), 0)
+	await(t, p, mdns.ServiceAnnounced, len(groups))
+	asked := map[string]bool{}
+	for deadline := time.After(limit); len(asked) < len(groups); {
+		select {
+		case q := <-peer.asked:
+			if strings.HasSuffix(q, "._sip._udp.local. SRV") {
+				asked[q] = true
+			}
+		case <-deadline:
+			t.Fatalf("asked for were %v; want %d services", asked, len(groups))
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 package zeroconf
 
 import (
-	"fmt"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -9,28 +9,40 @@ import (
 	"announcer/internal/mdns/dnstext"
 )
 
-const maxPacket = 1400 // bytes of a packet with more than one record: it fits any ordinary link
+const (
+	maxPacket    = 1400 // bytes of a packet with more than one record: it fits any ordinary link
+	maxQuestions = 5    // in a packet: as many as fit whatever the names
+)
+
+// questions gives the packets that ask for services by their names.
+func questions(servers []*server) []*dns.Msg {
+	var packets []*dns.Msg
+	for chunk := range slices.Chunk(servers, maxQuestions) {
+		msg := &dns.Msg{}
+		for _, s := range chunk {
+			msg.Question = append(msg.Question, dns.Question{Name: s.fullName, Qtype: dns.TypeSRV, Qclass: dns.ClassINET})
+		}
+		packets = append(packets, msg)
+	}
+	return packets
+}
 
 // goodbyes gives the packets that withdraw records (RFC 6762 §10.1).
-func goodbyes(records []mdns.Record) ([][]byte, error) {
-	var packets [][]byte
+func goodbyes(records []mdns.Record) []*dns.Msg {
+	var packets []*dns.Msg
 	for len(records) > 0 {
 		msg := &dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Compress: true}
-		for len(records) > 0 {
-			msg.Answer = append(msg.Answer, withdrawn(records[0]))
+		for _, r := range records {
+			msg.Answer = append(msg.Answer, withdrawn(r))
 			if len(msg.Answer) > 1 && msg.Len() > maxPacket {
 				msg.Answer = msg.Answer[:len(msg.Answer)-1]
 				break
 			}
-			records = records[1:]
 		}
-		packet, err := msg.Pack()
-		if err != nil {
-			return nil, fmt.Errorf("failed to make a goodbye: %w", err)
-		}
-		packets = append(packets, packet)
+		records = records[len(msg.Answer):]
+		packets = append(packets, msg)
 	}
-	return packets, nil
+	return packets
 }
 
 // withdrawn gives a record as its goodbye has it: without time to live, and without the cache-flush bit, which would
