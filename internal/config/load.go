@@ -147,11 +147,11 @@ func policy(doc *strict.Document, p strict.Path, word string, standard mdns.Poli
 	if !doc.Has(p) {
 		return standard
 	}
-	policy, ok := mdns.ParsePolicy(word)
+	parsed, ok := mdns.ParsePolicy(word)
 	if !ok {
 		unknownWord(doc, p, word, mdns.PolicyWords())
 	}
-	return policy
+	return parsed
 }
 
 // globs checks patterns of interface names.
@@ -189,8 +189,8 @@ func (l loader) rule(p strict.Path, raw rawRule) Rule {
 		}
 	}
 	if l.doc.Has(p.Key("on_conflict")) {
-		policy := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
-		rule.OnConflict = &policy
+		set := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
+		rule.OnConflict = &set
 	}
 	if !l.doc.Has(p.Key("match")) && !l.doc.Has(p.Key("type")) {
 		l.doc.Errorf(p, "the rule matches no file; want match = \"*.service\" or a type")

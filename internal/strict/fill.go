@@ -140,7 +140,7 @@ func (d *Document) pairs(p Path, table map[string]any) Pairs {
 	return pairs
 }
 
-// unknown reports a key that no field of the table's type has.
+// unknown reports a key that no field of the table's type has, and forgets it.
 func (d *Document) unknown(p Path, key string, t reflect.Type) {
 	text := "unknown key" + d.in(p)
 	switch nearest, table := diag.Nearest(key, d.keys(t)), d.holder(t, key); {
@@ -152,6 +152,7 @@ func (d *Document) unknown(p Path, key string, t reflect.Type) {
 		text += "; want one of " + strings.Join(d.keys(t), ", ")
 	}
 	d.report(p.Key(key), `"`+key+`"`, diag.Error, text)
+	delete(d.places, p.Key(key))
 }
 
 // holder gives the name of the table, among those that are fields of t, that knows the key.

@@ -73,7 +73,7 @@ func (p Path) name() string {
 	return keys[strings.LastIndexByte(keys, '.')+1:]
 }
 
-// Has says whether the document holds the value that p leads to.
+// Has says whether the document holds the value that p leads to, by keys that are known.
 func (d *Document) Has(p Path) bool {
 	_, ok := d.places[p]
 	return ok

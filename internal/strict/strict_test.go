@@ -97,6 +97,14 @@ group = [{txt = "b"}]`))
 	}
 }
 
+func TestUnknownKeyIsNotThere(t *testing.T) {
+	d := TOML("x", []byte("[daemon]\nport = 1\nquiet = true"))
+	d.Into(&document{})
+	if p := Path("").Key("daemon"); d.Has(p.Key("port")) || !d.Has(p.Key("quiet")) {
+		t.Error("the document has a key that is not known, or not one that is")
+	}
+}
+
 func TestWrongKindIsToldOnce(t *testing.T) {
 	d := TOML("x", []byte("[[group]]\nport = '1'"))
 	d.Into(&document{})
@@ -307,13 +315,13 @@ func FuzzTOML(f *testing.F) {
 		}
 		start := time.Now()
 		d := TOML("x", []byte(text))
-		d.Into(&document{})
 		if taken := time.Since(start); taken > 5*time.Second {
 			t.Errorf("it took %v", taken)
 		}
 		if d.root != nil {
 			checkPlaces(t, d, "", d.root)
 		}
+		d.Into(&document{})
 	})
 }
 
@@ -322,10 +330,10 @@ func FuzzJSON(f *testing.F) {
 	f.Add(`{"a": [1, {"b": "c\n"}], "d": null}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		d := JSON("x", []byte(text))
-		d.Into(&document{})
 		if d.root != nil {
 			checkPlaces(t, d, "", d.root)
 		}
+		d.Into(&document{})
 	})
 }
 
