@@ -1,0 +1,112 @@
+//go:build linux
+
+package interop
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long another program may take for what it does in a moment.
+const patience = 30 * time.Second
+
+// process is a program that runs on a machine.
+type process struct {
+	cmd    *exec.Cmd
+	out    output // standard output and standard error
+	ended  chan struct{}
+	result error // once ended is closed
+}
+
+// command makes a command to start on a machine. It does not outlive the machine's thread, and so not the test.
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+bus, "LC_ALL=C.UTF-8")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// start starts a program. At the end of the test it is told to end; what it said is shown where the test failed.
+func (m machine) start(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: command(context.Background(), name, args...), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	m.do(t, p.cmd.Start)
+	go func() {
+		p.result = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.stop(t)
+		if t.Failed() {
+			t.Logf("%s said:\n%s", p.cmd, p.out.String())
+		}
+	})
+	return p
+}
+
+// await waits until the program has printed text a number of times.
+func (p *process) await(t *testing.T, text string, count int) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if strings.Count(p.out.String(), text) >= count {
+			return
+		}
+		select {
+		case <-p.ended:
+			t.Fatalf("%s ended (%v) before it said %q", p.cmd, p.result, text)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not say %q within %v", p.cmd, text, patience)
+		}
+	}
+}
+
+// wait waits for the program to end by itself.
+func (p *process) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatalf("%s does not end within %v", p.cmd, patience)
+	}
+}
+
+// stop asks the program to end, and kills it where it doesn't.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.cmd.Process.Kill()
+		<-p.ended
+		t.Errorf("%s did not end on SIGTERM", p.cmd)
+	}
+}
+
+// output collects what a program prints, while others read it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
