@@ -213,13 +213,13 @@ func (r *report) warnf(d Definition, element, format string, args ...any) {
 	r.add(d, element, diag.Warning, format, args...)
 }
 
-// policies warns that what is not of the group itself stays behind.
-func (r *report) policies(d Definition, what string) {
+// policies warns that what is not of the group itself stays behind, with a hint where that can go.
+func (r *report) policies(d Definition, what, hint string) {
 	if len(d.Interfaces) > 0 {
-		r.warnf(d, "interfaces", "%s can't say on which interfaces to announce; want a [[rule]] in announcer.toml", what)
+		r.warnf(d, "interfaces", "%s can't say on which interfaces to announce%s", what, hint)
 	}
 	if d.OnConflict != mdns.Rename {
-		r.warnf(d, "on_conflict", "%s can't say what happens in a conflict; want a [[rule]] in announcer.toml", what)
+		r.warnf(d, "on_conflict", "%s can't say what happens in a conflict%s", what, hint)
 	}
 }
 
@@ -255,7 +255,7 @@ func encodeAvahi(defs []Definition, _ string) ([]File, diag.Findings) {
 			f.File = d.Origin
 			r.findings = append(r.findings, f)
 		}
-		r.policies(d, "an Avahi file")
+		r.policies(d, "an Avahi file", "; want a [[rule]] in announcer.toml")
 		files = append(files, File{d.Name + ".service", data})
 	}
 	return files, r.findings

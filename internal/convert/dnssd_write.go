@@ -19,7 +19,7 @@ func encodeDNSSD(defs []Definition, host string) ([]File, diag.Findings) {
 	var files []File
 	var r report
 	for _, d := range defs {
-		r.policies(d, "systemd")
+		r.policies(d, "systemd", "")
 		names := map[string]int{}
 		for _, in := range settle([]Definition{d}, host) {
 			name := d.Name

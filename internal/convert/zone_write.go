@@ -14,7 +14,7 @@ func encodeZone(defs []Definition, host string) ([]File, diag.Findings) {
 	w := zoneWriter{host: host, seen: map[mdns.Record]bool{}}
 	instances := settle(defs, host)
 	for _, d := range defs {
-		w.policies(d, "a zone file")
+		w.policies(d, "a zone file", "")
 		if d.Group.Wildcards && strings.Contains(d.Group.Name, "%h") {
 			w.warnf(d, "name", "a zone file can't say %%h; the name is written for the host %s, %q", host, d.Group.Instance(host))
 		}
