@@ -14,7 +14,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Name:  "announcer",
 		Usage: "make IP phones find their server: publish Avahi service files by multicast DNS",
 		Commands: []*cli.Command{
-			runCommand(), announceCommand(), validateCommand(), listCommand(),
+			runCommand(), announceCommand(), convertCommand(), validateCommand(), listCommand(),
+			browseCommand(), resolveCommand(), verifyCommand(),
 			versionCommand(), completionCommand(), manCommand(),
 		},
 		Metadata:                  map[string]any{},

@@ -81,13 +81,13 @@ func printFindings(w io.Writer, findings diag.Findings) {
 	}
 }
 
-// chosenLinks gives the links that the flags and the configuration choose, and an error where that is none.
+// chosenLinks tells what was assumed about the choice of links, and reports an error where that is none.
 func chosenLinks(desired mdns.Desired, assumed string, stderr io.Writer) error {
 	if assumed != "" {
 		fmt.Fprintln(stderr, "announcer: "+assumed)
 	}
 	if len(desired.Links) == 0 {
-		return errors.New("there is no interface to announce on; want --interface GLOB with one that is up (ip -brief address lists them)")
+		return errors.New("there is no interface to use; want --interface GLOB with one that is up (ip -brief address lists them)")
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func listed(d mdns.Desired, instances []mdns.Instance) any {
 		})
 	}
 	return struct {
-		Schema   int             `json:"schema"`
+		Version  int             `json:"version"`
 		Services []listedService `json:"services"`
 	}{1, all}
 }

@@ -37,7 +37,7 @@ func validateAction(c *cli.Context) error {
 	faults, warnings := len(report.Findings.Errors()), len(report.Findings.Warnings())
 	if c.Bool("json") {
 		err = printJSON(c.App.Writer, struct {
-			Schema   int           `json:"schema"`
+			Version  int           `json:"version"`
 			Files    int           `json:"files"`
 			Errors   int           `json:"errors"`
 			Warnings int           `json:"warnings"`

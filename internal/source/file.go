@@ -28,7 +28,12 @@ func ReadFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("it is %s; want a regular file", kind(info.Mode()))
 	}
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	return ReadAll(f)
+}
+
+// ReadAll reads r to its end, at most [MaxFile] bytes.
+func ReadAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("it can't be read: %w", cause(err))

@@ -105,7 +105,7 @@ func (s *Source) files(paths []string, snap *Snapshot) []string {
 	taken := map[string]bool{} // names, and paths of files that were given
 	var all []string
 	for _, path := range paths {
-		files, err := Expand(path)
+		files, err := Expand(path, IsService)
 		if err != nil {
 			snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Error, Text: err.Error()})
 		}
@@ -124,13 +124,18 @@ func (s *Source) files(paths []string, snap *Snapshot) []string {
 	return all
 }
 
-// Expand gives the definition files that a path stands for: the path itself, or what a directory holds that ends in
-// ".service" and does not start with a dot, in byte order.
-func Expand(path string) ([]string, error) {
+// IsService says whether a file in a directory is a service file: its name ends in ".service" and does not start with
+// a dot.
+func IsService(name string) bool {
+	return strings.HasSuffix(name, ".service") && !strings.HasPrefix(name, ".")
+}
+
+// Expand gives the files that a path stands for: the path itself, or those in a directory whose names fit, in byte order.
+func Expand(path string, fits func(name string) bool) ([]string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("it does not exist; want a directory with .service files")
+		return nil, errors.New("it does not exist; want a file, or a directory with files")
 	case err != nil:
 		return nil, fmt.Errorf("it can't be read: %w", cause(err))
 	case !info.IsDir():
@@ -142,7 +147,7 @@ func Expand(path string) ([]string, error) {
 	}
 	var files []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".service") && !strings.HasPrefix(e.Name(), ".") {
+		if fits(e.Name()) {
 			files = append(files, filepath.Join(path, e.Name()))
 		}
 	}

@@ -186,7 +186,7 @@ port = 80
 func TestLoadWithoutTheDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	_, findings := load(t, New(Request{Services: []string{dir}}), dir)
-	if want := dir + ": it does not exist; want a directory with .service files"; findings.Err() == nil || findings.Error() != want {
+	if want := dir + ": it does not exist; want a file, or a directory with files"; findings.Err() == nil || findings.Error() != want {
 		t.Errorf("findings %v, want %s", findings, want)
 	}
 }

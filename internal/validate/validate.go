@@ -3,11 +3,11 @@ package validate
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"announcer/internal/avahixml"
 	"announcer/internal/config"
+	"announcer/internal/convert"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
@@ -26,7 +26,7 @@ func Paths(paths []string, engineName, host string) Report {
 	var report Report
 	var publications []mdns.Publication
 	for _, path := range paths {
-		files, err := source.Expand(path)
+		files, err := source.Expand(path, source.IsService)
 		if err != nil {
 			report.Findings = append(report.Findings, fault(path, err))
 		}
@@ -45,15 +45,23 @@ func fault(file string, err error) diag.Finding {
 	return diag.Finding{File: file, Severity: diag.Error, Text: err.Error()}
 }
 
-// one checks a file by itself.
+// one checks a file by itself, in the format that its name tells; what tells none is an Avahi file.
 func one(file, host string) ([]mdns.Publication, diag.Findings) {
 	data, err := source.ReadFile(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
 	}
-	if filepath.Ext(file) == ".toml" {
+	switch format, _ := convert.FormatOf(file); format {
+	case convert.TOML:
 		cfg, findings := config.Load(file, data, host)
 		return cfg.Groups, findings
+	case convert.JSON, convert.DNSSD, convert.Zone:
+		definitions, findings := convert.Decode(format, file, data, host)
+		var publications []mdns.Publication
+		for _, d := range definitions {
+			publications = append(publications, mdns.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict})
+		}
+		return publications, findings
 	}
 	group, findings := avahixml.Decode(file, data, host)
 	if findings.Err() != nil {

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/config"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/browse"
+	"announcer/internal/netwatch"
+	"announcer/services"
+)
+
+// phoneType is what the phones browse.
+var phoneType = dnsname.MustParse("_digiumproxy._udp")
+
+func browseCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "browse",
+		Usage:     "show what is on the network: the service types, or the services of a type",
+		UsageText: "announcer browse [TYPE]",
+		Flags:     clientFlags(),
+		Action:    browseAction,
+	})
+}
+
+// clientFlags are those of the commands that ask the network.
+func clientFlags() []cli.Flag {
+	return []cli.Flag{
+		interfaceFlag(),
+		&cli.StringFlag{Name: "domain", Usage: "ask for services in `DOMAIN`", Value: dnsname.Local.String()},
+		waitFlag(),
+		jsonFlag(),
+	}
+}
+
+func waitFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "wait", Usage: "listen for `TIME`", Value: 3 * time.Second}
+}
+
+func browseAction(c *cli.Context) error {
+	if n := c.Args().Len(); n > 1 {
+		return usagef("browse: %d arguments; want one type, such as %s, or none", n, phoneType)
+	}
+	q, err := asked(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	links, err := clientLinks(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
+	defer cancel()
+	if !c.Args().Present() {
+		return browseTypes(ctx, c, q.domain, links)
+	}
+	return browseServices(ctx, c, q, links)
+}
+
+// asked gives the question that the arguments ask: for a type, that of the phones if it is "", in the domain of the flags.
+func asked(c *cli.Context, typ string) (q question, err error) {
+	if q.domain, err = services.ParseDomain(c.String("domain")); err != nil {
+		return q, usagef("--domain: %w", err)
+	}
+	q.typ = phoneType
+	if typ != "" {
+		if q.typ, err = services.ParseType(typ); err != nil {
+			return q, usagef("%s: %w", c.Command.Name, err)
+		}
+	}
+	return q, nil
+}
+
+// clientLinks gives the links to ask on.
+func clientLinks(c *cli.Context) ([]mdns.Link, error) {
+	links, err := netwatch.Read()
+	if err != nil {
+		return nil, err
+	}
+	chosen, assumed := netwatch.Select(links, c.StringSlice("interface"), nil)
+	return chosen, chosenLinks(mdns.Desired{Links: chosen}, assumed, c.App.ErrWriter)
+}
+
+func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links []mdns.Link) error {
+	type found struct {
+		Type      string `json:"type"`
+		Interface string `json:"interface"`
+	}
+	all := []found{}
+	err := browse.Types(ctx, domain, links, func(typ dnsname.Name, link string) {
+		all = append(all, found{typ.String(), link})
+	})
+	slices.SortFunc(all, func(a, b found) int { return strings.Compare(a.Type+" "+a.Interface, b.Type+" "+b.Interface) })
+	if c.Bool("json") {
+		return errors.Join(err, printJSON(c.App.Writer, struct {
+			Version int     `json:"version"`
+			Types   []found `json:"types"`
+		}{1, all}))
+	}
+	var rows [][]string
+	for _, t := range all {
+		rows = append(rows, []string{t.Type, t.Interface})
+	}
+	return errors.Join(err, table(c.App.Writer, "TYPE INTERFACE", rows))
+}
+
+func browseServices(ctx context.Context, c *cli.Context, q question, links []mdns.Link) error {
+	entries, err := find(ctx, []question{q}, links)
+	if c.Bool("json") {
+		return errors.Join(err, printJSON(c.App.Writer, struct {
+			Version  int            `json:"version"`
+			Services []shownService `json:"services"`
+		}{1, shown(entries)}))
+	}
+	var rows [][]string
+	for _, e := range entries {
+		rows = append(rows, []string{printable(e.Instance), server(e), addresses(e.Addrs), e.Link, printable(txtText(e.TXT))})
+	}
+	return errors.Join(err, table(c.App.Writer, "NAME SERVER ADDRESSES INTERFACE TXT", rows))
+}
+
+// question is a type and the domain to ask for it in.
+type question struct{ typ, domain dnsname.Name }
+
+// find asks all questions until ctx is done, and gives each service as it was last seen, in order.
+func find(ctx context.Context, questions []question, links []mdns.Link) ([]browse.Entry, error) {
+	found := make(chan browse.Entry)
+	errs := make(chan error)
+	for _, q := range questions {
+		go func() {
+			errs <- browse.Services(ctx, q.typ, q.domain, links, func(e browse.Entry) { found <- e })
+		}()
+	}
+	latest := map[string]browse.Entry{}
+	var failures []error
+	for len(failures) < len(questions) {
+		select {
+		case e := <-found:
+			latest[fmt.Sprint(e.Type.Key(), e.Domain.Key(), e.Link, e.Instance, e.Host.Key(), e.Port)] = e
+		case err := <-errs:
+			failures = append(failures, err)
+		}
+	}
+	var entries []browse.Entry
+	for _, e := range latest {
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b browse.Entry) int {
+		return strings.Compare(a.Instance+"\x00"+a.Type.Key()+a.Link+a.Host.Key(), b.Instance+"\x00"+b.Type.Key()+b.Link+b.Host.Key())
+	})
+	return entries, errors.Join(failures...)
+}
+
+func server(e browse.Entry) string { return fmt.Sprintf("%s:%d", e.Host, e.Port) }
+
+func addresses(addrs []netip.Addr) string {
+	var words []string
+	for _, a := range addrs {
+		words = append(words, a.String())
+	}
+	return strings.Join(words, ",")
+}
+
+// txtText gives the strings of a TXT record on one line.
+func txtText(txt services.TXT) string {
+	var words []string
+	for _, s := range txt {
+		words = append(words, mdns.QuoteTXT(s))
+	}
+	return strings.Join(words, " ")
+}
+
+// shownService is a service in the JSON of browse, resolve and verify.
+type shownService struct {
+	Name      string          `json:"name"`
+	Type      string          `json:"type"`
+	Domain    string          `json:"domain"`
+	Host      string          `json:"host"`
+	Port      uint16          `json:"port"`
+	Addresses []netip.Addr    `json:"addresses"`
+	TXT       []config.RawTXT `json:"txt"`
+	Interface string          `json:"interface"`
+}
+
+func shown(entries []browse.Entry) []shownService {
+	all := []shownService{}
+	for _, e := range entries {
+		s := shownService{
+			Name: e.Instance, Type: e.Type.String(), Domain: e.Domain.String(), Host: e.Host.String(), Port: e.Port,
+			Addresses: append([]netip.Addr{}, e.Addrs...), TXT: []config.RawTXT{}, Interface: e.Link,
+		}
+		for _, t := range e.TXT {
+			s.TXT = append(s.TXT, config.NewRawTXT(t))
+		}
+		all = append(all, s)
+	}
+	return all
+}

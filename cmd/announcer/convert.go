@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/convert"
+	"announcer/internal/diag"
+	"announcer/internal/source"
+)
+
+func convertCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "convert",
+		Usage:     "translate definitions: " + formatWords(),
+		UsageText: "announcer convert --to FORMAT [-o DIR] FILE | DIR | -...",
+		Description: "Reads files of any of the formats, told by their endings (- is the standard input, which wants --from), and prints or writes them in another. " +
+			"What the other format can't say is told. A file with an error is left out, and the exit code is 3.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "to", Usage: "write `FORMAT`: " + formatWords()},
+			&cli.StringFlag{Name: "from", Usage: "read every file as `FORMAT`, whatever its ending"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write files into `DIR`, not to standard output"},
+			&cli.BoolFlag{Name: "force", Usage: "write over files that exist"},
+		},
+		Action: convertAction,
+	})
+}
+
+func formatWords() string { return strings.Join(convert.Formats(), ", ") }
+
+// stdin stands for the standard input among the files to read.
+const stdin = "-"
+
+// converter carries what the steps of a conversion share.
+type converter struct {
+	c      *cli.Context
+	from   string // "": by the ending
+	to     convert.Format
+	failed bool
+}
+
+func convertAction(c *cli.Context) error {
+	if c.String("to") == "" || !c.Args().Present() {
+		return usagef("convert: what to what? want --to FORMAT (%s) and files or directories", formatWords())
+	}
+	to, err := format("--to", c.String("to"))
+	if err != nil {
+		return err
+	}
+	if from := c.String("from"); from != "" {
+		if _, err := format("--from", from); err != nil {
+			return err
+		}
+	}
+	v := &converter{c: c, from: c.String("from"), to: to}
+	if dir := c.String("output"); dir != "" {
+		err = v.toDirectory(dir)
+	} else {
+		err = v.toStdout()
+	}
+	if err == nil && v.failed {
+		return silent(exitInvalid)
+	}
+	return err
+}
+
+func format(flag, word string) (convert.Format, error) {
+	f, ok := convert.ParseFormat(word)
+	if !ok {
+		return f, usagef("%s: %q is not a format%s; want one of %s", flag, word, diag.DidYouMean(word, convert.Formats()), formatWords())
+	}
+	return f, nil
+}
+
+// tell prints findings and remembers whether one of them is an error.
+func (v *converter) tell(findings diag.Findings) {
+	printFindings(v.c.App.ErrWriter, findings)
+	v.failed = v.failed || findings.Err() != nil
+}
+
+func (v *converter) fault(path string, err error) {
+	v.tell(diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}})
+}
+
+// files gives the files that the arguments stand for.
+func (v *converter) files() []string {
+	var all []string
+	for _, path := range v.c.Args().Slice() {
+		if path == stdin {
+			all = append(all, path)
+			continue
+		}
+		files, err := source.Expand(path, v.readable)
+		if err != nil {
+			v.fault(path, err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
+
+// readable says whether a file in a directory is a definition.
+func (v *converter) readable(name string) bool {
+	_, ok := convert.FormatOf(name)
+	return (ok || v.from != "") && !strings.HasPrefix(name, ".")
+}
+
+// read gives the definitions of a file, none where it has an error.
+func (v *converter) read(path string) []convert.Definition {
+	f, ok := convert.FormatOf(path)
+	if v.from != "" {
+		f, ok = convert.ParseFormat(v.from)
+	}
+	if !ok {
+		v.fault(path, fmt.Errorf("the ending of the name tells no format; want --from FORMAT (%s)", formatWords()))
+		return nil
+	}
+	data, err := readInput(path)
+	if err != nil {
+		v.fault(path, err)
+		return nil
+	}
+	definitions, findings := convert.Decode(f, path, data, source.HostName())
+	v.tell(findings)
+	if findings.Err() != nil {
+		return nil
+	}
+	return definitions
+}
+
+// readInput reads a file or, to the same limit, the standard input.
+func readInput(path string) ([]byte, error) {
+	if path != stdin {
+		return source.ReadFile(path)
+	}
+	return source.ReadAll(os.Stdin)
+}
+
+// definitions gives those of all files.
+func (v *converter) definitions() []convert.Definition {
+	var all []convert.Definition
+	for _, path := range v.files() {
+		all = append(all, v.read(path)...)
+	}
+	return all
+}
+
+// toStdout prints all definitions as one file, where the format can hold them in one.
+func (v *converter) toStdout() error {
+	all := v.definitions()
+	if len(all) == 0 {
+		return nil
+	}
+	data, findings := convert.EncodeTogether(v.to, all, source.HostName())
+	v.tell(findings)
+	_, err := v.c.App.Writer.Write(data)
+	return err
+}
+
+// toDirectory writes what becomes of all definitions into dir.
+func (v *converter) toDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	files, findings := convert.Encode(v.to, v.definitions(), source.HostName())
+	v.tell(findings)
+	for _, f := range files {
+		target := filepath.Join(dir, f.Name)
+		if err := writeFile(target, f.Data, v.c.Bool("force")); err != nil {
+			v.fault(target, err)
+			continue
+		}
+		fmt.Fprintln(v.c.App.Writer, target)
+	}
+	return nil
+}
+
+// writeFile writes a file whole or not at all: under a temporary name first. Unless force is set, it leaves a file
+// that exists alone.
+func writeFile(path string, data []byte, force bool) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".announcer-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
+	if err != nil {
+		return err
+	}
+	if force {
+		return os.Rename(tmp.Name(), path)
+	}
+	// A link, unlike a rename, fails where the name exists.
+	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+		return errors.New("it exists; want --force to write over it")
+	} else if err != nil {
+		return err
+	}
+	return nil
+}

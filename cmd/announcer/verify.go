@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/daemon"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/browse"
+	"announcer/internal/netwatch"
+)
+
+func verifyCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "verify",
+		Usage:     "ask the network as a stranger would, and compare it with the definitions",
+		UsageText: "announcer verify [FILE | DIR]...",
+		Description: "Tells of each service whether it is ok, missing, or differs, and who else announces " + phoneType.String() +
+			". Exits with 1 unless all is ok.",
+		Flags:  append(definitionFlags(), waitFlag(), jsonFlag()),
+		Action: verify,
+	})
+}
+
+func verify(c *cli.Context) error {
+	snap, err := loadAll(newSource(c, c.Args().Slice()...), c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
+	links, err := netwatch.Read()
+	if err != nil {
+		return err
+	}
+	desired, assumed := daemon.Desired(snap, links)
+	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
+	defer cancel()
+	want := browse.Expect(desired.Host, mdns.Settle(desired, nil))
+	got, err := find(ctx, questionsFor(want), desired.Links)
+	if err != nil {
+		return err
+	}
+	results := slices.DeleteFunc(browse.Compare(want, got), harmless)
+	if c.Bool("json") {
+		err = printJSON(c.App.Writer, verdicts(results))
+	} else {
+		err = printVerdicts(c, results)
+	}
+	if err == nil && slices.ContainsFunc(results, func(r browse.Result) bool { return r.Verdict != browse.OK }) {
+		return silent(exitFailed)
+	}
+	return err
+}
+
+// questionsFor gives what to ask: every type that is expected, and always that of the phones.
+func questionsFor(want []browse.Expected) []question {
+	questions := []question{{phoneType, dnsname.Local}}
+	for _, w := range want {
+		if !slices.ContainsFunc(questions, func(q question) bool { return q.typ.Equal(w.Type) && q.domain.Equal(w.Domain) }) {
+			questions = append(questions, question{w.Type, w.Domain})
+		}
+	}
+	return questions
+}
+
+// harmless says whether a result is about a service of somebody else that phones don't care about.
+func harmless(r browse.Result) bool {
+	return r.Verdict == browse.Foreign && !r.Found.Type.Equal(phoneType)
+}
+
+func printVerdicts(c *cli.Context, results []browse.Result) error {
+	var rows [][]string
+	for _, r := range results {
+		e := entryOf(r)
+		rows = append(rows, []string{r.Verdict.String(), printable(e.Instance), e.Type.String(), e.Link, printable(detail(r))})
+	}
+	return table(c.App.Writer, "RESULT NAME TYPE INTERFACE DETAIL", rows)
+}
+
+// entryOf gives the entry that a result is about: the expected one or, where it is foreign, the one found.
+func entryOf(r browse.Result) browse.Entry {
+	if r.Expected != nil {
+		return r.Expected.Entry
+	}
+	return *r.Found
+}
+
+func detail(r browse.Result) string {
+	switch r.Verdict {
+	case browse.OK:
+		return "as in " + r.Expected.ID
+	case browse.Missing:
+		return "nobody answers for what is in " + r.Expected.ID
+	case browse.Foreign:
+		return fmt.Sprintf("announced by %s (%s); phones that find two servers ask a person", server(*r.Found), addresses(r.Found.Addrs))
+	}
+	var words []string
+	for _, d := range r.Differences {
+		words = append(words, fmt.Sprintf("%s is %s, and %s in %s", d.Field, d.Got, d.Want, r.Expected.ID))
+	}
+	return strings.Join(words, "; ")
+}
+
+// verdict is a result in the output of verify --json.
+type verdict struct {
+	Result      browse.Verdict      `json:"result"`
+	File        string              `json:"file,omitempty"`
+	Service     shownService        `json:"service"`
+	Differences []browse.Difference `json:"differences,omitempty"`
+}
+
+func verdicts(results []browse.Result) any {
+	all := []verdict{}
+	for _, r := range results {
+		v := verdict{Result: r.Verdict, Service: shown([]browse.Entry{entryOf(r)})[0], Differences: r.Differences}
+		if r.Expected != nil {
+			v.File = r.Expected.ID
+		}
+		all = append(all, v)
+	}
+	return struct {
+		Version int       `json:"version"`
+		Results []verdict `json:"results"`
+	}{1, all}
+}
