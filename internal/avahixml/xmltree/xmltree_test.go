@@ -272,7 +272,8 @@ func TestLikeExpat(t *testing.T) {
 			{subset("<!ATTLIST a b ID #IMPLIED>", "<a b=' x  y '/>"), `<a b="x y"></a>`},
 			{subset("<!ATTLIST a b CDATA #IMPLIED>", "<a b=' x  y '/>"), `<a b=" x  y "></a>`},
 			{subset("%p;<!ATTLIST a b CDATA 'x'>", "<a/>"), "<a></a>"},
-			{subset("<!NOTATION n SYSTEM 'x'><!ATTLIST a b NOTATION (n|m) 'n'>", "<a/>"), `<a b="n"></a>`},
+			{subset("<!NOTATION n SYSTEM 'x'><!ATTLIST a b NOTATION (n|m) ' n '>", "<a/>"), `<a b="n"></a>`},
+			{subset("<!ATTLIST a b (n|1) ' 1 '>", "<a/>"), `<a b="1"></a>`},
 		},
 	} {
 		for _, row := range rows {
