@@ -38,7 +38,7 @@ func command(c cli.Command) *cli.Command {
 }
 
 func usageError(c *cli.Context, err error, _ bool) error {
-	return usagef("%s: %w; see announcer %s --help", c.Command.Name, err, c.Command.Name)
+	return usagef("%s: %w (see announcer %s --help)", c.Command.Name, err, c.Command.Name)
 }
 
 func logFlags() []cli.Flag {

@@ -26,7 +26,7 @@ func arrange(app *cli.App, args []string) (arranged, command []string, err error
 	}
 	cmd := app.Command(name)
 	if cmd == nil {
-		return nil, nil, usagef("%q is not a command%s; see announcer --help", name, diag.DidYouMean(name, commandNames(app)))
+		return nil, nil, usagef("%q is not a command%s (see announcer --help)", name, diag.DidYouMean(name, commandNames(app)))
 	}
 	flags, plain, err := splitFlags(cmd, args)
 	if err != nil {
@@ -73,7 +73,7 @@ func arrangeNameless(app *cli.App, args []string) (arranged, command []string, e
 	case slices.Contains(args, "--version"):
 		return []string{app.Name, "version"}, nil, nil
 	}
-	return nil, nil, usagef("which command? one of %s; see announcer --help", strings.Join(commandNames(app), ", "))
+	return nil, nil, usagef("which command? one of %s (see announcer --help)", strings.Join(commandNames(app), ", "))
 }
 
 func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }
@@ -91,7 +91,7 @@ func splitFlags(cmd *cli.Command, args []string) (flags, plain []string, err err
 		flag := lookUpFlag(cmd.Flags, arg)
 		if flag == nil && !isHelp(arg) {
 			word, _, _ := strings.Cut(arg, "=")
-			return nil, nil, usagef("%s has no flag %s%s; see announcer %s --help", cmd.Name, word,
+			return nil, nil, usagef("%s has no flag %s%s (see announcer %s --help)", cmd.Name, word,
 				diag.DidYouMean("--"+strings.TrimLeft(word, "-"), flagNames(cmd.Flags)), cmd.Name)
 		}
 		flags = append(flags, arg)

@@ -26,9 +26,9 @@ func TestArrange(t *testing.T) {
 		{"help", "--help", "--help", "", ""},
 		{"version", "--version", "version", "", ""},
 		{"no command", "", "", "", "which command? one of run, announce,"},
-		{"unknown command", "ron", "", "", `"ron" is not a command; did you mean run?; see announcer --help`},
-		{"unknown flag", "run --interfaces eth0", "", "", "run has no flag --interfaces; did you mean --interface?; see announcer run --help"},
-		{"a flag of another command", "run --strict", "", "", "run has no flag --strict; see announcer run --help"},
+		{"unknown command", "ron", "", "", `"ron" is not a command; did you mean run? (see announcer --help)`},
+		{"unknown flag", "run --interfaces eth0", "", "", "run has no flag --interfaces; did you mean --interface? (see announcer run --help)"},
+		{"a flag of another command", "run --strict", "", "", "run has no flag --strict (see announcer run --help)"},
 		{"no value", "run --services", "", "", "run --services: the flag has no value; want --services DIR"},
 	}
 	for _, test := range tests {

@@ -77,7 +77,7 @@ func TestReadme(t *testing.T) {
 		case strings.HasPrefix(s.command, "announcer run "):
 			inBackground(t, dir, s)
 		default:
-			cmd := shell(t, dir, s.command)
+			cmd := shell(dir, s.command)
 			out, err := cmd.CombinedOutput()
 			if err != nil && cmd.ProcessState.ExitCode() < 0 {
 				t.Errorf("%s: %v", s.command, err)
@@ -87,10 +87,10 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-func shell(t *testing.T, dir, command string) *exec.Cmd {
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", "exec "+command)
+func shell(dir, command string) *exec.Cmd {
+	cmd := exec.Command("sh", "-c", "exec "+command)
 	if strings.ContainsAny(command, ";|&") {
-		cmd = exec.CommandContext(t.Context(), "sh", "-c", command)
+		cmd = exec.Command("sh", "-c", command)
 	}
 	cmd.Dir = dir
 	return cmd
@@ -101,6 +101,9 @@ func compare(t *testing.T, s step, got []string) {
 	t.Helper()
 	if len(s.want) == 0 {
 		return
+	}
+	if last := len(s.want) - 1; s.want[last] == "…" && len(got) > last { // and so on
+		s.want, got = s.want[:last], got[:last]
 	}
 	if !slices.EqualFunc(s.want, got, matches) {
 		t.Errorf("$ %s\nprinted:\n%s\nwant:\n%s", s.command, strings.Join(got, "\n"), strings.Join(s.want, "\n"))
@@ -140,7 +143,7 @@ func (o *output) lines() []string {
 func inBackground(t *testing.T, dir string, s step) {
 	t.Helper()
 	out := &output{writes: make(chan struct{}, 1)}
-	cmd := shell(t, dir, s.command)
+	cmd := shell(dir, s.command)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
