@@ -369,11 +369,9 @@ func (d *decoder) check(root *xmltree.Element, host string) {
 		if !written {
 			where = spot{owner.At, owner.Name}
 		}
-		isMissing := p.Field == services.ServiceField && p.Severity == diag.Error
-		typeIsBad := d.said[place{p.Service, services.TypeField, 0}]
-		switch {
-		case d.said[here], isMissing && (d.misplaced || typeIsBad), !owner.Closed && !written:
-		default:
+		hasBadType := p.Field == services.ServiceField && d.said[place{p.Service, services.TypeField, 0}]
+		mayBeElsewhere := !written && (d.misplaced || !owner.Closed)
+		if !d.said[here] && !hasBadType && !mayBeElsewhere {
 			d.add(p.Severity, where.at, where.element, "%s", p.Text)
 		}
 	}
