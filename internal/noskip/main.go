@@ -28,7 +28,7 @@ type event struct {
 
 // report copies the output of packages and of failed tests from in to out. Its error says what was skipped or failed.
 func report(in io.Reader, out io.Writer) error {
-	output := map[string]string{} // of tests without a verdict yet, by package and name of the outermost test
+	output := map[string]string{} // of tests without a verdict yet, by package and name
 	var skipped []string
 	passed, failed := 0, 0
 	decoder := json.NewDecoder(in)
@@ -41,25 +41,25 @@ func report(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("FAIL: what go test says can't be read: %w", err)
 		}
-		outermost, _, isSubtest := strings.Cut(e.Test, "/")
-		key := e.Package + " " + outermost
+		test := e.Package + " " + e.Test
 		switch {
 		case e.Output == "PASS\n", strings.HasPrefix(e.Output, "=== "): // only said because of -json
 		case e.Action == "build-output", e.Action == "output" && e.Test == "":
 			io.WriteString(out, e.Output)
 		case e.Action == "output":
-			output[key] += e.Output
-		case e.Action == "skip" && e.Test != "":
-			skipped = append(skipped, e.Package+" "+e.Test+":\n"+output[key])
-			delete(output, key)
-		case e.Action == "fail" && e.Test != "" && !isSubtest:
-			io.WriteString(out, output[key])
-			delete(output, key)
-		case e.Action == "pass" && e.Test != "" && !isSubtest:
-			delete(output, key)
-			passed++
+			output[test] += e.Output
 		case e.Action == "fail" && e.Test == "":
 			failed++
+		case e.Test == "": // a package that passed, or has no tests
+		case e.Action == "fail":
+			io.WriteString(out, output[test])
+			delete(output, test)
+		case e.Action == "pass":
+			delete(output, test)
+			passed++
+		case e.Action == "skip":
+			skipped = append(skipped, test+":\n"+output[test])
+			delete(output, test)
 		}
 	}
 	for _, text := range output { // a test that ended with its program

@@ -28,6 +28,8 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"b","Test":"TestBad/sub","Output":"    b_test.go:7: wrong\n"}
 {"Action":"output","Package":"b","Test":"TestBad/sub","Output":"--- FAIL: TestBad/sub (0.00s)\n"}
 {"Action":"fail","Package":"b","Test":"TestBad/sub"}
+{"Action":"output","Package":"b","Test":"TestBad/good","Output":"    b_test.go:9: chatter\n"}
+{"Action":"pass","Package":"b","Test":"TestBad/good"}
 {"Action":"output","Package":"b","Test":"TestBad","Output":"--- FAIL: TestBad (0.00s)\n"}
 {"Action":"fail","Package":"b","Test":"TestBad"}
 {"Action":"output","Package":"b","Output":"FAIL\tb\t0.1s\n"}
