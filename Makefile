@@ -4,7 +4,7 @@
 export PATH := $(CURDIR)/.test-deps/bin:$(PATH)
 
 PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-amd64
-FUZZTIME ?= 10s
+FUZZTIME ?= 30000x
 
 .PHONY: help build test check test-deps bench fuzz cross clean $(PLATFORMS)
 
@@ -33,7 +33,7 @@ test-deps: ## the programs that the interop tests talk to, unpacked into .test-d
 bench: ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
-fuzz: ## every fuzz target for FUZZTIME (10s)
+fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (1m)
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|/[^/]*:func (Fuzz[A-Za-z0-9_]*).*| \1|' | while read -r dir target; do \
 		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
 
