@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/netlink"
@@ -95,15 +96,11 @@ func nudges(ctx context.Context) <-chan struct{} {
 
 // listen nudges until ctx is done or the connection fails.
 func listen(ctx context.Context, conn *netlink.Conn, nudges chan<- struct{}) {
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer func() {
-		if stop() {
-			conn.Close()
-		}
-	}()
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now()) })()
 	for {
 		_, err := conn.Receive()
-		if err != nil && !errors.Is(err, unix.ENOBUFS) { // that one says that messages were lost: read again, too
+		if err != nil && !errors.Is(err, unix.ENOBUFS) { // which says that messages were lost
 			return
 		}
 		nudge(nudges)

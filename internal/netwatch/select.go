@@ -1,9 +1,8 @@
 package netwatch
 
 import (
-	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"announcer/internal/mdns"
@@ -13,9 +12,9 @@ import (
 var containerNames = []string{"docker*", "br-*", "veth*", "virbr*", "cni*"}
 
 // Select gives the links to announce on: those that a glob of allow matches, and none of deny does. Where nothing is
-// allowed by name, that is all but the loopback and what is named like a container's; assumed is then a sentence
-// that says what was taken and what was left out, else "".
-func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, assumed string) {
+// allowed by name, that is all but the loopback and what is named like a container's. note is a sentence about the
+// choice for people: what was assumed, or which glob of allow matches nothing; "" where there is nothing to say.
+func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, note string) {
 	var leftOut []mdns.Link
 	for _, link := range links {
 		switch {
@@ -30,24 +29,27 @@ func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, assume
 		}
 	}
 	if len(allow) > 0 {
-		return chosen, ""
+		return chosen, missing(links, allow)
 	}
-	assumed = "no interface was named: announcing on " + names(chosen)
+	note = "no interface was named: announcing on " + names(chosen)
 	if len(leftOut) > 0 {
-		assumed += ", not on " + names(leftOut)
+		note += ", not on " + names(leftOut)
 	}
-	return chosen, assumed
+	return chosen, note
 }
 
-// Missing gives an error for each glob of allow that no link matches, nil where all match.
-func Missing(links []mdns.Link, allow []string) error {
-	var errs []error
-	for _, glob := range allow {
+// missing says which globs no link matches, "" where all do.
+func missing(links []mdns.Link, globs []string) string {
+	var absent []string
+	for _, glob := range globs {
 		if !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Matches([]string{glob}) }) {
-			errs = append(errs, fmt.Errorf("interface %q is not here, or not up; there are: %s", glob, names(links)))
+			absent = append(absent, strconv.Quote(glob))
 		}
 	}
-	return errors.Join(errs...)
+	if len(absent) == 0 {
+		return ""
+	}
+	return "no interface that is up is named " + strings.Join(absent, " or ") + "; there are: " + names(links)
 }
 
 // names lists links for people.

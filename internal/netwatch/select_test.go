@@ -18,7 +18,7 @@ func TestSelect(t *testing.T) {
 		links       []mdns.Link
 		allow, deny []string
 		chosen      []string
-		assumed     string
+		note        string
 	}{
 		{"defaults", here, nil, nil, []string{"eth0", "wlan0", "br0"}, "no interface was named: announcing on eth0, wlan0, br0" + leftOut},
 		{"defaults but one", here, nil, []string{"w*"}, []string{"eth0", "br0"}, "no interface was named: announcing on eth0, br0" + leftOut},
@@ -28,33 +28,21 @@ func TestSelect(t *testing.T) {
 		{"container by glob", here, []string{"veth*", "eth0"}, nil, []string{"eth0", "veth7a"}, ""},
 		{"everything", here[:4], []string{"*"}, nil, []string{"lo", "eth0", "wlan0", "docker0"}, ""},
 		{"deny wins", here, []string{"eth*", "wlan*"}, []string{"eth0"}, []string{"wlan0"}, ""},
-		{"no match", here, []string{"eht0"}, nil, nil, ""},
+		{"no match", here[:2], []string{"eht0"}, nil, nil, `no interface that is up is named "eht0"; there are: lo, eth0`},
+		{"one of three matches", here[:2], []string{"ppp*", "lo", "eht0"}, nil, []string{"lo"}, `no interface that is up is named "ppp*" or "eht0"; there are: lo, eth0`},
+		{"a match that is denied", here[:2], []string{"eth0"}, []string{"eth0"}, nil, ""},
+		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface that is up is named "eth0"; there are: none`},
 		{"a loopback of another name", []mdns.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named: announcing on none, not on loop7"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			chosen, assumed := Select(test.links, test.allow, test.deny)
+			chosen, note := Select(test.links, test.allow, test.deny)
 			var got []string
 			for _, l := range chosen {
 				got = append(got, l.Name)
 			}
-			if !slices.Equal(got, test.chosen) || assumed != test.assumed {
-				t.Errorf("got  %q %q\nwant %q %q", got, assumed, test.chosen, test.assumed)
+			if !slices.Equal(got, test.chosen) || note != test.note {
+				t.Errorf("got  %q %q\nwant %q %q", got, note, test.chosen, test.note)
 			}
 		})
-	}
-}
-
-func TestMissing(t *testing.T) {
-	links := []mdns.Link{{Name: "eth0"}, {Name: "lo"}}
-	if err := Missing(links, []string{"eth*", "lo"}); err != nil {
-		t.Errorf("got %v, want nil", err)
-	}
-	const want = `interface "eht0" is not here, or not up; there are: eth0, lo` + "\n" +
-		`interface "wlan*" is not here, or not up; there are: eth0, lo`
-	if err := Missing(links, []string{"eht0", "lo", "wlan*"}); err == nil || err.Error() != want {
-		t.Errorf("got  %v\nwant %v", err, want)
-	}
-	if err := Missing(nil, []string{"lo"}); err == nil || err.Error() != `interface "lo" is not here, or not up; there are: none` {
-		t.Errorf("got %v", err)
 	}
 }
