@@ -31,11 +31,20 @@ func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, note s
 	if len(allow) > 0 {
 		return chosen, missing(links, allow)
 	}
-	note = "no interface was named: announcing on " + names(chosen)
-	if len(leftOut) > 0 {
-		note += ", not on " + names(leftOut)
+	return chosen, assumed(chosen, leftOut)
+}
+
+func assumed(chosen, leftOut []mdns.Link) string {
+	const unnamed = "no interface was named"
+	switch {
+	case len(chosen) == 0 && len(leftOut) == 0:
+		return unnamed + ", and none is up"
+	case len(chosen) == 0:
+		return unnamed + ", and none is up but " + names(leftOut) + "; want one by name"
+	case len(leftOut) == 0:
+		return unnamed + ": announcing on " + names(chosen)
 	}
-	return chosen, note
+	return unnamed + ": announcing on " + names(chosen) + ", not on " + names(leftOut)
 }
 
 // missing says which globs no link matches, "" where all do.

@@ -22,7 +22,8 @@ func TestSelect(t *testing.T) {
 	}{
 		{"defaults", here, nil, nil, []string{"eth0", "wlan0", "br0"}, "no interface was named: announcing on eth0, wlan0, br0" + leftOut},
 		{"defaults but one", here, nil, []string{"w*"}, []string{"eth0", "br0"}, "no interface was named: announcing on eth0, br0" + leftOut},
-		{"nothing but loopback", here[:1], nil, nil, nil, "no interface was named: announcing on none, not on lo"},
+		{"nothing but loopback", here[:1], nil, nil, nil, "no interface was named, and none is up but lo; want one by name"},
+		{"nothing at all", nil, nil, nil, nil, "no interface was named, and none is up"},
 		{"nothing left out", here[1:3], nil, nil, []string{"eth0", "wlan0"}, "no interface was named: announcing on eth0, wlan0"},
 		{"loopback by name", here, []string{"lo"}, nil, []string{"lo"}, ""},
 		{"container by glob", here, []string{"veth*", "eth0"}, nil, []string{"eth0", "veth7a"}, ""},
@@ -32,7 +33,7 @@ func TestSelect(t *testing.T) {
 		{"one of three matches", here[:2], []string{"ppp*", "lo", "eht0"}, nil, []string{"lo"}, `no interface that is up is named "ppp*" or "eht0"; there are: lo, eth0`},
 		{"a match that is denied", here[:2], []string{"eth0"}, []string{"eth0"}, nil, ""},
 		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface that is up is named "eth0"; there are: none`},
-		{"a loopback of another name", []mdns.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named: announcing on none, not on loop7"},
+		{"a loopback of another name", []mdns.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named, and none is up but loop7; want one by name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			chosen, note := Select(test.links, test.allow, test.deny)
