@@ -34,17 +34,18 @@ func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, note s
 	return chosen, assumed(chosen, leftOut)
 }
 
+// assumed says what was done where no interface was named.
 func assumed(chosen, leftOut []mdns.Link) string {
 	const unnamed = "no interface was named"
 	switch {
 	case len(chosen) == 0 && len(leftOut) == 0:
-		return unnamed + ", and none is up"
+		return unnamed + ", and there is none to use"
 	case len(chosen) == 0:
-		return unnamed + ", and none is up but " + names(leftOut) + "; want one by name"
+		return unnamed + ", and there is none to use but " + names(leftOut) + "; want it named"
 	case len(leftOut) == 0:
-		return unnamed + ": announcing on " + names(chosen)
+		return unnamed + ": using " + names(chosen)
 	}
-	return unnamed + ": announcing on " + names(chosen) + ", not on " + names(leftOut)
+	return unnamed + ": using " + names(chosen) + ", not " + names(leftOut)
 }
 
 // missing says which globs no link matches, "" where all do.
