@@ -3,11 +3,11 @@
 package interop
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -30,12 +30,17 @@ func TestAnnouncer(t *testing.T) {
 	t.Run("exit status", func(t *testing.T) { testExitStatus(t, announcer) })
 }
 
-// showSources looks at every source file, so that go test knows what a result that it has cached depends on.
+// showSources looks at every file of the project, so that go test knows what a result that it has cached depends on.
 func showSources(t *testing.T) {
 	t.Helper()
-	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".go") {
-			_, err = os.Stat(path)
+	project := os.DirFS("../..")
+	err := fs.WalkDir(project, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && len(path) > 1 && path[0] == '.' {
+			return fs.SkipDir
+		}
+		_, err = fs.Stat(project, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed since
 		}
 		return err
 	})
