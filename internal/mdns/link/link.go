@@ -13,6 +13,9 @@
 //	}
 //
 // Another goroutine that has work for the loop puts it somewhere and calls Wake.
+//
+// There is no packet filter in the kernel. What it could tell to be useless (less than a header, another opcode or
+// rcode, a response from another port) is too rare on a network to pay for looking at every packet.
 package link
 
 import (
@@ -47,8 +50,11 @@ func Group(v mdns.IPVersion) netip.AddrPort {
 	return Group6
 }
 
-// ErrTooLong marks a packet that had more than [MaxPacket] bytes.
-var ErrTooLong = errors.New("the packet is longer than 9000 bytes")
+// What becomes of packets, beside the errors of the system.
+var (
+	ErrTooLong  = errors.New("the packet is longer than 9000 bytes")                                    // received
+	ErrNoSocket = errors.New("this IP version has no socket: the host lacks it, or it is opened again") // to send
+)
 
 // Packet is a UDP packet with where it came from and where it goes. Addresses have no zone: Link says it.
 type Packet struct {
