@@ -1,0 +1,126 @@
+//go:build linux
+
+package netlab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Host is a network namespace with a loopback interface: a machine as far as the network goes. A nil Host is the
+// namespace that the tests run in.
+type Host struct {
+	calls chan func()
+	path  string // of the file that stands for the namespace
+}
+
+// NewHost makes a machine that lasts until the test ends.
+func NewHost(t testing.TB) *Host {
+	t.Helper()
+	Need(t)
+	h := &Host{calls: make(chan func())}
+	started := make(chan error)
+	go h.serve(started)
+	if err := <-started; err != nil {
+		t.Fatal("a second network namespace: ", err)
+	}
+	t.Cleanup(func() { close(h.calls) })
+	return h
+}
+
+// serve owns a thread in the namespace of the host. The thread is never unlocked, so that it ends with the
+// goroutine and no other one finds itself in that namespace.
+func (h *Host) serve(started chan<- error) {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		started <- err
+		return
+	}
+	h.path = fmt.Sprintf("/proc/%d/task/%d/ns/net", os.Getpid(), unix.Gettid())
+	started <- loopbackUp()
+	for f := range h.calls {
+		f()
+	}
+}
+
+// Do runs f on the host and waits for it. Sockets that f opens, and processes that it starts, belong to the host
+// for good; goroutines that it starts don't run there. f must not end the test: no t.Fatal, no t.Skip.
+func (h *Host) Do(f func()) {
+	if h == nil {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	h.calls <- func() {
+		defer close(done)
+		f()
+	}
+	<-done
+}
+
+// Start starts a command on the host.
+func (h *Host) Start(cmd *exec.Cmd) (err error) {
+	h.Do(func() { err = cmd.Start() })
+	return err
+}
+
+// IP runs the command ip of iproute2 on the host, as in h.IP(t, "link", "set", "eth0", "down"). It skips the test
+// where there is no such command.
+func (h *Host) IP(t testing.TB, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("no command ip (Debian package iproute2): ", err)
+	}
+	var out []byte
+	var err error
+	h.Do(func() { out, err = exec.Command("ip", args...).CombinedOutput() })
+	if err != nil {
+		t.Fatalf("ip %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// End is one end of a cable: an interface, and where it is.
+type End struct {
+	Host  *Host
+	Name  string   // of the interface
+	Addrs []string // with the length of the prefix: "192.0.2.1/24"
+}
+
+// Veth joins two hosts by a cable that lasts until the test ends. Both ends are up and their addresses valid, a
+// link-local IPv6 address of each included, when it returns.
+func Veth(t testing.TB, a, b End) {
+	t.Helper()
+	Need(t)
+	a.Host.IP(t, "link", "add", a.Name, "type", "veth", "peer", "name", b.Name, "netns", b.Host.namespace())
+	t.Cleanup(func() { a.Host.IP(t, "link", "del", a.Name) })
+	a.up(t)
+	b.up(t)
+}
+
+func (h *Host) namespace() string {
+	if h == nil {
+		return fmt.Sprintf("/proc/%d/ns/net", os.Getpid())
+	}
+	return h.path
+}
+
+// up gives an end its addresses, without the second that the kernel takes to find out whether somebody else has
+// an IPv6 address (RFC 4862 §5.4).
+func (e End) up(t testing.TB) {
+	t.Helper()
+	var err error
+	e.Host.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/"+e.Name+"/accept_dad", []byte("0"), 0o644) })
+	if err != nil {
+		t.Fatal("switch duplicate address detection off: ", err)
+	}
+	for _, addr := range e.Addrs {
+		e.Host.IP(t, "addr", "add", addr, "dev", e.Name)
+	}
+	e.Host.IP(t, "link", "set", e.Name, "up")
+}

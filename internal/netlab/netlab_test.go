@@ -1,0 +1,72 @@
+//go:build linux
+
+package netlab
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+func TestMainLeavesOnlyLoopback(t *testing.T) {
+	Need(t)
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(interfaces) != 1 || interfaces[0].Name != "lo" || interfaces[0].Flags&net.FlagUp == 0 {
+		t.Errorf("the tests see the interfaces %v; want lo alone, up", interfaces)
+	}
+	if os.Getuid() != 0 {
+		t.Errorf("the tests run as user %d; want 0 in their namespace", os.Getuid())
+	}
+}
+
+func TestVethCarriesPackets(t *testing.T) {
+	phone := NewHost(t)
+	Veth(t, End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}},
+		End{Host: phone, Name: "eth0", Addrs: []string{"192.0.2.2/24", "2001:db8::2/64"}})
+
+	for _, addr := range []string{"192.0.2.2", "2001:db8::2"} {
+		var there net.PacketConn
+		var err error
+		phone.Do(func() { there, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0")) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer there.Close()
+		here, err := net.Dial("udp", there.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer here.Close()
+		here.Write([]byte("hello"))
+		buf := make([]byte, 100)
+		there.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if n, _, err := there.ReadFrom(buf); err != nil || string(buf[:n]) != "hello" {
+			t.Errorf("%s received %q, %v; want hello", addr, buf[:n], err)
+		}
+	}
+}
+
+func TestCommandsRunOnTheHost(t *testing.T) {
+	phone := NewHost(t)
+	Veth(t, End{Name: "lan0"}, End{Host: phone, Name: "eth0"})
+	cmd := exec.Command("cat", "/proc/self/net/dev")
+	var out strings.Builder
+	cmd.Stdout = &out
+	if err := phone.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "eth0:") || strings.Contains(out.String(), "lan0:") {
+		t.Errorf("the command sees these interfaces; want eth0, not lan0:\n%s", &out)
+	}
+}
