@@ -45,6 +45,18 @@ func (b *Builder) Len() int { return len(b.buf) - b.start }
 // Empty says whether nothing was added.
 func (b *Builder) Empty() bool { return b.Len() == HeaderSize }
 
+// Mark is a state of a Builder to go back to.
+type Mark struct {
+	size   int
+	counts [4]uint16
+}
+
+// Mark notes what is written so far.
+func (b *Builder) Mark() Mark { return Mark{len(b.buf), b.counts} }
+
+// Rewind takes back what was added since the mark.
+func (b *Builder) Rewind(m Mark) { b.buf, b.counts = b.buf[:m.size], m.counts }
+
 // Finish gives buf with the message behind it.
 func (b *Builder) Finish() []byte {
 	for i, n := range b.counts {
@@ -224,3 +236,6 @@ func (b *Builder) holds(at int, wire string) bool {
 	}
 	return false
 }
+
+// Limit changes the most bytes that the message may have.
+func (b *Builder) Limit(most int) { b.limit = most }
