@@ -1,6 +1,9 @@
 package responder
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // announcements is how often a record is announced: at once, and 1, 3 and 7 s later (RFC 6762 §8.3).
 const announcements = 4
@@ -65,23 +68,25 @@ func (f *face) announceSets(sets []*set) (more bool) {
 }
 
 // update announces the changed sets of a claim that is live, without probing, at most ten times a minute
-// (RFC 6762 §8.4).
+// (RFC 6762 §8.4). A change joins one that has not gone out yet.
 func (f *face) update(c *claim) {
-	recent := c.updates[:0]
-	for _, at := range c.updates {
-		if at > f.r.now-updateTime {
-			recent = append(recent, at)
-		}
-	}
+	c.updates = slices.DeleteFunc(c.updates, func(at moment) bool { return at <= f.r.now-updateTime })
 	at := f.r.now
-	if len(recent) >= updateMost {
-		at = recent[len(recent)-updateMost] + updateTime
+	switch n := len(c.updates); {
+	case n > 0 && c.updates[n-1] > f.r.now:
+		at = c.updates[n-1]
+	case c.unsent():
+	case n < updateMost:
+		c.updates = append(c.updates, at)
+	default:
+		at = c.updates[n-updateMost] + updateTime
+		c.updates = append(c.updates, at)
 	}
-	if c.queued() && c.at > f.r.now && len(recent) > 0 && recent[len(recent)-1] == c.at {
-		at = c.at // the change joins one that waits
-	} else {
-		recent = append(recent, at)
-	}
-	c.updates, c.round = recent, 0
+	c.round = 0
 	f.steps.set(c, at)
+}
+
+// unsent says whether an announcement waits for the second between two multicasts to be over.
+func (c *claim) unsent() bool {
+	return slices.ContainsFunc(c.sets, func(s *set) bool { return s.queued() && !s.asked })
 }

@@ -86,7 +86,7 @@ func (f *face) blocker(c *claim) *claim {
 
 // unpark goes on with the claims that waited for this one.
 func (f *face) unpark(host *claim) {
-	if host.plan.kind != hostName {
+	if host.plan.kind == service {
 		return
 	}
 	waiting := f.parked

@@ -10,30 +10,33 @@ import (
 	"announcer/services"
 )
 
-// When there are this many conflicts in so much time, so long is waited between attempts (RFC 6762 §8.1).
+// When there are this many conflicts in so much time, so long is waited before each further attempt (RFC 6762 §8.1),
+// until there were none for a while.
 const (
 	conflictMost  = 15
 	conflictTime  = 10 * time.Second
 	conflictPause = 5 * time.Second
+	conflictCalm  = time.Minute
 )
 
 // planDelay is the time in which conflicts are gathered before names are given anew.
 const planDelay = 20 * time.Millisecond
 
-// conflictLog holds the times of the last conflicts.
+// conflictLog knows whether there were too many conflicts lately.
 type conflictLog struct {
-	at    [conflictMost]moment
-	count int
+	at     [conflictMost]moment // of the last conflicts, in a ring
+	count  int
+	latest moment
+	many   bool
 }
 
 func (l *conflictLog) add(now moment) {
-	l.at[l.count%conflictMost] = now
+	if now-l.latest > conflictCalm {
+		*l = conflictLog{}
+	}
+	l.at[l.count%conflictMost], l.latest = now, now
 	l.count++
-}
-
-// many says whether there were too many conflicts lately.
-func (l *conflictLog) many(now moment) bool {
-	return l.count >= conflictMost && l.at[l.count%conflictMost] > now-conflictTime
+	l.many = l.many || l.count >= conflictMost && l.at[l.count%conflictMost] > now-conflictTime
 }
 
 // conflict takes a record of another host that contradicts a claim of ours.
@@ -74,12 +77,8 @@ func (f *face) pause(at moment) moment {
 
 // after gives the time for another attempt after a conflict.
 func (l *conflictLog) after(at moment) moment {
-	if l.count == 0 {
-		return at
-	}
-	latest := l.at[(l.count-1)%conflictMost]
-	if l.many(latest) {
-		return max(at, latest+conflictPause)
+	if l.many {
+		return max(at, l.latest+conflictPause)
 	}
 	return at
 }

@@ -72,7 +72,7 @@ func (c *claim) contradicted(rec wire.Resource) bool {
 	}
 	for _, s := range c.sets {
 		if s.kind() == rec.Type {
-			return !c.face.ownAddress(rec)
+			return !s.holds(&c.face.r.reader, rec) && !c.face.ownAddress(rec)
 		}
 	}
 	return c.asking() && !c.live && rec.Flush
