@@ -4,11 +4,14 @@ package netlab
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -101,6 +104,8 @@ func Veth(t testing.TB, a, b End) {
 	t.Cleanup(func() { a.Host.IP(t, "link", "del", a.Name) })
 	a.up(t)
 	b.up(t)
+	a.await(t)
+	b.await(t)
 }
 
 func (h *Host) namespace() string {
@@ -123,4 +128,31 @@ func (e End) up(t testing.TB) {
 		e.Host.IP(t, "addr", "add", addr, "dev", e.Name)
 	}
 	e.Host.IP(t, "link", "set", e.Name, "up")
+}
+
+// await waits until an end has a carrier and its link-local address, which come up to a second after it is up.
+func (e End) await(t testing.TB) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for !e.running() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not running after 5 seconds", e.Name)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (e End) running() (running bool) {
+	e.Host.Do(func() {
+		link, err := net.InterfaceByName(e.Name)
+		if err != nil || link.Flags&net.FlagRunning == 0 {
+			return
+		}
+		addrs, err := link.Addrs()
+		running = err == nil && slices.ContainsFunc(addrs, func(a net.Addr) bool {
+			n, ok := a.(*net.IPNet)
+			return ok && n.IP.To4() == nil && n.IP.IsLinkLocalUnicast()
+		})
+	})
+	return running
 }
