@@ -45,13 +45,13 @@ type Problem struct {
 // Check gives every problem of a group that is published on the given host (its name without the domain).
 // A group with a problem that is an error can't be published.
 func (g Group) Check(host string) []Problem {
-	c := checker{group: g, host: host, instance: g.Instance(host)}
+	c := checker{group: g, host: host, instance: g.Instance(host), named: map[string][]int{}}
 	c.name()
 	for i := range g.Services {
 		c.service(i)
 	}
 	if len(g.Services) == 0 {
-		c.errorf(-1, NameField, 0, "the group has no service; want at least one")
+		c.errorf(-1, ServiceField, 0, "the group has no service; want at least one")
 	}
 	return c.problems
 }
@@ -60,6 +60,7 @@ type checker struct {
 	group    Group
 	host     string
 	instance string
+	named    map[string][]int // by type and domain: the services that have the group's name, at most one for each protocol
 	problems []Problem
 }
 
@@ -89,15 +90,15 @@ func (c *checker) service(i int) {
 	s := c.group.Services[i]
 	if s.Type.IsZero() {
 		c.errorf(i, ServiceField, 0, "the service has no type; want one, such as _digiumproxy._udp")
-		return
+	} else {
+		c.typeAndDomain(i, s)
+		c.twice(i, s)
 	}
-	c.typeAndDomain(i, s)
 	c.foreignHost(i, s)
 	if s.Port == 0 {
-		c.warnf(i, PortField, 0, "the port is 0, which says that there is nothing to connect to; want 1 to 65535 for a server")
+		c.warnf(i, PortField, 0, "the port is 0 or missing, which says that there is nothing to connect to; want 1 to 65535 for a server")
 	}
 	c.txt(i, s)
-	c.twice(i, s)
 }
 
 // typeAndDomain checks the length of the names that are made of the parts (RFC 1035 §2.3.4).
@@ -129,7 +130,7 @@ func (c *checker) foreignHost(i int, s Service) {
 		c.warnf(i, HostField, 0, "nothing here answers for the addresses of %s; the service is of use only if that host answers by multicast itself", s.Host)
 	}
 	for j, a := range s.Addresses {
-		if a.IsUnspecified() || a.IsMulticast() || a.Is4In6() {
+		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Is4In6() || a.Zone() != "" {
 			c.errorf(i, AddressField, j, "%s is not the address of a host; want one such as 192.0.2.20 or 2001:db8::20", a)
 		}
 	}
@@ -151,11 +152,17 @@ func (c *checker) txt(i int, s Service) {
 
 // twice warns of a service that an earlier one of the group keeps from having the group's name.
 func (c *checker) twice(i int, s Service) {
-	for j, earlier := range c.group.Services[:i] {
+	key := s.Type.Key() + s.In().Key()
+	for _, j := range c.named[key] {
+		earlier := c.group.Services[j]
 		if s.Collides(earlier) {
 			c.warnf(i, ServiceField, 0, "service %d of this group is %s too, with other data; one name can't stand for both, so this one is published as %q (Avahi drops the whole group); want a group of its own with a name of its own",
 				j+1, s.Type, NextName(c.instance))
 			return
 		}
+		if s.Protocol == earlier.Protocol {
+			return // it says the same again
+		}
 	}
+	c.named[key] = append(c.named[key], i)
 }

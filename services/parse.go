@@ -83,11 +83,14 @@ func ParseHost(text string) (dnsname.Name, error) {
 	if err != nil {
 		return dnsname.Name{}, fmt.Errorf("%q is not a host name: %w", text, err)
 	}
-	if _, err := netip.ParseAddr(strings.TrimSuffix(text, ".")); err == nil {
+	if _, err := netip.ParseAddr(name.String()); err == nil {
 		return dnsname.Name{}, fmt.Errorf("%q is an address; want a host name such as pbx.local", text)
 	}
-	if len(name.Labels()) < 2 {
-		return dnsname.Name{}, fmt.Errorf("%q has no domain; want the full name, such as %s.local", text, strings.TrimSuffix(text, "."))
+	switch len(name.Labels()) {
+	case 0:
+		return dnsname.Name{}, fmt.Errorf("%q is the root; want a host name such as pbx.local", text)
+	case 1:
+		return dnsname.Name{}, fmt.Errorf("%q has no domain; want the full name, such as %s.local", text, name)
 	}
 	return name, nil
 }

@@ -3,8 +3,8 @@ package diag
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -42,15 +42,8 @@ type Finding struct {
 // a warning.
 func (f Finding) String() string {
 	var b strings.Builder
-	if f.File != "" {
-		b.WriteString(f.File)
-		if f.Line > 0 {
-			fmt.Fprintf(&b, ":%d", f.Line)
-			if f.Column > 0 {
-				fmt.Fprintf(&b, ":%d", f.Column)
-			}
-		}
-		b.WriteString(": ")
+	if place := f.Place(); place != "" {
+		b.WriteString(place + ": ")
 	}
 	if f.Element != "" {
 		b.WriteString(f.Element + ": ")
@@ -59,6 +52,18 @@ func (f Finding) String() string {
 		b.WriteString("warning: ")
 	}
 	return b.String() + f.Text
+}
+
+// Place gives "file:line:col", as far as each is known.
+func (f Finding) Place() string {
+	place := f.File
+	for _, n := range []int{f.Line, f.Column} {
+		if n == 0 {
+			break
+		}
+		place += ":" + strconv.Itoa(n)
+	}
+	return place
 }
 
 // Findings are the findings of one file or of many.
@@ -105,9 +110,19 @@ func (fs Findings) Sort() {
 	})
 }
 
-// DidYouMean gives "; did you mean WORD?" for the candidate that is nearest to what was written, "" where none
-// is near enough to be meant.
+// DidYouMean gives "; did you mean WORD?" for the candidate that is [Nearest] to what was written, "" for none.
 func DidYouMean(wrote string, candidates []string) string {
+	if word := Nearest(wrote, candidates); word != "" {
+		return "; did you mean " + word + "?"
+	}
+	return ""
+}
+
+// Nearest gives the candidate that is nearest to what was written, "" where none is near enough to be meant.
+func Nearest(wrote string, candidates []string) string {
+	if len(wrote) > 100 {
+		return "" // no word, and comparing it would take long
+	}
 	best, bestDistance := "", 3
 	for _, c := range candidates {
 		d := distance(strings.ToLower(wrote), strings.ToLower(c))
@@ -119,10 +134,7 @@ func DidYouMean(wrote string, candidates []string) string {
 			best, bestDistance = c, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
+	return best
 }
 
 // distance counts the letters to insert, drop, change or swap with a neighbour to get from a to b (optimal string

@@ -63,7 +63,7 @@ func checkLabel(label string) error {
 func Parse(text string) (Name, error) {
 	switch text {
 	case "":
-		return Name{}, errors.New("it is empty; want a name such as pbx.local")
+		return Name{}, errors.New("it is empty; want labels with dots between them")
 	case ".":
 		return New()
 	}

@@ -36,11 +36,11 @@ type Publication struct {
 
 // On says whether the publication is to be seen on a link.
 func (p Publication) On(link Link) bool {
-	return len(p.Interfaces) == 0 || slices.ContainsFunc(p.Interfaces, func(glob string) bool {
-		ok, _ := path.Match(glob, link.Name)
-		return ok
-	})
+	return len(p.Interfaces) == 0 || link.Matches(p.Interfaces)
 }
+
+// OnNone says whether none of the links is one of the publication's.
+func (p Publication) OnNone(links []Link) bool { return !slices.ContainsFunc(links, p.On) }
 
 // Policy says what becomes of a service whose name somebody else has.
 type Policy uint8
@@ -82,10 +82,11 @@ func (v IPVersion) Carries(p services.Protocol) bool {
 
 // Link is a network interface that multicast goes out on.
 type Link struct {
-	Index int
-	Name  string
-	MTU   int // bytes
-	Addrs []LinkAddr
+	Index    int
+	Name     string
+	MTU      int // bytes
+	Loopback bool
+	Addrs    []LinkAddr
 }
 
 // LinkAddr is an address of an interface with what the kernel knows about it.
@@ -94,6 +95,14 @@ type LinkAddr struct {
 	Tentative    bool // not yet known to be unique on the link (RFC 4862 §5.4)
 	Deprecated   bool // still valid, but not for new connections
 	Temporary    bool // a privacy address that changes (RFC 8981)
+}
+
+// Matches says whether one of the globs (see [path.Match]) matches the link's name.
+func (l Link) Matches(globs []string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool {
+		ok, _ := path.Match(glob, l.Name)
+		return ok
+	})
 }
 
 // Has says whether the link can be spoken on by an IP version: it has an address of it that is not tentative.
@@ -208,7 +217,10 @@ type Event struct {
 // String gives the event as a line for people.
 func (e Event) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %q", e.Kind, e.Name)
+	b.WriteString(e.Kind.String())
+	if e.Name != "" {
+		fmt.Fprintf(&b, " %q", e.Name)
+	}
 	if !e.Type.IsZero() {
 		fmt.Fprintf(&b, " (%s)", e.Type)
 	}

@@ -17,10 +17,11 @@ type Instance struct {
 	Links   []Link // where it is to be seen
 	State   State  // Probing where it is to be published, else StandingBy or Refused
 	Why     string // a sentence where Label is not Wanted, or State not Probing
+	Rival   string // the ID of the publication that has the name Wanted, "" where none of ours has it
 }
 
 // Name gives the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
-// one; a longer name, which only a rename can make, is the zero Name.
+// one; a name that a rename has made too long is the zero Name.
 func (in Instance) Name() dnsname.Name {
 	under, err := in.Service.Type.Join(in.Service.In())
 	if err != nil {
@@ -49,6 +50,9 @@ func Settle(d Desired, renamed map[string]string) []Instance {
 				}
 			}
 			place(&in, p.OnConflict, settled, placed)
+			if in.State == Probing && in.Name().IsZero() {
+				in.State, in.Why = Refused, fmt.Sprintf("its full name is too long as %q: %s", in.Label, in.Why)
+			}
 			if in.State == Probing {
 				key := dnsname.Fold(in.Label)
 				placed[key] = append(placed[key], len(settled))
@@ -65,6 +69,9 @@ func place(in *Instance, policy Policy, settled []Instance, placed map[string][]
 		rival := findRival(in, settled, placed[dnsname.Fold(in.Label)])
 		if rival == nil {
 			return
+		}
+		if in.Rival == "" {
+			in.Rival = rival.ID
 		}
 		in.Why = fmt.Sprintf("%s has the name %q", rival.origin(), in.Label)
 		switch policy {

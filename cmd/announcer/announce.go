@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/config"
+	"announcer/internal/daemon"
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/engine"
+	"announcer/internal/netwatch"
+	"announcer/internal/oneshot"
+	"announcer/internal/preset"
+	"announcer/internal/source"
+	"announcer/services"
+)
+
+// exitOwnFailure tells a failure of ours from one of the command that we ran, as env(1) does.
+const exitOwnFailure = 125
+
+func announceCommand() *cli.Command {
+	return command(cli.Command{
+		Name:  "announce",
+		Usage: "announce once: until Ctrl-C, for a time, or while a command runs",
+		UsageText: "announcer announce [FILE | DIR]... [--for 10m] [-- COMMAND...]\n" +
+			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
+			"announcer announce --name NAME --type TYPE --port PORT [--txt KEY=VALUE]...",
+		Description: "Prints the name of each service once it is on the wire, and always says goodbye. " +
+			"The command behind -- starts when all is announced; its exit status is passed on: 126 or 127 where it can't be run, 125 for a failure of announcer itself.",
+		Flags: append(append(wireFlags(),
+			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
+			&cli.StringFlag{Name: "on-conflict", Usage: "where the name is taken: `POLICY` rename, fail or standby", Value: mdns.Rename.String()},
+		), groupFlags()...),
+		Action: announce,
+	})
+}
+
+// groupFlags define one group.
+func groupFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "preset", Usage: "announce the stock definition `NAME`: " + strings.Join(services.Presets(), ", ")},
+		&cli.StringFlag{Name: "server", Usage: "presets dpma, switchvox: the SIP server is `HOST[:PORT]`"},
+		&cli.StringFlag{Name: "transport", Usage: "presets dpma, switchvox: `TRANSPORT` udp, tcp or tls"},
+		&cli.StringFlag{Name: "url", Usage: "preset firmware: the files are below `URL`"},
+		&cli.StringFlag{Name: "firmware-version", Usage: "preset firmware: the `VERSION` of all files, such as 2_8_1"},
+		&cli.StringSliceFlag{Name: "file", Usage: "preset firmware: a model and its file below the URL, `MODEL=PATH`; may be repeated"},
+		&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see"},
+		&cli.StringFlag{Name: "type", Usage: "the service `TYPE`, such as _digiumproxy._udp"},
+		&cli.UintFlag{Name: "port", Usage: "the `PORT` of the server"},
+		&cli.StringSliceFlag{Name: "txt", Usage: "a TXT `STRING`, such as key=value; may be repeated"},
+		&cli.StringSliceFlag{Name: "subtype", Usage: "a `SUBTYPE`, such as _colour._sub._ipp._tcp; may be repeated"},
+		&cli.StringFlag{Name: "protocol", Usage: "announce on `VERSION` ipv4, ipv6 or any"},
+		&cli.StringFlag{Name: "domain", Usage: "publish in `DOMAIN`, such as local"},
+		&cli.StringFlag{Name: "host", Usage: "the service is on another host, `NAME`, such as sw.local"},
+		&cli.StringSliceFlag{Name: "address", Usage: "publish `ADDRESS` for that host; may be repeated"},
+	}
+}
+
+func announce(c *cli.Context) error {
+	command, _ := c.App.Metadata[commandKey].([]string)
+	err := announceWhile(c, command)
+	if exit, ok := errors.AsType[*oneshot.Exit](err); ok {
+		return &exitError{exit.Code, exit.Err}
+	}
+	if err != nil && len(command) > 0 {
+		if failure, ok := errors.AsType[*exitError](err); ok {
+			return &exitError{exitOwnFailure, failure.err}
+		}
+		return &exitError{exitOwnFailure, err}
+	}
+	return err
+}
+
+func announceWhile(c *cli.Context, command []string) error {
+	log, err := newLogger(c, slog.LevelWarn.String(), "text")
+	if err != nil {
+		return err
+	}
+	snap, err := whatToAnnounce(c)
+	if err != nil {
+		return err
+	}
+	links, err := netwatch.Read()
+	if err != nil {
+		return err
+	}
+	desired, assumed := daemon.Desired(snap, links)
+	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
+		return err
+	}
+	publisher, err := engine.Open(snap.Config.Engine, log)
+	if err != nil {
+		return err
+	}
+	printEvent := func(e mdns.Event) {
+		fmt.Fprintf(c.App.Writer, "announced %s (%s) on %s\n", printable(e.Name), e.Type, e.Link)
+	}
+	return oneshot.Announce(c.Context, publisher, desired, printEvent, func() error {
+		if len(command) > 0 {
+			return oneshot.Run(command)
+		}
+		wait(c.Context, c.Duration("for"))
+		return nil
+	})
+}
+
+// wait returns when ctx ends or, where a time is given, when that is over.
+func wait(ctx context.Context, limit time.Duration) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	<-ctx.Done()
+}
+
+// whatToAnnounce reads the files that are given, or makes the group that the flags define.
+func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
+	policy, ok := mdns.ParsePolicy(c.String("on-conflict"))
+	if !ok {
+		return source.Snapshot{}, usagef("--on-conflict: %q is not a policy; want %s", c.String("on-conflict"), strings.Join(mdns.PolicyWords(), ", "))
+	}
+	byFlags := c.IsSet("preset") || c.IsSet("name") || c.IsSet("type")
+	if byFlags == c.Args().Present() {
+		return source.Snapshot{}, usagef("announce what? want either files, or --preset, or --name, --type and --port")
+	}
+	var snap source.Snapshot
+	var err error
+	if byFlags {
+		snap, err = definedByFlags(c)
+	} else {
+		snap, err = loadAll(newSource(c, c.Args().Slice()...), c.App.ErrWriter)
+	}
+	for i := range snap.Publications {
+		snap.Publications[i].OnConflict = policy
+	}
+	return snap, err
+}
+
+func definedByFlags(c *cli.Context) (source.Snapshot, error) {
+	cfg := newSource(c).Override(config.Default())
+	snap := source.Snapshot{Config: cfg, Host: source.HostName()}
+	group, err := groupOf(c, snap.Host)
+	snap.Publications = []mdns.Publication{{ID: "the command line", Group: group}}
+	return snap, err
+}
+
+func groupOf(c *cli.Context, host string) (services.Group, error) {
+	if c.IsSet("preset") {
+		return presetOf(c, host)
+	}
+	group := services.Group{Name: c.String("name")}
+	service, err := serviceOf(c)
+	if err != nil {
+		return group, err
+	}
+	group.Services = []services.Service{service}
+	var failed bool
+	for _, p := range group.Check(host) {
+		fmt.Fprintln(c.App.ErrWriter, diag.Finding{Severity: p.Severity, Text: p.Text})
+		failed = failed || p.Severity == diag.Error
+	}
+	if failed {
+		return group, silent(exitInvalid)
+	}
+	return group, nil
+}
+
+func presetOf(c *cli.Context, host string) (services.Group, error) {
+	fill := services.Fill{
+		Name: c.String("name"), Server: c.String("server"), Transport: c.String("transport"),
+		URL: c.String("url"), Version: c.String("firmware-version"),
+	}
+	for _, f := range c.StringSlice("file") {
+		model, path, ok := strings.Cut(f, "=")
+		if !ok {
+			return services.Group{}, usagef("--file: %q has no model; want MODEL=PATH, such as D40=eff/2_8_1_D40_firmware.eff", f)
+		}
+		fill.Files = append(fill.Files, services.ModelFile{Model: model, Path: path})
+	}
+	group, err := preset.Group(c.String("preset"), fill, host)
+	if bad, ok := errors.AsType[*services.FillError](err); ok {
+		for _, p := range bad.Problems {
+			fmt.Fprintf(c.App.ErrWriter, "announcer: %s: %s\n", fillFlag(p.Value), p.Text)
+		}
+		return group, silent(exitUsage)
+	}
+	return group, err
+}
+
+// fillFlag gives the flag for a value of a stock definition.
+func fillFlag(value string) string {
+	switch value {
+	case "version":
+		return "--firmware-version"
+	case "files":
+		return "--file"
+	}
+	return "--" + value
+}
+
+// serviceOf reads the flags that define one service. A flag with a bad value is wrong usage.
+func serviceOf(c *cli.Context) (services.Service, error) {
+	s := services.Service{Port: uint16(c.Uint("port")), TXT: c.StringSlice("txt")}
+	if c.Uint("port") > 65535 {
+		return s, usagef("--port: %d is not a port; want a number from 1 to 65535", c.Uint("port"))
+	}
+	if word := c.String("protocol"); word != "" {
+		var ok bool
+		if s.Protocol, ok = services.ParseProtocol(word); !ok {
+			return s, usagef("--protocol: %q is not one; want ipv4, ipv6 or any", word)
+		}
+	}
+	for _, f := range []struct {
+		flag  string
+		parse func(string) (dnsname.Name, error)
+		into  *dnsname.Name
+	}{{"type", services.ParseType, &s.Type}, {"domain", services.ParseDomain, &s.Domain}, {"host", services.ParseHost, &s.Host}} {
+		if text := c.String(f.flag); text != "" {
+			var err error
+			if *f.into, err = f.parse(text); err != nil {
+				return s, usagef("--%s: %w", f.flag, err)
+			}
+		}
+	}
+	for _, text := range c.StringSlice("subtype") {
+		sub, err := services.ParseSubtype(text)
+		if err != nil {
+			return s, usagef("--subtype: %w", err)
+		}
+		s.Subtypes = append(s.Subtypes, sub)
+	}
+	for _, text := range c.StringSlice("address") {
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			return s, usagef("--address: %q is not an address; want one such as 192.0.2.20", text)
+		}
+		s.Addresses = append(s.Addresses, addr)
+	}
+	return s, nil
+}

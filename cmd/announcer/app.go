@@ -1,0 +1,81 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/urfave/cli/v2"
+)
+
+// newApp puts the commands together.
+func newApp(stdout, stderr io.Writer) *cli.App {
+	return &cli.App{
+		Name:  "announcer",
+		Usage: "make IP phones find their server: publish Avahi service files by multicast DNS",
+		Commands: []*cli.Command{
+			runCommand(), announceCommand(), validateCommand(), listCommand(),
+			versionCommand(), completionCommand(), manCommand(),
+		},
+		Metadata:                  map[string]any{},
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		HideHelpCommand:           true,
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true, // a TXT string may hold a comma
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              usageError,
+	}
+}
+
+// command fills in what all commands have in common.
+func command(c cli.Command) *cli.Command {
+	c.Flags = append(c.Flags, logFlags()...)
+	c.HideHelpCommand = true
+	c.OnUsageError = usageError
+	return &c
+}
+
+func usageError(c *cli.Context, err error, _ bool) error {
+	return usagef("%s: %w; see announcer %s --help", c.Command.Name, err, c.Command.Name)
+}
+
+func logFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "log-level", Usage: "log from `LEVEL` up: debug, info, warn or error"},
+		&cli.StringFlag{Name: "log-format", Usage: "write the log as `FORMAT`: text or json"},
+	}
+}
+
+// newLogger makes the logger that the flags ask for; what they leave open is taken from the arguments.
+func newLogger(c *cli.Context, level, format string) (*slog.Logger, error) {
+	if c.IsSet("log-level") {
+		level = c.String("log-level")
+	}
+	if c.IsSet("log-format") {
+		format = c.String("log-format")
+	}
+	var min slog.Level
+	if err := min.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log-level: %q is not a level; want debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: min}
+	switch format {
+	case "text":
+		if os.Getenv("JOURNAL_STREAM") != "" {
+			opts.ReplaceAttr = dropTime
+		}
+		return slog.New(slog.NewTextHandler(c.App.ErrWriter, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(c.App.ErrWriter, opts)), nil
+	}
+	return nil, usagef("--log-format: %q is not a format; want text or json", format)
+}
+
+// dropTime leaves out the time of a log line, which the journal adds itself.
+func dropTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}

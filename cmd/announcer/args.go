@@ -1,0 +1,152 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/diag"
+)
+
+// commandKey is where App.Metadata holds the words behind "--" for a command that runs another one.
+const commandKey = "command"
+
+// runsCommand is the category-free mark of a command that starts the program behind "--".
+const runsCommand = "announce"
+
+// arrange puts the arguments in the order that urfave/cli reads them in: the command, its flags, "--", all else.
+// Flags may stand anywhere before the first "--", also in front of the command. What follows that "--" are plain
+// arguments, but for a command that runs another one: there it is that other command, given apart.
+func arrange(app *cli.App, args []string) (arranged, command []string, err error) {
+	args, behind, dashes := cutDashes(args)
+	name, args := cutName(app, args)
+	if name == "" {
+		return arrangeNameless(app, args)
+	}
+	cmd := app.Command(name)
+	if cmd == nil {
+		return nil, nil, usagef("%q is not a command%s; see announcer --help", name, diag.DidYouMean(name, commandNames(app)))
+	}
+	flags, plain, err := splitFlags(cmd, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cmd.Name == runsCommand && dashes {
+		if len(behind) == 0 {
+			return nil, nil, usagef("nothing follows --; want the command to run, such as -- ./deploy.sh")
+		}
+		command, behind = behind, nil
+	}
+	arranged = append([]string{app.Name, cmd.Name}, flags...)
+	arranged = append(arranged, "--")
+	arranged = append(arranged, plain...)
+	return append(arranged, behind...), command, nil
+}
+
+func cutDashes(args []string) (before, behind []string, found bool) {
+	if i := slices.Index(args, "--"); i >= 0 {
+		return args[:i], args[i+1:], true
+	}
+	return args, nil, false
+}
+
+// cutName takes the name of the command out of the arguments: the first that is neither a flag nor the value of
+// one that every command has.
+func cutName(app *cli.App, args []string) (name string, others []string) {
+	for i := 0; i < len(args); i++ {
+		if !isFlag(args[i]) {
+			return args[i], slices.Concat(args[:i], args[i+1:])
+		}
+		if takesValue(lookUpFlag(logFlags(), args[i])) && !strings.Contains(args[i], "=") {
+			i++
+		}
+	}
+	return "", args
+}
+
+// arrangeNameless lets announcer --help and --version through, and refuses all else without a command.
+func arrangeNameless(app *cli.App, args []string) (arranged, command []string, err error) {
+	switch {
+	case slices.ContainsFunc(args, isHelp):
+		return []string{app.Name, "--help"}, nil, nil
+	case slices.Contains(args, "--version"):
+		return []string{app.Name, "version"}, nil, nil
+	}
+	return nil, nil, usagef("which command? one of %s; see announcer --help", strings.Join(commandNames(app), ", "))
+}
+
+func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }
+
+func isHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, arg) }
+
+// splitFlags tells the flags of a command, each with its value, from its plain arguments.
+func splitFlags(cmd *cli.Command, args []string) (flags, plain []string, err error) {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if !isFlag(arg) {
+			plain = append(plain, arg)
+			continue
+		}
+		flag := lookUpFlag(cmd.Flags, arg)
+		if flag == nil && !isHelp(arg) {
+			word, _, _ := strings.Cut(arg, "=")
+			return nil, nil, usagef("%s has no flag %s%s; see announcer %s --help", cmd.Name, word,
+				diag.DidYouMean("--"+strings.TrimLeft(word, "-"), flagNames(cmd.Flags)), cmd.Name)
+		}
+		flags = append(flags, arg)
+		if takesValue(flag) && !strings.Contains(arg, "=") {
+			if i++; i == len(args) {
+				return nil, nil, usagef("%s %s: the flag has no value; want %s", cmd.Name, arg, valueHint(arg, flag))
+			}
+			flags = append(flags, args[i])
+		}
+	}
+	return flags, plain, nil
+}
+
+func lookUpFlag(flags []cli.Flag, arg string) cli.Flag {
+	word, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	for _, f := range flags {
+		if slices.Contains(f.Names(), word) {
+			return f
+		}
+	}
+	return nil
+}
+
+func takesValue(f cli.Flag) bool {
+	if f == nil {
+		return false
+	}
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool
+}
+
+// valueHint gives "--port NUMBER" for a flag whose usage text names its value as `NUMBER`.
+func valueHint(arg string, f cli.Flag) string {
+	if doc, ok := f.(cli.DocGenerationFlag); ok {
+		if parts := strings.Split(doc.GetUsage(), "`"); len(parts) == 3 {
+			return arg + " " + parts[1]
+		}
+	}
+	return arg + " VALUE"
+}
+
+func flagNames(flags []cli.Flag) []string {
+	var names []string
+	for _, f := range flags {
+		for _, n := range f.Names() {
+			names = append(names, "--"+n)
+		}
+	}
+	return names
+}
+
+func commandNames(app *cli.App) []string {
+	var names []string
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	return names
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/source"
+)
+
+// defaultConfig is read where neither --config nor definitions are given.
+const defaultConfig = "/etc/announcer/announcer.toml"
+
+// definitionFlags are those of the commands that work on what is defined.
+func definitionFlags() []cli.Flag {
+	return append(wireFlags(),
+		&cli.StringFlag{Name: "config", Usage: "read the configuration `FILE` (" + defaultConfig + " where neither this nor --services is given)"},
+		&cli.StringSliceFlag{Name: "services", Usage: "read the .service files of `DIR`, or that file; may be repeated, the first one with a file of a name wins"},
+	)
+}
+
+// wireFlags are those of the commands that announce.
+func wireFlags() []cli.Flag {
+	return []cli.Flag{
+		interfaceFlag(),
+		&cli.StringFlag{Name: "engine", Usage: "announce with the engine `NAME`"},
+	}
+}
+
+func interfaceFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "interface", Aliases: []string{"i"}, Usage: "use the interfaces that match `GLOB`; may be repeated (default: all but loopback and container interfaces)"}
+}
+
+// newSource gives the source that the flags name; paths are definitions that were given as plain arguments.
+func newSource(c *cli.Context, paths ...string) *source.Source {
+	request := source.Request{
+		ConfigFile: c.String("config"),
+		Services:   append(c.StringSlice("services"), paths...),
+		Interfaces: c.StringSlice("interface"),
+		Engine:     c.String("engine"),
+	}
+	if request.ConfigFile == "" && len(request.Services) == 0 {
+		if _, err := os.Stat(defaultConfig); !errors.Is(err, os.ErrNotExist) {
+			request.ConfigFile = defaultConfig
+		}
+	}
+	return source.New(request)
+}
+
+// load reads all definitions. A configuration that is of no use is told, finding by finding.
+func load(src *source.Source, stderr io.Writer) (source.Snapshot, error) {
+	snap, err := src.Load()
+	if findings, ok := errors.AsType[diag.Findings](err); ok {
+		printFindings(stderr, findings)
+		return snap, silent(exitInvalid)
+	}
+	return snap, err
+}
+
+// loadAll reads all definitions for a command that is of no use if any of them is wrong.
+func loadAll(src *source.Source, stderr io.Writer) (source.Snapshot, error) {
+	snap, err := load(src, stderr)
+	if err != nil {
+		return snap, err
+	}
+	printFindings(stderr, snap.Findings)
+	if snap.Findings.Err() != nil {
+		return snap, silent(exitInvalid)
+	}
+	return snap, nil
+}
+
+func printFindings(w io.Writer, findings diag.Findings) {
+	for _, f := range findings {
+		fmt.Fprintln(w, f)
+	}
+}
+
+// chosenLinks gives the links that the flags and the configuration choose, and an error where that is none.
+func chosenLinks(desired mdns.Desired, assumed string, stderr io.Writer) error {
+	if assumed != "" {
+		fmt.Fprintln(stderr, "announcer: "+assumed)
+	}
+	if len(desired.Links) == 0 {
+		return errors.New("there is no interface to announce on; want --interface GLOB with one that is up (ip -brief address lists them)")
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/daemon"
+	"announcer/internal/mdns"
+	"announcer/internal/netwatch"
+)
+
+func listCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "list",
+		Usage:     "show what would be announced, on which interface and with which records",
+		UsageText: "announcer list [--wire | --json] [FILE | DIR]...",
+		Flags: append(definitionFlags(),
+			&cli.BoolFlag{Name: "wire", Usage: "show the records, per interface and IP version"},
+			jsonFlag(),
+		),
+		Action: list,
+	})
+}
+
+func list(c *cli.Context) error {
+	snap, err := loadAll(newSource(c, c.Args().Slice()...), c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
+	links, err := netwatch.Read()
+	if err != nil {
+		return err
+	}
+	desired, assumed := daemon.Desired(snap, links)
+	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
+		return err
+	}
+	instances := mdns.Settle(desired, nil)
+	switch {
+	case c.Bool("wire"):
+		return listWire(c.App.Writer, desired, instances)
+	case c.Bool("json"):
+		return printJSON(c.App.Writer, listed(desired, instances))
+	}
+	return listTable(c.App.Writer, desired, instances)
+}
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"}
+}
+
+// printJSON writes a value as indented JSON.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// table prints rows below headings, in columns.
+func table(w io.Writer, headings string, rows [][]string) error {
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tw, strings.ReplaceAll(headings, " ", "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(tw, strings.Join(row, "\t"))
+	}
+	return tw.Flush()
+}
+
+// listedService is one service in the output of list --json.
+type listedService struct {
+	File       string   `json:"file"`
+	Name       string   `json:"name"`
+	Type       string   `json:"type"`
+	Domain     string   `json:"domain"`
+	Protocol   string   `json:"protocol"`
+	Host       string   `json:"host"`
+	Port       uint16   `json:"port"`
+	Interfaces []string `json:"interfaces"`
+	State      string   `json:"state"`
+	Why        string   `json:"why,omitempty"`
+}
+
+func listed(d mdns.Desired, instances []mdns.Instance) any {
+	all := []listedService{}
+	for _, in := range instances {
+		all = append(all, listedService{
+			File: in.ID, Name: in.Label, Type: in.Service.Type.String(), Domain: in.Service.In().String(),
+			Protocol: in.Service.Protocol.String(), Host: in.Target(mdns.HostName(d.Host)).String(),
+			Port: in.Service.Port, Interfaces: linkNames(in.Links), State: fate(in), Why: in.Why,
+		})
+	}
+	return struct {
+		Schema   int             `json:"schema"`
+		Services []listedService `json:"services"`
+	}{1, all}
+}
+
+// fate says what becomes of an instance: to be announced, or why not.
+func fate(in mdns.Instance) string {
+	switch {
+	case in.State != mdns.Probing:
+		return in.State.String()
+	case len(in.Links) == 0:
+		return "nowhere"
+	}
+	return "announce"
+}
+
+func linkNames(links []mdns.Link) []string {
+	names := []string{}
+	for _, l := range links {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+func listTable(w io.Writer, d mdns.Desired, instances []mdns.Instance) error {
+	var rows [][]string
+	for _, in := range instances {
+		host := in.Target(mdns.HostName(d.Host)).String()
+		where := strings.Join(linkNames(in.Links), ",")
+		if f := fate(in); f != "announce" {
+			where = f
+		}
+		rows = append(rows, []string{printable(in.Label), in.Service.Type.String(), fmt.Sprintf("%s:%d", host, in.Service.Port), where, in.ID})
+	}
+	if err := table(w, "NAME TYPE SERVER INTERFACES DEFINED-IN", rows); err != nil {
+		return err
+	}
+	for _, in := range instances {
+		if in.Why != "" {
+			fmt.Fprintf(w, "%s is %q: %s\n", in.Wanted, in.Label, in.Why)
+		}
+	}
+	return nil
+}
+
+func listWire(w io.Writer, d mdns.Desired, instances []mdns.Instance) error {
+	for _, link := range d.Links {
+		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+			if !link.Has(v) {
+				continue
+			}
+			fmt.Fprintf(w, "; %s, IPv%d\n", link.Name, v)
+			for _, r := range mdns.Records(d.Host, instances, link, v) {
+				fmt.Fprintln(w, r)
+			}
+		}
+	}
+	return nil
+}
+
+// printable gives text for a terminal: control characters, which a stranger on the network can put into a name,
+// are shown as \DDD.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < ' ' || 0x7F <= r && r < 0xA0 {
+			fmt.Fprintf(&b, `\%03d`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,53 @@
+// Command announcer makes IP phones find their server: it publishes what Avahi service files define by multicast DNS.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// The exit codes; scripts depend on them.
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitInvalid  = 3 // a definition or the configuration is wrong
+	exitNoDaemon = 4 // there is no daemon to talk to
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program but for the process around it. It gives the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	app := newApp(stdout, stderr)
+	arranged, command, err := arrange(app, args)
+	if err == nil {
+		app.Metadata[commandKey] = command
+		err = app.RunContext(ctx, arranged)
+	}
+	return report(err, stderr)
+}
+
+// report prints what an error has to say and gives its exit code.
+func report(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitDone
+	}
+	failure, ok := errors.AsType[*exitError](err)
+	if !ok {
+		failure = failed(err)
+	}
+	if failure.err != nil {
+		fmt.Fprintln(stderr, "announcer: "+failure.err.Error())
+	}
+	return failure.code
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"announcer/internal/netlab"
+)
+
+// TestMain lets the test binary be announcer where it is called by that name, as the scripts do, and runs the
+// tests in a network of their own.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "announcer" {
+		main()
+	}
+	netlab.Main(m)
+}
+
+// binDir makes a directory with announcer in it.
+func binDir(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(dir, "announcer")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestScripts runs the scripts in testdata: commands of announcer with their output, exit code and effects.
+func TestScripts(t *testing.T) {
+	netlab.Need(t)
+	bin := binDir(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus},
+	})
+}
+
+// exitStatus is the script command "status CODE announcer ARGUMENT...": it runs the program and wants that exit code.
+func exitStatus(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: status CODE PROGRAM ARGUMENT...")
+	}
+	code := "0"
+	if err := ts.Exec("sh", append([]string{"-c", `"$@"; code=$?; echo $code > .status`, "sh"}, args[1:]...)...); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	code = ts.ReadFile(".status")
+	if code != args[0]+"\n" {
+		ts.Fatalf("exit status %s, want %s", code, args[0])
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/daemon"
+	"announcer/internal/mdns/engine"
+	"announcer/internal/netwatch"
+)
+
+func runCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "run",
+		Usage:     "the daemon: announce what is defined until it is stopped",
+		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
+		Description: "Announces every definition on every link, follows links and addresses, and says goodbye at the end. " +
+			"SIGHUP reads the configuration and the definitions anew; a file with an error then keeps its last good version on the wire.",
+		Flags:  definitionFlags(),
+		Action: runDaemon,
+	})
+}
+
+func runDaemon(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("run takes no arguments, only flags; want --services %s", c.Args().First())
+	}
+	src := newSource(c)
+	snap, err := load(src, c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(c, snap.Config.LogLevel, snap.Config.LogFormat)
+	if err != nil {
+		return err
+	}
+	publisher, err := engine.Open(snap.Config.Engine, log)
+	if err != nil {
+		return err
+	}
+	d := &daemon.Daemon{
+		Source:       src,
+		Snapshot:     snap,
+		Publisher:    publisher,
+		Links:        netwatch.Read,
+		LinksChanged: netwatch.Watch(c.Context),
+		Reload:       hangups(),
+		Log:          log,
+	}
+	return d.Run(c.Context)
+}
+
+// hangups gives a value for each SIGHUP; several in a row count as one.
+func hangups() <-chan struct{} {
+	signals, reload := make(chan os.Signal, 1), make(chan struct{}, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		for range signals {
+			select {
+			case reload <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return reload
+}

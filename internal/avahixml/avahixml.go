@@ -1,0 +1,179 @@
+// Package avahixml reads and writes the service files of Avahi, avahi.service(5).
+//
+// It takes what Avahi takes and gives it the same meaning; it refuses what Avahi refuses, whether Avahi does so when
+// it reads a file or later, when it publishes it. It differs where Avahi takes a file and loses something in it:
+// two services of one type are both kept (see [services.Group.Check]), a port beyond 65535 that C's arithmetic
+// happens to bring back into range is refused, and so is a file that is not bounded ([MaxSize],
+// [xmltree.MaxExpansion]). What Avahi takes, but a person can hardly have meant, is a warning.
+package avahixml
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"announcer/internal/avahixml/xmltree"
+	"announcer/internal/diag"
+)
+
+const (
+	// MaxSize is the most bytes that a file may have.
+	MaxSize = 1 << 20
+	// MaxFindings is the most errors, and the most warnings, that are told of one file.
+	MaxFindings = 100
+
+	maxText = 1000 // bytes of a finding; more is somebody's data
+)
+
+// rule says where an element belongs and which attribute it may have.
+type rule struct {
+	element   string
+	parent    string // "": it is the root
+	attribute string // "": none
+}
+
+var grammar = []rule{
+	{"service-group", "", ""},
+	{"name", "service-group", "replace-wildcards"},
+	{"service", "service-group", "protocol"},
+	{"type", "service", ""},
+	{"subtype", "service", ""},
+	{"domain-name", "service", ""},
+	{"host-name", "service", ""},
+	{"port", "service", ""},
+	{"txt-record", "service", "value-format"},
+}
+
+// ruleOf gives the rule of an element, the zero rule where Avahi knows no such element.
+func ruleOf(element string) rule {
+	i := slices.IndexFunc(grammar, func(r rule) bool { return r.element == element })
+	if i < 0 {
+		return rule{}
+	}
+	return grammar[i]
+}
+
+// childrenOf gives the elements that may stand in another, of "" the root.
+func childrenOf(parent string) []string {
+	var names []string
+	for _, r := range grammar {
+		if r.parent == parent {
+			names = append(names, r.element)
+		}
+	}
+	return names
+}
+
+// meant gives the element that the writer of e meant: its name or, after an error was reported, the one that it
+// resembles; "" if there is none that may stand here.
+func (d *decoder) meant(e *xmltree.Element, parent string) string {
+	switch r := ruleOf(e.Name); {
+	case r.element == "":
+	case r.parent == parent:
+		return e.Name
+	default:
+		d.misplaced = true
+		d.errorf(e.At, e.Name, "it can't stand %s; want it %s%s", within(parent), within(r.parent), missingEnd(e, parent))
+		return ""
+	}
+	here := childrenOf(parent)
+	near := diag.Nearest(e.Name, here)
+	switch {
+	case near != "":
+		d.errorf(e.At, e.Name, "unknown element; did you mean <%s>?", near)
+	case e.Name == ruleOf(parent).attribute:
+		d.errorf(e.At, e.Name, `unknown element; want an attribute: <%s %s="...">`, parent, e.Name)
+	default:
+		d.errorf(e.At, e.Name, "unknown element; want <%s>", strings.Join(here, ">, <"))
+	}
+	return near
+}
+
+func within(parent string) string {
+	if parent == "" {
+		return "at the top of the file"
+	}
+	return "in <" + parent + ">"
+}
+
+// missingEnd is a hint where an element stands in one of its own name.
+func missingEnd(e *xmltree.Element, parent string) string {
+	if e.Name == parent {
+		return "; is </" + parent + "> missing before it?"
+	}
+	return ""
+}
+
+// attribute gives the attribute that the element may have, if it has it, and complains of all others.
+func (d *decoder) attribute(e *xmltree.Element, element string) (a xmltree.Attribute, ok bool) {
+	allowed := ruleOf(element).attribute
+	for _, found := range e.Attributes {
+		switch {
+		case found.Name == allowed:
+			a, ok = found, true
+		case allowed == "":
+			d.errorf(found.At, e.Name, "unknown attribute %s; want none", found.Name)
+		default:
+			hint := diag.DidYouMean(found.Name, []string{allowed})
+			if hint == "" {
+				hint = "; want " + allowed + " alone"
+			}
+			d.errorf(found.At, e.Name, "unknown attribute %s%s", found.Name, hint)
+		}
+	}
+	return a, ok
+}
+
+// noChildren complains of elements in one that holds text alone.
+func (d *decoder) noChildren(e *xmltree.Element) {
+	for _, child := range e.Children {
+		d.errorf(child.At, child.Name, "it can't stand in <%s>, which holds text alone%s", e.Name, missingEnd(child, e.Name))
+	}
+}
+
+// noText complains of text in an element that holds other elements.
+func (d *decoder) noText(e *xmltree.Element) {
+	for _, piece := range e.Text {
+		if text := trim(piece.Text); text != "" {
+			d.warnf(piece.At, e.Name, "the text %q is ignored; want <!-- --> around a comment", text)
+			return
+		}
+	}
+}
+
+// trim cuts off what XML takes for white space.
+func trim(text string) string { return strings.Trim(text, " \t\r\n") }
+
+func (d *decoder) errorf(at int, element, format string, args ...any) {
+	d.add(diag.Error, at, element, fmt.Sprintf(format, args...))
+}
+
+func (d *decoder) warnf(at int, element, format string, args ...any) {
+	d.add(diag.Warning, at, element, fmt.Sprintf(format, args...))
+}
+
+// add reports a finding, unless there are too many already.
+func (d *decoder) add(s diag.Severity, at int, element, text string) {
+	d.count[s]++
+	f := diag.Finding{File: d.file, Severity: s, Text: clip(text)}
+	switch {
+	case d.count[s] > MaxFindings+1:
+		return
+	case d.count[s] > MaxFindings:
+		f.Text = fmt.Sprintf("there are more than %d %ss; the others are not shown", MaxFindings, s)
+	default:
+		f.Line, f.Column = d.doc.Position(at)
+		if element != "" {
+			f.Element = clip("<" + element + ">")
+		}
+	}
+	d.findings = append(d.findings, f)
+}
+
+// clip cuts the middle out of a text that is too long to be read.
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText/2], "") + " [...] " + strings.ToValidUTF8(text[len(text)-maxText/2:], "")
+}

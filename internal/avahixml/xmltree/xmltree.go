@@ -1,0 +1,85 @@
+// Package xmltree reads an XML file into a tree, and takes and refuses what expat 2.5 takes and refuses for a
+// program that sets no options, as Avahi is one: no namespaces, no validation, nothing outside the file ever
+// opened, but internal entities and default attributes of the DOCTYPE applied.
+//
+// Where expat has no limits, or would need its own tables of the letters of 1996, this package is bounded or
+// plain: see [MaxExpansion], and the names, which may hold every letter up to U+FFFF.
+package xmltree
+
+import (
+	"errors"
+	"strings"
+)
+
+const (
+	// MaxExpansion is the most bytes of text that entities and default attributes may add to one file.
+	MaxExpansion = 64 << 10
+	// MaxDepth is how deep elements may stand in one another, and entities likewise.
+	MaxDepth = 64
+)
+
+// Document is what could be read of a file.
+type Document struct {
+	Root    *Element     // nil where there is none
+	Dropped []Reference  // entities that are not defined here and may be elsewhere: left out
+	Err     *SyntaxError // why reading stopped early; nil where the file is well-formed
+
+	text string // in UTF-8, without a byte-order mark
+}
+
+// Element is an element with what stands in it. An At in this package is a place in the file, for
+// [Document.Position]; what comes of an entity has the place of the reference to it.
+type Element struct {
+	Name       string
+	At         int // of its "<"
+	Attributes []Attribute
+	Text       []Piece // the character data directly in it
+	Children   []*Element
+	Closed     bool // its end was read
+}
+
+// Attribute is an attribute as written, or as the DOCTYPE adds it; the written ones come first.
+type Attribute struct {
+	Name    string
+	At      int
+	Value   string
+	ValueAt int
+}
+
+// Piece is a part of character data: expat gives a program a line, a line end, a reference, or what stands
+// between them and markup, each on its own, and to Avahi the cuts matter.
+type Piece struct {
+	Text string
+	At   int
+}
+
+// Reference is a reference to an entity.
+type Reference struct {
+	Name    string
+	At      int
+	Element string // in which it stands
+}
+
+// SyntaxError is why a file is not well-formed.
+type SyntaxError struct {
+	At      int
+	Element string // in which it stands; "" outside of the root
+	Text    string // what is wrong; what would be right
+}
+
+// Error gives the text alone; the place depends on the document.
+func (e *SyntaxError) Error() string { return e.Text }
+
+// Parse reads a file. What was read before a mistake is in the document too.
+func Parse(data []byte) *Document {
+	p := &parser{doc: &Document{}}
+	errors.As(p.document(data), &p.doc.Err)
+	return p.doc
+}
+
+// Position gives the line and the column, both from 1, as an editor shows them. The column counts bytes of the
+// text in UTF-8, whatever the file's encoding; a byte-order mark counts nothing.
+func (d *Document) Position(at int) (line, column int) {
+	before := d.text[:min(at, len(d.text))]
+	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndexByte(before, '\n')
+}

@@ -1,0 +1,97 @@
+// Package config reads announcer.toml: what the daemon does, groups of services, and the rules that are laid over
+// Avahi files. A file is read strictly into raw structs, which then become typed values.
+package config
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+)
+
+// EngineZeroconf is the engine on github.com/grandcat/zeroconf.
+const EngineZeroconf = "zeroconf"
+
+// The words that a configuration can have; the first of each is the default.
+var (
+	engines    = []string{EngineZeroconf}
+	logLevels  = []string{"info", "debug", "warn", "error"}
+	logFormats = []string{"text", "json"}
+)
+
+// Engines gives the names of the engines, the default first.
+func Engines() []string { return slices.Clone(engines) }
+
+// defaultServices is where definitions are unless the configuration says something else.
+const defaultServices = "/etc/announcer/services"
+
+// Config is a configuration that is free of errors.
+type Config struct {
+	Services       []string // directories with .service files
+	Interfaces     []string // globs of interface names; empty: all that are fit
+	InterfacesDeny []string // globs of those to leave alone in any case
+	Host           string   // this host's name: one label; "": as the system has it
+	Engine         string   // one of [Engines]
+	OnConflict     mdns.Policy
+	LogLevel       string // "debug", "info", "warn" or "error"
+	LogFormat      string // "text" or "json"
+
+	Groups []mdns.Publication
+	Rules  []Rule
+}
+
+// Default gives the configuration of an empty file.
+func Default() Config {
+	return Config{Services: []string{defaultServices}, Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0]}
+}
+
+// Rule says more about the Avahi files that it matches.
+type Rule struct {
+	Match []string     // globs of file names; empty: all
+	Type  dnsname.Name // of a service in the file; zero: any
+
+	Interfaces []string     // nil: not set
+	OnConflict *mdns.Policy // nil: not set
+}
+
+// Overlay adds to the publication of an Avahi file what the configuration says about it. Of several rules that match
+// the file, the first that sets a key has its way. The ID of the publication is the path of the file.
+func (c Config) Overlay(p mdns.Publication) mdns.Publication {
+	var policy *mdns.Policy
+	for _, rule := range c.Rules {
+		if !rule.matches(p) {
+			continue
+		}
+		if p.Interfaces == nil {
+			p.Interfaces = rule.Interfaces
+		}
+		if policy == nil {
+			policy = rule.OnConflict
+		}
+	}
+	p.OnConflict = c.OnConflict
+	if policy != nil {
+		p.OnConflict = *policy
+	}
+	return p
+}
+
+func (r Rule) matches(p mdns.Publication) bool {
+	file := filepath.Base(p.ID)
+	byName := len(r.Match) == 0 || slices.ContainsFunc(r.Match, func(glob string) bool {
+		ok, _ := path.Match(glob, file)
+		return ok
+	})
+	return byName && (r.Type.IsZero() || r.matchesType(p))
+}
+
+func (r Rule) matchesType(p mdns.Publication) bool {
+	for _, s := range p.Group.Services {
+		if s.Type.Equal(r.Type) {
+			return true
+		}
+	}
+	return false
+}

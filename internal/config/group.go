@@ -1,0 +1,241 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/netip"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/preset"
+	"announcer/internal/strict"
+	"announcer/services"
+)
+
+// RawGroup is a group as it is written in TOML, where it can be of a preset, and in JSON.
+type RawGroup struct {
+	Name       string       `toml:"name" json:"name"`
+	Wildcards  bool         `toml:"replace_wildcards" json:"replace_wildcards,omitempty"`
+	Interfaces []string     `toml:"interfaces" json:"interfaces,omitempty"`
+	OnConflict string       `toml:"on_conflict" json:"on_conflict,omitempty"`
+	Preset     string       `toml:"preset" json:"-"`
+	Server     string       `toml:"server" json:"-"`
+	Transport  string       `toml:"transport" json:"-"`
+	URL        string       `toml:"url" json:"-"`
+	Version    string       `toml:"version" json:"-"`
+	Files      strict.Pairs `toml:"files" json:"-"`
+	Services   []RawService `toml:"service" json:"services"`
+}
+
+// RawService is a service as it is written in TOML and JSON.
+type RawService struct {
+	Type      string   `toml:"type" json:"type"`
+	Protocol  string   `toml:"protocol" json:"protocol,omitempty"`
+	Subtypes  []string `toml:"subtypes" json:"subtypes,omitempty"`
+	Domain    string   `toml:"domain" json:"domain,omitempty"`
+	Host      string   `toml:"host" json:"host,omitempty"`
+	Addresses []string `toml:"addresses" json:"addresses,omitempty"`
+	Port      int64    `toml:"port" json:"port"`
+	TXT       []RawTXT `toml:"txt" json:"txt,omitempty"`
+}
+
+// RawTXT is a string of a TXT record: text as it is, or an optional key with bytes as its value in Base64 (RFC 4648
+// §4), for what is not UTF-8.
+type RawTXT struct {
+	Text   string `toml:"-" json:"-"`
+	Key    string `toml:"key" json:"key,omitempty"`
+	Base64 string `toml:"base64" json:"base64"`
+}
+
+// UnmarshalText takes a string that is written as one.
+func (t *RawTXT) UnmarshalText(text []byte) error {
+	t.Text = string(text)
+	return nil
+}
+
+// Publication makes a publication without an ID of the group at p, for a host that is named without its domain, and
+// reports what is wrong with it. standard is the policy for conflicts of a group that sets none.
+func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, standard mdns.Policy) mdns.Publication {
+	publication := mdns.Publication{
+		Interfaces: globs(doc, p.Key("interfaces"), g.Interfaces),
+		OnConflict: policy(doc, p.Key("on_conflict"), g.OnConflict, standard),
+	}
+	if doc.Has(p.Key("preset")) {
+		publication.Group = g.fromPreset(doc, p, host)
+	} else {
+		publication.Group = g.fromServices(doc, p, host)
+	}
+	return publication
+}
+
+func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path, host string) services.Group {
+	if doc.Has(p.Key("service")) {
+		doc.Errorf(p.Key("service"), "the preset makes the service; want either a preset or [[group.service]]")
+	}
+	fill := services.Fill{Name: g.Name, Wildcards: g.Wildcards, Server: g.Server, Transport: g.Transport, URL: g.URL, Version: g.Version}
+	for _, file := range g.Files {
+		fill.Files = append(fill.Files, services.ModelFile{Model: file.Key, Path: file.Value})
+	}
+	group, err := preset.Group(g.Preset, fill, host)
+	if err != nil {
+		fillProblems(doc, p, err, g.Files)
+		return group
+	}
+	groupParser{doc: doc, path: p, services: p.Key("preset")}.check(group, host)
+	return group
+}
+
+// fillProblems reports what is wrong with the values for a preset.
+func fillProblems(doc *strict.Document, p strict.Path, err error, files strict.Pairs) {
+	fill, ok := errors.AsType[*services.FillError](err)
+	if !ok {
+		doc.Errorf(p, "%v", err)
+		return
+	}
+	for _, problem := range fill.Problems {
+		at := p.Key(problem.Value)
+		if problem.Value == "files" && len(files) > 0 {
+			at = at.Key(files[problem.Index].Key)
+		}
+		doc.Errorf(at, "%s", problem.Text)
+	}
+}
+
+func (g RawGroup) fromServices(doc *strict.Document, p strict.Path, host string) services.Group {
+	for _, key := range []string{"server", "transport", "url", "version", "files"} {
+		if doc.Has(p.Key(key)) {
+			doc.Errorf(p.Key(key), "only a group with a preset has this key; want preset = %s too", choice(services.Presets()))
+		}
+	}
+	parser := groupParser{doc: doc, path: p, services: p.Key("service"), failed: map[int]bool{}}
+	if !doc.Has(parser.services) {
+		parser.services = p.Key("services") // JSON
+	}
+	group := services.Group{Name: g.Name, Wildcards: g.Wildcards}
+	for i, raw := range g.Services {
+		group.Services = append(group.Services, parser.service(i, raw))
+	}
+	if len(group.Services) == 0 {
+		doc.Errorf(p, "the group has no service; want at least one")
+		return group
+	}
+	parser.check(group, host)
+	return group
+}
+
+// groupParser makes the services of a group.
+type groupParser struct {
+	doc      *strict.Document
+	path     strict.Path  // of the group
+	services strict.Path  // of the list of services
+	failed   map[int]bool // the services with an error so far
+}
+
+func (g groupParser) service(i int, raw RawService) services.Service {
+	p := g.services.Index(i)
+	before := len(g.doc.Findings)
+	s := services.Service{
+		Type:     g.name(p.Key("type"), raw.Type, services.ParseType),
+		Protocol: g.protocol(p.Key("protocol"), raw.Protocol),
+		Domain:   g.name(p.Key("domain"), raw.Domain, services.ParseDomain),
+		Host:     g.name(p.Key("host"), raw.Host, services.ParseHost),
+	}
+	for j, subtype := range raw.Subtypes {
+		s.Subtypes = append(s.Subtypes, g.name(p.Key("subtypes").Index(j), subtype, services.ParseSubtype))
+	}
+	for j, address := range raw.Addresses {
+		s.Addresses = append(s.Addresses, g.address(p.Key("addresses").Index(j), address))
+	}
+	if s.Port = uint16(raw.Port); int64(s.Port) != raw.Port {
+		g.doc.Errorf(p.Key("port"), "%d is not a port; want a number from 1 to 65535", raw.Port)
+	}
+	for j, txt := range raw.TXT {
+		s.TXT = append(s.TXT, g.txt(p.Key("txt").Index(j), txt))
+	}
+	g.failed[i] = len(g.doc.Findings) > before
+	return s
+}
+
+// name parses a name. Where there is none, it is the zero one.
+func (g groupParser) name(p strict.Path, text string, parse func(string) (dnsname.Name, error)) dnsname.Name {
+	if text == "" && !g.doc.Has(p) {
+		return dnsname.Name{}
+	}
+	name, err := parse(text)
+	if err != nil {
+		g.doc.Errorf(p, "%v", err)
+	}
+	return name
+}
+
+func (g groupParser) protocol(p strict.Path, word string) services.Protocol {
+	if !g.doc.Has(p) {
+		return services.AnyProtocol
+	}
+	protocol, ok := services.ParseProtocol(word)
+	if !ok {
+		unknownWord(g.doc, p, word, []string{services.AnyProtocol.String(), services.IPv4.String(), services.IPv6.String()})
+	}
+	return protocol
+}
+
+func (g groupParser) address(p strict.Path, text string) netip.Addr {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		g.doc.Errorf(p, "%q is not an IP address; want one such as 192.0.2.20 or 2001:db8::20", text)
+	}
+	return address
+}
+
+func (g groupParser) txt(p strict.Path, raw RawTXT) string {
+	switch {
+	case g.doc.Has(p.Key("base64")):
+	case g.doc.Has(p.Key("key")):
+		g.doc.Errorf(p, "the key %q has no value; want base64 = \"...\" beside it, or a string", raw.Key)
+		return ""
+	default:
+		return raw.Text
+	}
+	value, err := base64.StdEncoding.DecodeString(raw.Base64)
+	if err != nil {
+		g.doc.Errorf(p.Key("base64"), "%q is not Base64; want such as \"AP8=\"", raw.Base64)
+	}
+	if raw.Key == "" {
+		return string(value)
+	}
+	return raw.Key + "=" + string(value)
+}
+
+// check reports what the model finds wrong with a group, but for services that are known to be wrong.
+func (g groupParser) check(group services.Group, host string) {
+	for _, problem := range group.Check(host) {
+		if !g.failed[problem.Service] {
+			g.doc.Report(g.place(problem), problem.Severity, problem.Text)
+		}
+	}
+}
+
+// place gives the path of what a problem is about.
+func (g groupParser) place(problem services.Problem) strict.Path {
+	if problem.Service < 0 {
+		return g.path.Key("name")
+	}
+	p := g.services.Index(problem.Service)
+	switch problem.Field {
+	case services.TypeField:
+		return p.Key("type")
+	case services.SubtypeField:
+		return p.Key("subtypes").Index(problem.Index)
+	case services.DomainField:
+		return p.Key("domain")
+	case services.HostField:
+		return p.Key("host")
+	case services.PortField:
+		return p.Key("port")
+	case services.TXTField:
+		return p.Key("txt").Index(problem.Index)
+	case services.AddressField:
+		return p.Key("addresses").Index(problem.Index)
+	}
+	return p
+}

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/strict"
+	"announcer/services"
+)
+
+// rawConfig is a configuration as it is written.
+type rawConfig struct {
+	Daemon rawDaemon  `toml:"daemon"`
+	Groups []RawGroup `toml:"group"`
+	Rules  []rawRule  `toml:"rule"`
+}
+
+type rawDaemon struct {
+	Services       []string `toml:"services"`
+	Interfaces     []string `toml:"interfaces"`
+	InterfacesDeny []string `toml:"interfaces_deny"`
+	Host           string   `toml:"host"`
+	Engine         string   `toml:"engine"`
+	OnConflict     string   `toml:"on_conflict"`
+	LogLevel       string   `toml:"log_level"`
+	LogFormat      string   `toml:"log_format"`
+}
+
+type rawRule struct {
+	Match      []string `toml:"match"`
+	Type       string   `toml:"type"`
+	Interfaces []string `toml:"interfaces"`
+	OnConflict string   `toml:"on_conflict"`
+}
+
+// Load reads the configuration in data, which came from file, for a host that is named without its domain unless the
+// configuration names it. Directories in it are relative to that of the file. The configuration is of no use if
+// there is an error among the findings.
+func Load(file string, data []byte, host string) (Config, diag.Findings) {
+	doc := strict.TOML(file, data)
+	var raw rawConfig
+	doc.Into(&raw)
+	l := loader{doc: doc, file: file}
+	cfg := l.daemon(raw.Daemon)
+	if cfg.Host != "" {
+		host = cfg.Host
+	}
+	cfg.Groups = l.groups(raw.Groups, host, cfg.OnConflict)
+	for i, rule := range raw.Rules {
+		cfg.Rules = append(cfg.Rules, l.rule(strict.Path("").Key("rule").Index(i), rule))
+	}
+	doc.Findings.Sort()
+	return cfg, doc.Findings
+}
+
+// loader makes typed values of raw ones, and reports what is wrong with them.
+type loader struct {
+	doc  *strict.Document
+	file string
+}
+
+func (l loader) daemon(raw rawDaemon) Config {
+	cfg, p := Default(), strict.Path("").Key("daemon")
+	if l.doc.Has(p.Key("services")) {
+		cfg.Services = l.directories(p.Key("services"), raw.Services)
+	}
+	cfg.Interfaces = globs(l.doc, p.Key("interfaces"), raw.Interfaces)
+	cfg.InterfacesDeny = globs(l.doc, p.Key("interfaces_deny"), raw.InterfacesDeny)
+	cfg.Host = l.host(p.Key("host"), raw.Host)
+	cfg.Engine = l.word(p.Key("engine"), raw.Engine, engines)
+	cfg.OnConflict = policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
+	cfg.LogLevel = l.word(p.Key("log_level"), raw.LogLevel, logLevels)
+	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
+	return cfg
+}
+
+func (l loader) directories(p strict.Path, paths []string) []string {
+	var directories []string
+	for i, dir := range paths {
+		switch {
+		case dir == "":
+			l.doc.Errorf(p.Index(i), "the path is empty; want a directory, such as %s", defaultServices)
+		case filepath.IsAbs(dir):
+			directories = append(directories, dir)
+		default:
+			directories = append(directories, filepath.Join(filepath.Dir(l.file), dir))
+		}
+	}
+	return directories
+}
+
+func (l loader) host(p strict.Path, host string) string {
+	if host == "" {
+		return ""
+	}
+	label, _, hasDot := strings.Cut(host, ".")
+	_, err := dnsname.New(host)
+	switch {
+	case hasDot && label != "":
+		l.doc.Errorf(p, "%q has a dot; want the name without its domain, %q", host, label)
+	case err != nil || dnsname.CheckUTF8(host) != nil:
+		l.doc.Errorf(p, "%q is not the name of a host; want 1 to %d bytes of text, such as pbx", host, dnsname.MaxLabel)
+	}
+	return host
+}
+
+// word gives the default where a key is not set.
+func (l loader) word(p strict.Path, word string, words []string) string {
+	if !l.doc.Has(p) {
+		return words[0]
+	}
+	if !slices.Contains(words, word) {
+		unknownWord(l.doc, p, word, words)
+	}
+	return word
+}
+
+func unknownWord(doc *strict.Document, p strict.Path, word string, words []string) {
+	if nearest := diag.Nearest(word, words); nearest != "" {
+		doc.Errorf(p, "%q is not known; did you mean %q?", word, nearest)
+		return
+	}
+	doc.Errorf(p, "%q is not known; want %s", word, choice(words))
+}
+
+// choice lists words in quotes, with "or" before the last.
+func choice(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = fmt.Sprintf("%q", word)
+	}
+	last := len(quoted) - 1
+	if last == 0 {
+		return quoted[0]
+	}
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}
+
+// policy gives standard where a key is not set.
+func policy(doc *strict.Document, p strict.Path, word string, standard mdns.Policy) mdns.Policy {
+	if !doc.Has(p) {
+		return standard
+	}
+	policy, ok := mdns.ParsePolicy(word)
+	if !ok {
+		unknownWord(doc, p, word, mdns.PolicyWords())
+	}
+	return policy
+}
+
+// globs checks patterns of interface names.
+func globs(doc *strict.Document, p strict.Path, patterns []string) []string {
+	for i, pattern := range patterns {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			doc.Errorf(p.Index(i), "%q is not a pattern of names; want such as eth0 or vlan*", pattern)
+		}
+	}
+	return patterns
+}
+
+func (l loader) groups(raw []RawGroup, host string, standard mdns.Policy) []mdns.Publication {
+	var groups []mdns.Publication
+	seen := map[string]int{}
+	for i, group := range raw {
+		p := strict.Path("").Key("group").Index(i)
+		publication := group.Publication(l.doc, p, host, standard)
+		publication.ID = fmt.Sprintf("%s: group %q", l.file, publication.Group.Name)
+		seen[publication.ID]++
+		if n := seen[publication.ID]; n > 1 {
+			publication.ID = fmt.Sprintf("%s (%d)", publication.ID, n)
+		}
+		groups = append(groups, publication)
+	}
+	return groups
+}
+
+func (l loader) rule(p strict.Path, raw rawRule) Rule {
+	rule := Rule{Match: l.fileGlobs(p.Key("match"), raw.Match), Interfaces: globs(l.doc, p.Key("interfaces"), raw.Interfaces)}
+	if l.doc.Has(p.Key("type")) {
+		var err error
+		if rule.Type, err = services.ParseType(raw.Type); err != nil {
+			l.doc.Errorf(p.Key("type"), "%v", err)
+		}
+	}
+	if l.doc.Has(p.Key("on_conflict")) {
+		policy := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
+		rule.OnConflict = &policy
+	}
+	if !l.doc.Has(p.Key("match")) && !l.doc.Has(p.Key("type")) {
+		l.doc.Errorf(p, "the rule matches no file; want match = \"*.service\" or a type")
+	}
+	if !l.doc.Has(p.Key("interfaces")) && !l.doc.Has(p.Key("on_conflict")) {
+		l.doc.Errorf(p, "the rule sets nothing; want interfaces or on_conflict")
+	}
+	return rule
+}
+
+func (l loader) fileGlobs(p strict.Path, patterns []string) []string {
+	if l.doc.Has(p) && len(patterns) == 0 {
+		l.doc.Errorf(p, "the list is empty; want names of files, such as firmware-*.service")
+	}
+	for i, pattern := range patterns {
+		_, err := path.Match(pattern, "")
+		switch {
+		case err != nil || pattern == "":
+			l.doc.Errorf(p.Index(i), "%q is not a pattern of file names; want such as firmware-*.service", pattern)
+		case strings.Contains(pattern, "/"):
+			l.doc.Errorf(p.Index(i), "%q has a slash; want the name of the file alone, %q", pattern, path.Base(pattern))
+		}
+	}
+	return patterns
+}

@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/source"
+)
+
+const definition = "<service-group><name>x</name><service><type>_http._tcp</type><port>80</port></service></service-group>"
+
+// bench is a daemon whose surroundings are in a test's hands.
+type bench struct {
+	dir       string
+	links     []mdns.Link
+	linksErr  error
+	changed   chan struct{}
+	reload    chan struct{}
+	publisher *mdnstest.Publisher
+	log       bytes.Buffer
+	stop      context.CancelFunc
+	ended     chan error
+}
+
+func start(t *testing.T, files map[string]string) *bench {
+	t.Helper()
+	b := &bench{
+		dir: t.TempDir(), links: []mdns.Link{testLink(1, "eth0")}, publisher: mdnstest.New(),
+		changed: make(chan struct{}), reload: make(chan struct{}), ended: make(chan error, 1),
+	}
+	for name, content := range files {
+		b.write(t, name, content)
+	}
+	src := source.New(source.Request{Services: []string{b.dir}})
+	snap, err := src.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	b.stop = stop
+	d := &Daemon{
+		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, Reload: b.reload,
+		Links: func() ([]mdns.Link, error) { return b.links, b.linksErr },
+		Log:   slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
+	}
+	go func() { b.ended <- d.Run(ctx) }()
+	synctest.Wait()
+	return b
+}
+
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
+func testLink(index int, name string) mdns.Link {
+	return mdns.Link{Index: index, Name: name, MTU: 1500, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24")}}}
+}
+
+func (b *bench) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(b.dir, name), []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// end stops the daemon and gives what Run returned.
+func (b *bench) end() error {
+	b.stop()
+	synctest.Wait()
+	return <-b.ended
+}
+
+// last gives the names and links of what was applied last.
+func (b *bench) last() string {
+	applied := b.publisher.Applied()
+	if len(applied) == 0 {
+		return "nothing"
+	}
+	var words []string
+	for _, p := range applied[len(applied)-1].Groups {
+		words = append(words, p.Group.Name)
+	}
+	words = append(words, "on")
+	for _, l := range applied[len(applied)-1].Links {
+		words = append(words, l.Name)
+	}
+	return strings.Join(words, " ")
+}
+
+func (b *bench) expectLog(t *testing.T, want string) {
+	t.Helper()
+	if !strings.Contains(b.log.String(), want) {
+		t.Errorf("the log lacks %q:\n%s", want, b.log.String())
+	}
+}
+
+func TestDaemonAnnouncesAndSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition, "bad.service": "<service-group>"})
+		if got := b.last(); got != "x on eth0" {
+			t.Errorf("applied %q", got)
+		}
+		if err := b.end(); err != nil || !b.publisher.Closed() {
+			t.Errorf("error %v, closed %t", err, b.publisher.Closed())
+		}
+		b.expectLog(t, `level=INFO msg=announced service=x type=_http._tcp iface=eth0 file=`+b.dir+"/x.service")
+		b.expectLog(t, "level=ERROR")
+		b.expectLog(t, "/bad.service:1:")
+		b.expectLog(t, "msg=ended")
+	})
+}
+
+func TestDaemonFollowsLinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		b.links = append(b.links, testLink(2, "vlan20"))
+		b.changed <- struct{}{}
+		synctest.Wait()
+		if got := b.last(); got != "x on eth0 vlan20" {
+			t.Errorf("applied %q", got)
+		}
+		b.linksErr = errors.New("netlink is gone")
+		b.changed <- struct{}{}
+		synctest.Wait()
+		b.expectLog(t, "netlink is gone")
+		close(b.changed)
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDaemonReloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		b.write(t, "y.service", strings.Replace(definition, "<name>x", "<name>y", 1))
+		b.write(t, "x.service", "<service-group>")
+		b.reload <- struct{}{}
+		synctest.Wait()
+		if got := b.last(); got != "x y on eth0" {
+			t.Errorf("applied %q", got)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+		b.expectLog(t, "its last good version stays announced")
+		b.expectLog(t, "msg=reloaded groups=2 refused=1")
+	})
+}
+
+func TestDaemonCannotStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failing := mdnstest.New()
+		failing.ApplyError = errors.New("port 5353 is taken")
+		d := &Daemon{Publisher: failing, Log: slog.New(slog.DiscardHandler), Links: func() ([]mdns.Link, error) { return nil, nil }}
+		if err := d.Run(t.Context()); err == nil || err.Error() != "port 5353 is taken" || !failing.Closed() {
+			t.Errorf("error %v, closed %t", err, failing.Closed())
+		}
+	})
+}

@@ -1,0 +1,27 @@
+// Package engine chooses among the engines that put services on the wire.
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"announcer/internal/config"
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/zeroconf"
+	"announcer/services"
+)
+
+// Open starts the engine of that name, one of [config.Engines].
+func Open(name string, log *slog.Logger) (mdns.Publisher, error) {
+	if name != config.EngineZeroconf {
+		return nil, fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, config.Engines()), strings.Join(config.Engines(), ", "))
+	}
+	return zeroconf.New(log), nil
+}
+
+// Limits tells what a publication needs that the engine can't do.
+func Limits(name string, p mdns.Publication, host string) []services.Problem {
+	return zeroconf.Limits(p, host)
+}

@@ -1,0 +1,22 @@
+package mdns
+
+import (
+	"testing"
+
+	"announcer/internal/dnsname"
+)
+
+func TestEventString(t *testing.T) {
+	for _, test := range []struct {
+		event Event
+		want  string
+	}{
+		{Event{Kind: ServiceAnnounced, Name: "Front desk", Type: dnsname.MustParse("_sip._udp"), Link: "eth0"}, `announced "Front desk" (_sip._udp) on eth0`},
+		{Event{Kind: ServiceRefused, Name: "PBX", Detail: "the name is taken"}, `refused "PBX": the name is taken`},
+		{Event{Kind: EngineFailed, Link: "eth0", Detail: "it is down"}, "failed on eth0: it is down"},
+	} {
+		if got := test.event.String(); got != test.want {
+			t.Errorf("got %s; want %s", got, test.want)
+		}
+	}
+}

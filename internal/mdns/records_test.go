@@ -1,0 +1,191 @@
+package mdns
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"announcer/internal/dnsname"
+	"announcer/services"
+)
+
+func link(index int, name string, prefixes ...string) Link {
+	l := Link{Index: index, Name: name, MTU: 1500}
+	for _, p := range prefixes {
+		l.Addrs = append(l.Addrs, LinkAddr{Prefix: netip.MustParsePrefix(p)})
+	}
+	return l
+}
+
+func service(typ string, port uint16, txt ...string) services.Service {
+	return services.Service{Type: dnsname.MustParse(typ), Port: port, TXT: txt}
+}
+
+func publication(id, name string, ss ...services.Service) Publication {
+	return Publication{ID: id, Group: services.Group{Name: name, Services: ss}}
+}
+
+// text gives the records of a link as lines.
+func text(records []Record) string {
+	var lines []string
+	for _, r := range records {
+		lines = append(lines, r.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestRecords(t *testing.T) {
+	eth0 := link(2, "eth0", "192.0.2.5/24", "2001:db8::5/64")
+	full := service("_ipp._tcp", 631, "a=1", `path=C:\x`, "bin=\x00\xff")
+	full.Subtypes = []dnsname.Name{dnsname.MustParse("_colour._sub._ipp._tcp")}
+	v4 := service("_http._tcp", 80)
+	v4.Protocol = services.IPv4
+	foreign := service("_sip._udp", 5060)
+	foreign.Host = dnsname.MustParse("sw.local")
+	foreign.Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")}
+	elsewhere := service("_http._tcp", 80)
+	elsewhere.Domain = dnsname.MustParse("example.com")
+	host := `pbx.local. 120 IN flush A 192.0.2.5
+pbx.local. 120 IN flush AAAA 2001:db8::5
+5.2.0.192.in-addr.arpa. 120 IN flush PTR pbx.local.
+5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. 120 IN flush PTR pbx.local.`
+
+	tests := []struct {
+		name    string
+		groups  []Publication
+		version IPVersion
+		want    string
+	}{
+		{"nothing but the host", nil, V4, host},
+		{"all kinds of data (RFC 6763 §4 to §9)", []Publication{publication("a", `Front.desk \ Büro`, full)}, V4,
+			`_services._dns-sd._udp.local. 4500 IN PTR _ipp._tcp.local.
+_ipp._tcp.local. 4500 IN PTR Front\.desk\ \\\ B\195\188ro._ipp._tcp.local.
+_colour._sub._ipp._tcp.local. 4500 IN PTR Front\.desk\ \\\ B\195\188ro._ipp._tcp.local.
+Front\.desk\ \\\ B\195\188ro._ipp._tcp.local. 120 IN flush SRV 0 0 631 pbx.local.
+Front\.desk\ \\\ B\195\188ro._ipp._tcp.local. 4500 IN flush TXT "a=1" "path=C:\\x" "bin=\000\255"
+` + host},
+		{"no TXT is one empty string (RFC 6763 §6.1)", []Publication{publication("a", "x", service("_http._tcp", 80))}, V6,
+			`_services._dns-sd._udp.local. 4500 IN PTR _http._tcp.local.
+_http._tcp.local. 4500 IN PTR x._http._tcp.local.
+x._http._tcp.local. 120 IN flush SRV 0 0 80 pbx.local.
+x._http._tcp.local. 4500 IN flush TXT ""
+` + host},
+		{"one IP version only, there", []Publication{publication("a", "x", v4)}, V4,
+			`_services._dns-sd._udp.local. 4500 IN PTR _http._tcp.local.
+_http._tcp.local. 4500 IN PTR x._http._tcp.local.
+x._http._tcp.local. 120 IN flush SRV 0 0 80 pbx.local.
+x._http._tcp.local. 4500 IN flush TXT ""
+` + host},
+		{"one IP version only, on the other", []Publication{publication("a", "x", v4)}, V6, host},
+		{"a foreign host has addresses and no reverse names", []Publication{publication("a", "x", foreign)}, V4,
+			`_services._dns-sd._udp.local. 4500 IN PTR _sip._udp.local.
+_sip._udp.local. 4500 IN PTR x._sip._udp.local.
+x._sip._udp.local. 120 IN flush SRV 0 0 5060 sw.local.
+x._sip._udp.local. 4500 IN flush TXT ""
+sw.local. 120 IN flush A 192.0.2.9
+sw.local. 120 IN flush AAAA 2001:db8::9
+` + host},
+		{"another domain", []Publication{publication("a", "x", elsewhere)}, V4,
+			`_services._dns-sd._udp.example.com. 4500 IN PTR _http._tcp.example.com.
+_http._tcp.example.com. 4500 IN PTR x._http._tcp.example.com.
+x._http._tcp.example.com. 120 IN flush SRV 0 0 80 pbx.local.
+x._http._tcp.example.com. 4500 IN flush TXT ""
+` + host},
+		{"what two services share stands once", []Publication{publication("a", "x", service("_http._tcp", 80)), publication("b", "y", service("_http._tcp", 80))}, V4,
+			`_services._dns-sd._udp.local. 4500 IN PTR _http._tcp.local.
+_http._tcp.local. 4500 IN PTR x._http._tcp.local.
+x._http._tcp.local. 120 IN flush SRV 0 0 80 pbx.local.
+x._http._tcp.local. 4500 IN flush TXT ""
+_http._tcp.local. 4500 IN PTR y._http._tcp.local.
+y._http._tcp.local. 120 IN flush SRV 0 0 80 pbx.local.
+y._http._tcp.local. 4500 IN flush TXT ""
+` + host},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			instances := Settle(Desired{Host: "pbx", Links: []Link{eth0}, Groups: test.groups}, nil)
+			if diff := cmp.Diff(test.want, text(Records("pbx", instances, eth0, test.version))); diff != "" {
+				t.Errorf("records (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRecordsStayOnTheirLinks(t *testing.T) {
+	eth0, vlan20 := link(2, "eth0", "192.0.2.5/24"), link(3, "vlan20", "198.51.100.5/24")
+	p := publication("a", "x", service("_http._tcp", 80))
+	p.Interfaces = []string{"vlan*"}
+	instances := Settle(Desired{Host: "pbx", Links: []Link{eth0, vlan20}, Groups: []Publication{p}}, nil)
+	for _, test := range []struct {
+		link Link
+		srv  bool
+		addr string
+	}{{eth0, false, "192.0.2.5"}, {vlan20, true, "198.51.100.5"}} {
+		got := text(Records("pbx", instances, test.link, V4))
+		if strings.Contains(got, "SRV") != test.srv || !strings.Contains(got, "A "+test.addr) || strings.Count(got, " A ") != 1 {
+			t.Errorf("on %s: got\n%s", test.link.Name, got)
+		}
+	}
+}
+
+func TestPublished(t *testing.T) {
+	addr := func(prefix string) LinkAddr { return LinkAddr{Prefix: netip.MustParsePrefix(prefix)} }
+	with := func(a LinkAddr, set func(*LinkAddr)) LinkAddr { set(&a); return a }
+	tentative := func(a *LinkAddr) { a.Tentative = true }
+	deprecated := func(a *LinkAddr) { a.Deprecated = true }
+	temporary := func(a *LinkAddr) { a.Temporary = true }
+	tests := []struct {
+		name  string
+		addrs []LinkAddr
+		want  string
+	}{
+		{"both versions, sorted", []LinkAddr{addr("2001:db8::5/64"), addr("192.0.2.7/24"), addr("192.0.2.5/24")}, "192.0.2.5 192.0.2.7 2001:db8::5"},
+		{"link-local only without a better one", []LinkAddr{addr("fe80::1/64"), addr("169.254.1.1/16"), addr("192.0.2.5/24")}, "192.0.2.5 fe80::1"},
+		{"link-local beside a global one", []LinkAddr{addr("fe80::1/64"), addr("2001:db8::5/64")}, "2001:db8::5"},
+		{"tentative never", []LinkAddr{with(addr("2001:db8::5/64"), tentative)}, ""},
+		{"temporary never", []LinkAddr{with(addr("2001:db8::5/64"), temporary), addr("fe80::1/64")}, "fe80::1"},
+		{"deprecated without a better one", []LinkAddr{with(addr("2001:db8::5/64"), deprecated)}, "2001:db8::5"},
+		{"deprecated beside a better one", []LinkAddr{with(addr("2001:db8::5/64"), deprecated), addr("2001:db8::6/64")}, "2001:db8::6"},
+		{"once", []LinkAddr{addr("192.0.2.5/24"), addr("192.0.2.5/25")}, "192.0.2.5"},
+	}
+	for _, test := range tests {
+		var got []string
+		for _, a := range (Link{Addrs: test.addrs}).Published() {
+			got = append(got, a.String())
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%s: got %v, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestReverseName(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.20":  "20.2.0.192.in-addr.arpa",
+		"2001:db8::1": "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+	} {
+		if got := ReverseName(netip.MustParseAddr(addr)).String(); got != want {
+			t.Errorf("ReverseName(%s) = %s, want %s", addr, got, want)
+		}
+	}
+}
+
+func TestLinkHas(t *testing.T) {
+	tentative := link(1, "eth0", "2001:db8::5/64")
+	tentative.Addrs[0].Tentative = true
+	for _, test := range []struct {
+		link   Link
+		v4, v6 bool
+	}{
+		{link(1, "eth0"), false, false},
+		{link(1, "eth0", "192.0.2.5/24"), true, false},
+		{link(1, "eth0", "fe80::1/64"), false, true},
+		{tentative, false, false},
+	} {
+		if test.link.Has(V4) != test.v4 || test.link.Has(V6) != test.v6 {
+			t.Errorf("%v: Has(4) = %t, Has(6) = %t; want %t, %t", test.link, test.link.Has(V4), test.link.Has(V6), test.v4, test.v6)
+		}
+	}
+}

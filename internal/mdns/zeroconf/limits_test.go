@@ -1,0 +1,73 @@
+package zeroconf
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/services"
+)
+
+func TestLimits(t *testing.T) {
+	plain := services.Service{Type: dnsname.MustParse("_sip._udp"), Port: 5060}
+	changed := func(change func(*services.Service)) services.Service {
+		s := plain
+		change(&s)
+		return s
+	}
+	v4 := changed(func(s *services.Service) { s.Protocol = services.IPv4 })
+	foreign := changed(func(s *services.Service) { s.Host = dnsname.MustParse("phones.local") })
+	addressed := changed(func(s *services.Service) {
+		s.Host = dnsname.MustParse("phones.local")
+		s.Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.9")}
+	})
+	own := changed(func(s *services.Service) { s.Host = dnsname.MustParse("PBX.local") })
+	elsewhere := changed(func(s *services.Service) { s.Domain = dnsname.MustParse("example.com") })
+	root := changed(func(s *services.Service) { s.Domain = dnsname.MustParse(".") })
+	subtypes := changed(func(s *services.Service) {
+		s.Subtypes = []dnsname.Name{dnsname.MustParse("_desk._sub._sip._udp"), dnsname.MustParse("_desk._sub._other._udp")}
+	})
+	noPort := changed(func(s *services.Service) { s.Port = 0 })
+	comma := changed(func(s *services.Service) { s.Type = dnsname.MustParse("_si,p._udp") })
+
+	for _, test := range []struct {
+		name     string
+		policy   mdns.Policy
+		services []services.Service
+		want     []string
+	}{
+		{"PBX", mdns.Rename, []services.Service{plain, addressed, own, noPort}, nil},
+		{"PBX", mdns.Rename, []services.Service{v4, v4, subtypes}, []string{
+			"-1 warning: the zeroconf engine announces on IPv4 and IPv6 where only one of them is wanted, does not answer queries for subtypes and leaves out subtypes of another type",
+		}},
+		{"PBX", mdns.Standby, []services.Service{plain}, []string{
+			`-1 warning: the zeroconf engine keeps to the conflict policy "standby" among the definitions of this host only`,
+		}},
+		{"PBX Ltd.", mdns.Rename, []services.Service{plain}, []string{
+			"-1 warning: the zeroconf engine does not answer queries for a name with a comma in the type or a dot at the end of the instance",
+		}},
+		{"PBX", mdns.Rename, []services.Service{comma}, []string{
+			"-1 warning: the zeroconf engine does not answer queries for a name with a comma in the type or a dot at the end of the instance",
+		}},
+		{"PBX", mdns.Rename, []services.Service{plain, foreign}, []string{
+			"1 error: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses beside it, or another engine",
+		}},
+		{"PBX", mdns.Rename, []services.Service{elsewhere, root}, []string{
+			"0 error: the zeroconf engine would name the host pbx.local.example.com instead of pbx.local; want a host in the domain of the service, or another engine",
+			"1 error: the zeroconf engine can't publish in the root domain; want a domain such as local",
+		}},
+	} {
+		p := mdns.Publication{ID: "x", Group: services.Group{Name: test.name, Services: test.services}, OnConflict: test.policy}
+		var got []string
+		for _, problem := range Limits(p, "pbx") {
+			got = append(got, fmt.Sprintf("%d %s: %s", problem.Service, problem.Severity, problem.Text))
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package zeroconf
+
+import (
+	"time"
+
+	"announcer/internal/mdns"
+)
+
+// spot is where an entry stands in the status.
+type spot struct {
+	id            string
+	service, link int
+}
+
+func (e entry) spot() spot { return spot{e.status.ID, e.status.Service, e.link} }
+
+// report makes entries the status, and events of what is different from the one before.
+func (p *Publisher) report(entries []entry) {
+	now := time.Now()
+	before := map[spot]entry{}
+	for _, e := range p.entries {
+		before[e.spot()] = e
+	}
+	var status []entry
+	for _, e := range entries {
+		e = p.settled(e)
+		old, known := before[e.spot()]
+		e.status.Since = now
+		if known && old.status.State == e.status.State && old.status.Name == e.status.Name {
+			e.status.Since = old.status.Since
+		}
+		p.compare(old, e)
+		status = append(status, e)
+		delete(before, e.spot())
+	}
+	for _, old := range p.entries {
+		if _, gone := before[old.spot()]; gone {
+			p.compare(old, entry{})
+		}
+	}
+	p.entries = status
+}
+
+// settled gives an entry the state that its server is in.
+func (p *Publisher) settled(e entry) entry {
+	if e.service == nil {
+		return e
+	}
+	switch s := p.servers[e.key]; {
+	case s == nil:
+		e.status.State, e.status.Why = mdns.Refused, p.failed[e.key].Error()
+	case s.announced:
+		e.status.State = mdns.Announced
+	default:
+		e.status.State = mdns.Probing
+	}
+	return e
+}
+
+// compare tells what has become of an entry; the zero entry stands for none.
+func (p *Publisher) compare(old, e entry) {
+	sameName := old.status.Name == e.status.Name
+	onWire := e.service != nil && e.status.State != mdns.Refused
+	if old.status.State == mdns.Announced && !(onWire && sameName) {
+		p.tell(mdns.ServiceWithdrawn, old.status, "")
+	}
+	if onWire && e.renamed != "" && !sameName {
+		p.tell(mdns.ServiceRenamed, e.status, e.renamed)
+	}
+	if sameName && old.status.State == e.status.State && old.status.Why == e.status.Why {
+		return
+	}
+	switch e.status.State {
+	case mdns.Announced:
+		p.tell(mdns.ServiceAnnounced, e.status, "")
+	case mdns.StandingBy:
+		p.tell(mdns.ServiceConflict, e.status, e.status.Why)
+	case mdns.Refused:
+		p.tell(mdns.ServiceRefused, e.status, e.status.Why)
+	}
+}
+
+// tell gives out an event about the service of a line of the status.
+func (p *Publisher) tell(kind mdns.EventKind, s mdns.ServiceStatus, detail string) {
+	p.emit(mdns.Event{Kind: kind, ID: s.ID, Service: s.Service, Type: s.Type, Name: s.Name, Link: s.Link, Detail: detail})
+}
+
+// emit gives out an event, unless too many wait already.
+func (p *Publisher) emit(e mdns.Event) {
+	e.Time = time.Now()
+	select {
+	case p.events <- e:
+	default:
+	}
+}

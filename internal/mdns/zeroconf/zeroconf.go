@@ -1,0 +1,262 @@
+// Package zeroconf is the engine on github.com/grandcat/zeroconf.
+//
+// The library probes, announces and answers. It serves one service with one list of addresses at a time, so that
+// each service takes one of its servers on each link: two sockets and three goroutines. What it can't do, [Limits] and
+// [Notice] tell. Three things the engine does itself, for without them a phone would not find its server:
+//
+//   - It keeps the sockets of a server to the link of the server. By themselves they hear all links and answer
+//     there with the addresses of another one.
+//   - It says the goodbyes. The library's own withdraw the address of the host and the service type, which the
+//     services that remain still need. Here nothing is withdrawn that is still true, and the addresses of the host
+//     are true as long as the link has them.
+//   - It registers a service anew whose data has changed. To change it in the library is a data race.
+//
+// The library writes to the logger of package log when a link has only one IP version. A program that calls
+// [slog.SetDefault] gets these lines in the form of its others, at the level of [slog.SetLogLoggerLevel].
+package zeroconf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+)
+
+const (
+	backlog  = 1024            // events that wait for a receiver
+	patience = 5 * time.Second // until an announcement should have been heard; the library takes up to half a second
+)
+
+// Publisher is the engine. Use [New] to make one.
+type Publisher struct {
+	log    *slog.Logger
+	events chan mdns.Event
+
+	mu      sync.Mutex // guards what follows
+	air     *air       // nil until something is applied
+	own     dnsname.Name
+	links   []mdns.Link
+	servers map[string]*server // by the key of their service
+	failed  map[string]error   // why a service has no server, by its key
+	waiting []*server          // those whose announcement has not been heard
+	entries []entry
+	closed  bool
+}
+
+var _ mdns.Publisher = (*Publisher)(nil)
+
+// New makes an engine that holds nothing and has no socket yet.
+func New(log *slog.Logger) *Publisher {
+	return &Publisher{log: log, events: make(chan mdns.Event, backlog), servers: map[string]*server{}}
+}
+
+// Apply replaces what is published. A service that stays as it is is left alone. Apply reports an error where
+// nothing at all can be published; that a single service can't is an event, and tried again at the next call.
+func (p *Publisher) Apply(ctx context.Context, d mdns.Desired) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errors.New("the zeroconf engine is closed")
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.air == nil {
+		a, err := openAir(p.hear)
+		if err != nil {
+			return err
+		}
+		p.air = a
+	}
+	p.air.follow(d.Links)
+	p.own, p.links = mdns.HostName(d.Host), d.Links
+	entries := plan(d)
+	p.publish(entries)
+	p.report(entries)
+	return nil
+}
+
+// publish lets the services of the entries be what is on the wire.
+func (p *Publisher) publish(entries []entry) {
+	gone := p.shutDownAllBut(entries)
+	fresh := p.registerNew(entries)
+	p.sayGoodbye(gone)
+	p.waiting = append(p.waiting, fresh...)
+	if len(fresh) > 0 {
+		time.AfterFunc(patience, func() { p.overdue(fresh) })
+	}
+}
+
+// shutDownAllBut shuts the servers down that no entry wants, and gives them.
+func (p *Publisher) shutDownAllBut(entries []entry) []*server {
+	wanted := map[string]bool{}
+	for _, e := range entries {
+		wanted[e.key] = true
+	}
+	var gone []*server
+	for key, s := range p.servers {
+		if !wanted[key] {
+			s.shutDown()
+			gone = append(gone, s)
+			delete(p.servers, key)
+		}
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(s *server) bool { return !wanted[s.key] })
+	return gone
+}
+
+// registerNew gives a server to each entry that wants one and has none, and gives these servers.
+func (p *Publisher) registerNew(entries []entry) []*server {
+	p.failed = map[string]error{}
+	var fresh []*server
+	for _, e := range entries {
+		if e.service == nil || p.servers[e.key] != nil || p.failed[e.key] != nil {
+			continue
+		}
+		s, err := register(e)
+		if err != nil {
+			p.failed[e.key] = err
+			continue
+		}
+		p.servers[e.key] = s
+		fresh = append(fresh, s)
+	}
+	return fresh
+}
+
+// sayGoodbye withdraws what servers announced that are shut down, except for what is still true: the records of the
+// other servers, and the addresses of this host.
+func (p *Publisher) sayGoodbye(gone []*server) {
+	before := map[int][]mdns.Record{} // by index of the link
+	after := map[int][]mdns.Record{}
+	for _, s := range gone {
+		before[s.link.Index] = append(before[s.link.Index], s.records()...)
+		after[s.link.Index] = mdns.HostRecords(p.own, p.current(s.link))
+	}
+	for _, s := range p.servers {
+		after[s.link.Index] = append(after[s.link.Index], s.records()...)
+	}
+	for link, records := range before {
+		if err := p.withdraw(link, farewell(records, after[link])); err != nil {
+			p.log.Debug("a goodbye was not sent", "link", link, "error", err) // as a rule because the link is gone
+		}
+	}
+}
+
+// withdraw sends goodbyes for records on a link.
+func (p *Publisher) withdraw(link int, records []mdns.Record) error {
+	packets, err := goodbyes(records)
+	for _, packet := range packets {
+		err = errors.Join(err, p.air.send(link, packet))
+	}
+	return err
+}
+
+// current gives a link as it was last applied, or as given where it isn't there any more.
+func (p *Publisher) current(link mdns.Link) mdns.Link {
+	for _, l := range p.links {
+		if l.Index == link.Index {
+			return l
+		}
+	}
+	return link
+}
+
+// hear notes which services a packet of the library announces.
+func (p *Publisher) hear(link int, from netip.Addr, packet []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 || !p.isOurs(link, from) {
+		return
+	}
+	var msg dns.Msg
+	if err := msg.Unpack(packet); err != nil {
+		return
+	}
+	waiting := len(p.waiting)
+	p.waiting = slices.DeleteFunc(p.waiting, func(s *server) bool {
+		s.announced = s.link.Index == link && s.isIn(&msg)
+		return s.announced
+	})
+	if len(p.waiting) < waiting {
+		p.report(p.entries)
+	}
+}
+
+// isOurs says whether a packet comes from this host. All on the loopback does, whatever its source: for multicast
+// there Linux takes the address of another interface, or 0.0.0.0.
+func (p *Publisher) isOurs(link int, from netip.Addr) bool {
+	return slices.ContainsFunc(p.links, func(l mdns.Link) bool {
+		return l.Index == link && (l.Loopback || slices.ContainsFunc(l.Addrs, func(a mdns.LinkAddr) bool { return a.Addr().WithZone("") == from }))
+	})
+}
+
+// overdue reports the links on which services have not been heard in time.
+func (p *Publisher) overdue(servers []*server) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unheard := map[string]int{} // by name of the link
+	for _, s := range servers {
+		if slices.Contains(p.waiting, s) {
+			unheard[s.link.Name]++
+		}
+	}
+	for link, n := range unheard {
+		p.emit(mdns.Event{Kind: mdns.EngineFailed, Link: link, Detail: fmt.Sprintf(
+			"%d announcements have not been heard after %v; does a firewall block UDP port %d?", n, patience, udpPort)})
+	}
+}
+
+// Status tells how each service stands on each link.
+func (p *Publisher) Status() []mdns.ServiceStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []mdns.ServiceStatus
+	for _, e := range p.entries {
+		all = append(all, e.status)
+	}
+	return all
+}
+
+// Events gives what happens.
+func (p *Publisher) Events() <-chan mdns.Event { return p.events }
+
+// Close says goodbye for all services and releases the sockets, and closes the channel of events.
+func (p *Publisher) Close(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.shut()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the zeroconf engine has not said all its goodbyes: %w", ctx.Err())
+	}
+}
+
+func (p *Publisher) shut() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	p.publish(nil)
+	p.report(nil)
+	close(p.events)
+	p.mu.Unlock()
+	if p.air != nil {
+		p.air.close() // without the lock, which its readers take
+	}
+}

@@ -1,0 +1,82 @@
+package netwatch
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/mdns"
+)
+
+func TestChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := []mdns.Link{{Index: 1, Name: "lo"}}
+		var failure error
+		nudges := make(chan struct{}, 1)
+		changed := changes(t.Context(), nudges, func() ([]mdns.Link, error) { return now, failure })
+		signalled := func() bool {
+			synctest.Wait()
+			select {
+			case <-changed:
+				return true
+			default:
+				return false
+			}
+		}
+		expect := func(what string, want bool) {
+			t.Helper()
+			if got := signalled(); got != want {
+				t.Errorf("%s: signal %t, want %t", what, got, want)
+			}
+		}
+
+		expect("start", false)
+		nudges <- struct{}{}
+		time.Sleep(time.Second)
+		expect("a nudge without a change", false)
+
+		now = []mdns.Link{{Index: 1, Name: "lo"}, {Index: 2, Name: "eth0"}}
+		nudges <- struct{}{}
+		time.Sleep(settle - time.Millisecond)
+		expect("before it settles", false)
+		nudges <- struct{}{}
+		time.Sleep(time.Millisecond)
+		expect("settled", true)
+		time.Sleep(settle)
+		expect("a nudge about what is known", false)
+
+		failure, now = errors.New("refused"), nil
+		nudges <- struct{}{}
+		time.Sleep(settle)
+		expect("a failure", true)
+		nudges <- struct{}{}
+		time.Sleep(settle)
+		expect("the same failure", false)
+
+		close(nudges)
+		if _, open := <-changed; open {
+			t.Error("a signal after the end")
+		}
+	})
+}
+
+func TestPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*pollEvery+1)
+		defer cancel()
+		nudges := make(chan struct{}, 1)
+		go func() {
+			defer close(nudges)
+			poll(ctx, nudges)
+		}()
+		count := 0
+		for range nudges {
+			count++
+		}
+		if count != 10 {
+			t.Errorf("%d nudges, want 10", count)
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package netwatch
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/mdns"
+)
+
+// read asks the kernel by netlink, which alone tells how an address stands. Where that is refused, net.Interfaces may
+// still be allowed.
+func read() ([]mdns.Link, error) {
+	conn, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return portable()
+	}
+	defer conn.Close()
+	links, err := conn.Link.List()
+	if err != nil {
+		return portable()
+	}
+	addrs, err := conn.Address.List()
+	if err != nil {
+		return portable()
+	}
+	return fromKernel(links, addrs), nil
+}
+
+// fromKernel puts together what the kernel says of links and of addresses.
+func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []mdns.Link {
+	const up = unix.IFF_UP | unix.IFF_RUNNING
+	var found []mdns.Link
+	for _, m := range links {
+		if m.Attributes == nil || m.Flags&up != up || m.Flags&(unix.IFF_MULTICAST|unix.IFF_LOOPBACK) == 0 {
+			continue
+		}
+		link := mdns.Link{
+			Index: int(m.Index), Name: m.Attributes.Name, MTU: int(m.Attributes.MTU), Loopback: m.Flags&unix.IFF_LOOPBACK != 0,
+		}
+		for _, a := range addrs {
+			if a.Index != m.Index {
+				continue
+			}
+			if addr, ok := linkAddr(a); ok {
+				link.Addrs = append(link.Addrs, addr)
+			}
+		}
+		found = append(found, link)
+	}
+	return inOrder(found)
+}
+
+func linkAddr(m rtnetlink.AddressMessage) (addr mdns.LinkAddr, ok bool) {
+	if m.Attributes == nil {
+		return mdns.LinkAddr{}, false
+	}
+	ip := m.Attributes.Local // on a point-to-point link, Address is that of the other end
+	if ip == nil {
+		ip = m.Attributes.Address
+	}
+	a, ok := netip.AddrFromSlice(ip)
+	if !ok {
+		return mdns.LinkAddr{}, false
+	}
+	flags := m.Attributes.Flags | uint32(m.Flags)
+	return mdns.LinkAddr{
+		Prefix:     netip.PrefixFrom(a, int(m.PrefixLength)),
+		Tentative:  flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0,
+		Deprecated: flags&unix.IFA_F_DEPRECATED != 0,
+		Temporary:  a.Is6() && flags&unix.IFA_F_TEMPORARY != 0, // of an IPv4 address the bit says that it is not the first
+	}, true
+}
+
+// nudges gives a signal for each netlink message about links and addresses, or at intervals where there is no
+// netlink.
+func nudges(ctx context.Context) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{
+		Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR,
+	})
+	go func() {
+		defer close(c)
+		if err == nil {
+			listen(ctx, conn, c)
+		}
+		poll(ctx, c)
+	}()
+	return c
+}
+
+// listen nudges until ctx is done or the connection fails.
+func listen(ctx context.Context, conn *netlink.Conn, nudges chan<- struct{}) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer func() {
+		if stop() {
+			conn.Close()
+		}
+	}()
+	for {
+		_, err := conn.Receive()
+		if err != nil && !errors.Is(err, unix.ENOBUFS) { // that one says that messages were lost: read again, too
+			return
+		}
+		nudge(nudges)
+	}
+}

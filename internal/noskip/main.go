@@ -1,0 +1,77 @@
+// Command noskip reads what "go test -json" says and prints what "go test" would, so that a person reads the same
+// lines as ever. It fails where a test failed and also where one was skipped: on a machine that has all that the
+// tests want, a skipped test is one that nobody runs.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	if err := report(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// event is a line of "go test -json" (see "go doc test2json").
+type event struct {
+	Action  string
+	Package string
+	Test    string
+	Output  string
+}
+
+// report copies the output of packages and of failed tests from in to out. Its error says what was skipped or failed.
+func report(in io.Reader, out io.Writer) error {
+	output := map[string]string{} // of tests without a verdict yet, by package and name of the outermost test
+	var skipped []string
+	passed, failed := 0, 0
+	decoder := json.NewDecoder(in)
+	for {
+		var e event
+		err := decoder.Decode(&e)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("FAIL: what go test says can't be read: %w", err)
+		}
+		outermost, _, isSubtest := strings.Cut(e.Test, "/")
+		key := e.Package + " " + outermost
+		switch {
+		case e.Output == "PASS\n", strings.HasPrefix(e.Output, "=== "): // only said because of -json
+		case e.Action == "build-output", e.Action == "output" && e.Test == "":
+			io.WriteString(out, e.Output)
+		case e.Action == "output":
+			output[key] += e.Output
+		case e.Action == "skip" && e.Test != "":
+			skipped = append(skipped, e.Package+" "+e.Test+":\n"+output[key])
+			delete(output, key)
+		case e.Action == "fail" && e.Test != "" && !isSubtest:
+			io.WriteString(out, output[key])
+			delete(output, key)
+		case e.Action == "pass" && e.Test != "" && !isSubtest:
+			delete(output, key)
+			passed++
+		case e.Action == "fail" && e.Test == "":
+			failed++
+		}
+	}
+	for _, text := range output { // a test that ended with its program
+		io.WriteString(out, text)
+	}
+	switch {
+	case failed > 0:
+		return fmt.Errorf("FAIL: %d packages", failed)
+	case len(skipped) > 0:
+		return fmt.Errorf("FAIL: %d tests were skipped:\n%s", len(skipped), strings.Join(skipped, ""))
+	case passed == 0:
+		return fmt.Errorf("FAIL: no test ran")
+	}
+	return nil
+}

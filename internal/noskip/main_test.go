@@ -1,0 +1,72 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReport(t *testing.T) {
+	const good = `
+{"Action":"output","Package":"a","Test":"TestGood","Output":"=== RUN   TestGood\n"}
+{"Action":"output","Package":"a","Test":"TestGood","Output":"    a_test.go:3: chatter\n"}
+{"Action":"pass","Package":"a","Test":"TestGood"}
+{"Action":"output","Package":"a","Output":"PASS\n"}
+{"Action":"output","Package":"a","Output":"ok  \ta\t0.1s\n"}
+{"Action":"pass","Package":"a"}
+{"Action":"output","Package":"none","Output":"?   \tnone\t[no test files]\n"}
+{"Action":"skip","Package":"none"}
+`
+	for _, test := range []struct {
+		name, in, out, err string
+	}{
+		{"all pass", good, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n", ""},
+		{"nothing at all", "", "", "FAIL: no test ran"},
+		{"a failure with its output, and none of its neighbour's", good + `
+{"Action":"output","Package":"b","Test":"TestBad","Output":"=== RUN   TestBad\n"}
+{"Action":"output","Package":"b","Test":"TestBad/sub","Output":"    b_test.go:7: wrong\n"}
+{"Action":"output","Package":"b","Test":"TestBad/sub","Output":"--- FAIL: TestBad/sub (0.00s)\n"}
+{"Action":"fail","Package":"b","Test":"TestBad/sub"}
+{"Action":"output","Package":"b","Test":"TestBad","Output":"--- FAIL: TestBad (0.00s)\n"}
+{"Action":"fail","Package":"b","Test":"TestBad"}
+{"Action":"output","Package":"b","Output":"FAIL\tb\t0.1s\n"}
+{"Action":"fail","Package":"b"}
+`, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n    b_test.go:7: wrong\n--- FAIL: TestBad/sub (0.00s)\n--- FAIL: TestBad (0.00s)\nFAIL\tb\t0.1s\n",
+			"FAIL: 1 packages"},
+		{"a skipped subtest with its reason", good + `
+{"Action":"output","Package":"b","Test":"TestPeer/one","Output":"    b_test.go:7: no peer\n"}
+{"Action":"skip","Package":"b","Test":"TestPeer/one"}
+{"Action":"pass","Package":"b","Test":"TestPeer"}
+{"Action":"pass","Package":"b"}
+`, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n", "FAIL: 1 tests were skipped:\nb TestPeer/one:\n    b_test.go:7: no peer\n"},
+		{"a program that died", good + `
+{"Action":"output","Package":"b","Test":"TestDies","Output":"panic: oh\n"}
+{"Action":"output","Package":"b","Output":"FAIL\tb\t0.1s\n"}
+{"Action":"fail","Package":"b"}
+`, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\nFAIL\tb\t0.1s\npanic: oh\n", "FAIL: 1 packages"},
+		{"a package that doesn't build", `
+{"ImportPath":"b","Action":"build-output","Output":"b.go:1: syntax error\n"}
+{"ImportPath":"b","Action":"build-fail"}
+{"Action":"fail","Package":"b"}
+`, "b.go:1: syntax error\n", "FAIL: 1 packages"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var out strings.Builder
+			err := report(strings.NewReader(test.in), &out)
+			if diff := cmp.Diff(test.out, out.String()); diff != "" {
+				t.Errorf("output (-want +got):\n%s", diff)
+			}
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if got != test.err {
+				t.Errorf("error %q, want %q", got, test.err)
+			}
+		})
+	}
+	if err := report(strings.NewReader("make: oh\n"), &strings.Builder{}); err == nil {
+		t.Error("what is not JSON passes")
+	}
+}

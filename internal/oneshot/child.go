@@ -1,0 +1,84 @@
+package oneshot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// Exit codes for a command that could not be run, as a shell and env(1) have them.
+const (
+	exitCannotRun = 126 // found, but not to be executed
+	exitNotFound  = 127
+	exitSignal    = 128 // plus the signal's number
+)
+
+// Exit is the exit status of a command; Err says why it could not be run, nil where it ran.
+type Exit struct {
+	Code int
+	Err  error
+}
+
+func (e *Exit) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("the command ended with exit status %d", e.Code)
+}
+
+// Run runs a command to its end, on the standard streams of this process, and passes the signals on that the
+// process gets. It returns nil where the exit status is 0, else an *[Exit].
+func Run(command []string) error {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, passedOn()...)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return cannotRun(command[0], err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			// A command that has just ended can't be signalled any more, which its exit will tell.
+			_ = cmd.Process.Signal(s)
+		case err := <-ended:
+			return exitOf(cmd.ProcessState, err)
+		}
+	}
+}
+
+// passedOn gives the signals that go on to the command. What is typed at a terminal reaches the command without us.
+func passedOn() []os.Signal {
+	signals := []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		signals = append(signals, os.Interrupt, syscall.SIGQUIT)
+	}
+	return signals
+}
+
+func cannotRun(name string, err error) *Exit {
+	code := exitCannotRun
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		code = exitNotFound
+	}
+	return &Exit{code, fmt.Errorf("%s can't be run: %w", name, err)}
+}
+
+func exitOf(state *os.ProcessState, err error) error {
+	if state == nil || err == nil {
+		return err
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return &Exit{Code: exitSignal + int(status.Signal())}
+	}
+	return &Exit{Code: state.ExitCode()}
+}

@@ -1,0 +1,146 @@
+package oneshot
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/mdnstest"
+	"announcer/services"
+)
+
+func desired(policies ...mdns.Policy) mdns.Desired {
+	d := mdns.Desired{Host: "pbx", Links: []mdns.Link{{Index: 1, Name: "eth0", Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24")}}}}}
+	for i, policy := range policies {
+		d.Groups = append(d.Groups, mdns.Publication{ID: string(rune('a' + i)), OnConflict: policy, Group: services.Group{
+			Name: "x", Services: []services.Service{{Type: dnsname.MustParse("_http._tcp"), Port: uint16(80 + i)}},
+		}})
+	}
+	return d
+}
+
+func TestAnnounce(t *testing.T) {
+	failure := errors.New("it failed")
+	tests := []struct {
+		name      string
+		desired   mdns.Desired
+		while     error
+		announced []string // before while
+		err       string
+	}{
+		{"two names", desired(mdns.Rename, mdns.Rename), nil, []string{"x", "x #2"}, ""},
+		{"a failure passes through", desired(mdns.Rename), failure, []string{"x"}, "it failed"},
+		{"a refused service", desired(mdns.Rename, mdns.Fail), nil, nil, `"x" is not announced on eth0: service 1 of a has the name "x"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := mdnstest.New()
+			var announced, before []string
+			err := Announce(t.Context(), p, test.desired, func(e mdns.Event) { announced = append(announced, e.Name) }, func() error {
+				before = slices.Clone(announced)
+				return test.while
+			})
+			if !slices.Equal(before, test.announced) {
+				t.Errorf("announced before the command: %q, want %q", before, test.announced)
+			}
+			if got := errorText(err); got != test.err {
+				t.Errorf("error %q, want %q", got, test.err)
+			}
+			if !p.Closed() {
+				t.Error("no goodbye was said")
+			}
+		})
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// silent is a publisher that never gets anything announced.
+type silent struct{ *mdnstest.Publisher }
+
+func (silent) Apply(context.Context, mdns.Desired) error { return nil }
+func (silent) Status() []mdns.ServiceStatus              { return []mdns.ServiceStatus{{State: mdns.Probing}} }
+
+func TestAnnounceEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := silent{mdnstest.New()}
+		err := Announce(t.Context(), p, desired(mdns.Rename), func(mdns.Event) {}, func() error {
+			t.Error("the command ran though nothing was announced")
+			return nil
+		})
+		if !errors.Is(err, errTooLong) || !p.Closed() {
+			t.Errorf("error %v, closed %t", err, p.Closed())
+		}
+	})
+}
+
+func TestRun(t *testing.T) {
+	notExecutable := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(notExecutable, []byte("#!/bin/sh\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		command []string
+		code    int
+		says    string
+	}{
+		{[]string{"true"}, 0, ""},
+		{[]string{"sh", "-c", "exit 7"}, 7, "7"},
+		{[]string{"sh", "-c", "kill -TERM $$"}, 143, "143"},
+		{[]string{"no-such-command-anywhere"}, 127, "no-such-command-anywhere can't be run"},
+		{[]string{filepath.Join(t.TempDir(), "missing")}, 127, "can't be run"},
+		{[]string{notExecutable}, 126, "permission denied"},
+	} {
+		err := Run(test.command)
+		exit, _ := errors.AsType[*Exit](err)
+		switch {
+		case test.code == 0 && err != nil:
+			t.Errorf("%q: %v", test.command, err)
+		case test.code != 0 && (exit == nil || exit.Code != test.code || !strings.Contains(exit.Error(), test.says)):
+			t.Errorf("%q: %v, want exit status %d and %q", test.command, err, test.code, test.says)
+		}
+	}
+}
+
+// TestRunPassesSignalsOn runs this test binary again, which runs a shell that waits for a signal.
+func TestRunPassesSignalsOn(t *testing.T) {
+	if os.Getenv("ANNOUNCER_ONESHOT") != "" {
+		err := Run([]string{"sh", "-c", `trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done`})
+		exit, _ := errors.AsType[*Exit](err)
+		os.Exit(exit.Code)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRunPassesSignalsOn$")
+	cmd.Env = append(os.Environ(), "ANNOUNCER_ONESHOT=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 16)); err != nil { // "ready"
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit status says what is to be known
+	if code := cmd.ProcessState.ExitCode(); code != 9 {
+		t.Errorf("exit status %d, want 9 from the trap", code)
+	}
+}

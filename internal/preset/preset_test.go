@@ -1,0 +1,52 @@
+package preset
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"announcer/services"
+)
+
+var fills = map[string]services.Fill{
+	"dpma":      {Server: "192.0.2.20", Name: "Büro \"1\" & <2> %h", Wildcards: true},
+	"switchvox": {Server: "[2001:db8::20]:5070", Transport: "tls"},
+	"firmware":  {URL: "http://192.0.2.10", Version: "2_8_1", Files: []services.ModelFile{{Model: "D40", Path: "a&b.eff"}}},
+}
+
+func TestGroup(t *testing.T) {
+	names := map[string]string{
+		"dpma":      "Büro \"1\" & <2> pbx",
+		"switchvox": "Switchvox at [2001:db8::20]:5070",
+		"firmware":  "Phone firmware 2_8_1 at 192.0.2.10",
+	}
+	for _, preset := range services.Presets() {
+		group, err := Group(preset, fills[preset], "pbx")
+		if err != nil || len(group.Services) != 1 {
+			t.Errorf("%s: %v, error %v; want one service", preset, group, err)
+			continue
+		}
+		if got := group.Instance("pbx"); got != names[preset] {
+			t.Errorf("%s: the name is %q; want %q", preset, got, names[preset])
+		}
+		if problems := group.Check("pbx"); len(problems) > 0 {
+			t.Errorf("%s: %+v", preset, problems)
+		}
+	}
+	group, _ := Group("firmware", fills["firmware"], "pbx")
+	if want := []string{"sipUrl=http://192.0.2.10", "firmwareUrl=http://192.0.2.10/", "firmwareVersion=2_8_1", "serviceType=firmware", "D40File=a&b.eff"}; !slices.Equal(group.Services[0].TXT, want) {
+		t.Errorf("the TXT of firmware is %q; want %q", group.Services[0].TXT, want)
+	}
+}
+
+func TestGroupErrors(t *testing.T) {
+	_, err := Group("dpma", services.Fill{}, "pbx")
+	if fill, ok := errors.AsType[*services.FillError](err); !ok || fill.Problems[0].Value != "server" {
+		t.Errorf("no server: %v", err)
+	}
+	_, err = Group("dpma", services.Fill{Server: "192.0.2.20", Name: strings.Repeat("x", 60) + "%h", Wildcards: true}, "long-name")
+	if err == nil || !strings.HasPrefix(err.Error(), "preset dpma: <name>: the name ") {
+		t.Errorf("a name that is too long: %v", err)
+	}
+}

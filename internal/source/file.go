@@ -1,0 +1,60 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// MaxFile is the most bytes that a definition may have.
+const MaxFile = 1 << 20
+
+// ReadFile reads a regular file of at most [MaxFile] bytes. Anything else (a FIFO, a device, a directory) is
+// refused without being waited for.
+func ReadFile(path string) ([]byte, error) {
+	// A FIFO opened for reading blocks until somebody writes, unless it is opened non-blocking.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("it can't be opened: %w", cause(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("it can't be read: %w", cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is %s; want a regular file", kind(info.Mode()))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("it can't be read: %w", cause(err))
+	case len(data) > MaxFile:
+		return nil, fmt.Errorf("it has more than %d bytes; a definition has a few hundred", MaxFile)
+	}
+	return data, nil
+}
+
+// cause strips the path from an error, since whoever reads it is told the path anyway.
+func cause(err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err
+	}
+	return err
+}
+
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	default:
+		return "a device"
+	}
+}

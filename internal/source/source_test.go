@@ -1,0 +1,192 @@
+package source
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"announcer/internal/diag"
+)
+
+// definition gives a service file that publishes one service under a name.
+func definition(name string) string {
+	return fmt.Sprintf("<service-group><name>%s</name><service><type>_http._tcp</type><port>80</port></service></service-group>", name)
+}
+
+func write(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// load gives the IDs (relative to dir) and names of what is defined, and the findings.
+func load(t *testing.T, s *Source, dir string) (defined string, findings diag.Findings) {
+	t.Helper()
+	snap, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, p := range snap.Publications {
+		all = append(all, strings.TrimPrefix(p.ID, dir+"/")+"="+p.Group.Name)
+	}
+	return strings.Join(all, " "), snap.Findings
+}
+
+func TestLoad(t *testing.T) {
+	tests := []struct {
+		name    string
+		files   map[string]string
+		prepare func(t *testing.T, dir string)
+		want    string
+		finding string // the end of the only one
+	}{
+		{"in byte order", map[string]string{"etc/b.service": definition("b"), "etc/a.service": definition("a"), "etc/B.service": definition("B")}, nil,
+			"etc/B.service=B etc/a.service=a etc/b.service=b", ""},
+		{"only what ends in .service and has no dot in front", map[string]string{
+			"etc/a.service": definition("a"), "etc/.b.service": "", "etc/c.service~": "", "etc/d.SERVICE": "", "etc/sub/e.service": "", "etc/.service": ""}, nil,
+			"etc/a.service=a", ""},
+		{"the first directory wins", map[string]string{"etc/a.service": definition("mine"), "lib/a.service": definition("stock"), "lib/b.service": definition("b")}, nil,
+			"etc/a.service=mine lib/b.service=b", ""},
+		{"a bad file is left out", map[string]string{"etc/a.service": "<service-group>", "etc/b.service": definition("b")}, nil,
+			"etc/b.service=b", "a.service:1:"},
+		{"a directory with the name of a file", map[string]string{"etc/a.service/x": "", "etc/b.service": definition("b")}, nil,
+			"etc/b.service=b", "a.service: it is a directory; want a regular file"},
+		{"a FIFO is not waited for", map[string]string{"etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+			if err := syscall.Mkfifo(filepath.Join(dir, "etc/a.service"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, "etc/b.service=b", "a.service: it is a FIFO; want a regular file"},
+		{"a device is not read", map[string]string{"etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+			if err := os.Symlink("/dev/zero", filepath.Join(dir, "etc/a.service")); err != nil {
+				t.Fatal(err)
+			}
+		}, "etc/b.service=b", "a.service: it is a device; want a regular file"},
+		{"a link to nowhere", map[string]string{"etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+			if err := os.Symlink("nowhere", filepath.Join(dir, "etc/a.service")); err != nil {
+				t.Fatal(err)
+			}
+		}, "etc/b.service=b", "a.service: it can't be opened: no such file or directory"},
+		{"a link to a file", map[string]string{"else/x": definition("x"), "etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+			if err := os.Symlink("../else/x", filepath.Join(dir, "etc/a.service")); err != nil {
+				t.Fatal(err)
+			}
+		}, "etc/a.service=x etc/b.service=b", ""},
+		{"too large", map[string]string{"etc/a.service": strings.Repeat(" ", MaxFile+1), "etc/b.service": definition("b")}, nil,
+			"etc/b.service=b", "a.service: it has more than 1048576 bytes; a definition has a few hundred"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, content := range test.files {
+				write(t, filepath.Join(dir, name), content)
+			}
+			if test.prepare != nil {
+				test.prepare(t, dir)
+			}
+			dirs := []string{filepath.Join(dir, "etc")}
+			if _, err := os.Stat(filepath.Join(dir, "lib")); err == nil {
+				dirs = append(dirs, filepath.Join(dir, "lib"))
+			}
+			got, findings := load(t, New(Request{Services: dirs}), dir)
+			if got != test.want {
+				t.Errorf("defined %s, want %s", got, test.want)
+			}
+			switch {
+			case test.finding == "" && len(findings) > 0:
+				t.Errorf("findings: %v", findings)
+			case test.finding != "" && (len(findings) != 1 || !strings.Contains(findings[0].String(), test.finding)):
+				t.Errorf("findings: %v, want one with %q", findings, test.finding)
+			}
+		})
+	}
+}
+
+func TestLoadFilesByThemselves(t *testing.T) {
+	dir := t.TempDir()
+	a := write(t, filepath.Join(dir, "1/x.service"), definition("a"))
+	b := write(t, filepath.Join(dir, "2/x.service"), definition("b"))
+	other := write(t, filepath.Join(dir, "other"), definition("other"))
+	if got, findings := load(t, New(Request{Services: []string{a, b, other, a}}), dir); got != "other=other 1/x.service=a 2/x.service=b" || len(findings) > 0 {
+		t.Errorf("defined %s, findings %v", got, findings)
+	}
+}
+
+func TestLoadKeepsTheLastGoodVersion(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "a.service"), definition("a"))
+	s := New(Request{Services: []string{dir}})
+	load(t, s, dir)
+
+	write(t, path, "<service-group><nme>b</nme></service-group>")
+	for range 2 { // also when it is read a second time
+		got, findings := load(t, s, dir)
+		if got != "a.service=a" || findings.Err() == nil || !strings.Contains(findings.Error(), "its last good version stays announced") {
+			t.Fatalf("after a bad edit: defined %s, findings %v", got, findings)
+		}
+	}
+	write(t, path, definition("b"))
+	if got, findings := load(t, s, dir); got != "a.service=b" || len(findings) > 0 {
+		t.Errorf("after a good edit: defined %s, findings %v", got, findings)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := load(t, s, dir); got != "" {
+		t.Errorf("after it was removed: defined %s", got)
+	}
+	write(t, path, "<service-group>")
+	if got, _ := load(t, s, dir); got != "" {
+		t.Errorf("a bad file in the place of a removed one: defined %s", got)
+	}
+}
+
+func TestLoadWithConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "s/a.service"), definition("%h a"))
+	cfg := write(t, filepath.Join(dir, "announcer.toml"), fmt.Sprintf(`
+[daemon]
+services = [%q]
+[[rule]]
+match = "a.service"
+interfaces = ["vlan20"]
+[[group]]
+name = "from TOML"
+[[group.service]]
+type = "_http._tcp"
+port = 80
+`, filepath.Join(dir, "s")))
+	snap, err := New(Request{ConfigFile: cfg}).Load()
+	if err != nil || len(snap.Publications) != 2 {
+		t.Fatalf("error %v, publications %v", err, snap.Publications)
+	}
+	file, toml := snap.Publications[0], snap.Publications[1]
+	if fmt.Sprint(file.Interfaces) != "[vlan20]" || toml.Group.Name != "from TOML" {
+		t.Errorf("got %+v and %+v", file, toml)
+	}
+	for name, content := range map[string]string{"unreadable": "", "bad": "[daemon]\nservice = 1\n"} {
+		path := filepath.Join(dir, name+".toml")
+		if content != "" {
+			write(t, path, content)
+		}
+		if _, err := New(Request{ConfigFile: path}).Load(); err == nil || !strings.HasPrefix(err.Error(), path) {
+			t.Errorf("%s configuration: error %v, want one that names it", name, err)
+		}
+	}
+}
+
+func TestLoadWithoutTheDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "none")
+	_, findings := load(t, New(Request{Services: []string{dir}}), dir)
+	if want := dir + ": it does not exist; want a directory with .service files"; findings.Err() == nil || findings.Error() != want {
+		t.Errorf("findings %v, want %s", findings, want)
+	}
+}

@@ -1,0 +1,350 @@
+package strict
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"announcer/internal/diag"
+)
+
+// document has a field of every kind.
+type document struct {
+	Daemon daemon  `toml:"daemon" json:"daemon"`
+	Groups []group `toml:"group" json:"groups"`
+}
+
+type daemon struct {
+	Services []string `toml:"services" json:"services"`
+	Quiet    bool     `toml:"quiet" json:"quiet"`
+}
+
+type group struct {
+	Name  string `toml:"name" json:"name"`
+	Port  int64  `toml:"port" json:"port"`
+	TXT   []txt  `toml:"txt" json:"txt"`
+	Files Pairs  `toml:"files" json:"files"`
+}
+
+type txt struct {
+	Text string `toml:"text" json:"text"`
+	Note string `json:"-"` // no key: only code sets it
+	Hex  string `toml:"hex" json:"hex"`
+}
+
+func (t *txt) UnmarshalText(text []byte) error {
+	if string(text) == "bad" {
+		return errors.New("bad")
+	}
+	t.Text = string(text)
+	return nil
+}
+
+var filled = document{
+	Daemon: daemon{Services: []string{"a", "b"}, Quiet: true},
+	Groups: []group{
+		{Name: "one", Port: 80, TXT: []txt{{Text: "x"}, {Hex: "00"}}, Files: Pairs{{"D65", "z"}, {"D40", "a"}}},
+		{Name: "two"},
+	},
+}
+
+func TestInto(t *testing.T) {
+	for what, d := range map[string]*Document{
+		"toml": TOML("x", []byte(`
+[daemon]
+services = ["a", "b"]
+quiet = true
+[[group]]
+name = "one"
+port = 80
+txt = ["x", { hex = "00" }]
+[group.files]
+D65 = "z"
+D40 = "a"
+[[group]]
+name = "two"
+`)),
+		"inline toml": TOML("x", []byte(`
+daemon = { services = ["a", "b"], quiet = true }
+group = [
+  { name = "one", port = 80, txt = ["x", { hex = "00" }], files = { D65 = "z", D40 = "a" } },
+  { "name" = "two" },
+]`)),
+		"json": JSON("x", []byte(`{
+			"groups": [{"name": "one", "port": 80, "txt": ["x", {"hex": "00"}], "files": {"D65": "z", "D40": "a"}}, {"name": "two"}],
+			"daemon": {"quiet": true, "services": ["a", "b"]}
+		}`)),
+	} {
+		var got document
+		d.Into(&got)
+		if diff := cmp.Diff(filled, got); diff != "" || len(d.Findings) > 0 {
+			t.Errorf("%s: %v, %s", what, d.Findings, diff)
+		}
+	}
+}
+
+func TestOneStringForAList(t *testing.T) {
+	var got document
+	d := TOML("x", []byte(`daemon.services = "a"
+group = [{txt = "b"}]`))
+	d.Into(&got)
+	want := document{Daemon: daemon{Services: []string{"a"}}, Groups: []group{{TXT: []txt{{Text: "b"}}}}}
+	if diff := cmp.Diff(want, got); diff != "" || len(d.Findings) > 0 {
+		t.Errorf("%v, %s", d.Findings, diff)
+	}
+}
+
+func TestWrongKindIsToldOnce(t *testing.T) {
+	d := TOML("x", []byte("[[group]]\nport = '1'"))
+	d.Into(&document{})
+	p := Path("").Key("group").Index(0)
+	d.Errorf(p.Key("port"), "it is 0")
+	d.Errorf(p.Key("name"), "it is missing")
+	compare(t, d.text, d.Findings, []string{"x:2: port: this is a string; want a whole number", "x:1: name: it is missing"})
+}
+
+func TestBounds(t *testing.T) {
+	long := strings.Repeat("é", 5000)
+	d := TOML("x", []byte("'"+long+"' = 1\n"+strings.Repeat("[[group]]\nport = ''\n", 200)))
+	d.Into(&document{})
+	if len(d.Findings) != MaxFindings {
+		t.Errorf("%d findings; want %d", len(d.Findings), MaxFindings)
+	}
+	if n := len(d.Findings[0].String()); n > 2*maxText {
+		t.Errorf("a finding of %d bytes", n)
+	}
+}
+
+func TestComplaints(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want []string
+	}{
+		{"[daemon]\n\nservces = []", []string{`x.toml:3: "servces": unknown key in [daemon]; did you mean "services"?`}},
+		{"[daemon]\nfoo = 1", []string{`x.toml:2: "foo": unknown key in [daemon]; want one of services, quiet`}},
+		{"# first\nquiet = true", []string{`x.toml:2: "quiet": unknown key outside of a table; want it under [daemon]`}},
+		{"[deamon]\nquiet = true", []string{`x.toml:1: "deamon": unknown key outside of a table; did you mean "daemon"?`}},
+		{"daemon = { quiet = true, foo = 1 }", []string{`x.toml:1:26: "foo": unknown key in [daemon]; want one of services, quiet`}},
+		{"daemon.foo.bar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
+		{"[daemon.foo]\nbar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
+		{"[[group]]\nname = 'a'\n[[group]]\nnam = 'b'\n[[group]]\nname = 'c'", []string{`x.toml:4: "nam": unknown key in [[group]]; did you mean "name"?`}},
+		{"group = [{ name = 'a' },\n  { nam = 'b' }]", []string{`x.toml:2:5: "nam": unknown key in [[group]]; did you mean "name"?`}},
+		{"[[group]]\n[[group]]\n[group.files]\nD40 = 1", []string{`x.toml:4: D40: this is a whole number; want a string in quotes`}},
+		{"[[group]]\ntxt = [\n  \"a\",\n  1,\n  { hex = 1, hxe = 2 },\n  'bad', # not\n]", []string{
+			"x.toml:4: txt: this is a whole number; want a string, or a table with text and hex",
+			"x.toml:5:5: hex: this is a whole number; want a string in quotes",
+			`x.toml:5:14: "hxe": unknown key in [[group.txt]]; did you mean "hex"?`,
+			"x.toml:6: txt: this is a string; want a string, or a table with text and hex",
+		}},
+		{"[[group]]\nname = 1\nport = \"80\"\nfiles = []\n[daemon]\nservices = 3\nquiet = 'yes'", []string{
+			"x.toml:2: name: this is a whole number; want a string in quotes",
+			"x.toml:3: port: this is a string; want a whole number",
+			"x.toml:4: files: this is a list; want a table, [group.files]",
+			"x.toml:6: services: this is a whole number; want a list in brackets",
+			"x.toml:7: quiet: this is a string; want true or false",
+		}},
+		{"[[group]]\nname = 1.5\nport = 2026-11-22\nfiles = true", []string{
+			"x.toml:2: name: this is a number with a fraction; want a string in quotes",
+			"x.toml:3: port: this is a date or time; want a whole number",
+			"x.toml:4: files: this is true or false; want a table, [group.files]",
+		}},
+		{"[group]\nname = 'a'", []string{"x.toml:1: group: this is a table; want a list of tables, each under [[group]]"}},
+		{"[[group]]\ntxt = [{ \"\" = 1, - = 2 }]", []string{
+			`x.toml:2:10: "": unknown key in [[group.txt]]; want one of text, hex`,
+			`x.toml:2:18: "-": unknown key in [[group.txt]]; want one of text, hex`,
+		}},
+		{"[[daemon]]", []string{"x.toml:1: daemon: this is a list; want a table, [daemon]"}},
+		{"[daemon]\nquiet = yes", []string{`x.toml:2:9: this is not TOML: expected value but found "yes" instead`}},
+		{"[daemon]\nquiet = true\nquiet = false", []string{`x.toml:3:1: this is not TOML: Key 'daemon.quiet' has already been defined`}},
+		{"a = \"\xff\"", []string{`x.toml:1:5: this is not TOML: invalid UTF-8 byte: 0xff`}},
+		{strings.Repeat("[", 3000), []string{`x.toml:1:3: this is not TOML: expected '.' or ']' to end table name, but got '[' instead`}},
+		{"a = " + strings.Repeat("[", 3000), []string{`x.toml:1:15: tables and lists are nested more than 10 deep; no key of announcer is`}},
+		{strings.Repeat("a.", 3000) + "a = 1", []string{`x.toml:1:23: tables and lists are nested more than 10 deep; no key of announcer is`}},
+	} {
+		d := TOML("x.toml", []byte(test.text))
+		var doc document
+		d.Into(&doc)
+		compare(t, test.text, d.Findings, test.want)
+	}
+}
+
+func TestJSONComplaints(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want []string
+	}{
+		{"{\n  \"daemon\": {\"servces\": []},\n  \"foo\": 1\n}", []string{
+			`x.json:2:14: "servces": unknown key in "daemon"; did you mean "services"?`,
+			`x.json:3: "foo": unknown key; want one of daemon, groups`,
+		}},
+		{`{"groups": [{}, {"name": null, "port": 1e400}]}`, []string{`x.json:1:45: this is not JSON: a number is too large`}},
+		{"{\"groups\": [{}, {\"name\": null,\n\"port\": 1.5, \"txt\": {}, \"files\": 2}], \"daemon\": 1}", []string{
+			"x.json:1:18: name: this is null; want a string in quotes",
+			"x.json:2: port: this is a number with a fraction; want a whole number",
+			"x.json:2:14: txt: this is a table; want a list in brackets",
+			"x.json:2:25: files: this is a whole number; want an object in braces",
+			"x.json:2:39: daemon: this is a whole number; want an object in braces",
+		}},
+		{"", []string{"x.json:1:1: this is not JSON: it ends too early"}},
+		{"[]", []string{"x.json:1:1: this is a list; want an object in braces"}},
+		{`{"a": 1, "a": 2}`, []string{"x.json:1:13: this is not JSON: a key is there twice"}},
+		{"{}\n{}", []string{"x.json:2:2: this is not JSON: something follows after the end"}},
+		{`{"a": [1, 2`, []string{"x.json:1:12: this is not JSON: it ends too early"}},
+		{`{"a": tru}`, []string{"x.json:1:7: this is not JSON: invalid character '}' in literal true (expecting 'e')"}},
+		{"{\"a\": \"\xff\"}", []string{"x.json:1:8: this is not JSON: it is not UTF-8"}},
+		{`{"a": ` + strings.Repeat("[", 3000), []string{"x.json:1:17: this is not JSON: objects and lists are nested too deep"}},
+	} {
+		d := JSON("x.json", []byte(test.text))
+		var doc document
+		d.Into(&doc)
+		compare(t, test.text, d.Findings, test.want)
+	}
+}
+
+func compare(t *testing.T, text string, got diag.Findings, want []string) {
+	t.Helper()
+	if diff := cmp.Diff(strings.Join(want, "\n"), got.Error()); diff != "" {
+		t.Errorf("%.200q:\n%s", text, diff)
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	const text = `# a comment with = and [
+"quoted.key" = 'a'   # not "b"
+a . b = 1
+multi = """
+x = 1
+"""" # one quote more
+literal = '''
+[x]'''
+escaped = "\" x = 1"
+list = [ # a
+  1, [2, 3], {a.b = "]", 'c' = 4},
+]
+date = 1979-05-27 07:32:00
+[t."u.v"]
+x = "é" 
+[[t.l]]
+[[t.l]]
+[t.l.m]
+y = 2
+[[t.l.n]]
+z = { p = [
+  { q = 1 } ] }
+`
+	d := TOML("x", []byte("\ufeff"+text))
+	if len(d.Findings) > 0 {
+		t.Fatal(d.Findings)
+	}
+	at := func(keys ...any) (p Path) {
+		for _, key := range keys {
+			switch k := key.(type) {
+			case string:
+				p = p.Key(k)
+			case int:
+				p = p.Index(k)
+			}
+		}
+		return p
+	}
+	for _, test := range []struct {
+		path Path
+		line int
+		key  string // what stands there
+	}{
+		{at("quoted.key"), 2, `"quoted.key"`},
+		{at("a"), 3, "a . b"},
+		{at("a", "b"), 3, "a . b"},
+		{at("multi"), 4, "multi"},
+		{at("literal"), 7, "literal"},
+		{at("escaped"), 9, "escaped"},
+		{at("list"), 10, "list"},
+		{at("list", 0), 11, "1,"},
+		{at("list", 1, 1), 11, "3]"},
+		{at("list", 2), 11, "{a.b"},
+		{at("list", 2, "a", "b"), 11, "a.b"},
+		{at("list", 2, "c"), 11, "'c'"},
+		{at("date"), 13, "date"},
+		{at("t"), 14, "[t."},
+		{at("t", "u.v", "x"), 15, "x ="},
+		{at("t", "l"), 16, "[[t.l]]\n[["},
+		{at("t", "l", 0), 16, "[[t.l]]\n[["},
+		{at("t", "l", 1), 17, "[[t.l]]\n[t.l.m]"},
+		{at("t", "l", 1, "m"), 18, "[t.l.m]"},
+		{at("t", "l", 1, "m", "y"), 19, "y"},
+		{at("t", "l", 1, "n", 0), 20, "[[t.l.n]]"},
+		{at("t", "l", 1, "n", 0, "z", "p"), 21, "p ="},
+		{at("t", "l", 1, "n", 0, "z", "p", 0, "q"), 22, "q ="},
+	} {
+		offset, ok := d.places[test.path]
+		if !ok || !strings.HasPrefix(d.text[offset:], test.key) {
+			t.Errorf("%q: offset %d, %t; want that of %q", test.path, offset, ok, test.key)
+		}
+		if line, _ := d.place(test.path); line != test.line {
+			t.Errorf("%q: line %d; want %d", test.path, line, test.line)
+		}
+	}
+	if line, column := d.place(at("t", "l", 1, "nothing", "here")); line != 17 || column != 0 {
+		t.Errorf("what is missing is at %d:%d; want the line of the table", line, column)
+	}
+	if d.Has(at("t", "l", 2)) || !d.Has(at("t", "l", 1)) {
+		t.Error("Has does not tell what the document holds")
+	}
+}
+
+// FuzzTOML checks that every value that the library finds has a place.
+func FuzzTOML(f *testing.F) {
+	f.Add("[a]\nb = 1\n[[c]]\nd = { e = [1, '''x''', \"\"\"y\"\"\"] } # z\n")
+	f.Add("\"a.b\".c = 'x'\nd = [\n{e = 1},\n]\n")
+	f.Add("a = \"\\\"\"\r\nb=1979-05-27 07:32:00\n[c.d]")
+	f.Add("[[a.b]]\n[a.b.c]\nd=1\n[[a.b]]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 1<<14 {
+			return
+		}
+		start := time.Now()
+		d := TOML("x", []byte(text))
+		d.Into(&document{})
+		if taken := time.Since(start); taken > 5*time.Second {
+			t.Errorf("it took %v", taken)
+		}
+		if d.root != nil {
+			checkPlaces(t, d, "", d.root)
+		}
+	})
+}
+
+// FuzzJSON checks the same.
+func FuzzJSON(f *testing.F) {
+	f.Add(`{"a": [1, {"b": "c\n"}], "d": null}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		d := JSON("x", []byte(text))
+		d.Into(&document{})
+		if d.root != nil {
+			checkPlaces(t, d, "", d.root)
+		}
+	})
+}
+
+func checkPlaces(t *testing.T, d *Document, p Path, value any) {
+	if p != "" && !d.Has(p) {
+		t.Errorf("%q has no place in\n%s", p, d.text)
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for key, value := range v {
+			checkPlaces(t, d, p.Key(key), value)
+		}
+	case []map[string]any:
+		for i, value := range v {
+			checkPlaces(t, d, p.Index(i), value)
+		}
+	case []any:
+		for i, value := range v {
+			checkPlaces(t, d, p.Index(i), value)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package strict
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// TOML reads a TOML document. Where that is not possible, the document is empty and its findings say why.
+func TOML(file string, data []byte) *Document {
+	d := newDocument(file, data, "toml")
+	s := scanner{text: d.text, places: d.places, tables: map[Path]int{}}
+	s.document()
+	if s.tooDeep {
+		d.fault(s.at, "tables and lists are nested more than %d deep; no key of announcer is", maxDepth)
+		return d
+	}
+	if _, err := toml.Decode(d.text, &d.root); err != nil {
+		d.tomlFault(err)
+	}
+	return d
+}
+
+func (d *Document) tomlFault(err error) {
+	offset, message := 0, err.Error()
+	if parse, ok := errors.AsType[toml.ParseError](err); ok {
+		offset, message = parse.Position.Start, parse.Message
+	}
+	d.fault(offset, "this is not TOML: %s", strings.TrimSuffix(message, "."))
+}

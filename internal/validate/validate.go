@@ -1,0 +1,103 @@
+// Package validate finds everything that is wrong with definition files, each by itself and all together.
+package validate
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"announcer/internal/avahixml"
+	"announcer/internal/config"
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/engine"
+	"announcer/internal/source"
+)
+
+// Report is what was found.
+type Report struct {
+	Files    int // how many files were read
+	Findings diag.Findings
+}
+
+// Paths checks files and directories (of which the .service files are taken) as they would be announced by an engine
+// on the given host. A file that ends in .toml is a configuration; it is checked alone, without what it names.
+func Paths(paths []string, engineName, host string) Report {
+	var report Report
+	var publications []mdns.Publication
+	for _, path := range paths {
+		files, err := source.Expand(path)
+		if err != nil {
+			report.Findings = append(report.Findings, fault(path, err))
+		}
+		for _, file := range files {
+			report.Files++
+			found, findings := one(file, host)
+			publications = append(publications, found...)
+			report.Findings = append(report.Findings, findings...)
+		}
+	}
+	report.Findings = append(report.Findings, Together(publications, engineName, host)...)
+	return report
+}
+
+func fault(file string, err error) diag.Finding {
+	return diag.Finding{File: file, Severity: diag.Error, Text: err.Error()}
+}
+
+// one checks a file by itself.
+func one(file, host string) ([]mdns.Publication, diag.Findings) {
+	data, err := source.ReadFile(file)
+	if err != nil {
+		return nil, diag.Findings{fault(file, err)}
+	}
+	if filepath.Ext(file) == ".toml" {
+		cfg, findings := config.Load(file, data, host)
+		return cfg.Groups, findings
+	}
+	group, findings := avahixml.Decode(file, data, host)
+	if findings.Err() != nil {
+		return nil, findings
+	}
+	return []mdns.Publication{{ID: file, Group: group}}, findings
+}
+
+// Together finds what is wrong with publications only because of each other, or because of the engine.
+func Together(publications []mdns.Publication, engineName, host string) diag.Findings {
+	var findings diag.Findings
+	for _, p := range publications {
+		for _, problem := range engine.Limits(engineName, p, host) {
+			findings = append(findings, diag.Finding{File: p.ID, Severity: problem.Severity, Text: problem.Text})
+		}
+	}
+	desired := mdns.Desired{Host: host, Links: anyLinks(publications), Groups: publications}
+	for _, in := range mdns.Settle(desired, nil) {
+		if in.Rival != "" && in.Rival != in.ID {
+			findings = append(findings, diag.Finding{File: in.ID, Severity: diag.Warning, Text: collision(in)})
+		}
+	}
+	return findings
+}
+
+func collision(in mdns.Instance) string {
+	what := fmt.Sprintf("this one is published as %q", in.Label)
+	if in.State != mdns.Probing {
+		what = "this one is not published (on_conflict)"
+	}
+	return fmt.Sprintf("%s has a %s of the name %q too, with other data; %s; want a name of its own for each", in.Rival, in.Service.Type, in.Wanted, what)
+}
+
+// anyLinks gives a link for each glob of interfaces, and one more, so that publications meet on a link if they
+// can meet at all on the links that a host may have.
+func anyLinks(publications []mdns.Publication) []mdns.Link {
+	names := []string{""}
+	for _, p := range publications {
+		names = append(names, p.Interfaces...)
+	}
+	slices.Sort(names)
+	var links []mdns.Link
+	for i, name := range slices.Compact(names) {
+		links = append(links, mdns.Link{Index: i + 1, Name: name})
+	}
+	return links
+}

@@ -1,0 +1,123 @@
+package validate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"announcer/internal/config"
+)
+
+const definition = `<?xml version="1.0" standalone='no'?>
+<!DOCTYPE service-group SYSTEM "avahi-service.dtd">
+<service-group>
+  <name>%s</name>
+  <service>
+    <type>_digiumproxy._udp</type>
+    <port>%d</port>
+    <txt-record>sipUrl=sip:proxy@192.0.2.20:5060;transport=udp</txt-record>
+    <txt-record>serviceType=asterisk</txt-record>
+  </service>
+</service-group>
+`
+
+func write(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		count int
+		want  string // lines without the directory
+	}{
+		{"nothing wrong", map[string]string{"a.service": fmt.Sprintf(definition, "a", 5060)}, 1, ""},
+		{"each by itself", map[string]string{"a.service": "<service-group>", "b.service": fmt.Sprintf(definition, "b", 70000)}, 2,
+			`a.service:1:16: <service-group>: …
+b.service:7:11: <port>: "70000" is not a port; want a number from 1 to 65535`},
+		{"two of one name", map[string]string{"a.service": fmt.Sprintf(definition, "x", 1), "b.service": fmt.Sprintf(definition, "X", 2), "c.service": fmt.Sprintf(definition, "x", 1)}, 3,
+			`b.service: warning: a.service has a _digiumproxy._udp of the name "X" too, with other data; this one is published as "X #2"; want a name of its own for each`},
+		{"a configuration with its groups", map[string]string{"announcer.toml": "[[group]]\nname = \"x\"\n[[group.service]]\ntype = \"_http\"\n"}, 1,
+			`announcer.toml:4: type: "_http" is not a service type; want two labels, such as _digiumproxy._udp`},
+		{"interfaces keep names apart", map[string]string{"announcer.toml": group("a", "eth0", 1) + group("b", "eth1", 2)}, 1, ""},
+		{"unless they meet", map[string]string{"announcer.toml": group("a", "eth0", 1) + group("b", "eth*", 2)}, 1,
+			`announcer.toml: group "Desk"…: warning: …`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			paths := []string{dir}
+			for name, content := range test.files {
+				write(t, filepath.Join(dir, name), content)
+				if filepath.Ext(name) == ".toml" {
+					paths = []string{filepath.Join(dir, name)}
+				}
+			}
+			report := Paths(paths, config.Engines()[0], "pbx")
+			report.Findings.Sort()
+			got := strings.ReplaceAll(report.Findings.Error(), dir+"/", "")
+			if report.Files != test.count || !sameLines(test.want, got) {
+				t.Errorf("%d files:\n%s\nwant %d files:\n%s", report.Files, got, test.count, test.want)
+			}
+		})
+	}
+}
+
+func group(id, iface string, port int) string {
+	return fmt.Sprintf("# %s\n[[group]]\nname = \"Desk\"\ninterfaces = [%q]\n[[group.service]]\ntype = \"_http._tcp\"\nport = %d\n", id, iface, port)
+}
+
+// sameLines compares line by line, where "…" stands for any text.
+func sameLines(want, got string) bool {
+	wants, gots := strings.Split(want, "\n"), strings.Split(got, "\n")
+	if len(wants) != len(gots) {
+		return false
+	}
+	for i := range wants {
+		rest := gots[i]
+		for _, part := range strings.Split(wants[i], "…") {
+			_, after, found := strings.Cut(rest, part)
+			if !found {
+				return false
+			}
+			rest = after
+		}
+	}
+	return true
+}
+
+func TestPathsOfNothing(t *testing.T) {
+	report := Paths([]string{filepath.Join(t.TempDir(), "none")}, config.Engines()[0], "pbx")
+	if report.Files != 0 || len(report.Findings.Errors()) != 1 {
+		t.Errorf("got %+v", report)
+	}
+}
+
+// BenchmarkPaths validates folders of many files: the cost of a file should not depend on how many there are.
+func BenchmarkPaths(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 10000} {
+		b.Run(fmt.Sprintf("files=%d", n), func(b *testing.B) {
+			dir := b.TempDir()
+			for i := range n {
+				write(b, filepath.Join(dir, fmt.Sprintf("%05d.service", i)), fmt.Sprintf(definition, fmt.Sprint("PBX ", i), 5060))
+			}
+			b.ResetTimer()
+			for b.Loop() {
+				if report := Paths([]string{dir}, config.Engines()[0], "pbx"); report.Files != n || len(report.Findings) > 0 {
+					b.Fatalf("%d files, findings %v", report.Files, report.Findings)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/file")
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/folder")
+		})
+	}
+}
