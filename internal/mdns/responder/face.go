@@ -20,6 +20,9 @@ type link struct {
 
 // onLink says whether an address is in a network of the interface (RFC 6762 §11).
 func (l *link) onLink(a netip.Addr) bool {
+	if l.Loopback {
+		return true
+	}
 	for i := range l.Addrs {
 		if l.Addrs[i].Masked().Contains(a) {
 			return true
@@ -27,6 +30,10 @@ func (l *link) onLink(a netip.Addr) bool {
 	}
 	return false
 }
+
+// isOwn says whether a packet with this source address comes from this host. All on the loopback does, whatever its
+// source: for multicast there Linux takes the address of another interface, or none.
+func (f *face) isOwn(src netip.Addr) bool { return f.link.Loopback || f.r.own[src] }
 
 type faceKey struct {
 	link    int

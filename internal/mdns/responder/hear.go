@@ -8,7 +8,7 @@ import (
 // hear takes a response of somebody else; the questions in it mean nothing (RFC 6762 §6).
 func (f *face) hear(p Packet) {
 	r := &f.r.reader
-	own := f.r.own[p.Src.Addr()]
+	own := f.isOwn(p.Src.Addr())
 	for {
 		rec, ok := r.Resource()
 		if !ok {
