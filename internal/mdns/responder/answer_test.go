@@ -212,8 +212,8 @@ func TestTruncatedQuery(t *testing.T) {
 	l, _ := announced(t)
 	at := l.now
 	got := l.answersTo(start, time.Second)
-	if len(got) != 1 || got[0].at-at < 400*ms || got[0].at-at > 620*ms {
-		t.Errorf("nothing follows: %v after %v, want one answer after 400 to 620 ms", len(got), times(got))
+	if len(got) != 1 || got[0].at-at < 400*ms || got[0].at-at > 500*ms {
+		t.Errorf("nothing follows: %v after %v, want one answer after 400 to 500 ms", len(got), times(got))
 	}
 
 	l, _ = announced(t)

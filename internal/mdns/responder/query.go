@@ -51,6 +51,7 @@ type inquiry struct {
 	src    netip.AddrPort
 	legacy bool // from a program that is no multicast DNS querier (RFC 6762 §6.7)
 	direct bool // sent to us by unicast
+	waited bool // for more known answers, so that the answer needs no other delay (RFC 6762 §6, §7.2)
 	id     uint16
 	raw    []byte // the questions as they came
 	count  uint16
@@ -173,7 +174,7 @@ func (q *inquiry) answer(candidates []candidate, several bool) {
 			}
 		case c.unicast && !stale: // §5.4
 			replies = append(replies, s)
-		case shared:
+		case shared && !q.waited:
 			f.queue(s, max(f.delayed(), s.last+sameRecord))
 		default:
 			f.queue(s, max(now, s.last+sameRecord))

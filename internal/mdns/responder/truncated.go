@@ -35,7 +35,7 @@ func (r *Responder) await(q inquiry, candidates []candidate) bool {
 			unknown = append(unknown, c)
 		}
 	}
-	q.raw = nil
+	q.raw, q.waited = nil, true
 	r.waiting = append(r.waiting, &truncated{
 		at: r.truncatedAt(), inquiry: q, src: q.src, candidates: unknown, times: 1,
 	})
