@@ -22,7 +22,7 @@ import (
 )
 
 // backlog is the number of events that wait for a receiver.
-const backlog = 4096
+const backlog = 1024
 
 // Config is what an engine needs from outside.
 type Config struct {

@@ -143,7 +143,7 @@ func (s *slot) standing() mdns.ServiceStatus {
 	announced := 0
 	for _, c := range s.claims {
 		switch {
-		case c.phase == held:
+		case c.phase == held && !c.plan.renames():
 			now.State, now.Why, now.Rival = mdns.Refused, c.why, c.rival
 			if c.plan.policy == mdns.Standby {
 				now.State = mdns.StandingBy
