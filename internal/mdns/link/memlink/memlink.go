@@ -60,17 +60,21 @@ func (n *Net) Step() bool {
 	return true
 }
 
+// StepUntil makes the next thing happen that happens until a time, and says whether there was one; otherwise it is that
+// time then. Time is simulated only.
+func (n *Net) StepUntil(until time.Time) bool {
+	end := until.Sub(Start)
+	if at, ok := n.events.first(); !ok || at > end {
+		n.now = max(n.now, end)
+		return false
+	}
+	return n.Step()
+}
+
 // Run makes happen what happens until a time. Time is simulated only.
 func (n *Net) Run(until time.Time) {
-	end := until.Sub(Start)
-	for {
-		at, ok := n.events.first()
-		if !ok || at > end {
-			break
-		}
-		n.Step()
+	for n.StepUntil(until) {
 	}
-	n.now = max(n.now, end)
 }
 
 // At makes f happen at a time. Time is simulated only.
