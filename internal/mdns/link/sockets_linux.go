@@ -318,6 +318,13 @@ func (s *Sockets) Shared() bool {
 
 // Close implements [Conn].
 func (s *Sockets) Close() error {
+	if err := s.closeSockets(); err != nil {
+		return err
+	}
+	return s.epoll.Close() // waits until Read is out of receive, which takes the lock
+}
+
+func (s *Sockets) closeSockets() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -328,5 +335,5 @@ func (s *Sockets) Close() error {
 		sock.close()
 	}
 	unix.Close(s.wake)
-	return s.epoll.Close()
+	return nil
 }

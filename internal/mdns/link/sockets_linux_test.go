@@ -434,6 +434,34 @@ func TestReadWaitsUntilTold(t *testing.T) {
 	}
 }
 
+// Close comes at any moment of a Read, also while that takes packets.
+func TestCloseWhileReading(t *testing.T) {
+	_, here, _ := lan(t, 1)
+	for range 300 {
+		server := open(t, nil, here...)
+		ended := make(chan error)
+		go func() {
+			batch := make([]Packet, MaxBatch)
+			for {
+				if _, err := server.Read(batch, time.Time{}); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+		server.Write(slices.Repeat([]Packet{{Data: []byte("x"), Link: here[0].Index, To: Group4}}, MaxBatch))
+		server.Close()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, net.ErrClosed) {
+				t.Fatal(err)
+			}
+		case <-time.After(patience):
+			t.Fatal("Read goes on")
+		}
+	}
+}
+
 func TestCloseReleasesDescriptors(t *testing.T) {
 	netlab.Need(t)
 	before := descriptors(t)
