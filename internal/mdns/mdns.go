@@ -22,6 +22,7 @@ import (
 type Desired struct {
 	Host   string        // this host's name: one label, raw text, without the domain
 	Links  []Link        // the interfaces to publish on, with their addresses, as they are now
+	Own    []netip.Addr  // addresses of this host on other interfaces: what comes from them is no rival
 	Groups []Publication // in the order of precedence: of two that want one name the earlier one has it
 }
 
@@ -175,7 +176,9 @@ type ServiceStatus struct {
 	Link    string       `json:"link"`
 	State   State        `json:"state"`
 	Since   time.Time    `json:"since"`
-	Why     string       `json:"why,omitempty"` // for a state other than announced: a sentence
+	Why     string       `json:"why,omitempty"`  // where the state is not announced, or the name not the one wanted: a sentence
+	Rival   netip.Addr   `json:"rival,omitzero"` // the host that has the name wanted
+	MAC     string       `json:"mac,omitempty"`  // of the rival, where the kernel knows it
 }
 
 // EventKind says what happened.
@@ -186,12 +189,13 @@ const (
 	ServiceAnnounced EventKind = iota
 	ServiceRenamed
 	ServiceConflict
+	ServiceStandingBy
 	ServiceWithdrawn
 	ServiceRefused
 	EngineFailed // a link or socket is of no use; Detail says why
 )
 
-var eventWords = []string{"announced", "renamed", "conflict", "withdrawn", "refused", "failed"}
+var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed"}
 
 // String gives a word such as "announced".
 func (k EventKind) String() string { return eventWords[k] }
@@ -203,9 +207,11 @@ type Event struct {
 	ID      string // of the publication
 	Service int    // index in its group
 	Type    dnsname.Name
-	Name    string // the instance name now
-	Link    string // "" where all links are meant
-	Detail  string // a sentence for people: who, why
+	Name    string     // the instance name now
+	Link    string     // "" where all links are meant
+	Detail  string     // a sentence for people: who, why
+	Rival   netip.Addr // the host that it is about, where it is about another one
+	MAC     string     // of the rival, where the kernel knows it
 }
 
 // String gives the event as a line for people.

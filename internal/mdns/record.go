@@ -58,7 +58,7 @@ func (r Record) String() string {
 	return fmt.Sprintf("%s %d %s %s %s", r.Name.Master(), r.TTL, class, r.Data.Type(), r.Data)
 }
 
-// Data is what a record says: one of [PTR], [SRV], [TXT] and [Address].
+// Data is what a record says: one of [PTR], [SRV], [TXT], [Address], [NSEC] and, for all other types, [Raw].
 type Data interface {
 	Type() Type
 	String() string // as in a zone file
@@ -80,6 +80,63 @@ type TXT struct{ wire string }
 
 // Address is the data of an A or AAAA record.
 type Address struct{ netip.Addr }
+
+// NSEC says which types of records a name has, and so which it has not: the restricted form of RFC 6762 §6.1, for
+// types below 256. Use [NewNSEC] to make one.
+type NSEC struct {
+	Next   dnsname.Name // the name itself
+	bitmap string       // RFC 4034 §4.1.2, window 0, without zero bytes at the end
+}
+
+// Raw is the data of a record of a type that DNS-SD has no use for, as it stands in a packet (RFC 3597).
+type Raw struct {
+	RRType Type
+	Bytes  string
+}
+
+// NewNSEC makes NSEC data for a name that has records of the given types, and of no others. Types over 255 are left
+// out (RFC 6762 §6.1).
+func NewNSEC(name dnsname.Name, types ...Type) NSEC {
+	var bits [32]byte
+	for _, t := range types {
+		if t < 256 {
+			bits[t/8] |= 0x80 >> (t % 8)
+		}
+	}
+	return NSEC{name, strings.TrimRight(string(bits[:]), "\x00")}
+}
+
+// NSECFromWire takes the bitmap of window 0 from a packet.
+func NSECFromWire(next dnsname.Name, bitmap string) NSEC {
+	return NSEC{next, strings.TrimRight(bitmap, "\x00")}
+}
+
+// Bitmap gives the bytes of window 0 (RFC 4034 §4.1.2), "" where the name has no records.
+func (n NSEC) Bitmap() string { return n.bitmap }
+
+// Types gives the types that the name has.
+func (n NSEC) Types() []Type {
+	var types []Type
+	for i := range len(n.bitmap) * 8 {
+		if n.bitmap[i/8]&(0x80>>(i%8)) != 0 {
+			types = append(types, Type(i))
+		}
+	}
+	return types
+}
+
+// TXTFromWire takes TXT data from a packet. It says false where the length bytes don't add up; no bytes at all become
+// one empty string (RFC 6763 §6.1).
+func TXTFromWire(wire string) (TXT, bool) {
+	if wire == "" {
+		return TXT{"\x00"}, true
+	}
+	i := 0
+	for i < len(wire) {
+		i += 1 + int(wire[i])
+	}
+	return TXT{wire}, i == len(wire)
+}
 
 // NewTXT makes TXT data of strings of at most 255 bytes each; none at all become one empty string (RFC 6763 §6.1).
 func NewTXT(strs ...string) TXT {
@@ -126,6 +183,12 @@ func (a Address) Type() Type {
 	return TypeAAAA
 }
 
+// Type gives TypeNSEC.
+func (NSEC) Type() Type { return TypeNSEC }
+
+// Type gives the type that came with the bytes.
+func (r Raw) Type() Type { return r.RRType }
+
 func (p PTR) String() string { return p.Target.Master() }
 
 func (s SRV) String() string {
@@ -143,10 +206,22 @@ func (t TXT) String() string {
 	return strings.Join(quoted, " ")
 }
 
+func (n NSEC) String() string {
+	words := []string{n.Next.Master()}
+	for _, t := range n.Types() {
+		words = append(words, t.String())
+	}
+	return strings.Join(words, " ")
+}
+
+func (r Raw) String() string { return fmt.Sprintf(`\# %d %x`, len(r.Bytes), r.Bytes) }
+
 func (PTR) isData()     {}
 func (SRV) isData()     {}
 func (TXT) isData()     {}
 func (Address) isData() {}
+func (NSEC) isData()    {}
+func (Raw) isData()     {}
 
 // QuoteTXT gives a TXT string as a zone file has it (RFC 1035 §5.1): in quotes, with \" and \\, and \DDD for
 // bytes that are not printable ASCII.

@@ -1,0 +1,129 @@
+// Package conformance checks a multicast DNS responder against the rules of RFC 6762 and RFC 6763 from outside, as a
+// black box: it plays other hosts on its link, sends raw packets and looks at what comes back, and when.
+//
+// What is checked is any responder that a [Lab] puts on a link: the pure state machine in simulated time, or a program
+// in a network namespace. Packets are made and read with github.com/miekg/dns, a second opinion on our own codec.
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/services"
+)
+
+// Lab is a link with one responder on it, and hosts that the suite plays. A lab is used for one check.
+type Lab interface {
+	// Facts tells what the link is like.
+	Facts() Facts
+	// Now gives the time of the lab's clock.
+	Now() time.Time
+	// Start starts the responder. It returns at once, before the responder has sent anything.
+	Start(Setup) error
+	// Apply changes what the responder publishes.
+	Apply(Setup) error
+	// Stop ends the responder in good order, without waiting for it.
+	Stop() error
+	// Send sends a packet from a host that the suite plays, which is the one with the address From.
+	Send(link.Packet) error
+	// Next waits for the next packet of the responder, until a time, and says whether there was one.
+	Next(until time.Time) (Heard, bool)
+}
+
+// ErrUnsupported is the error of a [Lab] whose responder can't do what is wanted; the check does not apply to it then.
+var ErrUnsupported = errors.New("the responder can't do this")
+
+// Setup is what a responder is to publish.
+type Setup struct {
+	Host   string // first label of the host's name
+	Groups []services.Group
+}
+
+// Facts tells what a link is like.
+type Facts struct {
+	Responder []netip.Prefix // the addresses of the responder's interface
+	Peers     []netip.Addr   // of the hosts that the suite plays: at least two for each IP version
+	Remote    []netip.Addr   // of such hosts that are not on the link: one for each IP version
+	// Slack is how late things may be because of the machine: 0 where time is simulated.
+	Slack time.Duration
+}
+
+// Heard is a packet of the responder.
+type Heard struct {
+	link.Packet
+	At time.Time
+}
+
+// Verdict is how a check ended.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Pass Verdict = iota
+	Fail
+	NotApplicable
+)
+
+var verdictWords = []string{"pass", "fail", "n/a"}
+
+// String gives "pass", "fail" or "n/a".
+func (v Verdict) String() string { return verdictWords[v] }
+
+// Check is one rule with the test of it.
+type Check struct {
+	Section string // such as "6762 §6.7"
+	Rule    string // what the responder must do: a sentence
+	run     func(*bench)
+}
+
+// Result is how a responder did in a check.
+type Result struct {
+	Check
+	Version mdns.IPVersion
+	Verdict Verdict
+	Saw     string // what was seen, where it did not pass
+}
+
+// String gives the result as a line.
+func (r Result) String() string {
+	text := fmt.Sprintf("%-4s %s (IPv%d): %s", r.Verdict, r.Section, r.Version, r.Rule)
+	if r.Saw != "" {
+		text += ": " + r.Saw
+	}
+	return text
+}
+
+// Checks gives all checks, in the order of the rules.
+func Checks() []Check {
+	var all []Check
+	for _, table := range [][]Check{packetChecks, startChecks, answerChecks, recordChecks, changeChecks} {
+		all = append(all, table...)
+	}
+	return all
+}
+
+// Run runs the check by an IP version in a fresh lab.
+func (c Check) Run(lab Lab, v mdns.IPVersion) (result Result) {
+	result = Result{Check: c, Version: v}
+	defer func() {
+		switch end := recover().(type) {
+		case nil:
+		case verdict:
+			result.Verdict, result.Saw = end.Verdict, end.saw
+		default:
+			panic(end)
+		}
+	}()
+	c.run(newBench(lab, v))
+	return result
+}
+
+// verdict ends a check by a panic.
+type verdict struct {
+	Verdict
+	saw string
+}

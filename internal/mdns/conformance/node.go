@@ -1,0 +1,64 @@
+package conformance
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/link/memlink"
+	"announcer/internal/mdns/responder"
+)
+
+// node is our responder on a host of a simulated network.
+type node struct {
+	*responder.Responder
+	host  *memlink.Host
+	net   *memlink.Net
+	timer *memlink.Timer
+}
+
+// newNode puts a responder on a host. It acts as long as the network runs.
+func newNode(n *memlink.Net, host *memlink.Host, seed uint64) *node {
+	d := &node{host: host, net: n}
+	d.Responder = responder.New(responder.Config{Rand: rand.New(rand.NewPCG(seed, 1)), Start: n.Now()})
+	d.timer = n.NewTimer(d.act)
+	host.OnPacket(d.hear)
+	return d
+}
+
+func (d *node) hear(p link.Packet) {
+	d.Handle(d.net.Now(), responder.Packet{Link: p.Link, Version: p.Version(), Src: p.From, Dst: p.To.Addr(), Data: p.Data})
+	d.act()
+}
+
+// apply replaces what is published.
+func (d *node) apply(desired mdns.Desired) {
+	d.Apply(d.net.Now(), desired)
+	d.timer.Reset(d.net.Now())
+}
+
+// close says goodbye.
+func (d *node) close() {
+	d.Responder.Close(d.net.Now())
+	d.timer.Reset(d.net.Now())
+}
+
+// act sends what is due and sets the timer for what is not.
+func (d *node) act() {
+	out, next := d.Tick(d.net.Now())
+	for _, o := range out {
+		d.host.Send(link.Packet{Data: o.Data, Link: o.Link, To: o.Dst}) // what can't be sent is lost
+	}
+	if !next.IsZero() {
+		next = later(next, d.net.Now().Add(time.Microsecond))
+	}
+	d.timer.Reset(next)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,122 @@
+package link
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/net/ipv4"
+
+	"announcer/internal/mdns"
+)
+
+// pair gives two ends of a cable, and a batch of queries of the usual size that goes from client to server.
+func pair(b *testing.B) (client, server *Sockets, batch []Packet) {
+	b.Helper()
+	phone, here, there := lan(b, 1)
+	server, client = open(b, nil, here...), open(b, phone)
+	batch = make([]Packet, MaxBatch)
+	for i := range batch {
+		batch[i] = Packet{Data: make([]byte, 60), Link: there[0].Index, To: Group4}
+	}
+	return client, server, batch
+}
+
+// BenchmarkTransfer gives the time per packet that is sent and read again at the other end of the cable.
+func BenchmarkTransfer(b *testing.B) {
+	b.Run("one by one", func(b *testing.B) { transfer(b, 1) })
+	b.Run("batches", func(b *testing.B) { transfer(b, MaxBatch) })
+	b.Run("batches of x net", func(b *testing.B) {
+		client, server, batch := pair(b)
+		server.Close()
+		conn, index := listenXNet(b)
+		messages := make([]ipv4.Message, MaxBatch)
+		for i := range messages {
+			messages[i] = ipv4.Message{Buffers: [][]byte{make([]byte, bufferSize)}, OOB: make([]byte, oobSize)}
+		}
+		b.ReportAllocs()
+		for i := 0; i < b.N; i += MaxBatch {
+			client.Write(batch)
+			for got := 0; got < MaxBatch; {
+				n, err := conn.ReadBatch(messages, 0)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, m := range messages[:n] {
+					var cm ipv4.ControlMessage
+					if err := cm.Parse(m.OOB[:m.NN]); err != nil || cm.IfIndex != index {
+						b.Fatalf("link %d, error %v", cm.IfIndex, err)
+					}
+				}
+				got += n
+			}
+		}
+	})
+}
+
+func transfer(b *testing.B, size int) {
+	client, server, batch := pair(b)
+	in := make([]Packet, size)
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += size {
+		client.Write(batch[:size])
+		for got := 0; got < size; {
+			n, err := server.Read(in, time.Time{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			got += n
+		}
+	}
+}
+
+// BenchmarkExchange gives the time for a query by multicast and a unicast answer, where each wakes a sleeping reader.
+func BenchmarkExchange(b *testing.B) {
+	client, server, batch := pair(b)
+	if err := client.SetLinks([]mdns.Link{{Index: batch[0].Link}}); err != nil { // unicast only
+		b.Fatal(err)
+	}
+	go func() {
+		in, out := make([]Packet, MaxBatch), make([]Packet, 1)
+		for {
+			n, err := server.Read(in, time.Time{})
+			if err != nil {
+				return
+			}
+			for _, p := range in[:n] {
+				out[0] = Packet{Data: p.Data, Link: p.Link, To: p.From}
+				server.Write(out)
+			}
+		}
+	}()
+	in := make([]Packet, MaxBatch)
+	b.ReportAllocs()
+	for range b.N {
+		client.Write(batch[:1])
+		if n, err := client.Read(in, time.Time{}); err != nil || n == 0 {
+			b.Fatalf("no answer: %v", err)
+		}
+	}
+}
+
+// listenXNet gives what golang.org/x/net makes of a socket in the group on lan0, and the index of lan0.
+func listenXNet(b *testing.B) (*ipv4.PacketConn, int) {
+	b.Helper()
+	c, err := net.ListenPacket("udp4", Group4.String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { c.Close() })
+	lan0, err := net.InterfaceByName("lan0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := ipv4.NewPacketConn(c)
+	err = errors.Join(p.JoinGroup(lan0, net.UDPAddrFromAddrPort(Group4)),
+		p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst|ipv4.FlagTTL, true))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p, lan0.Index
+}

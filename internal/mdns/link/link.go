@@ -1,0 +1,105 @@
+// Package link carries multicast DNS packets between an engine and the network: it knows sockets and interfaces,
+// and nothing of what the packets say.
+//
+// [Open] gives the real network, one UDP socket per IP version for the whole process. The package memlink gives a
+// simulated one. Both are a [Conn], so an engine can't tell them apart.
+//
+// One goroutine owns a Conn and runs a loop like this one, which needs no channel, lock or timer:
+//
+//	for {
+//		n, err := conn.Read(batch, engine.Deadline())
+//		... hand batch[:n] to the engine, look for work from other goroutines, tick ...
+//		conn.Write(engine.Outgoing())
+//	}
+//
+// Another goroutine that has work for the loop puts it somewhere and calls Wake.
+//
+// There is no packet filter in the kernel. What it could tell to be useless (less than a header, another opcode or
+// rcode, a response from another port) is too rare on a network to pay for looking at every packet.
+package link
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"announcer/internal/mdns"
+)
+
+// Port is the UDP port of multicast DNS (RFC 6762 §3).
+const Port = 5353
+
+// MaxPacket is the most bytes that a message can have: 9000 with the headers of IP and UDP (RFC 6762 §17). Those
+// of IPv4 are the shorter ones.
+const MaxPacket = 9000 - 20 - 8
+
+// MaxBatch is the most packets that one Read gives.
+const MaxBatch = 32
+
+// The groups that every packet by multicast goes to (RFC 6762 §3).
+var (
+	Group4 = netip.AddrPortFrom(netip.AddrFrom4([4]byte{224, 0, 0, 251}), Port)
+	Group6 = netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xFF, 1: 0x02, 15: 0xFB}), Port)
+)
+
+// Group gives the group of an IP version.
+func Group(v mdns.IPVersion) netip.AddrPort {
+	if v == mdns.V4 {
+		return Group4
+	}
+	return Group6
+}
+
+// What becomes of packets, beside the errors of the system.
+var (
+	ErrTooLong  = errors.New("the packet is longer than 9000 bytes")                                    // received
+	ErrNoSocket = errors.New("this IP version has no socket: the host lacks it, or it is opened again") // to send
+)
+
+// Packet is a UDP packet with where it came from and where it goes. Addresses have no zone: Link says it.
+type Packet struct {
+	Data []byte
+	Link int            // index of the interface that it came in on or goes out on
+	From netip.AddrPort // of a packet to send: the source address, or the zero value for one that fits the interface
+	To   netip.AddrPort // of a packet received: the group if it was multicast, otherwise an address of this host
+	TTL  uint8          // IP TTL or hop limit that it came with; packets are sent with 255 (RFC 6762 §11)
+	Err  error          // received: ErrTooLong where Data is cut off; sent: why it did not go out
+}
+
+// Version gives the IP version of a packet.
+func (p Packet) Version() mdns.IPVersion {
+	if p.To.Addr().Is4() {
+		return mdns.V4
+	}
+	return mdns.V6
+}
+
+// Multicast says whether a packet goes to a group rather than to one host.
+func (p Packet) Multicast() bool { return p.To.Addr().IsMulticast() }
+
+// Conn is a network, as the one goroutine sees it that owns the protocol state.
+type Conn interface {
+	// Read waits for packets until a time, or for ever where it is zero, and gives as many as there are, at most
+	// MaxBatch. No packets and no error mean that the time has come or Wake was called. The Data of packets is
+	// good until the next Read. An error other than net.ErrClosed is to be counted and logged: the
+	// Conn heals itself and stays of use, and such errors come at most a few times a second.
+	Read(batch []Packet, until time.Time) (int, error)
+
+	// Wake makes the Read that is under way, or else the next one, return. Any goroutine can call it.
+	Wake()
+
+	// Write sends packets in order and says how many went out; the Err of each says what became of it. It never
+	// waits: what the kernel has no room for fails with EAGAIN or ENOBUFS.
+	Write(batch []Packet) (sent int)
+
+	// SetLinks says which interfaces to listen on, all of them. The error tells on which it fails and why; the
+	// others are listened on.
+	SetLinks(links []mdns.Link) error
+
+	// Shared says whether another program of this host has port 5353 open as well. Unicast replies may go there,
+	// so questions are better asked without the QU bit (RFC 6762 §15.1).
+	Shared() bool
+
+	// Close ends Read with net.ErrClosed and releases the sockets. Any goroutine can call it.
+	Close() error
+}

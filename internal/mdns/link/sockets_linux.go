@@ -1,0 +1,339 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/mdns"
+)
+
+// A socket that fails is opened again after minRest, which doubles up to maxRest as long as that fails too.
+const (
+	minRest = 250 * time.Millisecond
+	maxRest = 4 * time.Second
+)
+
+// Sockets is the real network, as a [Conn].
+//
+// All sockets are watched by one epoll instance, which the Go runtime watches in turn: so one goroutine waits for
+// any number of sockets, and a packet costs no switch from one goroutine to another.
+type Sockets struct {
+	epollFD int
+	epoll   *os.File        // the same, watched by the runtime
+	raw     syscall.RawConn // of epoll
+	wake    int             // an eventfd that epoll watches
+	poll    func(fd uintptr) bool
+	until   time.Time // the deadline of epoll
+	shared  bool      // another program had the port when it was opened
+	lacks   error
+
+	rx     receiver
+	events [8]unix.EpollEvent
+	got    []Packet // what the Read under way has
+	woken  bool
+	failed error
+
+	mu      sync.Mutex // over what follows: Read, Write, SetLinks and Close may come from different goroutines
+	sockets []*socket
+	links   map[int]bool
+	wanted  []mdns.Link
+	tx      transmitter
+	closed  bool
+}
+
+// Open opens port 5353 for each IP version that this host has. The error says for each why it can't be used, and
+// who holds the port where somebody has it alone.
+func Open() (*Sockets, error) {
+	s := &Sockets{links: map[int]bool{}, shared: inUse()}
+	s.poll = s.receive
+	if err := s.openPoller(); err != nil {
+		return nil, err
+	}
+	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		if err := s.addSocket(v); err != nil {
+			s.lacks = errors.Join(s.lacks, err)
+		}
+	}
+	if len(s.sockets) == 0 {
+		s.Close()
+		return nil, s.lacks
+	}
+	return s, nil
+}
+
+// Lacks says why an IP version is not used, or nil where both are.
+func (s *Sockets) Lacks() error { return s.lacks }
+
+func (s *Sockets) openPoller() error {
+	var err error
+	s.epollFD, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("failed to watch sockets: %w", err)
+	}
+	s.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err == nil {
+		err = unix.SetNonblock(s.epollFD, true) // makes os.NewFile hand it to the runtime's poller
+	}
+	if err == nil {
+		err = watch(s.epollFD, s.wake)
+	}
+	s.epoll = os.NewFile(uintptr(s.epollFD), "epoll")
+	if err == nil {
+		s.raw, err = s.epoll.SyscallConn()
+	}
+	if err != nil {
+		return fmt.Errorf("failed to watch sockets: %w", err)
+	}
+	return nil
+}
+
+func watch(epoll, fd int) error {
+	return unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+}
+
+func (s *Sockets) addSocket(v mdns.IPVersion) error {
+	sock := &socket{version: v, fd: -1}
+	if err := s.openSocket(sock); err != nil {
+		return err
+	}
+	s.sockets = append(s.sockets, sock)
+	return nil
+}
+
+func (s *Sockets) openSocket(sock *socket) error {
+	if err := sock.open(); err != nil {
+		return err
+	}
+	if err := watch(s.epollFD, sock.fd); err != nil {
+		sock.close()
+		return fmt.Errorf("failed to watch a socket: %w", err)
+	}
+	return nil
+}
+
+// Read implements [Conn].
+func (s *Sockets) Read(batch []Packet, until time.Time) (int, error) {
+	until, err := s.heal(until)
+	if err != nil {
+		return 0, err
+	}
+	s.got, s.woken, s.failed = batch[:0:min(len(batch), MaxBatch)], false, nil
+	s.rx.reset()
+	if !until.IsZero() && time.Until(until) <= 0 {
+		err = s.raw.Control(func(fd uintptr) { s.poll(fd) }) // packets that are there are read even by who is late
+	} else {
+		err = s.wait(until)
+	}
+	switch {
+	case s.isClosed():
+		return 0, net.ErrClosed
+	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
+		return len(s.got), s.failed
+	default:
+		return 0, fmt.Errorf("failed to wait for packets: %w", err)
+	}
+}
+
+func (s *Sockets) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *Sockets) wait(until time.Time) error {
+	if !until.Equal(s.until) {
+		if err := s.epoll.SetReadDeadline(until); err != nil {
+			return err
+		}
+		s.until = until
+	}
+	return s.raw.Read(s.poll)
+}
+
+// receive reads from the sockets that have something. It says whether Read is to return.
+func (s *Sockets) receive(epoll uintptr) bool {
+	n, err := unix.EpollWait(int(epoll), s.events[:], 0)
+	if err != nil && err != unix.EINTR {
+		s.failed = fmt.Errorf("failed to watch sockets: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, event := range s.events[:max(n, 0)] {
+		if int(event.Fd) == s.wake {
+			var count [8]byte
+			unix.Read(s.wake, count[:])
+			s.woken = true
+			continue
+		}
+		s.receiveFrom(int(event.Fd))
+	}
+	return len(s.got) > 0 || s.woken || s.failed != nil || s.closed
+}
+
+func (s *Sockets) receiveFrom(fd int) {
+	i := slices.IndexFunc(s.sockets, func(sock *socket) bool { return sock.fd == fd })
+	if i < 0 {
+		return
+	}
+	got, err := s.rx.read(s.sockets[i], s.got, s.links)
+	s.got = got
+	if err != nil {
+		s.failed = fmt.Errorf("failed to read from the %s socket, which is opened again: %w", s.sockets[i].name(), err)
+		s.sockets[i].rest(time.Now())
+	}
+}
+
+// heal opens sockets again that failed and have rested, and gives the time when it is to be called next.
+func (s *Sockets) heal(until time.Time) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return until, net.ErrClosed
+	}
+	var failed error
+	for _, sock := range s.sockets {
+		if sock.fd >= 0 {
+			continue
+		}
+		if now := time.Now(); !now.Before(sock.again) {
+			if err := s.openSocket(sock); err != nil {
+				sock.rest(now)
+				failed = errors.Join(failed, err)
+			} else {
+				failed = errors.Join(failed, s.join())
+			}
+		}
+		if sock.fd < 0 && (until.IsZero() || sock.again.Before(until)) {
+			until = sock.again
+		}
+	}
+	return until, failed
+}
+
+// Wake implements [Conn].
+func (s *Sockets) Wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
+}
+
+// Write implements [Conn].
+func (s *Sockets) Write(batch []Packet) (sent int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		sent += s.tx.write(s.first(v), v, batch)
+	}
+	return sent
+}
+
+// first gives the descriptor of the socket that the packets of an IP version go out through; -1 is none.
+func (s *Sockets) first(v mdns.IPVersion) int {
+	for _, sock := range s.sockets {
+		if sock.version == v && sock.fd >= 0 {
+			return sock.fd
+		}
+	}
+	return -1
+}
+
+// SetLinks implements [Conn].
+func (s *Sockets) SetLinks(links []mdns.Link) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	s.wanted = slices.Clone(links)
+	clear(s.links)
+	for _, l := range links {
+		s.links[l.Index] = true
+	}
+	return s.join()
+}
+
+// join makes the memberships those of the wanted links.
+func (s *Sockets) join() error {
+	var failed error
+	for _, sock := range s.sockets {
+		sock.leaveAllBut(s.wanted)
+	}
+	for _, l := range s.wanted {
+		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+			if !l.Has(v) || s.first(v) < 0 {
+				continue
+			}
+			if err := s.joinLink(l.Index, v); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("failed to listen on %s by IPv%d: %w", l.Name, v, err))
+			}
+		}
+	}
+	return failed
+}
+
+// joinLink joins the group on an interface with the first socket that has room for it: the kernel lets one have
+// a few memberships only (20 of IPv4, unless net.ipv4.igmp_max_memberships says otherwise).
+func (s *Sockets) joinLink(index int, v mdns.IPVersion) error {
+	if i := slices.IndexFunc(s.sockets, func(sock *socket) bool { return sock.version == v && sock.joined[index] }); i >= 0 {
+		return s.sockets[i].join(index)
+	}
+	for _, sock := range s.sockets {
+		if sock.version != v || sock.fd < 0 {
+			continue
+		}
+		if err := sock.join(index); !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.ENOMEM) {
+			return err
+		}
+	}
+	if err := s.addSocket(v); err != nil {
+		return err
+	}
+	return s.sockets[len(s.sockets)-1].join(index)
+}
+
+// Shared implements [Conn].
+func (s *Sockets) Shared() bool {
+	s.mu.Lock()
+	var own []uint64
+	for _, sock := range s.sockets {
+		own = append(own, sock.inode)
+	}
+	s.mu.Unlock()
+	sockets, err := portSockets()
+	if err != nil {
+		return s.shared
+	}
+	return slices.ContainsFunc(sockets, func(p portSocket) bool { return !slices.Contains(own, p.inode) })
+}
+
+// Close implements [Conn].
+func (s *Sockets) Close() error {
+	if err := s.closeSockets(); err != nil {
+		return err
+	}
+	return s.epoll.Close() // waits until Read is out of receive, which takes the lock
+}
+
+func (s *Sockets) closeSockets() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	s.closed = true
+	for _, sock := range s.sockets {
+		sock.close()
+	}
+	unix.Close(s.wake)
+	return nil
+}

@@ -1,0 +1,323 @@
+// Package native is announcer's own engine: the pure responder on the sockets of the host.
+//
+// One goroutine owns the responder. It reads packets, hands them over, does what other goroutines want done, and
+// sends what comes of it.
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/responder"
+)
+
+// backlog is the number of events that wait for a receiver.
+const backlog = 1024
+
+// Config is what an engine needs from outside.
+type Config struct {
+	Conn  link.Conn             // the network; the engine closes it
+	Log   *slog.Logger          // for what goes wrong with sockets
+	Seed  [2]uint64             // of the random delays
+	Asked func(responder.Asked) // told of every question for a name of ours, by the engine's goroutine; nil: nobody
+	Own   func() []netip.Addr   // all addresses of this host; nil: those of the links are all
+	// MAC gives the hardware address of a neighbour, "" where it isn't known; nil: it never is.
+	MAC func(link int, a netip.Addr) string
+}
+
+// Publisher is the engine. Use [Open] or [New] to make one.
+type Publisher struct {
+	config    Config
+	responder *responder.Responder
+	events    chan mdns.Event
+	done      chan struct{} // closed when the loop has ended
+
+	mu   sync.Mutex
+	jobs []func()
+	end  bool // the loop has ended and takes no jobs
+
+	// The loop's own:
+	links   []mdns.Link
+	rivals  map[netip.Addr]string // hardware addresses
+	packets []link.Packet
+	last    []mdns.ServiceStatus // when the loop ended
+	failed  time.Time            // when a failure of the network was last logged
+	lost    uint64               // events that nobody took
+}
+
+var _ mdns.Publisher = (*Publisher)(nil)
+
+// Open makes an engine on the sockets of this host that holds nothing yet. It reports an error where port 5353 can't
+// be opened.
+func Open(log *slog.Logger) (*Publisher, error) {
+	conn, err := link.Open()
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{
+		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: neighbour,
+	}), nil
+}
+
+// New makes an engine on any network.
+func New(config Config) *Publisher {
+	p := &Publisher{
+		config: config,
+		responder: responder.New(responder.Config{
+			Rand: rand.New(rand.NewPCG(config.Seed[0], config.Seed[1])), Start: time.Now(), Asked: config.Asked,
+		}),
+		events: make(chan mdns.Event, backlog),
+		done:   make(chan struct{}),
+		rivals: map[netip.Addr]string{},
+	}
+	go p.loop()
+	return p
+}
+
+// Apply implements [mdns.Publisher].
+func (p *Publisher) Apply(ctx context.Context, d mdns.Desired) error {
+	if p.config.Own != nil {
+		d.Own = append(slices.Clone(d.Own), p.config.Own()...)
+	}
+	shared := p.config.Conn.Shared()
+	return p.do(ctx, func() {
+		p.links = d.Links
+		if err := p.config.Conn.SetLinks(d.Links); err != nil {
+			p.fail(err)
+		}
+		p.responder.SharePort(shared)
+		p.responder.Apply(time.Now(), d)
+	})
+}
+
+// Status implements [mdns.Publisher].
+func (p *Publisher) Status() []mdns.ServiceStatus {
+	var status []mdns.ServiceStatus
+	if err := p.do(context.Background(), func() { status = p.status() }); err != nil {
+		return slices.Clone(p.last)
+	}
+	return status
+}
+
+// Stats gives the counts of the responder.
+func (p *Publisher) Stats() responder.Stats {
+	var stats responder.Stats
+	if err := p.do(context.Background(), func() { stats = p.responder.Stats() }); err != nil {
+		return p.responder.Stats() // nobody else has it any more
+	}
+	return stats
+}
+
+// Events implements [mdns.Publisher].
+func (p *Publisher) Events() <-chan mdns.Event { return p.events }
+
+// Close implements [mdns.Publisher]. To end without goodbyes, as before a restart, give it a context that is over.
+func (p *Publisher) Close(ctx context.Context) error {
+	err := p.do(ctx, func() { p.responder.Close(time.Now()) })
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		err = p.config.Conn.Close()
+		<-p.done
+		return errors.Join(context.Cause(ctx), err)
+	}
+}
+
+// do has the loop do something, and waits for it. It reports [net.ErrClosed] when the loop has ended.
+func (p *Publisher) do(ctx context.Context, job func()) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	did := make(chan struct{})
+	p.mu.Lock()
+	if p.end {
+		p.mu.Unlock()
+		<-p.done
+		return net.ErrClosed
+	}
+	p.jobs = append(p.jobs, func() { job(); close(did) })
+	p.mu.Unlock()
+	p.config.Conn.Wake()
+	select {
+	case <-did:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-p.done:
+		return net.ErrClosed
+	}
+}
+
+// loop owns the responder until it is closed.
+func (p *Publisher) loop() {
+	defer p.finish()
+	batch := make([]link.Packet, link.MaxBatch)
+	var next time.Time
+	for {
+		n, err := p.config.Conn.Read(batch, next)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			p.fail(err)
+		}
+		now := time.Now()
+		for i := range batch[:n] {
+			p.handle(now, &batch[i])
+		}
+		p.runJobs()
+		next = p.tick()
+		if p.responder.Done() {
+			return
+		}
+	}
+}
+
+func (p *Publisher) handle(now time.Time, in *link.Packet) {
+	if in.Err != nil {
+		return
+	}
+	p.responder.Handle(now, responder.Packet{
+		Link: in.Link, Version: in.Version(), Src: in.From, Dst: in.To.Addr(), Data: in.Data,
+	})
+}
+
+func (p *Publisher) runJobs() {
+	p.mu.Lock()
+	jobs := p.jobs
+	p.jobs = nil
+	p.mu.Unlock()
+	for _, job := range jobs {
+		job()
+	}
+}
+
+// tick does what is due, sends what comes of it, and gives the time of the next thing to do.
+func (p *Publisher) tick() (next time.Time) {
+	out, next := p.responder.Tick(time.Now())
+	if len(out) > 0 {
+		p.packets = p.packets[:0]
+		for _, o := range out {
+			p.packets = append(p.packets, link.Packet{Data: o.Data, Link: o.Link, To: o.Dst})
+		}
+		if p.config.Conn.Write(p.packets) < len(p.packets) {
+			p.fail(p.unsent())
+		}
+	}
+	p.report()
+	return next
+}
+
+// unsent tells why the first of the packets that were not sent was not.
+func (p *Publisher) unsent() error {
+	for i := range p.packets {
+		if out := &p.packets[i]; out.Err != nil {
+			return fmt.Errorf("failed to send on %s to %s: %w", p.linkName(out.Link), out.To, out.Err)
+		}
+	}
+	return nil
+}
+
+func (p *Publisher) linkName(index int) string {
+	for _, l := range p.links {
+		if l.Index == index {
+			return l.Name
+		}
+	}
+	return fmt.Sprintf("interface %d", index)
+}
+
+// quiet is the least time between two lines of the log about the network.
+const quiet = 10 * time.Second
+
+// fail tells of a failure of the network, which the engine outlives.
+func (p *Publisher) fail(err error) {
+	if err == nil || time.Since(p.failed) < quiet {
+		return
+	}
+	p.failed = time.Now()
+	p.config.Log.Warn("the network fails", "error", err)
+	p.emit(mdns.Event{Time: p.failed, Kind: mdns.EngineFailed, Detail: err.Error()})
+}
+
+// report passes on what happened.
+func (p *Publisher) report() {
+	for _, e := range p.responder.Events() {
+		if e.Rival.IsValid() {
+			e.MAC = p.mac(e.Link, e.Rival)
+		}
+		p.emit(e)
+	}
+}
+
+func (p *Publisher) emit(e mdns.Event) {
+	select {
+	case p.events <- e:
+	default:
+		p.lost++
+	}
+}
+
+// rivalsMost is the number of rivals whose hardware address is remembered.
+const rivalsMost = 256
+
+// mac gives the hardware address of a rival.
+func (p *Publisher) mac(name string, rival netip.Addr) string {
+	if mac, ok := p.rivals[rival]; ok || p.config.MAC == nil {
+		return mac
+	}
+	i := slices.IndexFunc(p.links, func(l mdns.Link) bool { return l.Name == name })
+	if i < 0 {
+		return ""
+	}
+	if len(p.rivals) == rivalsMost {
+		clear(p.rivals)
+	}
+	p.rivals[rival] = p.config.MAC(p.links[i].Index, rival)
+	return p.rivals[rival]
+}
+
+func (p *Publisher) status() []mdns.ServiceStatus {
+	status := p.responder.Status()
+	for i := range status {
+		status[i].MAC = p.rivals[status[i].Rival]
+	}
+	return status
+}
+
+// finish leaves everything as it can be after the loop.
+func (p *Publisher) finish() {
+	p.mu.Lock()
+	p.end = true
+	p.mu.Unlock()
+	p.last = p.status()
+	p.config.Conn.Close()
+	close(p.events)
+	close(p.done)
+}
+
+// hostAddresses gives all addresses of this host.
+func hostAddresses() []netip.Addr {
+	var own []netip.Addr
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, prefix.Addr())
+		}
+	}
+	return own
+}

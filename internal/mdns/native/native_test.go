@@ -1,0 +1,204 @@
+package native
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/link/memlink"
+	"announcer/internal/mdns/wire"
+	"announcer/services"
+)
+
+func sip(name string) mdns.Publication {
+	return mdns.Publication{ID: name + ".service", Group: services.Group{Name: name, Services: []services.Service{
+		{Type: dnsname.MustParse("_sip._udp"), Port: 5060},
+	}}}
+}
+
+// machine is a host on the simulated network that runs the engine.
+type machine struct {
+	*Publisher
+	host *memlink.Host
+	name string
+}
+
+func (m machine) apply(t *testing.T, pubs ...mdns.Publication) {
+	t.Helper()
+	if err := m.Apply(t.Context(), mdns.Desired{Host: m.name, Links: m.host.Links(), Groups: pubs}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m machine) state() string {
+	s := m.Status()[0]
+	return s.Name + " " + s.State.String()
+}
+
+// lan runs a test with two machines and a listener on a segment, in a time of its own.
+func lan(t *testing.T, test func(t *testing.T, a, b machine, heard *capture)) {
+	synctest.Test(t, func(t *testing.T) {
+		net := memlink.Live(1)
+		segment := net.NewSegment()
+		machines := make([]machine, 2)
+		for i, name := range []string{"alpha", "beta"} {
+			h := net.NewHost(name)
+			h.Plug(segment, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}), 24))
+			p := New(Config{
+				Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, uint64(i)},
+				MAC: func(int, netip.Addr) string { return "02:00:00:00:00:01" },
+			})
+			machines[i] = machine{p, h, name}
+		}
+		var heard capture
+		listener := net.NewHost("listener")
+		listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
+		listener.OnPacket(func(p link.Packet) {
+			if m, err := wire.Decode(p.Data); err == nil {
+				heard.add(m)
+			}
+		})
+		test(t, machines[0], machines[1], &heard)
+		for _, m := range machines {
+			if err := m.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+	})
+}
+
+// capture is what the listener heard.
+type capture struct {
+	mu       sync.Mutex
+	messages []wire.Message
+}
+
+func (c *capture) add(m wire.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.messages = append(c.messages, m)
+}
+
+func (c *capture) goodbyes() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.messages {
+		for _, r := range m.Answers {
+			if r.TTL == 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func TestAnnounceAndClose(t *testing.T) {
+	lan(t, func(t *testing.T, a, _ machine, heard *capture) {
+		a.apply(t, sip("Desk"))
+		if got := a.state(); got != "Desk probing" {
+			t.Error(got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := a.state(); got != "Desk announced" {
+			t.Error(got)
+		}
+		if e := <-a.Events(); e.Kind != mdns.ServiceAnnounced || e.Name != "Desk" || e.Link != "eth0" {
+			t.Errorf("event %v", e)
+		}
+		synctest.Wait()
+		if n := heard.goodbyes(); n > 0 {
+			t.Errorf("%d goodbyes before the end", n)
+		}
+		before := time.Now()
+		if err := a.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(before); d > 100*time.Millisecond {
+			t.Errorf("the end took %v", d)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := heard.goodbyes(); n != 6 {
+			t.Errorf("%d goodbyes, want one for each of 6 records", n)
+		}
+		for range a.Events() {
+		}
+		if got := a.state(); got != "Desk probing" && got != "Desk announced" {
+			t.Errorf("after the end: %s", got)
+		}
+		if err := a.Apply(t.Context(), mdns.Desired{}); err == nil {
+			t.Error("Apply after Close reports no error")
+		}
+		if err := a.Close(t.Context()); err != nil {
+			t.Errorf("second Close: %v", err)
+		}
+	})
+}
+
+// A context that is over ends the engine without goodbyes.
+func TestEndWithoutGoodbyes(t *testing.T) {
+	lan(t, func(t *testing.T, a, _ machine, heard *capture) {
+		a.apply(t, sip("Desk"))
+		time.Sleep(2 * time.Second)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := a.Close(over); err == nil {
+			t.Error("no error that tells of the lack of goodbyes")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := heard.goodbyes(); n > 0 {
+			t.Errorf("%d goodbyes", n)
+		}
+	})
+}
+
+// A conflict is told with the address and hardware address of the rival.
+func TestConflict(t *testing.T) {
+	lan(t, func(t *testing.T, a, b machine, _ *capture) {
+		a.apply(t, sip("Desk"))
+		time.Sleep(2 * time.Second)
+		b.apply(t, sip("Desk"))
+		time.Sleep(5 * time.Second)
+		s := b.Status()[0]
+		if b.state() != "Desk #2 announced" || s.Rival != netip.MustParseAddr("192.0.2.1") || s.MAC != "02:00:00:00:00:01" {
+			t.Errorf("%+v", s)
+		}
+		var kinds []mdns.EventKind
+		for len(b.Events()) > 0 {
+			e := <-b.Events()
+			kinds = append(kinds, e.Kind)
+			if e.Kind == mdns.ServiceConflict && (e.Rival != s.Rival || e.MAC != s.MAC) {
+				t.Errorf("%+v", e)
+			}
+		}
+		if want := []mdns.EventKind{mdns.ServiceConflict, mdns.ServiceRenamed, mdns.ServiceAnnounced}; !slices.Equal(kinds, want) {
+			t.Errorf("events %v, want %v", kinds, want)
+		}
+	})
+}
+
+// An engine whose events nobody takes goes on.
+func TestSlowReceiver(t *testing.T) {
+	lan(t, func(t *testing.T, a, _ machine, _ *capture) {
+		for range backlog / 2 {
+			a.apply(t, sip("Desk"))
+			time.Sleep(2 * time.Second)
+			a.apply(t)
+		}
+		a.apply(t, sip("Desk"))
+		time.Sleep(2 * time.Second)
+		if got := a.state(); got != "Desk announced" {
+			t.Error(got)
+		}
+	})
+}

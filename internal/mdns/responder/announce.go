@@ -1,0 +1,92 @@
+package responder
+
+import (
+	"slices"
+	"time"
+)
+
+// announcements is how often a record is announced: at once, and 1, 3 and 7 s later (RFC 6762 §8.3).
+const announcements = 4
+
+// firstInterval is the time between the first two announcements; it doubles with each one.
+const firstInterval = time.Second
+
+// The most updates of a record in a time (RFC 6762 §8.4).
+const (
+	updateMost = 10
+	updateTime = time.Minute
+)
+
+// announce begins to announce those sets of a claim that have rounds to go.
+func (f *face) announce(c *claim) {
+	c.round = 0
+	f.steps.set(c, f.r.now)
+}
+
+// step takes each claim whose time has come a step further.
+func (f *face) step() {
+	for {
+		c, ok := f.steps.due(f.r.now)
+		if !ok {
+			return
+		}
+		f.steps.remove(c)
+		switch {
+		case c.phase == settled:
+			f.announceClaim(c)
+		case c.round == probeCount:
+			f.win(c)
+		default:
+			c.ready = true
+			f.ready = append(f.ready, c)
+		}
+	}
+}
+
+// announceClaim queues the records of a claim, and sees to the next time.
+func (f *face) announceClaim(c *claim) {
+	more := f.announceSets(c.shared)
+	more = f.announceSets(c.sets) || more
+	if more {
+		f.steps.set(c, f.r.now+firstInterval<<c.round)
+		c.round++
+	}
+}
+
+// announceSets queues sets, and says whether they have rounds to go after this one.
+func (f *face) announceSets(sets []*set) (more bool) {
+	for _, s := range sets {
+		if s.rounds == 0 {
+			continue
+		}
+		s.rounds--
+		more = more || s.rounds > 0
+		s.asked = false
+		f.answers.set(s, max(f.r.now, s.last+sameRecord))
+	}
+	return more
+}
+
+// update announces the changed sets of a claim that is live, without probing, at most ten times a minute
+// (RFC 6762 §8.4). A change joins one that has not gone out yet.
+func (f *face) update(c *claim) {
+	c.updates = slices.DeleteFunc(c.updates, func(at moment) bool { return at <= f.r.now-updateTime })
+	at := f.r.now
+	switch n := len(c.updates); {
+	case n > 0 && c.updates[n-1] > f.r.now:
+		at = c.updates[n-1]
+	case c.unsent():
+	case n < updateMost:
+		c.updates = append(c.updates, at)
+	default:
+		at = c.updates[n-updateMost] + updateTime
+		c.updates = append(c.updates, at)
+	}
+	c.round = 0
+	f.steps.set(c, at)
+}
+
+// unsent says whether an announcement waits for the second between two multicasts to be over.
+func (c *claim) unsent() bool {
+	return slices.ContainsFunc(c.sets, func(s *set) bool { return s.queued() && !s.asked })
+}

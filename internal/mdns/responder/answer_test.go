@@ -1,0 +1,635 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+	"announcer/services"
+)
+
+const (
+	desk  = "Desk._sip._udp.local"
+	sips  = "_sip._udp.local"
+	metas = "_services._dns-sd._udp.local"
+)
+
+// announced gives a lab with one host that has announced its service, and nothing more to do for a while.
+func announced(t testing.TB, pubs ...mdns.Publication) (*lab, *host) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+	if len(pubs) == 0 {
+		pubs = []mdns.Publication{sip("Desk", 5060)}
+	}
+	h.apply(pubs...)
+	l.run(time.Minute)
+	l.mark()
+	return l, h
+}
+
+// answersTo runs for d after a query of the stranger and gives the packets sent since.
+func (l *lab) answersTo(m wire.Message, d time.Duration) []sent {
+	l.mark()
+	l.hear(stranger, m)
+	l.run(d)
+	return l.sent
+}
+
+// RFC 6762 §6: what is asked, and only that, goes into the answer section.
+func TestAnswersWhatIsAsked(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kind mdns.Type
+		want []string
+	}{
+		{sips, mdns.TypePTR, []string{sips + " PTR " + desk}},
+		{strings.ToUpper(sips), mdns.TypePTR, []string{sips + " PTR " + desk}}, // §16
+		{metas, mdns.TypePTR, []string{metas + " PTR " + sips}},
+		{desk, mdns.TypeSRV, []string{desk + " SRV 0 0 5060 pbx.local"}},
+		{desk, mdns.TypeTXT, []string{desk + ` TXT "transport=udp"`}},
+		{desk, mdns.TypeANY, []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`}}, // §6.5
+		{"pbx.local", mdns.TypeA, []string{"pbx.local A 192.0.2.1"}},
+		{"PBX.LOCAL", mdns.TypeAAAA, []string{"pbx.local AAAA fe80::1"}},
+		{"1.2.0.192.in-addr.arpa", mdns.TypePTR, []string{"1.2.0.192.in-addr.arpa PTR pbx.local"}},
+		{desk, mdns.TypeA, []string{desk + " NSEC " + desk + ". TXT SRV"}},        // §6.1
+		{"pbx.local", mdns.TypeTXT, []string{"pbx.local NSEC pbx.local. A AAAA"}}, // §6.1
+		{sips, mdns.TypeTXT, nil}, // not ours alone
+		{"other.local", mdns.TypeA, nil},
+	} {
+		l, _ := announced(t)
+		got := l.answersTo(query(ask(c.name, c.kind)), time.Second)
+		if c.want == nil && len(got) == 0 {
+			continue
+		}
+		if len(got) != 1 || !got[0].multicast() {
+			t.Errorf("%s %s: %d packets, want one by multicast", c.name, c.kind, len(got))
+			continue
+		}
+		if diff := cmp.Diff(c.want, brief(got[0].msg.Answers)); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", c.name, c.kind, diff)
+		}
+	}
+}
+
+// RFC 6762 §6: classes IN and ANY are answered, others are not.
+func TestClasses(t *testing.T) {
+	for class, want := range map[uint16]int{1: 1, 255: 1, 3: 0, 254: 0} {
+		l, _ := announced(t)
+		m := query(ask(desk, mdns.TypeSRV))
+		data, _ := m.Encode(1000)
+		data[len(data)-2], data[len(data)-1] = byte(class>>8), byte(class)
+		h := l.hosts[0]
+		h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: data})
+		h.tick()
+		l.run(time.Second)
+		if len(l.sent) != want {
+			t.Errorf("class %d: %d answers, want %d", class, len(l.sent), want)
+		}
+	}
+}
+
+// RFC 6762 §6: unique records at once, shared ones and several questions after 20 to 120 ms.
+func TestDelays(t *testing.T) {
+	for name, c := range map[string]struct {
+		m         wire.Message
+		low, high time.Duration
+	}{
+		"unique":      {query(ask(desk, mdns.TypeSRV)), 0, 10 * ms},
+		"negative":    {query(ask(desk, mdns.TypeAAAA)), 0, 10 * ms},
+		"shared":      {query(ask(sips, mdns.TypePTR)), 20 * ms, 120 * ms},
+		"two at once": {query(ask(desk, mdns.TypeSRV), ask("other.local", mdns.TypeA)), 20 * ms, 120 * ms},
+	} {
+		seen := map[time.Duration]bool{}
+		for seed := range uint64(20) {
+			l := newLab(t)
+			l.seed = seed
+			h := l.host("pbx", ethernet("192.0.2.1/24"))
+			h.apply(sip("Desk", 5060))
+			l.run(time.Minute)
+			start := l.now
+			got := l.answersTo(c.m, time.Second)
+			if len(got) != 1 {
+				t.Fatalf("%s: %d packets, want 1", name, len(got))
+			}
+			delay := got[0].at - start
+			if delay < c.low || delay > c.high {
+				t.Errorf("%s: after %v, want %v to %v", name, delay, c.low, c.high)
+			}
+			seen[delay] = true
+		}
+		if c.high > 10*ms && len(seen) < 10 {
+			t.Errorf("%s: the delay is not random: %v", name, seen)
+		}
+	}
+}
+
+// RFC 6762 §6.3, §6.4: what is asked within the delay goes out in one message, each record once.
+func TestAggregation(t *testing.T) {
+	l, _ := announced(t)
+	l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+	l.run(ms)
+	for i := range 50 {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)}), Port)
+		l.hear(from, query(ask(sips, mdns.TypePTR)))
+		l.hear(from, query(ask(metas, mdns.TypePTR)))
+	}
+	l.run(500 * ms)
+	var answers []mdns.Record
+	for _, s := range l.sent {
+		answers = append(answers, s.msg.Answers...)
+	}
+	if len(l.sent) > 2 || len(answers) != 2 {
+		t.Errorf("%d packets with %v, want the two records once each", len(l.sent), brief(answers))
+	}
+}
+
+// RFC 6762 §7.1: known answers of every type are left out, unless less than half of their life is left.
+func TestKnownAnswers(t *testing.T) {
+	for _, c := range []struct {
+		question wire.Query
+		known    mdns.Record
+		answered bool
+	}{
+		{ask(sips, mdns.TypePTR), record(sips, 2250, false, ptr(desk)), false},
+		{ask(sips, mdns.TypePTR), record(strings.ToUpper(sips), 4500, false, ptr(strings.ToUpper(desk))), false},
+		{ask(sips, mdns.TypePTR), record(sips, 2249, false, ptr(desk)), true},
+		{ask(sips, mdns.TypePTR), record(sips, 4500, false, ptr("Other."+sips)), true},
+		{ask(desk, mdns.TypeSRV), record(desk, 60, false, srv(5060, "pbx.local")), false},
+		{ask(desk, mdns.TypeSRV), record(desk, 60, false, srv(5061, "pbx.local")), true},
+		{ask(desk, mdns.TypeTXT), record(desk, 4500, false, mdns.NewTXT("transport=udp")), false},
+		{ask("pbx.local", mdns.TypeA), record("pbx.local", 120, false, addr("192.0.2.1")), false},
+		{ask("pbx.local", mdns.TypeAAAA), record("pbx.local", 120, false, addr("fe80::1")), false},
+		{ask(desk, mdns.TypeA), record(desk, 120, false, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeSRV, mdns.TypeTXT)), false},
+	} {
+		l, _ := announced(t)
+		m := query(c.question)
+		m.Answers = []mdns.Record{c.known}
+		got := l.answersTo(m, time.Second)
+		if (len(got) > 0) != c.answered {
+			t.Errorf("%v, known %v: %d packets", c.question, c.known, len(got))
+		}
+	}
+}
+
+// RFC 6762 §7.1, §10.2: of a set with two addresses both must be known, since the answer replaces what is cached.
+func TestKnownAnswersOfASet(t *testing.T) {
+	for known, want := range map[int]int{0: 1, 1: 1, 2: 0} {
+		l := newLab(t)
+		h := l.host("pbx", ethernet("192.0.2.1/24", "192.0.2.2/24"))
+		h.apply(sip("Desk", 5060))
+		l.run(time.Minute)
+		m := query(ask("pbx.local", mdns.TypeA))
+		for i := range known {
+			m.Answers = append(m.Answers, record("pbx.local", 120, false, addr(fmt.Sprintf("192.0.2.%d", i+1))))
+		}
+		got := l.answersTo(m, time.Second)
+		if len(got) != want || want == 1 && len(got[0].msg.Answers) != 2 {
+			t.Errorf("%d known: %v", known, got)
+		}
+	}
+}
+
+// RFC 6762 §7.2: TC means that more known answers follow; they are waited for.
+func TestTruncatedQuery(t *testing.T) {
+	more := func(tc bool) wire.Message {
+		m := wire.Message{Answers: []mdns.Record{record(sips, 4500, false, ptr(desk))}}
+		if tc {
+			m.Flags = wire.FlagTruncated
+		}
+		return m
+	}
+	start := query(ask(sips, mdns.TypePTR))
+	start.Flags = wire.FlagTruncated
+
+	l, _ := announced(t)
+	at := l.now
+	got := l.answersTo(start, time.Second)
+	if len(got) != 1 || got[0].at-at < 400*ms || got[0].at-at > 500*ms {
+		t.Errorf("nothing follows: %v after %v, want one answer after 400 to 500 ms", len(got), times(got))
+	}
+
+	l, _ = announced(t)
+	l.hear(stranger, start)
+	l.run(300 * ms)
+	l.hear(stranger, more(false))
+	l.run(time.Second)
+	if len(l.sent) > 0 {
+		t.Errorf("answered what was in the second message")
+	}
+
+	l, _ = announced(t)
+	l.hear(stranger, start)
+	l.run(300 * ms)
+	l.hear(netip.MustParseAddrPort("192.0.2.98:5353"), more(false))
+	l.run(time.Second)
+	if len(l.sent) != 1 {
+		t.Errorf("%d answers, want 1: the known answer was another host's", len(l.sent))
+	}
+}
+
+// The wait for more known answers is for a bounded number of queriers, and a bounded time.
+func TestTruncatedIsBounded(t *testing.T) {
+	l, h := announced(t)
+	m := query(ask(sips, mdns.TypePTR))
+	m.Flags = wire.FlagTruncated
+	for i := range 1000 {
+		l.hear(netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), Port), m)
+	}
+	if len(h.waiting) > truncatedMost {
+		t.Errorf("%d wait", len(h.waiting))
+	}
+	follow := wire.Message{Header: wire.Header{Flags: wire.FlagTruncated}}
+	for range 100 {
+		l.hear(netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 0}), Port), follow)
+		l.run(100 * ms)
+	}
+	if len(h.waiting) > 0 {
+		t.Errorf("%d wait still", len(h.waiting))
+	}
+}
+
+// RFC 6762 §7.4: what another host has just multicast is not said again.
+func TestDuplicateAnswers(t *testing.T) {
+	for ttl, want := range map[uint32]int{4500: 0, 4499: 1} {
+		l, _ := announced(t)
+		l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+		l.run(10 * ms)
+		l.hear(stranger, response(record(sips, ttl, false, ptr(desk))))
+		l.run(time.Second)
+		if len(l.sent) != want {
+			t.Errorf("TTL %d: %d answers, want %d", ttl, len(l.sent), want)
+		}
+	}
+}
+
+// RFC 6762 §6.6: another host that gives a record of ours with less than half of its TTL is corrected.
+func TestLowTTLIsCorrected(t *testing.T) {
+	for ttl, want := range map[uint32]int{120: 0, 60: 0, 59: 1, 0: 1} {
+		l, _ := announced(t)
+		l.hear(stranger, response(record(desk, ttl, true, srv(5060, "pbx.local"))))
+		l.run(time.Second)
+		if got := len(l.of(l.hosts[0], holds(desk, mdns.TypeSRV))); got != want {
+			t.Errorf("TTL %d: announced %d times, want %d", ttl, got, want)
+		}
+		if l.hosts[0].state() != "Desk announced" {
+			t.Errorf("TTL %d: %s: the same data is no conflict", ttl, l.hosts[0].state())
+		}
+	}
+}
+
+// RFC 6762 §6: a record is multicast at most once a second, as an additional too; what is asked for sooner is sent
+// when the second is over.
+func TestOncePerSecond(t *testing.T) {
+	l, _ := announced(t)
+	for range 100 {
+		l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+		l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+		l.hear(stranger, query(ask("pbx.local", mdns.TypeA)))
+		l.run(37 * ms)
+	}
+	l.run(2 * time.Second)
+	last := map[mdns.Record]time.Duration{}
+	count := map[mdns.Record]int{}
+	for _, s := range l.sent {
+		for _, r := range append(s.msg.Answers, s.msg.Additional...) {
+			if at, ok := last[r]; ok && s.at-at < time.Second {
+				t.Errorf("%v again after %v", r, s.at-at)
+			}
+			last[r] = s.at
+			count[r]++
+		}
+	}
+	for r, n := range count {
+		if n < 4 || n > 6 {
+			t.Errorf("%v %d times in 4 s", r, n)
+		}
+	}
+	if len(count) < 4 {
+		t.Errorf("only %v", count)
+	}
+}
+
+// RFC 6762 §5.4: a QU question is answered by unicast if the record was multicast within a quarter of its TTL.
+func TestUnicastAnswers(t *testing.T) {
+	l, _ := announced(t) // the last announcement of SRV is over 30 s old
+	if got := l.answersTo(query(askQU(desk, mdns.TypeSRV)), time.Second); len(got) != 1 || !got[0].multicast() {
+		t.Errorf("an old record: %v, want one by multicast", got)
+	}
+	got := l.answersTo(query(askQU(desk, mdns.TypeSRV)), time.Second)
+	if len(got) != 1 || got[0].Dst != stranger {
+		t.Fatalf("a recent record: %v, want one by unicast", got)
+	}
+	if r := got[0].msg.Answers[0]; !r.Unique || r.TTL != 120 {
+		t.Errorf("got %v, want it whole", r)
+	}
+	both := query(askQU(desk, mdns.TypeSRV), ask(desk, mdns.TypeSRV))
+	if got := l.answersTo(both, 2*time.Second); len(got) != 1 || !got[0].multicast() {
+		t.Errorf("asked both ways: %v, want one by multicast", got)
+	}
+}
+
+// RFC 6762 §5.5, §11: a query by unicast is answered by unicast, to hosts on the link only.
+func TestDirectQueries(t *testing.T) {
+	us := netip.MustParseAddr("192.0.2.1")
+	for src, want := range map[string]int{"192.0.2.99:5353": 1, "198.51.100.7:5353": 0, "192.0.2.99:40000": 1, "198.51.100.7:40000": 0} {
+		l, _ := announced(t)
+		l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+		l.run(time.Second)
+		l.mark()
+		from := netip.MustParseAddrPort(src)
+		l.hearOn(from, us, query(ask(desk, mdns.TypeSRV)))
+		l.run(time.Second)
+		if len(l.sent) != want || want > 0 && l.sent[0].Dst != from {
+			t.Errorf("from %s: %v, want %d packets by unicast", src, l.sent, want)
+		}
+	}
+	l, _ := announced(t)
+	l.hear(netip.MustParseAddrPort("198.51.100.7:40000"), query(ask(desk, mdns.TypeSRV)))
+	l.run(time.Second)
+	if len(l.sent) > 0 {
+		t.Error("a legacy query by multicast from off the link was answered")
+	}
+}
+
+// RFC 6762 §6.7, §18.14: a legacy query gets its ID, its question, short TTLs and no cache-flush, by unicast, at once.
+func TestLegacyQuery(t *testing.T) {
+	l, _ := announced(t)
+	from := netip.MustParseAddrPort("192.0.2.99:40000")
+	m := query(ask(strings.ToUpper(desk), mdns.TypeSRV))
+	m.ID = 0xBEEF
+	l.hear(from, m)
+	got := l.sent
+	if len(got) != 1 || got[0].Dst != from || got[0].msg.ID != 0xBEEF || got[0].msg.Flags != responseFlags {
+		t.Fatalf("got %v", got)
+	}
+	if q := got[0].msg.Questions; len(q) != 1 || q[0] != m.Questions[0] {
+		t.Errorf("repeats %v, want %v", q, m.Questions)
+	}
+	for _, r := range append(got[0].msg.Answers, got[0].msg.Additional...) {
+		if r.TTL > 10 || r.Unique || r.Data.Type() == mdns.TypeNSEC {
+			t.Errorf("holds %v", r)
+		}
+	}
+	target := dnsname.MustParse("pbx.local").Wire()
+	if n := strings.Count(string(got[0].Data), target); n != 1 {
+		t.Errorf("the target stands uncompressed %d times, want once", n)
+	}
+}
+
+// A legacy client gets as much as fits the MTU: ten names of servers with what they need, not 512 bytes of it.
+func TestLegacyGetsAsMuchAsFits(t *testing.T) {
+	var pubs []mdns.Publication
+	for i := range 100 {
+		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+	}
+	l, _ := announced(t, pubs...)
+	l.hear(netip.MustParseAddrPort("192.0.2.99:40000"), query(ask(sips, mdns.TypePTR)))
+	if len(l.sent) != 1 {
+		t.Fatalf("%d packets, want 1", len(l.sent))
+	}
+	if size := len(l.sent[0].Data); size > 1472 || size < 1400 {
+		t.Errorf("%d bytes, want nearly 1472", size)
+	}
+}
+
+// RFC 6763 §12, RFC 6762 §6.2: what the querier wants to know next comes along.
+func TestAdditionals(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kind mdns.Type
+		want []string
+	}{
+		{sips, mdns.TypePTR, []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, "pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1"}},
+		{desk, mdns.TypeSRV, []string{"pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1"}},
+		{desk, mdns.TypeTXT, nil},
+		{metas, mdns.TypePTR, nil},
+		{"pbx.local", mdns.TypeA, []string{"pbx.local AAAA fe80::1"}},
+		{"pbx.local", mdns.TypeAAAA, []string{"pbx.local A 192.0.2.1"}},
+	} {
+		l, _ := announced(t)
+		got := l.answersTo(query(ask(c.name, c.kind)), time.Second)
+		if len(got) != 1 {
+			t.Fatalf("%s %s: %d packets", c.name, c.kind, len(got))
+		}
+		if diff := cmp.Diff(c.want, brief(got[0].msg.Additional)); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", c.name, c.kind, diff)
+		}
+	}
+}
+
+// RFC 6762 §6.2: where there is no address of one IP version, that is said.
+func TestNoOtherAddress(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	for _, m := range []wire.Message{query(ask("pbx.local", mdns.TypeA)), query(ask(desk, mdns.TypeSRV))} {
+		got := l.answersTo(m, 2*time.Second)
+		if len(got) != 1 || !slices.Contains(brief(got[0].msg.Additional), "pbx.local NSEC pbx.local. A") {
+			t.Errorf("%v: %v, want NSEC", m.Questions, got)
+		}
+	}
+	got := l.answersTo(query(ask("pbx.local", mdns.TypeAAAA)), 2*time.Second)
+	if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. A" || got[0].msg.Answers[0].TTL != 120 {
+		t.Errorf("AAAA: %v, want NSEC for 120 s", got)
+	}
+}
+
+// RFC 6762 §6, §20: the reply goes out where the question came in, by the same IP version, with the addresses of that
+// link.
+func TestEachLinkHasItsAddresses(t *testing.T) {
+	l := newLab(t)
+	other := ethernet("198.51.100.1/24")
+	other.Index, other.Name = 3, "eth1"
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"), other)
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	m := query(ask("pbx.local", mdns.TypeA))
+	data, _ := m.Encode(100)
+	for _, c := range []struct {
+		link    int
+		version mdns.IPVersion
+		src     string
+		want    string
+	}{
+		{2, mdns.V4, "192.0.2.99:5353", "pbx.local A 192.0.2.1"},
+		{2, mdns.V6, "[fe80::99]:5353", "pbx.local A 192.0.2.1"},
+		{3, mdns.V4, "198.51.100.99:5353", "pbx.local A 198.51.100.1"},
+	} {
+		l.mark()
+		src := netip.MustParseAddrPort(c.src)
+		h.Handle(l.time(), Packet{Link: c.link, Version: c.version, Src: src, Dst: group(src), Data: data})
+		h.tick()
+		if len(l.sent) != 1 || l.sent[0].Link != c.link || l.sent[0].Version != c.version || brief(l.sent[0].msg.Answers)[0] != c.want {
+			t.Errorf("%+v: %v", c, l.sent)
+		}
+		l.run(time.Second)
+	}
+}
+
+// RFC 6762 §17, §18.5: one browse of 1,000 instances finds them all, in packets that fit, none of which says that it
+// is truncated, paced so that they are not lost.
+func TestThousandInstances(t *testing.T) {
+	var pubs []mdns.Publication
+	for i := range 1000 {
+		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+	}
+	l, _ := announced(t, pubs...)
+	for _, q := range []wire.Query{ask(sips, mdns.TypePTR), askQU(sips, mdns.TypePTR)} {
+		got := l.answersTo(query(q), time.Second)
+		found := map[string]bool{}
+		var before time.Duration
+		for i, s := range got {
+			for _, r := range s.msg.Answers {
+				found[r.Data.String()] = true
+			}
+			if len(s.Data) > 1472 || s.msg.Truncated() {
+				t.Errorf("%d bytes, truncated %v", len(s.Data), s.msg.Truncated())
+			}
+			if i > 0 && s.multicast() && got[i-1].multicast() && s.at-before < pace {
+				t.Errorf("packets %v apart", s.at-before)
+			}
+			before = s.at
+		}
+		if len(found) != 1000 {
+			t.Errorf("%v: found %d", q, len(found))
+		}
+		l.run(time.Second)
+	}
+}
+
+// RFC 6762 §17: a record larger than an ordinary packet goes alone.
+func TestLargeRecord(t *testing.T) {
+	p := sip("Desk", 5060)
+	for range 30 {
+		p.Group.Services[0].TXT = append(p.Group.Services[0].TXT, "k="+strings.Repeat("x", 200))
+	}
+	l, h := announced(t, p)
+	got := l.answersTo(query(ask(desk, mdns.TypeTXT)), time.Second)
+	if len(got) != 1 || len(got[0].msg.Answers) != 1 || len(got[0].Data) < 6000 {
+		t.Errorf("multicast: %v", got)
+	}
+	l.mark()
+	l.hear(stranger, query(askQU(desk, mdns.TypeTXT)))
+	if len(l.sent) != 1 || len(l.sent[0].Data) < 6000 || l.sent[0].multicast() {
+		t.Errorf("unicast: %v", l.sent)
+	}
+	if h.state() != "Desk announced" {
+		t.Error(h.state())
+	}
+}
+
+// RFC 6762 §6, §8.1: another host's probe for a name of ours is answered at once: by unicast if it asks for that, else
+// by multicast if the last one is 250 ms old.
+func TestProbeOfAnotherIsAnswered(t *testing.T) {
+	probe := func(qu bool) wire.Message {
+		q := ask(desk, mdns.TypeANY)
+		q.QU = qu
+		m := query(q, ask("x.local", mdns.TypeANY))
+		m.Authority = []mdns.Record{record(desk, 120, false, srv(1, "x.local"))}
+		return m
+	}
+	l, _ := announced(t)
+	l.hear(stranger, probe(true))
+	if len(l.sent) != 2 || l.sent[0].Dst != stranger || len(l.sent[0].msg.Answers) != 2 {
+		t.Fatalf("QU: %v, want a unicast reply at once", l.sent)
+	}
+	// A quarter of the TTL of SRV has passed, but not of TXT (§5.4).
+	if got := brief(l.sent[1].msg.Answers); len(got) != 1 || !strings.Contains(got[0], "SRV") || !l.sent[1].multicast() {
+		t.Errorf("QU: multicast %v, want SRV", got)
+	}
+	l.run(100 * ms)
+	at := l.now
+	l.mark()
+	l.hear(stranger, probe(false))
+	l.run(time.Second)
+	srvs := l.of(l.hosts[0], holds(desk, mdns.TypeSRV))
+	if len(srvs) != 1 || srvs[0].at != at+150*ms || len(l.of(l.hosts[0], holds(desk, mdns.TypeTXT))) != 1 {
+		t.Errorf("QM: SRV at %v, want 250 ms after the last one", times(srvs))
+	}
+}
+
+// RFC 6762 §18.3, §18.11, §6: other opcodes, rcodes and responses from other ports are ignored; what is malformed is
+// counted.
+func TestIgnored(t *testing.T) {
+	l, h := announced(t)
+	conflict := record(desk, 120, true, srv(1, "x.local"))
+	for name, m := range map[string]wire.Message{
+		"opcode": {Header: wire.Header{Flags: 0x0800}, Questions: []wire.Query{ask(desk, mdns.TypeSRV)}},
+		"rcode":  {Header: wire.Header{Flags: 0x0003}, Questions: []wire.Query{ask(desk, mdns.TypeSRV)}},
+		"error":  {Header: wire.Header{Flags: responseFlags | 3}, Answers: []mdns.Record{conflict}},
+	} {
+		if got := l.answersTo(m, time.Second); len(got) > 0 || h.state() != "Desk announced" {
+			t.Errorf("%s: %v, %s", name, got, h.state())
+		}
+	}
+	l.mark()
+	l.hear(netip.MustParseAddrPort("192.0.2.99:40000"), response(conflict))
+	l.hearOn(stranger, netip.MustParseAddr("192.0.2.1"), response(conflict)) // §11: unasked, by unicast
+	l.run(time.Second)
+	if len(l.sent) > 0 || h.state() != "Desk announced" {
+		t.Errorf("%v, %s", l.sent, h.state())
+	}
+	before := h.Stats().Malformed
+	h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("x")})
+	h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\xc0\x0c")})
+	if got := h.Stats().Malformed - before; got != 2 {
+		t.Errorf("%d malformed, want 2", got)
+	}
+}
+
+// Questions for our names are reported with who asked.
+func TestAsked(t *testing.T) {
+	l, h := announced(t)
+	h.asked = nil
+	l.hear(stranger, query(ask(strings.ToUpper(sips), mdns.TypePTR), ask("other.local", mdns.TypeA)))
+	want := []Asked{{2, mdns.V4, stranger, dnsname.MustParse(sips), mdns.TypePTR}}
+	if !slices.Equal(h.asked, want) {
+		t.Errorf("%v, want %v", h.asked, want)
+	}
+}
+
+// Services of one IP version, subtypes, port 0, other domains and foreign hosts: all that a definition can say.
+func TestEverythingThatADefinitionCanSay(t *testing.T) {
+	p := mdns.Publication{ID: "x", Group: services.Group{Name: "A.b", Services: []services.Service{{
+		Type: dnsname.MustParse("_ipp._tcp"), Protocol: services.IPv4, Domain: dnsname.MustParse("example.com"),
+		Subtypes: []dnsname.Name{dnsname.MustParse("_color._sub._ipp._tcp")},
+		Host:     dnsname.MustParse("printer.example.com"), Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.1")},
+	}}}}
+	l, h := announced(t, p)
+	l.now += 10 * time.Second
+	const name = `A\.b._ipp._tcp.example.com`
+	for _, c := range []struct {
+		name string
+		kind mdns.Type
+		want string
+	}{
+		{"_color._sub._ipp._tcp.example.com", mdns.TypePTR, "_color._sub._ipp._tcp.example.com PTR " + name},
+		{"_ipp._tcp.example.com", mdns.TypePTR, "_ipp._tcp.example.com PTR " + name},
+		{"_services._dns-sd._udp.example.com", mdns.TypePTR, "_services._dns-sd._udp.example.com PTR _ipp._tcp.example.com"},
+		{name, mdns.TypeSRV, name + " SRV 0 0 0 printer.example.com"},
+		{name, mdns.TypeTXT, name + ` TXT ""`},
+		{"printer.example.com", mdns.TypeA, "printer.example.com A 203.0.113.1"},
+	} {
+		if got := l.answersTo(query(ask(c.name, c.kind)), 2*time.Second); len(got) != 1 || brief(got[0].msg.Answers)[0] != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		l.mark()
+		l.hear(netip.MustParseAddrPort("[fe80::99]:5353"), query(ask(c.name, c.kind)))
+		l.run(2 * time.Second)
+		if len(l.sent) > 0 {
+			t.Errorf("%s: answered by IPv6", c.name)
+		}
+	}
+	if h.state() != "A.b announced" {
+		t.Error(h.state())
+	}
+}

@@ -1,0 +1,194 @@
+package responder
+
+import (
+	"net/netip"
+	"slices"
+
+	"announcer/internal/mdns"
+)
+
+// phase is how far a claim is.
+type phase uint8
+
+const (
+	probing phase = iota
+	parked        // free, but the host's own name is not yet known to be
+	settled       // ours
+	held          // not on the wire: somebody else has the name
+)
+
+// claim is a name that must be ours alone on a face, with its records and those that point to it.
+type claim struct {
+	timer
+	face   *face
+	node   *node
+	plan   *plan
+	slots  []*slot
+	sets   []*set // unique ones, in the order of the plan
+	shared []*set // while live
+	phase  phase
+	live   bool   // answered for
+	ready  bool   // in face.ready
+	round  int    // probes, then announcements sent
+	seen   uint32 // the plan that last had it
+
+	updates []moment // when changes were announced in the last minute
+	review  *review  // see standby.go
+	localAt moment   // when another program of this host last announced the name
+	rivalAt moment   // when somebody else last did
+	why     string   // of a claim that is held
+	rival   netip.Addr
+}
+
+// claim takes up a name: it is probed for from a time on.
+func (f *face) claim(w want, at moment) {
+	n := f.node(w.plan.name, w.plan.key)
+	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.planRound, localAt: never, rivalAt: never}
+	n.claim = c
+	for _, records := range w.plan.unique {
+		c.sets = append(c.sets, newSet(n, records))
+	}
+	f.claims = append(f.claims, c)
+	for _, s := range c.slots {
+		s.claims = append(s.claims, c)
+	}
+	if sibling := f.standingBy(c); sibling != nil {
+		c.phase, c.rival, c.why = held, sibling.rival, sibling.why
+	} else {
+		f.probe(c, at)
+	}
+}
+
+// win makes a claim ours: its name is free, and so is the host's.
+func (f *face) win(c *claim) {
+	if host := f.blocker(c); host != nil {
+		c.phase = parked
+		f.parked = append(f.parked, c)
+		return
+	}
+	c.phase = settled
+	if !c.live {
+		f.enliven(c)
+	}
+	f.announce(c)
+	c.note()
+	f.unpark(c)
+}
+
+// blocker gives the claim on the host that a service is on, where it is ours and not yet settled.
+func (f *face) blocker(c *claim) *claim {
+	n := f.zone[c.plan.needs]
+	if c.plan.needs == "" || n == nil || n.claim == nil || n.claim.live || n.claim.phase == held {
+		return nil
+	}
+	return n.claim
+}
+
+// unpark goes on with the claims that waited for this one.
+func (f *face) unpark(host *claim) {
+	if host.plan.kind == service {
+		return
+	}
+	waiting := f.parked
+	f.parked = nil
+	for _, c := range waiting {
+		f.win(c)
+	}
+}
+
+// enliven makes the records of a claim ones that are answered.
+func (f *face) enliven(c *claim) {
+	c.live = true
+	for _, s := range c.sets {
+		s.rounds = announcements
+		f.show(s)
+	}
+	for _, record := range c.plan.shared {
+		c.shared = append(c.shared, f.acquire(record))
+	}
+}
+
+// acquire gives the set of a shared record, for one more user.
+func (f *face) acquire(record mdns.Record) *set {
+	n := f.node(record.Name, record.Name.Key())
+	for _, s := range n.withTarget(targetKey(record.Data)) {
+		if s.records[0].Data == record.Data {
+			s.users++
+			return s
+		}
+	}
+	s := newSet(n, []mdns.Record{record})
+	s.users, s.rounds = 1, announcements
+	f.show(s)
+	return s
+}
+
+// withTarget gives the sets that a PTR record to target may be among.
+func (n *node) withTarget(target string) []*set {
+	if n.targets == nil {
+		return n.sets
+	}
+	if s := n.targets[target]; s != nil {
+		return n.sets[s.index : s.index+1]
+	}
+	return nil
+}
+
+// release gives up the use of a shared record.
+func (f *face) release(s *set, bye bool) {
+	s.users--
+	if s.users > 0 {
+		return
+	}
+	f.hide(s)
+	if bye && !f.wants(s.records[0]) {
+		f.sayGoodbye(s)
+	}
+}
+
+// wants says whether a claim that is still on its way will need a shared record.
+func (f *face) wants(record mdns.Record) bool {
+	return !f.r.closing && !f.unwanted && slices.ContainsFunc(f.claims, func(c *claim) bool {
+		return c.seen == f.r.planRound && c.phase != held && slices.Contains(c.plan.shared, record)
+	})
+}
+
+// silence takes the records of a claim off the wire, with goodbyes or, where a rival has them now, without.
+func (f *face) silence(c *claim, bye bool) {
+	f.steps.remove(c)
+	c.ready = false
+	f.parked = slices.DeleteFunc(f.parked, func(other *claim) bool { return other == c })
+	if !c.live {
+		return
+	}
+	c.live = false
+	for _, s := range c.shared {
+		f.release(s, bye)
+	}
+	c.shared = nil
+	for _, s := range c.sets {
+		f.hide(s)
+		if bye {
+			f.sayGoodbye(s)
+		}
+	}
+}
+
+// drop ends a claim.
+func (f *face) drop(c *claim) {
+	f.silence(c, true)
+	f.unwatch(c)
+	c.node.claim = nil
+	f.tidy(c.node)
+	for _, s := range c.slots {
+		s.claims = slices.DeleteFunc(s.claims, func(other *claim) bool { return other == c })
+	}
+}
+
+// hold keeps a claim off the wire because somebody else has the name.
+func (f *face) hold(c *claim, rival netip.Addr, why string) {
+	f.silence(c, false)
+	c.phase, c.rival, c.why = held, rival, why
+	c.note()
+	f.unpark(c)
+}

@@ -1,0 +1,204 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+	"announcer/services"
+)
+
+// When there are this many conflicts in so much time, so long is waited before each further attempt (RFC 6762 §8.1),
+// until there were none for a while.
+const (
+	conflictMost  = 15
+	conflictTime  = 10 * time.Second
+	conflictPause = 5 * time.Second
+	conflictCalm  = time.Minute
+)
+
+// planDelay is the time in which conflicts are gathered before names are given anew.
+const planDelay = 20 * time.Millisecond
+
+// conflictLog knows whether there were too many conflicts lately.
+type conflictLog struct {
+	at     [conflictMost]moment // of the last conflicts, in a ring
+	count  int
+	latest moment
+	many   bool
+}
+
+func (l *conflictLog) add(now moment) {
+	if now-l.latest > conflictCalm {
+		*l = conflictLog{}
+	}
+	l.at[l.count%conflictMost], l.latest = now, now
+	l.count++
+	l.many = l.many || l.count >= conflictMost && l.at[l.count%conflictMost] > now-conflictTime
+}
+
+// conflict takes a record of another host that contradicts a claim of ours.
+func (f *face) conflict(c *claim, rival netip.Addr, rec wire.Resource) {
+	switch {
+	case c.phase == held, c.phase == probing && c.round == 0 && !c.live: // §8.1: before the first probe
+	case c.plan.policy == mdns.Standby && c.plan.kind == service:
+		f.served(c, rival, rec)
+	case c.asking():
+		f.lose(c, rival, f.differs(c, rec))
+	case c.live || c.phase == parked:
+		// §9: whoever probes and wins keeps it.
+		f.r.stats.Conflicts++
+		f.silence(c, false)
+		f.probe(c, f.pause(f.r.now+f.r.random(0, probeJitter)))
+	}
+}
+
+// differs says what a record of a rival says, and what ours does.
+func (f *face) differs(c *claim, rec wire.Resource) string {
+	data, ok := f.r.reader.Value(rec)
+	if !ok {
+		return ""
+	}
+	for _, s := range c.sets {
+		if s.kind() == rec.Type {
+			return fmt.Sprintf(" with %s %s, where ours is %s", rec.Type, data, s.records[0].Data)
+		}
+	}
+	return fmt.Sprintf(" with %s %s", rec.Type, data)
+}
+
+// pause gives the time for another attempt, not before at.
+func (f *face) pause(at moment) moment {
+	f.r.conflicts.add(f.r.now)
+	return f.r.conflicts.after(at)
+}
+
+// after gives the time for another attempt after a conflict.
+func (l *conflictLog) after(at moment) moment {
+	if l.many {
+		return max(at, l.latest+conflictPause)
+	}
+	return at
+}
+
+// lose gives a name up that another host has, by the policy of its publication.
+func (f *face) lose(c *claim, rival netip.Addr, what string) {
+	f.r.stats.Conflicts++
+	f.r.conflicts.add(f.r.now)
+	why := fmt.Sprintf("%s has the name %q%s", rival, c.node.name, what)
+	switch {
+	case c.plan.kind == hostName:
+		f.lost(c, rival, why)
+		f.r.renameHost(f, c, rival, why)
+	case c.plan.kind != service || c.plan.policy == mdns.Fail:
+		f.lost(c, rival, why)
+	default:
+		f.lost(c, rival, why)
+		f.r.rename(f, c, rival, why)
+	}
+}
+
+// lost takes a name off the wire on the whole link, without goodbyes: they would hurt the rival.
+func (f *face) lost(c *claim, rival netip.Addr, why string) {
+	for _, other := range f.link.claims(f.r, c.node.key) {
+		other.face.hold(other, rival, why)
+	}
+}
+
+// claims gives the claims on a name on this link, one per IP version.
+func (l *link) claims(r *Responder, key string) []*claim {
+	var claims []*claim
+	for _, v := range [...]mdns.IPVersion{mdns.V4, mdns.V6} {
+		f := r.byLink[faceKey{l.Index, v}]
+		if f == nil {
+			continue
+		}
+		if n := f.zone[key]; n != nil && n.claim != nil {
+			claims = append(claims, n.claim)
+		}
+	}
+	return claims
+}
+
+// renaming is a name that was given up for another.
+type renaming struct {
+	wanted, label string
+	round         uint32 // the plan that was in force
+	why           string
+	rival         netip.Addr
+	watch         *watch // of the wanted name, to have it back
+}
+
+// labels gives the names that publications have instead of those that they want.
+func (r *Responder) labels() map[string]string {
+	labels := make(map[string]string, len(r.renamed))
+	for id, move := range r.renamed {
+		if id != "" {
+			labels[id] = move.label
+		}
+	}
+	return labels
+}
+
+// rename gives all services of the publications that want a name the next one.
+func (r *Responder) rename(f *face, c *claim, rival netip.Addr, why string) {
+	for _, s := range c.slots {
+		id := s.status.ID
+		if m := r.renamed[id]; m != nil && m.round == r.planRound {
+			continue // done already, for another service of the group or on another link
+		}
+		r.move(id, s.instance.Wanted, services.NextName(s.instance.Label), f.link, c, rival, why)
+		r.event(mdns.ServiceConflict, s, rival, fmt.Sprintf("%s; trying %q", why, r.renamed[id].label))
+	}
+}
+
+// renameHost gives the host the next name; the SRV records follow.
+func (r *Responder) renameHost(f *face, c *claim, rival netip.Addr, why string) {
+	if !c.node.name.Equal(mdns.HostName(r.host)) {
+		return // renamed already, because of another link
+	}
+	r.move("", r.desired.Host, services.NextHost(r.host), f.link, c, rival, why)
+	r.host = r.renamed[""].label
+	r.hostEvent(mdns.ServiceConflict, f, rival, fmt.Sprintf("%s; the host is now %q", why, mdns.HostName(r.host)))
+	r.forgetRenames()
+}
+
+func (r *Responder) hostEvent(kind mdns.EventKind, f *face, rival netip.Addr, detail string) {
+	s := slot{status: mdns.ServiceStatus{Name: mdns.HostName(r.host).String(), Link: f.link.Name}}
+	r.event(kind, &s, rival, detail)
+}
+
+// move notes a new name, and watches the wanted one to have it back.
+func (r *Responder) move(id, wanted, label string, l *link, c *claim, rival netip.Addr, why string) {
+	m := r.renamed[id]
+	if m == nil {
+		m = &renaming{wanted: wanted}
+		r.renamed[id] = m
+		m.watch = r.watchWanted(id, l, c, rival)
+	}
+	m.label, m.round, m.why, m.rival = label, r.planRound, why, rival
+	r.planAt = min(r.planAt, r.now+planDelay)
+}
+
+// forgetRename goes back to the name that a publication wants.
+func (r *Responder) forgetRename(id string) {
+	if m := r.renamed[id]; m != nil {
+		r.unwatch(m.watch)
+		delete(r.renamed, id)
+	}
+}
+
+// forgetRenames goes back to the wanted name for the publications that are gone or want another one now.
+func (r *Responder) forgetRenames() {
+	wanted := map[string]string{"": r.desired.Host}
+	for _, p := range r.desired.Groups {
+		wanted[p.ID] = p.Group.Instance(r.host)
+	}
+	for id, m := range r.renamed {
+		if wanted[id] != m.wanted {
+			r.forgetRename(id)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// busy gives a host that has announced n services.
+func busy(t testing.TB, n int) (*lab, *host) {
+	var pubs []mdns.Publication
+	for i := range n {
+		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+	}
+	return announced(t, pubs...)
+}
+
+func packet(src netip.AddrPort, m wire.Message) Packet {
+	data, ok := m.Encode(9000)
+	if !ok {
+		panic("too long")
+	}
+	return Packet{Link: 2, Version: mdns.V4, Src: src, Dst: group4.Addr(), Data: data}
+}
+
+// unrelated is a response of five records that is none of our business.
+func unrelated() Packet {
+	const name = "Kitchen._ipp._tcp.local"
+	return packet(stranger, response(
+		record("_ipp._tcp.local", 4500, false, ptr(name)),
+		record(name, 120, true, srv(631, "printer.local")),
+		record(name, 4500, true, mdns.NewTXT("txtvers=1", "rp=ipp/print")),
+		record("printer.local", 120, true, addr("192.0.2.77")),
+		record("printer.local", 120, true, addr("fe80::77")),
+	))
+}
+
+func direct() Packet { return packet(stranger, query(askQU("Server number 0."+sips, mdns.TypeANY))) }
+
+// A packet that is none of our business allocates nothing; an answer at most two things.
+func TestAllocations(t *testing.T) {
+	l, h := busy(t, 100)
+	h.config.Asked = nil
+	l.hear(stranger, query(ask("Server number 0."+sips, mdns.TypeANY)))
+	l.run(2 * time.Second)
+	for name, c := range map[string]struct {
+		p    Packet
+		most float64
+	}{
+		"response":     {unrelated(), 0},
+		"query":        {packet(stranger, query(ask("_ipp._tcp.local", mdns.TypePTR))), 0},
+		"known answer": {packet(stranger, query(ask("_ipp._tcp.local", mdns.TypePTR))), 0},
+		"answer":       {direct(), 2},
+	} {
+		got := testing.AllocsPerRun(200, func() {
+			h.Handle(l.time(), c.p)
+			h.Tick(l.time())
+		})
+		if got > c.most {
+			t.Errorf("%s: %v allocations, want %v", name, got, c.most)
+		}
+	}
+}
+
+// A thousand services cost a thousand records.
+func TestMemory(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+	var pubs []mdns.Publication
+	for i := range 1000 {
+		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+	}
+	h.apply(pubs...)
+	for l.now < time.Minute {
+		l.now += 10 * ms
+		h.Tick(l.time())
+	}
+	h.Events()
+	if got := (heap() - before) / 1000; got > 6000 {
+		t.Errorf("%d bytes a service, want at most 6000", got)
+	} else {
+		t.Logf("%d bytes a service, by IPv4 and IPv6", got)
+	}
+	runtime.KeepAlive(h)
+}
+
+func BenchmarkUnrelated(b *testing.B) {
+	l, h := busy(b, 1000)
+	p := unrelated()
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Handle(l.time(), p)
+		h.Tick(l.time())
+	}
+}
+
+func BenchmarkAnswer(b *testing.B) {
+	for _, n := range []int{1, 1000, 10000} {
+		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {
+			l, h := busy(b, n)
+			h.config.Asked = nil
+			l.hear(stranger, query(ask("Server number 0."+sips, mdns.TypeANY)))
+			l.run(2 * time.Second)
+			p := direct()
+			b.ReportAllocs()
+			for b.Loop() {
+				h.Handle(l.time(), p)
+				if out, _ := h.Tick(l.time()); len(out) != 1 {
+					b.Fatalf("%d packets", len(out))
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	l, h := busy(b, 1000)
+	d := h.desired
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Apply(l.time(), d)
+	}
+}

@@ -1,0 +1,113 @@
+package responder
+
+import (
+	"slices"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// goodbyeAgain is the time after which a goodbye is said once more, lest it was lost.
+const goodbyeAgain = time.Second
+
+// farewell is a set to say goodbye for (RFC 6762 §10.1).
+type farewell struct {
+	timer
+	set  *set
+	last bool // it was said once
+}
+
+// identity is what a goodbye takes away: a unique set, or one shared record.
+type identity struct {
+	key  string
+	kind mdns.Type
+	data mdns.Data // nil for a unique set
+}
+
+func (s *set) identity() identity {
+	id := identity{key: s.node.key, kind: s.kind()}
+	if !s.unique() {
+		id.data = s.records[0].Data
+	}
+	return id
+}
+
+// sayGoodbye says that a set is gone, if anybody was told of it: at once, and again after a second.
+func (f *face) sayGoodbye(s *set) {
+	if s.last == never {
+		return
+	}
+	w := &farewell{set: s}
+	f.leaving[s.identity()] = w
+	f.farewells.set(w, f.r.now)
+}
+
+// recall drops the goodbye for a set that is back.
+func (f *face) recall(s *set) {
+	if len(f.leaving) == 0 {
+		return
+	}
+	if w := f.leaving[s.identity()]; w != nil {
+		f.forget(w)
+	}
+}
+
+func (f *face) forget(w *farewell) {
+	f.farewells.remove(w)
+	delete(f.leaving, w.set.identity())
+}
+
+// sendFarewells sends one message with as many of the goodbyes that are due as fit.
+func (f *face) sendFarewells() bool {
+	if _, ok := f.farewells.due(f.r.now); !ok {
+		return false
+	}
+	b := f.start(f.limit(), responseFlags)
+	for {
+		w, ok := f.farewells.due(f.r.now)
+		if !ok {
+			break
+		}
+		if !w.write(b) {
+			if !b.Empty() {
+				break
+			}
+			b.Limit(f.hardLimit())
+			w.write(b)
+		}
+		if w.last || f.unwanted || f.r.closing {
+			f.forget(w)
+		} else {
+			w.last = true
+			f.farewells.set(w, f.r.now+goodbyeAgain)
+		}
+	}
+	f.multicast()
+	return true
+}
+
+// write writes the goodbyes of a set: its records with TTL 0.
+func (w *farewell) write(b *wire.Builder) bool {
+	mark := b.Mark()
+	for i := range w.set.records {
+		if !b.Record(wire.Answer, &w.set.records[i], 0, w.set.unique()) {
+			b.Rewind(mark)
+			return false
+		}
+	}
+	return true
+}
+
+// close says goodbye for everything but the host's addresses, where another program of this host announces them too.
+func (f *face) close() {
+	f.questions = nil
+	for _, w := range slices.Clone(f.farewells.items) {
+		if w.last {
+			f.forget(w)
+		}
+	}
+	for _, c := range f.claims {
+		f.silence(c, !c.plan.kind.ofHost() || c.localAt == never)
+	}
+}

@@ -1,0 +1,88 @@
+package responder
+
+import (
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// hear takes a response of somebody else; the questions in it mean nothing (RFC 6762 §6).
+func (f *face) hear(p Packet) {
+	r := &f.r.reader
+	own := f.isOwn(p.Src.Addr())
+	for {
+		rec, ok := r.Resource()
+		if !ok {
+			return
+		}
+		if rec.Class != wire.ClassIN || rec.Section == wire.Authority {
+			continue
+		}
+		if len(f.link.watches) > 0 && !own {
+			if w := f.link.watches[string(rec.Key)]; w != nil {
+				f.r.overhear(w, rec, p.Src.Addr())
+			}
+		}
+		n := f.zone[string(rec.Key)]
+		if n == nil {
+			continue
+		}
+		s := n.find(r, rec)
+		switch {
+		case s != nil:
+			f.hearOurs(s, rec, own)
+		case own:
+		case n.claim != nil && rec.TTL > 0 && n.claim.contradicted(rec):
+			f.conflict(n.claim, p.Src.Addr(), rec)
+			continue
+		}
+		if c := n.claim; c != nil && !own && rec.TTL > 0 && c.plan.policy == mdns.Standby && c.plan.kind == service {
+			f.served(c, p.Src.Addr(), rec)
+		}
+	}
+}
+
+// hearOurs takes a record of ours from somebody else, which is cooperation (RFC 6762 §6.6).
+func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
+	if own && s.node.claim != nil {
+		s.node.claim.localAt = f.r.now
+		if rec.TTL == 0 {
+			s.node.claim.localAt = never
+		}
+	}
+	if !s.live {
+		return
+	}
+	switch {
+	case rec.TTL < s.ttl()/2:
+		// Caches are about to lose it: §6.6 where the TTL is low, §10.1 where it is a goodbye.
+		f.queue(s, max(f.r.now, s.last+sameRecord))
+		s.asked = false
+	case rec.TTL >= s.ttl() && s.queued() && s.asked && len(s.records) == 1:
+		// §7.4: somebody just gave the answer.
+		f.answers.remove(s)
+		f.r.stats.Suppressed++
+	}
+}
+
+// contradicted says whether a record that is not ours contradicts our claim on its name (RFC 6762 §9). While we
+// probe, so does any unique record: the name has an owner (§8.1).
+func (c *claim) contradicted(rec wire.Resource) bool {
+	if rec.Type == mdns.TypeNSEC {
+		return false
+	}
+	for _, s := range c.sets {
+		if s.kind() == rec.Type {
+			return !s.holds(&c.face.r.reader, rec) && !c.face.ownAddress(rec)
+		}
+	}
+	return c.asking() && !c.live && rec.Flush
+}
+
+// ownAddress says whether a record holds an address of this host, which never contradicts (RFC 6762 §14).
+func (f *face) ownAddress(rec wire.Resource) bool {
+	if rec.Type != mdns.TypeA && rec.Type != mdns.TypeAAAA {
+		return false
+	}
+	data, ok := f.r.reader.Value(rec)
+	return ok && f.r.own[data.(mdns.Address).Addr]
+}

@@ -1,0 +1,376 @@
+package responder
+
+import (
+	"net/netip"
+	"slices"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+)
+
+// kind says what a claimed name is.
+type kind uint8
+
+const (
+	service kind = iota
+	hostName
+	foreignHost // a host whose addresses we publish for it
+	reverseName // of an address of this host
+)
+
+func (k kind) ofHost() bool { return k == hostName || k == reverseName }
+
+// plan is what a claim claims. It is not changed once made: the faces share it.
+type plan struct {
+	kind   kind
+	name   dnsname.Name
+	key    string
+	unique [][]mdns.Record // by type
+	shared []mdns.Record   // those that point to it
+	needs  string          // key of the host that a service is on
+	policy mdns.Policy
+}
+
+// want is a plan for a face, with the places where its fate is told.
+type want struct {
+	plan  *plan
+	slots []*slot
+}
+
+func (p *plan) equal(other *plan) bool {
+	return p.name == other.name && p.policy == other.policy && p.needs == other.needs &&
+		slices.EqualFunc(p.unique, other.unique, slices.Equal) && slices.Equal(p.shared, other.shared)
+}
+
+// add puts records into the plan, the unique ones with those of their type.
+func (p *plan) add(records ...mdns.Record) {
+	for _, record := range records {
+		if !record.Unique {
+			if !slices.Contains(p.shared, record) {
+				p.shared = append(p.shared, record)
+			}
+			continue
+		}
+		i := slices.IndexFunc(p.unique, func(same []mdns.Record) bool { return same[0].Data.Type() == record.Data.Type() })
+		switch {
+		case i < 0:
+			p.unique = append(p.unique, []mdns.Record{record})
+		case !slices.Contains(p.unique[i], record):
+			p.unique[i] = append(p.unique[i], record)
+		}
+	}
+}
+
+// merged gives a plan with the records of both.
+func (p *plan) merged(other *plan) *plan {
+	m := *p
+	m.unique = nil
+	m.shared = slices.Clone(p.shared)
+	for _, records := range append(slices.Clone(p.unique), other.unique...) {
+		m.add(records...)
+	}
+	m.add(other.shared...)
+	return &m
+}
+
+// adopt takes over what is desired.
+func (r *Responder) adopt(d mdns.Desired) {
+	if !r.planned || d.Host != r.desired.Host {
+		r.host = d.Host
+		r.forgetRename("")
+	}
+	r.planned, r.desired = true, d
+	clear(r.own)
+	for _, a := range d.Own {
+		r.own[a.WithZone("")] = true
+	}
+	for _, l := range d.Links {
+		for _, a := range l.Addrs {
+			r.own[a.Addr().WithZone("")] = true
+		}
+	}
+	r.own[netip.IPv6Loopback()] = true
+	r.own[netip.AddrFrom4([4]byte{127, 0, 0, 1})] = true
+	r.forgetRenames()
+}
+
+// plan works out what every face should hold, and begins whatever leads there. applied tells that something was
+// asked for from outside, so that what was refused is tried again.
+func (r *Responder) plan(applied bool) {
+	r.planAt = forever
+	r.planRound++
+	desired := r.desired
+	desired.Host = r.host
+	instances := mdns.Settle(desired, r.labels())
+	slots := r.placeSlots(instances)
+	r.placeFaces()
+	plans := r.servicePlans(instances)
+	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
+	if !applied {
+		start = r.conflicts.after(start)
+	}
+	for _, f := range r.faces {
+		if f.unwanted {
+			f.apply(nil, start, applied)
+			continue
+		}
+		f.apply(f.wantsOf(instances, plans, slots), start, applied)
+	}
+	r.finishSlots()
+}
+
+// renames says whether the answer to a conflict is another name.
+func (p *plan) renames() bool {
+	return p.kind == hostName || p.kind == service && p.policy == mdns.Rename
+}
+
+// placeFaces makes a face for each IP version of each link, and marks those that are no longer wanted.
+func (r *Responder) placeFaces() {
+	old := r.faces
+	r.faces = nil
+	for _, f := range old {
+		f.unwanted = true
+	}
+	for _, l := range r.desired.Links {
+		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+			if l.Has(v) {
+				r.faces = append(r.faces, r.face(l, v))
+			}
+		}
+	}
+	for _, f := range old {
+		if f.unwanted {
+			r.faces = append(r.faces, f)
+		}
+	}
+}
+
+// face gives the face of a link, made if need be.
+func (r *Responder) face(l mdns.Link, v mdns.IPVersion) *face {
+	key := faceKey{l.Index, v}
+	f := r.byLink[key]
+	if f == nil {
+		f = newFace(r, r.link(l), v)
+		r.byLink[key] = f
+	}
+	if !slices.EqualFunc(f.link.Addrs, l.Addrs, func(a, b mdns.LinkAddr) bool { return a == b }) {
+		f.source = netip.Addr{}
+	}
+	f.link.Link, f.unwanted = l, false
+	return f
+}
+
+// dropFaces forgets the faces that are no longer wanted and have said their goodbyes.
+func (r *Responder) dropFaces() {
+	gone := func(f *face) bool { return f.unwanted && f.next() == forever }
+	if !slices.ContainsFunc(r.faces, gone) {
+		return
+	}
+	for _, f := range r.faces {
+		if gone(f) {
+			delete(r.byLink, faceKey{f.link.Index, f.version})
+		}
+	}
+	r.faces = slices.DeleteFunc(r.faces, gone)
+	r.links = slices.DeleteFunc(r.links, func(l *link) bool {
+		return !slices.ContainsFunc(r.faces, func(f *face) bool { return f.link == l })
+	})
+}
+
+func (r *Responder) link(l mdns.Link) *link {
+	i := slices.IndexFunc(r.links, func(known *link) bool { return known.Index == l.Index })
+	if i < 0 {
+		i = len(r.links)
+		r.links = append(r.links, &link{Link: l, watches: map[string]*watch{}})
+	}
+	return r.links[i]
+}
+
+// servicePlans gives the plans of each instance that is to be published: its own, then those of foreign hosts.
+func (r *Responder) servicePlans(instances []mdns.Instance) [][]*plan {
+	own := mdns.HostName(r.host)
+	policies := map[string]mdns.Policy{}
+	for _, p := range r.desired.Groups {
+		policies[p.ID] = p.OnConflict
+	}
+	plans := make([][]*plan, len(instances))
+	for i := range instances {
+		in := &instances[i]
+		name := in.Name()
+		if in.State != mdns.Probing || name.IsZero() {
+			continue
+		}
+		target := in.Target(own)
+		p := &plan{kind: service, name: name, key: name.Key(), needs: target.Key(), policy: policies[in.ID]}
+		foreign := &plan{kind: foreignHost, name: target, key: target.Key()}
+		for _, record := range in.Records(own) {
+			if _, ok := record.Data.(mdns.Address); ok {
+				foreign.add(record)
+			} else {
+				p.add(record)
+			}
+		}
+		plans[i] = []*plan{p}
+		if len(foreign.unique) > 0 {
+			plans[i] = append(plans[i], foreign)
+		}
+	}
+	return plans
+}
+
+// wantsOf gives what this face should claim: the host first, then the services in their order.
+func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*slot) []want {
+	var wants []want
+	index := map[string]int{}
+	add := func(p *plan, s ...*slot) {
+		if i, ok := index[p.key]; ok {
+			wants[i] = want{wants[i].plan.merged(p), append(wants[i].slots, s...)}
+			return
+		}
+		index[p.key] = len(wants)
+		wants = append(wants, want{p, s})
+	}
+	for _, p := range hostPlans(mdns.HostName(f.r.host), f.link.Link) {
+		add(p)
+	}
+	for i := range instances {
+		in := &instances[i]
+		if !f.version.Carries(in.Service.Protocol) {
+			continue
+		}
+		at := slices.IndexFunc(in.Links, func(l mdns.Link) bool { return l.Index == f.link.Index })
+		if at < 0 {
+			continue
+		}
+		for _, p := range plans[i] {
+			if p.kind == service {
+				add(p, slots[i][at])
+			} else {
+				add(p)
+			}
+		}
+	}
+	return wants
+}
+
+// hostPlans gives the plans for the host's name on a link, and for the reverse names.
+func hostPlans(own dnsname.Name, l mdns.Link) []*plan {
+	host := &plan{kind: hostName, name: own, key: own.Key()}
+	plans := []*plan{host}
+	for _, record := range mdns.HostRecords(own, l) {
+		if record.Data.Type() != mdns.TypePTR {
+			host.add(record)
+			continue
+		}
+		p := &plan{kind: reverseName, name: record.Name, key: record.Name.Key()}
+		p.add(record)
+		plans = append(plans, p)
+	}
+	if len(host.unique) == 0 {
+		return nil
+	}
+	return plans
+}
+
+// apply makes the claims of a face those that are wanted.
+func (f *face) apply(wants []want, start moment, applied bool) {
+	for _, w := range wants {
+		if n := f.zone[w.plan.key]; n == nil || n.claim == nil {
+			f.claim(w, start)
+		} else {
+			f.amend(n.claim, w, start, applied)
+		}
+	}
+	kept := f.claims[:0]
+	for _, c := range f.claims {
+		if c.seen == f.r.planRound {
+			kept = append(kept, c)
+		} else {
+			defer f.drop(c)
+		}
+	}
+	f.claims = kept
+}
+
+// amend makes a claim that exists one for what is wanted now.
+func (f *face) amend(c *claim, w want, start moment, applied bool) {
+	c.seen = f.r.planRound
+	c.slots = w.slots
+	for _, s := range c.slots {
+		s.claims = append(s.claims, c)
+	}
+	changed := !c.plan.equal(w.plan)
+	more := changed && c.plan.kind == hostName && c.plan.lacks(w.plan)
+	if changed {
+		f.revise(c, w.plan)
+	}
+	switch {
+	case c.phase == held:
+		if applied && !c.standsBy() || c.plan.renames() {
+			f.probe(c, start)
+		}
+	case !changed || c.phase != settled:
+	case more:
+		f.probe(c, start) // RFC 6762 §8: a new address is probed for and announced
+	default:
+		f.update(c)
+	}
+}
+
+// lacks says whether other has a unique record that p has not.
+func (p *plan) lacks(other *plan) bool {
+	return slices.ContainsFunc(other.unique, func(records []mdns.Record) bool {
+		return slices.ContainsFunc(records, func(record mdns.Record) bool { return !p.has(record) })
+	})
+}
+
+func (p *plan) has(record mdns.Record) bool {
+	return slices.ContainsFunc(p.unique, func(records []mdns.Record) bool { return slices.Contains(records, record) })
+}
+
+// revise replaces the records of a claim. Where it is live, what is new is to be announced and what went gets a
+// goodbye.
+func (f *face) revise(c *claim, p *plan) {
+	old := c.sets
+	c.plan, c.sets = p, nil
+	c.node.name = p.name
+	for _, records := range p.unique {
+		i := slices.IndexFunc(old, func(s *set) bool { return s.kind() == records[0].Data.Type() })
+		if i < 0 {
+			s := newSet(c.node, records)
+			c.sets = append(c.sets, s)
+			if c.live {
+				s.rounds = announcements
+				f.show(s)
+			}
+			continue
+		}
+		s := old[i]
+		c.sets = append(c.sets, s)
+		if !slices.Equal(s.records, records) {
+			s.records, s.target, s.rounds = records, targetKey(records[0].Data), announcements
+		}
+	}
+	if !c.live {
+		return
+	}
+	for _, s := range old {
+		if !slices.Contains(c.sets, s) {
+			f.hide(s)
+			f.sayGoodbye(s)
+		}
+	}
+	f.reshare(c)
+}
+
+// reshare takes up the shared records of the plan and gives up those that are no longer in it.
+func (f *face) reshare(c *claim) {
+	before := c.shared
+	c.shared = nil
+	for _, record := range c.plan.shared {
+		c.shared = append(c.shared, f.acquire(record))
+	}
+	for _, s := range before {
+		f.release(s, true)
+	}
+}

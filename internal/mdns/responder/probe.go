@@ -1,0 +1,184 @@
+package responder
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// The schedule of probing (RFC 6762 §8.1, §8.2).
+const (
+	probeCount    = 3
+	probeInterval = 250 * time.Millisecond
+	probeJitter   = 250 * time.Millisecond // before the first one
+	tieBreakWait  = time.Second            // of who lost to a simultaneous probe
+)
+
+// probe begins to probe for a claim at a time. What is live stays so.
+func (f *face) probe(c *claim, at moment) {
+	if c.phase == held {
+		f.unwatch(c)
+	}
+	c.phase, c.round, c.ready = probing, 0, false
+	f.steps.set(c, at)
+	c.note()
+}
+
+// asking says whether a first probe went out: what was heard before doesn't count (RFC 6762 §8.1).
+func (c *claim) asking() bool { return c.phase == probing && c.round > 0 }
+
+// sendProbes sends one message with as many of the probes that are due as fit (RFC 6762 §8.1).
+func (f *face) sendProbes() bool {
+	batch := f.probeBatch()
+	if len(batch) == 0 {
+		return false
+	}
+	n := len(batch)
+	for n > 1 && !f.writeProbe(batch[:n], f.limit()) {
+		n--
+	}
+	if n == 1 && !f.writeProbe(batch[:1], f.limit()) {
+		f.writeProbe(batch[:1], f.hardLimit())
+	}
+	for _, c := range batch[:n] {
+		c.round++
+		c.ready = false
+		f.steps.set(c, f.r.now+probeInterval)
+	}
+	f.multicast()
+	return true
+}
+
+// probeBatch gives the claims to probe for now, no more than may fit.
+func (f *face) probeBatch() []*claim {
+	f.ready = slices.DeleteFunc(f.ready, func(c *claim) bool { return !c.ready })
+	size := wire.HeaderSize
+	for i, c := range f.ready {
+		size += c.probeSize()
+		if i > 0 && size > f.limit() {
+			return f.ready[:i]
+		}
+	}
+	return f.ready
+}
+
+// writeProbe writes the questions, with QU so that the answer comes at once, then what we propose (RFC 6762 §8.1). It
+// says whether all of it fits.
+func (f *face) writeProbe(batch []*claim, limit int) bool {
+	b := f.start(limit, 0)
+	qu := !f.r.config.SharedPort // §15.1
+	if qu {
+		f.askedUnicast = f.r.now
+	}
+	ok := true
+	for _, c := range batch {
+		ok = b.Question(c.node.name, mdns.TypeANY, qu) && ok
+	}
+	for _, c := range batch {
+		for _, s := range c.sets {
+			for i := range s.records {
+				ok = b.Record(wire.Authority, &s.records[i], s.ttl(), false) && ok
+			}
+		}
+	}
+	return ok
+}
+
+// probeSize guesses what a claim adds to a message. Names are shared with others but for their first label.
+func (c *claim) probeSize() int {
+	size := 1 + len(c.node.name.Label()) + 2 + 4
+	for _, s := range c.sets {
+		for i := range s.records {
+			size += 2 + 10 + dataSize(s.records[i].Data)
+		}
+	}
+	return size
+}
+
+func dataSize(data mdns.Data) int {
+	switch d := data.(type) {
+	case mdns.SRV:
+		return 6 + 2
+	case mdns.TXT:
+		return len(d.Wire())
+	case mdns.Address:
+		return d.BitLen() / 8
+	}
+	return 2
+}
+
+// proposal is a record of a probe, in the form in which probes are compared.
+type proposal struct {
+	class uint16
+	kind  mdns.Type
+	data  []byte
+}
+
+func (p proposal) compare(other proposal) int {
+	if p.class != other.class {
+		return int(p.class) - int(other.class)
+	}
+	if p.kind != other.kind {
+		return int(p.kind) - int(other.kind)
+	}
+	return bytes.Compare(p.data, other.data)
+}
+
+// meetProbe compares the probe of another host with ours for the same name (RFC 6762 §8.2, §8.2.1).
+func (f *face) meetProbe(c *claim, p Packet) {
+	if c.plan.policy == mdns.Standby && c.plan.kind == service {
+		f.elect(c, p.Src.Addr())
+		return
+	}
+	ours, theirs := c.proposals(), f.proposalsOf(c, p)
+	if slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
+		f.probe(c, f.r.now+tieBreakWait)
+	}
+}
+
+// proposals gives what we propose, sorted.
+func (c *claim) proposals() []proposal {
+	var list []proposal
+	for _, s := range c.sets {
+		for i := range s.records {
+			list = append(list, proposal{wire.ClassIN, s.kind(), plainData(s.records[i].Data)})
+		}
+	}
+	slices.SortFunc(list, proposal.compare)
+	return list
+}
+
+// proposalsOf gives what the probe in a packet proposes for our name, sorted.
+func (f *face) proposalsOf(c *claim, p Packet) []proposal {
+	var list []proposal
+	var r wire.Reader
+	if r.Reset(p.Data) != nil {
+		return nil
+	}
+	for rec, ok := r.Resource(); ok; rec, ok = r.Resource() {
+		if rec.Section == wire.Authority && string(rec.Key) == c.node.key {
+			list = append(list, proposal{rec.Class, rec.Type, r.AppendData(nil, rec)})
+		}
+	}
+	slices.SortFunc(list, proposal.compare)
+	return list
+}
+
+// plainData gives data as it stands in a packet, its name uncompressed.
+func plainData(data mdns.Data) []byte {
+	switch d := data.(type) {
+	case mdns.PTR:
+		return []byte(d.Target.Wire())
+	case mdns.SRV:
+		head := []byte{byte(d.Priority >> 8), byte(d.Priority), byte(d.Weight >> 8), byte(d.Weight), byte(d.Port >> 8), byte(d.Port)}
+		return append(head, d.Target.Wire()...)
+	case mdns.TXT:
+		return []byte(d.Wire())
+	case mdns.Address:
+		return d.AsSlice()
+	}
+	return nil
+}

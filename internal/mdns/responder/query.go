@@ -1,0 +1,232 @@
+package responder
+
+import (
+	"net/netip"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// The times of answers (RFC 6762 §6).
+const (
+	sameRecord   = time.Second            // between two multicasts of a record
+	sameToProbe  = 250 * time.Millisecond // the same where it answers a probe
+	sharedDelay  = 20 * time.Millisecond  // of what others may answer too, at least
+	sharedJitter = 100 * time.Millisecond // and as much more at random
+	quarter      = 4                      // the part of its TTL in which a record must have been multicast (§5.4)
+)
+
+// candidate is a set that a query asks for.
+type candidate struct {
+	set     *set
+	unicast bool // the querier asks for a unicast answer, and nothing but that
+}
+
+// query answers a query, or sees to it that it is answered when it is time.
+func (f *face) query(p Packet) {
+	r := &f.r.reader
+	f.r.serial++
+	asked := inquiry{face: f, serial: f.r.serial, src: p.Src, legacy: p.Src.Port() != Port, direct: !p.Dst.IsMulticast()}
+	candidates := asked.questions(f.r.candidates[:0])
+	f.r.candidates = candidates[:0]
+	asked.id, asked.raw, asked.count = r.ID, r.QuestionBytes(), r.Counts[0]
+	probe := asked.records(p)
+	if r.Err() != nil {
+		return
+	}
+	if len(f.r.waiting) > 0 && f.r.moreKnown(asked, r.Truncated()) {
+		return
+	}
+	if r.Truncated() && !asked.legacy && !probe && len(candidates) > 0 && f.r.await(asked, candidates) {
+		return
+	}
+	asked.answer(candidates, asked.count > 1)
+}
+
+// inquiry is a query on its way.
+type inquiry struct {
+	face   *face
+	serial uint32
+	src    netip.AddrPort
+	legacy bool // from a program that is no multicast DNS querier (RFC 6762 §6.7)
+	direct bool // sent to us by unicast
+	waited bool // for more known answers, so that the answer needs no other delay (RFC 6762 §6, §7.2)
+	id     uint16
+	raw    []byte // the questions as they came
+	count  uint16
+}
+
+// questions adds what is asked for and there is (RFC 6762 §6): each set once, by unicast only if all questions for it
+// allow that.
+func (q *inquiry) questions(candidates []candidate) []candidate {
+	r := &q.face.r.reader
+	for {
+		question, ok := r.Question()
+		if !ok {
+			break
+		}
+		n := q.face.zone[string(question.Key)]
+		if n == nil || question.Class != wire.ClassIN && question.Class != wire.ClassANY {
+			continue
+		}
+		q.report(n, question.Type)
+		unicast := question.QU || q.direct
+		found := false
+		for _, s := range n.sets {
+			if s.answers(question.Type) {
+				found = true
+				candidates = q.candidate(candidates, s, unicast)
+			}
+		}
+		if !found && n.claim != nil && n.claim.live {
+			candidates = q.candidate(candidates, q.face.negative(n, question.Type), unicast)
+		}
+	}
+	for i := range candidates {
+		candidates[i].unicast = candidates[i].set.multi != q.serial
+	}
+	return candidates
+}
+
+func (q *inquiry) candidate(candidates []candidate, s *set, unicast bool) []candidate {
+	if !unicast {
+		s.multi = q.serial
+	}
+	if s.wanted == q.serial {
+		return candidates
+	}
+	s.wanted = q.serial
+	return append(candidates, candidate{set: s})
+}
+
+func (q *inquiry) report(n *node, t mdns.Type) {
+	if f := q.face; f.r.config.Asked != nil && len(n.sets) > 0 {
+		f.r.config.Asked(Asked{f.link.Index, f.version, q.src, n.name, t})
+	}
+}
+
+// records reads the known answers and the probes of a query, and says whether it is a probe for a name of ours.
+func (q *inquiry) records(p Packet) (probe bool) {
+	f, r := q.face, &q.face.r.reader
+	for {
+		rec, ok := r.Resource()
+		if !ok {
+			return probe
+		}
+		if rec.Class != wire.ClassIN || rec.Section == wire.Additional {
+			continue
+		}
+		n := f.zone[string(rec.Key)]
+		if n == nil {
+			continue
+		}
+		if rec.Section == wire.Answer {
+			q.known(n, rec)
+			continue
+		}
+		first := n.probed != q.serial
+		n.probed, probe = q.serial, true
+		// A program of this host is no rival (§8.2, §14).
+		if c := n.claim; first && c != nil && c.asking() && !f.isOwn(q.src.Addr()) {
+			f.meetProbe(c, p)
+		}
+	}
+}
+
+// known notes an answer that the querier has, with at least half of its life left (RFC 6762 §7.1).
+func (q *inquiry) known(n *node, rec wire.Resource) {
+	s := n.find(&q.face.r.reader, rec)
+	if s == nil || rec.TTL < s.ttl()/2 {
+		return
+	}
+	if s.known != q.serial {
+		s.known, s.knownCount = q.serial, 0
+	}
+	s.knownCount++
+}
+
+// knows says whether the querier has all records of a set.
+func (q *inquiry) knows(s *set) bool { return s.known == q.serial && s.knownCount >= len(s.records) }
+
+// answer sends or queues what the querier doesn't know.
+func (q *inquiry) answer(candidates []candidate, several bool) {
+	f, now := q.face, q.face.r.now
+	shared := several
+	for _, c := range candidates {
+		shared = shared || !c.set.unique()
+	}
+	replies := f.r.sent[:0]
+	for _, c := range candidates {
+		s := c.set
+		switch stale := now-s.last > s.life()/quarter; {
+		case !s.live:
+		case q.knows(s):
+			f.r.stats.Suppressed++
+		case q.legacy:
+			replies = append(replies, s)
+		case s.node.probed == q.serial: // another host's probe, §6 and §8.1
+			if c.unicast {
+				replies = append(replies, s)
+			}
+			if !c.unicast || stale {
+				f.queue(s, max(now, s.last+sameToProbe))
+			}
+		case c.unicast && !stale: // §5.4
+			replies = append(replies, s)
+		case shared && !q.waited:
+			f.queue(s, max(f.delayed(), s.last+sameRecord))
+		default:
+			f.queue(s, max(now, s.last+sameRecord))
+		}
+	}
+	if len(replies) > 0 {
+		q.reply(replies)
+	}
+	f.r.sent = replies[:0]
+}
+
+// queue sees to it that a set is multicast at a time, or sooner where that was due already.
+func (f *face) queue(s *set, at moment) {
+	if !s.queued() {
+		s.asked = true
+		f.answers.set(s, at)
+	} else if at < s.at {
+		f.answers.set(s, at)
+	}
+}
+
+// delayed gives the time for answers that others may give too. What is asked within the delay goes out together
+// (RFC 6762 §6.3).
+func (f *face) delayed() moment {
+	if f.sharedAt < f.r.now+sharedDelay {
+		f.sharedAt = f.r.now + f.r.random(sharedDelay, sharedDelay+sharedJitter)
+	}
+	return f.sharedAt
+}
+
+// negative gives the record that says which types a name of ours has, for a question for another (RFC 6762 §6.1).
+func (f *face) negative(n *node, t mdns.Type) *set {
+	if n.nsec == nil {
+		types := make([]mdns.Type, 0, len(n.sets))
+		for _, s := range n.sets {
+			types = append(types, s.kind())
+		}
+		record := mdns.Record{Name: n.name, Unique: true, Data: mdns.NewNSEC(n.name, types...)}
+		n.nsec = newSet(n, []mdns.Record{record})
+		n.nsec.live = true
+	}
+	n.nsec.records[0].TTL = lifeOf(t)
+	return n.nsec
+}
+
+// lifeOf gives the TTL that a record of a type would have (RFC 6762 §10).
+func lifeOf(t mdns.Type) uint32 {
+	switch t {
+	case mdns.TypeA, mdns.TypeAAAA, mdns.TypeSRV, mdns.TypePTR, typeHINFO:
+		return mdns.HostTTL
+	}
+	return mdns.OtherTTL
+}
+
+const typeHINFO = mdns.Type(13)

@@ -1,0 +1,257 @@
+// Package responder is a multicast DNS responder (RFC 6762) for DNS-SD services (RFC 6763) as a pure state machine: no
+// socket, goroutine, lock or clock. It is told what to publish ([Responder.Apply]), what is heard
+// ([Responder.Handle]) and what time it is, and [Responder.Tick] gives the packets to send.
+//
+// State is kept per link and IP version, a [face]. A face has a zone: names with their sets of records. Each name
+// that must be ours alone has a claim, which is probed for (probe.go), then announced (announce.go), then answered for
+// (query.go, answer.go), until it goes (goodbye.go) or somebody else has it (hear.go, conflict.go, standby.go). What is to
+// be claimed comes from the plan (plan.go).
+//
+// All that others can make grow is bounded; a packet that is none of our business allocates nothing.
+package responder
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// Port is the UDP port of multicast DNS (RFC 6762 §3).
+const Port = 5353
+
+// The groups that multicast goes to (RFC 6762 §3).
+var (
+	group4 = netip.MustParseAddrPort("224.0.0.251:5353")
+	group6 = netip.MustParseAddrPort("[ff02::fb]:5353")
+)
+
+// Config is what a Responder needs from outside.
+type Config struct {
+	Rand  *rand.Rand  // delays are taken from it, so that a run with the same seed is the same
+	Start time.Time   // what the clock says now
+	Asked func(Asked) // told of every question for a name of ours; nil: nobody
+	// SharedPort says whether another program of this host has port 5353 open as well; then unicast replies may go
+	// there, so that none are asked for (RFC 6762 §15.1). See [Responder.SharePort].
+	SharedPort bool
+}
+
+// Asked is a question that somebody asked.
+type Asked struct {
+	Link    int // index
+	Version mdns.IPVersion
+	From    netip.AddrPort
+	Name    dnsname.Name // in our spelling
+	Type    mdns.Type
+}
+
+// Packet is a packet that came in.
+type Packet struct {
+	Link    int // index of the interface that it came in on
+	Version mdns.IPVersion
+	Src     netip.AddrPort // without zone
+	Dst     netip.Addr     // a multicast group or an address of this host
+	Data    []byte
+}
+
+// Out is a packet to send.
+type Out struct {
+	Link    int // index of the interface to send it on
+	Version mdns.IPVersion
+	Dst     netip.AddrPort // the group, or one host
+	Data    []byte
+}
+
+// Stats counts what came in and went out.
+type Stats struct {
+	Queries, Responses    uint64 // heard
+	Malformed             uint64 // not DNS messages
+	Ignored               uint64 // dropped unread: other opcodes, wrong ports, hosts that are not on the link (RFC 6762 §11, §18)
+	Multicasts, Unicasts  uint64 // sent
+	Conflicts, Suppressed uint64 // names lost; answers left out because somebody else gave or knew them
+	MissedEvents          uint64 // conflicts that were not reported because there were too many
+}
+
+// Responder is the state machine. It belongs to one goroutine.
+type Responder struct {
+	config  Config
+	epoch   time.Time
+	now     moment
+	stats   Stats
+	desired mdns.Desired
+	host    string // label: the wanted one, or what a conflict has made of it
+	own     map[netip.Addr]bool
+
+	faces  []*face // in the order of the links
+	byLink map[faceKey]*face
+	links  []*link
+
+	planned   bool   // something was applied
+	planRound uint32 // counts plans
+	planAt    moment // when to plan again because of a conflict
+	slots     []*slot
+	slotIndex map[slotKey]*slot
+
+	renamed   map[string]*renaming // by publication; "" is the host
+	conflicts conflictLog
+	watches   queue[*watch]
+	reviews   queue[*review]
+	waiting   []*truncated
+	closing   bool
+
+	reader wire.Reader
+	build  wire.Builder
+	arena  []byte // what out points into
+	out    []Out
+	taken  bool
+	echoes echoes
+	events []mdns.Event
+	scratch
+}
+
+// scratch is memory that is used again and again.
+type scratch struct {
+	candidates []candidate
+	sent       []*set
+	serial     uint32
+}
+
+// New makes a responder that publishes nothing.
+func New(config Config) *Responder {
+	return &Responder{
+		config:    config,
+		epoch:     config.Start,
+		byLink:    map[faceKey]*face{},
+		slotIndex: map[slotKey]*slot{},
+		renamed:   map[string]*renaming{},
+		own:       map[netip.Addr]bool{},
+		planAt:    forever,
+	}
+}
+
+// Apply replaces what is published. What the packets say is up to [Responder.Tick].
+func (r *Responder) Apply(now time.Time, d mdns.Desired) {
+	r.clock(now)
+	r.adopt(d)
+	r.plan(true)
+}
+
+// Handle takes a packet that was heard. Data is not kept.
+func (r *Responder) Handle(now time.Time, p Packet) {
+	r.clock(now)
+	f := r.byLink[faceKey{p.Link, p.Version}]
+	if f == nil || r.closing {
+		r.stats.Ignored++
+		return
+	}
+	if err := r.reader.Reset(p.Data); err != nil {
+		r.stats.Malformed++
+		return
+	}
+	if !r.reader.Ordinary() || !f.accepts(p, r.reader.Response()) {
+		r.stats.Ignored++
+		return
+	}
+	if f.isOwn(p.Src.Addr()) && r.echoes.has(p.Data) {
+		f.source = p.Src.Addr()
+		return // our own packet, by loopback or on a second interface of the same link (RFC 6762 §8.2, §14)
+	}
+	if r.reader.Response() {
+		r.stats.Responses++
+		f.hear(p)
+	} else {
+		r.stats.Queries++
+		f.query(p)
+	}
+	if r.reader.Err() != nil {
+		r.stats.Malformed++
+	}
+}
+
+// accepts says whether a packet may be believed at all.
+func (f *face) accepts(p Packet, response bool) bool {
+	unicast := !p.Dst.IsMulticast()
+	onLink := func() bool { return f.link.onLink(p.Src.Addr()) }
+	if !response {
+		return !(unicast || p.Src.Port() != Port) || onLink() // RFC 6762 §5.5, §11
+	}
+	if p.Src.Port() != Port {
+		return false // §6
+	}
+	// §11: a unicast response counts only where it may answer a question of ours that asked for it.
+	return !unicast || f.r.now-f.askedUnicast < 2*time.Second && onLink()
+}
+
+// Tick does what is due and gives the packets to send, in order, together with those that came of Apply, Handle and
+// Close since the last Tick, and the time at which to call it next, zero if nothing is ever due. The packets are
+// good until the next call of any method.
+func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
+	r.clock(now)
+	r.runWatches()
+	r.runReviews()
+	r.runTruncated()
+	if r.planAt <= r.now {
+		r.plan(false)
+	}
+	for _, f := range r.faces {
+		f.run()
+	}
+	r.dropFaces()
+	r.taken = true
+	if at := r.next(); at < forever {
+		next = r.epoch.Add(at)
+	}
+	return r.out, next
+}
+
+// Close begins the orderly end: goodbyes for all that is published (RFC 6762 §10.1). Once [Responder.Done] says so,
+// all of them went out by Tick. For an end without goodbyes, just stop.
+func (r *Responder) Close(now time.Time) {
+	r.clock(now)
+	r.closing = true
+	r.planAt = forever
+	r.waiting = nil
+	r.watches, r.reviews = queue[*watch]{}, queue[*review]{}
+	for _, f := range r.faces {
+		f.close()
+	}
+}
+
+// Done says whether everything that Close began is done.
+func (r *Responder) Done() bool {
+	return r.closing && !slices.ContainsFunc(r.faces, func(f *face) bool { return f.next() < forever })
+}
+
+// SharePort tells whether another program of this host has port 5353 open, see [Config].
+func (r *Responder) SharePort(shared bool) { r.config.SharedPort = shared }
+
+// Stats gives the counts.
+func (r *Responder) Stats() Stats { return r.stats }
+
+func (r *Responder) clock(now time.Time) {
+	r.now = max(r.now, now.Sub(r.epoch))
+	if r.taken {
+		r.out, r.arena, r.taken = r.out[:0], r.arena[:0], false
+	}
+}
+
+// next gives the time of the next thing to do.
+func (r *Responder) next() moment {
+	at := min(r.planAt, r.watches.next(), r.reviews.next())
+	for _, t := range r.waiting {
+		at = min(at, t.at)
+	}
+	for _, f := range r.faces {
+		at = min(at, f.next())
+	}
+	return at
+}
+
+// random gives a random time from low to high.
+func (r *Responder) random(low, high moment) moment {
+	return low + moment(r.config.Rand.Int64N(int64(high-low)+1))
+}

@@ -1,0 +1,155 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// Standby goes by the sender, not by the data: the two hosts usually hold the same files. Who serves a name keeps it;
+// of two that wake at once the lower source address serves, and where both hosts have both IP versions, the IPv4 one
+// decides.
+const (
+	reviewWait  = 150 * time.Millisecond // in which the same host may be heard by IPv4 too
+	reviewSight = 10 * time.Second       // in which a host heard by IPv4 decides
+)
+
+// review is the question, put off, which of two hosts serves.
+type review struct {
+	timer
+	claim *claim
+	rival netip.Addr
+}
+
+// served takes a record with which another host serves a name that we stand by for.
+func (f *face) served(c *claim, rival netip.Addr, rec wire.Resource) {
+	switch {
+	case rec.Type != mdns.TypeSRV && rec.Type != mdns.TypeTXT, c.phase == held:
+	case c.asking() && !c.live:
+		f.standBy(c, rival)
+	case c.live || c.phase == parked:
+		f.elect(c, rival)
+	}
+}
+
+// elect decides which of two hosts serves that both want to.
+func (f *face) elect(c *claim, rival netip.Addr) {
+	c.rivalAt = f.r.now
+	if f.version == mdns.V6 && f.byIPv4(c) != nil {
+		f.r.reviews.set(c.reviewOf(rival), f.r.now+reviewWait)
+		return
+	}
+	f.decide(c, rival)
+}
+
+// byIPv4 gives the claim on the same name by IPv4.
+func (f *face) byIPv4(c *claim) *claim {
+	for _, other := range f.link.claims(f.r, c.node.key) {
+		if other.face.version == mdns.V4 {
+			return other
+		}
+	}
+	return nil
+}
+
+func (c *claim) reviewOf(rival netip.Addr) *review {
+	if c.review == nil {
+		c.review = &review{claim: c}
+	}
+	c.review.rival = rival
+	return c.review
+}
+
+// runReviews decides by IPv6 where the rival was not heard by IPv4.
+func (r *Responder) runReviews() {
+	for {
+		v, ok := r.reviews.due(r.now)
+		if !ok {
+			return
+		}
+		r.reviews.remove(v)
+		c := v.claim
+		other := c.face.byIPv4(c)
+		if c.node.claim == c && c.phase != held && (other == nil || other.rivalAt < r.now-reviewSight) {
+			c.face.decide(c, v.rival)
+		}
+	}
+}
+
+// decide lets the lower source address serve.
+func (f *face) decide(c *claim, rival netip.Addr) {
+	lower := rival.Less(f.address())
+	switch {
+	case lower && c.phase == probing && !c.live:
+		f.probe(c, f.r.now+tieBreakWait) // by then the other one serves, or is gone
+	case lower:
+		f.standBy(c, rival)
+	case c.live:
+		f.insist(c)
+	}
+}
+
+// insist announces again, so that the other one hears that the name is served.
+func (f *face) insist(c *claim) {
+	for _, s := range c.sets {
+		f.queue(s, max(f.r.now, s.last+sameRecord))
+		s.asked = false
+	}
+}
+
+// standBy falls silent on the whole link and watches the one who serves.
+func (f *face) standBy(c *claim, rival netip.Addr) {
+	f.r.stats.Conflicts++
+	why := fmt.Sprintf("%s serves it", rival)
+	for _, other := range f.link.claims(f.r, c.node.key) {
+		other.face.hold(other, rival, why)
+	}
+	l, key := f.link, c.node.key
+	f.r.watch(&watch{
+		link: l, name: c.node.name, key: key, kind: mdns.TypeSRV, rival: rival,
+		interval: standbyInterval, earliest: never, standby: true,
+		over: func() { f.r.wake(l, key) },
+	})
+}
+
+// standsBy says whether a claim is silent until the name is free.
+func (c *claim) standsBy() bool {
+	return c.phase == held && c.plan.kind == service && c.plan.policy == mdns.Standby
+}
+
+// standingBy gives a claim on the same name on this link that stands by, so that a new one does so too.
+func (f *face) standingBy(c *claim) *claim {
+	for _, other := range f.link.claims(f.r, c.node.key) {
+		if other != c && other.standsBy() && c.plan.policy == mdns.Standby {
+			return other
+		}
+	}
+	return nil
+}
+
+// unwatch ends the watch that a claim stands by for, once no other claim does.
+func (f *face) unwatch(c *claim) {
+	w := f.link.watches[c.node.key]
+	if w == nil || !w.standby {
+		return
+	}
+	for _, other := range f.link.claims(f.r, c.node.key) {
+		if other != c && other.standsBy() {
+			return
+		}
+	}
+	f.r.unwatch(w)
+}
+
+// wake takes over a name that nobody serves any more.
+func (r *Responder) wake(l *link, key string) {
+	start := r.now + r.random(0, probeJitter)
+	for _, c := range l.claims(r, key) {
+		if c.phase == held {
+			c.face.probe(c, start)
+		}
+	}
+}

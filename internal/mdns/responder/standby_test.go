@@ -1,0 +1,177 @@
+package responder
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"announcer/internal/mdns"
+)
+
+// pair gives two hosts with the same files, standing by for one another.
+func pair(t testing.TB, seed uint64) (l *lab, a, b *host) {
+	l = newLab(t)
+	l.seed = seed
+	a = l.host("a", ethernet("192.0.2.1/24", "fe80::9/64"))
+	b = l.host("b", ethernet("192.0.2.2/24", "fe80::2/64"))
+	return l, a, b
+}
+
+func standby() mdns.Publication { return with(sip("Desk", 5060), mdns.Standby) }
+
+// foreign makes the data of both hosts the same.
+func foreign(p mdns.Publication) mdns.Publication {
+	p.Group.Services[0].Host = mdns.HostName("server")
+	return p
+}
+
+// Who serves keeps the name; the other one is silent, whether their data differ or not.
+func TestStandbyWaits(t *testing.T) {
+	for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+		l, a, b := pair(t, 1)
+		b.apply(p) // b has the higher address
+		l.run(5 * time.Second)
+		a.apply(p)
+		l.run(time.Minute)
+		if a.state() != "Desk standby" || b.state() != "Desk announced" {
+			t.Fatal(a.state(), b.state())
+		}
+		if s := a.Status()[0]; s.Rival != netip.MustParseAddr("192.0.2.2") && s.Rival != netip.MustParseAddr("fe80::2") {
+			t.Errorf("%+v", s)
+		}
+		l.mark()
+		l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+		l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+		l.run(time.Second)
+		if got := l.of(a, isResponse); len(got) > 0 {
+			t.Errorf("answered while standing by")
+		}
+		if got := l.of(b, isResponse); len(got) == 0 {
+			t.Errorf("nobody answered")
+		}
+	}
+}
+
+// Takes over within 3 s of a goodbye.
+func TestStandbyAfterGoodbye(t *testing.T) {
+	for seed := range uint64(20) {
+		l, a, b := pair(t, seed)
+		b.apply(standby())
+		l.run(5 * time.Second)
+		a.apply(standby())
+		l.run(10 * time.Second)
+		b.Close(l.time())
+		b.tick()
+		l.run(3 * time.Second)
+		if a.state() != "Desk announced" {
+			t.Errorf("seed %d: %s 3 s after the goodbye", seed, a.state())
+		}
+	}
+}
+
+// Takes over within 15 s of a silent death.
+func TestStandbyAfterDeath(t *testing.T) {
+	for seed := range uint64(40) {
+		l, a, b := pair(t, seed)
+		b.apply(standby())
+		l.run(5 * time.Second)
+		a.apply(standby())
+		l.run(20*time.Second + time.Duration(seed)*211*ms)
+		b.dead = true
+		l.run(15 * time.Second)
+		if a.state() != "Desk announced" {
+			t.Errorf("seed %d: %s 15 s after the death", seed, a.state())
+		}
+	}
+}
+
+// While the other one lives, a loss of 30 % does not make two of them serve.
+func TestStandbyWithLoss(t *testing.T) {
+	l, a, b := pair(t, 3)
+	b.apply(standby())
+	l.run(5 * time.Second)
+	a.apply(standby())
+	l.run(5 * time.Second)
+	count := 0
+	l.lose = func(*host, *host) bool { count++; return count%10 < 3 }
+	for range 300 {
+		l.run(time.Second)
+		if a.state() == "Desk announced" && b.state() == "Desk announced" {
+			t.Fatal("both serve")
+		}
+	}
+}
+
+// Of two that wake at once the lower source address serves, on both IP versions; the IPv4 one decides.
+func TestStandbyElection(t *testing.T) {
+	for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+		for seed := range uint64(20) {
+			l, a, b := pair(t, seed)
+			a.apply(p)
+			b.apply(p)
+			l.run(10 * time.Second)
+			if a.state() != "Desk announced" || b.state() != "Desk standby" {
+				t.Errorf("seed %d: %s, %s; want the lower address to serve", seed, a.state(), b.state())
+			}
+		}
+	}
+}
+
+// The same when a partition heals: both serve, then one falls silent.
+func TestStandbyPartition(t *testing.T) {
+	for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+		l, a, b := pair(t, 1)
+		l.lose = func(*host, *host) bool { return true }
+		a.apply(p)
+		b.apply(p)
+		l.run(time.Minute)
+		if a.state() != "Desk announced" || b.state() != "Desk announced" {
+			t.Fatal(a.state(), b.state())
+		}
+		l.lose = nil
+		l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+		l.run(10 * time.Second)
+		if a.state() != "Desk announced" || b.state() != "Desk standby" {
+			t.Errorf("%s, %s; want the lower address to serve", a.state(), b.state())
+		}
+	}
+}
+
+// Where the rival has IPv6 only, IPv6 decides.
+func TestStandbyElectionByIPv6(t *testing.T) {
+	for seed := range uint64(10) {
+		l := newLab(t)
+		l.seed = seed
+		a := l.host("a", ethernet("192.0.2.1/24", "fe80::9/64"))
+		b := l.host("b", ethernet("fe80::2/64"))
+		a.apply(standby())
+		b.apply(standby())
+		l.run(20 * time.Second)
+		if a.state() != "Desk standby" || b.state() != "Desk announced" {
+			t.Errorf("seed %d: %s, %s; want the lower IPv6 address to serve", seed, a.state(), b.state())
+		}
+	}
+}
+
+// A name that is withdrawn or gets another policy is no longer watched.
+func TestStandbyEnds(t *testing.T) {
+	l, a, b := pair(t, 1)
+	b.apply(standby())
+	l.run(5 * time.Second)
+	a.apply(standby())
+	l.run(5 * time.Second)
+	a.apply(sip("Desk", 5060))
+	l.run(10 * time.Second)
+	if a.state() != "Desk #2 announced" {
+		t.Error(a.state())
+	}
+	a.apply(standby())
+	l.run(5 * time.Second)
+	a.apply()
+	l.run(30 * time.Second)
+	l.mark()
+	l.run(time.Minute)
+	if got := l.of(a, func(sent) bool { return true }); len(got) > 0 || len(a.Responder.watches.items) > 0 {
+		t.Errorf("still asks at %v", times(got))
+	}
+}

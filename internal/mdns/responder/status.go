@@ -1,0 +1,180 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"announcer/internal/mdns"
+	"announcer/services"
+)
+
+// slot is how a service stands on a link.
+type slot struct {
+	status   mdns.ServiceStatus
+	instance *mdns.Instance
+	claims   []*claim // one per IP version
+	seen     uint32   // the plan that last had it
+	told     bool     // status was set once
+}
+
+type slotKey struct {
+	id          string
+	index, link int
+}
+
+// Status tells how each service stands on each link, in the order of the groups and links.
+func (r *Responder) Status() []mdns.ServiceStatus {
+	status := make([]mdns.ServiceStatus, len(r.slots))
+	for i, s := range r.slots {
+		status[i] = s.status
+	}
+	return status
+}
+
+// Events gives what happened since the last call.
+func (r *Responder) Events() []mdns.Event {
+	events := r.events
+	r.events = nil
+	return events
+}
+
+// eventsMost is the most events kept for a caller who does not fetch them.
+const eventsMost = 1 << 14
+
+func (r *Responder) event(kind mdns.EventKind, s *slot, rival netip.Addr, detail string) {
+	if len(r.events) >= eventsMost {
+		r.stats.MissedEvents++
+		return
+	}
+	r.events = append(r.events, mdns.Event{
+		Time: r.epoch.Add(r.now), Kind: kind, ID: s.status.ID, Service: s.status.Service, Type: s.status.Type,
+		Name: s.status.Name, Link: s.status.Link, Detail: detail, Rival: rival,
+	})
+}
+
+// placeSlots makes a slot for each instance and each of its links.
+func (r *Responder) placeSlots(instances []mdns.Instance) [][]*slot {
+	r.slots = r.slots[:0]
+	placed := make([][]*slot, len(instances))
+	for i := range instances {
+		in := &instances[i]
+		for _, l := range in.Links {
+			key := slotKey{in.ID, in.Index, l.Index}
+			s := r.slotIndex[key]
+			if s == nil {
+				s = &slot{}
+				r.slotIndex[key] = s
+			}
+			s.instance, s.claims, s.seen = in, s.claims[:0], r.planRound
+			s.status.ID, s.status.Service, s.status.Type = in.ID, in.Index, in.Service.Type
+			s.status.Wanted, s.status.Link = in.Wanted, l.Name
+			placed[i] = append(placed[i], s)
+			r.slots = append(r.slots, s)
+		}
+	}
+	return placed
+}
+
+// finishSlots tells the news of a plan: of the services that are there, and of those that went.
+func (r *Responder) finishSlots() {
+	for _, s := range r.slots {
+		r.refresh(s)
+	}
+	if len(r.slotIndex) == len(r.slots) {
+		return
+	}
+	var gone []*slot
+	for key, s := range r.slotIndex {
+		if s.seen != r.planRound {
+			delete(r.slotIndex, key)
+			gone = append(gone, s)
+		}
+	}
+	slices.SortFunc(gone, func(a, b *slot) int { return compareStatus(a.status, b.status) })
+	for _, s := range gone {
+		if s.status.State == mdns.Announced {
+			r.event(mdns.ServiceWithdrawn, s, netip.Addr{}, "")
+		}
+	}
+}
+
+// note tells the places that a claim stands for that it has changed.
+func (c *claim) note() {
+	for _, s := range c.slots {
+		c.face.r.refresh(s)
+	}
+}
+
+// refresh works out how a service stands on its link, and tells what is new.
+func (r *Responder) refresh(s *slot) {
+	before := s.status
+	now := s.standing()
+	s.status.Name, s.status.State, s.status.Why, s.status.Rival = now.Name, now.State, now.Why, now.Rival
+	if s.told && before.State == now.State && before.Name == now.Name {
+		return
+	}
+	s.status.Since = r.epoch.Add(r.now)
+	if s.told && before.Name != now.Name {
+		r.event(mdns.ServiceRenamed, s, now.Rival, fmt.Sprintf("it was %q before", before.Name))
+	}
+	s.told = true
+	switch now.State {
+	case mdns.Announced:
+		r.event(mdns.ServiceAnnounced, s, netip.Addr{}, "")
+	case mdns.StandingBy:
+		r.event(mdns.ServiceStandingBy, s, now.Rival, now.Why)
+	case mdns.Refused:
+		r.event(mdns.ServiceRefused, s, now.Rival, now.Why)
+	}
+}
+
+// standing gives name, state and reason.
+func (s *slot) standing() mdns.ServiceStatus {
+	in := s.instance
+	now := mdns.ServiceStatus{Name: in.Label, State: in.State, Why: in.Why}
+	if in.State != mdns.Probing {
+		return now
+	}
+	if len(s.claims) == 0 {
+		now.State, now.Why = mdns.Refused, s.noClaim()
+		return now
+	}
+	announced := 0
+	for _, c := range s.claims {
+		switch {
+		case c.phase == held && !c.plan.renames():
+			now.State, now.Why, now.Rival = mdns.Refused, c.why, c.rival
+			if c.plan.policy == mdns.Standby {
+				now.State = mdns.StandingBy
+			}
+			return now
+		case c.live:
+			announced++
+		}
+	}
+	if announced == len(s.claims) {
+		now.State = mdns.Announced
+	}
+	if move := s.claims[0].face.r.renamed[in.ID]; move != nil && in.Label != in.Wanted {
+		now.Why, now.Rival = move.why, move.rival
+	}
+	return now
+}
+
+func (s *slot) noClaim() string {
+	switch s.instance.Service.Protocol {
+	case services.IPv4:
+		return "the link has no IPv4 address"
+	case services.IPv6:
+		return "the link has no IPv6 address"
+	}
+	if s.instance.Name().IsZero() {
+		return fmt.Sprintf("the full name with %q is too long", s.instance.Label)
+	}
+	return "the link has no address"
+}
+
+func compareStatus(a, b mdns.ServiceStatus) int {
+	return slices.Compare([]string{a.ID, a.Link, a.Type.String()}, []string{b.ID, b.Link, b.Type.String()})
+}

@@ -1,0 +1,143 @@
+package responder
+
+import (
+	"net/netip"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// How a name that another host has is watched.
+const (
+	standbyInterval = 5 * time.Second  // between questions, where its end is waited for
+	wantedInterval  = 30 * time.Second // the same for a name that was given up for another
+	wantedAfter     = time.Minute      // and not before this much later is it tried again
+	askAgain        = 1500 * time.Millisecond
+	askTimes        = 3           // questions without an answer: nobody has the name any more
+	goodbyeWait     = time.Second // RFC 6762 §10.1: so long a goodbye can be taken back
+)
+
+// watch waits for the end of a name that another host has on a link: it hears goodbyes, and asks.
+type watch struct {
+	timer
+	link     *link
+	name     dnsname.Name
+	key      string
+	kind     mdns.Type // to ask for
+	interval moment
+	earliest moment // not over before that
+	rival    netip.Addr
+	asked    moment
+	heard    moment
+	misses   int
+	bye      bool
+	standby  bool // for a claim that is held
+	over     func()
+}
+
+// watch begins to watch a name.
+func (r *Responder) watch(w *watch) *watch {
+	r.unwatch(w.link.watches[w.key])
+	w.asked, w.heard = never, r.now
+	w.link.watches[w.key] = w
+	r.watches.set(w, r.now+w.interval)
+	return w
+}
+
+func (r *Responder) unwatch(w *watch) {
+	if w == nil {
+		return
+	}
+	r.watches.remove(w)
+	if w.link.watches[w.key] == w {
+		delete(w.link.watches, w.key)
+	}
+}
+
+// overhear takes a record of a name that is watched.
+func (r *Responder) overhear(w *watch, rec wire.Resource, src netip.Addr) {
+	if !w.queued() {
+		return
+	}
+	switch {
+	case rec.Type == mdns.TypeNSEC:
+	case rec.TTL > 0:
+		w.heard, w.misses, w.rival = r.now, 0, src
+		if w.bye {
+			w.bye = false
+			r.watches.set(w, r.now+w.interval)
+		}
+	case !w.bye:
+		w.bye = true
+		r.watches.set(w, r.now+goodbyeWait)
+	}
+}
+
+// runWatches asks where it is time to.
+func (r *Responder) runWatches() {
+	for {
+		w, ok := r.watches.due(r.now)
+		if !ok {
+			return
+		}
+		r.stepWatch(w)
+	}
+}
+
+func (r *Responder) stepWatch(w *watch) {
+	answered := w.heard >= w.asked
+	if !answered {
+		w.misses++
+	}
+	switch {
+	case (w.bye || w.misses >= askTimes) && r.now >= w.earliest:
+		r.unwatch(w)
+		w.over()
+	case w.misses >= askTimes || w.bye:
+		w.misses, w.bye, w.asked = 0, false, never
+		r.watches.set(w, w.earliest)
+	case answered && w.asked+w.interval > r.now:
+		r.watches.set(w, w.asked+w.interval)
+	default:
+		w.asked = r.now
+		r.watches.set(w, r.now+askAgain)
+		for _, v := range [...]mdns.IPVersion{mdns.V4, mdns.V6} {
+			if f := r.byLink[faceKey{w.link.Index, v}]; f != nil {
+				f.questions = append(f.questions, w)
+			}
+		}
+	}
+}
+
+// sendQuestions sends one message with as many of the questions for names that are watched as fit.
+func (f *face) sendQuestions() bool {
+	if len(f.questions) == 0 {
+		return false
+	}
+	b := f.start(f.limit(), 0)
+	n := 0
+	for n < len(f.questions) && b.Question(f.questions[n].name, f.questions[n].kind, false) {
+		n++
+	}
+	f.questions = f.questions[max(n, 1):]
+	f.multicast()
+	return true
+}
+
+// watchWanted waits for a name that was given up, so that it can be had back.
+func (r *Responder) watchWanted(id string, l *link, c *claim, rival netip.Addr) *watch {
+	return r.watch(&watch{
+		link: l, name: c.node.name, key: c.node.key, kind: mdns.TypeANY, rival: rival,
+		interval: wantedInterval, earliest: r.now + wantedAfter,
+		over: func() {
+			delete(r.renamed, id)
+			if id == "" {
+				r.host = r.desired.Host
+				r.forgetRenames()
+			}
+			r.planAt = r.now
+		},
+	})
+}
