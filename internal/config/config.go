@@ -11,12 +11,15 @@ import (
 	"announcer/internal/mdns"
 )
 
-// EngineZeroconf is the engine on github.com/grandcat/zeroconf.
-const EngineZeroconf = "zeroconf"
+// The engines that put services on the wire.
+const (
+	EngineNative   = "native"   // announcer's own
+	EngineZeroconf = "zeroconf" // on github.com/grandcat/zeroconf
+)
 
 // The words that a configuration can have; the first of each is the default.
 var (
-	engines    = []string{EngineZeroconf}
+	engines    = []string{EngineNative, EngineZeroconf}
 	logLevels  = []string{"info", "debug", "warn", "error"}
 	logFormats = []string{"text", "json"}
 )

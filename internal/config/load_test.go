@@ -44,7 +44,7 @@ func compare(t *testing.T, want, got any) {
 
 func TestEmpty(t *testing.T) {
 	compare(t, Default(), load(t, "announcer.toml", ""))
-	want := Config{Services: []string{"/etc/announcer/services"}, Engine: "zeroconf", LogLevel: "info", LogFormat: "text"}
+	want := Config{Services: []string{"/etc/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text"}
 	compare(t, want, Default())
 }
 
@@ -123,6 +123,7 @@ func TestDaemon(t *testing.T) {
 [daemon]
 interfaces = "eth*"
 interfaces_deny = ["eth1", "eth2"]
+engine = "zeroconf"
 host = "Büro"
 on_conflict = "fail"
 log_level = "debug"

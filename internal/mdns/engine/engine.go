@@ -9,19 +9,26 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/native"
 	"announcer/internal/mdns/zeroconf"
 	"announcer/services"
 )
 
 // Open starts the engine of that name, one of [config.Engines].
 func Open(name string, log *slog.Logger) (mdns.Publisher, error) {
-	if name != config.EngineZeroconf {
-		return nil, fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, config.Engines()), strings.Join(config.Engines(), ", "))
+	switch name {
+	case config.EngineNative:
+		return native.Open(log)
+	case config.EngineZeroconf:
+		return zeroconf.New(log), nil
 	}
-	return zeroconf.New(log), nil
+	return nil, fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, config.Engines()), strings.Join(config.Engines(), ", "))
 }
 
 // Limits tells what a publication needs that the engine can't do.
 func Limits(name string, p mdns.Publication, host string) []services.Problem {
-	return zeroconf.Limits(p, host)
+	if name == config.EngineZeroconf {
+		return zeroconf.Limits(p, host)
+	}
+	return nil
 }

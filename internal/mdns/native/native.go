@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"announcer/internal/mdns"
@@ -222,23 +223,26 @@ func (p *Publisher) tick() (next time.Time) {
 	return next
 }
 
-// unsent tells why the first of the packets that were not sent was not.
+// unsent tells why the first of the packets that were not sent was not; nil where that is as it should be.
 func (p *Publisher) unsent() error {
 	for i := range p.packets {
-		if out := &p.packets[i]; out.Err != nil {
-			return fmt.Errorf("failed to send on %s to %s: %w", p.linkName(out.Link), out.To, out.Err)
+		out := &p.packets[i]
+		l := p.link(out.Link)
+		if out.Err == nil || l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH) {
+			continue // Linux has no route for IPv6 multicast on the loopback, where IPv4 does
 		}
+		return fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
 	}
 	return nil
 }
 
-func (p *Publisher) linkName(index int) string {
+func (p *Publisher) link(index int) mdns.Link {
 	for _, l := range p.links {
 		if l.Index == index {
-			return l.Name
+			return l
 		}
 	}
-	return fmt.Sprintf("interface %d", index)
+	return mdns.Link{Name: fmt.Sprintf("interface %d", index)}
 }
 
 // quiet is the least time between two lines of the log about the network.
