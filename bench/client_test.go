@@ -44,6 +44,9 @@ func newClient(t *testing.T, l *lab, port int) *client {
 
 func open(port int) (*net.UDPConn, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		if port == 0 {
+			return nil // otherwise two may get the same one
+		}
 		var err error
 		c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
 		return err

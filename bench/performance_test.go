@@ -56,7 +56,7 @@ func scaled() scale {
 	if *full {
 		return scale{
 			rounds: 7, packets: 4000, time: 700 * time.Millisecond, many: 1000, most: 10000, phones: 500, starts: 5,
-			changes: 8, before: 100, names: contestants, patience: 30 * time.Second, settle: 9 * time.Second,
+			changes: 8, before: 100, names: []string{"announcer"}, patience: 30 * time.Second, settle: 9 * time.Second,
 		}
 	}
 	return scale{
