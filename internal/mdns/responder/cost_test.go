@@ -133,3 +133,47 @@ func BenchmarkApply(b *testing.B) {
 		h.Apply(l.time(), d)
 	}
 }
+
+// BenchmarkStart gives what it takes to announce services, from Apply to the first announcement of each.
+func BenchmarkStart(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
+		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {
+			var pubs []mdns.Publication
+			for i := range n {
+				pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				l := newLab(b)
+				h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+				h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: pubs})
+				for events := 0; events < n; events += len(h.Events()) {
+					_, next := h.Tick(l.time())
+					l.now = next.Sub(epoch)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/service")
+		})
+	}
+}
+
+// BenchmarkRemove gives what it takes to take every second service away.
+func BenchmarkRemove(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				l, h := busy(b, n)
+				d := h.desired
+				var left []mdns.Publication
+				for i := 0; i < n; i += 2 {
+					left = append(left, d.Groups[i])
+				}
+				d.Groups = left
+				b.StartTimer()
+				h.Apply(l.time(), d)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/service")
+		})
+	}
+}
