@@ -56,7 +56,7 @@ func scaled() scale {
 	if *full {
 		return scale{
 			rounds: 7, packets: 4000, time: 700 * time.Millisecond, many: 1000, most: 10000, phones: 500, starts: 5,
-			changes: 8, before: 100, names: []string{"announcer"}, patience: 30 * time.Second, settle: 9 * time.Second,
+			changes: 8, before: 100, names: contestants, patience: 30 * time.Second, settle: 9 * time.Second,
 		}
 	}
 	return scale{
@@ -65,21 +65,39 @@ func scaled() scale {
 	}
 }
 
+// TestPerformance measures everything. In full, one thing after another; with small numbers, all at once.
 func TestPerformance(t *testing.T) {
 	build(t)
-	tables := &tables{scale: scaled()}
-	t.Run("one", func(t *testing.T) { tables.one(t) })
-	t.Run("many", func(t *testing.T) { tables.many(t) })
-	t.Run("most", func(t *testing.T) { tables.most(t) })
-	t.Run("phones", func(t *testing.T) { tables.browsing(t) })
-	t.Run("changes", func(t *testing.T) { tables.changes(t) })
-	if t.Failed() {
-		return
+	sections := []struct {
+		name    string
+		measure func(*tables, *testing.T)
+		tables  tables
+	}{
+		{name: "one", measure: (*tables).one},
+		{name: "many", measure: (*tables).many},
+		{name: "most", measure: (*tables).most},
+		{name: "phones", measure: (*tables).phones},
+		{name: "changes", measure: (*tables).changes},
 	}
-	tables.check(t)
-	t.Log("\n" + tables.String())
-	if *report != "" {
-		if err := tables.writeInto(*report); err != nil {
+	t.Run("", func(t *testing.T) {
+		for i := range sections {
+			t.Run(sections[i].name, func(t *testing.T) {
+				if !*full {
+					t.Parallel()
+				}
+				sections[i].tables.scale = scaled()
+				sections[i].measure(&sections[i].tables, t)
+			})
+		}
+	})
+	var all tables
+	for _, s := range sections {
+		all.rows = append(all.rows, s.tables.rows...)
+	}
+	all.check(t)
+	t.Log("\n" + all.String())
+	if *report != "" && !t.Failed() {
+		if err := all.writeInto(*report); err != nil {
 			t.Error(err)
 		}
 	}
@@ -286,24 +304,24 @@ func (r *tables) goodbyes(t *testing.T, labs []*lab, n int) {
 
 const browsed = 10 // services that phones look for
 
-// browsing has phones look for ten services.
-func (r *tables) browsing(t *testing.T) {
+// phones has phones look for ten services.
+func (r *tables) phones(t *testing.T) {
 	labs := r.start(t, browsed, r.without("floor")...)
-	phones := r.scale.phones
-	what := fmt.Sprintf("%d phones browse %d services within 1 s by multicast: ", phones, browsed)
+	n := r.scale.phones
+	what := fmt.Sprintf("%d phones browse %d services within 1 s by multicast: ", n, browsed)
 	cpu := r.row(what+"CPU", "ms", most(15))
 	packets := r.row(what+"packets sent", "", most(5))
-	full := r.row(what+"phones that have all within the RFC's second", "", least(float64(phones)))
-	legacy := r.row(fmt.Sprintf("%d phones without multicast DNS ask once for %d services: phones that have all PTR", phones, browsed), "",
-		least(float64(phones)))
-	legacyCPU := r.row(fmt.Sprintf("%d phones without multicast DNS ask once for %d services: CPU", phones, browsed), "ms", none)
+	full := r.row(what+"phones that have all within the RFC's second", "", least(float64(n)))
+	legacy := r.row(fmt.Sprintf("%d phones without multicast DNS ask once for %d services: phones that have all PTR", n, browsed), "",
+		least(float64(n)))
+	legacyCPU := r.row(fmt.Sprintf("%d phones without multicast DNS ask once for %d services: CPU", n, browsed), "ms", none)
 	for _, l := range labs {
-		b := browse(t, l, phones)
+		b := browse(t, l, n)
 		cpu.set(l.name, milliseconds(b.cpu))
 		packets.set(l.name, float64(b.packets))
 		full.set(l.name, float64(b.full))
 		time.Sleep(max(r.scale.settle/5, 100*time.Millisecond))
-		b = browseLegacy(t, l, phones)
+		b = browseLegacy(t, l, n)
 		legacy.set(l.name, float64(b.full))
 		legacyCPU.set(l.name, milliseconds(b.cpu))
 	}

@@ -131,18 +131,15 @@ func (r *tables) String() string {
 	return b.String()
 }
 
-// check fails where a number of announcer or the floor is missing: the bars are for quiet machines, but a number is
-// there on any.
+// check fails where a number of announcer or the floor is missing. Whether a bar is met is not its business, since
+// that takes a quiet machine.
 func (r *tables) check(t *testing.T) {
 	for _, row := range r.rows {
-		if _, ok := row.values["announcer"]; !ok || row.failures["announcer"] != "" {
+		if row.values["announcer"] <= 0 || row.failures["announcer"] != "" {
 			t.Errorf("%s: announcer has no value; it says %q", row.what, row.failures["announcer"])
 		}
-		if row.bar.floors > 0 && row.values["floor"] == 0 {
+		if row.bar.floors > 0 && row.values["floor"] <= 0 {
 			t.Errorf("%s: the floor has no value", row.what)
-		}
-		if row.bar.least > 0 && row.verdict() != "met" {
-			t.Errorf("%s: %s; want %s", row.what, row.cell("announcer"), row.barText())
 		}
 	}
 }
