@@ -38,7 +38,7 @@ func newClient(t *testing.T, l *lab, port int) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.conn.Close() })
+	t.Cleanup(c.close)
 	return c
 }
 
@@ -67,6 +67,8 @@ func open(port int) (*net.UDPConn, error) {
 	udp := conn.(*net.UDPConn)
 	return udp, errors.Join(err, udp.SetReadBuffer(4<<20))
 }
+
+func (c *client) close() { c.conn.Close() }
 
 func (c *client) send(packet []byte) { c.conn.WriteToUDPAddrPort(packet, link.Group4) }
 

@@ -19,18 +19,20 @@ type heard struct {
 	wire.Message
 }
 
-// ear hears all that a responder says by multicast.
-type ear struct{ packets chan heard }
+// ear hears all that a responder says by multicast, until it is closed.
+type ear struct {
+	*client
+	packets chan heard
+}
 
 func newEar(t *testing.T, l *lab) *ear {
 	t.Helper()
 	c := newClient(t, l, link.Port)
-	e := &ear{make(chan heard, 1<<16)}
+	e := &ear{c, make(chan heard, 1<<16)}
 	go func() {
 		for {
 			n, _, err := c.conn.ReadFromUDPAddrPort(c.packet[:])
 			if err != nil {
-				close(e.packets)
 				return
 			}
 			at := time.Now()
@@ -63,13 +65,6 @@ func (e *ear) each(until time.Time, f func(heard) bool) bool {
 		case <-timeout:
 			return false
 		}
-	}
-}
-
-// forget drops what was heard so far.
-func (e *ear) forget() {
-	for len(e.packets) > 0 {
-		<-e.packets
 	}
 }
 

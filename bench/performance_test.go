@@ -126,7 +126,7 @@ func build(t *testing.T) {
 
 // one measures with a single service.
 func (r *tables) one(t *testing.T) {
-	labs := r.start(t, 1, contestants...)
+	labs, _ := r.start(t, 1, contestants...)
 	r.direct(t, labs, 1, times(1.4))
 	r.memory(labs, 1, 6)
 }
@@ -134,8 +134,9 @@ func (r *tables) one(t *testing.T) {
 // many measures with a thousand services.
 func (r *tables) many(t *testing.T) {
 	n := r.scale.many
-	labs := r.start(t, n, r.scale.names...)
-	r.startAgain(t, n)
+	labs, rows := r.start(t, n, r.scale.names...)
+	rows.elapsed.bar, rows.cpu.bar = most(1300), most(150)
+	r.startAgain(t, rows)
 	r.direct(t, labs, n, times(1.4))
 	r.host(t, labs, n)
 	r.unrelated(t, labs, n)
@@ -146,16 +147,19 @@ func (r *tables) many(t *testing.T) {
 // most measures with so many services that the others don't start.
 func (r *tables) most(t *testing.T) {
 	n := r.scale.most
-	r.direct(t, r.start(t, n, "floor", "announcer"), n, times(1.4))
+	labs, _ := r.start(t, n, "floor", "announcer")
+	r.direct(t, labs, n, times(1.4))
 }
 
+// starting are the rows about how responders start.
+type starting struct{ elapsed, cpu, later *row }
+
 // start starts responders and waits until they have announced n services, as far as they do.
-func (r *tables) start(t *testing.T, n int, names ...string) []*lab {
-	elapsed := r.row(fmt.Sprintf("start, %d services: all announced", n), "ms", none)
-	cpu := r.row(fmt.Sprintf("start, %d services: CPU until then", n), "ms", none)
-	later := r.row(fmt.Sprintf("start, %d services: CPU until the last announcement", n), "ms", none)
-	if n == r.scale.many {
-		elapsed.bar, cpu.bar = most(1300), most(150)
+func (r *tables) start(t *testing.T, n int, names ...string) ([]*lab, starting) {
+	rows := starting{
+		elapsed: r.row("start: all announced", n, "ms", none),
+		cpu:     r.row("start: CPU until then", n, "ms", none),
+		later:   r.row("start: CPU until the last announcement", n, "ms", none),
 	}
 	var labs []*lab
 	for _, name := range names {
@@ -165,21 +169,20 @@ func (r *tables) start(t *testing.T, n int, names ...string) []*lab {
 			l.start(t)
 			continue
 		}
-		took, used, ok := r.startOne(t, l)
-		if !ok {
-			elapsed.fails(name, "never")
-			continue
+		if took, used, ok := r.startOne(t, l); ok {
+			rows.elapsed.set(name, milliseconds(took))
+			rows.cpu.set(name, milliseconds(used))
+		} else {
+			rows.elapsed.fails(name, "never")
 		}
-		elapsed.set(name, milliseconds(took))
-		cpu.set(name, milliseconds(used))
 	}
 	time.Sleep(max(r.scale.settle, 500*time.Millisecond))
 	for _, l := range labs {
 		if l.name != "floor" {
-			later.set(l.name, milliseconds(l.process.cpu()))
+			rows.later.set(l.name, milliseconds(l.process.cpu()))
 		}
 	}
-	return labs
+	return labs, rows
 }
 
 // without gives those who take part but for some.
@@ -191,42 +194,37 @@ func (r *tables) without(names ...string) []string {
 // processor time.
 func (r *tables) startOne(t *testing.T, l *lab) (took, used time.Duration, ok bool) {
 	e := newEar(t, l)
+	defer e.close()
 	l.start(t)
 	at, ok := e.announced(0, l.n-1, r.scale.patience)
 	return at.Sub(l.started), l.process.cpu(), ok
 }
 
 // startAgain starts announcer a few more times, and has the medians count.
-func (r *tables) startAgain(t *testing.T, n int) {
+func (r *tables) startAgain(t *testing.T, rows starting) {
 	var took, used []float64
 	for range r.scale.starts {
-		t.Run("", func(t *testing.T) {
-			elapsed, cpu, ok := r.startOne(t, newLab(t, "announcer", n))
+		t.Run("again", func(t *testing.T) {
+			elapsed, cpu, ok := r.startOne(t, newLab(t, "announcer", rows.elapsed.services))
 			if !ok {
 				t.Fatal("not all services are announced")
 			}
 			took, used = append(took, milliseconds(elapsed)), append(used, milliseconds(cpu))
 		})
 	}
-	for _, row := range r.rows {
-		switch row.what {
-		case fmt.Sprintf("start, %d services: all announced", n):
-			row.set("announcer", median(took))
-		case fmt.Sprintf("start, %d services: CPU until then", n):
-			row.set("announcer", median(used))
-		}
-	}
+	rows.elapsed.set("announcer", median(took))
+	rows.cpu.set("announcer", median(used))
 }
 
 // direct has queries for one instance answered.
 func (r *tables) direct(t *testing.T, labs []*lab, n int, bar bar) {
-	row := r.row(fmt.Sprintf("ANY of an instance, QU, %d in flight, %d services: CPU per answer", inFlight, n), "µs", bar)
+	row := r.row(fmt.Sprintf("ANY of an instance, QU, %d in flight: CPU per answer", inFlight), n, "µs", bar)
 	r.ask(t, row, labs, question(instance(0), mdns.TypeANY, true), question(instance(0), mdns.TypeANY, false))
 }
 
 // host has queries for the address of the host answered.
 func (r *tables) host(t *testing.T, labs []*lab, n int) {
-	row := r.row(fmt.Sprintf("A of the host, QU, %d services: CPU per answer", n), "µs", times(1.3))
+	row := r.row(fmt.Sprintf("A of the host, QU, %d in flight: CPU per answer", inFlight), n, "µs", times(1.3))
 	r.ask(t, row, labs, question(hostName, mdns.TypeA, true), question(hostName, mdns.TypeA, false))
 }
 
@@ -242,8 +240,8 @@ func (r *tables) ask(t *testing.T, row *row, labs []*lab, query, refresh []byte)
 
 // unrelated has the responders hear what is none of their business.
 func (r *tables) unrelated(t *testing.T, labs []*lab, n int) {
-	asks := r.row(fmt.Sprintf("unrelated query heard, %d services: CPU (the floor answers it)", n), "µs", bar{})
-	responses := r.row(fmt.Sprintf("unrelated response heard, %d services: CPU", n), "µs", times(1.5))
+	asks := r.row("unrelated query heard: CPU (the floor answers it)", n, "µs", bar{})
+	responses := r.row("unrelated response heard: CPU", n, "µs", times(1.5))
 	asks.bar = bar{floors: 1.5, of: responses}
 	nothing := func(*client) int { return 0 }
 	for row, packets := range map[*row][][]byte{asks: strangeQueries(), responses: strangeResponses()} {
@@ -268,7 +266,7 @@ func (r *tables) measure(t *testing.T, row *row, labs []*lab, prepare, load func
 		}
 	}
 	for _, l := range labs {
-		clients[l].conn.Close()
+		clients[l].close()
 		if _, ok := row.values[l.name]; !ok {
 			row.fails(l.name, "no answer")
 		}
@@ -277,8 +275,8 @@ func (r *tables) measure(t *testing.T, row *row, labs []*lab, prepare, load func
 
 // memory reads how much the programs hold.
 func (r *tables) memory(labs []*lab, n int, mostMB float64) {
-	resident := r.row(fmt.Sprintf("resident memory, %d services", n), "MB", none)
-	anonymous := r.row(fmt.Sprintf("of it anonymous, %d services", n), "MB", most(mostMB))
+	resident := r.row("resident memory", n, "MB", none)
+	anonymous := r.row("of it anonymous", n, "MB", most(mostMB))
 	for _, l := range labs {
 		resident.set(l.name, l.process.memory("VmRSS")/1e6)
 		anonymous.set(l.name, l.process.memory("RssAnon")/1e6)
@@ -287,7 +285,7 @@ func (r *tables) memory(labs []*lab, n int, mostMB float64) {
 
 // goodbyes ends the responders.
 func (r *tables) goodbyes(t *testing.T, labs []*lab, n int) {
-	row := r.row(fmt.Sprintf("SIGTERM, %d services: all goodbyes", n), "ms", most(100))
+	row := r.row("SIGTERM: all goodbyes", n, "ms", most(100))
 	for _, l := range labs {
 		if l.name == "floor" {
 			continue
@@ -299,6 +297,7 @@ func (r *tables) goodbyes(t *testing.T, labs []*lab, n int) {
 		} else {
 			row.fails(l.name, "none or not all")
 		}
+		e.close()
 	}
 }
 
@@ -306,15 +305,15 @@ const browsed = 10 // services that phones look for
 
 // phones has phones look for ten services.
 func (r *tables) phones(t *testing.T) {
-	labs := r.start(t, browsed, r.without("floor")...)
+	labs, _ := r.start(t, browsed, r.without("floor")...)
 	n := r.scale.phones
-	what := fmt.Sprintf("%d phones browse %d services within 1 s by multicast: ", n, browsed)
-	cpu := r.row(what+"CPU", "ms", most(15))
-	packets := r.row(what+"packets sent", "", most(5))
-	full := r.row(what+"phones that have all within the RFC's second", "", least(float64(n)))
-	legacy := r.row(fmt.Sprintf("%d phones without multicast DNS ask once for %d services: phones that have all PTR", n, browsed), "",
-		least(float64(n)))
-	legacyCPU := r.row(fmt.Sprintf("%d phones without multicast DNS ask once for %d services: CPU", n, browsed), "ms", none)
+	what := fmt.Sprintf("%d phones browse within 1 s by multicast: ", n)
+	cpu := r.row(what+"CPU", browsed, "ms", most(15))
+	packets := r.row(what+"packets sent", browsed, "", most(5))
+	full := r.row(what+"phones that have all within the RFC's second", browsed, "", least(float64(n)))
+	what = fmt.Sprintf("%d phones without multicast DNS ask once: ", n)
+	legacy := r.row(what+"phones that have all PTR", browsed, "", least(float64(n)))
+	legacyCPU := r.row(what+"CPU", browsed, "ms", none)
 	for _, l := range labs {
 		b := browse(t, l, n)
 		cpu.set(l.name, milliseconds(b.cpu))
@@ -330,11 +329,10 @@ func (r *tables) phones(t *testing.T) {
 // changes adds and removes a service, again and again.
 func (r *tables) changes(t *testing.T) {
 	n := r.scale.before
-	labs := r.start(t, n, r.without("floor", "brutella")...)
-	what := fmt.Sprintf("a service added to %d: ", n)
-	probed := r.row(what+fmt.Sprintf("first probe, the latest of %d", r.scale.changes), "ms", most(260))
-	announced := r.row(what+"announced, after its first probe", "ms", most(760))
-	gone := r.row("it is removed: goodbye", "ms", most(10))
+	labs, _ := r.start(t, n, r.without("floor", "brutella")...)
+	probed := r.row(fmt.Sprintf("a service is added: first probe, the latest of %d", r.scale.changes), n, "ms", most(260))
+	announced := r.row("a service is added: announced, after its first probe", n, "ms", most(760))
+	gone := r.row("a service is removed: goodbye", n, "ms", most(10))
 	for _, l := range labs {
 		var first, waits, ends []float64
 		for range r.scale.changes {
@@ -345,8 +343,9 @@ func (r *tables) changes(t *testing.T) {
 			time.Sleep(r.scale.settle / 6)
 			asked2 := l.remove(t)
 			end, ok3 := e.gone(n, n, r.scale.patience)
+			e.close()
 			if !ok1 || !ok2 || !ok3 {
-				probed.fails(l.name, "not seen")
+				probed.fails(l.name, "not all seen")
 				break
 			}
 			first = append(first, milliseconds(probe.Sub(asked)))

@@ -28,6 +28,8 @@ type browsing struct {
 // browse has phones ask for the services by multicast, spread over a second.
 func browse(t *testing.T, l *lab, phones int) (b browsing) {
 	e, c := newEar(t, l), newClient(t, l, link.Port)
+	defer e.close()
+	defer c.close()
 	query := question(serviceType, mdns.TypePTR, false)
 	before := l.process.cpu()
 	asked := spread(phones, func(int) { c.send(query) })
@@ -83,6 +85,7 @@ func browseLegacy(t *testing.T, l *lab, phones int) (b browsing) {
 	clients := make([]*client, phones)
 	for i := range clients {
 		clients[i] = newClient(t, l, 0)
+		defer clients[i].close()
 	}
 	query := question(serviceType, mdns.TypePTR, false)
 	before := l.process.cpu()

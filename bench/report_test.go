@@ -22,14 +22,16 @@ type tables struct {
 
 // row is one thing that was measured of every responder.
 type row struct {
-	what, unit string
-	bar        bar
-	values     map[string]float64
-	failures   map[string]string // instead of a value
+	what     string
+	services int
+	unit     string
+	bar      bar
+	values   map[string]float64 // by responder
+	failures map[string]string  // instead of a value
 }
 
-func (r *tables) row(what, unit string, b bar) *row {
-	row := &row{what, unit, b, map[string]float64{}, map[string]string{}}
+func (r *tables) row(what string, services int, unit string, b bar) *row {
+	row := &row{what, services, unit, b, map[string]float64{}, map[string]string{}}
 	r.rows = append(r.rows, row)
 	return row
 }
@@ -59,7 +61,7 @@ func times(n float64) bar { return bar{floors: n} }
 func most(n float64) bar  { return bar{most: n} }
 func least(n float64) bar { return bar{least: n} }
 
-// String gives the bar of a row, "" where it has none.
+// barText gives the bar of a row, "" where it has none.
 func (r *row) barText() string {
 	switch b := r.bar; {
 	case b.of != nil:
@@ -119,10 +121,10 @@ func (r *row) cell(name string) string {
 func (r *tables) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", surroundings())
-	fmt.Fprintf(&b, "| | unit | %s | × floor | × Avahi | bar | |\n", strings.Join(contestants, " | "))
-	fmt.Fprintf(&b, "|---|---%s|---|---|---|---|\n", strings.Repeat("|--:", len(contestants)))
+	fmt.Fprintf(&b, "| | services | unit | %s | × floor | × Avahi | bar | |\n", strings.Join(contestants, " | "))
+	fmt.Fprintf(&b, "|---|--:|---%s|---|---|---|---|\n", strings.Repeat("|--:", len(contestants)))
 	for _, row := range r.rows {
-		fmt.Fprintf(&b, "| %s | %s ", row.what, row.unit)
+		fmt.Fprintf(&b, "| %s | %d | %s ", row.what, row.services, row.unit)
 		for _, name := range contestants {
 			fmt.Fprintf(&b, "| %s ", row.cell(name))
 		}
