@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,7 +50,9 @@ type lab struct {
 	net     *memlink.Net
 	segment *memlink.Segment
 	askers  int
-	heard   []heard // questions
+
+	mu    sync.Mutex // held while a host answers
+	heard []heard    // questions
 }
 
 type heard struct {
@@ -84,7 +87,10 @@ func (l *lab) host(addr string, answer func(wire.Message) []mdns.Record) *memlin
 		if err != nil || m.Response() {
 			return
 		}
-		if records := answer(m); len(records) > 0 {
+		l.mu.Lock()
+		records := answer(m)
+		l.mu.Unlock()
+		if len(records) > 0 {
 			h.Send(response(h, records...))
 		}
 	})
@@ -267,6 +273,8 @@ func TestTheLatestRecordCounts(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		h := l.host("192.0.2.1/24", func(wire.Message) []mdns.Record { return []mdns.Record{ptr, srv, txt, a} })
 		time.AfterFunc(2500*time.Millisecond, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			srv.Data = mdns.SRV{Port: 5070, Target: pbx}
 			txt.Data = mdns.NewTXT("v=2")
 			h.Send(response(h, srv, txt))
