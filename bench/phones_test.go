@@ -20,7 +20,8 @@ const slack = 80 * time.Millisecond
 
 // browsing is what phones get that look for the services within one second.
 type browsing struct {
-	full    int           // phones that got all
+	full    int           // phones that got all services
+	whole   int           // phones that got their SRV and TXT records with them
 	packets int           // sent by the responder
 	cpu     time.Duration // of the responder
 }
@@ -61,22 +62,42 @@ func spread(phones int, f func(i int)) (times []time.Time) {
 
 // isFull says whether who listens from one time to another hears of n services.
 func isFull(n int, packets []heard, from, to time.Time) bool {
-	found := map[mdns.Data]bool{}
+	found := sightings{}
 	for _, p := range packets {
 		if p.at.After(from) && p.at.Before(to) {
-			pointers(p.Message, found)
+			found.add(p.Message)
 		}
 	}
-	return len(found) >= n
+	return found.count(mdns.TypePTR) >= n
 }
 
-// pointers adds the services that a response tells of.
-func pointers(m wire.Message, found map[mdns.Data]bool) {
-	for _, r := range m.Answers {
-		if r.Name.Equal(serviceType) && r.TTL > 0 {
-			found[r.Data] = true
+// sightings are the records of services that a phone got.
+type sightings map[sighting]bool
+
+type sighting struct {
+	instance string // key
+	kind     mdns.Type
+}
+
+func (s sightings) add(m wire.Message) {
+	for _, r := range append(m.Answers, m.Additional...) {
+		switch p, isPTR := r.Data.(mdns.PTR); {
+		case r.TTL == 0:
+		case isPTR && r.Name.Equal(serviceType):
+			s[sighting{p.Target.Key(), mdns.TypePTR}] = true
+		case r.Name.Parent().Equal(serviceType):
+			s[sighting{r.Name.Key(), r.Data.Type()}] = true
 		}
 	}
+}
+
+func (s sightings) count(kind mdns.Type) (n int) {
+	for seen := range s {
+		if seen.kind == kind {
+			n++
+		}
+	}
+	return n
 }
 
 // browseLegacy has phones ask that know unicast DNS only: each sends one query to the group from a port of its own and
@@ -98,12 +119,15 @@ func browseLegacy(t *testing.T, l *lab, phones int) (b browsing) {
 			continue
 		}
 		b.packets++
-		found := map[mdns.Data]bool{}
+		found := sightings{}
 		if m, err := wire.Decode(c.packet[:n]); err == nil {
-			pointers(m, found)
+			found.add(m)
 		}
-		if len(found) >= l.n {
+		if found.count(mdns.TypePTR) >= l.n {
 			b.full++
+		}
+		if min(found.count(mdns.TypeSRV), found.count(mdns.TypeTXT)) >= l.n {
+			b.whole++
 		}
 	}
 	b.cpu = l.process.cpu() - before
