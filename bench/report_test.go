@@ -150,9 +150,16 @@ func (r *tables) check(t *testing.T) {
 func surroundings() string {
 	var uname unix.Utsname
 	unix.Uname(&uname)
-	return fmt.Sprintf("Measured on %s with %d processors, Linux %s, %s; %s; %s.", processor(), runtime.NumCPU(),
-		unix.ByteSliceToString(uname.Release[:]), runtime.Version(), said("avahi-daemon", "--version"),
+	return fmt.Sprintf("Measured on %s with %d processors, load average %s, Linux %s, %s; %s; %s.", processor(), runtime.NumCPU(),
+		loadAverage(), unix.ByteSliceToString(uname.Release[:]), runtime.Version(), said("avahi-daemon", "--version"),
 		strings.ReplaceAll(said("go", "list", "-m", "github.com/grandcat/zeroconf", "github.com/brutella/dnssd"), "\n", "; "))
+}
+
+// loadAverage gives the number of threads that wanted to run, in the last 1, 5 and 15 minutes: those of the
+// measurement, which are one or two, and all others.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	return strings.Join(strings.Fields(string(text))[:3], ", ")
 }
 
 func processor() string {
