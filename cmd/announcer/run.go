@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -24,6 +25,10 @@ func runCommand() *cli.Command {
 	})
 }
 
+// gcPercent has memory collected when half as much again is used. A daemon that makes no garbage at work but is read
+// anew now and then can afford that: it costs some milliseconds of a start with a thousand services, and saves 1 MB.
+const gcPercent = 50
+
 func runDaemon(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("run takes no arguments, only flags; want --services %s", c.Args().First())
@@ -37,6 +42,7 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(gcPercent)
 	publisher, err := engine.Open(snap.Config.Engine, log)
 	if err != nil {
 		return err
