@@ -126,7 +126,7 @@ func phonesToRestart(c *cli.Context, transport sip.Transport) ([]netip.AddrPort,
 			return nil, usagef("--cidr: %w", err)
 		}
 		if !c.Bool("confirm") && !c.Bool("dry-run") {
-			return nil, usagef("--cidr: %s would be asked to restart, every phone in %s; want --confirm too, or --dry-run", count(len(network), "address"), text)
+			return nil, usagef("--cidr: %s stands for %s, all of which would be asked to restart; want --confirm too, or --dry-run", text, count(len(network), "phone"))
 		}
 		phones = append(phones, network...)
 	}

@@ -28,6 +28,8 @@ func TestAnnouncer(t *testing.T) {
 	t.Run("corpus", func(t *testing.T) { testCorpus(t, announcer) })
 	t.Run("announce", func(t *testing.T) { testAnnounce(t, announcer) })
 	t.Run("exit status", func(t *testing.T) { testExitStatus(t, announcer) })
+	t.Run("check of firmware", func(t *testing.T) { testCheckFirmware(t, announcer) })
+	t.Run("check of a SIP server", func(t *testing.T) { testCheckSIP(t, announcer) })
 	t.Run("restart", func(t *testing.T) { testRestart(t, announcer) })
 	t.Run("restart by TCP", func(t *testing.T) { testRestartByTCP(t, announcer) })
 	t.Run("restart interrupted", func(t *testing.T) { testRestartInterrupted(t, announcer) })

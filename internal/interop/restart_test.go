@@ -24,9 +24,7 @@ func floorAddress(i int) string { return fmt.Sprintf("192.0.2.%d", 31+i) }
 // newFloor joins a floor of phones to a server. It skips the test where sipp is missing.
 func newFloor(t *testing.T) (server machine, f floor) {
 	t.Helper()
-	if _, err := exec.LookPath("sipp"); err != nil {
-		t.Skip("no sipp here, which plays the phones; make test-deps fetches it")
-	}
+	needSipp(t)
 	server, f = newMachine(t, hostname), floor{newMachine(t, "floor")}
 	var addrs []string
 	for i := range phonesOnFloor {
@@ -34,6 +32,13 @@ func newFloor(t *testing.T) (server machine, f floor) {
 	}
 	netlab.Veth(t, netlab.End{Host: server.Host, Name: "v0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: f.Host, Name: "eth0", Addrs: addrs})
 	return server, f
+}
+
+func needSipp(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("sipp"); err != nil {
+		t.Skip("no sipp here, which plays the other side; make test-deps fetches it")
+	}
 }
 
 // receive and respond are steps of a scenario of sipp's.
@@ -56,27 +61,34 @@ Content-Length: 0
 // silence receives more copies of a request than are sent in the time that it is waited for.
 var silence = strings.Repeat(receive, 20)
 
-// phone starts sipp as a phone that goes through the steps.
+// phone starts sipp as a phone that goes through the steps once. The messages are in the file that phoneLog gives.
 func (f floor) phone(t *testing.T, i int, transport, steps string) *process {
 	t.Helper()
-	file := write(t, f.dir, fmt.Sprintf("phone%d.xml", i), `<?xml version="1.0" encoding="ISO-8859-1"?>
+	return f.sipp(t, floorAddress(i), steps, "-t", transport, "-m", "1", "-trace_msg", "-message_file", f.phoneLog(i))
+}
+
+func (f floor) phoneLog(i int) string { return fmt.Sprintf("%s/phone%d.log", f.dir, i) }
+
+// sipp starts sipp on port 5060 of an address, where each call goes through the steps, and waits until it listens.
+func (m machine) sipp(t *testing.T, address, steps string, args ...string) *process {
+	t.Helper()
+	file := write(t, m.dir, address+".xml", `<?xml version="1.0" encoding="ISO-8859-1"?>
 <!DOCTYPE scenario SYSTEM "sipp.dtd">
-<scenario name="phone">
+<scenario name="interop">
 `+steps+`</scenario>
 `)
 	// -nr: each copy of a request is a request, so that a scenario can lose one.
-	p := f.start(t, "sipp", "-sf", file, "-i", floorAddress(i), "-p", "5060", "-t", transport, "-nr", "-nostdin", "-m", "1",
-		"-trace_msg", "-message_file", fmt.Sprintf("%s/phone%d.log", f.dir, i))
-	f.listening(t, floorAddress(i))
+	p := m.start(t, "sipp", append([]string{"-sf", file, "-i", address, "-p", "5060", "-nr", "-nostdin"}, args...)...)
+	m.listening(t, address)
 	return p
 }
 
 // listening waits until something listens on port 5060 of an address.
-func (f floor) listening(t *testing.T, address string) {
+func (m machine) listening(t *testing.T, address string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		var out []byte
-		f.do(t, func() (err error) {
+		m.do(t, func() (err error) {
 			out, err = exec.Command("ss", "-Hlntu", "src", address, "and", "sport", "=", "5060").CombinedOutput()
 			return err
 		})
@@ -121,7 +133,7 @@ func testRestart(t *testing.T, announcer string) {
 	}
 	took.wait(t)
 	lost.wait(t)
-	request := read(t, f.dir+"/phone0.log")
+	request := read(t, f.phoneLog(0))
 	for _, want := range []string{"NOTIFY sip:1001@192.0.2.31:5060;ob SIP/2.0", "Event: check-sync", "Subscription-State: terminated", "Contact: <sip:asterisk@192.0.2.1:"} {
 		if !strings.Contains(request, want) {
 			t.Errorf("the phone got no %q:\n%s", want, request)
@@ -147,7 +159,7 @@ func testRestartInterrupted(t *testing.T, announcer string) {
 	f.phone(t, 0, "u1", receive+respond("200 OK"))
 	f.phone(t, 1, "u1", silence)
 	p := server.start(t, announcer, "restart", "--rate", "1", floorAddress(0), floorAddress(1), floorAddress(2))
-	for deadline := time.Now().Add(patience); !strings.Contains(readIfThere(f.dir+"/phone1.log"), "NOTIFY"); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(readIfThere(f.phoneLog(1)), "NOTIFY"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the second phone was not asked")
 		}
