@@ -67,10 +67,11 @@ func restartAction(c *cli.Context) error {
 	if err := printResults(c, results); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(results, restart.Result.OK) {
+	granted := restarting(results)
+	if granted > 0 {
 		fmt.Fprintln(c.App.ErrWriter, "announcer: "+staysConfigured)
 	}
-	if slices.ContainsFunc(results, func(r restart.Result) bool { return !r.OK() }) {
+	if granted < len(results) {
 		return silent(exitFailed)
 	}
 	return nil
@@ -173,18 +174,25 @@ type restartedPhone struct {
 
 func restartJSON(results []restart.Result) any {
 	phones := []restartedPhone{}
-	restarted := 0
 	for _, r := range results {
-		if r.OK() {
-			restarted++
-		}
 		phones = append(phones, restartedPhone{r.Phone, r.Word(), r.Answer.Code, r.Answer.Reason, r.Detail(), r.Took.Milliseconds()})
 	}
 	return struct {
 		Version   int              `json:"version"`
 		Restarted int              `json:"restarted"`
 		Phones    []restartedPhone `json:"phones"`
-	}{1, restarted, phones}
+	}{1, restarting(results), phones}
+}
+
+// restarting counts the phones that said that they restart.
+func restarting(results []restart.Result) int {
+	n := 0
+	for _, r := range results {
+		if r.OK() {
+			n++
+		}
+	}
+	return n
 }
 
 func printResults(c *cli.Context, results []restart.Result) error {
@@ -199,5 +207,9 @@ func printResults(c *cli.Context, results []restart.Result) error {
 		}
 		rows = append(rows, []string{r.Phone.String(), r.Word(), took, printable(r.Detail())})
 	}
-	return table(c.App.Writer, "PHONE RESULT TIME DETAIL", rows)
+	if err := table(c.App.Writer, "PHONE RESULT TIME DETAIL", rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "restarting: %d of %s\n", restarting(results), count(len(results), "phone"))
+	return err
 }

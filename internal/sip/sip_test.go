@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +175,42 @@ func TestCancel(t *testing.T) {
 	if _, err := CheckSync(ctx, target(p, UDP)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
+}
+
+// TestNothingStays asks many times, and wants no goroutine and no file to be left.
+func TestNothingStays(t *testing.T) {
+	var peers []Target
+	for _, transport := range []Transport{UDP, TCP, TLS} {
+		for _, answers := range [][]string{{"200 OK"}, {"100 Trying", "404 Not Found"}, nil} {
+			peers = append(peers, target(siptest.Listen(t, string(transport), "127.0.0.1:0", siptest.Answers(answers...)), transport))
+		}
+	}
+	ask := func(times int) {
+		for range times {
+			for _, to := range peers {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+				_, _ = CheckSync(ctx, to) // whatever comes of it
+				cancel()
+			}
+		}
+	}
+	ask(1)
+	files, goroutines := openFiles(t), runtime.NumGoroutine()
+	ask(20)
+	for deadline := time.Now().Add(within); openFiles(t) > files+3 || runtime.NumGoroutine() > goroutines+6; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d files and %d goroutines became %d and %d", files, goroutines, openFiles(t), runtime.NumGoroutine())
+		}
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("what is open can't be told here: ", err)
+	}
+	return len(files)
 }
 
 func TestParseURL(t *testing.T) {
