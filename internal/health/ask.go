@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
 
 	"announcer/internal/sip"
 )
@@ -132,12 +131,4 @@ func reason(err error) error {
 		return sip.ErrClosed
 	}
 	return err
-}
-
-// answer is what came of asking a server.
-type answer struct {
-	probe   Probe
-	target  *target
-	why     string // "": it answers
-	latency time.Duration
 }

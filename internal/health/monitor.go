@@ -59,6 +59,13 @@ type target struct {
 	asking bool
 }
 
+// answer is what came of asking a server.
+type answer struct {
+	target  *target
+	why     string // "": it answers
+	latency time.Duration
+}
+
 // watched is a publication with a check.
 type watched struct {
 	PublicationState
@@ -244,7 +251,7 @@ func (m *Monitor) question(ctx context.Context, probe Probe, t *target, timeout 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
-	a := answer{probe: probe, target: t}
+	a := answer{target: t}
 	if err := m.ask(ctx, probe); err != nil {
 		a.why = err.Error()
 	}
@@ -261,7 +268,7 @@ func (m *Monitor) take(a answer) {
 	t.due = time.Now().Add(jitter(m.settings.Interval))
 	before := t.state
 	t.server = t.after(a.why, a.latency, m.settings)
-	if t.state == before || m.targets[a.probe] != t { // or it is not needed any more
+	if t.state == before {
 		return
 	}
 	for i := range m.watched {

@@ -102,7 +102,12 @@ func TestNoTLS(t *testing.T) {
 }
 
 func TestCheckSync(t *testing.T) {
-	p := siptest.Listen(t, "udp", "127.0.0.1:0", siptest.Answers("100 Trying", "200 OK"))
+	p := siptest.Listen(t, "udp", "127.0.0.1:0", func(n int) []string {
+		if n == 0 {
+			return []string{"100 Trying"}
+		}
+		return []string{"200 OK"} // to the retransmission, so that it does not overtake the other one
+	})
 	to := target(p, UDP)
 	to.User = "1001"
 	got, err := CheckSync(t.Context(), to)
