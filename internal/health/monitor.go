@@ -14,7 +14,7 @@ import (
 
 // Settings say how often is asked, and what follows from the answers.
 type Settings struct {
-	Interval time.Duration // from one question to a server to the next, give or take a tenth
+	Interval time.Duration // from the answer of a server to the next question to it, give or take a tenth
 	Timeout  time.Duration // for an answer
 	Down     int           // failures in a row until a server is down
 	Up       int           // answers in a row until a server that was down is up

@@ -158,7 +158,7 @@ func testRestartInterrupted(t *testing.T, announcer string) {
 	server, f := newFloor(t)
 	f.phone(t, 0, "u1", receive+respond("200 OK"))
 	f.phone(t, 1, "u1", silence)
-	p := server.start(t, announcer, "restart", "--rate", "1", floorAddress(0), floorAddress(1), floorAddress(2))
+	p := server.start(t, announcer, "restart", "--parallel", "1", "--timeout", "30s", floorAddress(0), floorAddress(1), floorAddress(2))
 	for deadline := time.Now().Add(patience); !strings.Contains(readIfThere(f.phoneLog(1)), "NOTIFY"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the second phone was not asked")

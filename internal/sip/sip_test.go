@@ -20,7 +20,7 @@ func target(p *siptest.Peer, transport Transport) Target {
 }
 
 // within is for requests that are to be answered; between is for those that aren't.
-const within, between = 30 * time.Second, 200 * time.Millisecond
+const within, between = 30 * time.Second, time.Second
 
 func TestAlive(t *testing.T) {
 	for _, test := range []struct {

@@ -15,7 +15,6 @@ import (
 	"announcer/internal/avahixml"
 	"announcer/internal/config"
 	"announcer/internal/diag"
-	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/services"
 )
@@ -174,14 +173,6 @@ func (s *Source) read(path string, snap *Snapshot) (p mdns.Publication, ok bool)
 	}
 	snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Warning, Text: "its last good version stays announced"})
 	return p, true
-}
-
-// checkProblem tells whether the check that a rule wants can't be done.
-func checkProblem(p mdns.Publication) diag.Findings {
-	if _, err := health.Plan(p); err != nil {
-		return diag.Findings{{File: p.ID, Element: "check", Severity: diag.Error, Text: err.Error()}}
-	}
-	return nil
 }
 
 func readGroup(path, host string) (services.Group, diag.Findings) {
