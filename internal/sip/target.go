@@ -73,8 +73,7 @@ func (t Target) String() string {
 	return fmt.Sprintf("%s;transport=%s", uri.String(), t.Transport)
 }
 
-// uri gives the target as it stands in a request: outbound adds the parameter "ob" (RFC 5626 §4.3), and the transport
-// is named where it is not UDP.
+// uri gives the target as it stands in a request; outbound adds the parameter "ob" (RFC 5626 §5.4).
 func (t Target) uri(outbound bool) lib.Uri {
 	host, _, _ := strings.Cut(t.Host, "%")
 	uri := lib.Uri{Scheme: "sip", User: t.User, Host: uriHost(host), Port: int(t.Port)}
