@@ -37,6 +37,7 @@ func TestAsk(t *testing.T) {
 			if err != nil {
 				return
 			}
+			conn.Read(make([]byte, 1000))
 			conn.Close()
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -35,8 +36,7 @@ func (t Target) exchange(ctx context.Context, build func(t Target, local netip.A
 		return Answer{}, failure(ctx, err)
 	}
 	defer conn.Close()
-	ua, err := sipgo.NewUA(sipgo.WithUserAgentTransactionLayerOptions(
-		lib.WithTransactionLayerTerminateOnConnClose(), lib.WithTransactionLayerUnhandledResponseHandler(func(*lib.Response) {})))
+	ua, err := sipgo.NewUA()
 	if err != nil {
 		return Answer{}, err
 	}
@@ -49,7 +49,7 @@ func (t Target) exchange(ctx context.Context, build func(t Target, local netip.A
 	req.Laddr = lib.Addr{IP: net.IP(local.Addr().AsSlice()), Port: int(local.Port())}
 	tx, err := ua.TransactionLayer().Request(ctx, req)
 	if err != nil {
-		return Answer{}, failure(ctx, err)
+		return Answer{}, failure(ctx, cause(broken, err))
 	}
 	defer tx.Terminate()
 	for {
@@ -59,12 +59,22 @@ func (t Target) exchange(ctx context.Context, build func(t Target, local netip.A
 				return Answer{Code: res.StatusCode, Reason: res.Reason}, nil
 			}
 		case <-tx.Done():
-			return Answer{}, failure(ctx, tx.Err())
+			return Answer{}, failure(ctx, cause(broken, tx.Err()))
 		case err := <-broken:
 			return Answer{}, failure(ctx, err)
 		case <-ctx.Done():
 			return Answer{}, failure(ctx, ctx.Err())
 		}
+	}
+}
+
+// cause gives what broke the connection or, where it is not broken, err.
+func cause(broken <-chan error, err error) error {
+	select {
+	case first := <-broken:
+		return first
+	default:
+		return err
 	}
 }
 
@@ -84,23 +94,23 @@ func (t Target) dial(ctx context.Context) (net.Conn, error) {
 	return nil, fmt.Errorf("%q is not a transport", t.Transport)
 }
 
-// serve lets the library read from and write to the connection. broken gives the error that ends a UDP socket; that of a
-// stream ends its transactions.
+// serve lets the library read from and write to the connection. broken gives the error that ends the reading. (The
+// library can end the transactions of a connection itself, but panics where that ends before the request is sent.)
 func (t Target) serve(transport *lib.TransportLayer, conn net.Conn) (broken <-chan error) {
+	ends := make(chan error, 1)
 	switch t.Transport {
 	case TCP:
-		_ = transport.ServeTCP(&single{conn: conn}) // it returns when it has the connection
+		_ = transport.ServeTCP(&single{conn: stream{conn, ends}}) // it returns when it has the connection
 	case TLS:
-		_ = transport.ServeTLS(&single{conn: conn})
+		_ = transport.ServeTLS(&single{conn: stream{conn, ends}})
 	default:
-		c := &connected{UDPConn: conn.(*net.UDPConn), broken: make(chan error, 1)}
+		c := &connected{conn.(*net.UDPConn), ends}
 		// The library looks connections up by their local address; it adds this one itself, but not before it reads.
 		local := addrPort(conn.LocalAddr())
 		transport.Pool("udp").Add(local.String(), &lib.UDPConnection{PacketConn: c, PacketAddr: local.String(), Listener: true})
 		go transport.ServeUDP(c)
-		return c.broken
 	}
-	return nil
+	return ends
 }
 
 // addrPort gives a socket's address without a zone, as the library compares them.
@@ -115,23 +125,43 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
-// connected is a connected UDP socket that takes the address that it is connected to.
+// stream is a connection that tells of the error that ends the reading.
+type stream struct {
+	net.Conn
+	ends chan<- error
+}
+
+// Read reads from the connection.
+func (s stream) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if err != nil {
+		tell(s.ends, err)
+	}
+	return n, err
+}
+
+func tell(ends chan<- error, err error) {
+	select {
+	case ends <- err:
+	default:
+	}
+}
+
+// connected is a connected UDP socket that takes the address that it is connected to, and tells of the error that ends
+// the reading, such as that nobody listens there.
 type connected struct {
 	*net.UDPConn
-	broken chan error
+	ends chan<- error
 }
 
 // WriteTo sends to the address that the socket is connected to.
 func (c *connected) WriteTo(b []byte, _ net.Addr) (int, error) { return c.Write(b) }
 
-// ReadFrom reads a packet. It tells of an error that ends the reading, such as a port that nobody listens on.
+// ReadFrom reads a packet.
 func (c *connected) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, addr, err := c.UDPConn.ReadFrom(b)
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		select {
-		case c.broken <- err:
-		default:
-		}
+	if err != nil {
+		tell(c.ends, err)
 	}
 	return n, addr, err
 }
@@ -165,7 +195,7 @@ func failure(ctx context.Context, err error) error {
 		return ErrUnreachable
 	case ctx.Err() != nil, errors.Is(err, lib.ErrTransactionTimeout), errors.As(err, &netErr) && netErr.Timeout():
 		return ErrTimeout
-	case errors.Is(err, lib.ErrTransactionTransport):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, lib.ErrTransactionTransport):
 		return ErrClosed
 	}
 	return err

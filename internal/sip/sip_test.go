@@ -78,6 +78,33 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// TestHangsUp has a server that closes each connection at once, at any moment of a request.
+func TestHangsUp(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for i := 0; ; i++ {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			time.Sleep(time.Duration(i%10) * 20 * time.Microsecond)
+			conn.Close()
+		}
+	}()
+	to := Target{Host: "127.0.0.1", Port: netip.MustParseAddrPort(listener.Addr().String()).Port(), Transport: TCP}
+	for range 300 {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		if _, err := Alive(ctx, to); !errors.Is(err, ErrClosed) {
+			t.Errorf("error %v, want %v", err, ErrClosed)
+		}
+		cancel()
+	}
+}
+
 // TestNoTLS sees to it that a server that does not speak TLS is told apart from one that is silent.
 func TestNoTLS(t *testing.T) {
 	p := siptest.Listen(t, "tcp", "127.0.0.1:0", siptest.Answers("200 OK"))
