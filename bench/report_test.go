@@ -14,6 +14,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func TestWriteInto(t *testing.T) {
+	r := &tables{}
+	one := r.row("an answer", 1, "µs", times(1.5))
+	one.set("floor", 10)
+	one.set("announcer", 15.25)
+	one.fails("brutella", "never")
+	const old = "# Head\n" + begin + "old\n" + end + "tail\n"
+	file := write(t, t.TempDir(), "performance.md", old)
+	if err := r.writeInto(file); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(text)
+	for _, want := range []string{
+		"# Head\n" + begin + "Measured on ", end + "tail\n",
+		"| an answer | 1 | µs | 10.0 |  |  | never | 15.2 | 1.5 |  | ≤ 1.5 × floor | not met |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "old") {
+		t.Errorf("the old table is still there:\n%s", got)
+	}
+	if err := r.writeInto(write(t, t.TempDir(), "other.md", "text")); err == nil {
+		t.Error("no error where there is no place for the tables")
+	}
+}
+
 // tables are what was measured.
 type tables struct {
 	scale scale
