@@ -196,8 +196,8 @@ func (d debian) protected(t *testing.T) string {
 	if err := os.MkdirAll(runtime, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	mount(t, d.root, root)
-	mount(t, runtime, filepath.Join(root, "run/announcer"))
+	bind(t, d.root, root)
+	bind(t, runtime, filepath.Join(root, "run/announcer"))
 	if err := unix.Unmount(filepath.Join(root, "proc"), unix.MNT_DETACH); err != nil {
 		t.Fatal("the unit lets little be seen of /proc, and here that is nothing: ", err)
 	}

@@ -23,15 +23,14 @@ type debian struct{ root string }
 // newDebian makes a Debian on which no systemd runs, as in a container.
 func newDebian(t *testing.T) debian {
 	t.Helper()
-	d := debian{root: filepath.Join(t.TempDir(), "root")}
-	run(t, ".", "cp", "--archive", debianRoot, d.root)
+	d := debian{root: overlay(t, debianRoot)}
 	d.remove(t, "usr/bin/systemctl")
 	d.write(t, "dev/null", "")
 	if err := os.Symlink("/proc/self/fd", d.path("dev/fd")); err != nil {
 		t.Fatal(err)
 	}
-	mount(t, "/dev/null", d.path("dev/null"))
-	mount(t, "/proc", d.path("proc"))
+	bind(t, "/dev/null", d.path("dev/null"))
+	bind(t, "/proc", d.path("proc"))
 	return d
 }
 
@@ -61,10 +60,31 @@ exit $code
 	return d
 }
 
-// mount makes a file or directory appear at a place, until the test ends.
-func mount(t *testing.T, what, place string) {
+// overlay gives a directory with what another one has. What is written there, the other one never sees.
+func overlay(t *testing.T, lower string) string {
 	t.Helper()
-	if err := unix.Mount(what, place, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+	memory, root := t.TempDir(), t.TempDir()
+	mount(t, "tmpfs", memory, "tmpfs", 0, "")
+	upper, work := filepath.Join(memory, "upper"), filepath.Join(memory, "work")
+	for _, dir := range []string{upper, work} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount(t, "overlay", root, "overlay", 0, "userxattr,lowerdir="+lower+",upperdir="+upper+",workdir="+work)
+	return root
+}
+
+// bind makes a file or directory appear at a second place.
+func bind(t *testing.T, what, place string) {
+	t.Helper()
+	mount(t, what, place, "", unix.MS_BIND|unix.MS_REC, "")
+}
+
+// mount mounts something until the test ends.
+func mount(t *testing.T, what, place, kind string, flags uintptr, data string) {
+	t.Helper()
+	if err := unix.Mount(what, place, kind, flags, data); err != nil {
 		t.Fatalf("mount %s: %v", what, err)
 	}
 	t.Cleanup(func() {

@@ -43,6 +43,7 @@ func TestPackages(t *testing.T) {
 	}
 	t.Run("deb", func(t *testing.T) { testDeb(t, first) })
 	t.Run("deb with systemd", func(t *testing.T) { testDebWithSystemd(t, first, next) })
+	t.Run("readme", func(t *testing.T) { testReadme(t, first) })
 	t.Run("rpm", func(t *testing.T) { testRPM(t, first) })
 	t.Run("rpm with systemd", func(t *testing.T) { testRPMWithSystemd(t, first, next) })
 }
