@@ -20,6 +20,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/responder"
+	"announcer/internal/netwatch"
 )
 
 // backlog is the number of events that wait for a receiver.
@@ -66,7 +67,7 @@ func Open(log *slog.Logger) (*Publisher, error) {
 		return nil, err
 	}
 	return New(Config{
-		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: neighbour,
+		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: netwatch.MAC,
 	}), nil
 }
 
