@@ -284,7 +284,7 @@ func (f *filler) url(v *firmwareValues) (server string) {
 		f.problem("url", "it is missing; want the HTTP directory with the files, such as http://192.0.2.10/")
 		return ""
 	}
-	u, err := parseURL(f.fill.URL)
+	u, err := ParseURL(f.fill.URL)
 	if err != nil {
 		f.problem("url", "%v", err)
 		return ""
@@ -303,7 +303,8 @@ func (f *filler) url(v *firmwareValues) (server string) {
 	return u.Host
 }
 
-func parseURL(text string) (*url.URL, error) {
+// ParseURL reads the URL of an HTTP directory that phones load files from.
+func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
