@@ -65,9 +65,9 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.String("listen"))
+	listener, err := listen(c.String("listen"))
 	if err != nil {
-		return usagef("--listen: %w", err)
+		return err
 	}
 	defer listener.Close()
 	desired, engineName, err := firmwareOnLinks(c, dir, release, listener.Addr().(*net.TCPAddr).AddrPort())
@@ -96,6 +96,17 @@ func firmwareServe(c *cli.Context) error {
 			return nil
 		})
 	})
+}
+
+func listen(at string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(at); err != nil {
+		return nil, usagef("--listen: %q is not an address with a port; want such as :8080 or 10.1.2.3:80", at)
+	}
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	return l, nil
 }
 
 // serveWhile serves as long as announce takes; failed is closed if serving ends by itself.

@@ -80,6 +80,8 @@ func bytesText(n int64) string {
 	switch {
 	case n <= 0:
 		return "-"
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
 	case n < 1e6:
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 	}

@@ -29,7 +29,7 @@ const (
 
 const (
 	imageSuffix = ".eff"
-	maxEntries  = 20_000 // files and directories that a scan looks at
+	maxEntries  = 5_000 // files and directories that a scan looks at
 	maxDepth    = 10     // directories in each other
 )
 
