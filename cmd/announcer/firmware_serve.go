@@ -88,10 +88,10 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := withLimit(c.Context, c.Duration("for"))
-	defer cancel()
-	return serveWhile(ctx, server, listener, func(failed <-chan struct{}) error {
-		return oneshot.Announce(ctx, publisher, desired, show.announced, func() error {
+	return serveWhile(c.Context, server, listener, func(failed <-chan struct{}) error {
+		return oneshot.Announce(c.Context, publisher, desired, show.announced, func() error {
+			ctx, cancel := withLimit(c.Context, c.Duration("for"))
+			defer cancel()
 			show.run(ctx, failed, server.Running)
 			return nil
 		})
@@ -128,14 +128,6 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// withLimit gives a context that ends after a time, if there is one.
-func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit > 0 {
-		return context.WithTimeout(ctx, limit)
-	}
-	return context.WithCancel(ctx)
 }
 
 // hashes prints what is served.
