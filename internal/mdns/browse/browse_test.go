@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,12 +45,14 @@ func addrs(texts ...string) (all []netip.Addr) {
 	return all
 }
 
-// lab is a segment with the host that asks, in a time of its own.
+// lab is a segment with hosts, in a time of its own.
 type lab struct {
 	net     *memlink.Net
 	segment *memlink.Segment
-	asker   *memlink.Host
-	heard   []heard // the questions of the asker
+	askers  int
+
+	mu    sync.Mutex // held while a host answers
+	heard []heard    // questions
 }
 
 type heard struct {
@@ -62,9 +65,17 @@ func inLab(t *testing.T, test func(t *testing.T, l *lab)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lab{net: memlink.Live(1)}
 		l.segment = l.net.NewSegment()
-		l.asker = l.host("192.0.2.100/24", func(wire.Message) []mdns.Record { return nil })
 		test(t, l)
 	})
+}
+
+// asker adds a host that asks.
+func (l *lab) asker() (link.Conn, []mdns.Link) {
+	l.askers++
+	h := l.net.NewHost(fmt.Sprint("asker ", l.askers))
+	conn := h.Conn()
+	h.Plug(l.segment, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + l.askers)}), 24))
+	return conn, h.Links()
 }
 
 // host adds a host that answers questions as it is told, by multicast and at once.
@@ -76,7 +87,10 @@ func (l *lab) host(addr string, answer func(wire.Message) []mdns.Record) *memlin
 		if err != nil || m.Response() {
 			return
 		}
-		if records := answer(m); len(records) > 0 {
+		l.mu.Lock()
+		records := answer(m)
+		l.mu.Unlock()
+		if len(records) > 0 {
 			h.Send(response(h, records...))
 		}
 	})
@@ -119,10 +133,12 @@ func (l *lab) look(t *testing.T, d time.Duration) []Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	all, err := find(ctx, l.asker.Conn(), []Question{sipLocal}, l.asker.Links())
+	conn, links := l.asker()
+	all, err := find(ctx, conn, []Question{sipLocal}, links)
 	if err != nil {
 		t.Error(err)
 	}
+	synctest.Wait() // for the hosts
 	return all
 }
 
@@ -153,7 +169,7 @@ func TestEveryNameAndTXTIsFound(t *testing.T) {
 			got[e.Instance] = e
 		}
 		for _, name := range append(names, "no TXT") {
-			want := Entry{Link: l.asker.Links()[0].Name, Instance: name, Type: sip, Domain: local, Host: pbx, Port: 5060, TXT: txt,
+			want := Entry{Link: "eth0", Instance: name, Type: sip, Domain: local, Host: pbx, Port: 5060, TXT: txt,
 				Addrs: addrs("192.0.2.1"), From: []Sender{{Addr: netip.MustParseAddr("192.0.2.1")}}}
 			if name == "no TXT" {
 				want.TXT = services.TXT{}
@@ -257,6 +273,8 @@ func TestTheLatestRecordCounts(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		h := l.host("192.0.2.1/24", func(wire.Message) []mdns.Record { return []mdns.Record{ptr, srv, txt, a} })
 		time.AfterFunc(2500*time.Millisecond, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			srv.Data = mdns.SRV{Port: 5070, Target: pbx}
 			txt.Data = mdns.NewTXT("v=2")
 			h.Send(response(h, srv, txt))
@@ -298,14 +316,16 @@ func TestResolve(t *testing.T) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		e, err := resolve(ctx, l.asker.Conn(), `A.b c\d ü`, sipLocal, l.asker.Links())
+		conn, links := l.asker()
+		e, err := resolve(ctx, conn, `A.b c\d ü`, sipLocal, links)
 		if err != nil || e.Host != pbx || e.Port != 5060 || !slices.Equal(e.TXT, services.TXT{"v=1"}) || !slices.Equal(e.Addrs, addrs("192.0.2.1")) {
 			t.Errorf("resolved %+v, %v", e, err)
 		}
 		if d := time.Since(began); d > time.Second {
 			t.Errorf("it took %v; want no more than the answers", d)
 		}
-		if e, err := resolve(ctx, l.asker.Conn(), "nobody", sipLocal, l.asker.Links()); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
+		conn, links = l.asker()
+		if e, err := resolve(ctx, conn, "nobody", sipLocal, links); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
 			t.Errorf("resolving nobody gives %+v, %v", e, err)
 		}
 	})
@@ -316,7 +336,8 @@ func TestTypes(t *testing.T) {
 		l.engine(t, "pbx", "192.0.2.1/24", group("a", sip, 1), group("b", sip, 2), group("c", dnsname.MustParse("_http._tcp"), 80))
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		all, err := types(ctx, l.asker.Conn(), local, l.asker.Links())
+		conn, links := l.asker()
+		all, err := types(ctx, conn, local, links)
 		var got []string
 		for _, typ := range all {
 			got = append(got, typ.Name.String())
@@ -331,11 +352,13 @@ func TestLinksThatCannotBeAskedOn(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := find(ctx, l.asker.Conn(), []Question{sipLocal}, nil); err == nil {
+		conn, _ := l.asker()
+		if _, err := find(ctx, conn, []Question{sipLocal}, nil); err == nil {
 			t.Error("no link at all is no error")
 		}
-		bad := []mdns.Link{{Index: 77, Name: "bare0"}, {Index: 78, Name: "gone0", Addrs: l.asker.Links()[0].Addrs}}
-		_, err := find(ctx, l.asker.Conn(), []Question{sipLocal}, append(bad, l.asker.Links()...))
+		conn, links := l.asker()
+		bad := []mdns.Link{{Index: 77, Name: "bare0"}, {Index: 78, Name: "gone0", Addrs: links[0].Addrs}}
+		_, err := find(ctx, conn, []Question{sipLocal}, append(bad, links...))
 		if err == nil || !strings.Contains(err.Error(), "bare0 can't be asked on: it has no address") || !strings.Contains(err.Error(), "gone0 can't be asked on") {
 			t.Errorf("the error is %v; want it to name both links", err)
 		}
