@@ -8,13 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"announcer/internal/config"
 	"announcer/internal/daemon"
@@ -74,7 +72,7 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	show := newProgress(c.App.Writer, terminal, int(c.Uint("until-done")))
+	show := newTransferView(c.App.Writer, terminal, int(c.Uint("until-done")))
 	server, err := fileserver.New(fileserver.Config{
 		Dir: dir, Release: release, URL: c.String("url"), Configs: c.Bool("xml"), Log: log, Report: show.report,
 	})
@@ -123,11 +121,6 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 	stop()
 	<-ended
 	return errors.Join(err, served)
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // hashes prints what is served.

@@ -26,7 +26,7 @@ func validateCommand() *cli.Command {
 			"The word in brackets at the end of a line names the rule, and does not change. Exits with 3 if anything is wrong.",
 		Flags: append(definitionFlags(),
 			&cli.BoolFlag{Name: "strict", Usage: "let warnings count as errors"},
-			&cli.BoolFlag{Name: "probe", Usage: "ask the servers that the definitions name, too: HTTP HEAD for each firmware file"},
+			&cli.BoolFlag{Name: "probe", Usage: "ask the servers that the definitions name, too: HTTP HEAD for each firmware file, SIP OPTIONS for a PBX"},
 			jsonFlag(),
 		),
 		Action: validateAction,

@@ -30,7 +30,7 @@ const (
 const (
 	imageSuffix = ".eff"
 	maxEntries  = 5_000 // files and directories that a scan looks at
-	maxDepth    = 10     // directories in each other
+	maxDepth    = 10    // directories in each other
 )
 
 // Image is a firmware file of a model.

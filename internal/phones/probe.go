@@ -2,7 +2,7 @@ package phones
 
 import (
 	"context"
-	"fmt"
+	"crypto/tls"
 	"net/http"
 	"slices"
 	"sync"
@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"announcer/internal/diag"
+	"announcer/internal/sip"
 	"announcer/services"
 )
 
@@ -31,9 +31,6 @@ const SmallImage = 1 << 20
 
 // Prober asks the servers that announcements name: every firmware file by HTTP HEAD, every PBX by SIP OPTIONS.
 type Prober struct {
-	// Options asks a SIP server, given by its sipUrl, whether it is there; nil: PBXs are not asked.
-	Options func(ctx context.Context, sipURL string) error
-
 	ctx    context.Context
 	client http.Client
 	mu     sync.Mutex
@@ -51,7 +48,9 @@ type Probe struct {
 // follow them.
 func NewProber(ctx context.Context) *Prober {
 	return &Prober{ctx: ctx, client: http.Client{
-		Timeout:       probeTime,
+		Timeout: probeTime,
+		// No proxy; and whether a phone trusts a certificate is the phone's matter.
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -105,7 +104,7 @@ func (p *Prober) questions(service int, txt services.TXT) []question {
 	l := linter{service: service, values: map[string]entry{}}
 	l.read(txt)
 	l.problems = nil
-	base, sip := l.values[keyFirmwareURL], l.values[keySIPURL]
+	base, server := l.values[keyFirmwareURL], l.values[keySIPURL]
 	var questions []question
 	switch l.values[keyServiceType].value {
 	case typeFirmware:
@@ -114,8 +113,8 @@ func (p *Prober) questions(service int, txt services.TXT) []question {
 			questions = append(questions, question{linter: l, Probe: Probe{URL: base.value + file.value}, index: file.index, put: p.head})
 		}
 	case typeAsterisk, typeSwitchvox:
-		if p.Options != nil && sip.value != "" {
-			questions = append(questions, question{linter: l, Probe: Probe{URL: sip.value}, index: sip.index, put: p.options})
+		if server.value != "" {
+			questions = append(questions, question{linter: l, Probe: Probe{URL: server.value}, index: server.index, put: p.options})
 		}
 	}
 	return questions
@@ -145,17 +144,24 @@ func (p *Prober) head(q *question) {
 	}
 }
 
+// options asks a PBX.
 func (p *Prober) options(q *question) {
 	ctx, cancel := context.WithTimeout(p.ctx, probeTime)
 	defer cancel()
-	if err := p.Options(ctx, q.URL); err != nil {
+	target, err := sip.ParseURL(q.URL)
+	if err != nil {
 		q.failed(err)
 		return
 	}
-	q.Answer = "200 OK"
+	answer, err := sip.Alive(ctx, target)
+	if err != nil {
+		q.failed(err)
+		return
+	}
+	q.Answer = answer.String()
 }
 
 func (q *question) failed(err error) {
 	q.Answer = err.Error()
-	q.add(q.index, diag.Error, CodeProbe, "%s", fmt.Sprintf("%s gives no answer here: %v", q.URL, err))
+	q.errorf(q.index, CodeProbe, "%s gives no answer here: %v", q.URL, err)
 }

@@ -1,14 +1,13 @@
 package phones
 
 import (
-	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+
+	"announcer/internal/sip/siptest"
 )
 
 // fileServer answers HEAD for a few files, and fails the test for anything else than HEAD.
@@ -63,23 +62,20 @@ func TestProbeOfNothing(t *testing.T) {
 }
 
 func TestProbeSIP(t *testing.T) {
+	alive := siptest.Listen(t, "udp", "127.0.0.1:0", siptest.Answers("200 OK"))
+	record := "serviceType=switchvox|sipUrl=sip:proxy@" + alive.Addr.String()
 	p := NewProber(t.Context())
-	if problems := p.Lint(group(dpma)); len(problems) > 0 || len(p.Probes()) > 0 {
-		t.Errorf("without a way to ask: %+v, %+v", problems, p.Probes())
-	}
-	var asked []string
-	p.Options = func(_ context.Context, sipURL string) error {
-		asked = append(asked, sipURL)
-		return errors.Join(map[bool]error{true: io.EOF}[len(asked) > 1])
-	}
-	if problems := p.Lint(group(dpma)); len(problems) > 0 {
+	if problems := p.Lint(group(record)); len(problems) > 0 {
 		t.Errorf("a server that is there: %+v", problems)
 	}
-	problems := p.Lint(group("serviceType=switchvox|sipUrl=sip:proxy@192.0.2.21"))
-	if len(problems) != 1 || problems[0].Code != CodeProbe || problems[0].Index != 1 {
-		t.Errorf("a server that is not: %+v", problems)
+	if probes := p.Probes(); len(probes) != 1 || probes[0].Answer != "200 OK" {
+		t.Errorf("the probes are %+v", probes)
 	}
-	if strings.Join(asked, " ") != "sip:proxy@192.0.2.20:5060;transport=udp sip:proxy@192.0.2.21" {
-		t.Errorf("asked %q", asked)
+	alive.Close()
+	for _, gone := range []string{record + ";transport=tcp", "serviceType=asterisk|sipUrl=sip:proxy@"} {
+		problems := NewProber(t.Context()).Lint(group(gone))
+		if len(problems) != 1 || problems[0].Code != CodeProbe || problems[0].Index != 1 {
+			t.Errorf("%s: %+v", gone, problems)
+		}
 	}
 }

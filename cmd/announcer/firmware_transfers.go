@@ -22,8 +22,8 @@ const (
 	standardRow = 20 // rows of the table, where the height of the terminal is not known
 )
 
-// progress shows who loads what: on a terminal a table that is drawn anew, else a line for each event.
-type progress struct {
+// transferView shows who loads what: on a terminal a table that is drawn anew, else a line for each event.
+type transferView struct {
 	out      io.Writer
 	terminal bool
 	until    int // phones that are to have a whole file; 0: no such end
@@ -35,19 +35,19 @@ type progress struct {
 	drawn   int                   // lines of the table on the screen
 }
 
-func newProgress(out io.Writer, terminal bool, until int) *progress {
-	return &progress{out: out, terminal: terminal, until: until, done: map[netip.Addr]bool{}, reached: make(chan struct{})}
+func newTransferView(out io.Writer, terminal bool, until int) *transferView {
+	return &transferView{out: out, terminal: terminal, until: until, done: map[netip.Addr]bool{}, reached: make(chan struct{})}
 }
 
 // announced tells that phones can find the firmware.
-func (p *progress) announced(e mdns.Event) {
+func (p *transferView) announced(e mdns.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fmt.Fprintf(p.out, "announced %s (%s) on %s\n", printable(e.Name), e.Type, e.Link)
 }
 
 // report takes what the server tells of a transfer.
-func (p *progress) report(t fileserver.Transfer) {
+func (p *transferView) report(t fileserver.Transfer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t.Ended {
@@ -65,7 +65,7 @@ func (p *progress) report(t fileserver.Transfer) {
 }
 
 // line tells of a transfer that begins or has ended.
-func (p *progress) line(t fileserver.Transfer) string {
+func (p *transferView) line(t fileserver.Transfer) string {
 	who := fmt.Sprintf("%s %s %s", t.Phone, orDash(t.Model), orDash(t.Version))
 	switch {
 	case !t.Ended:
@@ -77,7 +77,7 @@ func (p *progress) line(t fileserver.Transfer) string {
 }
 
 // count gives "3 of 6 phones".
-func (p *progress) count() string {
+func (p *transferView) count() string {
 	if p.until > 0 {
 		return fmt.Sprintf("%d of %s", len(p.done), count(p.until, "phone"))
 	}
@@ -92,7 +92,7 @@ func orDash(text string) string {
 }
 
 // run shows the transfers until ctx is done, enough phones are, or the server has failed.
-func (p *progress) run(ctx context.Context, failed <-chan struct{}, running func() []fileserver.Transfer) {
+func (p *transferView) run(ctx context.Context, failed <-chan struct{}, running func() []fileserver.Transfer) {
 	tick := time.NewTicker(redrawTime)
 	defer tick.Stop()
 	for {
@@ -110,7 +110,7 @@ func (p *progress) run(ctx context.Context, failed <-chan struct{}, running func
 }
 
 // draw draws the table over the one before.
-func (p *progress) draw(running []fileserver.Transfer) {
+func (p *transferView) draw(running []fileserver.Transfer) {
 	if !p.terminal {
 		return
 	}
@@ -129,7 +129,7 @@ func (p *progress) draw(running []fileserver.Transfer) {
 	fmt.Fprint(p.out, b.String())
 }
 
-func (p *progress) height() int {
+func (p *transferView) height() int {
 	if f, ok := p.out.(*os.File); ok {
 		if _, rows, err := term.GetSize(int(f.Fd())); err == nil && rows > 4 {
 			return rows - 3
@@ -139,7 +139,7 @@ func (p *progress) height() int {
 }
 
 // table gives the lines of the table, with at most so many transfers: those that run, and the last that ended.
-func (p *progress) table(running []fileserver.Transfer, most int) []string {
+func (p *transferView) table(running []fileserver.Transfer, most int) []string {
 	shown := running[:min(len(running), most)]
 	rest := most - len(shown)
 	all := append(p.ended[max(0, len(p.ended)-rest):len(p.ended):len(p.ended)], shown...)

@@ -20,9 +20,9 @@ func transfer(phone string, sent int64, ended, whole bool) fileserver.Transfer {
 	}
 }
 
-func TestProgressLines(t *testing.T) {
+func TestTransferLines(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&out, false, 2)
+	p := newTransferView(&out, false, 2)
 	unknown := transfer("192.0.2.12", 40e6, true, true)
 	unknown.Model, unknown.Version = "", ""
 	for _, tr := range []fileserver.Transfer{
@@ -44,9 +44,9 @@ func TestProgressLines(t *testing.T) {
 	p.run(context.Background(), nil, func() []fileserver.Transfer { return nil }) // ends, since two phones are done
 }
 
-func TestProgressTable(t *testing.T) {
+func TestTransferTable(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&out, true, 0)
+	p := newTransferView(&out, true, 0)
 	p.report(transfer("192.0.2.11", 40e6, true, true))
 	p.report(transfer("192.0.2.12", 10e6, true, false))
 	running := []fileserver.Transfer{transfer("192.0.2.13", 20e6, false, false)}
