@@ -91,6 +91,7 @@ func TestDeployment(t *testing.T) {
 		want := []string{
 			fmt.Sprintf("loads %s from 192.0.2.5:8080, %s", file, hashes[file]),
 			"takes sip:proxy@192.0.2.5:5060;transport=udp",
+			"restarts",
 		}
 		if got := p.did(); p.err != nil || !slices.Equal(got, want) {
 			t.Errorf("phone %d, a %s, did %q, error %v; want %q", i+1, p.model, got, p.err, want)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os"
 	"slices"
 	"strings"
@@ -31,7 +34,7 @@ const (
 
 // phone is one in factory state, as far as its vendor tells: it looks for a server by multicast DNS; it loads firmware
 // that is not what it has, and starts again; it takes the PBX that it finds; and if it finds two servers, it asks a
-// person. It knows nothing of announcer's code.
+// person; told by check-sync, it restarts. It knows nothing of announcer's code.
 type phone struct {
 	host    *netlab.Host
 	model   string
@@ -79,10 +82,18 @@ func (p *phone) listen(t *testing.T) (conn *net.UDPConn) {
 	return conn
 }
 
-// start lets the phone live until it has a PBX or ctx ends.
+// start lets the phone look for a PBX until it has one or ctx ends; it hears check-sync until the test ends.
 func (p *phone) start(ctx context.Context, t *testing.T) {
 	t.Helper()
 	conn := p.listen(t)
+	var sip net.PacketConn
+	var err error
+	p.host.Do(func() { sip, err = net.ListenPacket("udp4", ":5060") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sip.Close() })
+	go p.hearSIP(sip)
 	go func() {
 		defer close(p.done)
 		defer conn.Close()
@@ -120,6 +131,34 @@ func (p *phone) live(ctx context.Context, conn *net.UDPConn) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// hearSIP restarts at each NOTIFY check-sync, until the connection is closed. A configured phone does not look for a
+// server again.
+func (p *phone) hearSIP(conn net.PacketConn) {
+	buf := make([]byte, 9000)
+	seen := map[string]bool{} // by Call-ID: requests are repeated until the answer comes
+	for {
+		n, from, err := conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		request, _ := textproto.NewReader(bufio.NewReader(bytes.NewReader(buf[:n]))).ReadLine()
+		headers, _ := textproto.NewReader(bufio.NewReader(bytes.NewReader(buf[len(request)+2 : n]))).ReadMIMEHeader()
+		if !strings.HasPrefix(request, "NOTIFY ") || headers.Get("Event") != "check-sync" {
+			continue
+		}
+		if id := headers.Get("Call-Id"); !seen[id] {
+			seen[id] = true
+			p.note("restarts")
+		}
+		answer := "SIP/2.0 200 OK\r\n"
+		for _, name := range []string{"Via", "From", "To", "Call-Id", "Cseq"} {
+			answer += name + ": " + headers.Get(name) + "\r\n"
+		}
+		// A lost answer makes the other side ask again.
+		_, _ = conn.WriteTo([]byte(answer+"Content-Length: 0\r\n\r\n"), from)
+	}
 }
 
 // hear takes what a packet says.
