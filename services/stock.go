@@ -323,15 +323,24 @@ func ParseURL(text string) (*url.URL, error) {
 var firmwareVersion = regexp.MustCompile(`^[0-9]+(_[0-9A-Za-z]+)*$`)
 
 func (f *filler) version() {
-	switch version := f.fill.Version; {
-	case version == "":
+	if f.fill.Version == "" {
 		f.problem("version", "it is missing; want the version of the firmware, such as 2_8_1")
-	case firmwareVersion.MatchString(version):
-	case firmwareVersion.MatchString(strings.ReplaceAll(version, ".", "_")):
-		f.problem("version", "%q has dots, and phones compare it with a spelling that has underscores; want %s", version, strings.ReplaceAll(version, ".", "_"))
-	default:
-		f.problem("version", "%q is not a firmware version; want such as 2_8_1", version)
+	} else if err := CheckFirmwareVersion(f.fill.Version); err != nil {
+		f.problem("version", "%v", err)
 	}
+}
+
+// CheckFirmwareVersion wants a version as phones spell it: numbers with underscores between them, of which the last
+// can be a build number in hexadecimal.
+func CheckFirmwareVersion(version string) error {
+	spelled := strings.ReplaceAll(version, ".", "_")
+	switch {
+	case firmwareVersion.MatchString(version):
+		return nil
+	case firmwareVersion.MatchString(spelled):
+		return fmt.Errorf("%q has dots, and phones compare it with a spelling that has underscores; want %s", version, spelled)
+	}
+	return fmt.Errorf("%q is not a firmware version; want such as 2_8_1", version)
 }
 
 var modelName = regexp.MustCompile(`^[A-Z]{1,2}[0-9]{2,3}$`)

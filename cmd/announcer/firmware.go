@@ -54,11 +54,11 @@ func firmwareServiceCommand() *cli.Command {
 func firmwareXMLCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "xml",
-		Usage:     "print the <firmwares> element of a phone's configuration for the firmware of a directory",
+		Usage:     "print the element firmwares of a phone's configuration for the firmware of a directory",
 		UsageText: "announcer firmware xml DIR --url http://10.1.2.3/ [--public-url URL]",
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),
-			&cli.StringFlag{Name: "public-url", Usage: "print <public_firmwares> with `URL`, too: what phones try where the first one fails"},
+			&cli.StringFlag{Name: "public-url", Usage: "print public_firmwares with `URL`, too: what phones try where the first one fails"},
 		},
 		Action: firmwareXML,
 	})

@@ -107,17 +107,17 @@ const missing = -1
 // read takes the strings apart.
 func (l *linter) read(txt services.TXT) {
 	for i, text := range txt {
-		key, value, _ := strings.Cut(text, "=")
-		if strings.TrimRight(key, " \t\r\n") != key || strings.TrimLeft(value, " \t\r\n") != value {
-			l.warnf(i, CodeWhiteSpace, "there is white space at the \"=\" of %q, and it is published too; want %s=%s"+unverified,
-				text, strings.TrimSpace(key), strings.TrimSpace(value))
+		key, value, _ := strings.Cut(strings.TrimSpace(text), "=") // what is around it, the model complains of
+		plainKey, plainValue := strings.TrimSpace(key), strings.TrimSpace(value)
+		if plainKey != key || plainValue != value {
+			l.warnf(i, CodeWhiteSpace, "there is white space at the \"=\" of %q, and it is published too; want %q"+unverified, text, plainKey+"="+plainValue)
 		}
-		key = l.spelled(i, strings.TrimSpace(key))
+		key = l.spelled(i, plainKey)
 		if _, twice := l.values[key]; twice {
 			l.warnf(i, CodeKeyTwice, "%s is there already, and the first one counts (RFC 6763 §6.4); want it once", key)
 			continue
 		}
-		l.values[key] = entry{i, strings.TrimSpace(value)}
+		l.values[key] = entry{i, plainValue}
 		if model, ok := modelOf(key); ok {
 			l.models = append(l.models, model)
 		}
@@ -266,14 +266,10 @@ func (l *linter) host(index int, server string) {
 
 func (l *linter) firmwareVersion() {
 	e, ok := l.values[keyFirmwareVersion]
-	switch {
-	case !ok:
+	if !ok {
 		l.warnf(missing, CodeFirmwareVersion, "firmwareVersion is missing; want that of the files, such as firmwareVersion=2_8_1"+unverified)
-	case versionForm.MatchString(e.value):
-	case versionForm.MatchString(strings.ReplaceAll(e.value, ".", "_")):
-		l.warnf(e.index, CodeFirmwareVersion, "%q has dots, and phones compare it with a spelling that has underscores; want %s"+unverified, e.value, strings.ReplaceAll(e.value, ".", "_"))
-	default:
-		l.warnf(e.index, CodeFirmwareVersion, "%q is not a firmware version; want such as 2_8_1"+unverified, e.value)
+	} else if err := services.CheckFirmwareVersion(e.value); err != nil {
+		l.warnf(e.index, CodeFirmwareVersion, "%v"+unverified, err)
 	}
 }
 

@@ -30,10 +30,7 @@ const (
 	versionPattern = `[0-9]+(?:_[0-9A-Za-z]+)*` // the last part may be a build number, which can be hexadecimal
 )
 
-var (
-	versionForm = regexp.MustCompile(`^` + versionPattern + `$`)
-	imageName   = regexp.MustCompile(`^(` + versionPattern + `)_(` + modelPattern + `)_firmware\.eff$`)
-)
+var imageName = regexp.MustCompile(`^(` + versionPattern + `)_(` + modelPattern + `)_firmware\.eff$`)
 
 // parseImageName takes the name of a firmware file apart: VERSION_MODEL_firmware.eff.
 func parseImageName(name string) (version, model string, ok bool) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"announcer/internal/diag"
+	"announcer/services"
 )
 
 // packageName is the file of a firmware package that lists what is in it: a section [MODEL] for each model, with
@@ -88,7 +89,7 @@ func (s *scanner) section(conf string, sec section) {
 	}
 	image := s.image(file)
 	switch {
-	case image == nil && versionForm.MatchString(sec.version):
+	case image == nil && services.CheckFirmwareVersion(sec.version) == nil:
 		s.images = append(s.images, Image{file, sec.model, sec.version, size})
 	case image == nil:
 	case image.Model != sec.model:
