@@ -50,12 +50,7 @@ func firmwareServeCommand() *cli.Command {
 }
 
 func firmwareServe(c *cli.Context) error {
-	terminal := isTerminal(c.App.Writer)
-	level := slog.LevelInfo
-	if terminal {
-		level = slog.LevelWarn // other lines would tear the table
-	}
-	log, err := newLogger(c, level.String(), "text")
+	log, err := firmwareLog(c)
 	if err != nil {
 		return err
 	}
@@ -72,14 +67,14 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	show := newTransferView(c.App.Writer, terminal, int(c.Uint("until-done")))
+	show := newTransferView(c.App.Writer, isTerminal(c.App.Writer), int(c.Uint("until-done")))
 	server, err := fileserver.New(fileserver.Config{
 		Dir: dir, Release: release, URL: c.String("url"), Configs: c.Bool("xml"), Log: log, Report: show.report,
 	})
 	if err != nil {
 		return err
 	}
-	if err := hashes(c.App.Writer, server.Files()); err != nil {
+	if err := printHashes(c.App.Writer, server.Files()); err != nil {
 		return err
 	}
 	publisher, err := engine.Open(engineName, log)
@@ -94,6 +89,14 @@ func firmwareServe(c *cli.Context) error {
 			return nil
 		})
 	})
+}
+
+// firmwareLog tells of every transfer, but not where the lines would tear the table.
+func firmwareLog(c *cli.Context) (*slog.Logger, error) {
+	if isTerminal(c.App.Writer) {
+		return newLogger(c, slog.LevelWarn.String(), "text")
+	}
+	return newLogger(c, slog.LevelInfo.String(), "text")
 }
 
 func listen(at string) (net.Listener, error) {
@@ -123,8 +126,8 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 	return errors.Join(err, served)
 }
 
-// hashes prints what is served.
-func hashes(w io.Writer, files []fileserver.File) error {
+// printHashes prints what is served.
+func printHashes(w io.Writer, files []fileserver.File) error {
 	var rows [][]string
 	for _, f := range files {
 		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), f.SHA256, printable(f.Path)})

@@ -126,9 +126,9 @@ func TestServeOnTwoLinks(t *testing.T) {
 	defer cancel()
 	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
 	var all []*phone
-	for i, net := range []string{"192.0.2.", "198.51.100."} {
+	for i, prefix := range []string{"192.0.2.", "198.51.100."} {
 		p := newPhone(netlab.NewHost(t), "D40")
-		netlab.Veth(t, netlab.End{Name: fmt.Sprintf("lan%d", i), Addrs: []string{net + "1/24"}}, netlab.End{Host: p.host, Name: "eth0", Addrs: []string{net + "2/24"}})
+		netlab.Veth(t, netlab.End{Name: fmt.Sprintf("lan%d", i), Addrs: []string{prefix + "1/24"}}, netlab.End{Host: p.host, Name: "eth0", Addrs: []string{prefix + "2/24"}})
 		p.start(ctx, t)
 		all = append(all, p)
 	}

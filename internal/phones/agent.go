@@ -11,14 +11,15 @@ var (
 )
 
 // ParseAgent finds the model and the version of the installed firmware in the User-Agent of a phone's HTTP request.
-// The vendor says that both are in it, not where; what is not found is "".
+// The vendor says that both are in it, not where; what is not found is "". Without a model it is not a phone's.
 func ParseAgent(agent string) (model, version string) {
 	if len(agent) > 500 {
-		return "", "" // no phone's
+		return "", ""
 	}
 	found := agentModel.FindAllString(agent, -1)
-	if i := slices.IndexFunc(found, Known); i >= 0 {
-		model = found[i]
+	i := slices.IndexFunc(found, Known)
+	if i < 0 {
+		return "", ""
 	}
-	return model, agentVersion.FindString(agent)
+	return found[i], agentVersion.FindString(agent)
 }

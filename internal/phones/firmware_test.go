@@ -150,7 +150,7 @@ func TestParseAgent(t *testing.T) {
 		"Sangoma P330/4.10.2":                         {"P330", "4.10.2"},
 		"Digium D70 2_0_2_0_7895f (000FD3)":           {"D70", "2_0_2_0_7895f"},
 		"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100": {"", ""},
-		"curl/8.5.0":                {"", "8.5.0"},
+		"curl/8.5.0":                {"", ""},
 		"":                          {"", ""},
 		strings.Repeat("D40 ", 200): {"", ""},
 	} {

@@ -75,7 +75,7 @@ func (p *Prober) Lint(g services.Group) []services.Problem {
 	group.SetLimit(probesAtOnce)
 	for i := range questions {
 		group.Go(func() error {
-			questions[i].ask()
+			questions[i].ask(&questions[i])
 			return nil
 		})
 	}
@@ -95,10 +95,8 @@ type question struct {
 	linter
 	Probe
 	index int
-	put   func(*question)
+	ask   func(*question)
 }
-
-func (q *question) ask() { q.put(q) }
 
 func (p *Prober) questions(service int, txt services.TXT) []question {
 	l := linter{service: service, values: map[string]entry{}}
@@ -110,11 +108,11 @@ func (p *Prober) questions(service int, txt services.TXT) []question {
 	case typeFirmware:
 		for _, model := range l.models {
 			file := l.values[model+fileSuffix]
-			questions = append(questions, question{linter: l, Probe: Probe{URL: base.value + file.value}, index: file.index, put: p.head})
+			questions = append(questions, question{linter: l, Probe: Probe{URL: base.value + file.value}, index: file.index, ask: p.head})
 		}
 	case typeAsterisk, typeSwitchvox:
 		if server.value != "" {
-			questions = append(questions, question{linter: l, Probe: Probe{URL: server.value}, index: server.index, put: p.options})
+			questions = append(questions, question{linter: l, Probe: Probe{URL: server.value}, index: server.index, ask: p.options})
 		}
 	}
 	return questions

@@ -17,8 +17,6 @@ import (
 	"announcer/internal/netlab"
 )
 
-func TestMain(m *testing.M) { netlab.Main(m) }
-
 const (
 	serverAddr  = "192.0.2.1"
 	atOnce      = 8        // phones that load at the same time
