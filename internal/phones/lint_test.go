@@ -1,6 +1,8 @@
 package phones
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +119,42 @@ func TestLintSaysWhatIsNotVerified(t *testing.T) {
 			t.Errorf("%s: %s: %s", p.Severity, p.Code, p.Text)
 		}
 	}
+}
+
+// TestReadmeHasTheRules wants every rule in the README, and no other.
+func TestReadmeHasTheRules(t *testing.T) {
+	rules := func(file, pattern string) (all []string) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(text, -1) {
+			all = append(all, string(m[1]))
+		}
+		return all
+	}
+	want := slices.Concat(rules("lint.go", `= "(phones/[a-z0-9-]+)"`), rules("probe.go", `= "(phones/[a-z0-9-]+)"`))
+	got := rules("../../README.md", "`(phones/[a-z0-9-]+)`")
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(slices.Compact(got), want) {
+		t.Errorf("the README has the rules\n%q\nand there are\n%q", got, want)
+	}
+}
+
+// FuzzLint wants an answer to whatever a TXT record holds, with indexes that are there.
+func FuzzLint(f *testing.F) {
+	f.Add(dpma)
+	f.Add(firmware)
+	f.Add("=|sipUrl|D40File=|serviceType=firmware|firmwareUrl=://[")
+	f.Fuzz(func(t *testing.T, record string) {
+		g := group(record)
+		for _, p := range Lint(g) {
+			if p.Service != 0 || p.Index < 0 || p.Index >= len(g.Services[0].TXT) || p.Code == "" {
+				t.Errorf("%q: %+v", record, p)
+			}
+		}
+	})
 }
 
 func TestLintLooksAtPhonesAlone(t *testing.T) {
