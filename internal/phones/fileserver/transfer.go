@@ -134,19 +134,21 @@ func (s *Server) end(t *transfer, counted *counter) {
 	s.config.Report(last)
 }
 
-// delivered waits until the phone has acknowledged all that was sent, and says whether it has.
+// delivered waits until the phone has acknowledged all that was sent, and says whether it has. It gives up where the
+// phone is slower than it may be.
 func (t *transfer) delivered() bool {
-	deadline := time.Now().Add(stallTime)
-	for last := int64(-1); ; time.Sleep(5 * time.Millisecond) {
+	last, deadline := unacknowledged(t.conn), time.Now().Add(stallTime)
+	for {
 		left := unacknowledged(t.conn)
 		switch {
 		case left == 0:
 			return true
 		case left < 0 || time.Now().After(deadline):
 			return false
-		case left != last:
+		case left <= last-stallBytes:
 			last, deadline = left, time.Now().Add(stallTime)
 		}
+		time.Sleep(5 * time.Millisecond) // nothing tells when it is acknowledged
 	}
 }
 
