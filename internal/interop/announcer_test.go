@@ -22,6 +22,7 @@ func TestAnnouncer(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-race", "-o", announcer, "announcer/cmd/announcer").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	t.Run("peers", func(t *testing.T) { testPeers(t, announcer) })
 	t.Run("example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services") })
 	t.Run("more examples", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/more") })
 	t.Run("two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../examples/more/two-sites") })
@@ -108,7 +109,7 @@ func testTwoSites(t *testing.T, announcer, folder string) {
 			TXT: []string{"sipUrl=sip:proxy@" + address + ":5060;transport=udp", "serviceType=asterisk"},
 		})
 	}
-	north, south := newNeighbour(t, server, vlan10), newNeighbour(t, server, vlan20)
+	north, south := newAvahiNeighbour(t, server, vlan10), newAvahiNeighbour(t, server, vlan20)
 	northPackets, southPackets := newCapture(t, server, vlan10), newCapture(t, server, vlan20)
 	server.start(t, announcer, "run", "--config", filepath.Join(folder, "announcer.toml"))
 	north.await(t, site("PBX North", "192.0.2.20"))
