@@ -22,13 +22,25 @@ func TestAnnouncer(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-race", "-o", announcer, "announcer/cmd/announcer").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	t.Run("peers", func(t *testing.T) { testPeers(t, announcer) })
-	t.Run("example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services") })
-	t.Run("more examples", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/more") })
-	t.Run("two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../examples/more/two-sites") })
-	t.Run("corpus", func(t *testing.T) { testCorpus(t, announcer) })
-	t.Run("announce", func(t *testing.T) { testAnnounce(t, announcer) })
-	t.Run("exit status", func(t *testing.T) { testExitStatus(t, announcer) })
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T)
+	}{
+		{"peers", func(t *testing.T) { testPeers(t, announcer) }},
+		{"beside", func(t *testing.T) { testBeside(t, announcer) }},
+		{"corpus", func(t *testing.T) { testCorpus(t, announcer) }},
+		{"example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services") }},
+		{"more examples", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/more") }},
+		{"engine zeroconf", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services", "--engine", "zeroconf") }},
+		{"two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../examples/more/two-sites") }},
+		{"announce", func(t *testing.T) { testAnnounce(t, announcer) }},
+		{"exit status", func(t *testing.T) { testExitStatus(t, announcer) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t)
+		})
+	}
 }
 
 // showSources looks at every file of the project, so that go test knows what a result that it has cached depends on.
@@ -52,13 +64,14 @@ func showSources(t *testing.T) {
 
 // testLikeAvahi compares what a neighbour sees of files that announcer announces with what it sees of them where
 // Avahi does.
-func testLikeAvahi(t *testing.T, announcer, folder string) {
+func testLikeAvahi(t *testing.T, announcer, folder string, options ...string) {
 	server, neighbour := newServer(t)
 	want := announcedByAvahi(t, server, neighbour, folder)
 	if len(want) == 0 {
 		t.Fatal("Avahi announces nothing of ", folder)
 	}
-	testRun(t, announcer, server, neighbour, folder, want)
+	args := append([]string{"run", "--services", folder, "--interface", "v0"}, options...)
+	testRun(t, server, neighbour, want, announcer, args...)
 }
 
 // announcedByAvahi lets Avahi announce a folder of files, and gives what the neighbour sees of that.
@@ -81,12 +94,12 @@ func announcedByAvahi(t *testing.T, server machine, neighbour neighbour, folder 
 	return seen
 }
 
-// testRun runs the daemon on a folder until the neighbour sees what it should, and ends it.
-func testRun(t *testing.T, announcer string, server machine, neighbour neighbour, folder string, want []sighting) {
+// testRun runs the daemon until the neighbour sees what it should, and ends it.
+func testRun(t *testing.T, server machine, neighbour neighbour, want []sighting, announcer string, args ...string) {
 	t.Helper()
 	packets := newCapture(t, server, v0)
 	watch := neighbour.watch(t)
-	daemon := server.start(t, announcer, "run", "--services", folder, "--interface", "v0")
+	daemon := server.start(t, announcer, args...)
 	neighbour.await(t, want)
 	watch.await(t, len(want), patience)
 
