@@ -38,6 +38,7 @@ func testBeside(t *testing.T, announcer string) {
 				t.Parallel()
 				server, n := newServer(t)
 				server.startBus(t)
+				packets := newCapture(t, server, v0)
 				var daemon, peer *process
 				if first == other.name {
 					peer = other.start(t, server)
@@ -48,7 +49,11 @@ func testBeside(t *testing.T, announcer string) {
 					peer = other.start(t, server)
 				}
 				n.await(t, onBothVersions(slices.Concat(names, other.own)...))
-				testLeaves(t, server, n, daemon, onBothVersions(other.own...))
+				daemon.stop(t)
+				n.await(t, onBothVersions(other.own...))
+				n.hasHost(t)
+				packets.check(t)
+				packets.leavesHost(t)
 				for _, p := range []*process{daemon, peer} {
 					if quarrel := quarrels.FindString(p.out.String()); quarrel != "" {
 						t.Errorf("%s says %q", p.cmd, quarrel)
@@ -62,16 +67,25 @@ func testBeside(t *testing.T, announcer string) {
 // quarrels is what a program says that takes the other one for a rival.
 var quarrels = regexp.MustCompile(`(?i).*(conflict|collision|renam|retrying|` + hostname + `-?2).*`)
 
-// testLeaves ends announcer while another program of the machine announces the host's addresses: announcer takes back
-// what is its own and nothing of the host's, so that the neighbour still has the host and what is left.
-func testLeaves(t *testing.T, server machine, n neighbour, daemon *process, left []sighting) {
+// hasHost asks for the host as a stranger, whom only the other program can answer.
+func (n neighbour) hasHost(t *testing.T) {
 	t.Helper()
-	packets := newCapture(t, server, v0)
-	daemon.stop(t)
-	n.await(t, left)
-	packets.check(t)
+	s, err := n.stranger("udp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, err := ask(s.ask).addresses(t.Context(), hostname+".local")
+	if err != nil || !slices.Contains(got, v0.v4+"1") {
+		t.Errorf("without announcer the host has the addresses %q, %v", got, err)
+	}
+}
+
+// leavesHost looks for goodbyes: of announcer for its services, but of nobody for what the other program announces.
+func (c *capture) leavesHost(t *testing.T) {
+	t.Helper()
 	for _, version := range []string{"ip", "ipv6"} {
-		_, gone := packets.heard(t, version)
+		_, gone := c.heard(t, version)
 		if !slices.ContainsFunc(gone, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSRV }) {
 			t.Errorf("no goodbye for a service by %s", version)
 		}
@@ -80,9 +94,5 @@ func testLeaves(t *testing.T, server machine, n neighbour, daemon *process, left
 				t.Errorf("a goodbye for what the other program announces: %v", rr)
 			}
 		}
-	}
-	out, err := n.output(t.Context(), "avahi-resolve", "--name", hostname+".local")
-	if err != nil || out == "" {
-		t.Errorf("the neighbour has lost the host: %q, %v", out, err)
 	}
 }
