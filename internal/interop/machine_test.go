@@ -108,10 +108,15 @@ func newAvahiNeighbour(t *testing.T, server machine, l link) neighbour {
 	return n
 }
 
+// programs are those that the tests talk to; .ci/test-deps fetches them.
+var programs = []string{
+	"avahi-browse", "avahi-daemon", "avahi-resolve", "dbus-daemon", "dig", "ip", "resolvectl", "systemd-resolved", "tshark",
+}
+
 // newNeighbour joins a new machine to one that announces. It skips the test where the programs for it are missing.
 func newNeighbour(t *testing.T, server machine, l link) neighbour {
 	t.Helper()
-	for _, program := range []string{"avahi-daemon", "avahi-browse", "dbus-daemon", "dig", "systemd-resolved", "resolvectl", "tshark"} {
+	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("no %s here, which the test talks to; make test-deps fetches it", program)
 		}
