@@ -35,6 +35,11 @@ func TestAnnouncer(t *testing.T) {
 		{"two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../examples/more/two-sites") }},
 		{"announce", func(t *testing.T) { testAnnounce(t, announcer) }},
 		{"exit status", func(t *testing.T) { testExitStatus(t, announcer) }},
+		{"check of firmware", func(t *testing.T) { testCheckFirmware(t, announcer) }},
+		{"check of a SIP server", func(t *testing.T) { testCheckSIP(t, announcer) }},
+		{"restart", func(t *testing.T) { testRestart(t, announcer) }},
+		{"restart by TCP", func(t *testing.T) { testRestartByTCP(t, announcer) }},
+		{"restart interrupted", func(t *testing.T) { testRestartInterrupted(t, announcer) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -173,4 +178,19 @@ func copyTo(t *testing.T, folder, file string) {
 		t.Fatal(err)
 	}
 	write(t, folder, filepath.Base(file), string(text))
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// readIfThere gives "" for a file that is not there.
+func readIfThere(file string) string {
+	text, _ := os.ReadFile(file)
+	return string(text)
 }
