@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/miekg/dns"
@@ -17,7 +18,7 @@ import (
 type ask func(ctx context.Context, name string, typ uint16) ([]dns.RR, error)
 
 // findByDig looks for the services with dig, which asks the server by unicast: from version 9.18 on it takes no answer
-// to a question that it asked of a group. On the wire such a question has an answer, see [findByStranger].
+// to a question that it asked of a group. On the wire such a question has an answer, see [testDigAsksGroup].
 func findByDig(ctx context.Context, n neighbour) (discovery, error) {
 	server := n.link.addresses("1")[0]
 	return look(ctx, func(ctx context.Context, name string, typ uint16) ([]dns.RR, error) {
@@ -37,6 +38,31 @@ func findByDig(ctx context.Context, n neighbour) (discovery, error) {
 		}
 		return records, nil
 	}, reverses(n.link))
+}
+
+// testDigAsksGroup asks the groups by dig. Whether dig takes the answer depends on its version; that there is one, from
+// the machine that announces to the port that dig asked from, shows on the wire.
+func testDigAsksGroup(t *testing.T, announcer string) {
+	server := newMachine(t, hostname)
+	n := newNeighbour(t, server, v0)
+	packets := newCapture(t, server, v0)
+	daemon := server.start(t, announcer, "run", "--services", "testdata/names", "--interface", "v0")
+	daemon.await(t, "msg=announced", len(names))
+	var nic *net.Interface
+	n.do(t, func() (err error) {
+		nic, err = net.InterfaceByName("eth0")
+		return err
+	})
+	for _, group := range []string{"224.0.0.251", fmt.Sprintf("ff02::fb%%%d", nic.Index)} {
+		n.output(t.Context(), "dig", "-p", "5353", "+tries=1", "+time=1", "@"+group, "_sip._udp.local", "PTR")
+	}
+	packets.check(t)
+	for _, version := range []string{"ip", "ipv6"} {
+		answer := version + ` && udp.srcport == 5353 && udp.dstport != 5353 && dns.flags.response == 1 && dns.ptr.domain_name contains "sip.example.com"`
+		if got := tshark(t, packets.file, answer, "frame.number"); len(got) == 0 {
+			t.Errorf("nobody answers dig by %s", version)
+		}
+	}
 }
 
 // findByStranger asks the group from a port that is not multicast DNS's, as a resolver that knows nothing of it may

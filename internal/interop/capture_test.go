@@ -134,12 +134,13 @@ func tshark(t *testing.T, file, filter string, fields ...string) []string {
 // and the data of a TXT record need not be text.
 var harmless = regexp.MustCompile(`^(DNS (query|response) retransmission|Trailing stray characters)`)
 
-// complaints gives what is wrong with the packets of a file: what tshark can't read, takes for an error or warns of.
+// complaints gives what is wrong with the packets of a file: what tshark can't read at all, and on port 5353 what it
+// takes for an error, warns of or does not know as multicast DNS.
 func complaints(t *testing.T, file string) []string {
 	t.Helper()
 	const warning = 0x600000
 	var found []string
-	for _, line := range tshark(t, file, "_ws.expert.severity >= warning || udp.port == 5353 && !mdns",
+	for _, line := range tshark(t, file, "_ws.malformed || udp.port == 5353 && (_ws.expert.severity >= warning || !mdns)",
 		"frame.number", "_ws.col.Info", "_ws.expert.severity", "_ws.expert.message") {
 		packet := strings.Split(line, "\t")
 		severities, messages := strings.Split(packet[2], "|"), strings.Split(packet[3], "|")
