@@ -141,12 +141,15 @@ func complaints(t *testing.T, file string) []string {
 	const warning = 0x600000
 	var found []string
 	for _, line := range tshark(t, file, "_ws.malformed || udp.port == 5353 && (_ws.expert.severity >= warning || !mdns)",
-		"frame.number", "_ws.col.Info", "_ws.expert.severity", "_ws.expert.message") {
+		"frame.number", "_ws.col.Info", "frame.protocols", "_ws.expert.severity", "_ws.expert.message") {
 		packet := strings.Split(line, "\t")
-		severities, messages := strings.Split(packet[2], "|"), strings.Split(packet[3], "|")
-		for i, message := range messages {
+		if !strings.Contains(packet[2], "mdns") {
+			found = append(found, fmt.Sprintf("packet %s: %s: not multicast DNS", packet[0], packet[1]))
+		}
+		severities := strings.Split(packet[3], "|")
+		for i, message := range strings.Split(packet[4], "|") {
 			severity, _ := strconv.Atoi(severities[i])
-			if packet[2] == "" || severity >= warning && !harmless.MatchString(message) {
+			if severity >= warning && !harmless.MatchString(message) {
 				found = append(found, fmt.Sprintf("packet %s: %s: %s", packet[0], packet[1], message))
 			}
 		}

@@ -39,28 +39,25 @@ type discovery struct {
 // peer is a program or a library that finds services.
 type peer struct {
 	name    string
-	links   []link // that it can look on
-	reverse bool   // it finds the name of an address, too
+	reverse bool // it finds the name of an address, too
 	start   func(t *testing.T, n neighbour)
 	find    func(ctx context.Context, n neighbour) (discovery, error)
 }
 
-// everywhere are the links with both IP versions, with IPv4 alone and with IPv6 alone. No peer needs less.
-var everywhere = []link{v0, onlyIPv4, onlyIPv6}
-
+// peers look on each link: on that with both IP versions, with IPv4 alone and with IPv6 alone. All of them can.
 var peers = []peer{
-	{name: "Avahi", links: everywhere, reverse: true, start: startAvahi, find: findByAvahi},
-	{name: "systemd-resolved", links: everywhere, reverse: true, start: startResolved, find: findByResolved},
-	{name: "grandcat zeroconf", links: everywhere, find: findByZeroconf},
-	{name: "hashicorp mdns", links: everywhere, find: findByHashicorp},
-	{name: "dig", links: everywhere, reverse: true, find: findByDig},
-	{name: "a program that knows no multicast DNS", links: everywhere, reverse: true, find: findByStranger},
+	{name: "Avahi", reverse: true, start: startAvahi, find: findByAvahi},
+	{name: "systemd-resolved", reverse: true, start: startResolved, find: findByResolved},
+	{name: "grandcat zeroconf", find: findByZeroconf},
+	{name: "hashicorp mdns", find: findByHashicorp},
+	{name: "dig", reverse: true, find: findByDig},
+	{name: "a program that knows no multicast DNS", reverse: true, find: findByStranger},
 }
 
 // testPeers lets each peer find services on each link.
 func testPeers(t *testing.T, announcer string) {
 	for _, p := range peers {
-		for _, l := range p.links {
+		for _, l := range []link{v0, onlyIPv4, onlyIPv6} {
 			t.Run(p.name+" on "+l.String(), func(t *testing.T) {
 				t.Parallel()
 				testPeer(t, announcer, p, l)

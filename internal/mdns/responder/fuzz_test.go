@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,11 +132,12 @@ func FuzzResponder(f *testing.F) {
 		f.Add(script(packets, 0, 40))
 	}
 	for _, program := range []string{"announcer", "avahi-client", "avahi-server", "dig", "hashicorp", "resolved", "zeroconf"} {
-		packets := capturedOf(f, program)
-		f.Add(script(packets, 0, 40))
-		f.Add(script(packets, 8, 250))
-		f.Add(script(packets, 16, 14))
-		f.Add(script(packets, 128, 3))
+		for packets := range slices.Chunk(capturedOf(f, program), 6) {
+			f.Add(script(packets, 0, 40))
+			f.Add(script(packets, 8, 250))
+			f.Add(script(packets, 16, 14))
+			f.Add(script(packets, 128, 3))
+		}
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		now, changed := epoch, false
