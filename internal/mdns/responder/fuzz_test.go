@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/mdns/wire"
 )
 
@@ -37,23 +36,6 @@ var sources = map[mdns.IPVersion][]netip.AddrPort{
 		netip.MustParseAddrPort("[fe80::99]:5353"), netip.MustParseAddrPort("[fe80::1]:5353"), netip.MustParseAddrPort("[2001:db8:2::99]:40000"),
 		netip.MustParseAddrPort("[2001:db8:9::1]:5353"), netip.MustParseAddrPort("[fe80::2]:5353"),
 	},
-}
-
-// capturedOf gives the messages of one program that were captured on a real network.
-func capturedOf(f *testing.F, program string) [][]byte {
-	files, err := filepath.Glob("../wire/testdata/captured/" + program + "-[0-9]*")
-	if err != nil || len(files) == 0 {
-		f.Fatal("no captured packets of ", program)
-	}
-	var packets [][]byte
-	for _, file := range files {
-		packet, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		packets = append(packets, packet)
-	}
-	return packets
 }
 
 // script is what happens to the responder: for each packet four bytes and the packet. See [step].
@@ -132,7 +114,7 @@ func FuzzResponder(f *testing.F) {
 		f.Add(script(packets, 0, 40))
 	}
 	for _, program := range []string{"announcer", "avahi-client", "avahi-server", "dig", "hashicorp", "resolved", "zeroconf"} {
-		for packets := range slices.Chunk(capturedOf(f, program), 6) {
+		for packets := range slices.Chunk(mdnstest.Captured(program), 6) {
 			f.Add(script(packets, 0, 40))
 			f.Add(script(packets, 8, 250))
 			f.Add(script(packets, 16, 14))

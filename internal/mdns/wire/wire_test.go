@@ -3,8 +3,6 @@ package wire
 import (
 	"bytes"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,6 +12,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/mdnstest"
 )
 
 var (
@@ -298,7 +297,7 @@ func FuzzReader(f *testing.F) {
 	packet, _ := everything().Encode(1472)
 	f.Add(packet)
 	f.Add([]byte("\x00\x00\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00\xc0\x0c\x00\x0c\x00\x01\x00\x00\x00\x01\x00\x02\xc0\x0c"))
-	for _, packet := range captured(f) {
+	for _, packet := range mdnstest.Captured("*") {
 		f.Add(packet)
 	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
@@ -330,24 +329,6 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("parsed, packed and parsed (-once +twice):\n%s", diff)
 		}
 	})
-}
-
-// captured gives what programs said on a real network: see testdata/captured/README.md.
-func captured(t testing.TB) [][]byte {
-	t.Helper()
-	files, err := filepath.Glob("testdata/captured/*-[0-9]*")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no captured packets: ", err)
-	}
-	var packets [][]byte
-	for _, file := range files {
-		packet, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets = append(packets, packet)
-	}
-	return packets
 }
 
 // classes says whether there is a question that Encode would change.
