@@ -86,7 +86,7 @@ func (d *Daemon) reload(ctx context.Context) {
 		d.Log.Error("reload failed, everything stays as it was", "error", err)
 		return
 	}
-	d.Log.Info("reloaded", "groups", len(snap.Publications), "refused", snap.Refused)
+	d.Log.Info("reloaded", attrs(snap.Since(previous))...)
 }
 
 // apply hands the definitions and the links, as they are now, to the engine.
