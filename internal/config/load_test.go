@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -44,7 +45,7 @@ func compare(t *testing.T, want, got any) {
 
 func TestEmpty(t *testing.T) {
 	compare(t, Default(), load(t, "announcer.toml", ""))
-	want := Config{Services: []string{"/etc/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text"}
+	want := Config{Services: []string{"/etc/announcer/services", "/run/announcer/services", "/usr/lib/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text"}
 	compare(t, want, Default())
 }
 
@@ -117,12 +118,13 @@ func TestDirectories(t *testing.T) {
 
 func TestDaemon(t *testing.T) {
 	compare(t, Config{
-		Services: []string{"/etc/announcer/services"}, Interfaces: []string{"eth*"}, InterfacesDeny: []string{"eth1", "eth2"}, Host: "Büro",
-		Engine: "zeroconf", OnConflict: mdns.Fail, LogLevel: "debug", LogFormat: "json",
+		Services: DefaultServices(), Interfaces: []string{"eth*"}, InterfacesDeny: []string{"eth1", "eth2"}, Host: "Büro",
+		Engine: "zeroconf", OnConflict: mdns.Fail, Poll: 1500 * time.Millisecond, LogLevel: "debug", LogFormat: "json",
 	}, load(t, "x", `
 [daemon]
 interfaces = "eth*"
 interfaces_deny = ["eth1", "eth2"]
+poll = "1.5s"
 engine = "zeroconf"
 host = "Büro"
 on_conflict = "fail"

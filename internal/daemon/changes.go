@@ -1,14 +1,66 @@
 package daemon
 
 import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
+	"announcer/internal/diag"
 	"announcer/internal/source"
 )
 
-// attrs gives what a line of the log says about changes.
-func attrs(changes source.Changes) []any {
+// reload takes what is defined now, whole, and tells all that is wrong with it. What was refused on the network is
+// tried again, changed or not.
+func (d *Daemon) reload(ctx context.Context) {
+	snap, err := d.Source.Load()
+	if err == nil {
+		d.logFindings(snap.Findings)
+		err = d.take(ctx, "reloaded", snap)
+	}
+	if err != nil {
+		d.Log.Error("reload failed, everything stays as it was", "error", err)
+	}
+}
+
+// filesChanged takes what is defined now, where that is news, and tells what is.
+func (d *Daemon) filesChanged(ctx context.Context) {
+	snap, err := d.Source.Load()
+	if err == nil && !reflect.DeepEqual(snap, d.Snapshot) {
+		d.logFindings(news(snap.Findings, d.Snapshot.Findings))
+		err = d.take(ctx, "files changed", snap)
+	}
+	if err != nil {
+		d.Log.Error("the change of the files is not followed", "error", err)
+	}
+}
+
+// news gives the findings that were not there before.
+func news(now, before diag.Findings) diag.Findings {
+	return slices.DeleteFunc(slices.Clone(now), func(f diag.Finding) bool { return slices.Contains(before, f) })
+}
+
+// take makes a snapshot the one that is announced, and logs the changes under a heading. Where it can't be, all stays
+// as it was.
+func (d *Daemon) take(ctx context.Context, heading string, snap source.Snapshot) error {
+	before := d.Snapshot
+	d.Snapshot = snap
+	if err := d.apply(ctx); err != nil {
+		d.Snapshot = before
+		return err
+	}
+	if snap.Config.Engine != before.Config.Engine {
+		d.Log.Warn("another engine is configured; it is used after a restart", "engine", snap.Config.Engine)
+	}
+	d.Log.Info(heading, attrs(snap, before)...)
+	return nil
+}
+
+// attrs gives what a line of the log says about the changes from one snapshot to another.
+func attrs(snap, before source.Snapshot) []any {
 	var all []any
+	changes := snap.Since(before)
 	for _, list := range []struct {
 		key   string
 		items []string
@@ -18,6 +70,12 @@ func attrs(changes source.Changes) []any {
 		if len(list.items) > 0 {
 			all = append(all, list.key, strings.Join(list.items, ", "))
 		}
+	}
+	if len(before.Refused) > 0 && len(snap.Refused) == 0 {
+		all = append(all, "refused", "none")
+	}
+	if snap.Host != before.Host {
+		all = append(all, "host", fmt.Sprintf("%s, was %s", snap.Host, before.Host))
 	}
 	return all
 }

@@ -24,7 +24,8 @@ type Daemon struct {
 	Publisher    mdns.Publisher
 	Links        func() ([]mdns.Link, error) // such as [netwatch.Read]
 	LinksChanged <-chan struct{}             // asks for Links to be read anew
-	Reload       <-chan struct{}             // asks for Source to be read anew
+	FilesChanged <-chan struct{}             // asks for Source to be read anew, and for what is news to be taken
+	Reload       <-chan struct{}             // asks for Source to be read anew, and for all of it to be taken
 	Log          *slog.Logger
 
 	desired mdns.Desired
@@ -51,6 +52,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 			if err := d.apply(ctx); err != nil {
 				d.Log.Error("the change of the links is not followed", "error", err)
 			}
+		case _, open := <-d.FilesChanged:
+			if !open {
+				d.FilesChanged = nil
+				continue
+			}
+			d.filesChanged(ctx)
 		case <-d.Reload:
 			d.reload(ctx)
 		}
@@ -66,27 +73,6 @@ func (d *Daemon) end(cause error) error {
 	}
 	d.Log.Info("ended")
 	return cause
-}
-
-// reload takes what is defined now, whole; where the configuration is of no use, all stays as it is.
-func (d *Daemon) reload(ctx context.Context) {
-	snap, err := d.Source.Load()
-	if err != nil {
-		d.Log.Error("reload failed, everything stays as it was", "error", err)
-		return
-	}
-	if snap.Config.Engine != d.Snapshot.Config.Engine {
-		d.Log.Warn("another engine is configured; it is used after a restart", "engine", snap.Config.Engine)
-	}
-	d.logFindings(snap.Findings)
-	previous := d.Snapshot
-	d.Snapshot = snap
-	if err := d.apply(ctx); err != nil {
-		d.Snapshot = previous
-		d.Log.Error("reload failed, everything stays as it was", "error", err)
-		return
-	}
-	d.Log.Info("reloaded", attrs(snap.Since(previous))...)
 }
 
 // apply hands the definitions and the links, as they are now, to the engine.
