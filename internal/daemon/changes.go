@@ -26,14 +26,26 @@ func (d *Daemon) reload(ctx context.Context) {
 
 // filesChanged takes what is defined now, where that is news, and tells what is.
 func (d *Daemon) filesChanged(ctx context.Context) {
+	const heading = "files changed"
 	snap, err := d.Source.Load()
-	if err == nil && !reflect.DeepEqual(snap, d.Snapshot) {
-		d.logFindings(news(snap.Findings, d.Snapshot.Findings))
-		err = d.take(ctx, "files changed", snap)
+	switch before := d.Snapshot; {
+	case err != nil || reflect.DeepEqual(snap, before):
+	case announcesAs(snap, before):
+		d.logFindings(news(snap.Findings, before.Findings))
+		d.Snapshot = snap
+		d.logChanges(heading, snap, before)
+	default:
+		d.logFindings(news(snap.Findings, before.Findings))
+		err = d.take(ctx, heading, snap)
 	}
 	if err != nil {
 		d.Log.Error("the change of the files is not followed", "error", err)
 	}
+}
+
+// announcesAs says whether two snapshots announce the same, so that they differ only in what is wrong with files.
+func announcesAs(a, b source.Snapshot) bool {
+	return a.Host == b.Host && reflect.DeepEqual(a.Config, b.Config) && reflect.DeepEqual(a.Publications, b.Publications)
 }
 
 // news gives the findings that were not there before.
@@ -50,11 +62,16 @@ func (d *Daemon) take(ctx context.Context, heading string, snap source.Snapshot)
 		d.Snapshot = before
 		return err
 	}
+	d.logChanges(heading, snap, before)
+	return nil
+}
+
+// logChanges tells of what is different, in one line.
+func (d *Daemon) logChanges(heading string, snap, before source.Snapshot) {
 	if snap.Config.Engine != before.Config.Engine {
 		d.Log.Warn("another engine is configured; it is used after a restart", "engine", snap.Config.Engine)
 	}
 	d.Log.Info(heading, attrs(snap, before)...)
-	return nil
 }
 
 // attrs gives what a line of the log says about the changes from one snapshot to another.

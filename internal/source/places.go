@@ -31,7 +31,7 @@ func find(r reading) places {
 		if err != nil {
 			continue // a file, or nothing
 		}
-		p.watch(end)
+		p.add(end)
 		for _, e := range entries {
 			if IsService(e.Name()) && e.Type()&fs.ModeSymlink != 0 {
 				p.walk(filepath.Join(end, e.Name()))
@@ -57,7 +57,7 @@ func (p places) walk(path string) (end string) {
 		info, err := os.Lstat(next)
 		isLink := err == nil && info.Mode()&fs.ModeSymlink != 0
 		if err != nil || isLink || len(names) == 1 {
-			p.watch(dir)
+			p.add(dir)
 			p.names[names[0]] = true
 		}
 		if err != nil {
@@ -95,8 +95,8 @@ func components(path string) []string {
 	return slices.DeleteFunc(strings.Split(filepath.ToSlash(path), "/"), func(name string) bool { return name == "" || name == "." })
 }
 
-// watch adds a directory.
-func (p places) watch(dir string) {
+// add adds a directory that exists.
+func (p places) add(dir string) {
 	if info, err := os.Stat(dir); err == nil {
 		p.dirs[dir] = info
 	}
@@ -118,11 +118,11 @@ func (p places) same(other places) bool {
 // concern says whether something that happened at a path can matter.
 func (p places) concern(path string) bool {
 	name := filepath.Base(path)
-	return p.watched(path) || p.names[name] || IsService(name)
+	return p.has(path) || p.names[name] || IsService(name)
 }
 
-// watched says whether a path is that of one of the directories.
-func (p places) watched(path string) bool {
+// has says whether a path is that of one of the directories.
+func (p places) has(path string) bool {
 	_, ok := p.dirs[path]
 	return ok
 }

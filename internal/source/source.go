@@ -165,7 +165,7 @@ func (s *Source) files(paths []string, snap *Snapshot) []file {
 			if f == path {
 				name = path
 			}
-			if !taken[name] && (f == path || !isMask(f)) {
+			if !taken[name] && (f == path || !IsMask(f)) {
 				all = append(all, file{name, f})
 			}
 			taken[name] = true
@@ -204,9 +204,9 @@ func (s *Source) known(path string) []string {
 	return files
 }
 
-// isMask says whether a file is a link to /dev/null, which lets no file of that name count. (An empty file is none: a
+// IsMask says whether a file is a link to /dev/null, which lets no file of that name count. (An empty file is none: a
 // full disk or an editor at work can leave one behind.)
-func isMask(path string) bool {
+func IsMask(path string) bool {
 	null, err := os.Stat(os.DevNull)
 	if err != nil {
 		return false

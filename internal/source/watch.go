@@ -103,7 +103,7 @@ func (w *watcher) await(ctx context.Context) bool {
 			if !w.places.concern(e.Name) {
 				continue
 			}
-			w.stale = w.stale || w.places.watched(e.Name)
+			w.stale = w.stale || w.places.has(e.Name)
 		case <-errs: // events were lost
 			w.stale = true
 		}
