@@ -57,7 +57,7 @@ func runDaemon(c *cli.Context) error {
 		Snapshot:     snap,
 		Publisher:    publisher,
 		Links:        netwatch.Read,
-		LinksChanged: netwatch.Watch(c.Context),
+		LinksChanged: netwatch.Watch(c.Context, log),
 		FilesChanged: src.Watch(c.Context, log),
 		Reload:       hangups(),
 		Log:          log,

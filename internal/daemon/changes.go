@@ -8,8 +8,21 @@ import (
 	"strings"
 
 	"announcer/internal/diag"
+	"announcer/internal/netwatch"
 	"announcer/internal/source"
 )
+
+// linksChanged announces on the links as they are now, and tells what happened to those that it announces on.
+func (d *Daemon) linksChanged(ctx context.Context) {
+	before := d.desired.Links
+	if err := d.apply(ctx); err != nil {
+		d.Log.Error("the change of the links is not followed", "error", err)
+		return
+	}
+	for _, change := range netwatch.Changes(before, d.desired.Links) {
+		d.Log.Info("link changed", "iface", change.Link, "change", change.What)
+	}
+}
 
 // reload takes what is defined now, whole, and tells all that is wrong with it. What was refused on the network is
 // tried again, changed or not.

@@ -49,9 +49,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 				d.LinksChanged = nil // the watch ends with ctx
 				continue
 			}
-			if err := d.apply(ctx); err != nil {
-				d.Log.Error("the change of the links is not followed", "error", err)
-			}
+			d.linksChanged(ctx)
 		case _, open := <-d.FilesChanged:
 			if !open {
 				d.FilesChanged = nil

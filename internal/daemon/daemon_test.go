@@ -136,6 +136,7 @@ func TestDaemonFollowsLinks(t *testing.T) {
 		b.linksErr = errors.New("netlink is gone")
 		b.changed <- struct{}{}
 		synctest.Wait()
+		b.expectLog(t, `msg="link changed" iface=vlan20 change="up, with 192.0.2.5/24"`)
 		b.expectLog(t, "netlink is gone")
 		close(b.changed)
 		if err := b.end(); err != nil {
