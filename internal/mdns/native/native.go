@@ -227,8 +227,13 @@ func (p *Publisher) tick() (next time.Time) {
 func (p *Publisher) unsent() error {
 	for i := range p.packets {
 		out := &p.packets[i]
-		l := p.link(out.Link)
-		if out.Err == nil || l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH) {
+		l, wanted := p.link(out.Link)
+		switch {
+		case out.Err == nil:
+			continue
+		case !wanted:
+			continue // a goodbye on a link that is down by now
+		case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH):
 			continue // Linux has no route for IPv6 multicast on the loopback, where IPv4 does
 		}
 		return fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
@@ -236,13 +241,14 @@ func (p *Publisher) unsent() error {
 	return nil
 }
 
-func (p *Publisher) link(index int) mdns.Link {
+// link gives one of the links applied.
+func (p *Publisher) link(index int) (l mdns.Link, ok bool) {
 	for _, l := range p.links {
 		if l.Index == index {
-			return l
+			return l, true
 		}
 	}
-	return mdns.Link{Name: fmt.Sprintf("interface %d", index)}
+	return mdns.Link{}, false
 }
 
 // quiet is the least time between two lines of the log about the network.
