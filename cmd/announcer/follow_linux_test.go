@@ -41,6 +41,7 @@ func cable(t *testing.T, addrs ...string) (server, other *netlab.Host) {
 // TestFilesOnTheWire has files change in every way while the daemon runs, and looks at the wire.
 func TestFilesOnTheWire(t *testing.T) {
 	netlab.Need(t)
+	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24")
 	s := newStranger(t, other, "eth0", 4)
 	dir := t.TempDir()
@@ -81,6 +82,7 @@ func TestFilesOnTheWire(t *testing.T) {
 // the configuration change, which can name the directory.
 func TestUpdateOnTheWire(t *testing.T) {
 	netlab.Need(t)
+	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24")
 	s := newStranger(t, other, "eth0", 4)
 	dir := t.TempDir()
@@ -113,6 +115,7 @@ func web(t *testing.T) string {
 // TestAddressesOnTheWire has the addresses of a link change while the daemon runs.
 func TestAddressesOnTheWire(t *testing.T) {
 	netlab.Need(t)
+	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24", "2001:db8::5/64")
 	s := newStranger(t, other, "eth0", 4)
 	run := startRun(t, server, web(t), "--services", ".")
@@ -142,6 +145,7 @@ func TestAddressesOnTheWire(t *testing.T) {
 // TestIPv6OnTheWire has a link with IPv6 alone, of which the address changes.
 func TestIPv6OnTheWire(t *testing.T) {
 	netlab.Need(t)
+	t.Parallel()
 	server, other := cable(t)
 	s := newStranger(t, other, "eth0", 6)
 	startRun(t, server, web(t), "--services", ".")
@@ -157,6 +161,7 @@ func TestIPv6OnTheWire(t *testing.T) {
 // TestLinksOnTheWire has links come, go and change while the daemon runs.
 func TestLinksOnTheWire(t *testing.T) {
 	netlab.Need(t)
+	t.Parallel()
 	server, other := netlab.NewHost(t), netlab.NewHost(t)
 	run := startRun(t, server, web(t), "--services", ".", "--interface", "eth*", "--interface", "lan*")
 	run.says(t, "no interface that is up is named")
@@ -243,6 +248,7 @@ func vlan(t *testing.T, server *netlab.Host, lower string, other *netlab.Host, p
 // TestTwoInterfacesOnOneLink has the daemon hear itself, by a bridge that joins two of its interfaces.
 func TestTwoInterfacesOnOneLink(t *testing.T) {
 	netlab.Need(t)
+	t.Parallel()
 	server, other := netlab.NewHost(t), netlab.NewHost(t)
 	other.IP(t, "link", "add", "bridge0", "type", "bridge")
 	other.IP(t, "addr", "add", "192.0.2.9/24", "dev", "bridge0")

@@ -73,6 +73,32 @@ func (d *Daemon) end(cause error) error {
 	return cause
 }
 
+// reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
+// stays as it is. What was refused on the network is tried again, changed or not.
+func (d *Daemon) reload(ctx context.Context) {
+	before := d.Snapshot
+	snap, err := d.Source.Load()
+	if err == nil {
+		d.logFindings(snap.Findings)
+		d.Snapshot = snap
+		err = d.apply(ctx)
+	}
+	if err != nil {
+		d.Snapshot = before
+		d.Log.Error("reload failed, everything stays as it was", "error", err)
+		return
+	}
+	d.warnOfRestart(before, snap)
+	d.Log.Info("reloaded", attrs(snap.Since(before))...)
+}
+
+// warnOfRestart tells of settings that are used after a restart only.
+func (d *Daemon) warnOfRestart(before, snap source.Snapshot) {
+	if snap.Config.Engine != before.Config.Engine {
+		d.Log.Warn("another engine is configured; it is used after a restart", "engine", snap.Config.Engine)
+	}
+}
+
 // apply hands the definitions and the links, as they are now, to the engine.
 func (d *Daemon) apply(ctx context.Context) error {
 	links, err := d.Links()
