@@ -43,7 +43,7 @@ func TestFilesOnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24")
-	s := newStranger(t, other, "eth0", 4)
+	s := newOnlooker(t, other, "eth0", 4)
 	dir := t.TempDir()
 	run := startRun(t, server, dir, "--services", "etc", "--services", "lib")
 	run.says(t, "want a file, or a directory with files\" file=etc")
@@ -84,7 +84,7 @@ func TestUpdateOnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24")
-	s := newStranger(t, other, "eth0", 4)
+	s := newOnlooker(t, other, "eth0", 4)
 	dir := t.TempDir()
 	in(t, dir, `mkdir one two; def a 80 v=1 > one/a.service; def b 80 v=7 > two/b.service; echo 'daemon.services = "one"' > announcer.toml`)
 	startRun(t, server, dir, "--config", "announcer.toml")
@@ -117,7 +117,7 @@ func TestAddressesOnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24", "2001:db8::5/64")
-	s := newStranger(t, other, "eth0", 4)
+	s := newOnlooker(t, other, "eth0", 4)
 	run := startRun(t, server, web(t), "--services", ".")
 	s.await(t, "the start", s.addresses, "192.0.2.5 2001:db8::5")
 	server.IP(t, "addr", "add", "198.51.100.7/24", "dev", "eth0")
@@ -147,7 +147,7 @@ func TestIPv6OnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()
 	server, other := cable(t)
-	s := newStranger(t, other, "eth0", 6)
+	s := newOnlooker(t, other, "eth0", 6)
 	startRun(t, server, web(t), "--services", ".")
 	s.await(t, "the link-local address alone", s.services, "a=80")
 	s.await(t, "the link-local address alone", s.addresses, "")
@@ -166,11 +166,11 @@ func TestLinksOnTheWire(t *testing.T) {
 	run := startRun(t, server, web(t), "--services", ".", "--interface", "eth*", "--interface", "lan*")
 	run.says(t, "no interface that is up is named")
 
-	plug := func() *stranger {
+	plug := func() *onlooker {
 		netlab.Veth(t, netlab.End{Host: server, Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.9/24"}})
-		return newStranger(t, other, "eth0", 4)
+		return newOnlooker(t, other, "eth0", 4)
 	}
-	seen := func(what string, s *stranger) {
+	seen := func(what string, s *onlooker) {
 		t.Helper()
 		clear(s.records)
 		s.await(t, what, s.services, "a=80")
@@ -205,7 +205,7 @@ func TestLinksOnTheWire(t *testing.T) {
 
 	vlan(t, server, "lan0", other, "eth0")
 	run.says(t, "announced service=a type=_http._tcp iface=eth0.20")
-	seen("a VLAN", newStranger(t, other, "eth0.20", 4))
+	seen("a VLAN", newOnlooker(t, other, "eth0.20", 4))
 	server.IP(t, "link", "del", "eth0.20")
 	run.says(t, "iface=eth0.20 change=removed")
 
@@ -258,7 +258,7 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 		netlab.Veth(t, netlab.End{Host: server, Name: name, Addrs: []string{"192.0.2." + string(rune('5'+i)) + "/24"}}, netlab.End{Host: other, Name: name})
 		other.IP(t, "link", "set", name, "master", "bridge0")
 	}
-	s := newStranger(t, other, "bridge0", 4)
+	s := newOnlooker(t, other, "bridge0", 4)
 	run.says(t, "announced service=a type=_http._tcp iface=eth0")
 	run.says(t, "announced service=a type=_http._tcp iface=eth1")
 	s.await(t, "both", s.services, "a=80")

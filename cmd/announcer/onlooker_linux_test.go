@@ -74,8 +74,8 @@ func (r running) never(t *testing.T, text string) {
 	}
 }
 
-// stranger is somebody on the other end of a cable who knows of services what was multicast there.
-type stranger struct {
+// onlooker is somebody on the other end of a cable who knows of services what was multicast there.
+type onlooker struct {
 	conn     *net.UDPConn
 	group    *net.UDPAddr
 	heard    chan *dns.Msg
@@ -84,10 +84,10 @@ type stranger struct {
 	probes   map[string]bool // the names that somebody probed for
 }
 
-// newStranger joins the multicast group of an IP version on an interface of a host.
-func newStranger(t *testing.T, host *netlab.Host, name string, version int) *stranger {
+// newOnlooker joins the multicast group of an IP version on an interface of a host.
+func newOnlooker(t *testing.T, host *netlab.Host, name string, version int) *onlooker {
 	t.Helper()
-	s := &stranger{heard: make(chan *dns.Msg, 10000), records: map[string]dns.RR{}, goodbyes: map[string]bool{}, probes: map[string]bool{}}
+	s := &onlooker{heard: make(chan *dns.Msg, 10000), records: map[string]dns.RR{}, goodbyes: map[string]bool{}, probes: map[string]bool{}}
 	var err error
 	host.Do(func() { err = s.listen(name, version) })
 	if err != nil {
@@ -98,7 +98,7 @@ func newStranger(t *testing.T, host *netlab.Host, name string, version int) *str
 	return s
 }
 
-func (s *stranger) listen(name string, version int) error {
+func (s *onlooker) listen(name string, version int) error {
 	nic, err := net.InterfaceByName(name)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (s *stranger) listen(name string, version int) error {
 }
 
 // hear reads packets until the socket is closed.
-func (s *stranger) hear() {
+func (s *onlooker) hear() {
 	defer close(s.heard)
 	buf := make([]byte, 9000)
 	for {
@@ -133,11 +133,11 @@ func (s *stranger) hear() {
 	}
 }
 
-// webServices is the type of the services that the stranger knows of.
+// webServices is the type of the services that the onlooker knows of.
 const webServices = "_http._tcp.local."
 
 // learn takes in a packet, as RFC 6762 §10 has it.
-func (s *stranger) learn(m *dns.Msg) {
+func (s *onlooker) learn(m *dns.Msg) {
 	for _, rr := range m.Ns {
 		s.probes[instance(rr.Header().Name)] = true
 	}
@@ -169,7 +169,7 @@ func (s *stranger) learn(m *dns.Msg) {
 func instance(name string) string { return strings.TrimSuffix(name, "."+webServices) }
 
 // services gives what there is, as "NAME=PORT" in order.
-func (s *stranger) services() string {
+func (s *onlooker) services() string {
 	var found []string
 	for _, rr := range s.records {
 		ptr, ok := rr.(*dns.PTR)
@@ -187,7 +187,7 @@ func (s *stranger) services() string {
 }
 
 // addresses gives those that are held, in order, but for link-local ones.
-func (s *stranger) addresses() string {
+func (s *onlooker) addresses() string {
 	var found []string
 	for _, rr := range s.records {
 		switch rr := rr.(type) {
@@ -204,7 +204,7 @@ func (s *stranger) addresses() string {
 }
 
 // texts gives the strings of all TXT records, in order.
-func (s *stranger) texts() string {
+func (s *onlooker) texts() string {
 	var found []string
 	for _, rr := range s.records {
 		if txt, ok := rr.(*dns.TXT); ok {
@@ -217,7 +217,7 @@ func (s *stranger) texts() string {
 
 // await listens until what is asked for is as it should be, and tells how long it took. It asks now and then, for what
 // was said before it listened.
-func (s *stranger) await(t *testing.T, what string, as func() string, want string) {
+func (s *onlooker) await(t *testing.T, what string, as func() string, want string) {
 	t.Helper()
 	start := time.Now()
 	again := time.NewTicker(2 * time.Second)
@@ -235,7 +235,7 @@ func (s *stranger) await(t *testing.T, what string, as func() string, want strin
 	t.Logf("%s: seen on the wire after %v", what, time.Since(start).Round(time.Millisecond))
 }
 
-func (s *stranger) ask(t *testing.T) {
+func (s *onlooker) ask(t *testing.T) {
 	t.Helper()
 	question := new(dns.Msg)
 	question.SetQuestion(webServices, dns.TypePTR)
@@ -245,6 +245,6 @@ func (s *stranger) ask(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.conn.WriteTo(packet, s.group); err != nil {
-		t.Log("the stranger can't ask: ", err)
+		t.Log("the onlooker can't ask: ", err)
 	}
 }
