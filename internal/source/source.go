@@ -215,12 +215,12 @@ func IsMask(path string) bool {
 	return err == nil && os.SameFile(info, null)
 }
 
-func (snap *Snapshot) fault(path string, err error) {
-	snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Error, Text: err.Error()})
+func (s *Snapshot) fault(path string, err error) {
+	s.Findings = append(s.Findings, diag.Finding{File: path, Severity: diag.Error, Text: err.Error()})
 }
 
-func (snap *Snapshot) warn(path, text string) {
-	snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Warning, Text: text})
+func (s *Snapshot) warn(path, text string) {
+	s.Findings = append(s.Findings, diag.Finding{File: path, Severity: diag.Warning, Text: text})
 }
 
 // IsService says whether a file in a directory is a service file: its name ends in ".service" and does not start with
