@@ -46,7 +46,7 @@ func TestFilesOnTheWire(t *testing.T) {
 	s := newOnlooker(t, other, "eth0", 4)
 	dir := t.TempDir()
 	run := startRun(t, server, dir, "--services", "etc", "--services", "lib")
-	run.says(t, "want a file, or a directory with files\" file=etc")
+	run.says(t, "it does not exist; it is waited for\" file=etc")
 	for _, step := range []struct{ name, script, log, want, gone string }{
 		{"a directory that did not exist", "mkdir lib etc; def a 80 > etc/a.service", "", "a=80", ""},
 		{"saved", "def a 81 > etc/a.service", "", "a=81", ""},

@@ -26,7 +26,7 @@ type Request struct {
 	ConfigFile string   // "": none
 	Optional   bool     // the configuration file need not exist
 	Services   []string // directories and files
-	Waits      bool     // a directory or file of Services that does not exist is worth a warning, not an error
+	Waits      bool     // what does not exist is waited for: that is worth a warning, not an error
 	Interfaces []string // globs
 	Engine     string
 	Poll       time.Duration // as in [config.Config]
@@ -184,7 +184,9 @@ func (s *Source) unlisted(path string, err error, snap *Snapshot) []string {
 	}
 	switch {
 	case slices.Equal(snap.Config.Services, config.DefaultServices()):
-	case len(s.request.Services) > 0 && !s.request.Waits:
+	case s.request.Waits:
+		snap.warn(path, "it does not exist; it is waited for")
+	case len(s.request.Services) > 0:
 		snap.fault(path, err)
 	default:
 		snap.warn(path, err.Error())

@@ -241,7 +241,7 @@ func TestLoadWithoutTheDirectory(t *testing.T) {
 		want    string
 	}{
 		{"given", Request{Services: []string{dir}}, dir + ": " + text},
-		{"given and waited for", Request{Services: []string{dir}, Waits: true}, dir + ": warning: " + text},
+		{"given and waited for", Request{Services: []string{dir}, Waits: true}, dir + ": warning: it does not exist; it is waited for"},
 		{"configured", Request{ConfigFile: cfg}, dir + ": warning: " + text},
 		{"default", Request{ConfigFile: filepath.Join(dir, "announcer.toml"), Optional: true}, ""},
 	} {
