@@ -9,6 +9,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/daemon"
+	"announcer/internal/health"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
@@ -60,6 +61,7 @@ func runDaemon(c *cli.Context) error {
 		LinksChanged: netwatch.Watch(c.Context, log),
 		FilesChanged: src.Watch(c.Context, log),
 		Reload:       hangups(),
+		Health:       health.Start(c.Context, log),
 		Log:          log,
 	}
 	return d.Run(c.Context)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 )
 
@@ -61,6 +62,7 @@ type Config struct {
 	Poll           time.Duration // between two looks at the files where no event tells of a change; 0: as their file system needs it
 	LogLevel       string        // "debug", "info", "warn" or "error"
 	LogFormat      string        // "text" or "json"
+	Check          health.Settings
 
 	Groups []mdns.Publication
 	Rules  []Rule
@@ -68,7 +70,7 @@ type Config struct {
 
 // Default gives the configuration of an empty file.
 func Default() Config {
-	return Config{Services: DefaultServices(), Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0]}
+	return Config{Services: DefaultServices(), Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
 }
 
 // Rule says more about the Avahi files that it matches.
@@ -78,12 +80,14 @@ type Rule struct {
 
 	Interfaces []string     // nil: not set
 	OnConflict *mdns.Policy // nil: not set
+	Check      *mdns.Check  // nil: not set
 }
 
 // Overlay adds to the publication of an Avahi file what the configuration says about it. Of several rules that match
 // the file, the first that sets a key has its way. The ID of the publication is the path of the file.
 func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 	var policy *mdns.Policy
+	var check *mdns.Check
 	for _, rule := range c.Rules {
 		if !rule.matches(p) {
 			continue
@@ -94,10 +98,16 @@ func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 		if policy == nil {
 			policy = rule.OnConflict
 		}
+		if check == nil {
+			check = rule.Check
+		}
 	}
 	p.OnConflict = c.OnConflict
 	if policy != nil {
 		p.OnConflict = *policy
+	}
+	if check != nil {
+		p.Check = *check
 	}
 	return p
 }

@@ -96,7 +96,7 @@ func (s *Source) Load() (Snapshot, error) {
 			continue
 		}
 		good[f.name] = v
-		snap.Publications = append(snap.Publications, snap.Config.Overlay(mdns.Publication{ID: v.path, Group: v.group}))
+		snap.Publications = append(snap.Publications, snap.publication(v))
 	}
 	s.good, s.parsed = good, parsed
 	snap.Publications = append(snap.Publications, snap.Config.Groups...)
@@ -260,19 +260,30 @@ func Expand(path string, fits func(name string) bool) ([]string, error) {
 
 // take gives the definition of a file as it is now or, where it has an error, as it was when it was last good.
 func (s *Source) take(f file, p parsed, snap *Snapshot) (v version, ok bool) {
-	snap.Findings = append(snap.Findings, p.findings...)
-	if p.findings.Err() == nil {
-		return version{f.path, p.group}, true
+	v, findings := version{f.path, p.group}, p.findings
+	if findings.Err() == nil {
+		findings = slices.Concat(findings, checkProblem(snap.publication(v)))
+	}
+	snap.Findings = append(snap.Findings, findings...)
+	if findings.Err() == nil {
+		return v, true
 	}
 	snap.Refused = append(snap.Refused, f.path)
 	v, ok = s.good[f.name]
 	switch {
-	case ok && v.path == f.path:
+	case !ok || checkProblem(snap.publication(v)) != nil:
+		return v, false
+	case v.path == f.path:
 		snap.warn(f.path, "its last good version stays announced")
-	case ok:
+	default:
 		snap.warn(f.path, "what "+v.path+" said stays announced")
 	}
-	return v, ok
+	return v, true
+}
+
+// publication gives what is announced of a file.
+func (s *Snapshot) publication(v version) mdns.Publication {
+	return s.Config.Overlay(mdns.Publication{ID: v.path, Group: v.group})
 }
 
 // parse reads a file. What it says is known where it says the same as before.
