@@ -196,6 +196,8 @@ func TestLinksOnTheWire(t *testing.T) {
 		t.Fatalf("eth0 has the index %d again, want another one", again)
 	}
 	seen("a link of another index", s)
+	s.ask(t)
+	seen("a question on it", s)
 
 	server.IP(t, "link", "set", "eth0", "down")
 	server.IP(t, "link", "set", "eth0", "name", "lan0")
@@ -205,7 +207,10 @@ func TestLinksOnTheWire(t *testing.T) {
 
 	vlan(t, server, "lan0", other, "eth0")
 	run.says(t, "announced service=a type=_http._tcp iface=eth0.20")
-	seen("a VLAN", newOnlooker(t, other, "eth0.20", 4))
+	s = newOnlooker(t, other, "eth0.20", 4)
+	seen("a VLAN", s)
+	s.ask(t)
+	seen("a question on it", s)
 	server.IP(t, "link", "del", "eth0.20")
 	run.says(t, "iface=eth0.20 change=removed")
 

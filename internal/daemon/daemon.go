@@ -85,6 +85,7 @@ func (d *Daemon) reload(ctx context.Context) {
 	before := d.Snapshot
 	snap, err := d.Source.Load()
 	if err == nil {
+		d.warnOfRestart(snap)
 		d.logFindings(snap.Findings)
 		d.Snapshot = snap
 		err = d.apply(ctx)
@@ -94,14 +95,13 @@ func (d *Daemon) reload(ctx context.Context) {
 		d.Log.Error("reload failed, everything stays as it was", "error", err)
 		return
 	}
-	d.warnOfRestart(before, snap)
 	d.Log.Info("reloaded", attrs(snap.Since(before))...)
 }
 
 // warnOfRestart tells of settings that are used after a restart only.
-func (d *Daemon) warnOfRestart(before, snap source.Snapshot) {
-	if snap.Config.Engine != before.Config.Engine {
-		d.Log.Warn("another engine is configured; it is used after a restart", "engine", snap.Config.Engine)
+func (d *Daemon) warnOfRestart(next source.Snapshot) {
+	if next.Config.Engine != d.Snapshot.Config.Engine {
+		d.Log.Warn("another engine is configured; it is used after a restart", "engine", next.Config.Engine)
 	}
 }
 

@@ -32,6 +32,7 @@ func (d *Daemon) filesChanged(ctx context.Context) {
 		if reflect.DeepEqual(snap, before) {
 			return
 		}
+		d.warnOfRestart(snap)
 		d.logFindings(news(snap.Findings, before.Findings))
 		d.Snapshot = snap
 		if !sameGroups(snap, before) {
@@ -43,7 +44,6 @@ func (d *Daemon) filesChanged(ctx context.Context) {
 		d.Log.Error("the change of the files is not followed", "error", err)
 		return
 	}
-	d.warnOfRestart(before, snap)
 	d.Log.Info("files changed", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
 }
 
