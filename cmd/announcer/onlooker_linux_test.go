@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,7 @@ func startRun(t *testing.T, host *netlab.Host, dir string, args ...string) runni
 	t.Helper()
 	cmd := exec.Command(filepath.Join(binDir(t), "announcer"), append([]string{"run"}, args...)...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "RUNTIME_DIRECTORY="+t.TempDir()) // of its own: there are several daemons at a time
 	r := running{&output{writes: make(chan struct{}, 1)}}
 	cmd.Stdout, cmd.Stderr = r.out, r.out
 	if err := host.Start(cmd); err != nil {
