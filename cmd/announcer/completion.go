@@ -90,7 +90,12 @@ _announcer() {
   case $command in
 %s  esac
 }
-compdef _announcer announcer
+# The shell either calls this file as the function, or reads it like any other.
+if [[ ${funcstack[1]} = _announcer ]]; then
+  _announcer "$@"
+else
+  compdef _announcer announcer
+fi
 `, commands.String(), cases.String())
 }
 
