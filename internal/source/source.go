@@ -29,7 +29,8 @@ type Request struct {
 	Waits      bool     // what does not exist is waited for: that is worth a warning, not an error
 	Interfaces []string // globs
 	Engine     string
-	Poll       time.Duration // as in [config.Config]
+	Poll       time.Duration   // as in [config.Config]
+	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check]
 }
 
 // Snapshot is everything that was defined when it was taken.
@@ -134,7 +135,7 @@ func (s *Source) readConfig() (config.Config, diag.Findings) {
 	case err != nil:
 		return config.Config{}, diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}
 	}
-	return config.Load(path, data, HostName())
+	return config.Load(path, data, HostName(), s.request.Lints...)
 }
 
 // Override gives a configuration with what the request sets in its place.
@@ -297,6 +298,6 @@ func (s *Source) parse(path, host string) parsed {
 		return before
 	}
 	p := parsed{data: data, host: host}
-	p.group, p.findings = avahixml.Decode(path, data, host)
+	p.group, p.findings = avahixml.Decode(path, data, host, s.request.Lints...)
 	return p
 }
