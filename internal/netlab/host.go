@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +103,9 @@ func Veth(t testing.TB, a, b End) {
 	t.Helper()
 	Need(t)
 	a.Host.IP(t, "link", "add", a.Name, "type", "veth", "peer", "name", b.Name, "netns", b.Host.namespace())
-	t.Cleanup(func() { a.Host.IP(t, "link", "del", a.Name) })
+	t.Cleanup(func() {
+		a.Host.Do(func() { exec.Command("ip", "link", "del", a.Name).Run() }) // which fails where the test has done it
+	})
 	a.up(t)
 	b.up(t)
 	a.await(t)
@@ -151,18 +153,27 @@ func (e End) await(t testing.TB) {
 func (e End) running() (running bool) {
 	e.Host.Do(func() {
 		link, err := net.InterfaceByName(e.Name)
-		if err != nil || link.Flags&net.FlagRunning == 0 {
-			return
-		}
-		if e.OnlyIPv4 {
-			running = true
-			return
-		}
-		addrs, err := link.Addrs()
-		running = err == nil && slices.ContainsFunc(addrs, func(a net.Addr) bool {
-			n, ok := a.(*net.IPNet)
-			return ok && n.IP.To4() == nil && n.IP.IsLinkLocalUnicast()
-		})
+		running = err == nil && link.Flags&net.FlagRunning != 0 && (e.OnlyIPv4 || e.hasLinkLocal())
 	})
 	return running
+}
+
+// hasLinkLocal says whether an end has a link-local IPv6 address, and no address that is tentative still. Each line of
+// the file is "ADDRESS INDEX PREFIX-LENGTH SCOPE FLAGS NAME".
+func (e End) hasLinkLocal() (has bool) {
+	addrs, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(addrs)) {
+		fields := strings.Fields(line)
+		if len(fields) != 6 || fields[5] != e.Name {
+			continue
+		}
+		if flags, err := strconv.ParseUint(fields[4], 16, 32); err != nil || flags&unix.IFA_F_TENTATIVE != 0 {
+			return false
+		}
+		has = has || strings.HasPrefix(fields[0], "fe80")
+	}
+	return has
 }
