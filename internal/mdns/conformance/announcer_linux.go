@@ -42,9 +42,6 @@ func WriteServices(dir string, groups []services.Group) error {
 			return fmt.Errorf("%w: %w", ErrUnsupported, err)
 		}
 		name := fmt.Sprintf("%x.service", g.Name)
-		if len(g.Name) > 60 {
-			name = "long.service"
-		}
 		wanted[name] = true
 		if err := replace(filepath.Join(dir, name), text); err != nil {
 			return err

@@ -1,11 +1,10 @@
 package conformance
 
 import (
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"announcer/internal/built"
 	"announcer/internal/netlab"
 )
 
@@ -20,11 +19,8 @@ const (
 // TestProgramObeysEveryRule runs the program itself on a cable.
 func TestProgramObeysEveryRule(t *testing.T) {
 	netlab.Need(t)
-	announcer := filepath.Join(t.TempDir(), "announcer")
-	if out, err := exec.Command("go", "build", "-o", announcer, "announcer/cmd/announcer").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	for _, r := range RunProgram(t, Announcer{announcer}, NewCables(t, cables, slack), tries) {
+	announcer := Announcer{built.Announcer(t, "../../..")}
+	for _, r := range RunProgram(t, announcer, NewCables(t, cables, slack), tries) {
 		if r.Verdict == Fail {
 			t.Error(r)
 		}

@@ -285,6 +285,44 @@ func TestLowTTLIsCorrected(t *testing.T) {
 	}
 }
 
+// RFC 6762 §7.4: what is announced is said all the same, and so is a set of which another host has given a part.
+func TestDuplicatesThatSuppressNothing(t *testing.T) {
+	l, h := announced(t)
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(100 * ms)
+	l.mark()
+	h.apply(sip("Desk", 5061)) // announced when the second since the answer is over
+	l.hear(stranger, response(record(desk, 120, true, srv(5061, "pbx.local"))))
+	l.run(950 * ms)
+	if got := l.of(h, onV4(holds(desk, mdns.TypeSRV))); len(got) != 1 {
+		t.Errorf("%d announcements, want 1", len(got))
+	}
+
+	l = newLab(t)
+	h = l.host("pbx", ethernet("192.0.2.1/24", "192.0.2.2/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	l.hear(stranger, query(ask("pbx.local", mdns.TypeA), ask("x.local", mdns.TypeA)))
+	l.hear(stranger, response(record("pbx.local", 120, true, addr("192.0.2.1"))))
+	l.run(time.Second)
+	if got := l.of(h, holds("pbx.local", mdns.TypeA)); len(got) != 1 {
+		t.Errorf("%d answers, want 1 with both addresses", len(got))
+	}
+}
+
+// RFC 6762 §6, §6.6: what another host gives with too low a TTL is corrected at most once a second.
+func TestCorrectionsAreOncePerSecond(t *testing.T) {
+	l, h := announced(t)
+	for range 35 {
+		l.hear(stranger, response(record(desk, 9, true, srv(5060, "pbx.local"))))
+		l.run(100 * ms)
+	}
+	if got := times(l.of(h, holds(desk, mdns.TypeSRV))); !near(got, ms, time.Second, time.Second, time.Second) {
+		t.Errorf("corrected at %v", got)
+	}
+}
+
 // RFC 6762 §6: a record is multicast at most once a second, as an additional too; what is asked for sooner is sent
 // when the second is over.
 func TestOncePerSecond(t *testing.T) {

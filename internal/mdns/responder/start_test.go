@@ -283,6 +283,22 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	}
 }
 
+// RFC 6762 §14: an address of this host on another link is no rival's, whoever says it.
+func TestAddressOfAnotherLinkIsNoRival(t *testing.T) {
+	l := newLab(t)
+	other := ethernet("198.51.100.1/24")
+	other.Index, other.Name = 3, "eth1"
+	h := l.host("pbx", ethernet("192.0.2.1/24"), other)
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	l.hear(stranger, response(record("pbx.local", 120, true, addr("198.51.100.1"))))
+	l.run(time.Second)
+	if got := h.Stats().Conflicts; got > 0 || len(l.sent) > 0 {
+		t.Errorf("%d conflicts, sent %v", got, l.sent)
+	}
+}
+
 // RFC 6762 §14: another responder on this host is no rival, nor is an address of this host in a record.
 func TestThisHostIsNoRival(t *testing.T) {
 	l, h := announced(t)
