@@ -2,9 +2,11 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -43,12 +45,28 @@ func RunProgram(t testing.TB, p Program, cables []*Cable, tries int) []Result {
 			}
 		})
 	}
-	for i := range results {
-		work <- &results[i]
+	for _, r := range longestFirst(results) {
+		work <- r
 	}
 	close(work)
 	workers.Wait()
 	return results
+}
+
+// longestFirst gives results in the order in which to work on them, so that no long check is waited for at the end. How
+// long one takes is known from a simulation.
+func longestFirst(results []Result) []*Result {
+	took := map[*Result]time.Duration{}
+	var order []*Result
+	for i := range results {
+		r, lab := &results[i], NewSimLab(0)
+		start := lab.Now()
+		r.Check.Run(lab, r.Version)
+		took[r] = lab.Now().Sub(start)
+		order = append(order, r)
+	}
+	slices.SortStableFunc(order, func(a, b *Result) int { return cmp.Compare(took[b], took[a]) })
+	return order
 }
 
 func (c *Cable) run(p Program, dir string, check Check, v mdns.IPVersion, tries int) Result {

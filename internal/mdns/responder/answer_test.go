@@ -422,6 +422,37 @@ func TestLegacyQuery(t *testing.T) {
 	}
 }
 
+// RFC 6762 §6.7: a legacy reply needs no NSEC record, and what follows it is compressed as ever. Questions that leave no
+// room for answers get none.
+func TestAfterLegacyQuery(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	from := netip.MustParseAddrPort("192.0.2.99:40000")
+	l.hear(from, query(ask(desk, mdns.TypeSRV)))
+	if got := l.sent; len(got) != 1 || cmp.Diff([]string{"pbx.local A 192.0.2.1"}, brief(got[0].msg.Additional)) != "" {
+		t.Errorf("the legacy reply is %v", got)
+	}
+	target := dnsname.MustParse("pbx.local").Wire()
+	got := l.answersTo(query(ask(desk, mdns.TypeSRV)), time.Second)
+	if len(got) != 1 || strings.Contains(string(got[0].Data), target) {
+		t.Errorf("the target stands uncompressed in the answer by multicast: %v", got)
+	}
+
+	m := query(ask(desk, mdns.TypeSRV))
+	for range 200 {
+		m.Questions = append(m.Questions, ask("a-long-name-that-nobody-has.local", mdns.TypeANY))
+	}
+	l.mark()
+	l.hear(from, m)
+	l.run(time.Second)
+	if len(l.sent) > 0 {
+		t.Errorf("a reply of %d bytes to 201 questions", len(l.sent[0].Data))
+	}
+}
+
 // A legacy client gets as much as fits the MTU: ten names of servers with what they need, not 512 bytes of it.
 func TestLegacyGetsAsMuchAsFits(t *testing.T) {
 	var pubs []mdns.Publication
@@ -460,6 +491,24 @@ func TestAdditionals(t *testing.T) {
 		if diff := cmp.Diff(c.want, brief(got[0].msg.Additional)); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", c.name, c.kind, diff)
 		}
+	}
+}
+
+// RFC 6763 §12: what comes along comes once, and not to who knows it.
+func TestAdditionalsOfUnicastReplies(t *testing.T) {
+	l, _ := announced(t, sip("Desk", 5060), sip("Lobby", 5070))
+	l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+	l.run(2 * time.Second)
+	m := query(askQU(sips, mdns.TypePTR))
+	m.Answers = []mdns.Record{record(desk, 120, true, srv(5060, "pbx.local")), record("pbx.local", 120, true, addr("fe80::1"))}
+	got := l.answersTo(m, time.Second)
+	if len(got) != 1 || got[0].multicast() {
+		t.Fatalf("got %v, want one packet by unicast", got)
+	}
+	const lobby = "Lobby." + sips
+	want := []string{desk + ` TXT "transport=udp"`, lobby + " SRV 0 0 5070 pbx.local", lobby + ` TXT "transport=udp"`, "pbx.local A 192.0.2.1"}
+	if diff := cmp.Diff(want, brief(got[0].msg.Additional)); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -520,9 +569,12 @@ func TestThousandInstances(t *testing.T) {
 	for i := range 1000 {
 		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
 	}
-	l, _ := announced(t, pubs...)
+	l, h := announced(t, pubs...)
 	for _, q := range []wire.Query{ask(sips, mdns.TypePTR), askQU(sips, mdns.TypePTR)} {
 		got := l.answersTo(query(q), time.Second)
+		if n := len(l.of(h, func(s sent) bool { return !s.multicast() })); n > replyMost || q.QU && n == 0 {
+			t.Errorf("%v: %d packets by unicast, want at most %d", q, n, replyMost)
+		}
 		found := map[string]bool{}
 		var before time.Duration
 		for i, s := range got {
@@ -565,6 +617,33 @@ func TestLargeRecord(t *testing.T) {
 	}
 }
 
+// RFC 6762 §17: records of one name that no packet of 9000 bytes holds go out in several.
+func TestMoreThanTheLargestPacket(t *testing.T) {
+	l := newLab(t)
+	link := ethernet()
+	for i := range 1000 {
+		link.Addrs = append(link.Addrs, mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(1 + i%250)}), 16)})
+	}
+	h := l.host("pbx", link)
+	h.apply()
+	l.run(time.Minute)
+	l.mark()
+	l.hear(netip.MustParseAddrPort("10.0.99.99:5353"), query(ask("pbx.local", mdns.TypeA)))
+	l.run(time.Second)
+	found := map[string]bool{}
+	for _, s := range l.sent {
+		if len(s.Data) > 9000-28 {
+			t.Errorf("a packet of %d bytes", len(s.Data))
+		}
+		for _, r := range s.msg.Answers {
+			found[r.Data.String()] = true
+		}
+	}
+	if len(found) != 1000 {
+		t.Errorf("%d addresses in %d packets, want 1000", len(found), len(l.sent))
+	}
+}
+
 // RFC 6762 §6, §8.1: another host's probe for a name of ours is answered at once: by unicast if it asks for that, else
 // by multicast if the last one is 250 ms old.
 func TestProbeOfAnotherIsAnswered(t *testing.T) {
@@ -592,6 +671,23 @@ func TestProbeOfAnotherIsAnswered(t *testing.T) {
 	srvs := l.of(l.hosts[0], holds(desk, mdns.TypeSRV))
 	if len(srvs) != 1 || srvs[0].at != at+150*ms || len(l.of(l.hosts[0], holds(desk, mdns.TypeTXT))) != 1 {
 		t.Errorf("QM: SRV at %v, want 250 ms after the last one", times(srvs))
+	}
+}
+
+// RFC 6762 §6: a probe is answered 250 ms after the last multicast, also where an answer waits for the second to be over.
+func TestProbeHurriesAnAnswer(t *testing.T) {
+	l, h := announced(t)
+	at := l.now
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(50 * ms)
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(50 * ms)
+	m := query(ask(desk, mdns.TypeANY))
+	m.Authority = []mdns.Record{record(desk, 120, false, srv(1, "x.local"))}
+	l.hear(stranger, m)
+	l.run(2 * time.Second)
+	if got := times(l.of(h, holds(desk, mdns.TypeSRV))); len(got) != 2 || got[1] != at+sameToProbe {
+		t.Errorf("answered at %v, want at %v and 250 ms later", got, at)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 )
 
@@ -159,17 +160,24 @@ func TestResponsesBeforeTheFirstProbe(t *testing.T) {
 	}
 }
 
-// RFC 6762 §8.1: while we probe, any unique record of the name says that it has an owner.
+// RFC 6762 §8.1: while we probe, any unique record of the name says that it has an owner. A denial says nothing.
 func TestOtherTypeMeansTaken(t *testing.T) {
-	for unique, want := range map[bool]string{true: "Desk #2 announced", false: "Desk announced"} {
+	for name, c := range map[string]struct {
+		rival mdns.Record
+		want  string
+	}{
+		"unique": {record(desk, 120, true, addr("192.0.2.99")), "Desk #2 announced"},
+		"shared": {record(desk, 120, false, addr("192.0.2.99")), "Desk announced"},
+		"denial": {record(desk, 120, true, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeA)), "Desk announced"},
+	} {
 		l := newLab(t)
 		h := l.host("pbx", ethernet("192.0.2.1/24"))
 		h.apply(sip("Desk", 5060))
 		l.run(260 * ms)
-		l.hear(stranger, response(record(desk, 120, unique, addr("192.0.2.99"))))
+		l.hear(stranger, response(c.rival))
 		l.run(3 * time.Second)
-		if got := h.state(); got != want {
-			t.Errorf("unique %v: %s, want %s", unique, got, want)
+		if got := h.state(); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
