@@ -235,6 +235,52 @@ func TestTruncatedQuery(t *testing.T) {
 	}
 }
 
+// RFC 6762 §7.2: a message that says that still more follow is waited after again.
+func TestTruncatedAgain(t *testing.T) {
+	l, _ := announced(t)
+	start := query(ask(sips, mdns.TypePTR))
+	start.Flags = wire.FlagTruncated
+	at := l.now
+	l.hear(stranger, start)
+	l.run(300 * ms)
+	l.hear(stranger, wire.Message{Header: wire.Header{Flags: wire.FlagTruncated}})
+	l.run(time.Second)
+	if got := times(l.sent); len(got) != 1 || got[0]-at < 700*ms || got[0]-at > 800*ms {
+		t.Errorf("answered at %v, want 400 to 500 ms after the second message", got)
+	}
+}
+
+// RFC 6762 §6, §6.7: neither a probe nor a program that knows no multicast DNS waits because of a TC bit.
+func TestTruncatedThatDoesNotWait(t *testing.T) {
+	probe := query(ask(desk, mdns.TypeANY))
+	probe.Authority = []mdns.Record{record(desk, 120, false, srv(1, "x.local"))}
+	for name, c := range map[string]struct {
+		from string
+		m    wire.Message
+	}{
+		"probe":  {"192.0.2.99:5353", probe},
+		"legacy": {"192.0.2.99:40000", query(ask(desk, mdns.TypeSRV))},
+	} {
+		l, h := announced(t)
+		c.m.Flags = wire.FlagTruncated
+		l.hear(netip.MustParseAddrPort(c.from), c.m)
+		l.run(10 * ms)
+		if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 {
+			t.Errorf("%s: %d answers at once, want 1", name, len(got))
+		}
+	}
+
+	l, h := announced(t)
+	first := query(ask(sips, mdns.TypePTR))
+	first.Flags = wire.FlagTruncated
+	l.hear(stranger, first)
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(10 * ms)
+	if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 {
+		t.Errorf("another question of the same host: %d answers at once, want 1", len(got))
+	}
+}
+
 // The wait for more known answers is for a bounded number of queriers, and a bounded time.
 func TestTruncatedIsBounded(t *testing.T) {
 	l, h := announced(t)
