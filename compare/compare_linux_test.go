@@ -19,7 +19,7 @@ var doc = flag.String("doc", "", "file to write the comparison to (Markdown)")
 const (
 	cables = 128                   // checks that run at a time; they do little but wait
 	slack  = 50 * time.Millisecond // of the machine
-	tries  = 3                     // of a check, since the machine may be slower than that for a moment
+	rounds = 3                     // for a check to pass in, since the machine may be slower than that for a moment
 )
 
 func TestMain(m *testing.M) {
@@ -48,7 +48,7 @@ func TestAnnouncerPassesWhatOthersPass(t *testing.T) {
 	for i := range competitors {
 		c := &competitors[i]
 		began := time.Now()
-		c.results = conformance.RunProgram(t, c.program, on, tries)
+		c.results = conformance.RunProgram(t, c.program, on, rounds)
 		t.Logf("%s passes %d of %d, in %v", c.name, c.passed(), len(c.results), time.Since(began).Round(time.Second))
 		for _, r := range c.results {
 			if r.Verdict != conformance.Pass {

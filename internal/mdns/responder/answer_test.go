@@ -642,13 +642,20 @@ func TestThousandInstances(t *testing.T) {
 	}
 }
 
-// RFC 6762 §17: a record larger than an ordinary packet goes alone.
+// RFC 6762 §17: a record larger than an ordinary packet goes alone; it is proposed whole.
 func TestLargeRecord(t *testing.T) {
 	p := sip("Desk", 5060)
 	for range 30 {
 		p.Group.Services[0].TXT = append(p.Group.Services[0].TXT, "k="+strings.Repeat("x", 200))
 	}
-	l, h := announced(t, p)
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+	h.apply(p)
+	l.run(time.Minute)
+	if large := l.of(h, onV4(func(s sent) bool { return isProbe(s) && len(s.Data) > 6000 })); len(large) != 3 {
+		t.Errorf("%d probes with the large record, want 3", len(large))
+	}
+	l.mark()
 	got := l.answersTo(query(ask(desk, mdns.TypeTXT)), time.Second)
 	if len(got) != 1 || len(got[0].msg.Answers) != 1 || len(got[0].Data) < 6000 {
 		t.Errorf("multicast: %v", got)

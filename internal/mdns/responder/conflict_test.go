@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -65,6 +66,20 @@ func TestSimultaneousProbes(t *testing.T) {
 		}
 		if h.state() != "Desk announced" {
 			t.Errorf("%s: %s: a probe alone takes no name", name, h.state())
+		}
+	}
+}
+
+// RFC 6762 §8.2: records are compared by class, then type, then the bytes of their data.
+func TestOrderOfProposals(t *testing.T) {
+	ordered := []proposal{
+		{1, 16, []byte{200}}, {1, 16, []byte{200, 0}}, {1, 33, nil}, {1, 33, []byte{1, 9}}, {1, 33, []byte{2}}, {1, 47, nil}, {3, 1, nil},
+	}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			if got := a.compare(b); cmp.Compare(got, 0) != cmp.Compare(i, j) {
+				t.Errorf("%v compared with %v gives %d", a, b, got)
+			}
 		}
 	}
 }
