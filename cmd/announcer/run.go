@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/daemon"
+	"announcer/internal/health"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
 )
@@ -48,6 +49,7 @@ func runDaemon(c *cli.Context) error {
 		Links:        netwatch.Read,
 		LinksChanged: netwatch.Watch(c.Context),
 		Reload:       hangups(),
+		Health:       health.Start(c.Context, log),
 		Log:          log,
 	}
 	return d.Run(c.Context)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 )
 
@@ -40,6 +41,7 @@ type Config struct {
 	OnConflict     mdns.Policy
 	LogLevel       string // "debug", "info", "warn" or "error"
 	LogFormat      string // "text" or "json"
+	Check          health.Settings
 
 	Groups []mdns.Publication
 	Rules  []Rule
@@ -47,7 +49,7 @@ type Config struct {
 
 // Default gives the configuration of an empty file.
 func Default() Config {
-	return Config{Services: []string{defaultServices}, Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0]}
+	return Config{Services: []string{defaultServices}, Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
 }
 
 // Rule says more about the Avahi files that it matches.
@@ -57,12 +59,14 @@ type Rule struct {
 
 	Interfaces []string     // nil: not set
 	OnConflict *mdns.Policy // nil: not set
+	Check      *mdns.Check  // nil: not set
 }
 
 // Overlay adds to the publication of an Avahi file what the configuration says about it. Of several rules that match
 // the file, the first that sets a key has its way. The ID of the publication is the path of the file.
 func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 	var policy *mdns.Policy
+	var check *mdns.Check
 	for _, rule := range c.Rules {
 		if !rule.matches(p) {
 			continue
@@ -73,10 +77,16 @@ func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 		if policy == nil {
 			policy = rule.OnConflict
 		}
+		if check == nil {
+			check = rule.Check
+		}
 	}
 	p.OnConflict = c.OnConflict
 	if policy != nil {
 		p.OnConflict = *policy
+	}
+	if check != nil {
+		p.Check = *check
 	}
 	return p
 }

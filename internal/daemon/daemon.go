@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
@@ -25,6 +26,7 @@ type Daemon struct {
 	Links        func() ([]mdns.Link, error) // such as [netwatch.Read]
 	LinksChanged <-chan struct{}             // asks for Links to be read anew
 	Reload       <-chan struct{}             // asks for Source to be read anew
+	Health       *health.Monitor             // nil: all that is defined is announced, whether it answers or not
 	Log          *slog.Logger
 
 	desired mdns.Desired
@@ -53,6 +55,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 			}
 		case <-d.Reload:
 			d.reload(ctx)
+		case <-d.Health.Changed():
+			if err := d.apply(ctx); err != nil {
+				d.Log.Error("what answers now and what does not is not followed", "error", err)
+			}
 		}
 	}
 }
@@ -104,7 +110,7 @@ func (d *Daemon) apply(ctx context.Context) error {
 	}
 	d.warnOfAbsentLinks(desired)
 	d.desired, d.assumed = desired, assumed
-	return d.Publisher.Apply(ctx, desired)
+	return d.Publisher.Apply(ctx, d.Health.Answering(desired, d.Snapshot.Config.Check))
 }
 
 // warnOfAbsentLinks tells of each group that is for interfaces that are not here, when that is news.

@@ -1,4 +1,4 @@
-package native
+package netwatch
 
 import (
 	"net/netip"
@@ -6,8 +6,8 @@ import (
 	"github.com/jsimonetti/rtnetlink/v2"
 )
 
-// neighbour gives the hardware address of a host on an interface, if the kernel knows it.
-func neighbour(link int, a netip.Addr) string {
+// MAC gives the hardware address of a host on an interface, "" where the kernel does not know it.
+func MAC(link int, a netip.Addr) string {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
 		return ""
