@@ -576,6 +576,45 @@ func TestNoOtherAddress(t *testing.T) {
 	}
 }
 
+// RFC 6762 §6.1: the denial follows what there is.
+func TestDenialFollowsTheTypes(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	for _, want := range []string{"A", "A AAAA"} {
+		got := l.answersTo(query(ask("pbx.local", mdns.TypeTXT)), time.Second)
+		if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. "+want {
+			t.Errorf("%v, want NSEC with %s", got, want)
+		}
+		h.links = []mdns.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
+		h.apply(sip("Desk", 5060))
+		l.run(time.Minute)
+	}
+}
+
+// RFC 6762 §17: a message fits the MTU of its link, and an Ethernet frame where that is larger.
+func TestMTU(t *testing.T) {
+	var pubs []mdns.Publication
+	for i := range 100 {
+		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+	}
+	for mtu, want := range map[int]int{0: 1472, 300: 548, 1280: 1252, 1500: 1472, 9000: 1472} {
+		l := newLab(t)
+		link := ethernet("192.0.2.1/24")
+		link.MTU = mtu
+		l.host("pbx", link).apply(pubs...)
+		l.run(time.Minute)
+		largest := 0
+		for _, s := range l.sent {
+			largest = max(largest, len(s.Data))
+		}
+		if largest > want || largest < want-100 {
+			t.Errorf("MTU %d: a packet of %d bytes, want at most %d, and nearly that", mtu, largest, want)
+		}
+	}
+}
+
 // RFC 6762 §6, §20: the reply goes out where the question came in, by the same IP version, with the addresses of that
 // link.
 func TestEachLinkHasItsAddresses(t *testing.T) {

@@ -91,7 +91,7 @@ func TestGoodbye(t *testing.T) {
 			t.Errorf("goodbyes:\n%s", diff)
 		}
 		for _, r := range s.msg.Answers {
-			if r.TTL != 0 {
+			if r.TTL != 0 || r.Unique != (r.Data.Type() != mdns.TypePTR) { // §10.2
 				t.Errorf("%v among the goodbyes", r)
 			}
 		}
@@ -157,6 +157,39 @@ func TestNoGoodbyeWhileProbing(t *testing.T) {
 	l.run(time.Second)
 	if got := l.of(h, goodbyes); len(got) > 0 {
 		t.Errorf("goodbyes at %v", times(got))
+	}
+}
+
+// The same where some of the announcements are out and others wait for their turn.
+func TestNoGoodbyeForWhatWasNotAnnounced(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	var pubs []mdns.Publication
+	for i := range 1000 {
+		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+	}
+	h.apply(pubs...)
+	for len(l.of(h, isResponse)) < 10 {
+		l.run(ms)
+	}
+	h.apply()
+	l.run(3 * time.Second)
+	announced, gone := map[string]bool{}, 0
+	for _, s := range l.of(h, isResponse) {
+		for _, r := range s.msg.Answers {
+			key := r.Name.Key() + r.Data.String()
+			if r.TTL > 0 {
+				announced[key] = true
+				continue
+			}
+			gone++
+			if !announced[key] {
+				t.Fatalf("a goodbye for %v", r)
+			}
+		}
+	}
+	if gone == 0 || len(announced) > 2000 {
+		t.Errorf("%d records announced, %d goodbyes; want it to be cut short", len(announced), gone)
 	}
 }
 
@@ -235,21 +268,37 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// A goodbye that was said once does not keep the end waiting.
+func TestCloseAfterGoodbye(t *testing.T) {
+	l, h := announced(t)
+	h.apply()
+	l.run(100 * ms)
+	h.Close(l.time())
+	h.tick()
+	l.run(100 * ms)
+	if !h.Done() {
+		t.Error("not done after 100 ms")
+	}
+}
+
 // RFC 6762 §10.1: no goodbye for the host's addresses while another program of this host announces them.
 func TestCloseKeepsTheHostOfOthers(t *testing.T) {
-	for byOther, want := range map[bool]int{true: 0, false: 1} {
+	for name, c := range map[string]struct {
+		ttls []uint32 // with which the other program says the address
+		want int
+	}{"no other program": {nil, 1}, "another program": {[]uint32{120}, 0}, "another program that has ended": {[]uint32{120, 0}, 1}} {
 		l, h := announced(t)
-		if byOther {
-			l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", 120, true, addr("192.0.2.1"))))
+		for _, ttl := range c.ttls {
+			l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", ttl, true, addr("192.0.2.1"))))
 		}
 		h.Close(l.time())
 		h.tick()
 		l.run(time.Second)
-		if got := len(l.of(h, onV4(bids("pbx.local", mdns.TypeA)))); got != want {
-			t.Errorf("another program %v: %d goodbyes, want %d", byOther, got, want)
+		if got := len(l.of(h, onV4(bids("pbx.local", mdns.TypeA)))); got != c.want {
+			t.Errorf("%s: %d goodbyes, want %d", name, got, c.want)
 		}
 		if got := len(l.of(h, onV4(bids(desk, mdns.TypeSRV)))); got != 1 {
-			t.Errorf("another program %v: %d goodbyes for the service, want 1", byOther, got)
+			t.Errorf("%s: %d goodbyes for the service, want 1", name, got)
 		}
 	}
 }

@@ -179,3 +179,54 @@ func inClass(data []byte, class uint16) []byte {
 	binary.BigEndian.PutUint16(data[at+2:], class)
 	return data
 }
+
+// A host that says whatever hurts, from any address, as fast as it can, slows us to the rates of the RFC and no further:
+// no record is multicast more than four times a second (§6), names are probed for at most every five seconds (§8.1),
+// nothing grows, and when it ends all is as before.
+func TestFlood(t *testing.T) {
+	l, h := announced(t)
+	h.config.Asked = nil
+	low := response(record(desk, 9, true, srv(5060, "pbx.local")), record(sips, 0, false, ptr(desk)))
+	tc := query(ask(sips, mdns.TypePTR))
+	tc.Flags = wire.FlagTruncated
+	probe := query(ask(desk, mdns.TypeANY), ask("pbx.local", mdns.TypeANY))
+	probe.Authority = []mdns.Record{record(desk, 120, false, srv(0xFFFF, "z.local")), record("pbx.local", 120, false, addr("203.0.113.1"))}
+	quiet := [][]byte{encoded(query(ask(sips, mdns.TypePTR))), encoded(query(ask(metas, mdns.TypePTR), ask(desk, mdns.TypeANY))), encoded(low), encoded(tc), encoded(probe)}
+	// conflict is with the names that we have by now.
+	conflict := func(int) []byte {
+		host := mdns.Record{Name: mdns.HostName(h.Responder.host), TTL: 120, Unique: true, Data: addr("192.0.2.99")}
+		return encoded(response(record(h.Status()[0].Name+"."+sips, 120, true, srv(1, "x.local")), host))
+	}
+
+	flood := func(d time.Duration, packet func(n int) []byte) {
+		for n, end := 0, l.now+d; l.now < end; n++ {
+			src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + n%250)}), Port)
+			h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: src, Dst: group4.Addr(), Data: packet(n)})
+			h.tick()
+			l.run(300 * time.Microsecond)
+			if len(h.waiting) > truncatedMost || len(h.zone()) > 20 || len(h.renamed) > 2 || len(h.Responder.events) > 1000 {
+				t.Fatalf("%d queriers wait, %d names, %d renamed, %d events", len(h.waiting), len(h.zone()), len(h.renamed), len(h.Responder.events))
+			}
+		}
+	}
+	const seconds = 5
+	flood(seconds*time.Second, func(n int) []byte { return quiet[n%len(quiet)] })
+	if n, most := len(l.sent), seconds*4*8; n > most { // eight records, each alone in a packet
+		t.Errorf("%d packets within %d s, want at most %d", n, seconds, most)
+	}
+	l.mark()
+	flood(60*time.Second, conflict)
+	if n := len(l.of(h, isProbe)); n > 15*3+60/5*3*2 {
+		t.Errorf("%d probes within a minute of conflicts", n)
+	}
+	if h.stats.MissedEvents > 0 {
+		t.Errorf("%d events are lost", h.stats.MissedEvents)
+	}
+	l.run(5 * time.Minute)
+	if h.state() != "Desk announced" || h.Responder.host != "pbx" {
+		t.Errorf("%s on %s when it is over", h.state(), h.Responder.host)
+	}
+}
+
+// zone gives the names on the first link by IPv4.
+func (h *host) zone() map[string]*node { return h.byLink[faceKey{2, mdns.V4}].zone }

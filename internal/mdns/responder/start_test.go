@@ -291,6 +291,25 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	}
 }
 
+// On the loopback all packets are of this host, from whatever address: they are answered, and no rival's.
+func TestLoopback(t *testing.T) {
+	l := newLab(t)
+	lo := mdns.Link{Index: 2, Name: "lo", MTU: 65536, Loopback: true, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("127.0.0.1/8")}}}
+	h := l.host("pbx", lo)
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	l.hear(stranger, response(record(desk, 120, true, srv(1, "x.local"))))
+	l.run(2 * time.Second)
+	if h.Stats().Conflicts > 0 || len(l.sent) > 0 {
+		t.Errorf("%d conflicts, sent %v", h.Stats().Conflicts, l.sent)
+	}
+	l.hear(netip.MustParseAddrPort("192.0.2.99:40000"), query(ask(desk, mdns.TypeSRV)))
+	if len(l.sent) != 1 {
+		t.Errorf("%d replies, want 1", len(l.sent))
+	}
+}
+
 // RFC 6762 §14: an address of this host on another link is no rival's, whoever says it.
 func TestAddressOfAnotherLinkIsNoRival(t *testing.T) {
 	l := newLab(t)
