@@ -227,6 +227,31 @@ func TestAddressGoes(t *testing.T) {
 	}
 }
 
+// The source address that was seen on our packets counts until the addresses change.
+func TestSourceAddressChanges(t *testing.T) {
+	l, h := announced(t)
+	f := h.byLink[faceKey{2, mdns.V4}]
+	h.links = []mdns.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
+	before := f.source
+	h.apply(sip("Desk", 5060))
+	if got := f.address(); before != netip.MustParseAddr("192.0.2.1") || got != netip.MustParseAddr("192.0.2.7") {
+		t.Errorf("the source is %v, then %v", before, got)
+	}
+	l.run(time.Second)
+}
+
+// Events that nobody fetches are counted from some number on, not kept.
+func TestEventsAreBounded(t *testing.T) {
+	_, h := announced(t)
+	h.Events()
+	for range eventsMost + 10 {
+		h.event(mdns.ServiceConflict, h.slots[0], stranger.Addr(), "")
+	}
+	if n := len(h.Events()); n != eventsMost || h.Stats().MissedEvents != 10 {
+		t.Errorf("%d events, %d missed; want %d and 10", n, h.Stats().MissedEvents, eventsMost)
+	}
+}
+
 // RFC 6762 §10.1: an orderly end says goodbye for everything, everywhere, and is soon done.
 func TestClose(t *testing.T) {
 	var pubs []mdns.Publication

@@ -189,6 +189,11 @@ func TestRenameOfTheHost(t *testing.T) {
 	if got := l.of(h, holds("pbx.local", mdns.TypeA)); len(got) > 0 {
 		t.Error("still answers for the old name")
 	}
+	h.apply(p)
+	l.run(5 * time.Second)
+	if h.state() != "Desk at pbx-2 announced" {
+		t.Errorf("%s after the same was applied", h.state())
+	}
 }
 
 // RFC 6762 §8.1: after fifteen conflicts in ten seconds, five seconds between attempts.

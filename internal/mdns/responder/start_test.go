@@ -291,6 +291,25 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	}
 }
 
+// RFC 6762 §14: nor is an address of this host that is on no link of ours, or on the loopback.
+func TestOtherAddressesOfThisHost(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.Apply(l.time(), mdns.Desired{
+		Host: "pbx", Links: h.links, Groups: []mdns.Publication{sip("Desk", 5060)}, Own: []netip.Addr{netip.MustParseAddr("198.51.100.1")},
+	})
+	h.tick()
+	l.run(time.Minute)
+	l.mark()
+	for _, src := range []string{"198.51.100.1:5353", "127.0.0.1:5353"} {
+		l.hear(netip.MustParseAddrPort(src), response(record(desk, 120, true, srv(1, "x.local"))))
+	}
+	l.run(time.Second)
+	if got := h.Stats().Conflicts; got > 0 || len(l.sent) > 0 {
+		t.Errorf("%d conflicts, sent %v", got, l.sent)
+	}
+}
+
 // On the loopback all packets are of this host, from whatever address: they are answered, and no rival's.
 func TestLoopback(t *testing.T) {
 	l := newLab(t)
