@@ -414,6 +414,9 @@ func TestUnicastAnswers(t *testing.T) {
 	if r := got[0].msg.Answers[0]; !r.Unique || r.TTL != 120 {
 		t.Errorf("got %v, want it whole", r)
 	}
+	if got := l.answersTo(query(askQU(desk, mdns.TypeSRV), askQU(desk, mdns.TypeANY)), time.Second); len(got) == 0 || len(l.of(l.hosts[0], holds(desk, mdns.TypeSRV))) != 1 || len(got[0].msg.Answers) != 2 {
+		t.Errorf("asked twice: %v, want each record once", got)
+	}
 	both := query(askQU(desk, mdns.TypeSRV), ask(desk, mdns.TypeSRV))
 	if got := l.answersTo(both, 2*time.Second); len(got) != 1 || !got[0].multicast() {
 		t.Errorf("asked both ways: %v, want one by multicast", got)

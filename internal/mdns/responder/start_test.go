@@ -310,6 +310,19 @@ func TestOtherAddressesOfThisHost(t *testing.T) {
 	}
 }
 
+// RFC 6762 §8.2, §14: a probe of another program on this host is no rival's.
+func TestProbeOfThisHost(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(260 * ms)
+	l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), probeOf(record(desk, 120, false, srv(0xFFFF, "z.local"))))
+	l.run(time.Second)
+	if got := times(l.of(h, isProbe)); !near(got, ms, 250*ms, 250*ms) {
+		t.Errorf("probes at %v, want three in a row", got)
+	}
+}
+
 // On the loopback all packets are of this host, from whatever address: they are answered, and no rival's.
 func TestLoopback(t *testing.T) {
 	l := newLab(t)
