@@ -115,12 +115,17 @@ func announceWhile(c *cli.Context, command []string) error {
 
 // wait returns when ctx ends or, where a time is given, when that is over.
 func wait(ctx context.Context, limit time.Duration) {
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
+	ctx, cancel := withLimit(ctx, limit)
+	defer cancel()
 	<-ctx.Done()
+}
+
+// withLimit gives a context that ends after a time, if there is one.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit > 0 {
+		return context.WithTimeout(ctx, limit)
+	}
+	return context.WithCancel(ctx)
 }
 
 // whatToAnnounce reads the files that are given, or makes the group that the flags define.

@@ -16,7 +16,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			runCommand(), announceCommand(), convertCommand(), validateCommand(), listCommand(),
 			browseCommand(), resolveCommand(), verifyCommand(),
-			restartCommand(),
+			firmwareCommand(), restartCommand(), dhcpCommand(),
 			versionCommand(), completionCommand(), manCommand(),
 		},
 		Metadata:                  map[string]any{},

@@ -38,6 +38,10 @@ func interfaceFlag() cli.Flag {
 
 // newSource gives the source that the flags name; paths are definitions that were given as plain arguments.
 func newSource(c *cli.Context, paths ...string) *source.Source {
+	return source.New(sourceRequest(c, paths...))
+}
+
+func sourceRequest(c *cli.Context, paths ...string) source.Request {
 	request := source.Request{
 		ConfigFile: c.String("config"),
 		Services:   append(c.StringSlice("services"), paths...),
@@ -49,7 +53,7 @@ func newSource(c *cli.Context, paths ...string) *source.Source {
 			request.ConfigFile = defaultConfig
 		}
 	}
-	return source.New(request)
+	return request
 }
 
 // load reads all definitions. A configuration that is of no use is told, finding by finding.

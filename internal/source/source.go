@@ -25,6 +25,7 @@ type Request struct {
 	Services   []string // directories and files
 	Interfaces []string // globs
 	Engine     string
+	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check]
 }
 
 // Snapshot is everything that was defined when it was taken.
@@ -79,7 +80,7 @@ func (s *Source) config() (config.Config, diag.Findings, error) {
 		if err != nil {
 			return cfg, nil, diag.Findings{{File: file, Severity: diag.Error, Text: err.Error()}}
 		}
-		cfg, findings = config.Load(file, data, HostName())
+		cfg, findings = config.Load(file, data, HostName(), s.request.Lints...)
 		if err := findings.Err(); err != nil {
 			return cfg, nil, findings
 		}
@@ -156,7 +157,7 @@ func Expand(path string, fits func(name string) bool) ([]string, error) {
 
 // read gives the publication of a file as it is now or, where it has an error, as it was when it was last good.
 func (s *Source) read(path string, snap *Snapshot) (p mdns.Publication, ok bool) {
-	group, findings := readGroup(path, snap.Host)
+	group, findings := readGroup(path, snap.Host, s.request.Lints)
 	p = snap.Config.Overlay(mdns.Publication{ID: path, Group: group})
 	if findings.Err() == nil {
 		findings = append(findings, checkProblem(p)...)
@@ -175,10 +176,10 @@ func (s *Source) read(path string, snap *Snapshot) (p mdns.Publication, ok bool)
 	return p, true
 }
 
-func readGroup(path, host string) (services.Group, diag.Findings) {
+func readGroup(path, host string, lints []services.Lint) (services.Group, diag.Findings) {
 	data, err := ReadFile(path)
 	if err != nil {
 		return services.Group{}, diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}
 	}
-	return avahixml.Decode(path, data, host)
+	return avahixml.Decode(path, data, host, lints...)
 }
