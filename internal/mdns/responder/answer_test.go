@@ -504,10 +504,7 @@ func TestAfterLegacyQuery(t *testing.T) {
 
 // A legacy client gets as much as fits the MTU: ten names of servers with what they need, not 512 bytes of it.
 func TestLegacyGetsAsMuchAsFits(t *testing.T) {
-	var pubs []mdns.Publication
-	for i := range 100 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(100)
 	l, _ := announced(t, pubs...)
 	l.hear(netip.MustParseAddrPort("192.0.2.99:40000"), query(ask(sips, mdns.TypePTR)))
 	if len(l.sent) != 1 {
@@ -598,10 +595,7 @@ func TestDenialFollowsTheTypes(t *testing.T) {
 
 // RFC 6762 §17: a message fits the MTU of its link, and an Ethernet frame where that is larger.
 func TestMTU(t *testing.T) {
-	var pubs []mdns.Publication
-	for i := range 100 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(100)
 	for mtu, want := range map[int]int{0: 1472, 300: 548, 1280: 1252, 1500: 1472, 9000: 1472} {
 		l := newLab(t)
 		link := ethernet("192.0.2.1/24")
@@ -653,10 +647,7 @@ func TestEachLinkHasItsAddresses(t *testing.T) {
 // RFC 6762 §17, §18.5: one browse of 1,000 instances finds them all, in packets that fit, none of which says that it
 // is truncated, paced so that they are not lost.
 func TestThousandInstances(t *testing.T) {
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(1000)
 	l, h := announced(t, pubs...)
 	for _, q := range []wire.Query{ask(sips, mdns.TypePTR), askQU(sips, mdns.TypePTR)} {
 		got := l.answersTo(query(q), time.Second)

@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -164,10 +163,7 @@ func TestNoGoodbyeWhileProbing(t *testing.T) {
 func TestNoGoodbyeForWhatWasNotAnnounced(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(1000)
 	h.apply(pubs...)
 	for len(l.of(h, isResponse)) < 10 {
 		l.run(ms)
@@ -254,10 +250,7 @@ func TestEventsAreBounded(t *testing.T) {
 
 // RFC 6762 §10.1: an orderly end says goodbye for everything, everywhere, and is soon done.
 func TestClose(t *testing.T) {
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(1000)
 	l, h := announced(t, pubs...)
 	start := l.now
 	h.Close(l.time())

@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -88,10 +87,7 @@ func TestFirstProbeIsRandom(t *testing.T) {
 func TestThousandServicesStart(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(1000)
 	h.apply(pubs...)
 	l.run(1300 * ms)
 	if got := len(l.of(h, isProbe)); got > 300 {
