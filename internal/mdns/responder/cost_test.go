@@ -13,10 +13,7 @@ import (
 
 // busy gives a host that has announced n services.
 func busy(t testing.TB, n int) (*lab, *host) {
-	var pubs []mdns.Publication
-	for i := range n {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(n)
 	return announced(t, pubs...)
 }
 
@@ -87,10 +84,7 @@ func TestMemory(t *testing.T) {
 	before := heap()
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(1000)
 	h.apply(pubs...)
 	for l.now < time.Minute {
 		l.now += 10 * ms

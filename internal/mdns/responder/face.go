@@ -40,7 +40,8 @@ type faceKey struct {
 	version mdns.IPVersion
 }
 
-// face is what the host shows on one link by one IP version.
+// face is what the host shows on one link by one IP version. What it hears is answered there and nowhere else, with the
+// addresses of that link (RFC 6762 §6, §6.2, §20).
 type face struct {
 	r       *Responder
 	link    *link
@@ -119,10 +120,12 @@ func targetKey(data mdns.Data) string {
 	return ""
 }
 
-func (s *set) kind() mdns.Type          { return s.records[0].Data.Type() }
-func (s *set) unique() bool             { return s.records[0].Unique }
-func (s *set) ttl() uint32              { return s.records[0].TTL }
-func (s *set) life() moment             { return moment(s.ttl()) * time.Second }
+func (s *set) kind() mdns.Type { return s.records[0].Data.Type() }
+func (s *set) unique() bool    { return s.records[0].Unique }
+func (s *set) ttl() uint32     { return s.records[0].TTL }
+func (s *set) life() moment    { return moment(s.ttl()) * time.Second }
+
+// answers says whether a question for a type asks for the set (RFC 6762 §6.5).
 func (s *set) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
 
 // node gives the node of a name, made if need be.
