@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"announcer/internal/diag"
@@ -17,6 +18,9 @@ import (
 
 // goodbyeTime is how long the goodbyes may take: the process is gone within two seconds of a SIGTERM.
 const goodbyeTime = 1500 * time.Millisecond
+
+// settleTime is when the last announcement of a change is over. What it took is given back to the system then.
+const settleTime = 10 * time.Second
 
 // Daemon is what a running daemon is made of.
 type Daemon struct {
@@ -31,12 +35,15 @@ type Daemon struct {
 	Log          *slog.Logger
 
 	desired mdns.Desired
+	settled *time.Timer
 	assumed string
 }
 
 // Run announces until ctx ends, and then says goodbye. An error means that nothing can be announced at all.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.logFindings(d.Snapshot.Findings)
+	d.settled = time.NewTimer(settleTime)
+	defer d.settled.Stop()
 	if err := d.apply(ctx); err != nil {
 		return d.end(err)
 	}
@@ -58,6 +65,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 				continue
 			}
 			d.filesChanged(ctx)
+		case <-d.settled.C:
+			debug.FreeOSMemory()
 		case <-d.Reload:
 			d.reload(ctx)
 		case <-d.Health.Changed():
@@ -107,6 +116,7 @@ func (d *Daemon) warnOfRestart(next source.Snapshot) {
 
 // apply hands the definitions and the links, as they are now, to the engine.
 func (d *Daemon) apply(ctx context.Context) error {
+	d.settled.Reset(settleTime)
 	links, err := d.Links()
 	if err != nil {
 		return fmt.Errorf("failed to read the interfaces: %w", err)
