@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.test-deps/bin:$(PATH)
 PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-amd64
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps bench fuzz compare endurance endurance-lan cross package clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps bench fuzz compare endurance endurance-lan endurance-daemon cross package clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,15 +41,18 @@ bench: ## every benchmark
 
 fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (1m)
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|/[^/]*:func (Fuzz[A-Za-z0-9_]*).*| \1|' | while read -r dir target; do \
-		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
+		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$dir" || exit 1; done
 
 compare: ## the conformance suite against announcer and others of its kind, into docs/conformance.md
 	go -C compare test -count 1 -timeout 30m -v -run TestAnnouncerPassesWhatOthersPass -doc ../docs/conformance.md .
 
-endurance: endurance-lan ## what takes too long for every change: the LAN in a box with 1,000 seeds
+endurance: endurance-lan endurance-daemon ## what takes too long for every change: the LAN in a box with 1,000 seeds, the long life of a daemon
 
 endurance-lan:
 	go test -count 1 -timeout 2h -run LANInABox ./internal/mdns/conformance -lan.seeds 1000
+
+endurance-daemon:
+	go test -count 1 -timeout 1h ./internal/endurance -endurance.long
 
 cross: $(PLATFORMS) ## the program for every platform, in dist/
 

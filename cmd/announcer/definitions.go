@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -41,6 +40,7 @@ func newSource(c *cli.Context, paths ...string) *source.Source {
 	return source.New(sourceRequest(c, paths...))
 }
 
+// sourceRequest gives what the flags ask to be read.
 func sourceRequest(c *cli.Context, paths ...string) source.Request {
 	request := source.Request{
 		ConfigFile: c.String("config"),
@@ -49,9 +49,7 @@ func sourceRequest(c *cli.Context, paths ...string) source.Request {
 		Engine:     c.String("engine"),
 	}
 	if request.ConfigFile == "" && len(request.Services) == 0 {
-		if _, err := os.Stat(defaultConfig); !errors.Is(err, os.ErrNotExist) {
-			request.ConfigFile = defaultConfig
-		}
+		request.ConfigFile, request.Optional = defaultConfig, true
 	}
 	return request
 }

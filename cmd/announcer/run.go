@@ -7,10 +7,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"announcer/internal/config"
 	"announcer/internal/daemon"
 	"announcer/internal/health"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
+	"announcer/internal/source"
 )
 
 func runCommand() *cli.Command {
@@ -18,9 +20,11 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "the daemon: announce what is defined until it is stopped",
 		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
-		Description: "Announces every definition on every link, follows links and addresses, and says goodbye at the end. " +
-			"SIGHUP reads the configuration and the definitions anew; a file with an error then keeps its last good version on the wire.",
-		Flags:  definitionFlags(),
+		Description: "Announces every definition on every link, follows links, addresses and files, and says goodbye at the end. " +
+			"A file that gets an error keeps its last good version on the wire. SIGHUP reads everything anew and logs all that is wrong with it.",
+		Flags: append(definitionFlags(),
+			&cli.DurationFlag{Name: "poll", Usage: "look at the files every `TIME`, too (default: 2s where their file system does not tell of changes)"},
+		),
 		Action: runDaemon,
 	})
 }
@@ -29,7 +33,14 @@ func runDaemon(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("run takes no arguments, only flags; want --services %s", c.Args().First())
 	}
-	src := newSource(c)
+	if c.IsSet("poll") {
+		if err := config.CheckPoll(c.Duration("poll")); err != nil {
+			return usagef("--poll: %w", err)
+		}
+	}
+	request := sourceRequest(c)
+	request.Waits, request.Poll = true, c.Duration("poll")
+	src := source.New(request)
 	snap, err := load(src, c.App.ErrWriter)
 	if err != nil {
 		return err
@@ -47,7 +58,8 @@ func runDaemon(c *cli.Context) error {
 		Snapshot:     snap,
 		Publisher:    publisher,
 		Links:        netwatch.Read,
-		LinksChanged: netwatch.Watch(c.Context),
+		LinksChanged: netwatch.Watch(c.Context, log),
+		FilesChanged: src.Watch(c.Context, log),
 		Reload:       hangups(),
 		Health:       health.Start(c.Context, log),
 		Log:          log,

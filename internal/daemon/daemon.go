@@ -25,7 +25,8 @@ type Daemon struct {
 	Publisher    mdns.Publisher
 	Links        func() ([]mdns.Link, error) // such as [netwatch.Read]
 	LinksChanged <-chan struct{}             // asks for Links to be read anew
-	Reload       <-chan struct{}             // asks for Source to be read anew
+	FilesChanged <-chan struct{}             // asks for Source to be read anew, and for what is news to be taken
+	Reload       <-chan struct{}             // asks for Source to be read anew, and for all of it to be taken
 	Health       *health.Monitor             // nil: all that is defined is announced, whether it answers or not
 	Log          *slog.Logger
 
@@ -50,9 +51,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 				d.LinksChanged = nil // the watch ends with ctx
 				continue
 			}
-			if err := d.apply(ctx); err != nil {
-				d.Log.Error("the change of the links is not followed", "error", err)
+			d.linksChanged(ctx)
+		case _, open := <-d.FilesChanged:
+			if !open {
+				d.FilesChanged = nil
+				continue
 			}
+			d.filesChanged(ctx)
 		case <-d.Reload:
 			d.reload(ctx)
 		case <-d.Health.Changed():
@@ -74,25 +79,30 @@ func (d *Daemon) end(cause error) error {
 	return cause
 }
 
-// reload takes what is defined now, whole; where the configuration is of no use, all stays as it is.
+// reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
+// stays as it is. What was refused on the network is tried again, changed or not.
 func (d *Daemon) reload(ctx context.Context) {
+	before := d.Snapshot
 	snap, err := d.Source.Load()
+	if err == nil {
+		d.warnOfRestart(snap)
+		d.logFindings(snap.Findings)
+		d.Snapshot = snap
+		err = d.apply(ctx)
+	}
 	if err != nil {
+		d.Snapshot = before
 		d.Log.Error("reload failed, everything stays as it was", "error", err)
 		return
 	}
-	if snap.Config.Engine != d.Snapshot.Config.Engine {
-		d.Log.Warn("another engine is configured; it is used after a restart", "engine", snap.Config.Engine)
+	d.Log.Info("reloaded", attrs(snap.Since(before))...)
+}
+
+// warnOfRestart tells of settings that are used after a restart only.
+func (d *Daemon) warnOfRestart(next source.Snapshot) {
+	if next.Config.Engine != d.Snapshot.Config.Engine {
+		d.Log.Warn("another engine is configured; it is used after a restart", "engine", next.Config.Engine)
 	}
-	d.logFindings(snap.Findings)
-	previous := d.Snapshot
-	d.Snapshot = snap
-	if err := d.apply(ctx); err != nil {
-		d.Snapshot = previous
-		d.Log.Error("reload failed, everything stays as it was", "error", err)
-		return
-	}
-	d.Log.Info("reloaded", "groups", len(snap.Publications), "refused", snap.Refused)
 }
 
 // apply hands the definitions and the links, as they are now, to the engine.

@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,10 +107,12 @@ type End struct {
 	Host  *Host
 	Name  string   // of the interface
 	Addrs []string // with the length of the prefix: "192.0.2.1/24"
+	// OnlyIPv4 lets the interface have no IPv6, not even a link-local address.
+	OnlyIPv4 bool
 }
 
 // Veth joins two hosts by a cable that lasts until the test ends. Both ends are up and their addresses valid, a
-// link-local IPv6 address of each included, when it returns.
+// link-local IPv6 address of each that has IPv6 included, when it returns.
 func Veth(t testing.TB, a, b End) { t.Helper(); Veths(t, [2]End{a, b}) }
 
 // Veths makes many cables in little more time than one.
@@ -120,7 +122,9 @@ func Veths(t testing.TB, cables ...[2]End) {
 	for _, ends := range cables {
 		a, b := ends[0], ends[1]
 		a.Host.IP(t, "link", "add", a.Name, "type", "veth", "peer", "name", b.Name, "netns", b.Host.namespace())
-		t.Cleanup(func() { a.Host.IP(t, "link", "del", a.Name) })
+		t.Cleanup(func() {
+			a.Host.Do(func() { exec.Command("ip", "link", "del", a.Name).Run() }) // which fails where the test has done it
+		})
 		a.up(t)
 		b.up(t)
 	}
@@ -138,13 +142,17 @@ func (h *Host) namespace() string {
 }
 
 // up gives an end its addresses, without the second that the kernel takes to find out whether somebody else has
-// an IPv6 address (RFC 4862 §5.4).
+// an IPv6 address (RFC 4862 §5.4), or without IPv6.
 func (e End) up(t testing.TB) {
 	t.Helper()
+	setting, value := "accept_dad", "0"
+	if e.OnlyIPv4 {
+		setting, value = "disable_ipv6", "1"
+	}
 	var err error
-	e.Host.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/"+e.Name+"/accept_dad", []byte("0"), 0o644) })
+	e.Host.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/"+e.Name+"/"+setting, []byte(value), 0o644) })
 	if err != nil {
-		t.Fatal("switch duplicate address detection off: ", err)
+		t.Fatalf("set %s of %s: %v", setting, e.Name, err)
 	}
 	var lines []string
 	for _, addr := range e.Addrs {
@@ -168,14 +176,27 @@ func (e End) await(t testing.TB) {
 func (e End) running() (running bool) {
 	e.Host.Do(func() {
 		link, err := net.InterfaceByName(e.Name)
-		if err != nil || link.Flags&net.FlagRunning == 0 {
-			return
-		}
-		addrs, err := link.Addrs()
-		running = err == nil && slices.ContainsFunc(addrs, func(a net.Addr) bool {
-			n, ok := a.(*net.IPNet)
-			return ok && n.IP.To4() == nil && n.IP.IsLinkLocalUnicast()
-		})
+		running = err == nil && link.Flags&net.FlagRunning != 0 && (e.OnlyIPv4 || e.hasLinkLocal())
 	})
 	return running
+}
+
+// hasLinkLocal says whether an end has a link-local IPv6 address, and no address that is tentative still. Each line of
+// the file is "ADDRESS INDEX PREFIX-LENGTH SCOPE FLAGS NAME".
+func (e End) hasLinkLocal() (has bool) {
+	addrs, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(addrs)) {
+		fields := strings.Fields(line)
+		if len(fields) != 6 || fields[5] != e.Name {
+			continue
+		}
+		if flags, err := strconv.ParseUint(fields[4], 16, 32); err != nil || flags&unix.IFA_F_TENTATIVE != 0 {
+			return false
+		}
+		has = has || strings.HasPrefix(fields[0], "fe80")
+	}
+	return has
 }

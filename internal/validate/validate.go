@@ -38,6 +38,9 @@ func Paths(paths []string, engineName, host string, lints ...services.Lint) Repo
 			report.Findings = append(report.Findings, fault(path, err))
 		}
 		for _, file := range files {
+			if file != path && source.IsMask(file) {
+				continue
+			}
 			report.Files++
 			found, findings := one(file, host, lints)
 			publications = append(publications, found...)

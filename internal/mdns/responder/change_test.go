@@ -299,24 +299,38 @@ func TestCloseAfterGoodbye(t *testing.T) {
 	}
 }
 
-// RFC 6762 §10.1: no goodbye for the host's addresses while another program of this host announces them.
+// RFC 6762 §10.1: no goodbye for the host's addresses while another program of this host announces them, or may have
+// before we were there to hear it.
 func TestCloseKeepsTheHostOfOthers(t *testing.T) {
-	for name, c := range map[string]struct {
-		ttls []uint32 // with which the other program says the address
-		want int
-	}{"no other program": {nil, 1}, "another program": {[]uint32{120}, 0}, "another program that has ended": {[]uint32{120, 0}, 1}} {
+	for _, test := range []struct {
+		name   string
+		before func(l *lab, h *host)
+		want   int
+	}{
+		{"alone", func(*lab, *host) {}, 1},
+		{"another was heard", func(l *lab, _ *host) {
+			l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", 120, true, addr("192.0.2.1"))))
+		}, 0},
+		{"another was heard, and its goodbye", func(l *lab, _ *host) {
+			for _, ttl := range []uint32{120, 0} {
+				l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", ttl, true, addr("192.0.2.1"))))
+			}
+		}, 1},
+		{"another has the port", func(_ *lab, h *host) { h.SharePort(true) }, 0},
+	} {
 		l, h := announced(t)
-		for _, ttl := range c.ttls {
-			l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", ttl, true, addr("192.0.2.1"))))
-		}
+		test.before(l, h)
 		h.Close(l.time())
 		h.tick()
 		l.run(time.Second)
-		if got := len(l.of(h, onV4(bids("pbx.local", mdns.TypeA)))); got != c.want {
-			t.Errorf("%s: %d goodbyes, want %d", name, got, c.want)
-		}
-		if got := len(l.of(h, onV4(bids(desk, mdns.TypeSRV)))); got != 1 {
-			t.Errorf("%s: %d goodbyes for the service, want 1", name, got)
+		for _, name := range []struct {
+			of   string
+			kind mdns.Type
+			want int
+		}{{"pbx.local", mdns.TypeA, test.want}, {desk, mdns.TypeSRV, 1}} {
+			if got := len(l.of(h, onV4(bids(name.of, name.kind)))); got != name.want {
+				t.Errorf("%s: %d goodbyes for %s, want %d", test.name, got, name.of, name.want)
+			}
 		}
 	}
 }
