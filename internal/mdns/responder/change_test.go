@@ -311,7 +311,7 @@ func TestCloseKeepsTheHostOfOthers(t *testing.T) {
 		{"another was heard", func(l *lab, _ *host) {
 			l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", 120, true, addr("192.0.2.1"))))
 		}, 0},
-		{"another was heard, and its goodbye", func(l *lab, _ *host) {
+		{"another was heard to end", func(l *lab, _ *host) {
 			for _, ttl := range []uint32{120, 0} {
 				l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", ttl, true, addr("192.0.2.1"))))
 			}

@@ -39,6 +39,15 @@ func unrelated() Packet {
 
 func direct() Packet { return packet(stranger, query(askQU("Server number 0."+sips, mdns.TypeANY))) }
 
+// knowing is a query for a service by who knows it.
+func knowing() Packet {
+	m := query(ask(sips, mdns.TypePTR))
+	for i := range 100 {
+		m.Answers = append(m.Answers, record(sips, 4500, false, ptr(fmt.Sprintf("Server number %d.%s", i, sips))))
+	}
+	return packet(stranger, m)
+}
+
 // A packet that is none of our business allocates nothing; an answer at most two things.
 func TestAllocations(t *testing.T) {
 	l, h := busy(t, 100)
@@ -51,7 +60,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		"response":     {unrelated(), 0},
 		"query":        {packet(stranger, query(ask("_ipp._tcp.local", mdns.TypePTR))), 0},
-		"known answer": {packet(stranger, query(ask("_ipp._tcp.local", mdns.TypePTR))), 0},
+		"known answer": {knowing(), 0},
 		"answer":       {direct(), 2},
 	} {
 		got := testing.AllocsPerRun(200, func() {
@@ -125,5 +134,49 @@ func BenchmarkApply(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		h.Apply(l.time(), d)
+	}
+}
+
+// BenchmarkStart gives what it takes to announce services, from Apply to the first announcement of each.
+func BenchmarkStart(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
+		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {
+			var pubs []mdns.Publication
+			for i := range n {
+				pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				l := newLab(b)
+				h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+				h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: pubs})
+				for events := 0; events < n; events += len(h.Events()) {
+					_, next := h.Tick(l.time())
+					l.now = next.Sub(epoch)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/service")
+		})
+	}
+}
+
+// BenchmarkRemove gives what it takes to take every second service away.
+func BenchmarkRemove(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				l, h := busy(b, n)
+				d := h.desired
+				var left []mdns.Publication
+				for i := 0; i < n; i += 2 {
+					left = append(left, d.Groups[i])
+				}
+				d.Groups = left
+				b.StartTimer()
+				h.Apply(l.time(), d)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/service")
+		})
 	}
 }

@@ -59,6 +59,9 @@ type face struct {
 	questions []*watch // to be asked
 	parked    []*claim // that wait for the host's name
 
+	wanted []want               // by the plan, while it is applied
+	coming map[mdns.Record]bool // the shared records of what is wanted; made when first needed
+
 	clear        moment // when the next packet may be multicast
 	sharedAt     moment // when the answers go out that were delayed together (RFC 6762 §6.3)
 	askedUnicast moment // when a question with QU last went out

@@ -57,7 +57,7 @@ func TestHostilePackets(t *testing.T) {
 		"label of a reserved kind":              {data: head(0, 1, 0, 0x41, 'a', 0, 0, 33, 0, 1), count: malformed},
 		"65,535 questions, none there":          {data: head(0, 0xFFFF, 0), count: malformed},
 		"65,535 questions, the first ours":      {data: head(0, 0xFFFF, 0, question[wire.HeaderSize:]...), count: malformed},
-		"65,535 questions, 1,800 of them there": {data: head(0, 0xFFFF, 0, slices.Repeat([]byte{0, 0, 255, 0, 1}, 1800)...), count: malformed},
+		"1,800 questions of 65,535":             {data: head(0, 0xFFFF, 0, slices.Repeat([]byte{0, 0, 255, 0, 1}, 1800)...), count: malformed},
 		"65,535 answers, none there":            {data: head(responseFlags, 0, 0xFFFF), count: malformed},
 		"record longer than the packet":         {data: head(responseFlags, 0, 1, 0, 0, 33, 0, 1, 0, 0, 0, 120, 0xFF, 0xFF), count: malformed},
 		"opcode":                                {data: withFlags(question, 0x0800), count: ignored},

@@ -274,6 +274,7 @@ func hostPlans(own dnsname.Name, l mdns.Link) []*plan {
 
 // apply makes the claims of a face those that are wanted.
 func (f *face) apply(wants []want, start moment, applied bool) {
+	f.wanted, f.coming = wants, nil
 	for _, w := range wants {
 		if n := f.zone[w.plan.key]; n == nil || n.claim == nil {
 			f.claim(w, start)
@@ -281,15 +282,17 @@ func (f *face) apply(wants []want, start moment, applied bool) {
 			f.amend(n.claim, w, start, applied)
 		}
 	}
-	kept := f.claims[:0]
-	for _, c := range f.claims {
-		if c.seen == f.r.planRound {
-			kept = append(kept, c)
-		} else {
-			defer f.drop(c)
+	var gone []*claim
+	f.claims = slices.DeleteFunc(f.claims, func(c *claim) bool {
+		if c.seen != f.r.planRound {
+			gone = append(gone, c)
 		}
+		return c.seen != f.r.planRound
+	})
+	for _, c := range slices.Backward(gone) { // the host last
+		f.drop(c)
 	}
-	f.claims = kept
+	f.wanted, f.coming = nil, nil
 }
 
 // amend makes a claim that exists one for what is wanted now.
