@@ -711,7 +711,7 @@ func TestMoreThanTheLargestPacket(t *testing.T) {
 		link.Addrs = append(link.Addrs, mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(1 + i%250)}), 16)})
 	}
 	h := l.host("pbx", link)
-	h.apply()
+	h.apply(sip("Desk", 5060))
 	l.run(time.Minute)
 	l.mark()
 	l.hear(netip.MustParseAddrPort("10.0.99.99:5353"), query(ask("pbx.local", mdns.TypeA)))
