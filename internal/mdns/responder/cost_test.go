@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -46,6 +47,8 @@ func direct() Packet { return packet(stranger, query(askQU("Server number 0."+si
 func TestAllocations(t *testing.T) {
 	l, h := busy(t, 100)
 	h.config.Asked = nil
+	h.desired.Watched = []dnsname.Name{dnsname.MustParse("_digiumproxy._udp.local")}
+	h.watchTopics()
 	l.hear(stranger, query(ask("Server number 0."+sips, mdns.TypeANY)))
 	l.run(2 * time.Second)
 	for name, c := range map[string]struct {

@@ -16,6 +16,8 @@ const pace = 200 * time.Microsecond
 type link struct {
 	mdns.Link
 	watches map[string]*watch // by the key of the name
+	traffic mdns.LinkTraffic
+	heard   moment // when a packet last came from another host
 }
 
 // onLink says whether an address is in a network of the interface (RFC 6762 §11).
@@ -55,8 +57,8 @@ type face struct {
 	answers   queue[*set]   // to be multicast
 	farewells queue[*farewell]
 	leaving   map[identity]*farewell
-	questions []*watch // to be asked
-	parked    []*claim // that wait for the host's name
+	questions []question // to be asked
+	parked    []*claim   // that wait for the host's name
 
 	clear        moment // when the next packet may be multicast
 	sharedAt     moment // when the answers go out that were delayed together (RFC 6762 §6.3)
@@ -261,14 +263,15 @@ func (f *face) start(limit int, flags uint16) *wire.Builder {
 	return &f.r.build
 }
 
-// multicast sends the message that was built to everybody.
-func (f *face) multicast() {
+// multicast sends the message that was built to everybody, and counts it.
+func (f *face) multicast(count *uint64) {
 	dst := group4
 	if f.version == mdns.V6 {
 		dst = group6
 	}
 	f.r.echoes.add(f.send(dst))
 	f.r.stats.Multicasts++
+	*count++
 	f.clear = f.r.now + pace
 }
 
@@ -276,6 +279,7 @@ func (f *face) multicast() {
 func (f *face) unicast(dst netip.AddrPort) {
 	f.send(dst)
 	f.r.stats.Unicasts++
+	f.link.traffic.Unicasts++
 }
 
 func (f *face) send(dst netip.AddrPort) []byte {

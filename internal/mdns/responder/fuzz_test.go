@@ -43,10 +43,10 @@ func FuzzResponder(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		now := epoch
-		r := New(Config{Rand: rand.New(rand.NewPCG(1, 1)), Start: now, Asked: func(Asked) {}})
+		r := New(Config{Rand: rand.New(rand.NewPCG(1, 1)), Start: now, Asked: func(mdns.Asked) {}})
 		links := []mdns.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
 		pubs := []mdns.Publication{sip("Desk", 5060), with(sip("Fail", 5060), mdns.Fail), with(sip("Stand", 5060), mdns.Standby)}
-		r.Apply(now, mdns.Desired{Host: "pbx", Links: links, Groups: pubs})
+		r.Apply(now, mdns.Desired{Host: "pbx", Links: links, Groups: pubs, Watched: mdns.WatchedTypes(pubs)})
 		check := checker{t: t, last: map[string]time.Time{}}
 		for range 20 {
 			now = now.Add(100 * time.Millisecond)
@@ -69,6 +69,9 @@ func FuzzResponder(f *testing.F) {
 				now = now.Add(time.Duration(wait) * time.Millisecond)
 			}
 			check.tick(r, now)
+		}
+		if n := len(r.Foreign()); n > foreignMost || n != len(r.others.ends.items) {
+			t.Errorf("%d services of others, %d with an end", n, len(r.others.ends.items))
 		}
 		if len(r.waiting) > truncatedMost || len(r.renamed) > 4 || r.watches.next() < forever && len(r.watches.items) > 4 {
 			t.Errorf("%d wait, %d names changed, %d watched", len(r.waiting), len(r.renamed), len(r.watches.items))

@@ -48,7 +48,7 @@ func (f *face) sendProbes() bool {
 		c.ready = false
 		f.steps.set(c, f.r.now+probeInterval)
 	}
-	f.multicast()
+	f.multicast(&f.link.traffic.Probes)
 	return true
 }
 

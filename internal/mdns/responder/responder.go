@@ -16,7 +16,6 @@ import (
 	"slices"
 	"time"
 
-	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -32,21 +31,12 @@ var (
 
 // Config is what a Responder needs from outside.
 type Config struct {
-	Rand  *rand.Rand  // delays are taken from it, so that a run with the same seed is the same
-	Start time.Time   // what the clock says now
-	Asked func(Asked) // told of every question for a name of ours; nil: nobody
+	Rand  *rand.Rand       // delays are taken from it, so that a run with the same seed is the same
+	Start time.Time        // what the clock says now
+	Asked func(mdns.Asked) // told of every question for a type that is watched; nil: nobody
 	// SharedPort says whether another program of this host has port 5353 open as well; then unicast replies may go
 	// there, so that none are asked for (RFC 6762 §15.1). See [Responder.SharePort].
 	SharedPort bool
-}
-
-// Asked is a question that somebody asked.
-type Asked struct {
-	Link    int // index
-	Version mdns.IPVersion
-	From    netip.AddrPort
-	Name    dnsname.Name // in our spelling
-	Type    mdns.Type
 }
 
 // Packet is a packet that came in.
@@ -100,6 +90,7 @@ type Responder struct {
 	conflicts conflictLog
 	watches   queue[*watch]
 	reviews   queue[*review]
+	others    others
 	waiting   []*truncated
 	closing   bool
 
@@ -117,6 +108,7 @@ type Responder struct {
 type scratch struct {
 	candidates []candidate
 	sent       []*set
+	asks       []asking
 	serial     uint32
 }
 
@@ -129,6 +121,7 @@ func New(config Config) *Responder {
 		slotIndex: map[slotKey]*slot{},
 		renamed:   map[string]*renaming{},
 		own:       map[netip.Addr]bool{},
+		others:    others{topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}},
 		planAt:    forever,
 	}
 }
@@ -138,6 +131,7 @@ func (r *Responder) Apply(now time.Time, d mdns.Desired) {
 	r.clock(now)
 	r.adopt(d)
 	r.plan(true)
+	r.watchTopics()
 }
 
 // Handle takes a packet that was heard. Data is not kept.
@@ -147,6 +141,10 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 	if f == nil || r.closing {
 		r.stats.Ignored++
 		return
+	}
+	if !f.isOwn(p.Src.Addr()) {
+		f.link.traffic.Received++
+		f.link.heard = r.now
 	}
 	if err := r.reader.Reset(p.Data); err != nil {
 		r.stats.Malformed++
@@ -193,6 +191,7 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 	r.clock(now)
 	r.runWatches()
 	r.runReviews()
+	r.runOthers()
 	r.runTruncated()
 	if r.planAt <= r.now {
 		r.plan(false)
@@ -216,6 +215,7 @@ func (r *Responder) Close(now time.Time) {
 	r.planAt = forever
 	r.waiting = nil
 	r.watches, r.reviews = queue[*watch]{}, queue[*review]{}
+	r.others.surveys, r.others.ends = queue[*survey]{}, queue[*foreigner]{}
 	for _, f := range r.faces {
 		f.close()
 	}
@@ -241,7 +241,7 @@ func (r *Responder) clock(now time.Time) {
 
 // next gives the time of the next thing to do.
 func (r *Responder) next() moment {
-	at := min(r.planAt, r.watches.next(), r.reviews.next())
+	at := min(r.planAt, r.watches.next(), r.reviews.next(), r.others.next())
 	for _, t := range r.waiting {
 		at = min(at, t.at)
 	}

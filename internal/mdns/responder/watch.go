@@ -103,15 +103,26 @@ func (r *Responder) stepWatch(w *watch) {
 	default:
 		w.asked = r.now
 		r.watches.set(w, r.now+askAgain)
-		for _, v := range [...]mdns.IPVersion{mdns.V4, mdns.V6} {
-			if f := r.byLink[faceKey{w.link.Index, v}]; f != nil {
-				f.questions = append(f.questions, w)
-			}
+		r.ask(w.link, question{w.name, w.kind})
+	}
+}
+
+// question is one that we ask.
+type question struct {
+	name dnsname.Name
+	kind mdns.Type
+}
+
+// ask sees to it that a question is asked on a link, by each IP version.
+func (r *Responder) ask(l *link, q question) {
+	for _, v := range [...]mdns.IPVersion{mdns.V4, mdns.V6} {
+		if f := r.byLink[faceKey{l.Index, v}]; f != nil {
+			f.questions = append(f.questions, q)
 		}
 	}
 }
 
-// sendQuestions sends one message with as many of the questions for names that are watched as fit.
+// sendQuestions sends one message with as many of the questions to be asked as fit.
 func (f *face) sendQuestions() bool {
 	if len(f.questions) == 0 {
 		return false
@@ -122,7 +133,7 @@ func (f *face) sendQuestions() bool {
 		n++
 	}
 	f.questions = f.questions[max(n, 1):]
-	f.multicast()
+	f.multicast(&f.link.traffic.Questions)
 	return true
 }
 
