@@ -102,7 +102,7 @@ func announceWhile(c *cli.Context, command []string) error {
 		return err
 	}
 	printEvent := func(e mdns.Event) {
-		fmt.Fprintf(c.App.Writer, "announced %s (%s) on %s\n", printable(e.Name), e.Type, e.Link)
+		fmt.Fprintf(c.App.Writer, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
 	}
 	return oneshot.Announce(c.Context, publisher, desired, printEvent, func() error {
 		if len(command) > 0 {

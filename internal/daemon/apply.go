@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/netwatch"
+	"announcer/internal/source"
+	"announcer/internal/status"
+)
+
+// phoneType is what the phones look for: who asks for it and who announces it is told in any case.
+var phoneType = dnsname.MustParse("_digiumproxy._udp.local")
+
+// reload takes what is defined now, whole; where the configuration is of no use, all stays as it is.
+func (d *Daemon) reload(ctx context.Context) status.Reload {
+	d.systemd.reloading()
+	r := d.reread(ctx)
+	if r.OK {
+		d.Log.Info("reloaded", "added", len(r.Added), "changed", len(r.Changed), "removed", len(r.Removed), "refused", len(r.Refused))
+	} else {
+		d.Log.Error("reload failed, everything stays as it was", "error", r.Error)
+	}
+	d.last = r
+	d.systemd.ready(d.state().Line())
+	return r
+}
+
+func (d *Daemon) reread(ctx context.Context) status.Reload {
+	failed := func(err error) status.Reload {
+		r := status.Reload{Time: time.Now(), Error: err.Error(), Good: d.last.Good}
+		r.Findings, _ = errors.AsType[diag.Findings](err)
+		return r.Filled()
+	}
+	snap, err := d.Source.Load()
+	if err != nil {
+		return failed(err)
+	}
+	d.warnOfRestart(snap)
+	d.logFindings(snap.Findings)
+	previous := d.Snapshot
+	d.Snapshot = snap
+	if err := d.apply(ctx); err != nil {
+		d.Snapshot = previous
+		return failed(err)
+	}
+	return reloaded(previous, snap)
+}
+
+// warnOfRestart tells of settings that are used after a restart only.
+func (d *Daemon) warnOfRestart(next source.Snapshot) {
+	for _, s := range []struct{ key, is, will string }{
+		{"engine", d.Snapshot.Config.Engine, next.Config.Engine},
+		{"metrics", d.Snapshot.Config.Metrics, next.Config.Metrics},
+		{"socket", d.Snapshot.Config.Socket, next.Config.Socket},
+	} {
+		if s.is != s.will {
+			d.Log.Warn("another "+s.key+" is configured; it is used after a restart", s.key, s.will)
+		}
+	}
+}
+
+// apply hands the definitions and the links, as they are now, to the engine.
+func (d *Daemon) apply(ctx context.Context) error {
+	links, err := d.Links()
+	if err != nil {
+		return fmt.Errorf("failed to read the interfaces: %w", err)
+	}
+	desired, assumed := Desired(d.Snapshot, links)
+	if assumed != d.assumed && assumed != "" {
+		d.Log.Warn(assumed)
+	}
+	if len(desired.Groups) == 0 {
+		d.Log.Warn("nothing is defined that could be announced")
+	}
+	d.warnOfAbsentLinks(desired)
+	d.desired, d.assumed, d.present = desired, assumed, links
+	if err := d.Publisher.Apply(ctx, desired); err != nil {
+		return err
+	}
+	d.meetNeighbours()
+	return nil
+}
+
+// warnOfAbsentLinks tells of each group that is for interfaces that are not here, when that is news.
+func (d *Daemon) warnOfAbsentLinks(next mdns.Desired) {
+	for _, p := range next.Groups {
+		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(d.desired.Links) {
+			d.Log.Warn("announced nowhere: none of its interfaces is here", "file", p.ID, "interfaces", p.Interfaces)
+		}
+	}
+}
+
+// Desired joins what is defined with the links to announce it on. assumed is a sentence about the choice of links,
+// "" where it was explicit.
+func Desired(snap source.Snapshot, links []mdns.Link) (desired mdns.Desired, assumed string) {
+	chosen, assumed := netwatch.Select(links, snap.Config.Interfaces, snap.Config.InterfacesDeny)
+	watched := mdns.WatchedTypes(snap.Publications)
+	if !containsName(watched, phoneType) {
+		watched = append(watched, phoneType)
+	}
+	return mdns.Desired{Host: snap.Host, Links: chosen, Groups: snap.Publications, Watched: watched}, assumed
+}
+
+func containsName(names []dnsname.Name, name dnsname.Name) bool {
+	for _, n := range names {
+		if n.Equal(name) {
+			return true
+		}
+	}
+	return false
+}
