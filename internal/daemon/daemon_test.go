@@ -157,7 +157,7 @@ func TestDaemonReloads(t *testing.T) {
 			t.Error(err)
 		}
 		b.expectLog(t, "its last good version stays announced")
-		b.expectLog(t, "msg=reloaded groups=2 refused=1")
+		b.expectLog(t, "msg=reloaded added="+b.dir+"/y.service refused="+b.dir+"/x.service")
 	})
 }
 

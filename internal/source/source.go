@@ -34,7 +34,7 @@ type Snapshot struct {
 	Publications []mdns.Publication // those without an error, in order of precedence
 	Findings     diag.Findings      // every error and warning
 	Files        int                // how many definition files there are
-	Refused      int                // how many of them have an error
+	Refused      []string           // those that have an error
 }
 
 // Source reads definitions, again and again, and remembers the last good version of each file.
@@ -161,7 +161,7 @@ func (s *Source) read(path string, snap *Snapshot) (group services.Group, ok boo
 	if findings.Err() == nil {
 		return group, true
 	}
-	snap.Refused++
+	snap.Refused = append(snap.Refused, path)
 	group, ok = s.good[path]
 	if ok {
 		snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Warning, Text: "its last good version stays announced"})
