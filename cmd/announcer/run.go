@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
 
+	"announcer/internal/control"
 	"announcer/internal/daemon"
 	"announcer/internal/mdns/engine"
+	"announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
 )
+
+// avahiServices is where Avahi's service files are.
+const avahiServices = "/etc/avahi/services"
 
 func runCommand() *cli.Command {
 	return command(cli.Command{
@@ -18,10 +24,15 @@ func runCommand() *cli.Command {
 		Usage:     "the daemon: announce what is defined until it is stopped",
 		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
 		Description: "Announces every definition on every link, follows links and addresses, and says goodbye at the end. " +
-			"SIGHUP reads the configuration and the definitions anew; a file with an error then keeps its last good version on the wire.",
-		Flags:  definitionFlags(),
+			"SIGHUP or announcer reload reads the configuration and the definitions anew; a file with an error then keeps its last good version on the wire. " +
+			"SIGUSR1 ends it without goodbyes, so that a restart is not seen on the network.",
+		Flags:  append(definitionFlags(), socketFlag()),
 		Action: runDaemon,
 	})
+}
+
+func socketFlag() cli.Flag {
+	return &cli.StringFlag{Name: "socket", Usage: "talk to the daemon by the socket `PATH` (default: announcer.sock in $RUNTIME_DIRECTORY, /run/announcer or $XDG_RUNTIME_DIR)"}
 }
 
 func runDaemon(c *cli.Context) error {
@@ -41,16 +52,42 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	socket := c.String("socket")
+	if socket == "" {
+		socket = snap.Config.Socket
+	}
+	ctx, stop := untilRestart(c.Context)
+	defer stop()
 	d := &daemon.Daemon{
 		Source:       src,
 		Snapshot:     snap,
 		Publisher:    publisher,
 		Links:        netwatch.Read,
-		LinksChanged: netwatch.Watch(c.Context),
-		Reload:       hangups(),
+		LinksChanged: netwatch.Watch(ctx),
+		Hangups:      hangups(),
+		Sockets:      control.Places(socket, os.Getenv),
+		Version:      version(),
 		Log:          log,
+		MACs:         netwatch.MACs,
+		Sharers:      link.Sharers,
+		AvahiDir:     avahiServices,
 	}
-	return d.Run(c.Context)
+	return d.Run(ctx)
+}
+
+// untilRestart gives a context that ends with ctx, or by SIGUSR1 for [daemon.ErrRestart].
+func untilRestart(ctx context.Context) (restart context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	notifyRestart(signals)
+	go func() {
+		select {
+		case <-signals:
+			cancel(daemon.ErrRestart)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // hangups gives a value for each SIGHUP; several in a row count as one.

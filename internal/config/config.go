@@ -40,6 +40,8 @@ type Config struct {
 	OnConflict     mdns.Policy
 	LogLevel       string // "debug", "info", "warn" or "error"
 	LogFormat      string // "text" or "json"
+	Socket         string // path of the control socket; "": where the system has a place for it
+	Metrics        string // address that metrics are served at, "127.0.0.1:9353"; "": nowhere
 
 	Groups []mdns.Publication
 	Rules  []Rule

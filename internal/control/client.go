@@ -66,7 +66,7 @@ func (c *Client) Watch(ctx context.Context, w io.Writer, inJSON bool) error {
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case err == nil:
+	case err == nil, errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the daemon has ended")
 	}
 	return err

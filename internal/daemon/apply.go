@@ -2,11 +2,10 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
@@ -15,27 +14,25 @@ import (
 )
 
 // phoneType is what the phones look for: who asks for it and who announces it is told in any case.
-var phoneType = dnsname.MustParse("_digiumproxy._udp.local")
+var phoneType = dnsname.MustParse("_digiumproxy._udp")
 
 // reload takes what is defined now, whole; where the configuration is of no use, all stays as it is.
 func (d *Daemon) reload(ctx context.Context) status.Reload {
 	d.systemd.reloading()
 	r := d.reread(ctx)
 	if r.OK {
-		d.Log.Info("reloaded", "added", len(r.Added), "changed", len(r.Changed), "removed", len(r.Removed), "refused", len(r.Refused))
+		d.Log.Info("reloaded", attrs(r.Changes)...)
 	} else {
 		d.Log.Error("reload failed, everything stays as it was", "error", r.Error)
 	}
 	d.last = r
-	d.systemd.ready(d.state().Line())
+	d.systemd.ready(d.line())
 	return r
 }
 
 func (d *Daemon) reread(ctx context.Context) status.Reload {
 	failed := func(err error) status.Reload {
-		r := status.Reload{Time: time.Now(), Error: err.Error(), Good: d.last.Good}
-		r.Findings, _ = errors.AsType[diag.Findings](err)
-		return r.Filled()
+		return status.Reload{Time: time.Now(), Error: err.Error(), Changes: d.Snapshot.Since(d.Snapshot), Good: d.last.Good}
 	}
 	snap, err := d.Source.Load()
 	if err != nil {
@@ -49,7 +46,8 @@ func (d *Daemon) reread(ctx context.Context) status.Reload {
 		d.Snapshot = previous
 		return failed(err)
 	}
-	return reloaded(previous, snap)
+	now := time.Now()
+	return status.Reload{Time: now, OK: true, Changes: snap.Since(previous), Good: now}
 }
 
 // warnOfRestart tells of settings that are used after a restart only.
@@ -101,17 +99,8 @@ func (d *Daemon) warnOfAbsentLinks(next mdns.Desired) {
 func Desired(snap source.Snapshot, links []mdns.Link) (desired mdns.Desired, assumed string) {
 	chosen, assumed := netwatch.Select(links, snap.Config.Interfaces, snap.Config.InterfacesDeny)
 	watched := mdns.WatchedTypes(snap.Publications)
-	if !containsName(watched, phoneType) {
-		watched = append(watched, phoneType)
+	if phones, err := phoneType.Join(dnsname.Local); err == nil && !slices.ContainsFunc(watched, phones.Equal) {
+		watched = append(watched, phones)
 	}
 	return mdns.Desired{Host: snap.Host, Links: chosen, Groups: snap.Publications, Watched: watched}, assumed
-}
-
-func containsName(names []dnsname.Name, name dnsname.Name) bool {
-	for _, n := range names {
-		if n.Equal(name) {
-			return true
-		}
-	}
-	return false
 }

@@ -40,9 +40,9 @@ type Daemon struct {
 	Version      string
 	Log          *slog.Logger
 
-	MAC      func(link string, host netip.Addr) string // hardware addresses of neighbours, "" where unknown; nil: they are
-	Sharers  func() []string                           // other programs that have port 5353 open; nil: none
-	AvahiDir string                                    // where Avahi's service files are; "": there is no Avahi
+	MACs     func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known
+	Sharers  func() []string                                  // other programs that have port 5353 open; nil: none
+	AvahiDir string                                           // where Avahi's service files are; "": there is no Avahi
 
 	systemd systemd
 	jobs    chan func()   // for the loop
@@ -143,17 +143,25 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if err := d.apply(ctx); err != nil {
 		return err
 	}
-	d.last = firstReload(d.Snapshot)
-	d.systemd.ready(d.state().Line())
+	now := time.Now()
+	d.last = status.Reload{Time: now, OK: true, Changes: d.Snapshot.Since(source.Snapshot{}), Good: now}
+	d.systemd.ready(d.line())
 	return nil
 }
 
-// beat is done at regular times: it tells the service manager that all is alive, which it can only where the engine
+// beat is done at regular times. It tells the service manager that all is alive, which it can only where the engine
 // answers.
 func (d *Daemon) beat() {
-	s := d.state()
-	d.listen(s)
-	d.systemd.alive(s.Line())
+	d.listen()
+	if time.Since(d.met) >= meetAgain {
+		d.meetNeighbours()
+	}
+	d.systemd.alive(d.line())
+}
+
+// line is the state in a line.
+func (d *Daemon) line() string {
+	return status.Status{Services: d.services(), Files: d.files(), Reload: d.last}.Line()
 }
 
 // end says goodbye. What led to it outweighs what goes wrong with that.

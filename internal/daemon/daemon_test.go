@@ -49,7 +49,7 @@ func start(t *testing.T, files map[string]string) *bench {
 	ctx, stop := context.WithCancel(t.Context())
 	b.stop = stop
 	d := &Daemon{
-		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, Reload: b.reload,
+		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, Hangups: b.reload,
 		Links: func() ([]mdns.Link, error) { return b.links, b.linksErr },
 		Log:   slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 	}

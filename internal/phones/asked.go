@@ -50,9 +50,12 @@ type askerKey struct {
 
 type countKey struct{ link, typ string }
 
-// Add takes a question, and says whether its host had not asked before. The types and links are those that are
+// Lookup gives the hardware address of a host on a link, "" where it is not known.
+type Lookup = func(link string, host netip.Addr) string
+
+// Add takes a question, and says who asked and whether that host had not asked before. The types and links are those that are
 // announced on, so that their number is bounded by the configuration.
-func (a *Askers) Add(q mdns.Asked) (asker Asker, first bool) {
+func (a *Askers) Add(q mdns.Asked, mac Lookup) (asker Asker, first bool) {
 	if a.hosts == nil {
 		a.hosts, a.counts = map[askerKey]*list.Element{}, map[countKey]*AskedCount{}
 	}
@@ -63,13 +66,13 @@ func (a *Askers) Add(q mdns.Asked) (asker Asker, first bool) {
 		if len(a.hosts) == AskersMost {
 			a.forget()
 		}
-		e = a.order.PushFront(&Asker{Host: q.From, Link: q.Link, First: q.Time, MAC: EmbeddedMAC(q.From)})
+		e = a.order.PushFront(&Asker{Host: q.From, Link: q.Link, First: q.Time})
 		a.hosts[key] = e
 	}
 	a.order.MoveToFront(e)
 	host := e.Value.(*Asker)
 	host.Type, host.Last, host.Own = q.Type, q.Time, q.Own
-	host.Vendor = Vendor(host.MAC)
+	host.identify(mac)
 	host.Count++
 	if q.Answered {
 		host.Answered++
@@ -96,15 +99,19 @@ func (a *Askers) forget() {
 // Forgotten is the number of hosts that had to be forgotten.
 func (a *Askers) Forgotten() uint64 { return a.forgotten }
 
-// List gives all hosts, who asked last in front. mac gives the hardware address of a host on a link, "" where it is
-// not known.
-func (a *Askers) List(mac func(link string, host netip.Addr) string) []Asker {
+// identify finds the hardware address.
+func (a *Asker) identify(mac Lookup) {
+	if known := cmp.Or(mac(a.Link, a.Host), EmbeddedMAC(a.Host)); known != "" {
+		a.MAC, a.Vendor = known, Vendor(known)
+	}
+}
+
+// List gives all hosts, who asked last in front.
+func (a *Askers) List(mac Lookup) []Asker {
 	all := make([]Asker, 0, len(a.hosts))
 	for e := a.order.Front(); e != nil; e = e.Next() {
 		host := e.Value.(*Asker)
-		if known := mac(host.Link, host.Host); known != "" {
-			host.MAC, host.Vendor = known, Vendor(known)
-		}
+		host.identify(mac)
 		all = append(all, *host)
 	}
 	return all

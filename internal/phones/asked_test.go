@@ -26,7 +26,7 @@ func TestAskers(t *testing.T) {
 	for i, q := range []mdns.Asked{
 		asked("192.0.2.7", 0, false), asked("192.0.2.8", 1, true), asked("192.0.2.7", 2, true),
 	} {
-		if _, first := a.Add(q); first != (i < 2) {
+		if _, first := a.Add(q, unknown); first != (i < 2) {
 			t.Errorf("question %d: first is %t", i, first)
 		}
 	}
@@ -57,7 +57,7 @@ func TestServed(t *testing.T) {
 	for _, q := range []mdns.Asked{
 		own, asked("192.0.2.6", 0, false), asked("192.0.2.7", 0, true), asked("fe80::7", 0, true), asked("192.0.2.8", 0, true),
 	} {
-		a.Add(q)
+		a.Add(q, unknown)
 	}
 	if got := a.Served(); got != 2 {
 		t.Errorf("%d hosts, want 2", got)
@@ -67,9 +67,9 @@ func TestServed(t *testing.T) {
 func TestAskersAreBounded(t *testing.T) {
 	var a Askers
 	for i := range AskersMost + 10 {
-		a.Add(asked(fmt.Sprintf("10.0.%d.%d", i/256, i%256), time.Duration(i), true))
+		a.Add(asked(fmt.Sprintf("10.0.%d.%d", i/256, i%256), time.Duration(i), true), unknown)
 		if i == AskersMost-1 {
-			a.Add(asked("10.0.0.0", time.Duration(i), true)) // so that it is not the oldest
+			a.Add(asked("10.0.0.0", time.Duration(i), true), unknown) // so that it is not the oldest
 		}
 	}
 	list := a.List(unknown)

@@ -12,6 +12,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
+	"announcer/internal/source"
 )
 
 // Version is that of the form of the JSON. It grows when a field goes or gets another meaning; fields may come without
@@ -75,15 +76,11 @@ type Files struct {
 
 // Reload is what came of reading everything anew.
 type Reload struct {
-	Time     time.Time     `json:"time"`
-	OK       bool          `json:"ok"` // false: the configuration is of no use, and everything stayed as it was
-	Error    string        `json:"error,omitempty"`
-	Added    []string      `json:"added"`
-	Changed  []string      `json:"changed"`
-	Removed  []string      `json:"removed"`
-	Refused  []string      `json:"refused"`
-	Findings diag.Findings `json:"findings,omitempty"` // of a configuration that is of no use
-	Good     time.Time     `json:"good"`               // when it last went well
+	Time  time.Time `json:"time"`
+	OK    bool      `json:"ok"` // false: the configuration is of no use, and everything stayed as it was
+	Error string    `json:"error,omitempty"`
+	source.Changes
+	Good time.Time `json:"good"` // when it last went well
 }
 
 // Conflict is a name that somebody else had.

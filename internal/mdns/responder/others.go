@@ -2,6 +2,7 @@ package responder
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -208,14 +209,14 @@ func (f *face) newForeigner(t *topic, rec wire.Resource, src netip.Addr, own boo
 		Link: f.link.Name, Type: t.typ, Name: name.Label(), From: src, Own: own, Since: r.epoch.Add(r.now),
 	}}
 	r.others.foreign[x.key] = x
-	detail := "another host announces a service of this type"
-	switch {
-	case own && f.zone[name.Key()] != nil:
-		detail = "another program of this host announces this very service"
-	case own:
-		detail = "another program of this host announces a service of this type"
+	who, what := src.String(), "a service of this type"
+	if own {
+		who = "another program of this host"
 	}
-	r.foreignEvent(mdns.ForeignSeen, x, detail)
+	if f.zone[name.Key()] != nil {
+		what = "this very service"
+	}
+	r.foreignEvent(mdns.ForeignSeen, x, fmt.Sprintf("%s announces %s", who, what))
 	return x
 }
 

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package netwatch
+
+import "net/netip"
+
+// MACs gives a function that knows no hardware address: on this system they are not read.
+func MACs() func(link string, a netip.Addr) string {
+	return func(string, netip.Addr) string { return "" }
+}
