@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"announcer/internal/dnsname"
@@ -26,6 +27,18 @@ type Asker struct {
 	Count    uint64       `json:"count"`    // questions
 	Answered uint64       `json:"answered"` // those of them that were answered, or whose answer was known already
 	Own      bool         `json:"own"`      // it is this host
+}
+
+// Who names the host for people: its address, and what else is known of it.
+func (a Asker) Who() string {
+	who := a.Host.String()
+	if about := strings.TrimSpace(a.MAC + " " + a.Vendor); about != "" {
+		who += " (" + about + ")"
+	}
+	if a.Own {
+		who += " (this host)"
+	}
+	return who
 }
 
 // AskedCount is the number of questions for a type on a link.

@@ -216,14 +216,8 @@ func (a AskedEvent) text() string {
 	if !a.Answered {
 		answer = "not answered"
 	}
-	host := a.From.String()
-	if about := strings.TrimSpace(a.MAC + " " + a.Vendor); about != "" {
-		host += " (" + about + ")"
-	}
-	if a.Own {
-		host += " (this host)"
-	}
-	return fmt.Sprintf("%s  asked      %s for %s on %s: %s", a.Time.Local().Format(time.TimeOnly), host, a.Type, a.Link, answer)
+	who := phones.Asker{Host: a.From, MAC: a.MAC, Vendor: a.Vendor, Own: a.Own}.Who()
+	return fmt.Sprintf("%s  asked      %s for %s on %s: %s", a.Time.Local().Format(time.TimeOnly), who, a.Type, a.Link, answer)
 }
 
 func (e WireEvent) text() string {
