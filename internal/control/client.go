@@ -32,7 +32,7 @@ func Dial(places []string) (*Client, error) {
 			conn.Close()
 			return newClient(path), nil
 		case errors.Is(err, fs.ErrPermission):
-			return nil, &NoDaemonError{fmt.Sprintf("%s is not for this user; want sudo, or the user in the group of that file (see ls -l %s)", path, path)}
+			return nil, denied(path)
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		default:
 			return nil, &NoDaemonError{fmt.Sprintf("the daemon can't be reached at %s: %v", path, cause(err))}
@@ -40,6 +40,10 @@ func Dial(places []string) (*Client, error) {
 	}
 	return nil, &NoDaemonError{fmt.Sprintf("no daemon listens on %s; want one started (systemctl start announcer, or announcer run), or --socket PATH",
 		strings.Join(places, " or "))}
+}
+
+func denied(path string) *NoDaemonError {
+	return &NoDaemonError{fmt.Sprintf("%s is not for this user; want sudo, or the user in the group of that file (see ls -l %s)", path, path)}
 }
 
 func newClient(path string) *Client {

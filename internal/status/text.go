@@ -21,7 +21,11 @@ const askersShown = 20
 func (s Status) WriteText(w io.Writer) error {
 	p := page{w: w, now: s.Time}
 	p.linef("announcer %s, pid %d, up %s, engine %s", s.Daemon.Version, s.Daemon.PID, p.ago(s.Daemon.Started), s.Daemon.Engine)
-	p.line(s.Line())
+	if s.Healthy {
+		p.line(s.Line() + "; all is well")
+	} else {
+		p.line(s.Line())
+	}
 	for _, problem := range s.Problems {
 		p.line("PROBLEM: " + problem)
 	}
