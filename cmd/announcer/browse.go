@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -62,19 +61,19 @@ func browseAction(c *cli.Context) error {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
 	if !c.Args().Present() {
-		return browseTypes(ctx, c, q.domain, links)
+		return browseTypes(ctx, c, q.Domain, links)
 	}
 	return browseServices(ctx, c, q, links)
 }
 
 // asked gives the question that the arguments ask: for a type, that of the phones if it is "", in the domain of the flags.
-func asked(c *cli.Context, typ string) (q question, err error) {
-	if q.domain, err = services.ParseDomain(c.String("domain")); err != nil {
+func asked(c *cli.Context, typ string) (q browse.Question, err error) {
+	if q.Domain, err = services.ParseDomain(c.String("domain")); err != nil {
 		return q, usagef("--domain: %w", err)
 	}
-	q.typ = phoneType
+	q.Type = phoneType
 	if typ != "" {
-		if q.typ, err = services.ParseType(typ); err != nil {
+		if q.Type, err = services.ParseType(typ); err != nil {
 			return q, usagef("%s: %w", c.Command.Name, err)
 		}
 	}
@@ -96,11 +95,11 @@ func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links
 		Type      string `json:"type"`
 		Interface string `json:"interface"`
 	}
+	types, err := browse.Types(ctx, domain, links)
 	all := []found{}
-	err := browse.Types(ctx, domain, links, func(typ dnsname.Name, link string) {
-		all = append(all, found{typ.String(), link})
-	})
-	slices.SortFunc(all, func(a, b found) int { return strings.Compare(a.Type+" "+a.Interface, b.Type+" "+b.Interface) })
+	for _, t := range types {
+		all = append(all, found{t.Name.String(), t.Link})
+	}
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, struct {
 			Version int     `json:"version"`
@@ -114,8 +113,8 @@ func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links
 	return errors.Join(err, table(c.App.Writer, "TYPE INTERFACE", rows))
 }
 
-func browseServices(ctx context.Context, c *cli.Context, q question, links []mdns.Link) error {
-	entries, err := find(ctx, []question{q}, links)
+func browseServices(ctx context.Context, c *cli.Context, q browse.Question, links []mdns.Link) error {
+	entries, err := browse.Services(ctx, []browse.Question{q}, links)
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, struct {
 			Version  int            `json:"version"`
@@ -127,38 +126,6 @@ func browseServices(ctx context.Context, c *cli.Context, q question, links []mdn
 		rows = append(rows, []string{diag.Printable(e.Instance), server(e), addresses(e.Addrs), e.Link, diag.Printable(txtText(e.TXT))})
 	}
 	return errors.Join(err, table(c.App.Writer, "NAME SERVER ADDRESSES INTERFACE TXT", rows))
-}
-
-// question is a type and the domain to ask for it in.
-type question struct{ typ, domain dnsname.Name }
-
-// find asks all questions until ctx is done, and gives each service as it was last seen, in order.
-func find(ctx context.Context, questions []question, links []mdns.Link) ([]browse.Entry, error) {
-	found := make(chan browse.Entry)
-	errs := make(chan error)
-	for _, q := range questions {
-		go func() {
-			errs <- browse.Services(ctx, q.typ, q.domain, links, func(e browse.Entry) { found <- e })
-		}()
-	}
-	latest := map[string]browse.Entry{}
-	var failures []error
-	for len(failures) < len(questions) {
-		select {
-		case e := <-found:
-			latest[fmt.Sprint(e.Type.Key(), e.Domain.Key(), e.Link, e.Instance, e.Host.Key(), e.Port)] = e
-		case err := <-errs:
-			failures = append(failures, err)
-		}
-	}
-	var entries []browse.Entry
-	for _, e := range latest {
-		entries = append(entries, e)
-	}
-	slices.SortFunc(entries, func(a, b browse.Entry) int {
-		return strings.Compare(a.Instance+"\x00"+a.Type.Key()+a.Link+a.Host.Key(), b.Instance+"\x00"+b.Type.Key()+b.Link+b.Host.Key())
-	})
-	return entries, errors.Join(failures...)
 }
 
 func server(e browse.Entry) string { return fmt.Sprintf("%s:%d", e.Host, e.Port) }
@@ -190,6 +157,13 @@ type shownService struct {
 	Addresses []netip.Addr    `json:"addresses"`
 	TXT       []config.RawTXT `json:"txt"`
 	Interface string          `json:"interface"`
+	From      []shownSender   `json:"from,omitempty"`
+}
+
+// shownSender is a host that announces a service.
+type shownSender struct {
+	Address netip.Addr `json:"address"`
+	MAC     string     `json:"mac,omitempty"`
 }
 
 func shown(entries []browse.Entry) []shownService {
@@ -201,6 +175,9 @@ func shown(entries []browse.Entry) []shownService {
 		}
 		for _, t := range e.TXT {
 			s.TXT = append(s.TXT, config.NewRawTXT(t))
+		}
+		for _, f := range e.From {
+			s.From = append(s.From, shownSender{f.Addr, f.MAC})
 		}
 		all = append(all, s)
 	}

@@ -33,19 +33,40 @@ func binDir(t *testing.T) string {
 	return dir
 }
 
-// TestScripts runs the scripts in testdata: commands of announcer with their output, exit code and effects.
+// TestScripts runs the scripts in testdata/script: commands of announcer with their output, exit code and effects.
 func TestScripts(t *testing.T) {
 	netlab.Need(t)
+	params := scriptParams(t)
+	params.Dir = "testdata/script"
+	testscript.Run(t, params)
+}
+
+// TestNetworkScripts runs those in testdata/network one after the other, since all of them are on the same loopback.
+func TestNetworkScripts(t *testing.T) {
+	netlab.Need(t)
+	scripts, err := filepath.Glob("testdata/network/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no scripts: ", err)
+	}
+	for _, script := range scripts {
+		t.Run(filepath.Base(script), func(t *testing.T) {
+			params := scriptParams(t)
+			params.Files = []string{script}
+			testscript.Run(t, params)
+		})
+	}
+}
+
+func scriptParams(t *testing.T) testscript.Params {
 	bin := binDir(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                "testdata/script",
+	return testscript.Params{
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus},
-	})
+	}
 }
 
 // exitStatus is the script command "status CODE announcer ARGUMENT...": it runs the program and wants that exit code.

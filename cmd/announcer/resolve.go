@@ -35,7 +35,7 @@ func resolve(c *cli.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
-	entry, err := browse.Resolve(ctx, c.Args().First(), q.typ, q.domain, links)
+	entry, err := browse.Resolve(ctx, c.Args().First(), q, links)
 	if err != nil {
 		return err
 	}

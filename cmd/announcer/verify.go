@@ -1,18 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
 
 	"announcer/internal/daemon"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
+	"announcer/internal/mdns/stranger"
 	"announcer/internal/netwatch"
 )
 
@@ -44,7 +47,7 @@ func verify(c *cli.Context) error {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
 	want := browse.Expect(desired.Host, mdns.Settle(desired, nil))
-	got, err := find(ctx, questionsFor(want), desired.Links)
+	got, err := look(ctx, questionsFor(want), desired.Links)
 	if err != nil {
 		return err
 	}
@@ -60,20 +63,40 @@ func verify(c *cli.Context) error {
 	return err
 }
 
+// look asks with two clients: ours, which knows who says what, and one that knows nothing of announcer.
+func look(ctx context.Context, questions []browse.Question, links []mdns.Link) ([]browse.Entry, error) {
+	var both errgroup.Group
+	var ours []browse.Entry
+	strangers := make([][]browse.Entry, len(questions))
+	both.Go(func() (err error) {
+		ours, err = browse.Services(ctx, questions, links)
+		return err
+	})
+	for i, q := range questions {
+		both.Go(func() (err error) {
+			strangers[i], err = stranger.Services(ctx, q, links)
+			return err
+		})
+	}
+	err := both.Wait()
+	return browse.Union(ours, slices.Concat(strangers...)), err
+}
+
 // questionsFor gives what to ask: every type that is expected, and always that of the phones.
-func questionsFor(want []browse.Expected) []question {
-	questions := []question{{phoneType, dnsname.Local}}
+func questionsFor(want []browse.Expected) []browse.Question {
+	questions := []browse.Question{{Type: phoneType, Domain: dnsname.Local}}
 	for _, w := range want {
-		if !slices.ContainsFunc(questions, func(q question) bool { return q.typ.Equal(w.Type) && q.domain.Equal(w.Domain) }) {
-			questions = append(questions, question{w.Type, w.Domain})
+		if !slices.ContainsFunc(questions, func(q browse.Question) bool { return q.Type.Equal(w.Type) && q.Domain.Equal(w.Domain) }) {
+			questions = append(questions, browse.Question{Type: w.Type, Domain: w.Domain})
 		}
 	}
 	return questions
 }
 
-// harmless says whether a result is about a service of somebody else that phones don't care about.
+// harmless says whether a result is about a service of somebody else that phones don't care about, or one that only the
+// client saw that hears no goodbyes.
 func harmless(r browse.Result) bool {
-	return r.Verdict == browse.Foreign && !r.Found.Type.Equal(phoneType)
+	return r.Verdict == browse.Foreign && (!r.Found.Type.Equal(phoneType) || r.Found.From == nil)
 }
 
 func printVerdicts(c *cli.Context, results []browse.Result) error {
@@ -100,13 +123,22 @@ func detail(r browse.Result) string {
 	case browse.Missing:
 		return "nobody answers for what is in " + r.Expected.ID
 	case browse.Foreign:
-		return fmt.Sprintf("announced by %s (%s); phones that find two servers ask a person", server(*r.Found), addresses(r.Found.Addrs))
+		return fmt.Sprintf("announced by %s as %s (%s); phones that find two servers ask a person", senders(r.Found.From), server(*r.Found), addresses(r.Found.Addrs))
 	}
 	var words []string
 	for _, d := range r.Differences {
 		words = append(words, fmt.Sprintf("%s is %s, and %s in %s", d.Field, d.Got, d.Want, r.Expected.ID))
 	}
-	return strings.Join(words, "; ")
+	return strings.Join(append(words, "announced by "+senders(r.Found.From)), "; ")
+}
+
+// senders names the hosts that announce something.
+func senders(from []browse.Sender) string {
+	var words []string
+	for _, f := range from {
+		words = append(words, f.String())
+	}
+	return cmp.Or(strings.Join(words, ", "), "somebody")
 }
 
 // verdict is a result in the output of verify --json.

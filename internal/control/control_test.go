@@ -165,6 +165,7 @@ func TestClient(t *testing.T) {
 	if lines.text != "3 events came too fast to be shown\n4 events came too fast to be shown\n" {
 		t.Errorf("%q", lines.text)
 	}
+	d.events = make(chan status.Event, 1)
 	d.events <- status.Event{Missed: 5}
 	close(d.events)
 	var out bytes.Buffer

@@ -1,39 +1,29 @@
-// Package browse is the client side: what service types there are on a network, what services, and whether they are
-// what they should be. It sees the network as a stranger does, by the resolver of github.com/grandcat/zeroconf and
-// nothing of the engines.
+// Package browse is the client side: what service types there are on a network, what services, who announces them, and
+// whether they are what they should be.
 //
-// That resolver has its ways, which this package allows for. It tells of a service once, so that each question is
-// asked by a new one, again and again until the time is over. It hears all links at once, so that each link has
-// one of its own, whose sockets hear nothing else. It sees a service only where one packet has its SRV record
-// together with an address of its host; a TXT record that comes apart from these it does not see. It does not tell
-// of goodbyes, and it takes upper and lower case for different letters.
+// It asks as RFC 6762 §5.2 wants it, by multicast and with known answers, keeps what each host says apart (cache.go),
+// and asks for what is missing (client.go): an answer need not come in one packet.
 package browse
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
-	"time"
-
-	"github.com/grandcat/zeroconf"
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/dnstext"
-	"announcer/internal/mdns/libsock"
+	"announcer/internal/mdns/link"
 	"announcer/services"
 )
 
-const (
-	firstRound   = time.Second // until a question is asked again; then twice as long each time (RFC 6762 §5.2)
-	longestRound = time.Minute
-	allTypes     = "_services._dns-sd._udp" // RFC 6763 §9
-)
+// allTypes is the name that points to every service type of a domain (RFC 6763 §9).
+var allTypes = dnsname.MustParse("_services._dns-sd._udp")
+
+// Question is a service type and the domain to ask for it in.
+type Question struct{ Type, Domain dnsname.Name }
 
 // Entry is a service as it is found on a link.
 type Entry struct {
@@ -44,241 +34,158 @@ type Entry struct {
 	Host     dnsname.Name
 	Port     uint16
 	TXT      services.TXT // in the order of the record; nil where no TXT record was seen, empty where it holds none
-	Addrs    []netip.Addr // in order
+	Addrs    []netip.Addr // of the host, in order
+	From     []Sender     // who announces it, in the order of addresses; nil where that is not known
 }
 
-// Types tells which service types there are in a domain, each once on each link, until ctx is done. It reports an
-// error for each link that can't be asked on. found is never called by two goroutines at once.
-func Types(ctx context.Context, domain dnsname.Name, links []mdns.Link, found func(typ dnsname.Name, link string)) error {
-	known := map[string]bool{}
-	question := func(ctx context.Context, r *zeroconf.Resolver, _ int, answers chan<- *zeroconf.ServiceEntry) error {
-		return r.Browse(ctx, allTypes, libraryName(domain), answers)
+// Sender is a host as the source of packets.
+type Sender struct {
+	Addr netip.Addr
+	MAC  string // hardware address, where the kernel knows it
+}
+
+// String gives "192.0.2.7", or "192.0.2.7 (02:00:00:00:00:01)".
+func (s Sender) String() string {
+	if s.MAC == "" {
+		return s.Addr.String()
 	}
-	return ask(ctx, links, question, func(link string, answer *zeroconf.ServiceEntry) {
-		name, err := dnstext.ParseName(answer.Instance)
-		if err != nil || !name.HasSuffix(domain) {
-			return
-		}
-		labels := name.Labels()
-		typ, err := dnsname.New(labels[:len(labels)-len(domain.Labels())]...)
-		if key := link + " " + typ.Key(); err == nil && !known[key] {
-			known[key] = true
-			found(typ, link)
-		}
-	})
+	return fmt.Sprintf("%s (%s)", s.Addr, s.MAC)
 }
 
-// Services tells which services of a type there are in a domain, until ctx is done: each once on each link, and again
-// when more is known of it, or something else. It reports an error for each link that can't be asked on. found is
-// never called by two goroutines at once.
-func Services(ctx context.Context, typ, domain dnsname.Name, links []mdns.Link, found func(Entry)) error {
-	c := collector{known: map[string]Entry{}, found: found}
-	question := func(ctx context.Context, r *zeroconf.Resolver, _ int, answers chan<- *zeroconf.ServiceEntry) error {
-		return r.Browse(ctx, libraryName(typ), libraryName(domain), answers)
+// Type is a service type that is found on a link.
+type Type struct {
+	Link string // name of the interface
+	Name dnsname.Name
+}
+
+// Types asks until ctx is done, and gives the service types that there are in a domain then, in order. It reports an
+// error for each link that can't be asked on.
+func Types(ctx context.Context, domain dnsname.Name, links []mdns.Link) ([]Type, error) {
+	conn, err := link.Open()
+	if err != nil {
+		return nil, err
 	}
-	err := ask(ctx, links, question, func(link string, answer *zeroconf.ServiceEntry) {
-		if e, ok := parse(answer, link, typ, domain); ok {
-			c.add(e)
-		}
-	})
-	c.flush()
-	return err
+	return types(ctx, conn, domain, links)
 }
 
-// Resolve finds one service, on the link where it answers first. It asks for the instance by its name and, every
-// second time, for all of the type: not everybody answers the first question with all that is needed. It reports an
-// error where nothing is found until ctx is done.
-func Resolve(ctx context.Context, instance string, typ, domain dnsname.Name, links []mdns.Link) (Entry, error) {
+func types(ctx context.Context, conn link.Conn, domain dnsname.Name, links []mdns.Link) ([]Type, error) {
+	name, err := allTypes.Join(domain)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	c := newClient(conn, links, func(*cache) []question { return []question{{name, mdns.TypePTR}} })
+	err = c.run(ctx)
+	var all []Type
+	for _, v := range c.views {
+		for _, target := range v.pointed(name) {
+			if typ, err := dnsname.New(below(target, domain)...); err == nil && target.HasSuffix(domain) {
+				all = append(all, Type{v.link.Name, typ})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Type) int { return strings.Compare(a.Name.String()+" "+a.Link, b.Name.String()+" "+b.Link) })
+	return all, err
+}
+
+// below gives the labels of a name in front of those of a domain.
+func below(name, domain dnsname.Name) []string {
+	labels := name.Labels()
+	return labels[:max(0, len(labels)-len(domain.Labels()))]
+}
+
+// Services asks until ctx is done, and gives the services that answer the questions then, in order. It reports an error
+// for each link that can't be asked on.
+func Services(ctx context.Context, questions []Question, links []mdns.Link) ([]Entry, error) {
+	conn, err := link.Open()
+	if err != nil {
+		return nil, err
+	}
+	return find(ctx, conn, questions, links)
+}
+
+func find(ctx context.Context, conn link.Conn, questions []Question, links []mdns.Link) ([]Entry, error) {
+	names := make([]dnsname.Name, len(questions))
+	for i, q := range questions {
+		var err error
+		if names[i], err = q.Type.Join(q.Domain); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	c := newClient(conn, links, func(v *cache) []question {
+		var wanted []question
+		for _, name := range names {
+			wanted = append(wanted, question{name, mdns.TypePTR})
+			for _, instance := range v.instances(name) {
+				wanted = append(wanted, v.missing(instance)...)
+			}
+		}
+		return wanted
+	})
+	err := c.run(ctx)
+	var all []Entry
+	for _, v := range c.views {
+		for i, q := range questions {
+			for _, instance := range v.instances(names[i]) {
+				all = append(all, v.entries(instance, q)...)
+			}
+		}
+	}
+	return InOrder(all), err
+}
+
+// InOrder sorts entries by name, type, link and host.
+func InOrder(all []Entry) []Entry {
+	order := func(e Entry) string {
+		return strings.Join([]string{e.Instance, e.Type.Key(), e.Domain.Key(), e.Link, e.Host.Key(), fmt.Sprintf("%05d", e.Port)}, "\x00")
+	}
+	slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(order(a), order(b)) })
+	return all
+}
+
+// Resolve finds one service, on the link where it is known whole first. It reports an error where nothing is found
+// until ctx is done.
+func Resolve(ctx context.Context, instance string, q Question, links []mdns.Link) (Entry, error) {
+	conn, err := link.Open()
+	if err != nil {
+		return Entry{}, err
+	}
+	return resolve(ctx, conn, instance, q, links)
+}
+
+func resolve(ctx context.Context, conn link.Conn, instance string, q Question, links []mdns.Link) (Entry, error) {
+	name, err := q.Type.Join(q.Domain)
+	if err == nil {
+		name, err = name.Child(instance)
+	}
+	if err != nil {
+		conn.Close()
+		return Entry{}, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	question := func(ctx context.Context, r *zeroconf.Resolver, round int, answers chan<- *zeroconf.ServiceEntry) error {
-		if round%2 == 0 {
-			return r.Lookup(ctx, dnstext.Label(instance), libraryName(typ), libraryName(domain), answers)
-		}
-		return r.Browse(ctx, libraryName(typ), libraryName(domain), answers)
-	}
-	var first, whole *Entry
-	err := ask(ctx, links, question, func(link string, answer *zeroconf.ServiceEntry) {
-		e, ok := parse(answer, link, typ, domain)
-		if !ok || dnsname.Fold(e.Instance) != dnsname.Fold(instance) {
-			return
-		}
-		if first == nil {
-			first = &e
-		}
-		if whole == nil && e.TXT != nil {
-			whole = &e
+	c := newClient(conn, links, func(v *cache) []question {
+		wanted := v.missing(name)
+		if len(wanted) == 0 {
 			cancel()
 		}
+		return wanted
 	})
-	switch {
-	case whole != nil:
-		return *whole, nil
-	case first != nil:
-		return *first, nil
+	err = c.run(ctx)
+	var found []Entry
+	for _, v := range c.views {
+		found = append(found, v.entries(name, q)...)
+	}
+	switch best := slices.IndexFunc(found, func(e Entry) bool { return e.TXT != nil && e.Addrs != nil }); {
+	case best >= 0:
+		return found[best], nil
+	case len(found) > 0:
+		return found[0], nil
 	case err != nil:
 		return Entry{}, err
 	}
-	return Entry{}, fmt.Errorf("nobody answers for %q (%s) in %s", instance, typ, domain)
+	return Entry{}, fmt.Errorf("nobody answers for %q (%s) in %s", instance, q.Type, q.Domain)
 }
 
-// question asks once. It closes answers when ctx is done, unless it reports an error.
-type question func(ctx context.Context, r *zeroconf.Resolver, round int, answers chan<- *zeroconf.ServiceEntry) error
-
-// ask asks a question on all links until ctx is done.
-func ask(ctx context.Context, links []mdns.Link, q question, heard func(link string, answer *zeroconf.ServiceEntry)) error {
-	if len(links) == 0 {
-		return errors.New("there is no interface to ask on")
-	}
-	var mu sync.Mutex
-	var errs []error
-	var all sync.WaitGroup
-	for _, link := range links {
-		all.Go(func() {
-			err := askOn(ctx, link, q, func(answer *zeroconf.ServiceEntry) {
-				mu.Lock()
-				defer mu.Unlock()
-				heard(link.Name, answer)
-			})
-			if err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs = append(errs, fmt.Errorf("%s can't be asked on: %w", link.Name, err))
-			}
-		})
-	}
-	all.Wait()
-	return errors.Join(errs...)
-}
-
-// askOn asks a question on one link until ctx is done.
-func askOn(ctx context.Context, link mdns.Link, q question, heard func(*zeroconf.ServiceEntry)) error {
-	length := firstRound
-	for round := 0; ctx.Err() == nil; round++ {
-		if err := askOnce(ctx, link, length, round, q, heard); err != nil {
-			return err
-		}
-		length = min(2*length, longestRound)
-	}
-	return nil
-}
-
-// askOnce asks a question and waits for answers as long as the round lasts.
-func askOnce(ctx context.Context, link mdns.Link, length time.Duration, round int, q question, heard func(*zeroconf.ServiceEntry)) error {
-	ctx, cancel := context.WithTimeout(ctx, length)
-	defer cancel()
-	resolver, err := open(link)
-	if err != nil {
-		return err
-	}
-	answers := make(chan *zeroconf.ServiceEntry)
-	if err := q(ctx, resolver, round, answers); err != nil {
-		return err
-	}
-	for answer := range answers {
-		heard(answer)
-	}
-	return nil
-}
-
-// open makes a resolver for one link.
-func open(link mdns.Link) (*zeroconf.Resolver, error) {
-	var traffic zeroconf.IPType
-	if link.Has(mdns.V4) {
-		traffic |= zeroconf.IPv4
-	}
-	if link.Has(mdns.V6) {
-		traffic |= zeroconf.IPv6
-	}
-	if traffic == 0 {
-		return nil, errors.New("it has no address")
-	}
-	iface := net.Interface{Index: link.Index, Name: link.Name, MTU: link.MTU}
-	resolver, err := zeroconf.NewResolver(zeroconf.SelectIfaces([]net.Interface{iface}), zeroconf.SelectIPTraffic(traffic))
-	if err != nil {
-		return nil, err
-	}
-	sockets, err := libsock.OfResolver(resolver)
-	if err != nil {
-		return nil, err
-	}
-	if err := sockets.Bind(link.Name); err != nil {
-		sockets.Close()
-		return nil, err
-	}
-	return resolver, nil
-}
-
-func libraryName(n dnsname.Name) string { return strings.TrimSuffix(dnstext.Name(n), ".") }
-
-// parse reads an answer of the library. It reports false where that is no service.
-func parse(answer *zeroconf.ServiceEntry, link string, typ, domain dnsname.Name) (Entry, bool) {
-	instance, err := dnstext.ParseName(undot(answer.Instance))
-	if err != nil || len(instance.Labels()) != 1 {
-		return Entry{}, false
-	}
-	host, err := dnstext.ParseName(answer.HostName)
-	if err != nil {
-		return Entry{}, false
-	}
-	e := Entry{Link: link, Instance: instance.Label(), Type: typ, Domain: domain, Host: host, Port: uint16(answer.Port)}
-	if answer.Text != nil {
-		e.TXT = services.TXT{}
-	}
-	for _, s := range answer.Text {
-		if s != "" || len(answer.Text) > 1 { // one empty string stands for none (RFC 6763 §6.1)
-			e.TXT = append(e.TXT, dnstext.Unescape(s))
-		}
-	}
-	for _, ip := range slices.Concat(answer.AddrIPv4, answer.AddrIPv6) {
-		if a, ok := netip.AddrFromSlice(ip); ok {
-			e.Addrs = append(e.Addrs, a.Unmap())
-		}
-	}
-	e.Addrs = inOrder(e.Addrs)
-	return e, true
-}
-
-// undot puts back a dot at the end of an instance name that the library takes away, and leaves its backslash.
-func undot(text string) string {
-	backslashes := len(text) - len(strings.TrimRight(text, `\`))
-	if backslashes%2 == 1 {
-		text += "."
-	}
-	return text
-}
-
-func inOrder(addrs []netip.Addr) []netip.Addr {
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs)
-}
-
-// collector puts together what the answers tell of each service.
-type collector struct {
-	known map[string]Entry
-	found func(Entry)
-}
-
-// add takes an answer. A service without a TXT record waits for a better one.
-func (c *collector) add(e Entry) {
-	key := fmt.Sprintf("%q %q %q %d", e.Link, dnsname.Fold(e.Instance), e.Host.Key(), e.Port)
-	old, known := c.known[key]
-	e.Addrs = inOrder(slices.Concat(old.Addrs, e.Addrs))
-	if e.TXT == nil {
-		e.TXT = old.TXT
-	}
-	c.known[key] = e
-	news := !known || !slices.Equal(old.Addrs, e.Addrs) || (old.TXT == nil) != (e.TXT == nil) || !slices.Equal(old.TXT, e.TXT)
-	if news && e.TXT != nil {
-		c.found(e)
-	}
-}
-
-// flush tells of the services for which no TXT record came.
-func (c *collector) flush() {
-	for _, e := range c.known {
-		if e.TXT == nil {
-			c.found(e)
-		}
-	}
-}
+var errNoLink = errors.New("there is no interface to ask on")

@@ -34,7 +34,7 @@ func Expect(host string, instances []mdns.Instance) []Expected {
 			}
 			all = append(all, Expected{ID: in.ID, Service: in.Index, Entry: Entry{
 				Link: link.Name, Instance: in.Label, Type: in.Service.Type, Domain: in.Service.In(), Host: target,
-				Port: in.Service.Port, TXT: in.Service.TXT, Addrs: inOrder(slices.Clone(addrs)),
+				Port: in.Service.Port, TXT: in.Service.TXT, Addrs: sorted(slices.Clone(addrs)),
 			}})
 		}
 	}
@@ -99,6 +99,20 @@ func Compare(want []Expected, got []Entry) []Result {
 		}
 	}
 	return results
+}
+
+// Union gives what either of two clients saw, in order. Of a service that both saw, what the first one says counts.
+func Union(first, second []Entry) []Entry {
+	all := slices.Clone(first)
+	for _, e := range second {
+		seen := slices.ContainsFunc(first, func(f Entry) bool {
+			return sameName(f, e) && f.Host.Equal(e.Host) && f.Port == e.Port
+		})
+		if !seen {
+			all = append(all, e)
+		}
+	}
+	return InOrder(all)
 }
 
 // closest gives the index of the entry with the name of want that differs least, and how; -1 where there is none.

@@ -3,7 +3,6 @@ package link
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -11,24 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
-
-	"announcer/internal/mdns"
 )
-
-// inUse says whether a program of this host has the port open: a socket that doesn't share can't be bound then.
-func inUse() bool {
-	return slices.ContainsFunc([]mdns.IPVersion{mdns.V4, mdns.V6}, func(v mdns.IPVersion) bool {
-		fd, err := unix.Socket((&socket{version: v}).family(), unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return false
-		}
-		defer unix.Close(fd)
-		unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_V6ONLY, 1)
-		return errors.Is(bind(fd, v), unix.EADDRINUSE)
-	})
-}
 
 // portSocket is a UDP socket on port 5353, as the kernel lists it.
 type portSocket struct {

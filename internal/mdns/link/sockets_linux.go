@@ -32,7 +32,6 @@ type Sockets struct {
 	wake    int             // an eventfd that epoll watches
 	poll    func(fd uintptr) bool
 	until   time.Time // the deadline of epoll
-	shared  bool      // another program had the port when it was opened
 	lacks   error
 
 	rx     receiver
@@ -52,7 +51,7 @@ type Sockets struct {
 // Open opens port 5353 for each IP version that this host has. The error says for each why it can't be used, and
 // who holds the port where somebody has it alone.
 func Open() (*Sockets, error) {
-	s := &Sockets{links: map[int]bool{}, shared: inUse()}
+	s := &Sockets{links: map[int]bool{}}
 	s.poll = s.receive
 	if err := s.openPoller(); err != nil {
 		return nil, err
@@ -311,7 +310,7 @@ func (s *Sockets) Shared() bool {
 	s.mu.Unlock()
 	sockets, err := portSockets()
 	if err != nil {
-		return s.shared
+		return true // nobody knows; questions without the QU bit are answered in any case
 	}
 	return slices.ContainsFunc(sockets, func(p portSocket) bool { return !slices.Contains(own, p.inode) })
 }

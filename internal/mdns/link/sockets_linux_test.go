@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -541,13 +542,32 @@ func TestSharedPort(t *testing.T) {
 		t.Error("shared before anybody else has the port")
 	}
 	other := open(t, nil)
-	if !server.Shared() || !other.shared {
+	if !server.Shared() || !other.Shared() {
 		t.Error("not shared though somebody else has the port")
 	}
 	other.Close()
 	if server.Shared() {
 		t.Error("still shared after the other has gone")
 	}
+}
+
+// Not for a moment does a program that opens the port keep another one out.
+func TestManyOpenAtOnce(t *testing.T) {
+	netlab.Need(t)
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for range 200 {
+				s, err := Open()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				s.Close()
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestPortHeldByOneAlone(t *testing.T) {

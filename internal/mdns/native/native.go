@@ -20,6 +20,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/responder"
+	"announcer/internal/netwatch"
 )
 
 // backlog is the number of events, and of questions, that wait for a receiver.
@@ -51,6 +52,7 @@ type Publisher struct {
 	links    []mdns.Link
 	rivals   map[netip.Addr]string // hardware addresses
 	packets  []link.Packet
+	late     backlogged
 	last     []mdns.ServiceStatus // when the loop ended
 	failed   time.Time            // when a failure of the network was last logged
 	lost     uint64               // events and questions that nobody took
@@ -71,7 +73,7 @@ func Open(log *slog.Logger) (*Publisher, error) {
 		return nil, err
 	}
 	return New(Config{
-		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: neighbour,
+		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: netwatch.MAC,
 	}), nil
 }
 
@@ -201,7 +203,7 @@ func (p *Publisher) loop() {
 		}
 		p.runJobs()
 		next = p.tick()
-		if p.responder.Done() {
+		if p.responder.Done() && p.late.again.IsZero() {
 			return
 		}
 	}
@@ -229,6 +231,7 @@ func (p *Publisher) runJobs() {
 
 // tick does what is due, sends what comes of it, and gives the time of the next thing to do.
 func (p *Publisher) tick() (next time.Time) {
+	p.late.resend(p.config.Conn)
 	out, next := p.responder.Tick(time.Now())
 	if len(out) > 0 {
 		p.packets = p.packets[:0]
@@ -236,10 +239,14 @@ func (p *Publisher) tick() (next time.Time) {
 			p.packets = append(p.packets, link.Packet{Data: o.Data, Link: o.Link, To: o.Dst})
 		}
 		if p.config.Conn.Write(p.packets) < len(p.packets) {
+			p.late.keep(p.packets)
 			p.fail(p.unsent())
 		}
 	}
 	p.report()
+	if again := p.late.again; !again.IsZero() && (next.IsZero() || again.Before(next)) {
+		next = again
+	}
 	return next
 }
 
@@ -248,25 +255,27 @@ func (p *Publisher) tick() (next time.Time) {
 func (p *Publisher) unsent() (err error) {
 	for i := range p.packets {
 		out := &p.packets[i]
-		l := p.link(out.Link)
-		if out.Err == nil || l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH) {
-			continue // Linux has no route for IPv6 multicast on the loopback, where IPv4 does
-		}
-		p.unsentOn[out.Link]++
-		if err == nil {
-			err = fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
+		l, here := p.link(out.Link)
+		switch {
+		case out.Err == nil:
+		case !here: // a goodbye for a link that is gone
+		case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH): // Linux routes no IPv6 multicast there, where IPv4 does
+		default:
+			p.unsentOn[out.Link]++
+			if err == nil {
+				err = fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
+			}
 		}
 	}
 	return err
 }
 
-func (p *Publisher) link(index int) mdns.Link {
-	for _, l := range p.links {
-		if l.Index == index {
-			return l
-		}
+func (p *Publisher) link(index int) (l mdns.Link, here bool) {
+	i := slices.IndexFunc(p.links, func(l mdns.Link) bool { return l.Index == index })
+	if i < 0 {
+		return l, false
 	}
-	return mdns.Link{Name: fmt.Sprintf("interface %d", index)}
+	return p.links[i], true
 }
 
 // quiet is the least time between two lines of the log about the network.

@@ -88,6 +88,15 @@ func (c *capture) add(m wire.Message) {
 	c.messages = append(c.messages, m)
 }
 
+// has says whether a record of a name was heard.
+func (c *capture) has(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.messages, func(m wire.Message) bool {
+		return slices.ContainsFunc(m.Answers, func(r mdns.Record) bool { return r.Name.Equal(dnsname.MustParse(name)) })
+	})
+}
+
 func (c *capture) goodbyes() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/netlab"
+	"announcer/internal/netwatch"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }
@@ -56,7 +57,7 @@ func TestOnACable(t *testing.T) {
 	if ptr, ok := answer.Answer[0].(*dns.PTR); !ok || ptr.Ptr != `Front\.desk\ \195\169._sip._udp.local.` {
 		t.Errorf("got %v", answer.Answer[0])
 	}
-	if mac := neighbour(l.Index, netip.MustParseAddr("192.0.2.2")); len(mac) != len("02:00:00:00:00:01") {
+	if mac := netwatch.MAC(l.Index, netip.MustParseAddr("192.0.2.2")); len(mac) != len("02:00:00:00:00:01") {
 		t.Errorf("the hardware address of the other end is %q", mac)
 	}
 	if err := p.Close(t.Context()); err != nil {

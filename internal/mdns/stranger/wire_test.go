@@ -1,9 +1,10 @@
 //go:build linux
 
-package browse
+package stranger
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/zeroconf"
 	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
@@ -90,77 +92,28 @@ func TestEveryNameAndTXTIsFoundOnLoopback(t *testing.T) {
 	want["no TXT"] = services.TXT{}
 	publish(t, nil, "lo", groups...)
 
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
 	got := map[string]services.TXT{}
-	err := Services(ctx, sip, local, links(t, "lo"), func(e Entry) {
+	for _, e := range look(t, 4*time.Second, "lo") {
 		got[e.Instance] = e.TXT
 		if e.Link != "lo" || e.Host != dnsname.MustParse("pbx.local") || e.Port != 5060 || !slices.Equal(e.Addrs, addrs("127.0.0.1", "::1")) {
 			t.Errorf("found %+v; want pbx.local, port 5060, at 127.0.0.1 and ::1 on lo", e)
 		}
-		if len(got) == len(want) {
-			cancel()
-		}
-	})
-	if err != nil {
-		t.Error(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("other services than wanted (-want +got):\n%s", diff)
 	}
-
-	for name := range want {
-		ctx, cancel := context.WithTimeout(t.Context(), limit)
-		defer cancel()
-		e, err := Resolve(ctx, name, sip, local, links(t, "lo"))
-		if err != nil || e.Instance != name || e.Port != 5060 {
-			t.Errorf("resolving %q gives %+v, %v", name, e, err)
-		}
-	}
 }
 
-func TestResolveAsksForTheName(t *testing.T) {
-	publish(t, nil, "lo", group(`a.b c\d ü`, sip, 5060))
-	ctx, cancel := context.WithTimeout(t.Context(), firstRound) // no time for the second round, which browses
+// look gives what is seen on links of this host in a time: two rounds of questions, if it is 2.5 s.
+func look(t *testing.T, d time.Duration, names ...string) []browse.Entry {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	if _, err := Resolve(ctx, `a.b c\d ü`, sip, local, links(t, "lo")); err != nil {
+	all, err := Services(ctx, question, links(t, names...))
+	if err != nil {
 		t.Error(err)
 	}
-}
-
-func TestResolveFindsWhatTheNameAloneDoesNot(t *testing.T) {
-	publish(t, nil, "lo", group("Front Desk", sip, 5060))
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	if e, err := Resolve(ctx, "front desk", sip, local, links(t, "lo")); err != nil || e.Instance != "Front Desk" {
-		t.Errorf("resolving another case gives %+v, %v", e, err)
-	}
-}
-
-func TestResolveGivesUp(t *testing.T) {
-	netlab.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if e, err := Resolve(ctx, "nobody", sip, local, links(t, "lo")); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
-		t.Errorf("resolving nobody gives %+v, %v", e, err)
-	}
-}
-
-func TestTypes(t *testing.T) {
-	publish(t, nil, "lo", group("a", sip, 1), group("b", sip, 2), group("c", dnsname.MustParse("_http._tcp"), 80))
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	var got []string
-	err := Types(ctx, local, links(t, "lo"), func(typ dnsname.Name, link string) {
-		got = append(got, typ.String()+" on "+link)
-		if len(got) == 2 {
-			cancel()
-		}
-	})
-	slices.Sort(got)
-	if want := []string{"_http._tcp on lo", "_sip._udp on lo"}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("the types are %q, %v; want %q", got, err, want)
-	}
+	return all
 }
 
 func TestEachLinkIsToldApart(t *testing.T) {
@@ -170,12 +123,9 @@ func TestEachLinkIsToldApart(t *testing.T) {
 	publish(t, desk, "eth0", group("PBX", sip, 5060))
 	publish(t, hall, "eth0", group("PBX", sip, 5060))
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond) // two rounds, for what should not come
-	defer cancel()
 	got := map[string][]string{}
-	err := Services(ctx, sip, local, links(t, "lan0", "lan1"), func(e Entry) { got[e.Link] = append(got[e.Link], addrText(e)) })
-	if err != nil {
-		t.Error(err)
+	for _, e := range look(t, 2500*time.Millisecond, "lan0", "lan1") {
+		got[e.Link] = append(got[e.Link], strings.Trim(fmt.Sprint(e.Addrs), "[]"))
 	}
 	want := map[string][]string{"lan0": {"192.0.2.2 " + linkLocal(t, desk)}, "lan1": {"2001:db8::2"}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -209,7 +159,7 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	go Services(ctx, sip, local, links(t, "lo"), func(Entry) {})
+	go Services(ctx, question, links(t, "lo"))
 	conn.SetReadDeadline(time.Now().Add(limit))
 	buf := make([]byte, 9000)
 	var asked []time.Time
@@ -232,13 +182,13 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 
 func TestLinksThatCannotBeAskedOn(t *testing.T) {
 	netlab.Need(t)
-	if err := Types(t.Context(), local, nil, nil); err == nil {
+	if _, err := Services(t.Context(), question, nil); err == nil {
 		t.Error("no link at all is no error")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	bad := []mdns.Link{{Index: 1, Name: "lo"}, {Index: 4711, Name: "gone0", Addrs: links(t, "lo")[0].Addrs}}
-	err := Services(ctx, sip, local, append(bad, links(t, "lo")...), func(Entry) {})
+	_, err := Services(ctx, question, append(bad, links(t, "lo")...))
 	if err == nil || !strings.Contains(err.Error(), "lo can't be asked on: it has no address") || !strings.Contains(err.Error(), "gone0 can't be asked on") {
 		t.Errorf("the error is %v; want it to name both links", err)
 	}

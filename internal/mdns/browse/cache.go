@@ -1,0 +1,211 @@
+package browse
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+	"announcer/internal/netwatch"
+	"announcer/services"
+)
+
+// cacheMost is the most records that are kept of a link; what comes beyond is dropped.
+const cacheMost = 50_000
+
+// metMost is the most hosts of a link that are asked something themselves.
+const metMost = 256
+
+// cache is what was heard on a link: who says which record. What several hosts say of one name is kept apart, so that
+// rivals show.
+type cache struct {
+	link    mdns.Link
+	records map[recordKey][]saying
+	size    int
+	now     time.Time
+	met     map[netip.Addr]bool   // hosts that said something
+	unasked []netip.Addr          // those of them that were not asked anything themselves
+	macs    map[netip.Addr]string // hardware addresses that were looked up
+}
+
+type recordKey struct {
+	name string // folded
+	kind mdns.Type
+}
+
+// saying is a record that somebody says.
+type saying struct {
+	mdns.Record
+	from  netip.Addr
+	at    time.Time // when it was last heard
+	until time.Time // when its TTL is over
+}
+
+func newCache(l mdns.Link) *cache {
+	return &cache{link: l, records: map[recordKey][]saying{}, met: map[netip.Addr]bool{}, macs: map[netip.Addr]string{}}
+}
+
+// take notes what a response says.
+func (v *cache) take(m wire.Message, from netip.Addr) {
+	if !v.met[from] && len(v.met) < metMost && v.onLink(from) {
+		v.met[from] = true
+		v.unasked = append(v.unasked, from)
+	}
+	for _, r := range slices.Concat(m.Answers, m.Additional) {
+		switch r.Data.Type() {
+		case mdns.TypePTR, mdns.TypeSRV, mdns.TypeTXT, mdns.TypeA, mdns.TypeAAAA:
+			v.note(r, from)
+		}
+	}
+}
+
+// goodbyeGrace is how long a record outlives its goodbye: another host that has it too may say so (RFC 6762 §10.1).
+const goodbyeGrace = time.Second
+
+func (v *cache) onLink(a netip.Addr) bool {
+	return slices.ContainsFunc(v.link.Addrs, func(own mdns.LinkAddr) bool { return own.Masked().Contains(a) && own.Addr() != a })
+}
+
+// note takes the place of what the same host said before: of the same record, and of all of the name and type from
+// over a second ago where the record is unique (RFC 6762 §10.2).
+func (v *cache) note(r mdns.Record, from netip.Addr) {
+	key := recordKey{r.Name.Key(), r.Data.Type()}
+	said := v.records[key]
+	if r.TTL == 0 {
+		for i := range said {
+			if s := &said[i]; s.from == from && sameData(s.Data, r.Data) && s.until.After(v.now.Add(goodbyeGrace)) {
+				s.until = v.now.Add(goodbyeGrace)
+			}
+		}
+		return
+	}
+	v.size -= len(said)
+	said = slices.DeleteFunc(said, func(s saying) bool {
+		return s.from == from && (sameData(s.Data, r.Data) || r.Unique && v.now.Sub(s.at) > time.Second)
+	})
+	if v.size+len(said) < cacheMost {
+		said = append(said, saying{r, from, v.now, v.now.Add(time.Duration(r.TTL) * time.Second)})
+	}
+	v.size += len(said)
+	if len(said) == 0 {
+		delete(v.records, key)
+	} else {
+		v.records[key] = said
+	}
+}
+
+func sameData(a, b mdns.Data) bool {
+	if a, ok := a.(mdns.PTR); ok {
+		b, ok := b.(mdns.PTR)
+		return ok && a.Target.Equal(b.Target)
+	}
+	return a == b
+}
+
+// said gives the records of a name and type that hold.
+func (v *cache) said(name dnsname.Name, kind mdns.Type) []saying {
+	var live []saying
+	for _, s := range v.records[recordKey{name.Key(), kind}] {
+		if s.until.After(v.now) {
+			live = append(live, s)
+		}
+	}
+	return live
+}
+
+// instances gives the names one label below a name that PTR records of it point to.
+func (v *cache) instances(name dnsname.Name) []dnsname.Name {
+	return slices.DeleteFunc(v.pointed(name), func(target dnsname.Name) bool { return !target.Parent().Equal(name) })
+}
+
+// pointed gives the names that PTR records of a name point to, each once.
+func (v *cache) pointed(name dnsname.Name) []dnsname.Name {
+	var targets []dnsname.Name
+	known := map[string]bool{}
+	for _, s := range v.said(name, mdns.TypePTR) {
+		if target := s.Data.(mdns.PTR).Target; !known[target.Key()] {
+			known[target.Key()] = true
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
+
+// missing gives the questions for what is not known of an instance.
+func (v *cache) missing(instance dnsname.Name) []question {
+	var wanted []question
+	servers := v.said(instance, mdns.TypeSRV)
+	if len(servers) == 0 {
+		wanted = append(wanted, question{instance, mdns.TypeSRV})
+	}
+	if len(v.said(instance, mdns.TypeTXT)) == 0 {
+		wanted = append(wanted, question{instance, mdns.TypeTXT})
+	}
+	for _, s := range servers {
+		if host := s.Data.(mdns.SRV).Target; len(v.addresses(host)) == 0 {
+			wanted = append(wanted, question{host, mdns.TypeA}, question{host, mdns.TypeAAAA})
+		}
+	}
+	return wanted
+}
+
+func (v *cache) addresses(host dnsname.Name) []netip.Addr {
+	var addrs []netip.Addr
+	for _, s := range slices.Concat(v.said(host, mdns.TypeA), v.said(host, mdns.TypeAAAA)) {
+		addrs = append(addrs, s.Data.(mdns.Address).Addr)
+	}
+	return sorted(addrs)
+}
+
+// entries gives what is said of an instance: one entry, or more where hosts contradict each other.
+func (v *cache) entries(instance dnsname.Name, q Question) []Entry {
+	var all []Entry
+	for _, s := range v.said(instance, mdns.TypeSRV) {
+		srv := s.Data.(mdns.SRV)
+		e := Entry{
+			Link: v.link.Name, Instance: instance.Label(), Type: q.Type, Domain: q.Domain, Host: srv.Target, Port: srv.Port,
+			TXT: v.text(instance, s.from), Addrs: v.addresses(srv.Target), From: []Sender{v.sender(s.from)},
+		}
+		i := slices.IndexFunc(all, func(other Entry) bool {
+			return other.Host.Equal(e.Host) && other.Port == e.Port && slices.Equal(other.TXT, e.TXT)
+		})
+		if i < 0 {
+			all = append(all, e)
+		} else {
+			all[i].From = append(all[i].From, v.sender(s.from))
+			slices.SortFunc(all[i].From, func(a, b Sender) int { return a.Addr.Compare(b.Addr) })
+		}
+	}
+	return all
+}
+
+// sender gives a host, with its hardware address looked up once.
+func (v *cache) sender(a netip.Addr) Sender {
+	if _, known := v.macs[a]; !known {
+		v.macs[a] = netwatch.MAC(v.link.Index, a)
+	}
+	return Sender{a, v.macs[a]}
+}
+
+// text gives the TXT strings of an instance as a host last said them or, where it says none, as anybody does; nil
+// where nobody does.
+func (v *cache) text(instance dnsname.Name, from netip.Addr) services.TXT {
+	var latest *saying
+	for _, s := range v.said(instance, mdns.TypeTXT) {
+		better := latest == nil || s.from == from && (latest.from != from || s.at.After(latest.at))
+		if better {
+			latest = &s
+		}
+	}
+	if latest == nil {
+		return nil
+	}
+	return append(services.TXT{}, latest.Data.(mdns.TXT).Strings()...)
+}
+
+func sorted(addrs []netip.Addr) []netip.Addr {
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs)
+}

@@ -1,0 +1,124 @@
+package native
+
+import (
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/link/memlink"
+	"announcer/internal/mdns/wire"
+)
+
+// faulty is a network on which sending fails as long as it is told to.
+type faulty struct {
+	link.Conn
+
+	mu     sync.Mutex
+	err    error
+	writes int // that failed
+}
+
+func (f *faulty) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *faulty) failed() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.writes
+}
+
+func (f *faulty) Write(batch []link.Packet) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		return f.Conn.Write(batch)
+	}
+	f.writes++
+	for i := range batch {
+		batch[i].Err = f.err
+	}
+	return 0
+}
+
+// onFaulty runs a test with an engine on a network that fails, in a time of its own, and a listener. log holds what the
+// engine logs.
+func onFaulty(t *testing.T, test func(t *testing.T, m machine, net *faulty, heard *capture, log *strings.Builder)) {
+	synctest.Test(t, func(t *testing.T) {
+		lan := memlink.Live(1)
+		segment := lan.NewSegment()
+		h := lan.NewHost("pbx")
+		h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
+		listener := lan.NewHost("listener")
+		listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
+		var heard capture
+		listener.OnPacket(func(p link.Packet) {
+			if m, err := wire.Decode(p.Data); err == nil {
+				heard.add(m)
+			}
+		})
+		var log strings.Builder
+		net := &faulty{Conn: h.Conn()}
+		m := machine{New(Config{Conn: net, Log: slog.New(slog.NewTextHandler(&log, nil)), Seed: [2]uint64{1, 2}}), h, "pbx"}
+		test(t, m, net, &heard, &log)
+		if err := m.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
+}
+
+// What finds no room in the kernel is sent a little later.
+func TestNoRoomToSend(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENOBUFS, syscall.EAGAIN, syscall.ENOMEM} {
+		onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, _ *strings.Builder) {
+			m.apply(t, sip("PBX"))
+			time.Sleep(20 * time.Second)
+			net.fail(errno)
+			time.AfterFunc(100*time.Millisecond, func() { net.fail(nil) })
+			if err := m.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(10 * time.Millisecond) // the packets travel
+			if heard.goodbyes() == 0 {
+				t.Errorf("%v: no goodbye was heard", errno)
+			}
+		})
+	}
+}
+
+// A firewall that lets nothing out, or a network that is gone, costs next to nothing for as long as it lasts, and one
+// line of the log in ten seconds.
+func TestNothingCanBeSent(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EPERM, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.ENOBUFS} {
+		onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, log *strings.Builder) {
+			net.fail(errno)
+			m.apply(t, sip("PBX"), sip("Door"))
+			time.Sleep(time.Hour)
+			if n := net.failed(); n > 500 {
+				t.Errorf("%v: tried to send %d times in an hour", errno, n)
+			}
+			if n := strings.Count(log.String(), "\n"); n == 0 || n > 10 {
+				t.Errorf("%v: %d lines of the log in an hour:\n%s", errno, n, log)
+			}
+			if !strings.Contains(log.String(), errno.Error()) {
+				t.Errorf("%v: the log does not say so:\n%s", errno, log)
+			}
+			net.fail(nil)
+			m.apply(t, sip("PBX"), sip("Door"), sip("Hall"))
+			time.Sleep(5 * time.Second)
+			if s := m.Status()[2]; s.State != mdns.Announced || !heard.has("Hall._sip._udp.local") {
+				t.Errorf("%v: afterwards Hall is %v", errno, s.State)
+			}
+		})
+	}
+}

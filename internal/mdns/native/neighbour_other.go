@@ -1,7 +1,0 @@
-//go:build !linux
-
-package native
-
-import "net/netip"
-
-func neighbour(int, netip.Addr) string { return "" }

@@ -1,0 +1,187 @@
+// Package stranger looks at the network with the resolver of github.com/grandcat/zeroconf, which knows nothing of our
+// engine: a second opinion on what a program of somebody else sees.
+//
+// That resolver has its ways, which this package allows for. It tells of a service once, so that each question is
+// asked by a new one, again and again until the time is over. It hears all links at once, so that each link has
+// one of its own, whose sockets hear nothing else. It sees a service only where one packet has its SRV record
+// together with an address of its host; a TXT record that comes apart from these it does not see. It does not tell
+// of goodbyes, and it takes upper and lower case for different letters.
+package stranger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/grandcat/zeroconf"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/browse"
+	"announcer/internal/mdns/dnstext"
+	"announcer/internal/mdns/libsock"
+	"announcer/services"
+)
+
+const (
+	firstRound   = time.Second // until a question is asked again; then twice as long each time (RFC 6762 §5.2)
+	longestRound = time.Minute
+)
+
+// Services asks until ctx is done, and gives the services of a type and domain that it saw, in order. It reports an
+// error for each link that can't be asked on.
+func Services(ctx context.Context, q browse.Question, links []mdns.Link) ([]browse.Entry, error) {
+	seen := map[string]browse.Entry{}
+	err := ask(ctx, links, q, func(link string, answer *zeroconf.ServiceEntry) {
+		if e, ok := parse(answer, link, q); ok {
+			add(seen, e)
+		}
+	})
+	return browse.InOrder(slices.Collect(maps.Values(seen))), err
+}
+
+// ask asks a question on all links until ctx is done.
+func ask(ctx context.Context, links []mdns.Link, q browse.Question, heard func(link string, answer *zeroconf.ServiceEntry)) error {
+	if len(links) == 0 {
+		return errors.New("there is no interface to ask on")
+	}
+	var mu sync.Mutex
+	var errs []error
+	var all sync.WaitGroup
+	for _, link := range links {
+		all.Go(func() {
+			err := askOn(ctx, link, q, func(answer *zeroconf.ServiceEntry) {
+				mu.Lock()
+				defer mu.Unlock()
+				heard(link.Name, answer)
+			})
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("%s can't be asked on: %w", link.Name, err))
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// askOn asks a question on one link until ctx is done.
+func askOn(ctx context.Context, link mdns.Link, q browse.Question, heard func(*zeroconf.ServiceEntry)) error {
+	length := firstRound
+	for ctx.Err() == nil {
+		if err := askOnce(ctx, link, length, q, heard); err != nil {
+			return err
+		}
+		length = min(2*length, longestRound)
+	}
+	return nil
+}
+
+// askOnce asks a question and waits for answers as long as the round lasts.
+func askOnce(ctx context.Context, link mdns.Link, length time.Duration, q browse.Question, heard func(*zeroconf.ServiceEntry)) error {
+	ctx, cancel := context.WithTimeout(ctx, length)
+	defer cancel()
+	resolver, err := open(link)
+	if err != nil {
+		return err
+	}
+	answers := make(chan *zeroconf.ServiceEntry)
+	if err := resolver.Browse(ctx, libraryName(q.Type), libraryName(q.Domain), answers); err != nil {
+		return err
+	}
+	for answer := range answers {
+		heard(answer)
+	}
+	return nil
+}
+
+// open makes a resolver for one link.
+func open(link mdns.Link) (*zeroconf.Resolver, error) {
+	var traffic zeroconf.IPType
+	if link.Has(mdns.V4) {
+		traffic |= zeroconf.IPv4
+	}
+	if link.Has(mdns.V6) {
+		traffic |= zeroconf.IPv6
+	}
+	if traffic == 0 {
+		return nil, errors.New("it has no address")
+	}
+	iface := net.Interface{Index: link.Index, Name: link.Name, MTU: link.MTU}
+	resolver, err := zeroconf.NewResolver(zeroconf.SelectIfaces([]net.Interface{iface}), zeroconf.SelectIPTraffic(traffic))
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := libsock.OfResolver(resolver)
+	if err != nil {
+		return nil, err
+	}
+	if err := sockets.Bind(link.Name); err != nil {
+		sockets.Close()
+		return nil, err
+	}
+	return resolver, nil
+}
+
+func libraryName(n dnsname.Name) string { return strings.TrimSuffix(dnstext.Name(n), ".") }
+
+// parse reads an answer of the library. It reports false where that is no service.
+func parse(answer *zeroconf.ServiceEntry, link string, q browse.Question) (browse.Entry, bool) {
+	instance, err := dnstext.ParseName(undot(answer.Instance))
+	if err != nil || len(instance.Labels()) != 1 {
+		return browse.Entry{}, false
+	}
+	host, err := dnstext.ParseName(answer.HostName)
+	if err != nil {
+		return browse.Entry{}, false
+	}
+	e := browse.Entry{Link: link, Instance: instance.Label(), Type: q.Type, Domain: q.Domain, Host: host, Port: uint16(answer.Port)}
+	if answer.Text != nil {
+		e.TXT = services.TXT{}
+	}
+	for _, s := range answer.Text {
+		if s != "" || len(answer.Text) > 1 { // one empty string stands for none (RFC 6763 §6.1)
+			e.TXT = append(e.TXT, dnstext.Unescape(s))
+		}
+	}
+	for _, ip := range slices.Concat(answer.AddrIPv4, answer.AddrIPv6) {
+		if a, ok := netip.AddrFromSlice(ip); ok {
+			e.Addrs = append(e.Addrs, a.Unmap())
+		}
+	}
+	e.Addrs = inOrder(e.Addrs)
+	return e, true
+}
+
+// undot puts back a dot at the end of an instance name that the library takes away, and leaves its backslash.
+func undot(text string) string {
+	backslashes := len(text) - len(strings.TrimRight(text, `\`))
+	if backslashes%2 == 1 {
+		text += "."
+	}
+	return text
+}
+
+func inOrder(addrs []netip.Addr) []netip.Addr {
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs)
+}
+
+// add puts together what the answers tell of a service. The latest TXT record counts.
+func add(seen map[string]browse.Entry, e browse.Entry) {
+	key := fmt.Sprintf("%q %q %q %d", e.Link, dnsname.Fold(e.Instance), e.Host.Key(), e.Port)
+	old := seen[key]
+	e.Addrs = inOrder(slices.Concat(old.Addrs, e.Addrs))
+	if e.TXT == nil {
+		e.TXT = old.TXT
+	}
+	seen[key] = e
+}
