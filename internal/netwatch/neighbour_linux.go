@@ -1,6 +1,7 @@
 package netwatch
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 
@@ -55,7 +56,7 @@ func neighbours() []neighbour {
 	}
 	var all []neighbour
 	for _, n := range known {
-		if n.Attributes == nil || len(n.Attributes.LLAddress) == 0 {
+		if n.Attributes == nil || len(bytes.Trim(n.Attributes.LLAddress, "\x00")) == 0 { // none, or that of the loopback
 			continue
 		}
 		if a, ok := netip.AddrFromSlice(n.Attributes.Address); ok {

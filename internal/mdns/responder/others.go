@@ -272,7 +272,7 @@ func (q *inquiry) tell() {
 	for _, a := range r.asks {
 		r.config.Asked(mdns.Asked{
 			Time: r.epoch.Add(r.now), Link: q.face.link.Name, From: q.src.Addr(), Type: a.topic.typ,
-			Answered: a.answered, Own: r.own[q.src.Addr()],
+			Answered: a.answered, Own: q.face.isOwn(q.src.Addr()),
 		})
 	}
 }
