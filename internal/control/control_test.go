@@ -104,7 +104,7 @@ func TestListen(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket stays: %v", err)
 	}
-	if _, err := Listen([]string{missing}); err == nil || err.Error() != "no control socket at "+missing+": no such file or directory" {
+	if _, err := Listen([]string{missing}); err == nil || err.Error() != "no control socket at "+missing+": there is no such directory; want it made, or --socket PATH" {
 		t.Errorf("without a directory: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("precious"), 0o644); err != nil {
@@ -218,14 +218,12 @@ func TestLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := limit(inner, 2)
-	var idle []net.Conn
 	for range 3 {
 		c, err := net.Dial("tcp", inner.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		idle = append(idle, c)
 	}
 	var accepted []net.Conn
 	for range 2 {

@@ -75,6 +75,9 @@ func listen(path string) (*net.UnixListener, error) {
 		}
 		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no control socket at %s: there is no such directory; want it made, or --socket PATH", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no control socket at %s: %w", path, cause(err))
 	}

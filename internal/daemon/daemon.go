@@ -129,7 +129,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case job := <-d.jobs:
 			job()
 		case <-heart.C:
-			d.beat()
+			d.beat(ctx)
 		}
 	}
 }
@@ -151,10 +151,10 @@ func (d *Daemon) begin(ctx context.Context) error {
 
 // beat is done at regular times. It tells the service manager that all is alive, which it can only where the engine
 // answers.
-func (d *Daemon) beat() {
+func (d *Daemon) beat(ctx context.Context) {
 	d.listen()
-	if time.Since(d.met) >= meetAgain {
-		d.meetNeighbours()
+	if time.Since(d.met) >= meetEvery {
+		d.meetAgain(ctx)
 	}
 	d.systemd.alive(d.line())
 }

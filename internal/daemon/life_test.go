@@ -311,7 +311,7 @@ func TestAnnouncedTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := start(t, map[string]string{"x.service": definition}, c.prepare)
-				time.Sleep(5 * meetAgain)
+				time.Sleep(5 * meetEvery)
 				hints := strings.Join(b.status(t).Hints, "\n")
 				if c.want == "" {
 					if strings.Contains(hints, "Avahi") {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,8 +17,8 @@ import (
 // silence is the time without a packet from anybody else after which something is likely to be in its way.
 const silence = 10 * time.Minute
 
-// meetAgain is the time after which the other programs of this host are looked for again.
-const meetAgain = time.Minute
+// meetEvery is the time after which the other programs of this host are looked for again.
+const meetEvery = time.Minute
 
 const silenceHint = "nobody else was heard for 10 minutes; look for a firewall (UDP port 5353), IGMP snooping on the switch, or the wrong VLAN"
 
@@ -33,13 +34,25 @@ func (d *Daemon) listen() {
 			d.heard = l.Heard
 		}
 	}
-	if len(d.desired.Links) == 0 {
-		d.heard = now
+	if !slices.ContainsFunc(d.desired.Links, func(l mdns.Link) bool { return !l.Loopback }) {
+		d.heard = now // there is nobody to be heard
 	}
 	was := d.silent
 	d.silent = now.Sub(d.heard) >= silence
 	if d.silent && !was {
 		d.Log.Warn(silenceHint)
+	}
+}
+
+// meetAgain looks for other programs anew. The engine has to know where they are others.
+func (d *Daemon) meetAgain(ctx context.Context) {
+	before := d.sharers
+	d.meetNeighbours()
+	if slices.Equal(before, d.sharers) {
+		return
+	}
+	if err := d.Publisher.Apply(ctx, d.desired); err != nil {
+		d.Log.Error("the engine does not know who shares its port", "error", err)
 	}
 }
 

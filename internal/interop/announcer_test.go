@@ -28,6 +28,7 @@ func TestAnnouncer(t *testing.T) {
 	t.Run("corpus", func(t *testing.T) { testCorpus(t, announcer) })
 	t.Run("announce", func(t *testing.T) { testAnnounce(t, announcer) })
 	t.Run("exit status", func(t *testing.T) { testExitStatus(t, announcer) })
+	t.Run("beside Avahi", func(t *testing.T) { testBesideAvahi(t, announcer) })
 }
 
 // showSources looks at every file of the project, so that go test knows what a result that it has cached depends on.

@@ -167,11 +167,14 @@ func Services(groups []mdns.Publication, statuses []mdns.ServiceStatus) []Servic
 
 // Line is the state in a line: "3 services on eth0, vlan20; 1 file refused".
 func (s Status) Line() string {
-	announced, links := 0, []string{}
+	announced, coming, links := 0, 0, []string{}
 	for _, service := range s.Services {
-		on := service.announcedOn()
-		if len(on) > 0 {
+		on := service.on(mdns.Announced)
+		switch {
+		case len(on) > 0:
 			announced++
+		case len(service.on(mdns.Probing)) > 0:
+			coming++
 		}
 		for _, link := range on {
 			if !slices.Contains(links, link) {
@@ -183,7 +186,10 @@ func (s Status) Line() string {
 	if len(links) > 0 {
 		line += " on " + strings.Join(links, ", ")
 	}
-	if others := len(s.Services) - announced; others > 0 {
+	if coming > 0 {
+		line += fmt.Sprintf("; %d on the way", coming)
+	}
+	if others := len(s.Services) - announced - coming; others > 0 {
 		line += fmt.Sprintf("; %d not announced", others)
 	}
 	if s.Files.Refused > 0 {
@@ -195,10 +201,11 @@ func (s Status) Line() string {
 	return line
 }
 
-func (s Service) announcedOn() []string {
+// on gives the links on which the service is in a state.
+func (s Service) on(state mdns.State) []string {
 	var links []string
 	for _, l := range s.Links {
-		if l.State == mdns.Announced {
+		if l.State == state {
 			links = append(links, l.Link)
 		}
 	}

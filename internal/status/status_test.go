@@ -86,6 +86,7 @@ func TestLine(t *testing.T) {
 		"1 service on eth0; 2 not announced; 1 file refused":                               func(*Status) {},
 		"1 service on eth0; 2 not announced; 2 files refused":                              func(s *Status) { s.Files.Refused = 2 },
 		"1 service on eth0; 2 not announced; 1 file refused; the configuration is refused": func(s *Status) { s.Reload.OK = false },
+		"0 services; 1 on the way; 2 not announced; 1 file refused":                        func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
 		"0 services": func(s *Status) { s.Services, s.Files.Refused = nil, 0 },
 	} {
 		s := full()
