@@ -17,6 +17,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			runCommand(), announceCommand(), convertCommand(), validateCommand(), listCommand(),
 			statusCommand(), reloadCommand(), watchCommand(),
 			browseCommand(), resolveCommand(), verifyCommand(),
+			restartCommand(),
 			versionCommand(), completionCommand(), manCommand(),
 		},
 		Metadata:                  map[string]any{},

@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/control"
 	"announcer/internal/daemon"
+	"announcer/internal/health"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
@@ -65,6 +66,7 @@ func runDaemon(c *cli.Context) error {
 		Links:        netwatch.Read,
 		LinksChanged: netwatch.Watch(ctx),
 		Hangups:      hangups(),
+		Health:       health.Start(ctx, log),
 		Sockets:      control.Places(socket, os.Getenv),
 		Version:      version(),
 		Log:          log,

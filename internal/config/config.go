@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 )
 
@@ -42,6 +43,7 @@ type Config struct {
 	LogFormat      string // "text" or "json"
 	Socket         string // path of the control socket; "": where the system has a place for it
 	Metrics        string // address that metrics are served at, "127.0.0.1:9353"; "": nowhere
+	Check          health.Settings
 
 	Groups []mdns.Publication
 	Rules  []Rule
@@ -49,7 +51,7 @@ type Config struct {
 
 // Default gives the configuration of an empty file.
 func Default() Config {
-	return Config{Services: []string{defaultServices}, Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0]}
+	return Config{Services: []string{defaultServices}, Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
 }
 
 // Rule says more about the Avahi files that it matches.
@@ -59,12 +61,14 @@ type Rule struct {
 
 	Interfaces []string     // nil: not set
 	OnConflict *mdns.Policy // nil: not set
+	Check      *mdns.Check  // nil: not set
 }
 
 // Overlay adds to the publication of an Avahi file what the configuration says about it. Of several rules that match
 // the file, the first that sets a key has its way. The ID of the publication is the path of the file.
 func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 	var policy *mdns.Policy
+	var check *mdns.Check
 	for _, rule := range c.Rules {
 		if !rule.matches(p) {
 			continue
@@ -75,10 +79,16 @@ func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 		if policy == nil {
 			policy = rule.OnConflict
 		}
+		if check == nil {
+			check = rule.Check
+		}
 	}
 	p.OnConflict = c.OnConflict
 	if policy != nil {
 		p.OnConflict = *policy
+	}
+	if check != nil {
+		p.Check = *check
 	}
 	return p
 }

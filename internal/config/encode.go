@@ -20,6 +20,9 @@ func NewRawGroup(p mdns.Publication) RawGroup {
 	if p.OnConflict != mdns.Rename {
 		raw.OnConflict = p.OnConflict.String()
 	}
+	if p.Check != mdns.NoCheck {
+		raw.Check = p.Check.String()
+	}
 	for _, s := range p.Group.Services {
 		raw.Services = append(raw.Services, newRawService(s))
 	}
@@ -98,6 +101,7 @@ func (w *tomlWriter) group(g RawGroup) {
 	}
 	w.list("interfaces", g.Interfaces)
 	w.word("on_conflict", g.OnConflict)
+	w.word("check", g.Check)
 	for _, s := range g.Services {
 		w.WriteByte('\n')
 		w.service(s)

@@ -15,7 +15,7 @@ func TestEncodeTOML(t *testing.T) {
 	publications := []mdns.Publication{
 		{ID: `x: group "A \"b\" \\\x01\n\x7fé"`, Group: services.Group{Name: "A \"b\" \\\x01\n\x7fé", Services: []services.Service{{Type: dnsname.MustParse("_http._tcp"), Port: 80}}}},
 		{
-			ID: `x: group "PBX on %h"`, Interfaces: []string{"eth0", "vlan*"}, OnConflict: mdns.Standby,
+			ID: `x: group "PBX on %h"`, Interfaces: []string{"eth0", "vlan*"}, OnConflict: mdns.Standby, Check: mdns.CheckTCP,
 			Group: services.Group{Name: "PBX on %h", Wildcards: true, Services: []services.Service{
 				{
 					Type: dnsname.MustParse(`_a\.b\\c._udp`), Protocol: services.IPv4, Subtypes: []dnsname.Name{dnsname.MustParse("_x1._sub._a1._udp"), dnsname.MustParse("_x2._sub._a1._udp")},
@@ -39,6 +39,7 @@ name = "PBX on %h"
 replace_wildcards = true
 interfaces = ["eth0", "vlan*"]
 on_conflict = "standby"
+check = "tcp"
 
 [[group.service]]
 type = "_a\\.b\\\\c._udp"

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/preset"
 	"announcer/internal/strict"
@@ -18,6 +19,7 @@ type RawGroup struct {
 	Wildcards  bool         `toml:"replace_wildcards" json:"replace_wildcards,omitempty"`
 	Interfaces []string     `toml:"interfaces" json:"interfaces,omitempty"`
 	OnConflict string       `toml:"on_conflict" json:"on_conflict,omitempty"`
+	Check      string       `toml:"check" json:"check,omitempty"`
 	Preset     string       `toml:"preset" json:"-"`
 	Server     string       `toml:"server" json:"-"`
 	Transport  string       `toml:"transport" json:"-"`
@@ -56,14 +58,19 @@ func (t *RawTXT) UnmarshalText(text []byte) error {
 // Publication makes a publication without an ID of the group at p, for a host that is named without its domain, and
 // reports what is wrong with it. standard is the policy for conflicts of a group that sets none.
 func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, standard mdns.Policy) mdns.Publication {
+	before := len(doc.Findings)
 	publication := mdns.Publication{
 		Interfaces: globs(doc, p.Key("interfaces"), g.Interfaces),
 		OnConflict: policy(doc, p.Key("on_conflict"), g.OnConflict, standard),
+		Check:      check(doc, p.Key("check"), g.Check),
 	}
 	if doc.Has(p.Key("preset")) {
 		publication.Group = g.fromPreset(doc, p, host)
 	} else {
 		publication.Group = g.fromServices(doc, p, host)
+	}
+	if _, err := health.Plan(publication); err != nil && doc.Findings[before:].Err() == nil {
+		doc.Errorf(p.Key("check"), "%v", err)
 	}
 	return publication
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
@@ -35,6 +36,10 @@ type rawDaemon struct {
 	LogFormat      string   `toml:"log_format"`
 	Socket         string   `toml:"socket"`
 	Metrics        string   `toml:"metrics"`
+	CheckInterval  string   `toml:"check_interval"`
+	CheckTimeout   string   `toml:"check_timeout"`
+	CheckDown      int64    `toml:"check_down"`
+	CheckUp        int64    `toml:"check_up"`
 }
 
 type rawRule struct {
@@ -42,6 +47,7 @@ type rawRule struct {
 	Type       string   `toml:"type"`
 	Interfaces []string `toml:"interfaces"`
 	OnConflict string   `toml:"on_conflict"`
+	Check      string   `toml:"check"`
 }
 
 // Load reads the configuration in data, which came from file, for a host that is named without its domain unless the
@@ -84,6 +90,10 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
 	cfg.Socket = l.socket(p.Key("socket"), raw.Socket)
 	cfg.Metrics = l.metrics(p.Key("metrics"), raw.Metrics)
+	cfg.Check.Interval = l.duration(p.Key("check_interval"), raw.CheckInterval, cfg.Check.Interval, time.Second, time.Hour)
+	cfg.Check.Timeout = l.duration(p.Key("check_timeout"), raw.CheckTimeout, cfg.Check.Timeout, 100*time.Millisecond, 30*time.Second)
+	cfg.Check.Down = l.number(p.Key("check_down"), raw.CheckDown, cfg.Check.Down)
+	cfg.Check.Up = l.number(p.Key("check_up"), raw.CheckUp, cfg.Check.Up)
 	return cfg
 }
 
@@ -157,6 +167,32 @@ func (l loader) word(p strict.Path, word string, words []string) string {
 	return word
 }
 
+// duration gives standard where a key is not set.
+func (l loader) duration(p strict.Path, text string, standard, least, most time.Duration) time.Duration {
+	if !l.doc.Has(p) {
+		return standard
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least || d > most {
+		l.doc.Errorf(p, "%q is not a time that will do; want from %q to %q, such as %q", text, least, most, standard)
+	}
+	return d
+}
+
+// maxInRow is the most answers in a row that a check can wait for.
+const maxInRow = 100
+
+// number gives standard where a key is not set.
+func (l loader) number(p strict.Path, n int64, standard int) int {
+	if !l.doc.Has(p) {
+		return standard
+	}
+	if n < 1 || n > maxInRow {
+		l.doc.Errorf(p, "%d is out of range; want from 1 to %d", n, maxInRow)
+	}
+	return int(n)
+}
+
 func unknownWord(doc *strict.Document, p strict.Path, word string, words []string) {
 	if nearest := diag.Nearest(word, words); nearest != "" {
 		doc.Errorf(p, "%q is not known; did you mean %q?", word, nearest)
@@ -186,6 +222,18 @@ func policy(doc *strict.Document, p strict.Path, word string, standard mdns.Poli
 	parsed, ok := mdns.ParsePolicy(word)
 	if !ok {
 		unknownWord(doc, p, word, mdns.PolicyWords())
+	}
+	return parsed
+}
+
+// check gives no check where a key is not set.
+func check(doc *strict.Document, p strict.Path, word string) mdns.Check {
+	if !doc.Has(p) {
+		return mdns.NoCheck
+	}
+	parsed, ok := mdns.ParseCheck(word)
+	if !ok {
+		unknownWord(doc, p, word, mdns.CheckWords())
 	}
 	return parsed
 }
@@ -228,11 +276,15 @@ func (l loader) rule(p strict.Path, raw rawRule) Rule {
 		set := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
 		rule.OnConflict = &set
 	}
+	if l.doc.Has(p.Key("check")) {
+		set := check(l.doc, p.Key("check"), raw.Check)
+		rule.Check = &set
+	}
 	if !l.doc.Has(p.Key("match")) && !l.doc.Has(p.Key("type")) {
 		l.doc.Errorf(p, "the rule matches no file; want match = \"*.service\" or a type")
 	}
-	if !l.doc.Has(p.Key("interfaces")) && !l.doc.Has(p.Key("on_conflict")) {
-		l.doc.Errorf(p, "the rule sets nothing; want interfaces or on_conflict")
+	if !l.doc.Has(p.Key("interfaces")) && !l.doc.Has(p.Key("on_conflict")) && !l.doc.Has(p.Key("check")) {
+		l.doc.Errorf(p, "the rule sets nothing; want interfaces, on_conflict or check")
 	}
 	return rule
 }

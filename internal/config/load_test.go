@@ -6,10 +6,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/services"
 )
@@ -44,7 +46,8 @@ func compare(t *testing.T, want, got any) {
 
 func TestEmpty(t *testing.T) {
 	compare(t, Default(), load(t, "announcer.toml", ""))
-	want := Config{Services: []string{"/etc/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text"}
+	want := Config{Services: []string{"/etc/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text",
+		Check: health.Settings{Interval: 10 * time.Second, Timeout: 3 * time.Second, Down: 3, Up: 2}}
 	compare(t, want, Default())
 }
 
@@ -55,10 +58,10 @@ func TestReference(t *testing.T) {
 	daemon.Interfaces, daemon.InterfacesDeny = nil, nil // written as []
 	compare(t, Default(), daemon)
 
-	fail := mdns.Fail
+	fail, auto := mdns.Fail, mdns.CheckAuto
 	compare(t, []Rule{{
 		Match: []string{"firmware-*.service", "staging.service"}, Type: dnsname.MustParse("_digiumproxy._udp"),
-		Interfaces: []string{"vlan20"}, OnConflict: &fail,
+		Interfaces: []string{"vlan20"}, OnConflict: &fail, Check: &auto,
 	}}, cfg.Rules)
 	if len(cfg.Groups) != 3 {
 		t.Fatalf("%d groups; want 3", len(cfg.Groups))
@@ -119,6 +122,7 @@ func TestDaemon(t *testing.T) {
 	compare(t, Config{
 		Services: []string{"/etc/announcer/services"}, Interfaces: []string{"eth*"}, InterfacesDeny: []string{"eth1", "eth2"}, Host: "Büro",
 		Engine: "zeroconf", OnConflict: mdns.Fail, LogLevel: "debug", LogFormat: "json",
+		Check: health.Settings{Interval: time.Minute, Timeout: 500 * time.Millisecond, Down: 1, Up: 100},
 	}, load(t, "x", `
 [daemon]
 interfaces = "eth*"
@@ -128,6 +132,10 @@ host = "Büro"
 on_conflict = "fail"
 log_level = "debug"
 log_format = "json"
+check_interval = "1m"
+check_timeout = "500ms"
+check_down = 1
+check_up = 100
 `))
 }
 
@@ -148,6 +156,7 @@ service = [{ type = "_http._tcp", port = 81, txt = [{ key = "k", base64 = "" }] 
 [[group]]
 name = "PBX on %h"
 replace_wildcards = true
+check = "sip"
 preset = "switchvox"
 server = "[2001:db8::20]:5061"
 transport = "tls"
@@ -159,7 +168,7 @@ transport = "tls"
 		{ID: `x: group "A" (2)`, OnConflict: mdns.Rename, Group: services.Group{Name: "A", Services: []services.Service{
 			{Type: dnsname.MustParse("_http._tcp"), Port: 81, TXT: services.TXT{"k="}},
 		}}},
-		{ID: `x: group "PBX on %h"`, OnConflict: mdns.Fail, Group: services.Group{Name: "PBX on %h", Wildcards: true, Services: []services.Service{{
+		{ID: `x: group "PBX on %h"`, OnConflict: mdns.Fail, Check: mdns.CheckSIP, Group: services.Group{Name: "PBX on %h", Wildcards: true, Services: []services.Service{{
 			Type: dnsname.MustParse("_digiumproxy._udp"), Port: 5061,
 			TXT: services.TXT{"sipUrl=sip:proxy@[2001:db8::20]:5061;transport=tls", "serviceType=switchvox"},
 		}}}},
@@ -192,11 +201,13 @@ on_conflict = "rename"
 match = ["special*", "fw-?.service"]
 interfaces = "vlan20"
 on_conflict = "standby"
+check = "http"
 
 [[rule]]
 type = "_DigiumProxy._UDP"
 match = "*"
 interfaces = "vlan10"
+check = "off"
 
 [[rule]]
 match = "free.service"
@@ -209,17 +220,18 @@ interfaces = []
 		group      services.Group
 		interfaces []string
 		policy     mdns.Policy
+		check      mdns.Check
 	}{
-		{"/etc/announcer/services/other.service", web, nil, mdns.Fail},
-		{"/etc/announcer/services/other.service", phones, []string{"vlan10"}, mdns.Fail},
-		{"special.service", web, []string{"vlan20"}, mdns.Rename},
-		{"special-2.service", phones, []string{"vlan20"}, mdns.Standby},
-		{"fw-1.service", web, []string{"vlan20"}, mdns.Standby},
-		{"fw-12.service", web, nil, mdns.Fail},
-		{"free.service", web, []string{}, mdns.Fail},
+		{"/etc/announcer/services/other.service", web, nil, mdns.Fail, mdns.NoCheck},
+		{"/etc/announcer/services/other.service", phones, []string{"vlan10"}, mdns.Fail, mdns.NoCheck},
+		{"special.service", web, []string{"vlan20"}, mdns.Rename, mdns.CheckHTTP},
+		{"special-2.service", phones, []string{"vlan20"}, mdns.Standby, mdns.CheckHTTP},
+		{"fw-1.service", web, []string{"vlan20"}, mdns.Standby, mdns.CheckHTTP},
+		{"fw-12.service", web, nil, mdns.Fail, mdns.NoCheck},
+		{"free.service", web, []string{}, mdns.Fail, mdns.NoCheck},
 	} {
 		got := cfg.Overlay(mdns.Publication{ID: test.id, Group: test.group})
-		compare(t, mdns.Publication{ID: test.id, Group: test.group, Interfaces: test.interfaces, OnConflict: test.policy}, got)
+		compare(t, mdns.Publication{ID: test.id, Group: test.group, Interfaces: test.interfaces, OnConflict: test.policy, Check: test.check}, got)
 	}
 }
 

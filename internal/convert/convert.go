@@ -91,6 +91,7 @@ type Definition struct {
 	Group      services.Group
 	Interfaces []string // as in [mdns.Publication]
 	OnConflict mdns.Policy
+	Check      mdns.Check
 }
 
 // File is a file to be written.
@@ -148,7 +149,7 @@ func definitions(file string, publications []mdns.Publication) []Definition {
 	taken := map[string]bool{}
 	last := map[string]int{} // the number that a name got last
 	for _, p := range publications {
-		d := Definition{Name: stem(file), Origin: file, Group: p.Group, Interfaces: p.Interfaces, OnConflict: p.OnConflict}
+		d := Definition{Name: stem(file), Origin: file, Group: p.Group, Interfaces: p.Interfaces, OnConflict: p.OnConflict, Check: p.Check}
 		if len(publications) > 1 || d.Name == "" {
 			d.Name = slug(p.Group.Name)
 			d.Origin = fmt.Sprintf("%s: group %q", file, p.Group.Name)
@@ -221,6 +222,9 @@ func (r *report) policies(d Definition, what, hint string) {
 	if d.OnConflict != mdns.Rename {
 		r.warnf(d, "on_conflict", "%s can't say what happens in a conflict%s", what, hint)
 	}
+	if d.Check != mdns.NoCheck {
+		r.warnf(d, "check", "%s can't say how to check whether it answers%s", what, hint)
+	}
 }
 
 // settle gives each service of the definitions the name that it has in a format that makes no difference between
@@ -287,7 +291,7 @@ func name(defs []Definition) string {
 func rawGroups(defs []Definition) []config.RawGroup {
 	groups := []config.RawGroup{}
 	for _, d := range defs {
-		groups = append(groups, config.NewRawGroup(mdns.Publication{Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict}))
+		groups = append(groups, config.NewRawGroup(mdns.Publication{Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check}))
 	}
 	return groups
 }

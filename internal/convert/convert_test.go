@@ -270,16 +270,16 @@ func TestEncodeTogether(t *testing.T) {
 }
 
 func TestPolicies(t *testing.T) {
-	defs := []Definition{{Name: "a", Origin: "a.toml", Group: nasty["plain"], Interfaces: []string{"eth0"}, OnConflict: mdns.Standby}}
+	defs := []Definition{{Name: "a", Origin: "a.toml", Group: nasty["plain"], Interfaces: []string{"eth0"}, OnConflict: mdns.Standby, Check: mdns.CheckTCP}}
 	for _, f := range []Format{Avahi, DNSSD, Zone} {
 		_, findings := Encode(f, defs, host)
-		checkFindings(t, string(f), findings, []string{"a.toml: interfaces: warning: ", "a.toml: on_conflict: warning: "})
+		checkFindings(t, string(f), findings, []string{"a.toml: interfaces: warning: ", "a.toml: on_conflict: warning: ", "a.toml: check: warning: "})
 	}
 	for _, f := range []Format{TOML, JSON} {
 		files, findings := Encode(f, defs, host)
 		checkFindings(t, string(f), findings, nil)
 		back, _ := Decode(f, files[0].Name, files[0].Data, host)
-		if len(back) != 1 || !slices.Equal(back[0].Interfaces, defs[0].Interfaces) || back[0].OnConflict != mdns.Standby {
+		if len(back) != 1 || !slices.Equal(back[0].Interfaces, defs[0].Interfaces) || back[0].OnConflict != mdns.Standby || back[0].Check != mdns.CheckTCP {
 			t.Errorf("%s: %+v is read back", f, back)
 		}
 	}

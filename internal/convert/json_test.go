@@ -66,7 +66,7 @@ func TestDecodeJSONComplaints(t *testing.T) {
 		{`{"version": "1", "groups": {}}`, []string{"error: x.json:1:2: version: this is a string; want a whole number", "error: x.json:1:18: groups: this is a table; want a list in brackets"}},
 		{"{\"version\": 1, \"groups\": [{}]}", []string{"error: x.json:1:27: groups: the group has no service; want at least one"}},
 		{"{\"version\": 1, \"groups\": [\n{\"preset\": \"dpma\",\n\"name\": \"a\", \"services\": [{\n\"type\": \"_http._tcp\", \"port\": -1},\n{\"type\": \"http\", \"port\": 1, \"txt\": [\"a\", {\"base64\": \"?\"}]}]}]}", []string{
-			`error: x.json:2:2: "preset": unknown key in "groups"; want one of name, replace_wildcards, interfaces, on_conflict, services`,
+			`error: x.json:2:2: "preset": unknown key in "groups"; want one of name, replace_wildcards, interfaces, on_conflict, check, services`,
 			"error: x.json:4:23: port: -1 is not a port",
 			`error: x.json:5:2: type: "http" is not a service type`,
 			`error: x.json:5:43: base64: "?" is not Base64`,

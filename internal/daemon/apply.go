@@ -78,7 +78,8 @@ func (d *Daemon) apply(ctx context.Context) error {
 	}
 	d.warnOfAbsentLinks(desired)
 	d.desired, d.assumed, d.present = desired, assumed, links
-	if err := d.Publisher.Apply(ctx, desired); err != nil {
+	d.applied = d.Health.Answering(desired, d.Snapshot.Config.Check)
+	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		return err
 	}
 	d.meetNeighbours()

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"announcer/internal/control"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/source"
 	"announcer/internal/status"
@@ -36,6 +37,7 @@ type Daemon struct {
 	Links        func() ([]mdns.Link, error) // such as [netwatch.Read]
 	LinksChanged <-chan struct{}             // asks for Links to be read anew
 	Hangups      <-chan struct{}             // asks for Source to be read anew
+	Health       *health.Monitor             // nil: all that is defined is announced, whether it answers or not
 	Sockets      []string                    // places for the control socket; none: there is none
 	Version      string
 	Log          *slog.Logger
@@ -126,6 +128,10 @@ func (d *Daemon) loop(ctx context.Context) error {
 			}
 		case <-d.Hangups:
 			d.reload(ctx)
+		case <-d.Health.Changed():
+			if err := d.apply(ctx); err != nil {
+				d.Log.Error("what answers now and what does not is not followed", "error", err)
+			}
 		case job := <-d.jobs:
 			job()
 		case <-heart.C:

@@ -24,6 +24,7 @@ const macsAge = time.Second
 type memory struct {
 	started   time.Time
 	desired   mdns.Desired
+	applied   mdns.Desired // what of it answers
 	assumed   string
 	present   []mdns.Link // all links of this host
 	last      status.Reload
@@ -74,7 +75,7 @@ func (d *Daemon) state() status.Status {
 }
 
 func (d *Daemon) services() []status.Service {
-	return status.Services(d.desired.Groups, d.Publisher.Status())
+	return status.Services(d.desired.Groups, d.Publisher.Status(), d.Health.States())
 }
 
 func (d *Daemon) files() status.Files {

@@ -51,7 +51,7 @@ func (d *Daemon) meetAgain(ctx context.Context) {
 	if slices.Equal(before, d.sharers) {
 		return
 	}
-	if err := d.Publisher.Apply(ctx, d.desired); err != nil {
+	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		d.Log.Error("the engine does not know who shares its port", "error", err)
 	}
 }

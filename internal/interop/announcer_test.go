@@ -29,6 +29,11 @@ func TestAnnouncer(t *testing.T) {
 	t.Run("announce", func(t *testing.T) { testAnnounce(t, announcer) })
 	t.Run("exit status", func(t *testing.T) { testExitStatus(t, announcer) })
 	t.Run("beside Avahi", func(t *testing.T) { testBesideAvahi(t, announcer) })
+	t.Run("check of firmware", func(t *testing.T) { testCheckFirmware(t, announcer) })
+	t.Run("check of a SIP server", func(t *testing.T) { testCheckSIP(t, announcer) })
+	t.Run("restart", func(t *testing.T) { testRestart(t, announcer) })
+	t.Run("restart by TCP", func(t *testing.T) { testRestartByTCP(t, announcer) })
+	t.Run("restart interrupted", func(t *testing.T) { testRestartInterrupted(t, announcer) })
 }
 
 // showSources looks at every file of the project, so that go test knows what a result that it has cached depends on.
@@ -160,4 +165,19 @@ func copyTo(t *testing.T, folder, file string) {
 		t.Fatal(err)
 	}
 	write(t, folder, filepath.Base(file), string(text))
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// readIfThere gives "" for a file that is not there.
+func readIfThere(file string) string {
+	text, _ := os.ReadFile(file)
+	return string(text)
 }

@@ -36,6 +36,7 @@ type Publication struct {
 	Group      services.Group // one that [services.Group.Check] finds no error in
 	Interfaces []string       // globs (see [path.Match]) of interface names; empty: all links
 	OnConflict Policy
+	Check      Check // settled before an engine sees it
 }
 
 // On says whether the publication is to be seen on a link.
@@ -69,6 +70,32 @@ func ParsePolicy(word string) (p Policy, ok bool) {
 
 // String gives "rename", "fail" or "standby".
 func (p Policy) String() string { return policyWords[p] }
+
+// Check says how it is found out whether what is published answers, so that it is announced only then.
+type Check uint8
+
+// The checks.
+const (
+	NoCheck   Check = iota // it is announced in any case
+	CheckAuto              // what the TXT record and the type call for
+	CheckTCP               // a connection to host and port
+	CheckHTTP              // HEAD of the firmware files, or of a page at host and port
+	CheckSIP               // OPTIONS to the server in sipUrl, or to host and port
+)
+
+var checkWords = []string{"off", "auto", "tcp", "http", "sip"}
+
+// CheckWords gives the words that [ParseCheck] knows.
+func CheckWords() []string { return slices.Clone(checkWords) }
+
+// ParseCheck reads "off", "auto", "tcp", "http" or "sip".
+func ParseCheck(word string) (c Check, ok bool) {
+	i := slices.Index(checkWords, word)
+	return Check(max(i, 0)), i >= 0
+}
+
+// String gives the word that [ParseCheck] reads.
+func (c Check) String() string { return checkWords[c] }
 
 // IPVersion is 4 or 6.
 type IPVersion uint8

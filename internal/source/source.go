@@ -60,12 +60,12 @@ func (s *Source) Load() (Snapshot, error) {
 	good := map[string]services.Group{}
 	for _, path := range s.files(cfg.Services, &snap) {
 		snap.Files++
-		group, ok := s.read(path, &snap)
+		p, ok := s.read(path, &snap)
 		if !ok {
 			continue
 		}
-		good[path] = group
-		snap.Publications = append(snap.Publications, cfg.Overlay(mdns.Publication{ID: path, Group: group}))
+		good[path] = p.Group
+		snap.Publications = append(snap.Publications, p)
 	}
 	s.good = good
 	snap.Publications = append(snap.Publications, cfg.Groups...)
@@ -154,19 +154,25 @@ func Expand(path string, fits func(name string) bool) ([]string, error) {
 	return files, nil
 }
 
-// read gives the group of a file as it is now or, where it has an error, as it was when it was last good.
-func (s *Source) read(path string, snap *Snapshot) (group services.Group, ok bool) {
+// read gives the publication of a file as it is now or, where it has an error, as it was when it was last good.
+func (s *Source) read(path string, snap *Snapshot) (p mdns.Publication, ok bool) {
 	group, findings := readGroup(path, snap.Host)
+	p = snap.Config.Overlay(mdns.Publication{ID: path, Group: group})
+	if findings.Err() == nil {
+		findings = append(findings, checkProblem(p)...)
+	}
 	snap.Findings = append(snap.Findings, findings...)
 	if findings.Err() == nil {
-		return group, true
+		return p, true
 	}
 	snap.Refused = append(snap.Refused, path)
 	group, ok = s.good[path]
-	if ok {
-		snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Warning, Text: "its last good version stays announced"})
+	p = snap.Config.Overlay(mdns.Publication{ID: path, Group: group})
+	if !ok || checkProblem(p) != nil {
+		return p, false
 	}
-	return group, ok
+	snap.Findings = append(snap.Findings, diag.Finding{File: path, Severity: diag.Warning, Text: "its last good version stays announced"})
+	return p, true
 }
 
 func readGroup(path, host string) (services.Group, diag.Findings) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"announcer/internal/diag"
+	"announcer/internal/mdns"
 )
 
 // definition gives a service file that publishes one service under a name.
@@ -180,6 +181,32 @@ port = 80
 		if _, err := New(Request{ConfigFile: path}).Load(); err == nil || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%s configuration: error %v, want one that names it", name, err)
 		}
+	}
+}
+
+// TestLoadWithCheck has a rule with a check that the file is fit for, and then no more.
+func TestLoadWithCheck(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "s/a.service"), definition("a"))
+	text := fmt.Sprintf("[daemon]\nservices = [%q]\n[[rule]]\nmatch = 'a.service'\ncheck = %%q\n", filepath.Join(dir, "s"))
+	cfg := write(t, filepath.Join(dir, "announcer.toml"), fmt.Sprintf(text, "tcp"))
+	s := New(Request{ConfigFile: cfg})
+	snap, err := s.Load()
+	if err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != mdns.CheckTCP || len(snap.Findings) > 0 {
+		t.Fatalf("%v, %+v", err, snap)
+	}
+
+	write(t, path, strings.Replace(definition("b"), "<port>80</port>", "", 1))
+	snap, err = s.Load()
+	want := path + `: check: "tcp" can't be done for _http._tcp: it has no port; want one`
+	if err != nil || len(snap.Publications) != 1 || snap.Publications[0].Group.Name != "a" || len(snap.Refused) != 1 || snap.Findings.Err().Error() != want {
+		t.Errorf("a file that can't be checked: %v, %+v", err, snap)
+	}
+
+	write(t, path, definition("a"))
+	write(t, cfg, fmt.Sprintf(text, "off"))
+	if snap, err = s.Load(); err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != mdns.NoCheck {
+		t.Errorf("switched off: %v, %+v", err, snap)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 )
 
@@ -33,6 +34,7 @@ var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "build_info", "The version that runs; always 1.", buildInfo, "version", "engine"),
 	newMetric(prometheus.GaugeValue, "healthy", "Whether there is no problem.", healthy),
 	newMetric(prometheus.GaugeValue, "services", "Services by state, counted on each of their links.", servicesByState, "state"),
+	newMetric(prometheus.GaugeValue, "check_up", "Whether the server of a definition answers, all of it or enough.", checks, "file"),
 	newMetric(prometheus.GaugeValue, "files_refused", "Definition files that have an error.", filesRefused),
 	newMetric(prometheus.GaugeValue, "config_last_reload_successful", "Whether the configuration was of use when it was last read.", reloadOK),
 	newMetric(prometheus.GaugeValue, "config_last_reload_success_timestamp_seconds", "When the configuration was last of use.", reloadTime),
@@ -67,6 +69,16 @@ func servicesByState(s Status, add func(float64, ...string)) {
 	}
 	for state, n := range counts {
 		add(float64(n), state.String())
+	}
+}
+
+func checks(s Status, add func(float64, ...string)) {
+	told := map[string]bool{}
+	for _, service := range s.Services {
+		if service.Check != nil && !told[service.File] {
+			told[service.File] = true
+			add(zeroOrOne(service.Check.State == health.Up || service.Check.State == health.Degraded), service.File)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/source"
@@ -54,7 +55,17 @@ type Service struct {
 	Name   string       `json:"name"` // the instance name on the wire
 	Type   dnsname.Name `json:"type"`
 	Port   uint16       `json:"port"`
+	Check  *Check       `json:"check,omitempty"` // where it is announced only as long as its server answers
 	Links  []OnLink     `json:"links"`
+}
+
+// Check is how it stands with the server of a service.
+type Check struct {
+	Kind    string       `json:"kind"`
+	State   health.State `json:"state"`
+	Since   time.Time    `json:"since"`
+	Error   string       `json:"error,omitempty"` // why it did not answer when it was last asked
+	Latency float64      `json:"latency_seconds"` // of its last answer
 }
 
 // OnLink is how a service stands on a link.
@@ -140,18 +151,22 @@ type WireEvent struct {
 	MAC   string         `json:"mac,omitempty"`
 }
 
-// Services puts together how each service of the groups stands on its links.
-func Services(groups []mdns.Publication, statuses []mdns.ServiceStatus) []Service {
+// Services puts together how each service of the groups stands: its server, where that is checked, and on its links.
+func Services(groups []mdns.Publication, statuses []mdns.ServiceStatus, checks []health.PublicationState) []Service {
 	services := []Service{}
 	type key struct {
 		id    string
 		index int
 	}
 	at := map[key]int{}
+	checked := map[string]*Check{}
+	for _, c := range checks {
+		checked[c.ID] = &Check{c.Check, c.State, c.Since, c.LastError, c.Latency.Seconds()}
+	}
 	for _, p := range groups {
 		for i, s := range p.Group.Services {
 			at[key{p.ID, i}] = len(services)
-			services = append(services, Service{File: p.ID, Wanted: p.Group.Name, Name: p.Group.Name, Type: s.Type, Port: s.Port, Links: []OnLink{}})
+			services = append(services, Service{File: p.ID, Wanted: p.Group.Name, Name: p.Group.Name, Type: s.Type, Port: s.Port, Check: checked[p.ID], Links: []OnLink{}})
 		}
 	}
 	for _, s := range statuses {
@@ -239,6 +254,9 @@ func (s *Status) Diagnose(more ...string) {
 
 // problem says why a service is not where it should be, "" where it is, or will be, or waits for its turn.
 func (s Service) problem() string {
+	if s.Check != nil && s.Check.State != health.Up {
+		return s.Check.problem(s)
+	}
 	if len(s.Links) == 0 {
 		return fmt.Sprintf("%q (%s) is announced nowhere: none of its interfaces is here", s.Name, s.Type)
 	}
@@ -246,6 +264,16 @@ func (s Service) problem() string {
 		if l.State == mdns.Refused {
 			return fmt.Sprintf("%q (%s) is not announced on %s: %s", s.Name, s.Type, l.Link, l.Why)
 		}
+	}
+	return ""
+}
+
+func (c *Check) problem(s Service) string {
+	switch c.State {
+	case health.Down:
+		return fmt.Sprintf("%q (%s) is not announced, because its server does not answer: %s", s.Name, s.Type, c.Error)
+	case health.Degraded:
+		return fmt.Sprintf("%q (%s) is announced, but not all of its server answers: %s", s.Name, s.Type, c.Error)
 	}
 	return ""
 }

@@ -17,6 +17,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/source"
@@ -36,6 +37,7 @@ func full() Status {
 	}
 	groups := []mdns.Publication{
 		{ID: "a.service", Group: group("A", 5060)}, {ID: "b.service", Group: group("B", 5061)}, {ID: "c.service", Group: group("C", 5062)},
+		{ID: "d.service", Group: group("D", 5063)},
 	}
 	s := Status{
 		Version: Version, Time: now, Hints: []string{"something may be odd"},
@@ -45,6 +47,8 @@ func full() Status {
 			{ID: "a.service", Type: digium, Wanted: "A", Name: "A #2", Link: "vlan20", State: mdns.Probing, Since: now.Add(-time.Second)},
 			{ID: "b.service", Type: digium, Wanted: "B", Name: "B", Link: "eth0", State: mdns.Refused, Since: now.Add(-time.Minute), Why: "192.0.2.9 has it"},
 			{ID: "gone.service", Type: digium, Link: "eth0", State: mdns.Announced},
+		}, []health.PublicationState{
+			{ID: "a.service", Check: "sip", State: health.Degraded, LastError: "half of it is gone"}, {ID: "d.service", Check: "tcp", State: health.Down, LastError: "refused"},
 		}),
 		Files: Files{Read: 4, Refused: 1, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
 		Reload: Reload{Time: now.Add(-time.Minute), OK: true, Good: now.Add(-time.Minute), Changes: source.Changes{
@@ -83,10 +87,10 @@ func TestText(t *testing.T) {
 
 func TestLine(t *testing.T) {
 	for want, change := range map[string]func(*Status){
-		"1 service on eth0; 2 not announced; 1 file refused":                               func(*Status) {},
-		"1 service on eth0; 2 not announced; 2 files refused":                              func(s *Status) { s.Files.Refused = 2 },
-		"1 service on eth0; 2 not announced; 1 file refused; the configuration is refused": func(s *Status) { s.Reload.OK = false },
-		"0 services; 1 on the way; 2 not announced; 1 file refused":                        func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
+		"1 service on eth0; 3 not announced; 1 file refused":                               func(*Status) {},
+		"1 service on eth0; 3 not announced; 2 files refused":                              func(s *Status) { s.Files.Refused = 2 },
+		"1 service on eth0; 3 not announced; 1 file refused; the configuration is refused": func(s *Status) { s.Reload.OK = false },
+		"0 services; 1 on the way; 3 not announced; 1 file refused":                        func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
 		"0 services": func(s *Status) { s.Services, s.Files.Refused = nil, 0 },
 	} {
 		s := full()
@@ -101,13 +105,16 @@ func TestLine(t *testing.T) {
 func TestDiagnose(t *testing.T) {
 	s := full()
 	want := []string{
-		"1 file refused", `"B" (_digiumproxy._udp) is not announced on eth0: 192.0.2.9 has it`,
+		"1 file refused", `"A #2" (_digiumproxy._udp) is announced, but not all of its server answers: half of it is gone`,
+		`"B" (_digiumproxy._udp) is not announced on eth0: 192.0.2.9 has it`,
 		`"C" (_digiumproxy._udp) is announced nowhere: none of its interfaces is here`,
+		`"D" (_digiumproxy._udp) is not announced, because its server does not answer: refused`,
 	}
 	if !slices.Equal(s.Problems, want) || s.Healthy {
 		t.Errorf("%q, want %q", s.Problems, want)
 	}
 	s.Files.Refused, s.Services = 0, s.Services[:1]
+	s.Services[0].Check.State = health.Pending
 	s.Services[0].Links[1].State = mdns.StandingBy
 	if s.Diagnose(); !s.Healthy {
 		t.Errorf("%q", s.Problems)
@@ -157,6 +164,8 @@ func TestMetrics(t *testing.T) {
 		`announcer_services{state="refused"} 1`,
 		`announcer_services{state="standby"} 0`,
 		`announcer_files_refused 1`,
+		`announcer_check_up{file="a.service"} 1`,
+		`announcer_check_up{file="d.service"} 0`,
 		`announcer_config_last_reload_successful 1`,
 		`announcer_config_last_reload_success_timestamp_seconds 1.772600707e+09`,
 		`announcer_queries_total{iface="eth0",type="_digiumproxy._udp"} 66`,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 )
@@ -86,7 +87,7 @@ func (p *page) services(services []Service) {
 	var rows [][]string
 	for _, s := range services {
 		if len(s.Links) == 0 {
-			rows = append(rows, []string{s.Name, s.Type.String(), "-", "nowhere", "-", s.File})
+			rows = append(rows, []string{s.Name, s.Type.String(), "-", s.nowhere(), "-", s.File})
 		}
 		for _, l := range s.Links {
 			rows = append(rows, []string{s.Name, s.Type.String(), l.Link, l.State.String(), p.ago(l.Since), s.File})
@@ -100,6 +101,14 @@ func (p *page) services(services []Service) {
 			}
 		}
 	}
+}
+
+// nowhere is the state of a service that is on no link.
+func (s Service) nowhere() string {
+	if s.Check != nil && s.Check.State != health.Up {
+		return s.Check.State.String()
+	}
+	return "nowhere"
 }
 
 func macInBrackets(mac string) string {

@@ -59,7 +59,7 @@ func one(file, host string) ([]mdns.Publication, diag.Findings) {
 		definitions, findings := convert.Decode(format, file, data, host)
 		var publications []mdns.Publication
 		for _, d := range definitions {
-			publications = append(publications, mdns.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict})
+			publications = append(publications, mdns.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check})
 		}
 		return publications, findings
 	}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/diag"
+	"announcer/internal/restart"
+	"announcer/internal/sip"
+)
+
+// The most that restart takes.
+const (
+	maxRate     = 1000
+	maxParallel = 1000
+)
+
+// staysConfigured is what people expect of a restart, and don't get.
+const staysConfigured = "A phone that has been configured does not look for a server again when it restarts: that takes a reset to factory defaults."
+
+func restartCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "restart",
+		Usage:     "make phones restart, by SIP NOTIFY check-sync",
+		UsageText: "announcer restart ADDRESS[:PORT]... | --file LIST | --cidr 10.1.2.0/24 --confirm",
+		Description: "Asks each phone to restart, 10 a second so that a floor does not boot at once, and prints what each said. " + staysConfigured +
+			" Exits with 1 unless every phone answered with 200. Phones take check-sync unless enable_check_sync is switched off in their configuration;" +
+			" whether they take it from any host, and want a user in the request (--user), is not known of every model.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Usage: "ask the phones in the file `LIST`, an address on each line (- for standard input)"},
+			&cli.StringSliceFlag{Name: "cidr", Usage: "ask every address in `NETWORK`; may be repeated"},
+			&cli.BoolFlag{Name: "confirm", Usage: "say that every phone in the network is to restart"},
+			&cli.StringFlag{Name: "transport", Usage: "ask by `TRANSPORT` " + strings.Join(sip.Transports(), ", "), Value: sip.Transports()[0]},
+			&cli.StringFlag{Name: "user", Usage: "ask for `USER`, such as 1001, where a phone wants the name of its account in the request"},
+			&cli.Float64Flag{Name: "rate", Usage: "ask `NUMBER` phones a second", Value: 10},
+			&cli.IntFlag{Name: "parallel", Usage: "wait for `NUMBER` phones at a time", Value: 100},
+			&cli.DurationFlag{Name: "timeout", Usage: "wait `TIME` for the answer of a phone", Value: 10 * time.Second},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only say which phones would be asked"},
+			jsonFlag(),
+		},
+		Action: restartAction,
+	})
+}
+
+func restartAction(c *cli.Context) error {
+	batch, err := newBatch(c)
+	if err != nil {
+		return err
+	}
+	phones, err := phonesToRestart(c, batch.Transport)
+	if err != nil {
+		return err
+	}
+	if c.Bool("dry-run") {
+		return printPhones(c, batch, phones)
+	}
+	bar := newProgress(c.App.Writer, c.App.ErrWriter, len(phones))
+	results := batch.Run(c.Context, phones, func(r restart.Result) { bar.step(r.OK()) })
+	bar.clear()
+	if err := printResults(c, results); err != nil {
+		return err
+	}
+	granted := restarting(results)
+	if granted > 0 {
+		fmt.Fprintln(c.App.ErrWriter, "announcer: "+staysConfigured)
+	}
+	if granted < len(results) {
+		return silent(exitFailed)
+	}
+	return nil
+}
+
+// newBatch gives what the flags say of how to ask.
+func newBatch(c *cli.Context) (restart.Batch, error) {
+	b := restart.Batch{
+		Ask: sip.CheckSync, User: c.String("user"), Transport: sip.Transport(c.String("transport")),
+		Timeout: c.Duration("timeout"), Parallel: c.Int("parallel"), Rate: c.Float64("rate"),
+	}
+	switch transports := sip.Transports(); {
+	case !slices.Contains(transports, string(b.Transport)):
+		return b, usagef("--transport: %q is not a transport%s; want one of %s", b.Transport, diag.DidYouMean(string(b.Transport), transports), strings.Join(transports, ", "))
+	case b.Timeout < 100*time.Millisecond || b.Timeout > sip.GiveUp:
+		return b, usagef("--timeout: %s; want from 100ms to %s, when SIP gives a request up", b.Timeout, sip.GiveUp)
+	case b.Parallel < 1 || b.Parallel > maxParallel:
+		return b, usagef("--parallel: %d; want from 1 to %d", b.Parallel, maxParallel)
+	case math.IsNaN(b.Rate) || b.Rate < 0.01 || b.Rate > maxRate:
+		return b, usagef("--rate: %g; want from 0.01 to %d phones a second", b.Rate, maxRate)
+	}
+	if c.IsSet("user") {
+		if err := sip.CheckUser(b.User); err != nil {
+			return b, usagef("--user: %q can't stand in a request; %w", b.User, err)
+		}
+	}
+	return b, nil
+}
+
+// phonesToRestart gives those that are named, those in the list, and those in the networks.
+func phonesToRestart(c *cli.Context, transport sip.Transport) ([]netip.AddrPort, error) {
+	var phones []netip.AddrPort
+	for _, text := range c.Args().Slice() {
+		phone, err := restart.ParsePhone(text, transport)
+		if err != nil {
+			return nil, usagef("restart: %w", err)
+		}
+		phones = append(phones, phone)
+	}
+	if file := c.String("file"); file != "" {
+		listed, err := phonesInFile(file, transport)
+		if findings, ok := errors.AsType[diag.Findings](err); ok {
+			printFindings(c.App.ErrWriter, findings)
+			return nil, silent(exitInvalid)
+		} else if err != nil {
+			return nil, err
+		}
+		phones = append(phones, listed...)
+	}
+	for _, text := range c.StringSlice("cidr") {
+		network, err := restart.ParseNetwork(text, transport)
+		if err != nil {
+			return nil, usagef("--cidr: %w", err)
+		}
+		if !c.Bool("confirm") && !c.Bool("dry-run") {
+			return nil, usagef("--cidr: %s stands for %s, all of which would be asked to restart; want --confirm too, or --dry-run", text, count(len(network), "phone"))
+		}
+		phones = append(phones, network...)
+	}
+	if len(phones) == 0 {
+		return nil, usagef("restart which phones? want addresses, --file LIST or --cidr NETWORK --confirm")
+	}
+	return restart.Unique(phones), nil
+}
+
+func phonesInFile(file string, transport sip.Transport) ([]netip.AddrPort, error) {
+	data, err := readInput(file)
+	if err != nil {
+		return nil, diag.Findings{{File: file, Severity: diag.Error, Text: err.Error()}}
+	}
+	return restart.ParseList(file, data, transport)
+}
+
+// printPhones tells who would be asked.
+func printPhones(c *cli.Context, b restart.Batch, phones []netip.AddrPort) error {
+	if c.Bool("json") {
+		results := make([]restart.Result, len(phones))
+		for i, phone := range phones {
+			results[i] = restart.NotAsked(phone)
+		}
+		return printJSON(c.App.Writer, restartJSON(results))
+	}
+	for _, phone := range phones {
+		fmt.Fprintln(c.App.Writer, phone)
+	}
+	took := time.Duration(float64(len(phones)-1) / b.Rate * float64(time.Second))
+	_, err := fmt.Fprintf(c.App.Writer, "%s would be asked by %s, within %s\n", count(len(phones), "phone"), b.Transport, took.Round(100*time.Millisecond))
+	return err
+}
+
+// restartedPhone is a phone in the JSON of restart.
+type restartedPhone struct {
+	Phone        netip.AddrPort `json:"phone"`
+	Result       string         `json:"result"`           // "200" or another code, or see restart.Result.Word
+	Code         int            `json:"code,omitempty"`   // of the answer
+	Reason       string         `json:"reason,omitempty"` // of the answer, in the phone's words
+	Detail       string         `json:"detail"`           // for people
+	Milliseconds int64          `json:"milliseconds"`     // from the request to the answer
+}
+
+func restartJSON(results []restart.Result) any {
+	phones := []restartedPhone{}
+	for _, r := range results {
+		phones = append(phones, restartedPhone{r.Phone, r.Word(), r.Answer.Code, r.Answer.Reason, r.Detail(), r.Took.Milliseconds()})
+	}
+	return struct {
+		Version   int              `json:"version"`
+		Restarted int              `json:"restarted"`
+		Phones    []restartedPhone `json:"phones"`
+	}{1, restarting(results), phones}
+}
+
+// restarting counts the phones that said that they restart.
+func restarting(results []restart.Result) int {
+	n := 0
+	for _, r := range results {
+		if r.OK() {
+			n++
+		}
+	}
+	return n
+}
+
+func printResults(c *cli.Context, results []restart.Result) error {
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, restartJSON(results))
+	}
+	var rows [][]string
+	for _, r := range results {
+		took := "-"
+		if r.Took > 0 {
+			took = fmt.Sprintf("%dms", r.Took.Milliseconds())
+		}
+		rows = append(rows, []string{r.Phone.String(), r.Word(), took, diag.Printable(r.Detail())})
+	}
+	if err := table(c.App.Writer, "PHONE RESULT TIME DETAIL", rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "restarting: %d of %s\n", restarting(results), count(len(results), "phone"))
+	return err
+}

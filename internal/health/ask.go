@@ -1,0 +1,134 @@
+package health
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"announcer/internal/sip"
+)
+
+// Ask puts the question to the server. The error, a sentence without the target, says why that is no answer. It ends when
+// ctx does.
+func Ask(ctx context.Context, p Probe) error {
+	switch p.Method {
+	case Connect:
+		conn, err := dial(ctx, "tcp", p.Target)
+		if err != nil {
+			return reason(err)
+		}
+		return conn.Close()
+	case File, Page:
+		return head(ctx, p)
+	case Options:
+		return askSIP(ctx, p.Target)
+	}
+	return fmt.Errorf("there is no method %d", p.Method)
+}
+
+// client asks by HTTP, without a proxy and on a new connection each time. Certificates are not looked at: whether a phone
+// trusts one is the phone's matter.
+var client = &http.Client{Transport: &http.Transport{
+	DialContext:            dial,
+	TLSClientConfig:        &tls.Config{InsecureSkipVerify: true},
+	DisableKeepAlives:      true,
+	MaxResponseHeaderBytes: 1 << 16,
+}}
+
+func head(ctx context.Context, p Probe) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, p.Target, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("User-Agent", "announcer")
+	res, err := client.Do(req)
+	if err != nil {
+		return reason(err)
+	}
+	res.Body.Close()
+	switch {
+	case p.Method == Page && res.StatusCode < http.StatusInternalServerError:
+		return nil
+	case res.StatusCode != http.StatusOK:
+		return errors.New(res.Status)
+	case p.Method == File && res.ContentLength == 0:
+		return errors.New("the file is empty")
+	}
+	return nil
+}
+
+func askSIP(ctx context.Context, target string) error {
+	server, err := sip.ParseURL(target)
+	if err != nil {
+		return err
+	}
+	if server.Host == thisHost {
+		return anyOwn(func(host string) error {
+			server.Host = host
+			return aliveSIP(ctx, server)
+		})
+	}
+	return aliveSIP(ctx, server)
+}
+
+func aliveSIP(ctx context.Context, server sip.Target) error {
+	_, err := sip.Alive(ctx, server)
+	return err
+}
+
+// dial connects to an address; [thisHost] stands for any of this host's.
+func dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	if host != thisHost {
+		return d.DialContext(ctx, network, address)
+	}
+	err = anyOwn(func(host string) error {
+		conn, err = d.DialContext(ctx, network, net.JoinHostPort(host, port))
+		return err
+	})
+	return conn, err
+}
+
+// anyOwn tries the addresses of this host until one will do.
+func anyOwn(try func(host string) error) error {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return err
+	}
+	err = errors.New("this host has no address")
+	for _, a := range addrs {
+		ip, _, parseErr := net.ParseCIDR(a.String())
+		if parseErr != nil || ip.IsLinkLocalUnicast() {
+			continue
+		}
+		if err = try(ip.String()); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// reason gives the heart of an error of the network: "connection refused".
+func reason(err error) error {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return sip.ErrTimeout
+	}
+	if lookUp, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Errorf("the host %s is not found: %s", lookUp.Name, lookUp.Err)
+	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	if errors.Is(err, io.EOF) {
+		return sip.ErrClosed
+	}
+	return err
+}

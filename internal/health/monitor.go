@@ -1,0 +1,305 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"announcer/internal/mdns"
+)
+
+// Settings say how often is asked, and what follows from the answers.
+type Settings struct {
+	Interval time.Duration // from the answer of a server to the next question to it, give or take a tenth
+	Timeout  time.Duration // for an answer
+	Down     int           // failures in a row until a server is down
+	Up       int           // answers in a row until a server that was down is up
+}
+
+// DefaultSettings gives the settings of a configuration that says nothing.
+func DefaultSettings() Settings {
+	return Settings{Interval: 10 * time.Second, Timeout: 3 * time.Second, Down: 3, Up: 2}
+}
+
+// PublicationState tells how it stands with what a publication needs.
+type PublicationState struct {
+	ID        string        `json:"id"`   // of the publication
+	Name      string        `json:"name"` // its instance name, as it was asked for
+	Check     string        `json:"check"`
+	State     State         `json:"state"`
+	Since     time.Time     `json:"since"`
+	LastError string        `json:"last_error,omitempty"` // why a server did not answer the last time it was asked: a sentence
+	Latency   time.Duration `json:"latency"`              // nanoseconds that the slowest server took for its last answer; 0 before that
+}
+
+// maxAsking is how many servers are asked at a time.
+const maxAsking = 16
+
+// Monitor asks the servers of all publications that have a check. A nil monitor checks nothing and lets all through.
+type Monitor struct {
+	ask     func(context.Context, Probe) error
+	log     *slog.Logger
+	changed chan struct{}
+	wake    chan struct{}
+
+	mu       sync.Mutex
+	settings Settings
+	targets  map[Probe]*target
+	watched  []watched // in the order of the publications
+}
+
+// target is a server that is asked.
+type target struct {
+	server
+	due    time.Time
+	asking bool
+}
+
+// answer is what came of asking a server.
+type answer struct {
+	target  *target
+	why     string // "": it answers
+	latency time.Duration
+}
+
+// watched is a publication with a check.
+type watched struct {
+	PublicationState
+	parts []Part
+}
+
+// Start gives a monitor that is at work until ctx ends.
+func Start(ctx context.Context, log *slog.Logger) *Monitor {
+	m := New(Ask, log)
+	go m.Run(ctx)
+	return m
+}
+
+// New makes a monitor that asks by a function such as [Ask]. Nothing is asked before [Monitor.Run].
+func New(ask func(context.Context, Probe) error, log *slog.Logger) *Monitor {
+	return &Monitor{ask: ask, log: log, changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), targets: map[Probe]*target{}}
+}
+
+// Changed gives a value when states have changed, so that [Monitor.Answering] may let others through. Several changes
+// may be one value.
+func (m *Monitor) Changed() <-chan struct{} {
+	if m == nil {
+		return nil
+	}
+	return m.changed
+}
+
+// States tells how it stands with each publication that has a check, in the order of the publications.
+func (m *Monitor) States() []PublicationState {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	states := make([]PublicationState, len(m.watched))
+	for i, w := range m.watched {
+		states[i] = w.PublicationState
+		states[i].LastError, states[i].Latency = m.lastOf(w.parts)
+	}
+	return states
+}
+
+// lastOf gives why a server did not answer, the first of those that did not, and the longest that one took that did.
+func (m *Monitor) lastOf(parts []Part) (why string, latency time.Duration) {
+	failures := 0
+	for _, probe := range slices.Concat(parts...) {
+		t := m.targets[probe]
+		latency = max(latency, t.latency)
+		if t.why == "" {
+			continue
+		}
+		if failures++; failures == 1 {
+			why = fmt.Sprintf("%s: %s", probe, t.why)
+		}
+	}
+	if failures > 1 {
+		why = fmt.Sprintf("%s (and %d more)", why, failures-1)
+	}
+	return why, latency
+}
+
+// Answering takes over what is desired, and gives it without the publications that do not answer. What was asked before
+// is known, and is not asked again because of this.
+func (m *Monitor) Answering(d mdns.Desired, settings Settings) mdns.Desired {
+	if m == nil {
+		return d
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settings = settings
+	m.watch(d)
+	withheld := map[string]bool{}
+	for _, w := range m.watched {
+		withheld[w.ID] = !w.State.Announced()
+	}
+	var answering []mdns.Publication
+	for _, p := range d.Groups {
+		if !withheld[p.ID] {
+			answering = append(answering, p)
+		}
+	}
+	d.Groups = answering
+	return d
+}
+
+// watch replaces what is watched. Servers and publications that stay keep their states.
+func (m *Monitor) watch(d mdns.Desired) {
+	before := map[string]PublicationState{}
+	for _, w := range m.watched {
+		before[w.ID] = w.PublicationState
+	}
+	targets := map[Probe]*target{}
+	m.watched = nil
+	for _, p := range d.Groups {
+		parts, err := Plan(p)
+		if err != nil || parts == nil { // an error was told by who read the definition
+			continue
+		}
+		for _, probe := range slices.Concat(parts...) {
+			t := m.targets[probe]
+			if t == nil {
+				t = &target{server: server{state: Pending}}
+			}
+			m.targets[probe], targets[probe] = t, t
+		}
+		w := watched{parts: parts}
+		w.ID, w.Name, w.Check = p.ID, p.Group.Instance(d.Host), p.Check.String()
+		w.State, w.Since = m.stateOf(parts), time.Now()
+		if old, ok := before[p.ID]; ok && old.State == w.State {
+			w.Since = old.Since
+		}
+		m.watched = append(m.watched, w)
+	}
+	m.targets = targets
+	signal(m.wake)
+}
+
+func (m *Monitor) stateOf(parts []Part) State {
+	var states []State
+	for _, part := range parts {
+		var servers []State
+		for _, probe := range part {
+			servers = append(servers, m.targets[probe].state)
+		}
+		states = append(states, ofPart(servers))
+	}
+	return ofAll(states)
+}
+
+// signal leaves a value in a channel that holds one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Run asks until ctx ends.
+func (m *Monitor) Run(ctx context.Context) {
+	answers := make(chan answer)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for asking := 0; ; {
+		started, next := m.start(ctx, answers, maxAsking-asking)
+		asking += started
+		timer.Reset(next)
+		select {
+		case a := <-answers:
+			asking--
+			m.take(a)
+		case <-timer.C:
+		case <-m.wake:
+		case <-ctx.Done():
+			for ; asking > 0; asking-- {
+				<-answers
+			}
+			return
+		}
+	}
+}
+
+// start asks the servers whose turn it is, at most so many. It gives their number, and the time until the next turn.
+func (m *Monitor) start(ctx context.Context, answers chan<- answer, most int) (started int, next time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next = m.settings.Interval + time.Minute // sooner, if any server is to be asked
+	now := time.Now()
+	for probe, t := range m.targets {
+		switch wait := t.due.Sub(now); {
+		case t.asking:
+		case wait > 0:
+			next = min(next, wait)
+		case started < most:
+			started++
+			t.asking = true
+			go m.question(ctx, probe, t, m.settings.Timeout, answers)
+		}
+	}
+	return started, next
+}
+
+func (m *Monitor) question(ctx context.Context, probe Probe, t *target, timeout time.Duration, answers chan<- answer) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	start := time.Now()
+	a := answer{target: t}
+	if err := m.ask(ctx, probe); err != nil {
+		a.why = err.Error()
+	}
+	a.latency = time.Since(start)
+	answers <- a
+}
+
+// take takes an answer in, and tells what follows from it.
+func (m *Monitor) take(a answer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := a.target
+	t.asking = false
+	t.due = time.Now().Add(jitter(m.settings.Interval))
+	before := t.state
+	t.server = t.after(a.why, a.latency, m.settings)
+	if t.state == before {
+		return
+	}
+	for i := range m.watched {
+		w := &m.watched[i]
+		if state := m.stateOf(w.parts); state != w.State {
+			m.tell(w, state)
+			w.State, w.Since = state, time.Now()
+			signal(m.changed)
+		}
+	}
+}
+
+// jitter gives a time that is a tenth shorter or longer, so that what starts together does not stay together.
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1)
+}
+
+// tell logs that the state of a publication changes.
+func (m *Monitor) tell(w *watched, state State) {
+	why, _ := m.lastOf(w.parts)
+	log := m.log.With("service", w.Name, "file", w.ID)
+	switch {
+	case state == Up && w.State == Degraded:
+		log.Info("all of it answers again")
+	case state == Up:
+		log.Info("it answers, and is announced")
+	case state == Degraded:
+		log.Warn("some of it does not answer; it is announced all the same", "error", why)
+	case w.State.Announced():
+		log.Warn("it does not answer any more, and is withdrawn", "error", why)
+	case state == Down:
+		log.Warn("it does not answer, and is not announced", "error", why)
+	}
+}

@@ -1,0 +1,174 @@
+// Package health finds out whether what is announced answers: it asks the servers again and again, and lets only those
+// publications through to the engine whose servers are there.
+package health
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"announcer/internal/mdns"
+	"announcer/internal/sip"
+	"announcer/services"
+)
+
+// Probe is one question to one server. Probes that are equal are one, however many publications need them.
+type Probe struct {
+	Method Method
+	Target string // an address with a port, an HTTP URL or a SIP URL
+}
+
+// String gives the target.
+func (p Probe) String() string { return p.Target }
+
+// Method is how a server is asked.
+type Method uint8
+
+// The methods.
+const (
+	Connect Method = iota // a TCP connection
+	File                  // HTTP HEAD of a file, which has to be there
+	Page                  // HTTP HEAD of a page, where any answer will do that is not an error of the server (5xx)
+	Options               // SIP OPTIONS, see [sip.Alive]
+)
+
+// Part is what is asked about one service. It answers where one of the probes does.
+type Part []Probe
+
+// thisHost stands in targets for this host, by any of its addresses.
+const thisHost = "localhost"
+
+// Plan gives what has to answer before a publication is announced: each of its parts. There is none where nothing is to
+// be checked. The error says which service the check is not fit for, and what would be.
+func Plan(p mdns.Publication) ([]Part, error) {
+	if p.Check == mdns.NoCheck {
+		return nil, nil
+	}
+	var parts []Part
+	for _, s := range p.Group.Services {
+		part, err := plan(p.Check, s)
+		if err != nil {
+			return nil, fmt.Errorf("%q can't be done for %s: %w", p.Check, s.Type, err)
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func plan(check mdns.Check, s services.Service) (Part, error) {
+	_, hasFiles := s.TXT.Get("firmwareUrl")
+	sipURL, hasServer := s.TXT.Get("sipUrl")
+	switch {
+	case check == mdns.CheckTCP:
+		return connects(s)
+	case check == mdns.CheckHTTP && hasFiles, check == mdns.CheckAuto && hasFiles:
+		return files(s.TXT)
+	case check == mdns.CheckHTTP:
+		return page(s)
+	case check == mdns.CheckSIP && hasServer, check == mdns.CheckAuto && hasServer:
+		return options(sipURL)
+	case check == mdns.CheckSIP:
+		return optionsAt(s)
+	case isTCP(s):
+		return connects(s)
+	}
+	return nil, errors.New(`nothing says what to ask: it has no sipUrl and no firmwareUrl, and is not of TCP; want "tcp", "http" or "sip"`)
+}
+
+func isTCP(s services.Service) bool { return strings.EqualFold(s.Type.Parent().Label(), "_tcp") }
+
+// isOf says whether a service has a type such as "_https".
+func isOf(s services.Service, application string) bool {
+	return strings.EqualFold(s.Type.Label(), application)
+}
+
+// files gives a probe for each <MODEL>File below firmwareUrl.
+func files(txt services.TXT) (Part, error) {
+	base, _ := txt.Get("firmwareUrl")
+	var part Part
+	for _, s := range txt {
+		key, path, _ := strings.Cut(s, "=")
+		if model, ok := strings.CutSuffix(key, "File"); !ok || model == "" {
+			continue
+		}
+		file, err := url.Parse(base + path)
+		if err != nil || file.Scheme != "http" && file.Scheme != "https" || file.Hostname() == "" {
+			return nil, fmt.Errorf("%q is not the URL of an HTTP server; want firmwareUrl such as http://192.0.2.10/", base+path)
+		}
+		part = append(part, Probe{File, file.String()})
+	}
+	if len(part) == 0 {
+		return nil, errors.New("it has firmwareUrl and no file; want such as D65File=2_8_1_D65_firmware.eff")
+	}
+	return part, nil
+}
+
+// hosts gives where a service is: the addresses that it comes with, its host, or this one.
+func hosts(s services.Service) ([]string, error) {
+	switch {
+	case s.Port == 0:
+		return nil, errors.New("it has no port; want one")
+	case len(s.Addresses) > 0:
+		var all []string
+		for _, a := range s.Addresses {
+			all = append(all, a.String())
+		}
+		return all, nil
+	case !s.Host.IsZero():
+		return []string{s.Host.String()}, nil
+	}
+	return []string{thisHost}, nil
+}
+
+func connects(s services.Service) (Part, error) {
+	at, err := hosts(s)
+	var part Part
+	for _, host := range at {
+		part = append(part, Probe{Connect, net.JoinHostPort(host, strconv.Itoa(int(s.Port)))})
+	}
+	return part, err
+}
+
+// page gives the page that the key path names (RFC 6763 §6 leaves the keys to the type; that of _http._tcp has path).
+func page(s services.Service) (Part, error) {
+	at, err := hosts(s)
+	scheme := "http"
+	if isOf(s, "_https") {
+		scheme = "https"
+	}
+	path, _ := s.TXT.Get("path")
+	var part Part
+	for _, host := range at {
+		u := url.URL{Scheme: scheme, Host: net.JoinHostPort(host, strconv.Itoa(int(s.Port))), Path: "/" + strings.TrimPrefix(path, "/")}
+		part = append(part, Probe{Page, u.String()})
+	}
+	return part, err
+}
+
+func options(sipURL string) (Part, error) {
+	server, err := sip.ParseURL(sipURL)
+	if err != nil {
+		return nil, fmt.Errorf("sipUrl: %w", err)
+	}
+	return Part{{Options, server.String()}}, nil
+}
+
+// optionsAt asks the host and port of a service, by the transport that its type names.
+func optionsAt(s services.Service) (Part, error) {
+	at, err := hosts(s)
+	transport := sip.UDP
+	switch {
+	case isOf(s, "_sips"):
+		transport = sip.TLS
+	case isTCP(s):
+		transport = sip.TCP
+	}
+	var part Part
+	for _, host := range at {
+		part = append(part, Probe{Options, sip.Target{Host: host, Port: s.Port, Transport: transport}.String()})
+	}
+	return part, err
+}
