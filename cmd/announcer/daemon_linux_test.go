@@ -22,9 +22,6 @@ import (
 
 const phoneService = "<service-group><name>PBX</name><service><type>_digiumproxy._udp</type><port>5060</port></service></service-group>"
 
-// patience is how long something may take on a machine that is busy.
-const patience = 20 * time.Second
-
 // lan is a host with an eth0, and another one at the other end of the cable.
 type lan struct {
 	t     *testing.T

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -38,6 +37,11 @@ func interfaceFlag() cli.Flag {
 
 // newSource gives the source that the flags name; paths are definitions that were given as plain arguments.
 func newSource(c *cli.Context, paths ...string) *source.Source {
+	return source.New(newRequest(c, paths...))
+}
+
+// newRequest gives what the flags ask to be read.
+func newRequest(c *cli.Context, paths ...string) source.Request {
 	request := source.Request{
 		ConfigFile: c.String("config"),
 		Services:   append(c.StringSlice("services"), paths...),
@@ -45,11 +49,9 @@ func newSource(c *cli.Context, paths ...string) *source.Source {
 		Engine:     c.String("engine"),
 	}
 	if request.ConfigFile == "" && len(request.Services) == 0 {
-		if _, err := os.Stat(defaultConfig); !errors.Is(err, os.ErrNotExist) {
-			request.ConfigFile = defaultConfig
-		}
+		request.ConfigFile, request.Optional = defaultConfig, true
 	}
-	return source.New(request)
+	return request
 }
 
 // load reads all definitions. A configuration that is of no use is told, finding by finding.

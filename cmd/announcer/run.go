@@ -8,12 +8,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"announcer/internal/config"
 	"announcer/internal/control"
 	"announcer/internal/daemon"
 	"announcer/internal/health"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
+	"announcer/internal/source"
 )
 
 // avahiServices is where Avahi's service files are.
@@ -24,10 +26,12 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "the daemon: announce what is defined until it is stopped",
 		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
-		Description: "Announces every definition on every link, follows links and addresses, and says goodbye at the end. " +
-			"SIGHUP or announcer reload reads the configuration and the definitions anew; a file with an error then keeps its last good version on the wire. " +
+		Description: "Announces every definition on every link, follows links, addresses and files, and says goodbye at the end. " +
+			"A file that gets an error keeps its last good version on the wire. SIGHUP, or announcer reload, reads everything anew and tells all that is wrong with it. " +
 			"SIGUSR1 ends it without goodbyes, so that a restart is not seen on the network.",
-		Flags:  append(definitionFlags(), socketFlag()),
+		Flags: append(definitionFlags(), socketFlag(),
+			&cli.DurationFlag{Name: "poll", Usage: "look at the files every `TIME`, too (default: 2s where their file system does not tell of changes)"},
+		),
 		Action: runDaemon,
 	})
 }
@@ -40,7 +44,14 @@ func runDaemon(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("run takes no arguments, only flags; want --services %s", c.Args().First())
 	}
-	src := newSource(c)
+	if c.IsSet("poll") {
+		if err := config.CheckPoll(c.Duration("poll")); err != nil {
+			return usagef("--poll: %w", err)
+		}
+	}
+	request := newRequest(c)
+	request.Waits, request.Poll = true, c.Duration("poll")
+	src := source.New(request)
 	snap, err := load(src, c.App.ErrWriter)
 	if err != nil {
 		return err
@@ -64,7 +75,8 @@ func runDaemon(c *cli.Context) error {
 		Snapshot:     snap,
 		Publisher:    publisher,
 		Links:        netwatch.Read,
-		LinksChanged: netwatch.Watch(ctx),
+		LinksChanged: netwatch.Watch(ctx, log),
+		FilesChanged: src.Watch(ctx, log),
 		Hangups:      hangups(),
 		Health:       health.Start(ctx, log),
 		Sockets:      control.Places(socket, os.Getenv),

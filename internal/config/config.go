@@ -3,9 +3,11 @@
 package config
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
@@ -28,8 +30,26 @@ var (
 // Engines gives the names of the engines, the default first.
 func Engines() []string { return slices.Clone(engines) }
 
-// defaultServices is where definitions are unless the configuration says something else.
-const defaultServices = "/etc/announcer/services"
+// defaultServices is where definitions are unless the configuration says something else: the admin's own, those of
+// programs that run, those of packages. It is the order of precedence, too, as with systemd's units.
+var defaultServices = []string{"/etc/announcer/services", "/run/announcer/services", "/usr/lib/announcer/services"}
+
+// DefaultServices gives the directories that need not exist to be read.
+func DefaultServices() []string { return slices.Clone(defaultServices) }
+
+// The least and the most time between two looks at the files.
+const (
+	minPoll = 100 * time.Millisecond
+	maxPoll = time.Hour
+)
+
+// CheckPoll reports what is wrong with a time between two looks at the files.
+func CheckPoll(every time.Duration) error {
+	if every < minPoll || every > maxPoll {
+		return fmt.Errorf("%v is out of range; want a time from 100ms to 1h", every)
+	}
+	return nil
+}
 
 // Config is a configuration that is free of errors.
 type Config struct {
@@ -39,10 +59,11 @@ type Config struct {
 	Host           string   // this host's name: one label; "": as the system has it
 	Engine         string   // one of [Engines]
 	OnConflict     mdns.Policy
-	LogLevel       string // "debug", "info", "warn" or "error"
-	LogFormat      string // "text" or "json"
-	Socket         string // path of the control socket; "": where the system has a place for it
-	Metrics        string // address that metrics are served at, "127.0.0.1:9353"; "": nowhere
+	LogLevel       string        // "debug", "info", "warn" or "error"
+	LogFormat      string        // "text" or "json"
+	Socket         string        // path of the control socket; "": where the system has a place for it
+	Metrics        string        // address that metrics are served at, "127.0.0.1:9353"; "": nowhere
+	Poll           time.Duration // between two looks at the files where no event tells of a change; 0: as their file system needs it
 	Check          health.Settings
 
 	Groups []mdns.Publication
@@ -51,7 +72,7 @@ type Config struct {
 
 // Default gives the configuration of an empty file.
 func Default() Config {
-	return Config{Services: []string{defaultServices}, Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
+	return Config{Services: DefaultServices(), Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
 }
 
 // Rule says more about the Avahi files that it matches.

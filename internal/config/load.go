@@ -32,6 +32,7 @@ type rawDaemon struct {
 	Host           string   `toml:"host"`
 	Engine         string   `toml:"engine"`
 	OnConflict     string   `toml:"on_conflict"`
+	Poll           string   `toml:"poll"`
 	LogLevel       string   `toml:"log_level"`
 	LogFormat      string   `toml:"log_format"`
 	Socket         string   `toml:"socket"`
@@ -86,6 +87,7 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.Host = l.host(p.Key("host"), raw.Host)
 	cfg.Engine = l.word(p.Key("engine"), raw.Engine, engines)
 	cfg.OnConflict = policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
+	cfg.Poll = l.poll(p.Key("poll"), raw.Poll)
 	cfg.LogLevel = l.word(p.Key("log_level"), raw.LogLevel, logLevels)
 	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
 	cfg.Socket = l.socket(p.Key("socket"), raw.Socket)
@@ -131,7 +133,7 @@ func (l loader) directories(p strict.Path, paths []string) []string {
 	for i, dir := range paths {
 		switch {
 		case dir == "":
-			l.doc.Errorf(p.Index(i), "the path is empty; want a directory, such as %s", defaultServices)
+			l.doc.Errorf(p.Index(i), "the path is empty; want a directory, such as %s", defaultServices[0])
 		case filepath.IsAbs(dir):
 			directories = append(directories, dir)
 		default:
@@ -154,6 +156,22 @@ func (l loader) host(p strict.Path, host string) string {
 		l.doc.Errorf(p, "%q is not the name of a host; want 1 to %d bytes of text, such as pbx", host, dnsname.MaxLabel)
 	}
 	return host
+}
+
+// auto is the word for a time that the files themselves decide on.
+const auto = "auto"
+
+func (l loader) poll(p strict.Path, text string) time.Duration {
+	if !l.doc.Has(p) || text == auto {
+		return 0
+	}
+	every, err := time.ParseDuration(text)
+	if err != nil {
+		l.doc.Errorf(p, "%q is not a time; want such as \"2s\", or %q", text, auto)
+	} else if err := CheckPoll(every); err != nil {
+		l.doc.Errorf(p, "%v, or %q", err, auto)
+	}
+	return every
 }
 
 // word gives the default where a key is not set.

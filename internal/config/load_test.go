@@ -46,7 +46,7 @@ func compare(t *testing.T, want, got any) {
 
 func TestEmpty(t *testing.T) {
 	compare(t, Default(), load(t, "announcer.toml", ""))
-	want := Config{Services: []string{"/etc/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text",
+	want := Config{Services: []string{"/etc/announcer/services", "/run/announcer/services", "/usr/lib/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text",
 		Check: health.Settings{Interval: 10 * time.Second, Timeout: 3 * time.Second, Down: 3, Up: 2}}
 	compare(t, want, Default())
 }
@@ -120,13 +120,14 @@ func TestDirectories(t *testing.T) {
 
 func TestDaemon(t *testing.T) {
 	compare(t, Config{
-		Services: []string{"/etc/announcer/services"}, Interfaces: []string{"eth*"}, InterfacesDeny: []string{"eth1", "eth2"}, Host: "Büro",
-		Engine: "zeroconf", OnConflict: mdns.Fail, LogLevel: "debug", LogFormat: "json",
+		Services: DefaultServices(), Interfaces: []string{"eth*"}, InterfacesDeny: []string{"eth1", "eth2"}, Host: "Büro",
+		Engine: "zeroconf", OnConflict: mdns.Fail, Poll: 1500 * time.Millisecond, LogLevel: "debug", LogFormat: "json",
 		Check: health.Settings{Interval: time.Minute, Timeout: 500 * time.Millisecond, Down: 1, Up: 100},
 	}, load(t, "x", `
 [daemon]
 interfaces = "eth*"
 interfaces_deny = ["eth1", "eth2"]
+poll = "1.5s"
 engine = "zeroconf"
 host = "Büro"
 on_conflict = "fail"

@@ -91,7 +91,7 @@ func TestListen(t *testing.T) {
 		"another announcer (pid %d) runs already and listens on %s; want that one stopped, or --socket PATH for a second one", os.Getpid(), path) {
 		t.Errorf("while one lives: %v", err)
 	}
-	l.SetUnlinkOnClose(false) // as if it had been killed
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // as if it had been killed
 	l.Close()
 	if _, err := Dial([]string{path}); err == nil {
 		t.Error("a dead daemon is reached")

@@ -52,7 +52,7 @@ func (e *RunningError) Error() string {
 
 // Listen opens the socket at the first of the places where it can, in the place of a socket that a dead daemon left.
 // The error is a *[RunningError] where a daemon that lives has it.
-func Listen(places []string) (*net.UnixListener, error) {
+func Listen(places []string) (net.Listener, error) {
 	var errs []error
 	for _, path := range places {
 		l, err := listen(path)

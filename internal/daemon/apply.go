@@ -16,46 +16,49 @@ import (
 // phoneType is what the phones look for: who asks for it and who announces it is told in any case.
 var phoneType = dnsname.MustParse("_digiumproxy._udp")
 
-// reload takes what is defined now, whole; where the configuration is of no use, all stays as it is.
+// reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
+// stays as it is. What was refused on the network is tried again, changed or not.
 func (d *Daemon) reload(ctx context.Context) status.Reload {
 	d.systemd.reloading()
-	r := d.reread(ctx)
-	if r.OK {
-		d.Log.Info("reloaded", attrs(r.Changes)...)
-	} else {
-		d.Log.Error("reload failed, everything stays as it was", "error", r.Error)
+	before := d.Snapshot
+	snap, err := d.Source.Load()
+	if err == nil {
+		d.logFindings(snap.Findings)
+		d.Snapshot = snap
+		err = d.apply(ctx)
 	}
-	d.last = r
+	if err != nil {
+		d.Snapshot = before
+		d.Log.Error("reload failed, everything stays as it was", "error", err)
+	} else {
+		d.warnOfRestart(before, snap)
+		d.Log.Info("reloaded", attrs(snap.Since(before))...)
+	}
+	d.last = d.result(before, err)
 	d.systemd.ready(d.line())
+	return d.last
+}
+
+// result tells what came of reading everything anew.
+func (d *Daemon) result(before source.Snapshot, err error) status.Reload {
+	r := status.Reload{Time: time.Now(), Changes: d.Snapshot.Since(before), Good: d.last.Good}
+	switch {
+	case err != nil:
+		r.Error = "nothing was changed: " + err.Error()
+	case len(d.Snapshot.BadConfig) > 0:
+		r.Error = "the configuration is refused, its last good version stays in use: " + d.Snapshot.BadConfig.Error()
+	default:
+		r.OK, r.Good = true, r.Time
+	}
 	return r
 }
 
-func (d *Daemon) reread(ctx context.Context) status.Reload {
-	failed := func(err error) status.Reload {
-		return status.Reload{Time: time.Now(), Error: err.Error(), Changes: d.Snapshot.Since(d.Snapshot), Good: d.last.Good}
-	}
-	snap, err := d.Source.Load()
-	if err != nil {
-		return failed(err)
-	}
-	d.warnOfRestart(snap)
-	d.logFindings(snap.Findings)
-	previous := d.Snapshot
-	d.Snapshot = snap
-	if err := d.apply(ctx); err != nil {
-		d.Snapshot = previous
-		return failed(err)
-	}
-	now := time.Now()
-	return status.Reload{Time: now, OK: true, Changes: snap.Since(previous), Good: now}
-}
-
 // warnOfRestart tells of settings that are used after a restart only.
-func (d *Daemon) warnOfRestart(next source.Snapshot) {
+func (d *Daemon) warnOfRestart(before, snap source.Snapshot) {
 	for _, s := range []struct{ key, is, will string }{
-		{"engine", d.Snapshot.Config.Engine, next.Config.Engine},
-		{"metrics", d.Snapshot.Config.Metrics, next.Config.Metrics},
-		{"socket", d.Snapshot.Config.Socket, next.Config.Socket},
+		{"engine", before.Config.Engine, snap.Config.Engine},
+		{"metrics", before.Config.Metrics, snap.Config.Metrics},
+		{"socket", before.Config.Socket, snap.Config.Socket},
 	} {
 		if s.is != s.will {
 			d.Log.Warn("another "+s.key+" is configured; it is used after a restart", s.key, s.will)

@@ -36,7 +36,8 @@ type Daemon struct {
 	Publisher    mdns.Publisher
 	Links        func() ([]mdns.Link, error) // such as [netwatch.Read]
 	LinksChanged <-chan struct{}             // asks for Links to be read anew
-	Hangups      <-chan struct{}             // asks for Source to be read anew
+	FilesChanged <-chan struct{}             // asks for Source to be read anew, and for what is news to be taken
+	Hangups      <-chan struct{}             // asks for Source to be read anew, and for all of it to be taken
 	Health       *health.Monitor             // nil: all that is defined is announced, whether it answers or not
 	Sockets      []string                    // places for the control socket; none: there is none
 	Version      string
@@ -123,9 +124,13 @@ func (d *Daemon) loop(ctx context.Context) error {
 				d.LinksChanged = nil // the watch ends with ctx
 				continue
 			}
-			if err := d.apply(ctx); err != nil {
-				d.Log.Error("the change of the links is not followed", "error", err)
+			d.linksChanged(ctx)
+		case _, open := <-d.FilesChanged:
+			if !open {
+				d.FilesChanged = nil
+				continue
 			}
+			d.filesChanged(ctx)
 		case <-d.Hangups:
 			d.reload(ctx)
 		case <-d.Health.Changed():
@@ -149,8 +154,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if err := d.apply(ctx); err != nil {
 		return err
 	}
-	now := time.Now()
-	d.last = status.Reload{Time: now, OK: true, Changes: d.Snapshot.Since(source.Snapshot{}), Good: now}
+	d.last = d.result(source.Snapshot{}, nil)
 	d.systemd.ready(d.line())
 	return nil
 }

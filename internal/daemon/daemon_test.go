@@ -26,11 +26,13 @@ type bench struct {
 	links     []mdns.Link
 	linksErr  error
 	changed   chan struct{}
+	files     chan struct{}
 	reload    chan struct{}
 	publisher *mdnstest.Publisher
 	log       bytes.Buffer
 	sharers   []string
 	avahi     string
+	sockets   []string
 	daemon    *Daemon
 	stop      context.CancelCauseFunc
 	ended     chan error
@@ -40,7 +42,7 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 	t.Helper()
 	b := &bench{
 		dir: t.TempDir(), links: []mdns.Link{testLink(1, "eth0")}, publisher: mdnstest.New(),
-		changed: make(chan struct{}), reload: make(chan struct{}), ended: make(chan error, 1),
+		changed: make(chan struct{}), files: make(chan struct{}), reload: make(chan struct{}), ended: make(chan error, 1),
 	}
 	for _, c := range change {
 		c(b)
@@ -57,13 +59,13 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 	ctx, stop := context.WithCancelCause(t.Context())
 	b.stop = stop
 	b.daemon = &Daemon{
-		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, Hangups: b.reload,
+		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, FilesChanged: b.files, Hangups: b.reload,
 		Links: func() ([]mdns.Link, error) { return b.links, b.linksErr },
 		Log:   slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 		MACs: func() func(string, netip.Addr) string {
 			return func(string, netip.Addr) string { return "00:0f:d3:01:02:03" }
 		},
-		Sharers: func() []string { return b.sharers }, AvahiDir: b.avahi,
+		Sharers: func() []string { return b.sharers }, AvahiDir: b.avahi, Sockets: b.sockets,
 	}
 	go func() { b.ended <- b.daemon.Run(ctx) }()
 	synctest.Wait()
@@ -169,6 +171,7 @@ func TestDaemonFollowsLinks(t *testing.T) {
 		b.linksErr = errors.New("netlink is gone")
 		b.changed <- struct{}{}
 		synctest.Wait()
+		b.expectLog(t, `msg="link changed" iface=vlan20 change="up, with 192.0.2.5/24"`)
 		b.expectLog(t, "netlink is gone")
 		close(b.changed)
 		if err := b.end(); err != nil {
@@ -192,6 +195,63 @@ func TestDaemonReloads(t *testing.T) {
 		}
 		b.expectLog(t, "its last good version stays announced")
 		b.expectLog(t, "msg=reloaded added="+b.dir+"/y.service refused="+b.dir+"/x.service")
+	})
+}
+
+// TestDaemonFollowsFiles sees to it that each change is told once, and that the engine hears only of those that it has to
+// do with.
+func TestDaemonFollowsFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		applied := 1
+		after := func(what string, apply int, log string) {
+			t.Helper()
+			b.log.Reset()
+			for range 2 { // the second time it is no news
+				b.files <- struct{}{}
+				synctest.Wait()
+			}
+			applied += apply
+			if got := len(b.publisher.Applied()); got != applied {
+				t.Errorf("%s: applied %d times, want %d", what, got, applied)
+			}
+			var lines []string
+			for line := range strings.Lines(strings.ReplaceAll(b.log.String(), b.dir+"/", "")) {
+				if !strings.Contains(line, "msg=announced") {
+					lines = append(lines, line)
+				}
+			}
+			if got := strings.Join(lines, ""); got != log {
+				t.Errorf("%s: the log is\n%swant\n%s", what, got, log)
+			}
+		}
+		after("nothing", 0, "")
+		b.write(t, "x.service", definition)
+		after("saved as it was", 0, "")
+		b.write(t, "y.service", strings.Replace(definition, "<name>x", "<name>y", 1))
+		b.write(t, "x.service", strings.Replace(definition, "80", "81", 1))
+		after("one more, one changed", 1, "level=INFO msg=\"files changed\" added=y.service changed=x.service\n")
+		b.write(t, "x.service", "<service-group>\n<name></service-group>")
+		after("one broken", 0, "level=ERROR msg=\"</service-group> can't close <name> of line 2; want </name> before it\" file=x.service:2:7 element=<name>\n"+
+			"level=WARN msg=\"its last good version stays announced\" file=x.service\n"+
+			"level=INFO msg=\"files changed\" refused=x.service\n")
+		b.write(t, "x.service", strings.Replace(definition, "80", "81", 1))
+		after("mended", 0, "level=INFO msg=\"files changed\" refused=none\n")
+		if err := os.Remove(filepath.Join(b.dir, "y.service")); err != nil {
+			t.Fatal(err)
+		}
+		after("one less", 1, "level=INFO msg=\"files changed\" removed=y.service\n")
+
+		b.publisher.ApplyError = errors.New("no")
+		b.write(t, "x.service", definition)
+		failed := "level=ERROR msg=\"the change of the files is not followed\" error=no\n"
+		after("refused by the engine", 0, failed+failed)
+		b.publisher.ApplyError = nil
+		after("and taken later", 1, "level=INFO msg=\"files changed\" changed=x.service\n")
+		close(b.files)
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -60,23 +60,20 @@ func TestReloadIsATransaction(t *testing.T) {
 		}
 
 		time.Sleep(time.Minute)
-		before := len(b.publisher.Applied())
-		b.write(t, "announcer.toml", "[daemon]\nservces = \".\"\n")
+		config := b.write(t, "announcer.toml", "[daemon]\nservces = \".\"\n")
 		failed := b.reloaded(t)
-		if failed.OK || !strings.Contains(failed.Error, "announcer.toml:2") || !failed.Good.Equal(good.Time) {
-			t.Errorf("%+v", failed)
-		}
-		if n := len(b.publisher.Applied()); n != before || b.last() != "x y on eth0" {
-			t.Errorf("a configuration of no use was applied: %s", b.last())
+		if failed.OK || !strings.HasPrefix(failed.Error, "the configuration is refused, its last good version stays in use: "+config+":2") ||
+			!slices.Equal(failed.Refused, []string{config, bad}) || !failed.Good.Equal(good.Time) || b.last() != "x y on eth0" {
+			t.Errorf("%+v, announced %s", failed, b.last())
 		}
 		s := b.status(t)
-		if s.Healthy || !strings.HasPrefix(s.Problems[0], "the configuration is of no use, everything stays as it was: ") {
+		if s.Healthy || !strings.HasPrefix(s.Problems[0], "the configuration is refused, its last good version stays in use: ") {
 			t.Errorf("problems %q", s.Problems)
 		}
-		if got := s.Line(); got != "2 services on eth0; 1 file refused; the configuration is refused" {
+		if got := s.Line(); got != "2 services on eth0; 1 file refused; the last reload failed" {
 			t.Errorf("line %q", got)
 		}
-		b.expectLog(t, "level=ERROR msg=\"reload failed, everything stays as it was\"")
+		b.expectLog(t, "level=ERROR msg=\"unknown key")
 
 		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nmetrics = \"9353\"\n")
 		if r := b.reloaded(t); !r.OK {
@@ -91,7 +88,7 @@ func TestReloadIsATransaction(t *testing.T) {
 			t.Errorf("problems %q", s.Problems)
 		}
 		b.publisher.ApplyError = net.ErrClosed
-		if r := b.reloaded(t); r.OK || r.Error != net.ErrClosed.Error() {
+		if r := b.reloaded(t); r.OK || r.Error != "nothing was changed: "+net.ErrClosed.Error() {
 			t.Errorf("%+v", r)
 		}
 		if err := b.end(); err != nil {
@@ -470,6 +467,23 @@ func TestControlSocket(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A directory that is missing is told of, and announcing goes on.
+func TestControlSocketWithoutDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition}, func(b *bench) { b.sockets = []string{filepath.Join(b.dir, "missing", "announcer.sock")} })
+		time.Sleep(3 * listenAgain)
+		if s := b.status(t); len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0], "the control socket does not work: no control socket at "+b.dir) {
+			t.Errorf("problems %q", s.Problems)
+		}
+		if n := strings.Count(b.log.String(), "the control socket does not work; announcing goes on"); n != 1 {
+			t.Errorf("%d lines of the log about it", n)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // deaf is a listener that nobody calls.

@@ -79,7 +79,11 @@ func (d *Daemon) services() []status.Service {
 }
 
 func (d *Daemon) files() status.Files {
-	return status.Files{Read: d.Snapshot.Files, Refused: len(d.Snapshot.Refused), Findings: append(diag.Findings{}, d.Snapshot.Findings...)}
+	refused := len(d.Snapshot.Refused)
+	if len(d.Snapshot.BadConfig) > 0 {
+		refused-- // that one is told by itself
+	}
+	return status.Files{Read: d.Snapshot.Files, Refused: refused, Findings: append(diag.Findings{}, d.Snapshot.Findings...)}
 }
 
 // macs gives the hardware addresses of the neighbours, as they were known not long ago.

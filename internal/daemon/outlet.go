@@ -31,10 +31,7 @@ func (d *Daemon) openSocket() (net.Listener, error) {
 	if running, ok := errors.AsType[*control.RunningError](err); ok {
 		return nil, running
 	}
-	if err != nil {
-		return nil, nil // serve tells
-	}
-	return l, nil
+	return l, nil // serve tells of another error
 }
 
 // serve answers until ctx is done.

@@ -5,6 +5,7 @@ package netwatch
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"reflect"
@@ -16,7 +17,7 @@ import (
 
 const (
 	settle    = 100 * time.Millisecond // an interface that comes up changes several times in a row
-	pollEvery = 3 * time.Second        // where the system doesn't tell of changes
+	pollEvery = 800 * time.Millisecond // where the system doesn't tell of changes
 )
 
 // Read gives the interfaces that are up, have a carrier and pass multicast on, by index, with their addresses in order.
@@ -31,9 +32,10 @@ func Read() ([]mdns.Link, error) {
 }
 
 // Watch gives a signal after each change of what [Read] gives since the call. Changes that follow each other within
-// 100 ms, or that nobody has received a signal of yet, are one. The channel is closed when ctx is done.
-func Watch(ctx context.Context) <-chan struct{} {
-	return changes(ctx, nudges(ctx), Read)
+// 100 ms, or that nobody has received a signal of yet, are one. Where the system does not tell of changes, that is
+// logged, and Watch looks every 800 ms. The channel is closed when ctx is done.
+func Watch(ctx context.Context, log *slog.Logger) <-chan struct{} {
+	return changes(ctx, nudges(ctx, log), Read)
 }
 
 // changes reads the links a while after each nudge and compares. It ends when nudges is closed.

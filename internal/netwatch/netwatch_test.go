@@ -62,6 +62,37 @@ func TestChanges(t *testing.T) {
 	})
 }
 
+// TestChangesInAFlood sees to it that nudges that never stop keep no change back, nor have the links read all the time.
+func TestChangesInAFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		nudges, reads := make(chan struct{}, 1), 0
+		changed := changes(ctx, nudges, func() ([]mdns.Link, error) {
+			reads++
+			return []mdns.Link{{Index: reads, Name: "eth0"}}, nil
+		})
+		go func() {
+			defer close(nudges)
+			for ctx.Err() == nil {
+				time.Sleep(time.Millisecond)
+				nudge(nudges)
+			}
+		}()
+		start := time.Now()
+		for range 10 {
+			<-changed
+		}
+		if took := time.Since(start); took < 10*settle || took > 10*(settle+2*time.Millisecond) || reads > 11 {
+			t.Errorf("10 signals took %v and %d reads", took, reads)
+		}
+		cancel()
+		for range changed {
+		}
+		for range nudges {
+		}
+	})
+}
+
 func TestPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*pollEvery+1)

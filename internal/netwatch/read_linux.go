@@ -3,6 +3,7 @@ package netwatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -79,29 +80,39 @@ func linkAddr(m rtnetlink.AddressMessage) (addr mdns.LinkAddr, ok bool) {
 
 // nudges gives a signal for each netlink message about links and addresses, or at intervals where there is no
 // netlink.
-func nudges(ctx context.Context) <-chan struct{} {
-	c := make(chan struct{}, 1)
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{
-		Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR,
+func nudges(ctx context.Context, log *slog.Logger) <-chan struct{} {
+	return subscribe(ctx, log, func() (*netlink.Conn, error) {
+		return netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{
+			Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR,
+		})
 	})
+}
+
+// subscribe is [nudges] on a netlink connection that dial opens.
+func subscribe(ctx context.Context, log *slog.Logger, dial func() (*netlink.Conn, error)) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	conn, err := dial()
 	go func() {
 		defer close(c)
 		if err == nil {
-			listen(ctx, conn, c)
+			err = listen(ctx, conn, c)
 		}
-		poll(ctx, c)
+		if ctx.Err() == nil {
+			log.Warn("the system does not tell of changes of the interfaces; they are looked at regularly", "every", pollEvery, "error", err)
+			poll(ctx, c)
+		}
 	}()
 	return c
 }
 
-// listen nudges until ctx is done or the connection fails.
-func listen(ctx context.Context, conn *netlink.Conn, nudges chan<- struct{}) {
+// listen nudges until ctx is done or the connection fails, and tells how it failed.
+func listen(ctx context.Context, conn *netlink.Conn, nudges chan<- struct{}) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now()) })()
 	for {
 		_, err := conn.Receive()
 		if err != nil && !errors.Is(err, unix.ENOBUFS) { // which says that messages were lost
-			return
+			return err
 		}
 		nudge(nudges)
 	}

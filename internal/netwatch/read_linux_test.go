@@ -1,14 +1,22 @@
 package netwatch
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jsimonetti/rtnetlink/v2"
+	"github.com/mdlayher/netlink"
+	"github.com/mdlayher/netlink/nltest"
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/mdns"
@@ -72,7 +80,8 @@ func TestFromKernel(t *testing.T) {
 
 func TestReadAndWatch(t *testing.T) {
 	netlab.Need(t)
-	changed := Watch(t.Context())
+	var log bytes.Buffer
+	changed := Watch(t.Context(), slog.New(slog.NewTextHandler(&log, nil)))
 	links := readAll(t)
 	if len(links) != 1 || links[0].Name != "lo" || !links[0].Loopback || links[0].Has(mdns.V4) == false {
 		t.Fatalf("got %+v, want lo with 127.0.0.1", links)
@@ -94,12 +103,100 @@ func TestReadAndWatch(t *testing.T) {
 	await(t, changed, "an address gone", func(links []mdns.Link) bool { return len(links) == 2 && !links[1].Has(mdns.V4) })
 	here.IP(t, "link", "set", "lan0", "down")
 	await(t, changed, "a link down", func(links []mdns.Link) bool { return len(links) == 1 })
+	if log.Len() > 0 { // it would be polling that told
+		t.Error("the watch says: ", &log)
+	}
+}
+
+// TestWatchDuplicateAddressDetection has an address be tentative for a while (RFC 4862 §5.4).
+func TestWatchDuplicateAddressDetection(t *testing.T) {
+	netlab.Need(t)
+	netlab.Veth(t, netlab.End{Name: "lan0"}, netlab.End{Host: netlab.NewHost(t), Name: "eth0"})
+	for name, value := range map[string]string{"accept_dad": "1", "dad_transmits": "1"} {
+		if err := os.WriteFile("/proc/sys/net/ipv6/conf/lan0/"+name, []byte(value), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed := Watch(t.Context(), slog.New(slog.DiscardHandler))
+	before := readAll(t)
+	(*netlab.Host)(nil).IP(t, "addr", "add", "2001:db8::7/64", "dev", "lan0")
+	var told []string
+	await(t, changed, "a unique address", func(links []mdns.Link) bool {
+		for _, c := range Changes(before, links) {
+			told = append(told, c.String())
+		}
+		before = links
+		return len(told) > 0 && told[len(told)-1] == "lan0: address 2001:db8::7/64 known to be unique"
+	})
+	if want := []string{"lan0: address 2001:db8::7/64 added (tentative)", "lan0: address 2001:db8::7/64 known to be unique"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
+// TestWhereabouts asks what has become of an interface.
+func TestWhereabouts(t *testing.T) {
+	peer := netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Name: "lan0"}, netlab.End{Host: peer, Name: "eth0"})
+	here, lan0 := (*netlab.Host)(nil), readAll(t)[1]
+	expect := func(want string) {
+		t.Helper()
+		deadline := time.Now().Add(10 * time.Second)
+		for got := whereabouts(lan0); got != want; got = whereabouts(lan0) { // the kernel takes a moment
+			if time.Now().After(deadline) {
+				t.Fatalf("lan0 is %s, want %s", got, want)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	peer.IP(t, "link", "set", "eth0", "down")
+	expect("without a carrier")
+	here.IP(t, "link", "set", "lan0", "down")
+	expect("down")
+	here.IP(t, "link", "set", "lan0", "name", "lan1")
+	peer.IP(t, "link", "set", "eth0", "up")
+	here.IP(t, "link", "set", "lan1", "up")
+	expect("renamed to lan1")
+	here.IP(t, "link", "set", "lan1", "down")
+	here.IP(t, "link", "set", "lan1", "name", "lan0")
+	gone := lan0
+	gone.Index += 1000
+	if got := whereabouts(gone); got != "removed" {
+		t.Errorf("an interface that does not exist is %s", got)
+	}
+}
+
+// TestSubscribeRefused has netlink be refused at the start, and fail later: then there is polling, and a line about it.
+func TestSubscribeRefused(t *testing.T) {
+	refused := func() (*netlink.Conn, error) { return nil, unix.EPERM }
+	failing := func() (*netlink.Conn, error) {
+		return nltest.Dial(func([]netlink.Message) ([]netlink.Message, error) { return nil, unix.EBADF }), nil
+	}
+	for name, dial := range map[string]func() (*netlink.Conn, error){"refused": refused, "failing": failing} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				var log bytes.Buffer
+				nudges, start := subscribe(ctx, slog.New(slog.NewTextHandler(&log, nil)), dial), time.Now()
+				<-nudges
+				<-nudges
+				if took := time.Since(start); took != 2*pollEvery {
+					t.Errorf("two looks within %v, want %v", took, 2*pollEvery)
+				}
+				if !strings.Contains(log.String(), "they are looked at regularly") || !strings.Contains(log.String(), "every=800ms") {
+					t.Errorf("it says %q", &log)
+				}
+				cancel()
+				for range nudges {
+				}
+			})
+		})
+	}
 }
 
 // await waits for signals until the links are as they should be, and fails the test where that takes long.
 func await(t *testing.T, changed <-chan struct{}, what string, as func([]mdns.Link) bool) {
 	t.Helper()
-	deadline := time.After(pollEvery - settle) // so that it can't be polling that tells
+	deadline := time.After(10 * time.Second)
 	for {
 		select {
 		case <-changed:

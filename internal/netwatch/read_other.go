@@ -4,13 +4,14 @@ package netwatch
 
 import (
 	"context"
+	"log/slog"
 
 	"announcer/internal/mdns"
 )
 
 func read() ([]mdns.Link, error) { return portable() }
 
-func nudges(ctx context.Context) <-chan struct{} {
+func nudges(ctx context.Context, _ *slog.Logger) <-chan struct{} {
 	c := make(chan struct{}, 1)
 	go func() {
 		defer close(c)

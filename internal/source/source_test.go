@@ -81,6 +81,16 @@ func TestLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "etc/a.service=x etc/b.service=b", ""},
+		{"a name that is masked", map[string]string{"lib/a.service": definition("stock"), "lib/b.service": definition("b")}, func(t *testing.T, dir string) {
+			if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink("/dev/null", filepath.Join(dir, "etc/a.service")); err != nil {
+				t.Fatal(err)
+			}
+		}, "lib/b.service=b", ""},
+		{"an empty file is an error, no mask", map[string]string{"etc/a.service": "", "lib/a.service": definition("stock"), "lib/b.service": definition("b")}, nil,
+			"lib/b.service=b", "etc/a.service"},
 		{"too large", map[string]string{"etc/a.service": strings.Repeat(" ", MaxFile+1), "etc/b.service": definition("b")}, nil,
 			"etc/b.service=b", "a.service: it has more than 1048576 bytes; a definition has a few hundred"},
 	}
@@ -210,10 +220,60 @@ func TestLoadWithCheck(t *testing.T) {
 	}
 }
 
+// TestLoadKeepsWhatABrokenFileWouldHide has a file break that never was good itself, but hides one that is.
+func TestLoadKeepsWhatABrokenFileWouldHide(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "etc/b.service"), definition("b"))
+	write(t, filepath.Join(dir, "lib/a.service"), definition("stock"))
+	s := New(Request{Services: []string{filepath.Join(dir, "etc"), filepath.Join(dir, "lib")}})
+	load(t, s, dir)
+	write(t, filepath.Join(dir, "etc/a.service"), "<service-group>")
+	got, findings := load(t, s, dir)
+	if want := "what " + dir + "/lib/a.service said stays announced"; got != "lib/a.service=stock etc/b.service=b" || !strings.Contains(findings.Error(), want) {
+		t.Errorf("defined %s, findings %v, want one with %q", got, findings, want)
+	}
+}
+
+// TestLoadKeepsTheFilesOfAnUnreadableDirectory has a directory fail, which is no reason to withdraw what was in it.
+func TestLoadKeepsTheFilesOfAnUnreadableDirectory(t *testing.T) {
+	dir := t.TempDir()
+	etc := filepath.Join(dir, "etc")
+	write(t, filepath.Join(etc, "a.service"), definition("a"))
+	write(t, filepath.Join(etc, "b.service"), definition("b"))
+	write(t, filepath.Join(dir, "lib/a.service"), definition("stock"))
+	s := New(Request{Services: []string{etc, filepath.Join(dir, "lib")}})
+	load(t, s, dir)
+	if err := os.RemoveAll(etc); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("etc", etc); err != nil { // to itself
+		t.Fatal(err)
+	}
+	for range 2 {
+		got, findings := load(t, s, dir)
+		if want := etc + ": it can't be read: too many levels of symbolic links"; got != "etc/a.service=a etc/b.service=b" || !strings.Contains(findings.Error(), want) {
+			t.Errorf("defined %s, findings %v, want one with %q", got, findings, want)
+		}
+	}
+}
+
+// TestLoadWithoutTheDirectory says how bad it is that a directory does not exist: that depends on who wants it.
 func TestLoadWithoutTheDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
-	_, findings := load(t, New(Request{Services: []string{dir}}), dir)
-	if want := dir + ": it does not exist; want a file, or a directory with files"; findings.Err() == nil || findings.Error() != want {
-		t.Errorf("findings %v, want %s", findings, want)
+	const text = "it does not exist; want a file, or a directory with files"
+	cfg := write(t, filepath.Join(t.TempDir(), "announcer.toml"), fmt.Sprintf("[daemon]\nservices = %q\n", dir))
+	for _, test := range []struct {
+		name    string
+		request Request
+		want    string
+	}{
+		{"given", Request{Services: []string{dir}}, dir + ": " + text},
+		{"given and waited for", Request{Services: []string{dir}, Waits: true}, dir + ": warning: it does not exist; it is waited for"},
+		{"configured", Request{ConfigFile: cfg}, dir + ": warning: " + text},
+		{"default", Request{ConfigFile: filepath.Join(dir, "announcer.toml"), Optional: true}, ""},
+	} {
+		if _, findings := load(t, New(test.request), dir); findings.Error() != test.want {
+			t.Errorf("%s: findings %v, want %s", test.name, findings, test.want)
+		}
 	}
 }

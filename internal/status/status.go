@@ -88,8 +88,8 @@ type Files struct {
 // Reload is what came of reading everything anew.
 type Reload struct {
 	Time  time.Time `json:"time"`
-	OK    bool      `json:"ok"` // false: the configuration is of no use, and everything stayed as it was
-	Error string    `json:"error,omitempty"`
+	OK    bool      `json:"ok"`              // false: the configuration is of no use, and everything stayed as it was
+	Error string    `json:"error,omitempty"` // where it is not ok: what is wrong, and what stays as it was
 	source.Changes
 	Good time.Time `json:"good"` // when it last went well
 }
@@ -211,7 +211,7 @@ func (s Status) Line() string {
 		line += "; " + count(s.Files.Refused, "file") + " refused"
 	}
 	if !s.Reload.OK {
-		line += "; the configuration is refused"
+		line += "; the last reload failed"
 	}
 	return line
 }
@@ -239,7 +239,7 @@ func count(n int, noun string) string {
 func (s *Status) Diagnose(more ...string) {
 	s.Problems = append([]string{}, more...)
 	if !s.Reload.OK {
-		s.Problems = append(s.Problems, "the configuration is of no use, everything stays as it was: "+firstLine(s.Reload.Error))
+		s.Problems = append(s.Problems, firstLine(s.Reload.Error))
 	}
 	if s.Files.Refused > 0 {
 		s.Problems = append(s.Problems, count(s.Files.Refused, "file")+" refused")

@@ -87,10 +87,10 @@ func TestText(t *testing.T) {
 
 func TestLine(t *testing.T) {
 	for want, change := range map[string]func(*Status){
-		"1 service on eth0; 3 not announced; 1 file refused":                               func(*Status) {},
-		"1 service on eth0; 3 not announced; 2 files refused":                              func(s *Status) { s.Files.Refused = 2 },
-		"1 service on eth0; 3 not announced; 1 file refused; the configuration is refused": func(s *Status) { s.Reload.OK = false },
-		"0 services; 1 on the way; 3 not announced; 1 file refused":                        func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
+		"1 service on eth0; 3 not announced; 1 file refused":                         func(*Status) {},
+		"1 service on eth0; 3 not announced; 2 files refused":                        func(s *Status) { s.Files.Refused = 2 },
+		"1 service on eth0; 3 not announced; 1 file refused; the last reload failed": func(s *Status) { s.Reload.OK = false },
+		"0 services; 1 on the way; 3 not announced; 1 file refused":                  func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
 		"0 services": func(s *Status) { s.Services, s.Files.Refused = nil, 0 },
 	} {
 		s := full()
@@ -125,9 +125,10 @@ func TestDiagnose(t *testing.T) {
 }
 
 func TestReloadText(t *testing.T) {
-	r := Reload{Error: "announcer.toml:3: bad\nannouncer.toml:4: worse"}
-	if got := r.Text(); got != "refused, everything stays as it was: announcer.toml:3: bad\nannouncer.toml:4: worse" {
-		t.Error(got)
+	r := Reload{Error: "it is bad: announcer.toml:3: bad\nannouncer.toml:4: worse", Changes: source.Changes{Added: []string{"b", "a\x07"}, Refused: []string{"announcer.toml"}}}
+	want := "it is bad: announcer.toml:3: bad\nannouncer.toml:4: worse\n2 added, 0 changed, 0 removed, 1 refused\nadded    b\nadded    a\\007\nrefused  announcer.toml"
+	if got := r.Text(); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -197,20 +196,21 @@ func (p *page) reload(r Reload) {
 
 // Text tells what came of a reload, one thing a line.
 func (r Reload) Text() string {
-	if !r.OK {
-		return "refused, everything stays as it was: " + r.Error
+	var text, counts, lines []string
+	if r.Error != "" {
+		text = append(text, r.Error)
 	}
-	var counts, lines []string
 	for _, part := range []struct {
 		what string
 		list []string
 	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}, {"refused", r.Refused}} {
 		counts = append(counts, fmt.Sprintf("%d %s", len(part.list), part.what))
-		for _, name := range slices.Sorted(slices.Values(part.list)) {
+		for _, name := range part.list {
 			lines = append(lines, fmt.Sprintf("%-8s %s", part.what, diag.Printable(name)))
 		}
 	}
-	return strings.Join(append([]string{strings.Join(counts, ", ")}, lines...), "\n")
+	text = append(text, strings.Join(counts, ", "))
+	return strings.Join(append(text, lines...), "\n")
 }
 
 // Text is the event as a line for people.

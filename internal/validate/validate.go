@@ -31,6 +31,9 @@ func Paths(paths []string, engineName, host string) Report {
 			report.Findings = append(report.Findings, fault(path, err))
 		}
 		for _, file := range files {
+			if file != path && source.IsMask(file) {
+				continue
+			}
 			report.Files++
 			found, findings := one(file, host)
 			publications = append(publications, found...)

@@ -72,6 +72,21 @@ b.service:7:11: <port>: "70000" is not a port; want a number from 1 to 65535`},
 	}
 }
 
+// TestPathsOfAMask sees to it that a link to /dev/null, which takes out the name, is no file to check, unless it is given.
+func TestPathsOfAMask(t *testing.T) {
+	dir := t.TempDir()
+	mask := filepath.Join(dir, "a.service")
+	if err := os.Symlink("/dev/null", mask); err != nil {
+		t.Fatal(err)
+	}
+	if r := Paths([]string{dir}, config.Engines()[0], "pbx"); r.Files != 0 || len(r.Findings) > 0 {
+		t.Errorf("%d files, %v", r.Files, r.Findings)
+	}
+	if r := Paths([]string{mask}, config.Engines()[0], "pbx"); r.Files != 1 || r.Findings.Error() != mask+": it is a device; want a regular file" {
+		t.Errorf("%d files, %v", r.Files, r.Findings)
+	}
+}
+
 func group(id, iface string, port int) string {
 	return fmt.Sprintf("# %s\n[[group]]\nname = \"Desk\"\ninterfaces = [%q]\n[[group.service]]\ntype = \"_http._tcp\"\nport = %d\n", id, iface, port)
 }

@@ -264,12 +264,15 @@ func (f *face) start(limit int, flags uint16) *wire.Builder {
 }
 
 // multicast sends the message that was built to everybody, and counts it.
-func (f *face) multicast(count *uint64) {
+func (f *face) multicast(count *uint64) { f.multicastUntil(count, forever) }
+
+// multicastUntil does the same with a message that is known, when it comes back, until a time.
+func (f *face) multicastUntil(count *uint64, until moment) {
 	dst := group4
 	if f.version == mdns.V6 {
 		dst = group6
 	}
-	f.r.echoes.add(f.send(dst))
+	f.r.echoes.add(f.send(dst), until)
 	f.r.stats.Multicasts++
 	*count++
 	f.clear = f.r.now + pace

@@ -105,6 +105,33 @@ func TestSurvey(t *testing.T) {
 	}
 }
 
+// What a program of this host asks in our words is a question all the same, and our own question names our answers.
+func TestSurveyHidesNobody(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	desired := mdns.Desired{Host: h.name, Links: h.links, Groups: []mdns.Publication{sip("Desk", 5060)}, Watched: []dnsname.Name{dnsname.MustParse(sips)}}
+	h.Apply(l.time(), desired)
+	h.tick()
+	l.run(3500 * ms)
+	asked := l.of(h, isQuestion)
+	if len(asked) != surveyTimes {
+		t.Fatalf("%d questions", len(asked))
+	}
+	if got := brief(asked[surveyTimes-1].msg.Answers); !slices.Equal(got, []string{sips + " PTR " + desk}) {
+		t.Errorf("known answers: %q", got)
+	}
+	if len(h.asked) > 0 {
+		t.Errorf("its own question is taken for somebody else's: %v", h.asked)
+	}
+	l.run(2 * time.Second)
+	l.mark()
+	l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), asked[0].msg)
+	l.run(time.Second)
+	if len(h.asked) != 1 || len(l.of(h, isResponse)) != 1 {
+		t.Errorf("asked %v, %d answers", h.asked, len(l.sent))
+	}
+}
+
 // Who else announces the type is known from its first word to its goodbye, and each is told.
 func TestForeign(t *testing.T) {
 	l, h := watching(t, sip("Desk", 5060))

@@ -154,7 +154,7 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 		r.stats.Ignored++
 		return
 	}
-	if f.isOwn(p.Src.Addr()) && r.echoes.has(p.Data) {
+	if f.isOwn(p.Src.Addr()) && r.echoes.has(p.Data, r.now) {
 		f.source = p.Src.Addr()
 		return // our own packet, by loopback or on a second interface of the same link (RFC 6762 §8.2, §14)
 	}

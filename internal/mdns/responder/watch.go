@@ -132,9 +132,25 @@ func (f *face) sendQuestions() bool {
 	for n < len(f.questions) && b.Question(f.questions[n].name, f.questions[n].kind, false) {
 		n++
 	}
+	for _, q := range f.questions[:n] {
+		f.knownAnswers(b, q)
+	}
 	f.questions = f.questions[max(n, 1):]
-	f.multicast(&f.link.traffic.Questions)
+	f.multicastUntil(&f.link.traffic.Questions, f.r.now+questionEcho)
 	return true
+}
+
+// knownAnswers adds our own answers to a question of ours, as many as fit: nobody need give them (RFC 6762 §7.1).
+func (f *face) knownAnswers(b *wire.Builder, q question) {
+	n := f.zone[q.name.Key()]
+	if n == nil || q.kind != mdns.TypePTR {
+		return
+	}
+	for _, s := range n.sets {
+		if s.kind() == q.kind && !b.Record(wire.Answer, &s.records[0], s.ttl(), false) {
+			return
+		}
+	}
 }
 
 // watchWanted waits for a name that was given up, so that it can be had back.

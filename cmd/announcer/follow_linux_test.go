@@ -1,0 +1,267 @@
+package main
+
+import (
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"announcer/internal/netlab"
+)
+
+// shellDefinition is a shell function: def NAME PORT [TXT] prints a definition.
+const shellDefinition = `def() {
+	echo "<service-group><name>$1</name><service><type>_http._tcp</type><port>$2</port>"
+	test -z "$3" || echo "<txt-record>$3</txt-record>"
+	echo "</service></service-group>"
+}
+`
+
+// in runs a shell script in a directory.
+func in(t *testing.T, dir, script string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-ec", shellDefinition+script)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
+
+// cable joins a host for announcer to another one.
+func cable(t *testing.T, addrs ...string) (server, other *netlab.Host) {
+	t.Helper()
+	server, other = netlab.NewHost(t), netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Host: server, Name: "eth0", Addrs: addrs}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.9/24"}})
+	return server, other
+}
+
+// TestFilesOnTheWire has files change in every way while the daemon runs, and looks at the wire.
+func TestFilesOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24")
+	s := newOnlooker(t, other, "eth0", 4)
+	dir := t.TempDir()
+	run := startRun(t, server, dir, "--services", "etc", "--services", "lib")
+	run.says(t, "it does not exist; it is waited for\" file=etc")
+	for _, step := range []struct{ name, script, log, want, gone string }{
+		{"a directory that did not exist", "mkdir lib etc; def a 80 > etc/a.service", "", "a=80", ""},
+		{"saved", "def a 81 > etc/a.service", "", "a=81", ""},
+		{"saved again at once", "def a 82 > etc/a.service", "", "a=82", ""},
+		{"a new file", "def b 80 > etc/b.service", "", "a=82 b=80", ""},
+		{"replaced", "def b 81 > new; mv new etc/b.service", "", "a=82 b=81", ""},
+		{"renamed", "mv etc/b.service etc/c.service", "added=etc/c.service removed=etc/b.service", "a=82 b=81", ""},
+		{"broken", "echo '<service-group>' > etc/c.service", "its last good version stays announced", "a=82 b=81", ""},
+		{"mended", "def b 82 > etc/c.service", "", "a=82 b=82", ""},
+		{"touched, with another mode", "touch etc/*; chmod 600 etc/*; def b 83 > etc/c.service", "", "a=82 b=83", ""},
+		{"a symbolic link", "mkdir else; def d 80 > else/d; ln -s ../else/d etc/d.service", "", "a=82 b=83 d=80", ""},
+		{"the target of a link", "def d 81 > else/d", "", "a=82 b=83 d=81", ""},
+		{"a volume of Kubernetes", "mkdir etc/..1 etc/..2; def k 1 > etc/..1/k; def k 2 > etc/..2/k; ln -s ..1 etc/..data; ln -s ..data/k etc/k.service", "", "a=82 b=83 d=81 k=1", ""},
+		{"its swap", "ln -s ..2 etc/..tmp; mv -T etc/..tmp etc/..data", "", "a=82 b=83 d=81 k=2", ""},
+		{"removed", "rm etc/d.service", "", "a=82 b=83 k=2", "d"},
+		{"hidden by the next directory's precedence", "def x 80 > lib/a.service; def l 80 > lib/l.service", "added=lib/l.service", "a=82 b=83 k=2 l=80", "d"},
+		{"masked", "ln -s /dev/null etc/l.service", "", "a=82 b=83 k=2", "d l"},
+		{"a directory removed", "rm -r etc", "", "l=80 x=80", "a b d k l"},
+		{"and made again", "mkdir etc; def a 83 > etc/a.service", "", "a=83 l=80", "a b d k l x"},
+	} {
+		in(t, dir, step.script)
+		if step.log != "" {
+			run.says(t, step.log)
+		}
+		s.await(t, step.name, s.services, step.want)
+		if got := strings.Join(slices.Sorted(maps.Keys(s.goodbyes)), " "); got != step.gone {
+			t.Errorf("%s: up to here there were goodbyes of %q, want %q", step.name, got, step.gone)
+		}
+	}
+}
+
+// TestUpdateOnTheWire has a TXT string change, which is told without a goodbye and without a probe (RFC 6762 §8.4), and
+// the configuration change, which can name the directory.
+func TestUpdateOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24")
+	s := newOnlooker(t, other, "eth0", 4)
+	dir := t.TempDir()
+	in(t, dir, `mkdir one two; def a 80 v=1 > one/a.service; def b 80 v=7 > two/b.service; echo 'daemon.services = "one"' > announcer.toml`)
+	startRun(t, server, dir, "--config", "announcer.toml")
+	s.await(t, "the start", s.texts, "v=1")
+	s.await(t, "the start", s.services, "a=80")
+	clear(s.probes)
+	in(t, dir, "def a 80 v=2 > one/a.service")
+	s.await(t, "another TXT string", s.texts, "v=2")
+	in(t, dir, "def a 80 v=3 > one/a.service")
+	s.await(t, "and another", s.texts, "v=3")
+	if len(s.goodbyes) > 0 || len(s.probes) > 0 {
+		t.Errorf("there were goodbyes %v and probes %v, want none", s.goodbyes, s.probes)
+	}
+	in(t, dir, `echo 'daemon.services = "two"' > announcer.toml`)
+	s.await(t, "another directory", s.services, "b=80")
+	in(t, dir, "def b 81 > two/b.service")
+	s.await(t, "its file", s.services, "b=81")
+}
+
+// web makes a directory with a definition.
+func web(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	in(t, dir, "def a 80 > a.service")
+	return dir
+}
+
+// TestAddressesOnTheWire has the addresses of a link change while the daemon runs.
+func TestAddressesOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24", "2001:db8::5/64")
+	s := newOnlooker(t, other, "eth0", 4)
+	run := startRun(t, server, web(t), "--services", ".")
+	s.await(t, "the start", s.addresses, "192.0.2.5 2001:db8::5")
+	server.IP(t, "addr", "add", "198.51.100.7/24", "dev", "eth0")
+	s.await(t, "an address added", s.addresses, "192.0.2.5 198.51.100.7 2001:db8::5")
+	run.says(t, `iface=eth0 change="address 198.51.100.7/24 added"`)
+	server.IP(t, "addr", "del", "198.51.100.7/24", "dev", "eth0")
+	s.await(t, "an address removed", s.addresses, "192.0.2.5 2001:db8::5")
+
+	for name, value := range map[string]string{"accept_dad": "1", "dad_transmits": "1"} {
+		var err error
+		server.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/eth0/"+name, []byte(value), 0o644) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.IP(t, "addr", "add", "2001:db8::7/64", "dev", "eth0")
+	run.says(t, `change="address 2001:db8::7/64 added (tentative)"`)
+	run.says(t, `change="address 2001:db8::7/64 known to be unique"`)
+	s.await(t, "an address that was tentative", s.addresses, "192.0.2.5 2001:db8::5 2001:db8::7")
+	server.IP(t, "addr", "change", "2001:db8::5/64", "dev", "eth0", "preferred_lft", "0", "valid_lft", "1000")
+	s.await(t, "a deprecated address", s.addresses, "192.0.2.5 2001:db8::7")
+	run.says(t, `change="address 2001:db8::5/64 deprecated"`)
+}
+
+// TestIPv6OnTheWire has a link with IPv6 alone, of which the address changes.
+func TestIPv6OnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t)
+	s := newOnlooker(t, other, "eth0", 6)
+	startRun(t, server, web(t), "--services", ".")
+	s.await(t, "the link-local address alone", s.services, "a=80")
+	s.await(t, "the link-local address alone", s.addresses, "")
+	server.IP(t, "addr", "add", "2001:db8::5/64", "dev", "eth0", "nodad")
+	s.await(t, "an address added", s.addresses, "2001:db8::5")
+	server.IP(t, "addr", "del", "2001:db8::5/64", "dev", "eth0")
+	s.await(t, "the link-local address again", s.addresses, "")
+	s.await(t, "the link-local address again", s.services, "a=80")
+}
+
+// TestLinksOnTheWire has links come, go and change while the daemon runs.
+func TestLinksOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := netlab.NewHost(t), netlab.NewHost(t)
+	run := startRun(t, server, web(t), "--services", ".", "--interface", "eth*", "--interface", "lan*")
+	run.says(t, "no interface that is up is named")
+
+	plug := func() *onlooker {
+		netlab.Veth(t, netlab.End{Host: server, Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.9/24"}})
+		return newOnlooker(t, other, "eth0", 4)
+	}
+	seen := func(what string, s *onlooker) {
+		t.Helper()
+		clear(s.records)
+		s.await(t, what, s.services, "a=80")
+	}
+	s := plug()
+	first := indexOf(t, server, "eth0")
+	seen("a link that comes later", s)
+
+	server.IP(t, "link", "set", "eth0", "down")
+	run.says(t, "iface=eth0 change=down")
+	run.never(t, "level=ERROR")
+	server.IP(t, "link", "set", "eth0", "up")
+	seen("a link that was down", s)
+	other.IP(t, "link", "set", "eth0", "down")
+	run.says(t, `iface=eth0 change="without a carrier"`)
+	other.IP(t, "link", "set", "eth0", "up")
+	seen("a link that was unplugged", s)
+
+	server.IP(t, "link", "del", "eth0")
+	run.says(t, "iface=eth0 change=removed")
+	s = plug()
+	if again := indexOf(t, server, "eth0"); again == first {
+		t.Fatalf("eth0 has the index %d again, want another one", again)
+	}
+	seen("a link of another index", s)
+
+	server.IP(t, "link", "set", "eth0", "down")
+	server.IP(t, "link", "set", "eth0", "name", "lan0")
+	server.IP(t, "link", "set", "lan0", "up")
+	run.says(t, "announced service=a type=_http._tcp iface=lan0")
+	seen("a link that was renamed", s)
+
+	vlan(t, server, "lan0", other, "eth0")
+	run.says(t, "announced service=a type=_http._tcp iface=eth0.20")
+	seen("a VLAN", newOnlooker(t, other, "eth0.20", 4))
+	server.IP(t, "link", "del", "eth0.20")
+	run.says(t, "iface=eth0.20 change=removed")
+
+	server.IP(t, "link", "set", "lan0", "down")
+	server.IP(t, "link", "set", "lan0", "name", "wan0") // which is not for us
+	server.IP(t, "link", "set", "wan0", "up")
+	run.says(t, "no interface that is up is named")
+	server.IP(t, "link", "del", "wan0")
+}
+
+func indexOf(t *testing.T, host *netlab.Host, name string) (index int) {
+	t.Helper()
+	host.Do(func() {
+		if nic, err := net.InterfaceByName(name); err == nil {
+			index = nic.Index
+		}
+	})
+	return index
+}
+
+// vlan adds VLAN 20 to a cable, as eth0.20 on both ends; where the kernel knows no VLANs, a cable of that name.
+func vlan(t *testing.T, server *netlab.Host, lower string, other *netlab.Host, peer string) {
+	t.Helper()
+	known := true
+	server.Do(func() {
+		known = exec.Command("ip", "link", "add", "link", lower, "name", "eth0.20", "type", "vlan", "id", "20").Run() == nil
+	})
+	if !known {
+		t.Log("the kernel knows no VLANs; a second cable takes the place of one")
+		netlab.Veth(t, netlab.End{Host: server, Name: "eth0.20", Addrs: []string{"198.51.100.5/24"}}, netlab.End{Host: other, Name: "eth0.20", Addrs: []string{"198.51.100.9/24"}})
+		return
+	}
+	other.IP(t, "link", "add", "link", peer, "name", "eth0.20", "type", "vlan", "id", "20")
+	for host, addr := range map[*netlab.Host]string{server: "198.51.100.5/24", other: "198.51.100.9/24"} {
+		host.IP(t, "addr", "add", addr, "dev", "eth0.20")
+		host.IP(t, "link", "set", "eth0.20", "up")
+	}
+}
+
+// TestTwoInterfacesOnOneLink has the daemon hear itself, by a bridge that joins two of its interfaces.
+func TestTwoInterfacesOnOneLink(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := netlab.NewHost(t), netlab.NewHost(t)
+	other.IP(t, "link", "add", "bridge0", "type", "bridge")
+	other.IP(t, "addr", "add", "192.0.2.9/24", "dev", "bridge0")
+	other.IP(t, "link", "set", "bridge0", "up")
+	run := startRun(t, server, web(t), "--services", ".")
+	for i, name := range []string{"eth0", "eth1"} {
+		netlab.Veth(t, netlab.End{Host: server, Name: name, Addrs: []string{"192.0.2." + string(rune('5'+i)) + "/24"}}, netlab.End{Host: other, Name: name})
+		other.IP(t, "link", "set", name, "master", "bridge0")
+	}
+	s := newOnlooker(t, other, "bridge0", 4)
+	run.says(t, "announced service=a type=_http._tcp iface=eth0")
+	run.says(t, "announced service=a type=_http._tcp iface=eth1")
+	s.await(t, "both", s.services, "a=80")
+	run.never(t, "msg=conflict")
+	run.never(t, "msg=renamed")
+}

@@ -1,0 +1,123 @@
+package netwatch
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"announcer/internal/mdns"
+)
+
+// Change is one thing that happened to an interface.
+type Change struct {
+	Link string // the name of the interface
+	What string // such as "address 192.0.2.7/24 added"
+}
+
+// String gives a line such as "eth0: address 192.0.2.7/24 added".
+func (c Change) String() string { return c.Link + ": " + c.What }
+
+// Changes tells what happened between two readings of the interfaces, in the order of these. Of an interface that is
+// there no more it asks the system what has become of it.
+func Changes(before, after []mdns.Link) []Change {
+	return changesBetween(before, after, whereabouts)
+}
+
+// changesBetween is [Changes] with another way to find out about an interface that is there no more.
+func changesBetween(before, after []mdns.Link, gone func(mdns.Link) string) []Change {
+	var changes []Change
+	tell := func(l mdns.Link, format string, args ...any) {
+		changes = append(changes, Change{l.Name, fmt.Sprintf(format, args...)})
+	}
+	for _, old := range before {
+		if !slices.ContainsFunc(after, func(l mdns.Link) bool { return l.Index == old.Index }) {
+			tell(old, "%s", gone(old))
+		}
+	}
+	for _, l := range after {
+		i := slices.IndexFunc(before, func(old mdns.Link) bool { return l.Index == old.Index })
+		if i < 0 {
+			tell(l, "up, %s", with(l.Addrs))
+			continue
+		}
+		old := before[i]
+		if l.Name != old.Name {
+			tell(l, "renamed, it was %s", old.Name)
+		}
+		if l.MTU != old.MTU {
+			tell(l, "MTU %d, it was %d", l.MTU, old.MTU)
+		}
+		for _, what := range addrChanges(old.Addrs, l.Addrs) {
+			tell(l, "address %s", what)
+		}
+	}
+	return changes
+}
+
+// whereabouts says what has become of an interface that can't be announced on any more.
+func whereabouts(l mdns.Link) string {
+	now, err := net.InterfaceByIndex(l.Index)
+	switch {
+	case err != nil:
+		return "removed"
+	case now.Flags&net.FlagUp == 0:
+		return "down"
+	case now.Flags&net.FlagRunning == 0:
+		return "without a carrier"
+	case now.Name != l.Name:
+		return "renamed to " + now.Name
+	}
+	return "of no use any more"
+}
+
+// with lists the addresses of an interface that is new.
+func with(addrs []mdns.LinkAddr) string {
+	if len(addrs) == 0 {
+		return "without an address"
+	}
+	list := make([]string, len(addrs))
+	for i, a := range addrs {
+		list[i] = a.String() + states(a)
+	}
+	return "with " + strings.Join(list, " and ")
+}
+
+func addrChanges(before, after []mdns.LinkAddr) []string {
+	find := func(addrs []mdns.LinkAddr, a mdns.LinkAddr) int {
+		return slices.IndexFunc(addrs, func(b mdns.LinkAddr) bool { return a.Prefix == b.Prefix })
+	}
+	var changes []string
+	for _, a := range before {
+		if find(after, a) < 0 {
+			changes = append(changes, a.String()+" removed")
+		}
+	}
+	for _, a := range after {
+		i := find(before, a)
+		if i < 0 {
+			changes = append(changes, a.String()+" added"+states(a))
+			continue
+		}
+		old := before[i]
+		if a.Tentative != old.Tentative {
+			changes = append(changes, a.String()+choose(a.Tentative, " tentative", " known to be unique"))
+		}
+		if a.Deprecated != old.Deprecated {
+			changes = append(changes, a.String()+choose(a.Deprecated, " deprecated", " preferred again"))
+		}
+	}
+	return changes
+}
+
+// states says how an address stands, where that is not as it should be.
+func states(a mdns.LinkAddr) string {
+	return choose(a.Tentative, " (tentative)", "") + choose(a.Deprecated, " (deprecated)", "")
+}
+
+func choose(is bool, yes, no string) string {
+	if is {
+		return yes
+	}
+	return no
+}

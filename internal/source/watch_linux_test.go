@@ -1,0 +1,383 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/config"
+	"announcer/internal/netlab"
+)
+
+func TestMain(m *testing.M) { netlab.Main(m) }
+
+// mounted gives a directory on a file system of its own, which tells of changes whatever that of the machine does.
+func mounted(t *testing.T) string {
+	t.Helper()
+	netlab.Need(t)
+	dir := t.TempDir()
+	if err := unix.Mount("announcer", dir, "tmpfs", 0, ""); err != nil {
+		t.Fatal("mount: ", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+// follower is a source with its watch.
+type follower struct {
+	*Source
+	dir     string
+	changed <-chan struct{}
+	log     text
+}
+
+// text collects what is written, while others read it.
+type text struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (t *text) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.Write(b)
+}
+
+func (t *text) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.String()
+}
+
+// follow begins to watch and waits until it does.
+func follow(t *testing.T, dir string, request Request) *follower {
+	t.Helper()
+	request.Waits = true
+	f := &follower{Source: New(request), dir: dir}
+	load(t, f.Source, dir)
+	f.changed = f.Watch(t.Context(), slog.New(slog.NewTextHandler(&f.log, nil)))
+	f.settled(t)
+	return f
+}
+
+// settled waits until there have been no signals for a while.
+func (f *follower) settled(t *testing.T) {
+	t.Helper()
+	for quiet := 10 * settle; ; {
+		select {
+		case <-f.changed:
+			load(t, f.Source, f.dir)
+		case <-time.After(quiet):
+			return
+		}
+	}
+}
+
+// await waits for signals until what is defined is as it should be.
+func (f *follower) await(t *testing.T, want string) {
+	t.Helper()
+	got := "no signal"
+	for deadline := time.After(10 * time.Second); ; {
+		select {
+		case <-f.changed:
+			if got, _ = load(t, f.Source, f.dir); got == want {
+				return
+			}
+		case <-deadline: // long before anybody looks without a reason
+			t.Fatalf("defined %s, want %s", got, want)
+		}
+	}
+}
+
+// step is something that happens to files below a directory.
+type step func(t *testing.T, dir string)
+
+func saved(name, says string) step {
+	return func(t *testing.T, dir string) { write(t, filepath.Join(dir, name), definition(says)) }
+}
+
+// do gives a step that calls a function of package os with paths below the directory.
+func do(f func(from, to string) error, from, to string) step {
+	return func(t *testing.T, dir string) {
+		t.Helper()
+		if err := f(filepath.Join(dir, from), filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func moved(from, to string) step { return do(os.Rename, from, to) }
+
+func removed(name string) step {
+	return do(func(path, _ string) error { return os.RemoveAll(path) }, name, "")
+}
+
+func made(name string) step {
+	return do(func(path, _ string) error { return os.MkdirAll(path, 0o755) }, name, "")
+}
+
+// linked makes a symbolic link, and replaces one at once, as ln -sfT and Kubernetes do.
+func linked(name, target string) step {
+	return func(t *testing.T, dir string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.Symlink(target, path+"~"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+"~", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestWatch has every kind of change happen to files.
+func TestWatch(t *testing.T) {
+	type change struct {
+		step
+		want string
+	}
+	tests := []struct {
+		name   string
+		before []step
+		start  string
+		after  []change
+	}{
+		{"a new file", []step{made("etc")}, "", []change{{saved("etc/a.service", "a"), "etc/a.service=a"}}},
+		{"saved, and saved again at once", []step{saved("etc/a.service", "a")}, "etc/a.service=a", []change{
+			{saved("etc/a.service", "b"), "etc/a.service=b"},
+			{saved("etc/a.service", "c"), "etc/a.service=c"},
+			{saved("etc/a.service", "d"), "etc/a.service=d"},
+		}},
+		{"renamed", []step{saved("etc/a.service", "a")}, "etc/a.service=a", []change{
+			{moved("etc/a.service", "etc/b.service"), "etc/b.service=a"},
+			{moved("etc/b.service", "etc/b.off"), ""},
+			{moved("etc/b.off", "etc/c.service"), "etc/c.service=a"},
+		}},
+		{"replaced by another file", []step{saved("etc/a.service", "a"), saved("new", "b")}, "etc/a.service=a", []change{
+			{moved("new", "etc/a.service"), "etc/a.service=b"},
+		}},
+		{"removed", []step{saved("etc/a.service", "a"), saved("etc/b.service", "b")}, "etc/a.service=a etc/b.service=b", []change{
+			{removed("etc/a.service"), "etc/b.service=b"},
+			{removed("etc/b.service"), ""},
+		}},
+		{"a hard link", []step{saved("a", "a"), made("etc")}, "", []change{{do(os.Link, "a", "etc/a.service"), "etc/a.service=a"}}},
+		{"a symbolic link, its target, and the next", []step{saved("else/a", "a"), made("etc")}, "", []change{
+			{linked("etc/a.service", "../else/a"), "etc/a.service=a"},
+			{saved("else/a", "b"), "etc/a.service=b"},
+			{saved("other/a", "c"), "etc/a.service=b"},
+			{linked("etc/a.service", "../other/a"), "etc/a.service=c"},
+			{saved("other/a", "d"), "etc/a.service=d"},
+		}},
+		{"a link that leads nowhere until later", []step{made("etc")}, "", []change{
+			{linked("etc/a.service", "../else/sub/a"), ""},
+			{saved("else/sub/a", "a"), "etc/a.service=a"},
+		}},
+		{"a volume of Kubernetes", []step{saved("etc/..1/a.service", "1"), linked("etc/..data", "..1"), linked("etc/a.service", "..data/a.service")}, "etc/a.service=1", []change{
+			{saved("etc/..2/a.service", "2"), "etc/a.service=1"},
+			{linked("etc/..data", "..2"), "etc/a.service=2"},
+			{removed("etc/..1"), "etc/a.service=2"},
+			{saved("etc/..3/a.service", "3"), "etc/a.service=2"},
+			{linked("etc/..data", "..3"), "etc/a.service=3"},
+		}},
+		{"a directory behind a link", []step{saved("v1/conf/a.service", "1"), saved("v2/conf/a.service", "2"), linked("now", "v1"), linked("etc", "now/conf")}, "etc/a.service=1", []change{
+			{linked("now", "v2"), "etc/a.service=2"},
+			{saved("v2/conf/a.service", "3"), "etc/a.service=3"},
+			{linked("etc", "v1/conf"), "etc/a.service=1"},
+		}},
+		{"a directory that comes later", nil, "", []change{
+			{saved("etc/a.service", "a"), "etc/a.service=a"},
+			{saved("etc/a.service", "b"), "etc/a.service=b"},
+		}},
+		{"a directory that is made again", []step{saved("etc/a.service", "a")}, "etc/a.service=a", []change{
+			{removed("etc"), ""},
+			{saved("etc/a.service", "b"), "etc/a.service=b"},
+			{removed("etc"), ""},
+			{made("etc"), ""},
+			{saved("etc/a.service", "c"), "etc/a.service=c"},
+		}},
+		{"a directory that is replaced", []step{saved("etc/a.service", "a"), saved("new/a.service", "b")}, "etc/a.service=a", []change{
+			{moved("etc", "old"), ""},
+			{moved("new", "etc"), "etc/a.service=b"},
+			{saved("etc/a.service", "c"), "etc/a.service=c"},
+		}},
+		{"precedence", []step{saved("lib/a.service", "stock"), made("etc"), made("run")}, "lib/a.service=stock", []change{
+			{saved("run/a.service", "program's"), "run/a.service=program's"},
+			{saved("etc/a.service", "mine"), "etc/a.service=mine"},
+			{saved("lib/a.service", "newer stock"), "etc/a.service=mine"},
+			{removed("etc/a.service"), "run/a.service=program's"},
+			{linked("run/a.service", "/dev/null"), ""},
+			{removed("run/a.service"), "lib/a.service=newer stock"},
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := mounted(t)
+			for _, step := range test.before {
+				step(t, dir)
+			}
+			f := follow(t, dir, Request{Services: []string{filepath.Join(dir, "etc"), filepath.Join(dir, "run"), filepath.Join(dir, "lib")}})
+			if got, _ := load(t, f.Source, dir); got != test.start {
+				t.Fatalf("defined %s at the start, want %s", got, test.start)
+			}
+			is := test.start
+			for _, change := range test.after {
+				change.step(t, dir)
+				if change.want == is {
+					f.settled(t)
+				} else {
+					f.await(t, change.want)
+				}
+				is = change.want
+				if got, _ := load(t, f.Source, dir); got != is {
+					t.Fatalf("defined %s, want %s", got, is)
+				}
+			}
+			if said := f.log.String(); said != "" {
+				t.Error("the watch says: ", said)
+			}
+		})
+	}
+}
+
+// TestWatchAFileByItself has a file that was given come, change and go.
+func TestWatchAFileByItself(t *testing.T) {
+	dir := mounted(t)
+	f := follow(t, dir, Request{Services: []string{filepath.Join(dir, "sub/x")}})
+	saved("sub/x", "a")(t, dir)
+	f.await(t, "sub/x=a")
+	saved("sub/x", "b")(t, dir)
+	f.await(t, "sub/x=b")
+	saved("other", "c")(t, dir)
+	moved("other", "sub/x")(t, dir)
+	f.await(t, "sub/x=c")
+	removed("sub")(t, dir)
+	f.await(t, "")
+}
+
+// TestWatchTheConfiguration has the configuration come, name another directory, break, and go.
+func TestWatchTheConfiguration(t *testing.T) {
+	dir := mounted(t)
+	saved("one/a.service", "a")(t, dir)
+	saved("two/b.service", "b")(t, dir)
+	names := func(services string) {
+		write(t, filepath.Join(dir, "conf/announcer.toml"), fmt.Sprintf("[daemon]\nservices = %q\n", services))
+	}
+	f := follow(t, dir, Request{ConfigFile: filepath.Join(dir, "conf/announcer.toml"), Optional: true})
+	names("../one")
+	f.await(t, "one/a.service=a")
+	saved("one/a.service", "a2")(t, dir)
+	f.await(t, "one/a.service=a2")
+	names("../two")
+	f.await(t, "two/b.service=b")
+	saved("two/b.service", "b2")(t, dir)
+	f.await(t, "two/b.service=b2")
+
+	write(t, filepath.Join(dir, "conf/announcer.toml"), "[daemno]\n")
+	saved("two/b.service", "b3")(t, dir)
+	f.await(t, "two/b.service=b3")
+	f.settled(t)
+	snap, err := f.Load()
+	if err != nil || !reflect.DeepEqual(snap.Refused, []string{filepath.Join(dir, "conf/announcer.toml")}) ||
+		!strings.Contains(snap.Findings.Error(), "its last good version stays in use") {
+		t.Errorf("with a configuration that broke: refused %v, %v, error %v", snap.Refused, snap.Findings, err)
+	}
+	removed("conf")(t, dir)
+	f.await(t, "")
+	if snap, err := f.Load(); err != nil || len(snap.Findings) > 0 || !reflect.DeepEqual(snap.Config, config.Default()) {
+		t.Errorf("without a configuration: %v, error %v", snap, err)
+	}
+}
+
+// TestWatchOfTouches sees to it that what changes nothing gives the same snapshot, and that it is looked at all the same.
+func TestWatchOfTouches(t *testing.T) {
+	dir := mounted(t)
+	path := filepath.Join(dir, "a.service")
+	saved("a.service", "a")(t, dir)
+	f := follow(t, dir, Request{Services: []string{dir}})
+	before, err := f.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, touch := range []func() error{
+		func() error { return os.Chtimes(path, time.Now(), time.Now()) },
+		func() error { return os.Chmod(path, 0o600) },
+		func() error { return os.WriteFile(path, []byte(definition("a")), 0o644) },
+		func() error { return os.Rename(path, path) },
+		func() error { return os.WriteFile(path+"~", []byte("<"), 0o644) },
+	} {
+		if err := touch(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-f.changed:
+	case <-time.After(10 * time.Second):
+		t.Error("nobody has looked")
+	}
+	if after, err := f.Load(); err != nil || !reflect.DeepEqual(before, after) {
+		t.Errorf("before %+v\nafter  %+v, error %v", before, after, err)
+	}
+}
+
+// TestWatchAnOverlay has a file change in the lower layer of an overlay, of which the upper one is not told.
+func TestWatchAnOverlay(t *testing.T) {
+	dir := mounted(t)
+	for _, name := range []string{"upper", "work", "merged"} {
+		made(name)(t, dir)
+	}
+	saved("lower/a.service", "a")(t, dir)
+	merged := filepath.Join(dir, "merged")
+	options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir)
+	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
+		t.Skip("no overlay file system: ", err)
+	}
+	t.Cleanup(func() { unix.Unmount(merged, unix.MNT_DETACH) })
+	f := follow(t, dir, Request{Services: []string{merged}})
+	if got, want := f.log.String(), merged+" is on an overlay, which does not tell of every change"; !strings.Contains(got, want) {
+		t.Errorf("the watch says %q, want %q", got, want)
+	}
+	saved("lower/a.service", "b")(t, dir)
+	f.await(t, "merged/a.service=b")
+}
+
+// TestPoll has a file change by another name, which the watch hears nothing of, so that it has to look by itself.
+func TestPoll(t *testing.T) {
+	dir := mounted(t)
+	saved("a", "a")(t, dir)
+	made("etc")(t, dir)
+	do(os.Link, "a", "etc/a.service")(t, dir)
+	f := follow(t, dir, Request{Services: []string{filepath.Join(dir, "etc")}, Poll: 700 * time.Millisecond})
+	saved("a", "b")(t, dir)
+	f.await(t, "etc/a.service=b")
+}
+
+// TestWatchWithoutEvents has no event be had, so that there is polling.
+func TestWatchWithoutEvents(t *testing.T) {
+	dir := mounted(t)
+	saved("a.service", "a")(t, dir)
+	const limit = "/proc/sys/user/max_inotify_instances" // of this user namespace
+	before, err := os.ReadFile(limit)
+	if err != nil {
+		t.Skip("inotify has no limit here: ", err)
+	}
+	if err := os.WriteFile(limit, []byte("0"), 0o644); err != nil {
+		t.Skip("the limit of inotify can't be set: ", err)
+	}
+	defer os.WriteFile(limit, before, 0o644)
+	f := follow(t, dir, Request{Services: []string{dir}})
+	saved("a.service", "b")(t, dir)
+	f.await(t, "a.service=b")
+	if got, want := f.log.String(), "files can't be watched: "; !strings.Contains(got, want) || !strings.Contains(got, "every=2s") {
+		t.Errorf("the watch says %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,86 @@
+package source
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// TestAwait has events come at set times, and measures when they have settled.
+func TestAwait(t *testing.T) {
+	const ms = time.Millisecond
+	save := func(name string) func(*watcher) {
+		return func(w *watcher) { w.events.Events <- fsnotify.Event{Name: name, Op: fsnotify.Write} }
+	}
+	stream := func(from, to, every time.Duration) map[time.Duration]func(*watcher) {
+		all := map[time.Duration]func(*watcher){}
+		for at := from; at <= to; at += every {
+			all[at] = save("/etc/x/a.service")
+		}
+		return all
+	}
+	for _, test := range []struct {
+		name   string
+		events map[time.Duration]func(*watcher)
+		every  time.Duration
+		ends   time.Duration
+		stale  bool
+	}{
+		{"one event", map[time.Duration]func(*watcher){time.Second: save("/etc/x/a.service")}, 0, time.Second + settle, false},
+		{"a burst", stream(time.Second, time.Second+300*ms, 30*ms), 0, time.Second + 300*ms + settle, false},
+		{"a stream that does not end", stream(time.Second, time.Minute, 30*ms), 0, time.Second + settleMost, false},
+		{"events of other files", map[time.Duration]func(*watcher){ms: save("/etc/x/a.service~"), 2 * ms: save("/etc/x/.a.service.swp"), 3 * ms: save("")}, time.Second, time.Second, false},
+		{"the configuration", map[time.Duration]func(*watcher){ms: save("/etc/announcer.toml")}, time.Minute, ms + settle, false},
+		{"a directory itself", map[time.Duration]func(*watcher){ms: save("/etc/x")}, time.Minute, ms + settle, true},
+		{"events that were lost", map[time.Duration]func(*watcher){ms: func(w *watcher) { w.events.Errors <- fsnotify.ErrEventOverflow }}, time.Minute, ms + settle, true},
+		{"polling within a stream", stream(80*ms, time.Minute, 30*ms), 100 * ms, 100 * ms, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				w := &watcher{
+					places: places{map[string]fs.FileInfo{"/etc/x": nil}, map[string]bool{"announcer.toml": true}},
+					events: &fsnotify.Watcher{Events: make(chan fsnotify.Event, 1), Errors: make(chan error, 1)},
+					every:  test.every,
+				}
+				for at, happens := range test.events {
+					time.AfterFunc(at, func() {
+						if ctx.Err() == nil {
+							happens(w)
+						}
+					})
+				}
+				start := time.Now()
+				if !w.await(ctx) {
+					t.Error("it has ended")
+				}
+				if took := time.Since(start); took != test.ends || w.stale != test.stale {
+					t.Errorf("it took %v, stale %t; want %v, %t", took, w.stale, test.ends, test.stale)
+				}
+				cancel()
+				if w.await(ctx) {
+					t.Error("it goes on after the end")
+				}
+			})
+		})
+	}
+}
+
+// TestWatchOfOtherFiles has a reading come that is about other files.
+func TestWatchOfOtherFiles(t *testing.T) {
+	s := New(Request{})
+	changed := s.Watch(t.Context(), slog.New(slog.DiscardHandler))
+	for _, dir := range []string{t.TempDir(), t.TempDir()} {
+		s.tell(reading{services: []string{dir}})
+		s.tell(reading{services: []string{dir}}) // no news
+		<-changed
+	}
+	if len(s.news) > 0 {
+		t.Error("what is no news is told")
+	}
+}
