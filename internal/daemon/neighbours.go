@@ -63,7 +63,7 @@ func (d *Daemon) meetNeighbours() {
 		sharers = d.Sharers()
 	}
 	if len(sharers) > 0 && !slices.Equal(sharers, d.sharers) {
-		d.Log.Warn(sharedHint(sharers))
+		d.Log.Info(sharedHint(sharers))
 	}
 	d.sharers, d.met = sharers, time.Now()
 	twice := d.announcedTwice()
