@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.test-deps/bin:$(PATH)
 PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-amd64
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check test-deps bench fuzz cross clean $(PLATFORMS)
+.PHONY: help build test check test-deps bench fuzz cross package clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ cross: $(PLATFORMS) ## the program for every platform, in dist/
 $(PLATFORMS):
 	CGO_ENABLED=0 GOOS=$(word 1,$(subst -, ,$@)) GOARCH=$(word 2,$(subst -, ,$@)) GOARM=7 \
 		go build -trimpath -ldflags '-s -w' -o dist/announcer-$@$(if $(filter windows-%,$@),.exe) ./cmd/announcer
+
+package: ## a .deb and an .rpm for amd64, arm64 and armv7, in dist/
+	packaging/build dist amd64 arm64 arm7
 
 clean: ## remove what the other targets made
 	rm -rf announcer dist .test-deps

@@ -2,6 +2,7 @@ package services
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -39,12 +40,16 @@ type Problem struct {
 	Field    Field
 	Index    int // index among the subtypes, TXT strings or addresses of the service
 	Severity diag.Severity
+	Code     string // as in [diag.Finding]
 	Text     string // what is wrong; what would be right
 }
 
+// Lint is a check of a group that goes beyond the rules of this package, such as what one kind of device expects.
+type Lint func(Group) []Problem
+
 // Check gives every problem of a group that is published on the given host (its name without the domain).
-// A group with a problem that is an error can't be published.
-func (g Group) Check(host string) []Problem {
+// A group with a problem that is an error can't be published. What the lints find comes last.
+func (g Group) Check(host string, lints ...Lint) []Problem {
 	c := checker{group: g, host: host, instance: g.Instance(host), named: map[string][]int{}}
 	c.name()
 	for i := range g.Services {
@@ -52,6 +57,9 @@ func (g Group) Check(host string) []Problem {
 	}
 	if len(g.Services) == 0 {
 		c.errorf(-1, ServiceField, 0, "the group has no service; want at least one")
+	}
+	for _, lint := range lints {
+		c.problems = append(c.problems, lint(g)...)
 	}
 	return c.problems
 }
@@ -65,12 +73,15 @@ type checker struct {
 }
 
 func (c *checker) errorf(service int, f Field, index int, format string, args ...any) {
-	c.problems = append(c.problems, Problem{service, f, index, diag.Error, fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, Problem{Service: service, Field: f, Index: index, Severity: diag.Error, Text: fmt.Sprintf(format, args...)})
 }
 
 func (c *checker) warnf(service int, f Field, index int, format string, args ...any) {
-	c.problems = append(c.problems, Problem{service, f, index, diag.Warning, fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, Problem{Service: service, Field: f, Index: index, Severity: diag.Warning, Text: fmt.Sprintf(format, args...)})
 }
+
+// code gives the problem that was found last its code.
+func (c *checker) code(code string) { c.problems[len(c.problems)-1].Code = code }
 
 func (c *checker) name() {
 	if _, err := ParseName(c.group.Name); err != nil {
@@ -97,6 +108,7 @@ func (c *checker) service(i int) {
 	c.foreignHost(i, s)
 	if s.Port == 0 {
 		c.warnf(i, PortField, 0, "the port is 0 or missing, which says that there is nothing to connect to; want 1 to 65535 for a server")
+		c.code("service/port-zero")
 	}
 	c.txt(i, s)
 }
@@ -140,6 +152,9 @@ func (c *checker) txt(i int, s Service) {
 	for j, t := range s.TXT {
 		if _, err := ParseTXT(t); err != nil {
 			c.errorf(i, TXTField, j, "%v", err)
+		} else if trimmed := strings.TrimSpace(t); trimmed != t {
+			c.warnf(i, TXTField, j, "the white space around %q is published too; want %q", t, trimmed)
+			c.code("service/white-space")
 		}
 	}
 	switch size := s.TXT.Size(); {
@@ -158,6 +173,7 @@ func (c *checker) twice(i int, s Service) {
 		if s.Collides(earlier) {
 			c.warnf(i, ServiceField, 0, "service %d of this group is %s too, with other data; one name can't stand for both, so this one is published as %q (Avahi drops the whole group); want a group of its own with a name of its own",
 				j+1, s.Type, NextName(c.instance))
+			c.code("service/same-type")
 			return
 		}
 		if s.Protocol == earlier.Protocol {

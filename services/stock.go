@@ -182,21 +182,22 @@ func (f *filler) server(v *sipValues) {
 		f.problem("server", "it is missing; want the SIP server, such as 192.0.2.20 or pbx.example.net:5060")
 		return
 	}
-	host, port, err := splitServer(f.fill.Server)
+	host, port, err := SplitServer(f.fill.Server)
 	if err != nil {
 		f.problem("server", "%v", err)
 		return
 	}
 	if port != "" {
-		if v.Port, err = parsePort(port); err != nil {
+		if v.Port, err = ParsePort(port); err != nil {
 			f.problem("server", "%v", err)
 		}
 	}
 	v.Host = host
 }
 
-// splitServer takes HOST[:PORT] apart. An IPv6 address has brackets in the result.
-func splitServer(server string) (host, port string, err error) {
+// SplitServer takes HOST[:PORT] apart: a name or an address that a phone can reach. An IPv6 address has brackets in
+// the result. The port is as it was written, see [ParsePort].
+func SplitServer(server string) (host, port string, err error) {
 	if addr, err := netip.ParseAddr(server); err == nil {
 		return checkAddr(addr, "")
 	}
@@ -247,7 +248,8 @@ func checkHostName(host string) error {
 	return nil
 }
 
-func parsePort(text string) (uint16, error) {
+// ParsePort reads a port of a server, 1 to 65535.
+func ParsePort(text string) (uint16, error) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
 		return 0, fmt.Errorf("%q is not a port; want a number from 1 to 65535", text)
@@ -282,7 +284,7 @@ func (f *filler) url(v *firmwareValues) (server string) {
 		f.problem("url", "it is missing; want the HTTP directory with the files, such as http://192.0.2.10/")
 		return ""
 	}
-	u, err := parseURL(f.fill.URL)
+	u, err := ParseURL(f.fill.URL)
 	if err != nil {
 		f.problem("url", "%v", err)
 		return ""
@@ -292,7 +294,7 @@ func (f *filler) url(v *firmwareValues) (server string) {
 		v.Port = 443
 	}
 	if port := u.Port(); port != "" {
-		if v.Port, err = parsePort(port); err != nil {
+		if v.Port, err = ParsePort(port); err != nil {
 			f.problem("url", "%v", err)
 		}
 	}
@@ -301,7 +303,8 @@ func (f *filler) url(v *firmwareValues) (server string) {
 	return u.Host
 }
 
-func parseURL(text string) (*url.URL, error) {
+// ParseURL reads the URL of an HTTP directory that phones load files from.
+func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
@@ -311,7 +314,7 @@ func parseURL(text string) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, fmt.Errorf("%q is not a directory; want a URL without ? and #, since the paths of the files go behind it", text)
 	}
-	if _, _, err := splitServer(u.Host); err != nil {
+	if _, _, err := SplitServer(u.Host); err != nil {
 		return nil, fmt.Errorf("%q: %w", text, err)
 	}
 	return u, nil
@@ -320,15 +323,24 @@ func parseURL(text string) (*url.URL, error) {
 var firmwareVersion = regexp.MustCompile(`^[0-9]+(_[0-9A-Za-z]+)*$`)
 
 func (f *filler) version() {
-	switch version := f.fill.Version; {
-	case version == "":
+	if f.fill.Version == "" {
 		f.problem("version", "it is missing; want the version of the firmware, such as 2_8_1")
-	case firmwareVersion.MatchString(version):
-	case firmwareVersion.MatchString(strings.ReplaceAll(version, ".", "_")):
-		f.problem("version", "%q has dots, and phones compare it with a spelling that has underscores; want %s", version, strings.ReplaceAll(version, ".", "_"))
-	default:
-		f.problem("version", "%q is not a firmware version; want such as 2_8_1", version)
+	} else if err := CheckFirmwareVersion(f.fill.Version); err != nil {
+		f.problem("version", "%v", err)
 	}
+}
+
+// CheckFirmwareVersion wants a version as phones spell it: numbers with underscores between them, of which the last
+// can be a build number in hexadecimal.
+func CheckFirmwareVersion(version string) error {
+	spelled := strings.ReplaceAll(version, ".", "_")
+	switch {
+	case firmwareVersion.MatchString(version):
+		return nil
+	case firmwareVersion.MatchString(spelled):
+		return fmt.Errorf("%q has dots, and phones compare it with a spelling that has underscores; want %s", version, spelled)
+	}
+	return fmt.Errorf("%q is not a firmware version; want such as 2_8_1", version)
 }
 
 var modelName = regexp.MustCompile(`^[A-Z]{1,2}[0-9]{2,3}$`)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -134,12 +135,8 @@ func checkUntilSeen(c *cli.Context, engine string, command []string) error {
 // wait returns when the command is interrupted or, where these are given, when the time is over or enough hosts have
 // asked. It tells what goes wrong in the meantime.
 func wait(c *cli.Context, publisher mdns.Publisher) error {
-	ctx := c.Context
-	if limit := c.Duration("for"); limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
+	ctx, cancel := withLimit(c.Context, c.Duration("for"))
+	defer cancel()
 	wanted := c.Int("until-seen")
 	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(e mdns.Event) {
 		if e.Rival.IsValid() || e.Kind == mdns.ServiceRefused || e.Kind == mdns.EngineFailed {
@@ -154,6 +151,14 @@ func wait(c *cli.Context, publisher mdns.Publisher) error {
 		return fmt.Errorf("%d of %d hosts have asked within %s", served, wanted, c.Duration("for"))
 	}
 	return nil
+}
+
+// withLimit gives a context that ends after a time, if there is one.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit > 0 {
+		return context.WithTimeout(ctx, limit)
+	}
+	return context.WithCancel(ctx)
 }
 
 // whatToAnnounce reads the files that are given, or makes the group that the flags define.

@@ -17,7 +17,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			runCommand(), announceCommand(), convertCommand(), validateCommand(), listCommand(),
 			statusCommand(), reloadCommand(), watchCommand(),
 			browseCommand(), resolveCommand(), verifyCommand(),
-			restartCommand(),
+			firmwareCommand(), restartCommand(), dhcpCommand(),
 			versionCommand(), completionCommand(), manCommand(),
 		},
 		Metadata:                  map[string]any{},

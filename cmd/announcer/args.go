@@ -20,15 +20,19 @@ const runsCommand = "announce"
 // arguments, but for a command that runs another one: there it is that other command, given apart.
 func arrange(app *cli.App, args []string) (arranged, command []string, err error) {
 	args, behind, dashes := cutDashes(args)
-	name, args := cutName(app, args)
+	name, args := cutName(logFlags(), args)
 	if name == "" {
 		return arrangeNameless(app, args)
 	}
 	cmd := app.Command(name)
 	if cmd == nil {
-		return nil, nil, usagef("%q is not a command%s (see announcer --help)", name, diag.DidYouMean(name, commandNames(app)))
+		return nil, nil, usagef("%q is not a command%s (see announcer --help)", name, diag.DidYouMean(name, namesOf(app.Commands)))
 	}
-	flags, plain, err := splitFlags(cmd, args)
+	names, cmd, args, err := descend(cmd, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	flags, plain, err := splitFlags(cmd, strings.Join(names, " "), args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,7 +42,7 @@ func arrange(app *cli.App, args []string) (arranged, command []string, err error
 		}
 		command, behind = behind, nil
 	}
-	arranged = append([]string{app.Name, cmd.Name}, flags...)
+	arranged = slices.Concat([]string{app.Name}, names, flags)
 	arranged = append(arranged, "--")
 	arranged = append(arranged, plain...)
 	return append(arranged, behind...), command, nil
@@ -51,14 +55,50 @@ func cutDashes(args []string) (before, behind []string, found bool) {
 	return args, nil, false
 }
 
-// cutName takes the name of the command out of the arguments: the first that is neither a flag nor the value of
-// one that every command has.
-func cutName(app *cli.App, args []string) (name string, others []string) {
+// descend goes on to the subcommand that is named, if the command has any. A command that does something by itself
+// needs none.
+func descend(cmd *cli.Command, args []string) (names []string, found *cli.Command, others []string, err error) {
+	names = []string{cmd.Name}
+	if len(cmd.Subcommands) == 0 {
+		return names, cmd, args, nil
+	}
+	name, others := cutName(allFlags(cmd), args)
+	for _, sub := range cmd.Subcommands {
+		if sub.Name == name {
+			return append(names, name), sub, others, nil
+		}
+	}
+	all := namesOf(cmd.Subcommands)
+	switch {
+	case cmd.Action != nil || slices.ContainsFunc(args, isHelp):
+		return names, cmd, args, nil
+	case name == "":
+		return nil, nil, nil, usagef("%s what? one of %s (see announcer %[1]s --help)", cmd.Name, strings.Join(all, ", "))
+	}
+	return nil, nil, nil, usagef("%s has no command %q%s (see announcer %[1]s --help)", cmd.Name, name, diag.DidYouMean(name, all))
+}
+
+// allFlags gives the flags of a command and of its subcommands.
+func allFlags(cmd *cli.Command) []cli.Flag {
+	flags := slices.Clone(cmd.Flags)
+	for _, sub := range cmd.Subcommands {
+		for _, f := range sub.Flags {
+			if lookUpFlag(flags, f.Names()[0]) == nil {
+				flags = append(flags, f)
+			}
+		}
+	}
+	return flags
+}
+
+// cutName takes the name of the command out of the arguments: the first that is neither one of the flags nor the
+// value of one.
+func cutName(flags []cli.Flag, args []string) (name string, others []string) {
 	for i := 0; i < len(args); i++ {
 		if !isFlag(args[i]) {
 			return args[i], slices.Concat(args[:i], args[i+1:])
 		}
-		if takesValue(lookUpFlag(logFlags(), args[i])) && !strings.Contains(args[i], "=") {
+		if takesValue(lookUpFlag(flags, args[i])) && !strings.Contains(args[i], "=") {
 			i++
 		}
 	}
@@ -73,15 +113,15 @@ func arrangeNameless(app *cli.App, args []string) (arranged, command []string, e
 	case slices.Contains(args, "--version"):
 		return []string{app.Name, "version"}, nil, nil
 	}
-	return nil, nil, usagef("which command? one of %s (see announcer --help)", strings.Join(commandNames(app), ", "))
+	return nil, nil, usagef("which command? one of %s (see announcer --help)", strings.Join(namesOf(app.Commands), ", "))
 }
 
 func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }
 
 func isHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, arg) }
 
-// splitFlags tells the flags of a command, each with its value, from its plain arguments.
-func splitFlags(cmd *cli.Command, args []string) (flags, plain []string, err error) {
+// splitFlags tells the flags of a command, each with its value, from its plain arguments. name is what it is called by.
+func splitFlags(cmd *cli.Command, name string, args []string) (flags, plain []string, err error) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if !isFlag(arg) {
@@ -91,13 +131,13 @@ func splitFlags(cmd *cli.Command, args []string) (flags, plain []string, err err
 		flag := lookUpFlag(cmd.Flags, arg)
 		if flag == nil && !isHelp(arg) {
 			word, _, _ := strings.Cut(arg, "=")
-			return nil, nil, usagef("%s has no flag %s%s (see announcer %s --help)", cmd.Name, word,
-				diag.DidYouMean("--"+strings.TrimLeft(word, "-"), flagNames(cmd.Flags)), cmd.Name)
+			return nil, nil, usagef("%s has no flag %s%s (see announcer %s --help)", name, word,
+				diag.DidYouMean("--"+strings.TrimLeft(word, "-"), flagNames(cmd.Flags)), name)
 		}
 		flags = append(flags, arg)
 		if takesValue(flag) && !strings.Contains(arg, "=") {
 			if i++; i == len(args) {
-				return nil, nil, usagef("%s %s: the flag has no value; want %s", cmd.Name, arg, valueHint(arg, flag))
+				return nil, nil, usagef("%s %s: the flag has no value; want %s", name, arg, valueHint(arg, flag))
 			}
 			flags = append(flags, args[i])
 		}
@@ -143,9 +183,9 @@ func flagNames(flags []cli.Flag) []string {
 	return names
 }
 
-func commandNames(app *cli.App) []string {
+func namesOf(commands []*cli.Command) []string {
 	var names []string
-	for _, c := range app.Commands {
+	for _, c := range commands {
 		names = append(names, c.Name)
 	}
 	return names

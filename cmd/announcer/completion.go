@@ -36,15 +36,15 @@ func completion(c *cli.Context) error {
 	return err
 }
 
-// bashCompletion completes commands, the flags of each, and else file names.
+// bashCompletion completes commands, the flags and subcommands of each, and else file names.
 func bashCompletion(app *cli.App) string {
 	var cases strings.Builder
 	for _, cmd := range app.Commands {
-		fmt.Fprintf(&cases, "    %s) flags=%q ;;\n", cmd.Name, strings.Join(longFlags(cmd), " "))
+		fmt.Fprintf(&cases, "    %s) flags=%q words=%q ;;\n", cmd.Name, strings.Join(longFlags(cmd), " "), strings.Join(namesOf(cmd.Subcommands), " "))
 	}
 	return fmt.Sprintf(`# bash completion for announcer
 _announcer() {
-  local word=${COMP_WORDS[COMP_CWORD]} flags=
+  local word=${COMP_WORDS[COMP_CWORD]} flags= words=
   if [ "$COMP_CWORD" -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W %q -- "$word")
     return
@@ -53,11 +53,11 @@ _announcer() {
 %s  esac
   case $word in
     -*) mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
-    *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word") ;;
   esac
 }
 complete -o filenames -F _announcer announcer
-`, strings.Join(commandNames(app), " "), cases.String())
+`, strings.Join(namesOf(app.Commands), " "), cases.String())
 }
 
 // zshCompletion does the same, with the usage of each command and flag beside it.
@@ -66,12 +66,15 @@ func zshCompletion(app *cli.App) string {
 	for _, cmd := range app.Commands {
 		fmt.Fprintf(&commands, "    '%s:%s'\n", cmd.Name, zshQuote(cmd.Usage))
 		fmt.Fprintf(&cases, "    %s) _arguments", cmd.Name)
-		for _, f := range cmd.Flags {
+		for _, f := range allFlags(cmd) {
 			value := ""
 			if takesValue(f) {
 				value = ":value:_files"
 			}
 			fmt.Fprintf(&cases, " '*--%s[%s]%s'", f.Names()[0], zshQuote(usageOf(f)), value)
+		}
+		if len(cmd.Subcommands) > 0 {
+			fmt.Fprintf(&cases, " '1:command:(%s)'", strings.Join(namesOf(cmd.Subcommands), " "))
 		}
 		cases.WriteString(" '*:file:_files' ;;\n")
 	}
@@ -90,7 +93,12 @@ _announcer() {
   case $command in
 %s  esac
 }
-compdef _announcer announcer
+# The shell either calls this file as the function, or reads it like any other.
+if [[ ${funcstack[1]} = _announcer ]]; then
+  _announcer "$@"
+else
+  compdef _announcer announcer
+fi
 `, commands.String(), cases.String())
 }
 
@@ -108,7 +116,7 @@ func usageOf(f cli.Flag) string {
 
 func longFlags(cmd *cli.Command) []string {
 	var names []string
-	for _, f := range cmd.Flags {
+	for _, f := range allFlags(cmd) {
 		names = append(names, "--"+f.Names()[0])
 	}
 	return names

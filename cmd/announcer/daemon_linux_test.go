@@ -83,7 +83,7 @@ func (l *lan) start(env []string, args ...string) (*exec.Cmd, *output) {
 // await waits for a line with some text.
 func (l *lan) await(out *output, text string) {
 	l.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(wireTime)
 	for !strings.Contains(strings.Join(out.lines(), "\n"), text) {
 		select {
 		case <-out.writes:
@@ -140,7 +140,7 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer manager.Close()
-			manager.SetReadDeadline(time.Now().Add(patience))
+			manager.SetReadDeadline(time.Now().Add(wireTime))
 			cmd, out := l.start([]string{"NOTIFY_SOCKET=" + manager.LocalAddr().String()}, "run", "--services", "services", "-i", "eth0")
 			told(t, manager, "READY=1\nSTATUS=")
 			l.await(out, "msg=announced")

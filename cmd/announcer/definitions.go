@@ -37,11 +37,11 @@ func interfaceFlag() cli.Flag {
 
 // newSource gives the source that the flags name; paths are definitions that were given as plain arguments.
 func newSource(c *cli.Context, paths ...string) *source.Source {
-	return source.New(newRequest(c, paths...))
+	return source.New(sourceRequest(c, paths...))
 }
 
-// newRequest gives what the flags ask to be read.
-func newRequest(c *cli.Context, paths ...string) source.Request {
+// sourceRequest gives what the flags ask to be read.
+func sourceRequest(c *cli.Context, paths ...string) source.Request {
 	request := source.Request{
 		ConfigFile: c.String("config"),
 		Services:   append(c.StringSlice("services"), paths...),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,8 +20,8 @@ import (
 	"announcer/internal/netlab"
 )
 
-// patience is how long what should happen at once may take on a busy machine.
-const patience = 20 * time.Second
+// wireTime is how long what should happen at once may take on a busy machine.
+const wireTime = 20 * time.Second
 
 // running is announcer run at work.
 type running struct {
@@ -32,6 +33,7 @@ func startRun(t *testing.T, host *netlab.Host, dir string, args ...string) runni
 	t.Helper()
 	cmd := exec.Command(filepath.Join(binDir(t), "announcer"), append([]string{"run"}, args...)...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "RUNTIME_DIRECTORY="+t.TempDir()) // of its own: there are several daemons at a time
 	r := running{&output{writes: make(chan struct{}, 1)}}
 	cmd.Stdout, cmd.Stderr = r.out, r.out
 	if err := host.Start(cmd); err != nil {
@@ -52,7 +54,7 @@ func startRun(t *testing.T, host *netlab.Host, dir string, args ...string) runni
 // says waits until the log has a line with the text.
 func (r running) says(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.After(patience); ; {
+	for deadline := time.After(wireTime); ; {
 		if slices.ContainsFunc(r.out.lines(), func(line string) bool { return strings.Contains(line, text) }) {
 			return
 		}
@@ -222,14 +224,14 @@ func (s *onlooker) await(t *testing.T, what string, as func() string, want strin
 	start := time.Now()
 	again := time.NewTicker(2 * time.Second)
 	defer again.Stop()
-	for deadline := time.After(patience); as() != want; {
+	for deadline := time.After(wireTime); as() != want; {
 		select {
 		case m := <-s.heard:
 			s.learn(m)
 		case <-again.C:
 			s.ask(t)
 		case <-deadline:
-			t.Fatalf("%s: on the wire there is %q after %v, want %q", what, as(), patience, want)
+			t.Fatalf("%s: on the wire there is %q after %v, want %q", what, as(), wireTime, want)
 		}
 	}
 	t.Logf("%s: seen on the wire after %v", what, time.Since(start).Round(time.Millisecond))

@@ -27,16 +27,33 @@ type step struct {
 	want    []string
 }
 
-// blocks gives the contents of the fenced blocks of a kind.
-func blocks(t *testing.T, kind string) []string {
+// install is the section of the README whose commands change the machine; the test of the packages runs it.
+var install = regexp.MustCompile(`(?ms)^## Install$.*?^## `)
+
+// deploymentHeading begins the section that TestDeployment runs, since it needs phones.
+const deploymentHeading = "\n## Deploying phones in ten minutes\n"
+
+// readme gives the section on deployment, and all else.
+func readme(t *testing.T) (deploying, others string) {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	before, rest, found := strings.Cut(string(text), deploymentHeading)
+	deploying, after, more := strings.Cut(rest, "\n## ")
+	if !found || !more {
+		t.Fatalf("the README has no section %q with another behind it", strings.TrimSpace(deploymentHeading))
+	}
+	return deploying, install.ReplaceAllString(before+"\n## "+after, "## ")
+}
+
+// blocks gives the contents of the fenced blocks of a kind.
+func blocks(t *testing.T, text, kind string) []string {
+	t.Helper()
 	var found []string
-	for _, m := range regexp.MustCompile("(?ms)^```"+kind+"\n(.*?)^```$").FindAllSubmatch(text, -1) {
-		found = append(found, string(m[1]))
+	for _, m := range regexp.MustCompile("(?ms)^ *```"+kind+"\n(.*?)^ *```$").FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
 	}
 	if len(found) == 0 {
 		t.Fatalf("the README has no %s block", kind)
@@ -44,11 +61,11 @@ func blocks(t *testing.T, kind string) []string {
 	return found
 }
 
-func steps(t *testing.T) []step {
+func steps(t *testing.T, text string) []step {
 	var all []step
-	for _, block := range blocks(t, "console") {
+	for _, block := range blocks(t, text, "console") {
 		for line := range strings.Lines(block) {
-			line = strings.TrimSuffix(line, "\n")
+			line = strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "   ") // in a list
 			if command, ok := strings.CutPrefix(line, "$ "); ok {
 				all = append(all, step{command: strings.Replace(command, "go run ./cmd/announcer", "announcer", 1)})
 			} else {
@@ -60,7 +77,7 @@ func steps(t *testing.T) []step {
 	return all
 }
 
-// TestReadme runs every command of the README, in order, on a host with an eth0 and another host behind that, and
+// TestReadme runs every command of the README but those of the section on deployment, in order, on a host with an eth0 and another host behind that, and
 // compares what each prints.
 func TestReadme(t *testing.T) {
 	netlab.Need(t)
@@ -72,7 +89,8 @@ func TestReadme(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS("../../examples")); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range steps(t) {
+	_, others := readme(t)
+	for _, s := range steps(t, others) {
 		switch {
 		case slices.Contains(notRun, s.command):
 		case strings.HasPrefix(s.command, "announcer run "):
@@ -177,7 +195,8 @@ func inBackground(t *testing.T, dir string, s step) {
 
 // TestReadmeConfiguration loads every snippet of configuration that the README has.
 func TestReadmeConfiguration(t *testing.T) {
-	for _, snippet := range blocks(t, "toml") {
+	_, others := readme(t)
+	for _, snippet := range blocks(t, others, "toml") {
 		if _, findings := config.Load("README.md", []byte(snippet), "pbx"); len(findings) > 0 {
 			t.Errorf("%s\n%v", snippet, diag.Findings(findings))
 		}

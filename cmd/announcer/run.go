@@ -49,7 +49,7 @@ func runDaemon(c *cli.Context) error {
 			return usagef("--poll: %w", err)
 		}
 	}
-	request := newRequest(c)
+	request := sourceRequest(c)
 	request.Waits, request.Poll = true, c.Duration("poll")
 	src := source.New(request)
 	snap, err := load(src, c.App.ErrWriter)

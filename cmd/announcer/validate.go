@@ -4,24 +4,29 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
+	"announcer/internal/phones"
 	"announcer/internal/source"
 	"announcer/internal/validate"
+	"announcer/services"
 )
 
 func validateCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "validate",
 		Usage:     "find every problem of every file: where it is, what is wrong, what would be right",
-		UsageText: "announcer validate [--strict] [--json] [FILE | DIR]...",
+		UsageText: "announcer validate [--strict] [--probe] [--json] [FILE | DIR]...",
 		Description: "Checks .service files, the ones in directories, and announcer.toml. Without arguments it checks what announcer run would read. " +
-			"Exits with 3 if anything is wrong.",
+			"Of what phones browse it knows more: the form of each key, and what nobody has verified. " +
+			"The word in brackets at the end of a line names the rule, and does not change. Exits with 3 if anything is wrong.",
 		Flags: append(definitionFlags(),
 			&cli.BoolFlag{Name: "strict", Usage: "let warnings count as errors"},
+			&cli.BoolFlag{Name: "probe", Usage: "ask the servers that the definitions name, too: HTTP HEAD for each firmware file, SIP OPTIONS for a PBX"},
 			jsonFlag(),
 		),
 		Action: validateAction,
@@ -29,7 +34,8 @@ func validateCommand() *cli.Command {
 }
 
 func validateAction(c *cli.Context) error {
-	report, err := validated(c)
+	prober := phones.NewProber(c.Context)
+	report, err := validated(c, prober)
 	if err != nil {
 		return err
 	}
@@ -37,14 +43,18 @@ func validateAction(c *cli.Context) error {
 	faults, warnings := len(report.Findings.Errors()), len(report.Findings.Warnings())
 	if c.Bool("json") {
 		err = printJSON(c.App.Writer, struct {
-			Version  int           `json:"version"`
-			Files    int           `json:"files"`
-			Errors   int           `json:"errors"`
-			Warnings int           `json:"warnings"`
-			Findings diag.Findings `json:"findings"`
-		}{1, report.Files, faults, warnings, append(diag.Findings{}, report.Findings...)})
+			Version  int            `json:"version"`
+			Files    int            `json:"files"`
+			Errors   int            `json:"errors"`
+			Warnings int            `json:"warnings"`
+			Findings diag.Findings  `json:"findings"`
+			Probes   []phones.Probe `json:"probes,omitempty"`
+		}{1, report.Files, faults, warnings, append(diag.Findings{}, report.Findings...), prober.Probes()})
 	} else {
 		printFindings(c.App.Writer, report.Findings)
+		if err := probeTable(c.App.Writer, prober.Probes()); err != nil {
+			return err
+		}
 		_, err = fmt.Fprintf(c.App.Writer, "%s checked, %s, %s\n", count(report.Files, "file"), count(faults, "error"), count(warnings, "warning"))
 	}
 	if err == nil && (faults > 0 || warnings > 0 && c.Bool("strict")) {
@@ -53,12 +63,43 @@ func validateAction(c *cli.Context) error {
 	return err
 }
 
-// validated checks the arguments or, where there are none, what the daemon would read.
-func validated(c *cli.Context) (validate.Report, error) {
-	if c.Args().Present() {
-		return validate.Paths(c.Args().Slice(), cmp.Or(c.String("engine"), config.Engines()[0]), source.HostName()), nil
+// probeTable prints what the servers answered, nothing where none was asked.
+func probeTable(w io.Writer, probes []phones.Probe) error {
+	if len(probes) == 0 {
+		return nil
 	}
-	snap, err := newSource(c).Load()
+	var rows [][]string
+	for _, p := range probes {
+		rows = append(rows, []string{diag.Printable(p.Answer), bytesText(p.Size), diag.Printable(p.URL)})
+	}
+	return table(w, "ANSWER SIZE URL", rows)
+}
+
+// bytesText gives a number of bytes for people, "-" for none.
+func bytesText(n int64) string {
+	switch {
+	case n <= 0:
+		return "-"
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+// validated checks the arguments or, where there are none, what the daemon would read.
+func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
+	var lints []services.Lint
+	if c.Bool("probe") {
+		lints = append(lints, prober.Lint)
+	}
+	if c.Args().Present() {
+		return validate.Paths(c.Args().Slice(), cmp.Or(c.String("engine"), config.Engines()[0]), source.HostName(), lints...), nil
+	}
+	request := sourceRequest(c)
+	request.Lints = append(validate.Lints(), lints...)
+	snap, err := source.New(request).Load()
 	if findings, ok := errors.AsType[diag.Findings](err); ok {
 		return validate.Report{Files: 1, Findings: findings}, nil
 	} else if err != nil {

@@ -145,15 +145,15 @@ func (d *decoder) noText(e *xmltree.Element) {
 func trim(text string) string { return strings.Trim(text, " \t\r\n") }
 
 func (d *decoder) errorf(at int, element, format string, args ...any) {
-	d.add(diag.Error, at, element, format, args...)
+	d.add(diag.Error, at, element, "", format, args...)
 }
 
 func (d *decoder) warnf(at int, element, format string, args ...any) {
-	d.add(diag.Warning, at, element, format, args...)
+	d.add(diag.Warning, at, element, "", format, args...)
 }
 
 // add reports a finding, unless there are too many already.
-func (d *decoder) add(s diag.Severity, at int, element, format string, args ...any) {
+func (d *decoder) add(s diag.Severity, at int, element, code, format string, args ...any) {
 	d.count[s]++
 	f := diag.Finding{File: d.file, Severity: s}
 	switch {
@@ -163,6 +163,7 @@ func (d *decoder) add(s diag.Severity, at int, element, format string, args ...a
 		f.Text = fmt.Sprintf("there are more than %d %ss; the others are not shown", MaxFindings, s)
 	default:
 		f.Line, f.Column = d.doc.Position(at)
+		f.Code = code
 		f.Text = clip(fmt.Sprintf(format, args...))
 		if element != "" {
 			f.Element = clip("<" + element + ">")

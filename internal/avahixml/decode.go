@@ -18,8 +18,9 @@ import (
 // element, so that one slip does not hide the next. The group is of use only where none of them is an error.
 //
 // Columns count bytes of the text in UTF-8, as editors do that count bytes (see [xmltree.Document.Position]); what
-// comes of an entity has the place of the reference to it.
-func Decode(file string, data []byte, host string) (services.Group, diag.Findings) {
+// comes of an entity has the place of the reference to it. The lints are checks beside those of
+// [services.Group.Check].
+func Decode(file string, data []byte, host string, lints ...services.Lint) (services.Group, diag.Findings) {
 	if len(data) > MaxSize {
 		text := fmt.Sprintf("the file has %d bytes; the most is %d", len(data), MaxSize)
 		return services.Group{}, diag.Findings{{File: file, Severity: diag.Error, Text: text}}
@@ -27,7 +28,7 @@ func Decode(file string, data []byte, host string) (services.Group, diag.Finding
 	d := decoder{file: file, doc: xmltree.Parse(data), places: map[place]spot{}, said: map[place]bool{}}
 	if root := d.doc.Root; root != nil && d.meant(root, "") != "" {
 		d.serviceGroup(root)
-		d.check(root, host)
+		d.check(root, d.group.Check(host, lints...))
 	}
 	for _, r := range d.doc.Dropped {
 		d.warnf(r.At, r.Element, "what &%s; stands for is not in this file, and is left out; want the text itself, or &amp; for a plain &", r.Name)
@@ -294,7 +295,6 @@ func (d *decoder) txtRecord(s *services.Service, here place, e *xmltree.Element,
 	if !e.Closed || hasFormat && !known {
 		return
 	}
-	text := f.text.String()
 	key, value, dropped := splitTXT(e.Text)
 	if dropped {
 		d.warnf(f.at, f.element, `the "=" at the start is left out; want key=value, or "==" for a string that starts with "="`)
@@ -309,8 +309,6 @@ func (d *decoder) txtRecord(s *services.Service, here place, e *xmltree.Element,
 			return
 		}
 		value = string(decoded)
-	case text != trim(text):
-		d.warnf(f.at, f.element, "the white space around %q is published too; want %q", text, trim(text))
 	}
 	if key != "" {
 		value = key + "=" + value
@@ -356,10 +354,10 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(text)
 }
 
-// check reports what is wrong with the group as a whole, unless it was said before, or what is missing may stand in
+// check reports the problems of the group as a whole, unless it was said before, or what is missing may stand in
 // the wrong place or in the part of the file that could not be read.
-func (d *decoder) check(root *xmltree.Element, host string) {
-	for _, p := range d.group.Check(host) {
+func (d *decoder) check(root *xmltree.Element, problems []services.Problem) {
+	for _, p := range problems {
 		here := place{p.Service, p.Field, p.Index}
 		owner := root
 		if p.Service >= 0 {
@@ -372,7 +370,7 @@ func (d *decoder) check(root *xmltree.Element, host string) {
 		hasBadType := p.Field == services.ServiceField && d.said[place{p.Service, services.TypeField, 0}]
 		mayBeElsewhere := !written && (d.misplaced || !owner.Closed)
 		if !d.said[here] && !hasBadType && !mayBeElsewhere {
-			d.add(p.Severity, where.at, where.element, "%s", p.Text)
+			d.add(p.Severity, where.at, where.element, p.Code, "%s", p.Text)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (t *RawTXT) UnmarshalText(text []byte) error {
 
 // Publication makes a publication without an ID of the group at p, for a host that is named without its domain, and
 // reports what is wrong with it. standard is the policy for conflicts of a group that sets none.
-func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, standard mdns.Policy) mdns.Publication {
+func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, standard mdns.Policy, lints ...services.Lint) mdns.Publication {
 	before := len(doc.Findings)
 	publication := mdns.Publication{
 		Interfaces: globs(doc, p.Key("interfaces"), g.Interfaces),
@@ -65,9 +65,9 @@ func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, 
 		Check:      check(doc, p.Key("check"), g.Check),
 	}
 	if doc.Has(p.Key("preset")) {
-		publication.Group = g.fromPreset(doc, p, host)
+		publication.Group = g.fromPreset(doc, p, host, lints)
 	} else {
-		publication.Group = g.fromServices(doc, p, host)
+		publication.Group = g.fromServices(doc, p, host, lints)
 	}
 	if _, err := health.Plan(publication); err != nil && doc.Findings[before:].Err() == nil {
 		doc.Errorf(p.Key("check"), "%v", err)
@@ -75,7 +75,7 @@ func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, 
 	return publication
 }
 
-func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path, host string) services.Group {
+func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path, host string, lints []services.Lint) services.Group {
 	if doc.Has(p.Key("service")) {
 		doc.Errorf(p.Key("service"), "the preset makes the service; want either a preset or [[group.service]]")
 	}
@@ -88,7 +88,7 @@ func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path, host string) s
 		fillProblems(doc, p, err, g.Files)
 		return group
 	}
-	groupParser{doc: doc, path: p, services: p.Key("preset")}.check(group, host)
+	groupParser{doc: doc, path: p, services: p.Key("preset")}.check(group, host, lints)
 	return group
 }
 
@@ -108,7 +108,7 @@ func fillProblems(doc *strict.Document, p strict.Path, err error, files strict.P
 	}
 }
 
-func (g RawGroup) fromServices(doc *strict.Document, p strict.Path, host string) services.Group {
+func (g RawGroup) fromServices(doc *strict.Document, p strict.Path, host string, lints []services.Lint) services.Group {
 	for _, key := range []string{"server", "transport", "url", "version", "files"} {
 		if doc.Has(p.Key(key)) {
 			doc.Errorf(p.Key(key), "only a group with a preset has this key; want preset = %s too", choice(services.Presets()))
@@ -126,7 +126,7 @@ func (g RawGroup) fromServices(doc *strict.Document, p strict.Path, host string)
 		doc.Errorf(p, "the group has no service; want at least one")
 		return group
 	}
-	parser.check(group, host)
+	parser.check(group, host, lints)
 	return group
 }
 
@@ -214,10 +214,10 @@ func (g groupParser) txt(p strict.Path, raw RawTXT) string {
 }
 
 // check reports what the model finds wrong with a group, but for services that are known to be wrong.
-func (g groupParser) check(group services.Group, host string) {
-	for _, problem := range group.Check(host) {
+func (g groupParser) check(group services.Group, host string, lints []services.Lint) {
+	for _, problem := range group.Check(host, lints...) {
 		if !g.failed[problem.Service] {
-			g.doc.Report(g.place(problem), problem.Severity, problem.Text)
+			g.doc.Report(g.place(problem), problem.Severity, problem.Code, problem.Text)
 		}
 	}
 }

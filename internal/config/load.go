@@ -52,9 +52,9 @@ type rawRule struct {
 }
 
 // Load reads the configuration in data, which came from file, for a host that is named without its domain unless the
-// configuration names it. Directories in it are relative to that of the file. The configuration is of no use if
+// configuration names it. The lints are checks of the groups beside those of [services.Group.Check]. Directories in it are relative to that of the file. The configuration is of no use if
 // there is an error among the findings.
-func Load(file string, data []byte, host string) (Config, diag.Findings) {
+func Load(file string, data []byte, host string, lints ...services.Lint) (Config, diag.Findings) {
 	doc := strict.TOML(file, data)
 	var raw rawConfig
 	doc.Into(&raw)
@@ -63,7 +63,7 @@ func Load(file string, data []byte, host string) (Config, diag.Findings) {
 	if cfg.Host != "" {
 		host = cfg.Host
 	}
-	cfg.Groups = l.groups(raw.Groups, host, cfg.OnConflict)
+	cfg.Groups = l.groups(raw.Groups, host, cfg.OnConflict, lints)
 	for i, rule := range raw.Rules {
 		cfg.Rules = append(cfg.Rules, l.rule(strict.Path("").Key("rule").Index(i), rule))
 	}
@@ -266,12 +266,12 @@ func globs(doc *strict.Document, p strict.Path, patterns []string) []string {
 	return patterns
 }
 
-func (l loader) groups(raw []RawGroup, host string, standard mdns.Policy) []mdns.Publication {
+func (l loader) groups(raw []RawGroup, host string, standard mdns.Policy, lints []services.Lint) []mdns.Publication {
 	var groups []mdns.Publication
 	seen := map[string]int{}
 	for i, group := range raw {
 		p := strict.Path("").Key("group").Index(i)
-		publication := group.Publication(l.doc, p, host, standard)
+		publication := group.Publication(l.doc, p, host, standard, lints...)
 		publication.ID = fmt.Sprintf("%s: group %q", l.file, publication.Group.Name)
 		seen[publication.ID]++
 		if n := seen[publication.ID]; n > 1 {

@@ -34,7 +34,7 @@ const (
 type codec struct {
 	format Format
 	suffix string // of file names
-	decode func(file string, data []byte, host string) ([]Definition, diag.Findings)
+	decode func(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings)
 	encode func(defs []Definition, host string) ([]File, diag.Findings)
 }
 
@@ -101,9 +101,9 @@ type File struct {
 }
 
 // Decode reads all definitions in data, which came from file, for a host that is named without its domain. Those with
-// an error are left out.
-func Decode(f Format, file string, data []byte, host string) ([]Definition, diag.Findings) {
-	return codecOf(f).decode(file, data, host)
+// an error are left out. The lints are checks beside those of [services.Group.Check].
+func Decode(f Format, file string, data []byte, host string, lints ...services.Lint) ([]Definition, diag.Findings) {
+	return codecOf(f).decode(file, data, host, lints)
 }
 
 // Encode writes each definition to files of its own: one, or in [DNSSD] one for each service. A definition with an
@@ -194,8 +194,13 @@ type reading struct {
 func newReading(file string) reading { return reading{file: file, told: map[diag.Severity]int{}} }
 
 func (r *reading) add(line int, element string, severity diag.Severity, format string, args ...any) {
-	if r.told[severity]++; r.told[severity] <= maxFindings {
-		r.findings = append(r.findings, diag.Finding{File: r.file, Line: line, Element: element, Severity: severity, Text: fmt.Sprintf(format, args...)})
+	r.tell(line, element, services.Problem{Severity: severity, Text: fmt.Sprintf(format, args...)})
+}
+
+// tell adds a problem.
+func (r *reading) tell(line int, element string, p services.Problem) {
+	if r.told[p.Severity]++; r.told[p.Severity] <= maxFindings {
+		r.findings = append(r.findings, diag.Finding{File: r.file, Line: line, Element: element, Severity: p.Severity, Code: p.Code, Text: p.Text})
 	}
 }
 
@@ -242,8 +247,8 @@ func settle(defs []Definition, host string) []mdns.Instance {
 	return mdns.Settle(desired, nil)
 }
 
-func decodeAvahi(file string, data []byte, host string) ([]Definition, diag.Findings) {
-	group, findings := avahixml.Decode(file, data, host)
+func decodeAvahi(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
+	group, findings := avahixml.Decode(file, data, host, lints...)
 	if findings.Err() != nil {
 		return nil, findings
 	}
@@ -265,8 +270,8 @@ func encodeAvahi(defs []Definition, _ string) ([]File, diag.Findings) {
 	return files, r.findings
 }
 
-func decodeTOML(file string, data []byte, host string) ([]Definition, diag.Findings) {
-	cfg, findings := config.Load(file, data, host)
+func decodeTOML(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
+	cfg, findings := config.Load(file, data, host, lints...)
 	if findings.Err() != nil {
 		return nil, findings
 	}

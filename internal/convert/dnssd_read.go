@@ -15,7 +15,7 @@ import (
 
 var dnssdKeys = []string{"Name", "Type", "SubType", "Port", "Priority", "Weight", "TxtText", "TxtData"}
 
-func decodeDNSSD(file string, data []byte, host string) ([]Definition, diag.Findings) {
+func decodeDNSSD(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
 	r := dnssdReader{reading: newReading(file), lines: map[string]int{}}
 	if !utf8.Valid(data) {
 		r.add(0, "", diag.Error, "the file is not UTF-8; want text in UTF-8")
@@ -34,7 +34,7 @@ func decodeDNSSD(file string, data []byte, host string) ([]Definition, diag.Find
 			r.add(l.number, "", diag.Warning, "%q stands outside of [Service]; it is left out", l.text)
 		}
 	}
-	r.finish(host)
+	r.finish(host, lints)
 	r.findings.Sort()
 	if r.findings.Err() != nil {
 		return nil, r.findings
@@ -202,7 +202,7 @@ func (r *dnssdReader) group() services.Group {
 }
 
 // finish checks what was read as a whole.
-func (r *dnssdReader) finish(host string) {
+func (r *dnssdReader) finish(host string, lints []services.Lint) {
 	if r.subtype != "" && !r.service.Type.IsZero() {
 		subtype, err := services.ParseSubtype(r.subtype + "._sub." + r.service.Type.String())
 		if err != nil {
@@ -214,7 +214,7 @@ func (r *dnssdReader) finish(host string) {
 	if r.findings.Err() != nil {
 		return
 	}
-	for _, p := range r.group().Check(host) {
+	for _, p := range r.group().Check(host, lints...) {
 		key := map[services.Field]string{
 			services.NameField: "Name", services.ServiceField: "Type", services.TypeField: "Type", services.SubtypeField: "SubType",
 			services.PortField: "Port", services.TXTField: "TxtText",
@@ -222,7 +222,7 @@ func (r *dnssdReader) finish(host string) {
 		if p.Field == services.TXTField && r.lines[key] == 0 {
 			key = "TxtData"
 		}
-		r.add(r.lines[key], key, p.Severity, "%s", p.Text)
+		r.tell(r.lines[key], key, p)
 	}
 }
 

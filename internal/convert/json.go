@@ -8,6 +8,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/strict"
+	"announcer/services"
 )
 
 // schemaVersion changes when a reader of the shape before would not understand the new one.
@@ -47,7 +48,7 @@ type Document struct {
 	Groups  []config.RawGroup `json:"groups"`
 }
 
-func decodeJSON(file string, data []byte, host string) ([]Definition, diag.Findings) {
+func decodeJSON(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
 	doc := strict.JSON(file, data)
 	if doc.Findings.Err() != nil {
 		return nil, doc.Findings
@@ -60,7 +61,7 @@ func decodeJSON(file string, data []byte, host string) ([]Definition, diag.Findi
 	var publications []mdns.Publication
 	for i, group := range raw.Groups {
 		p := strict.Path("").Key("groups").Index(i)
-		publications = append(publications, group.Publication(doc, p, host, mdns.Rename))
+		publications = append(publications, group.Publication(doc, p, host, mdns.Rename, lints...))
 	}
 	doc.Findings.Sort()
 	if doc.Findings.Err() != nil {

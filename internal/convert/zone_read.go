@@ -22,8 +22,8 @@ const (
 
 // decodeZone makes a service of each SRV record that has the name of an instance, and a group of those with the same
 // instance name. Times to live don't matter.
-func decodeZone(file string, data []byte, host string) ([]Definition, diag.Findings) {
-	r := zoneReader{reading: newReading(file), host: host, byName: map[string][]*zoneRecord{}, byTarget: map[string][]*zoneRecord{}}
+func decodeZone(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
+	r := zoneReader{reading: newReading(file), host: host, lints: lints, byName: map[string][]*zoneRecord{}, byTarget: map[string][]*zoneRecord{}}
 	r.read(data)
 	groups := r.groups()
 	r.leftOver()
@@ -37,6 +37,7 @@ func decodeZone(file string, data []byte, host string) ([]Definition, diag.Findi
 type zoneReader struct {
 	reading
 	host     string
+	lints    []services.Lint
 	records  []*zoneRecord
 	byName   map[string][]*zoneRecord
 	byTarget map[string][]*zoneRecord // the PTR records
@@ -144,8 +145,8 @@ func (r *zoneReader) groups() []mdns.Publication {
 		lines[instance] = append(lines[instance], record.line)
 	}
 	for _, p := range groups {
-		for _, problem := range p.Group.Check(r.host) {
-			r.add(lines[p.Group.Name][max(problem.Service, 0)], "", problem.Severity, "%s", problem.Text)
+		for _, problem := range p.Group.Check(r.host, r.lints...) {
+			r.tell(lines[p.Group.Name][max(problem.Service, 0)], "", problem)
 		}
 	}
 	return groups

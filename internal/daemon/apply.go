@@ -2,19 +2,19 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
+	"announcer/internal/phones"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
-
-// phoneType is what the phones look for: who asks for it and who announces it is told in any case.
-var phoneType = dnsname.MustParse("_digiumproxy._udp")
 
 // reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
 // stays as it is. What was refused on the network is tried again, changed or not.
@@ -42,7 +42,9 @@ func (d *Daemon) reload(ctx context.Context) status.Reload {
 // result tells what came of reading everything anew.
 func (d *Daemon) result(before source.Snapshot, err error) status.Reload {
 	r := status.Reload{Time: time.Now(), Changes: d.Snapshot.Since(before), Good: d.last.Good}
-	switch {
+	switch findings, ok := errors.AsType[diag.Findings](err); {
+	case ok:
+		r.Error = "the configuration is refused, everything stays as it was: " + findings.Error()
 	case err != nil:
 		r.Error = "nothing was changed: " + err.Error()
 	case len(d.Snapshot.BadConfig) > 0:
@@ -103,8 +105,8 @@ func (d *Daemon) warnOfAbsentLinks(next mdns.Desired) {
 func Desired(snap source.Snapshot, links []mdns.Link) (desired mdns.Desired, assumed string) {
 	chosen, assumed := netwatch.Select(links, snap.Config.Interfaces, snap.Config.InterfacesDeny)
 	watched := mdns.WatchedTypes(snap.Publications)
-	if phones, err := phoneType.Join(dnsname.Local); err == nil && !slices.ContainsFunc(watched, phones.Equal) {
-		watched = append(watched, phones)
+	if full, err := phones.ServiceType.Join(dnsname.Local); err == nil && !slices.ContainsFunc(watched, full.Equal) {
+		watched = append(watched, full)
 	}
 	return mdns.Desired{Host: snap.Host, Links: chosen, Groups: snap.Publications, Watched: watched}, assumed
 }

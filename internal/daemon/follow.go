@@ -26,23 +26,19 @@ func (d *Daemon) linksChanged(ctx context.Context) {
 // filesChanged takes what is defined now, where that is news, and tells what is. The engine hears only of what changes
 // what it announces.
 func (d *Daemon) filesChanged(ctx context.Context) {
-	before := d.Snapshot
-	snap, err := d.Source.Load()
-	if err == nil {
-		if reflect.DeepEqual(snap, before) {
+	before, snap := d.Snapshot, d.Source.Look()
+	if reflect.DeepEqual(snap, before) {
+		return
+	}
+	d.logFindings(news(snap.Findings, before.Findings))
+	d.Snapshot = snap
+	if !sameGroups(snap, before) {
+		if err := d.apply(ctx); err != nil {
+			d.Snapshot = before
+			d.last = d.result(before, err)
+			d.Log.Error("the change of the files is not followed", "error", err)
 			return
 		}
-		d.logFindings(news(snap.Findings, before.Findings))
-		d.Snapshot = snap
-		if !sameGroups(snap, before) {
-			err = d.apply(ctx)
-		}
-	}
-	if err != nil {
-		d.Snapshot = before
-		d.Log.Error("the change of the files is not followed", "error", err)
-		d.last = d.result(before, err)
-		return
 	}
 	d.last = d.result(before, nil)
 	d.warnOfRestart(before, snap)

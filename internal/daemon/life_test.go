@@ -21,6 +21,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/phones"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -62,18 +63,24 @@ func TestReloadIsATransaction(t *testing.T) {
 		time.Sleep(time.Minute)
 		config := b.write(t, "announcer.toml", "[daemon]\nservces = \".\"\n")
 		failed := b.reloaded(t)
-		if failed.OK || !strings.HasPrefix(failed.Error, "the configuration is refused, its last good version stays in use: "+config+":2") ||
-			!slices.Equal(failed.Refused, []string{config, bad}) || !failed.Good.Equal(good.Time) || b.last() != "x y on eth0" {
+		if failed.OK || !strings.HasPrefix(failed.Error, "the configuration is refused, everything stays as it was: "+config+":2") ||
+			!slices.Equal(failed.Refused, []string{bad}) || !failed.Good.Equal(good.Time) || b.last() != "x y on eth0" {
 			t.Errorf("%+v, announced %s", failed, b.last())
 		}
 		s := b.status(t)
-		if s.Healthy || !strings.HasPrefix(s.Problems[0], "the configuration is refused, its last good version stays in use: ") {
+		if s.Healthy || !strings.HasPrefix(s.Problems[0], "the configuration is refused, everything stays as it was: ") {
 			t.Errorf("problems %q", s.Problems)
 		}
 		if got := s.Line(); got != "2 services on eth0; 1 file refused; the last reload failed" {
 			t.Errorf("line %q", got)
 		}
-		b.expectLog(t, "level=ERROR msg=\"unknown key")
+		b.expectLog(t, "level=ERROR msg=\"reload failed, everything stays as it was\"")
+		b.files <- struct{}{}
+		synctest.Wait()
+		s = b.status(t)
+		if s.Healthy || s.Files.Refused != 1 || !strings.HasPrefix(s.Problems[0], "the configuration is refused, its last good version stays in use: "+config+":2") {
+			t.Errorf("problems %q", s.Problems)
+		}
 
 		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nmetrics = \"9353\"\n")
 		if r := b.reloaded(t); !r.OK {
@@ -227,7 +234,7 @@ func TestConflictsAndOthers(t *testing.T) {
 			b.publisher.Happen(e)
 		}
 		b.publisher.See(mdns.Observation{Foreign: []mdns.Foreign{
-			{Link: "eth0", Type: phoneType, Name: "Other", From: rival},
+			{Link: "eth0", Type: phones.ServiceType, Name: "Other", From: rival},
 			{Link: "eth0", Type: dnsname.MustParse("_http._tcp"), Name: "x", From: rival, Own: true},
 		}})
 		synctest.Wait()

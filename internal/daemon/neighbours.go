@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/phones"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -155,7 +156,7 @@ func foreignHints(s *status.Status) []string {
 		switch {
 		case f.Own && ours:
 			hints = append(hints, fmt.Sprintf("another program of this host announces %q (%s) on %s as well", f.Name, f.Type, f.Link))
-		case !f.Own && f.Type.Equal(phoneType):
+		case !f.Own && f.Type.Equal(phones.ServiceType):
 			if servers++; servers <= foreignHintsMost {
 				hints = append(hints, fmt.Sprintf("%q of %s is a server for phones on %s, too: phones that find two ask a person", f.Name, f.From, f.Link))
 			}

@@ -36,11 +36,12 @@ type Finding struct {
 	Column   int      `json:"column,omitempty"`  // from 1, in bytes; 0 where only the line is known
 	Element  string   `json:"element,omitempty"` // "<port>" in XML, "port" in TOML
 	Severity Severity `json:"severity"`
-	Text     string   `json:"text"` // what is wrong; what would be right
+	Code     string   `json:"code,omitempty"` // a stable name of the rule, such as "phones/sip-url", for programs that look for it
+	Text     string   `json:"text"`           // what is wrong; what would be right
 }
 
 // String gives "file:line:col: <element>: what is wrong; what would be right", with "warning: " before the text of
-// a warning.
+// a warning, and the code, if there is one, in brackets at the end.
 func (f Finding) String() string {
 	var b strings.Builder
 	if place := f.Place(); place != "" {
@@ -52,7 +53,11 @@ func (f Finding) String() string {
 	if f.Severity == Warning {
 		b.WriteString("warning: ")
 	}
-	return b.String() + f.Text
+	b.WriteString(f.Text)
+	if f.Code != "" {
+		b.WriteString(" [" + f.Code + "]")
+	}
+	return b.String()
 }
 
 // Place gives "file:line:col", as far as each is known.

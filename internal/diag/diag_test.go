@@ -8,10 +8,11 @@ import (
 
 func TestFindingString(t *testing.T) {
 	for want, f := range map[string]Finding{
-		"a.service:7:11: <port>: it is no port; want 1 to 65535": {"a.service", 7, 11, "<port>", Error, "it is no port; want 1 to 65535"},
-		"a.toml:7: port: warning: the port is 0":                 {"a.toml", 7, 0, "port", Warning, "the port is 0"},
-		"a.service: it is empty":                                 {"a.service", 0, 0, "", Error, "it is empty"},
-		"warning: the port is 0":                                 {"", 0, 0, "", Warning, "the port is 0"},
+		"a.service:7:11: <port>: it is no port; want 1 to 65535": {"a.service", 7, 11, "<port>", Error, "", "it is no port; want 1 to 65535"},
+		"a.toml:7: port: warning: the port is 0":                 {"a.toml", 7, 0, "port", Warning, "", "the port is 0"},
+		"a.service: it is empty":                                 {"a.service", 0, 0, "", Error, "", "it is empty"},
+		"warning: the port is 0":                                 {"", 0, 0, "", Warning, "", "the port is 0"},
+		"a.service: it is missing [phones/sip-url]":              {"a.service", 0, 0, "", Error, "phones/sip-url", "it is missing"},
 	} {
 		if got := f.String(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -20,7 +21,7 @@ func TestFindingString(t *testing.T) {
 }
 
 func TestFindings(t *testing.T) {
-	fs := Findings{{"b", 1, 0, "", Error, "1"}, {"a", 10, 0, "", Warning, "2"}, {"a", 9, 4, "", Error, "3"}, {"a", 9, 2, "", Warning, "4"}, {"b", 1, 0, "", Warning, "5"}}
+	fs := Findings{{"b", 1, 0, "", Error, "", "1"}, {"a", 10, 0, "", Warning, "", "2"}, {"a", 9, 4, "", Error, "", "3"}, {"a", 9, 2, "", Warning, "", "4"}, {"b", 1, 0, "", Warning, "", "5"}}
 	fs.Sort()
 	if got, want := fs.Error(), "a:9:2: warning: 4\na:9:4: 3\na:10: warning: 2\nb:1: 1\nb:1: warning: 5"; got != want {
 		t.Errorf("sorted:\n%s\nwant:\n%s", got, want)

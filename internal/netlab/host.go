@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -147,14 +147,27 @@ func (e End) await(t testing.TB) {
 func (e End) running() (running bool) {
 	e.Host.Do(func() {
 		link, err := net.InterfaceByName(e.Name)
-		if err != nil || link.Flags&net.FlagRunning == 0 {
-			return
-		}
-		addrs, err := link.Addrs()
-		running = err == nil && slices.ContainsFunc(addrs, func(a net.Addr) bool {
-			n, ok := a.(*net.IPNet)
-			return ok && n.IP.To4() == nil && n.IP.IsLinkLocalUnicast()
-		})
+		running = err == nil && link.Flags&net.FlagRunning != 0 && e.hasLinkLocal()
 	})
 	return running
+}
+
+// hasLinkLocal says whether an end has a link-local IPv6 address, and no address that is tentative still. Each line of
+// the file is "ADDRESS INDEX PREFIX-LENGTH SCOPE FLAGS NAME".
+func (e End) hasLinkLocal() (has bool) {
+	addrs, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(addrs)) {
+		fields := strings.Fields(line)
+		if len(fields) != 6 || fields[5] != e.Name {
+			continue
+		}
+		if flags, err := strconv.ParseUint(fields[4], 16, 32); err != nil || flags&unix.IFA_F_TENTATIVE != 0 {
+			return false
+		}
+		has = has || strings.HasPrefix(fields[0], "fe80")
+	}
+	return has
 }

@@ -29,7 +29,8 @@ type Request struct {
 	Waits      bool     // what does not exist is waited for: that is worth a warning, not an error
 	Interfaces []string // globs
 	Engine     string
-	Poll       time.Duration // as in [config.Config]
+	Poll       time.Duration   // as in [config.Config]
+	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check]
 }
 
 // Snapshot is everything that was defined when it was taken.
@@ -46,7 +47,7 @@ type Snapshot struct {
 // Source reads definitions, again and again, and remembers the last good version of each file.
 type Source struct {
 	request Request
-	config  *config.Config     // the last good one; nil: none yet
+	config  config.Config      // the last good one
 	good    map[string]version // the last good ones, by the name of the file
 	parsed  map[string]parsed  // what became of the contents of each file, by its path
 	reads   reading            // what was read last
@@ -75,51 +76,52 @@ type parsed struct {
 
 // New makes a source. Nothing is read before [Source.Load].
 func New(request Request) *Source {
-	return &Source{request: request, news: make(chan reading, 1)}
+	return &Source{request: request, config: config.Default(), news: make(chan reading, 1)}
 }
 
-// Load reads everything anew. A file with an error stays what it was when it was last good, the configuration file
-// too; where a definition never was good, it is left out. An error means that the configuration file never was, and
-// nothing else was read; it is of type [diag.Findings] where the file has errors.
+// Load reads everything anew. A file with an error stays what it was when it was last good; where it never was, it is
+// left out. An error means that the configuration file is of no use, and nothing else was read; it is of type
+// [diag.Findings].
 func (s *Source) Load() (Snapshot, error) {
-	var snap Snapshot
-	if err := s.loadConfig(&snap); err != nil {
-		return Snapshot{}, err
+	cfg, findings := s.readConfig()
+	if findings.Err() != nil {
+		return Snapshot{}, findings
 	}
+	s.config = cfg
+	return s.read(Snapshot{Findings: findings}), nil
+}
+
+// Look is [Source.Load] for when files have changed and nobody waits for an answer: a configuration file with an error,
+// too, stays what it was when it was last good, so that it keeps no definition from being followed.
+func (s *Source) Look() Snapshot {
+	cfg, findings := s.readConfig()
+	snap := Snapshot{Findings: findings}
+	if findings.Err() == nil {
+		s.config = cfg
+	} else {
+		snap.Refused, snap.BadConfig = append(snap.Refused, s.request.ConfigFile), findings.Errors()
+		snap.warn(s.request.ConfigFile, "its last good version stays in use")
+	}
+	return s.read(snap)
+}
+
+// read adds to a snapshot what is defined by the configuration and the files that it names.
+func (s *Source) read(snap Snapshot) Snapshot {
+	snap.Config = s.Override(s.config)
 	snap.Host = cmp.Or(snap.Config.Host, HostName())
 	s.tell(reading{config: s.request.ConfigFile, services: snap.Config.Services, poll: snap.Config.Poll})
 	good, parsed := map[string]version{}, map[string]parsed{}
 	for _, f := range s.files(snap.Config.Services, &snap) {
 		snap.Files++
 		parsed[f.path] = s.parse(f.path, snap.Host)
-		v, ok := s.take(f, parsed[f.path], &snap)
-		if !ok {
-			continue
+		if v, ok := s.take(f, parsed[f.path], &snap); ok {
+			good[f.name] = v
+			snap.Publications = append(snap.Publications, snap.publication(v))
 		}
-		good[f.name] = v
-		snap.Publications = append(snap.Publications, snap.publication(v))
 	}
 	s.good, s.parsed = good, parsed
 	snap.Publications = append(snap.Publications, snap.Config.Groups...)
-	return snap, nil
-}
-
-// loadConfig gives the snapshot its configuration: as it is now or, where it has an error, as it was when it was last
-// good. It reports the errors where it never was.
-func (s *Source) loadConfig(snap *Snapshot) error {
-	cfg, findings := s.readConfig()
-	snap.Findings = findings
-	switch {
-	case findings.Err() == nil:
-		s.config = &cfg
-	case s.config == nil:
-		return findings
-	default:
-		snap.Refused, snap.BadConfig = append(snap.Refused, s.request.ConfigFile), findings.Errors()
-		snap.warn(s.request.ConfigFile, "its last good version stays in use")
-	}
-	snap.Config = s.Override(*s.config)
-	return nil
+	return snap
 }
 
 func (s *Source) readConfig() (config.Config, diag.Findings) {
@@ -134,7 +136,7 @@ func (s *Source) readConfig() (config.Config, diag.Findings) {
 	case err != nil:
 		return config.Config{}, diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}
 	}
-	return config.Load(path, data, HostName())
+	return config.Load(path, data, HostName(), s.request.Lints...)
 }
 
 // Override gives a configuration with what the request sets in its place.
@@ -297,6 +299,6 @@ func (s *Source) parse(path, host string) parsed {
 		return before
 	}
 	p := parsed{data: data, host: host}
-	p.group, p.findings = avahixml.Decode(path, data, host)
+	p.group, p.findings = avahixml.Decode(path, data, host, s.request.Lints...)
 	return p
 }

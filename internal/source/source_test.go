@@ -28,18 +28,23 @@ func write(t *testing.T, path, content string) string {
 	return path
 }
 
-// load gives the IDs (relative to dir) and names of what is defined, and the findings.
-func load(t *testing.T, s *Source, dir string) (defined string, findings diag.Findings) {
+// load gives what [defined] says of everything, and the findings.
+func load(t *testing.T, s *Source, dir string) (is string, findings diag.Findings) {
 	t.Helper()
 	snap, err := s.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return defined(snap, dir), snap.Findings
+}
+
+// defined gives the IDs (relative to dir) and names of what is defined.
+func defined(snap Snapshot, dir string) string {
 	var all []string
 	for _, p := range snap.Publications {
 		all = append(all, strings.TrimPrefix(p.ID, dir+"/")+"="+p.Group.Name)
 	}
-	return strings.Join(all, " "), snap.Findings
+	return strings.Join(all, " ")
 }
 
 func TestLoad(t *testing.T) {

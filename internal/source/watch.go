@@ -39,9 +39,9 @@ func (s *Source) tell(r reading) {
 }
 
 // Watch gives a signal after each change of what [Source.Load] reads, and one at the start. It looks at the files that
-// the last Load has read, and at the places where they would be. Changes that follow each other within 50 ms, but not
-// longer than for half a second, or that nobody has received a signal of yet, are one. A signal says only that Load may give
-// something else. The channel is closed when ctx is done.
+// the last Load has read, and at the places where they would be. Changes that follow each other within 50 ms (but not
+// for longer than half a second), or that nobody has received a signal of yet, are one. A signal says only that Load
+// may give something else. The channel is closed when ctx is done.
 func (s *Source) Watch(ctx context.Context, log *slog.Logger) <-chan struct{} {
 	changed := make(chan struct{}, 1)
 	go func() {

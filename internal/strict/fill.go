@@ -151,7 +151,7 @@ func (d *Document) unknown(p Path, key string, t reflect.Type) {
 	default:
 		text += "; want one of " + strings.Join(d.keys(t), ", ")
 	}
-	d.report(p.Key(key), `"`+key+`"`, diag.Error, text)
+	d.report(p.Key(key), `"`+key+`"`, diag.Error, "", text)
 	delete(d.places, p.Key(key))
 }
 

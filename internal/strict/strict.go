@@ -81,18 +81,18 @@ func (d *Document) Has(p Path) bool {
 
 // Errorf reports an error in the value that p leads to or, where that is missing, in what it is missing from.
 func (d *Document) Errorf(p Path, format string, args ...any) {
-	d.Report(p, diag.Error, fmt.Sprintf(format, args...))
+	d.Report(p, diag.Error, "", fmt.Sprintf(format, args...))
 }
 
-// Report adds a finding, as [Document.Errorf] does. Of a value of the wrong kind, which is reported already, nothing
+// Report adds a finding with a code, as [Document.Errorf] does without one. Of a value of the wrong kind, which is reported already, nothing
 // more is said.
-func (d *Document) Report(p Path, severity diag.Severity, text string) {
+func (d *Document) Report(p Path, severity diag.Severity, code, text string) {
 	if !d.wrong[p] {
-		d.report(p, p.name(), severity, text)
+		d.report(p, p.name(), severity, code, text)
 	}
 }
 
-func (d *Document) report(p Path, element string, severity diag.Severity, text string) {
+func (d *Document) report(p Path, element string, severity diag.Severity, code, text string) {
 	same := 0
 	for _, f := range d.Findings {
 		if f.Severity == severity {
@@ -103,7 +103,7 @@ func (d *Document) report(p Path, element string, severity diag.Severity, text s
 		return
 	}
 	line, column := d.place(p)
-	d.Findings = append(d.Findings, diag.Finding{File: d.file, Line: line, Column: column, Element: clip(element), Severity: severity, Text: clip(text)})
+	d.Findings = append(d.Findings, diag.Finding{File: d.file, Line: line, Column: column, Element: clip(element), Severity: severity, Code: code, Text: clip(text)})
 }
 
 // clip cuts what is too long to be read off.

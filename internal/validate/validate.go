@@ -11,7 +11,9 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
+	"announcer/internal/phones"
 	"announcer/internal/source"
+	"announcer/services"
 )
 
 // Report is what was found.
@@ -20,9 +22,14 @@ type Report struct {
 	Findings diag.Findings
 }
 
+// Lints gives the checks of groups that every validation makes, beside those of [services.Group.Check].
+func Lints() []services.Lint { return []services.Lint{phones.Lint} }
+
 // Paths checks files and directories (of which the .service files are taken) as they would be announced by an engine
-// on the given host. A file that ends in .toml is a configuration; it is checked alone, without what it names.
-func Paths(paths []string, engineName, host string) Report {
+// on the given host. A file that ends in .toml is a configuration; it is checked alone, without what it names. The
+// lints come beside those of [Lints].
+func Paths(paths []string, engineName, host string, lints ...services.Lint) Report {
+	lints = append(Lints(), lints...)
 	var report Report
 	var publications []mdns.Publication
 	for _, path := range paths {
@@ -35,7 +42,7 @@ func Paths(paths []string, engineName, host string) Report {
 				continue
 			}
 			report.Files++
-			found, findings := one(file, host)
+			found, findings := one(file, host, lints)
 			publications = append(publications, found...)
 			report.Findings = append(report.Findings, findings...)
 		}
@@ -49,24 +56,24 @@ func fault(file string, err error) diag.Finding {
 }
 
 // one checks a file by itself, in the format that its name tells; what tells none is an Avahi file.
-func one(file, host string) ([]mdns.Publication, diag.Findings) {
+func one(file, host string, lints []services.Lint) ([]mdns.Publication, diag.Findings) {
 	data, err := source.ReadFile(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
 	}
 	switch format, _ := convert.FormatOf(file); format {
 	case convert.TOML:
-		cfg, findings := config.Load(file, data, host)
+		cfg, findings := config.Load(file, data, host, lints...)
 		return cfg.Groups, findings
 	case convert.JSON, convert.DNSSD, convert.Zone:
-		definitions, findings := convert.Decode(format, file, data, host)
+		definitions, findings := convert.Decode(format, file, data, host, lints...)
 		var publications []mdns.Publication
 		for _, d := range definitions {
 			publications = append(publications, mdns.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check})
 		}
 		return publications, findings
 	}
-	group, findings := avahixml.Decode(file, data, host)
+	group, findings := avahixml.Decode(file, data, host, lints...)
 	if findings.Err() != nil {
 		return nil, findings
 	}
@@ -82,12 +89,13 @@ func Together(publications []mdns.Publication, engineName, host string) diag.Fin
 		}
 	}
 	desired := mdns.Desired{Host: host, Links: anyLinks(publications), Groups: publications}
-	for _, in := range mdns.Settle(desired, nil) {
+	instances := mdns.Settle(desired, nil)
+	for _, in := range instances {
 		if in.Rival != "" && in.Rival != in.ID {
 			findings = append(findings, diag.Finding{File: in.ID, Severity: diag.Warning, Text: collision(in)})
 		}
 	}
-	return findings
+	return append(findings, phones.TwoServers(instances)...)
 }
 
 func collision(in mdns.Instance) string {

@@ -45,7 +45,12 @@ func TestPaths(t *testing.T) {
 			`a.service:1:16: <service-group>: …
 b.service:7:11: <port>: "70000" is not a port; want a number from 1 to 65535`},
 		{"two of one name", map[string]string{"a.service": fmt.Sprintf(definition, "x", 1), "b.service": fmt.Sprintf(definition, "X", 2), "c.service": fmt.Sprintf(definition, "x", 1)}, 3,
-			`b.service: warning: a.service has a _digiumproxy._udp of the name "X" too, with other data; this one is published as "X #2"; want a name of its own for each`},
+			`b.service: warning: a.service has a _digiumproxy._udp of the name "X" too, with other data; this one is published as "X #2"; want a name of its own for each
+b.service: warning: "X #2" is announced beside "x" of a.service on one link; … [phones/two-servers]`},
+		{"two servers for the phones of a link", map[string]string{"a.service": fmt.Sprintf(definition, "a", 1), "b.service": fmt.Sprintf(definition, "b", 2)}, 2,
+			`b.service: warning: "b" is announced beside "a" of a.service on one link; … [phones/two-servers]`},
+		{"what phones want", map[string]string{"a.service": strings.Replace(fmt.Sprintf(definition, "a", 1), "sip:proxy@", "sip:pbx@", 1)}, 1,
+			`a.service:8:17: <txt-record>: "sip:pbx@192.0.2.20:5060;transport=udp" does not start with sip:proxy@, … [phones/sip-url]`},
 		{"a configuration with its groups", map[string]string{"announcer.toml": "[[group]]\nname = \"x\"\n[[group.service]]\ntype = \"_http\"\n"}, 1,
 			`announcer.toml:4: type: "_http" is not a service type; want two labels, such as _digiumproxy._udp`},
 		{"interfaces keep names apart", map[string]string{"announcer.toml": group("a", "eth0", 1) + group("b", "eth1", 2)}, 1, ""},
@@ -127,7 +132,7 @@ func BenchmarkPaths(b *testing.B) {
 			}
 			b.ResetTimer()
 			for b.Loop() {
-				if report := Paths([]string{dir}, config.Engines()[0], "pbx"); report.Files != n || len(report.Findings) > 0 {
+				if report := Paths([]string{dir}, config.Engines()[0], "pbx"); report.Files != n || report.Findings.Err() != nil {
 					b.Fatalf("%d files, findings %v", report.Files, report.Findings)
 				}
 			}

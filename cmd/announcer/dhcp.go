@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/diag"
+	"announcer/internal/phones"
+)
+
+func dhcpCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "dhcp",
+		Usage:     "print DHCP configuration that gives phones their server, for links that multicast does not reach",
+		UsageText: "announcer dhcp --for dnsmasq|isc|kea --url http://10.1.2.3/ [--per-model]\nannouncer dhcp decode STRING",
+		Description: "Phones say what they are in option 60, and take their server from option 66. " + phones.DHCPWarning +
+			" decode explains a value of option 60.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "for", Usage: "write for `SERVER`: " + strings.Join(phones.DHCPServers(), ", ")},
+			&cli.StringFlag{Name: "url", Usage: "give phones `URL`, of http, https, ftp or ftps, or sip:proxy@HOST for a DPMA or Switchvox server"},
+			&cli.BoolFlag{Name: "per-model", Usage: "make a class for each model; {model} in the URL stands for it"},
+		},
+		Subcommands: []*cli.Command{command(cli.Command{
+			Name:      "decode",
+			Usage:     "explain a value of option 60",
+			UsageText: "announcer dhcp decode STRING [--json]",
+			Flags:     []cli.Flag{jsonFlag()},
+			Action:    dhcpDecode,
+		})},
+		Action: dhcp,
+	})
+}
+
+func dhcp(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("dhcp takes flags alone, or decode STRING; %q is neither", c.Args().First())
+	}
+	server := c.String("for")
+	if !slices.Contains(phones.DHCPServers(), server) {
+		return usagef("--for: %q is not a DHCP server that is known here%s; want one of %s", server,
+			diag.DidYouMean(server, phones.DHCPServers()), strings.Join(phones.DHCPServers(), ", "))
+	}
+	text, err := phones.DHCPConfig(server, c.String("url"), c.Bool("per-model"))
+	if err != nil {
+		return usagef("--url: %w", err)
+	}
+	fmt.Fprintln(c.App.ErrWriter, "announcer: "+phones.DHCPWarning)
+	_, err = fmt.Fprint(c.App.Writer, text)
+	return err
+}
+
+func dhcpDecode(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("dhcp decode: want one value of option 60, such as digium_D40_1_4_0_0_63880")
+	}
+	class, err := phones.ParseVendorClass(c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, struct {
+			Version int                `json:"version"`
+			Class   phones.VendorClass `json:"class"`
+		}{1, class})
+	}
+	model := class.Model
+	if !class.Known {
+		model += " (not a model that is known here)"
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "vendor    %s\nmodel     %s\nfirmware  %s\n", class.Vendor, model, class.Version)
+	return err
+}

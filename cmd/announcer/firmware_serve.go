@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/config"
+	"announcer/internal/daemon"
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/engine"
+	"announcer/internal/netwatch"
+	"announcer/internal/oneshot"
+	"announcer/internal/phones"
+	"announcer/internal/phones/fileserver"
+	"announcer/internal/source"
+)
+
+// lastTransfers is how long transfers may go on after the goodbye.
+const lastTransfers = 30 * time.Second
+
+func firmwareServeCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "serve",
+		Usage:     "serve the firmware of a directory by HTTP and announce it, until all phones have it",
+		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml]",
+		Description: "Serves exactly the firmware of one version, announces it on every link with the server's address there, shows who loads what, " +
+			"and says goodbye at the end: at Ctrl-C, after --for, or when --until-done phones have a whole file. " +
+			"Transfers that run then have half a minute more. The log goes from the level info up, where standard output is no terminal.",
+		Flags: append(wireFlags(),
+			&cli.StringFlag{Name: "listen", Usage: "serve at `[ADDRESS]:PORT`", Value: ":8080"},
+			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
+			&cli.UintFlag{Name: "until-done", Usage: "end when `NUMBER` different phones have a whole file"},
+			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each the server's address there)"},
+			&cli.BoolFlag{Name: "xml", Usage: "answer MAC.cfg, too, with a configuration that names the firmware"},
+			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: made of version and server)"},
+			versionFlag(),
+		),
+		Action: firmwareServe,
+	})
+}
+
+func firmwareServe(c *cli.Context) error {
+	log, err := firmwareLog(c)
+	if err != nil {
+		return err
+	}
+	dir, release, err := releaseOf(c)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(c.String("listen"))
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	desired, engineName, err := firmwareOnLinks(c, dir, release, listener.Addr().(*net.TCPAddr).AddrPort())
+	if err != nil {
+		return err
+	}
+	show := newTransferView(c.App.Writer, isTerminal(c.App.Writer), int(c.Uint("until-done")))
+	server, err := fileserver.New(fileserver.Config{
+		Dir: dir, Release: release, URL: c.String("url"), Configs: c.Bool("xml"), Log: log, Report: show.report,
+	})
+	if err != nil {
+		return err
+	}
+	if err := printHashes(c.App.Writer, server.Files()); err != nil {
+		return err
+	}
+	publisher, err := engine.Open(engineName, log)
+	if err != nil {
+		return err
+	}
+	return serveWhile(c.Context, server, listener, func(failed <-chan struct{}) error {
+		return oneshot.Announce(c.Context, publisher, desired, show.announced, func() error {
+			ctx, cancel := withLimit(c.Context, c.Duration("for"))
+			defer cancel()
+			show.run(ctx, failed, server.Running)
+			return nil
+		})
+	})
+}
+
+// firmwareLog tells of every transfer, but not where the lines would tear the table.
+func firmwareLog(c *cli.Context) (*slog.Logger, error) {
+	if isTerminal(c.App.Writer) {
+		return newLogger(c, slog.LevelWarn.String(), "text")
+	}
+	return newLogger(c, slog.LevelInfo.String(), "text")
+}
+
+func listen(at string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(at); err != nil {
+		return nil, usagef("--listen: %q is not an address with a port; want such as :8080 or 10.1.2.3:80", at)
+	}
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	return l, nil
+}
+
+// serveWhile serves as long as announce takes; failed is closed if serving ends by itself.
+func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, announce func(failed <-chan struct{}) error) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan struct{})
+	var served error
+	go func() {
+		defer close(ended)
+		served = server.Serve(serving, l, lastTransfers)
+	}()
+	err := announce(ended)
+	stop()
+	<-ended
+	return errors.Join(err, served)
+}
+
+// printHashes prints what is served.
+func printHashes(w io.Writer, files []fileserver.File) error {
+	var rows [][]string
+	for _, f := range files {
+		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), f.SHA256, diag.Printable(f.Path)})
+	}
+	return table(w, "MODEL VERSION SIZE SHA-256 FILE", rows)
+}
+
+// firmwareOnLinks makes what is to be announced: on every link a group with the URL that is right there or, where the
+// URL is given, one group for all.
+func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at netip.AddrPort) (desired mdns.Desired, engineName string, err error) {
+	snap := source.Snapshot{Config: newSource(c).Override(config.Default()), Host: source.HostName()}
+	links, err := netwatch.Read()
+	if err != nil {
+		return desired, "", err
+	}
+	desired, assumed := daemon.Desired(snap, links)
+	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
+		return desired, "", err
+	}
+	if c.IsSet("url") {
+		group, err := release.Group(c.String("url"), c.String("name"), snap.Host)
+		if err != nil {
+			return desired, "", firmwareFault(c, dir, err)
+		}
+		desired.Groups = []mdns.Publication{{ID: "firmware", Group: group}}
+		return desired, snap.Config.Engine, nil
+	}
+	var reachable []mdns.Link
+	for _, link := range desired.Links {
+		addr, ok := addressOn(link, at.Addr())
+		if !ok {
+			fmt.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced there\n", link.Name)
+			continue
+		}
+		group, err := release.Group(httpURL(addr, at.Port()), c.String("name"), snap.Host)
+		if err != nil {
+			return desired, "", firmwareFault(c, dir, err)
+		}
+		reachable = append(reachable, link)
+		desired.Groups = append(desired.Groups, mdns.Publication{ID: "firmware on " + link.Name, Group: group, Interfaces: []string{link.Name}})
+	}
+	if desired.Links = reachable; len(reachable) == 0 {
+		return desired, "", errors.New("no link has an address that phones can load from; want --listen or --interface with one that is there, or --url")
+	}
+	return desired, snap.Config.Engine, nil
+}
+
+// addressOn gives the address by which phones on a link reach the server, which listens on the given address or,
+// where that is unspecified, on all: IPv4 where the link has any.
+func addressOn(link mdns.Link, listen netip.Addr) (addr netip.Addr, ok bool) {
+	addrs := slices.DeleteFunc(link.Published(), func(a netip.Addr) bool {
+		return a.Is6() && a.IsLinkLocalUnicast() || !listen.IsUnspecified() && a != listen.Unmap()
+	})
+	if len(addrs) == 0 {
+		return netip.Addr{}, false
+	}
+	return addrs[0], true
+}
+
+// httpURL leaves the port out where it is the one of HTTP.
+func httpURL(addr netip.Addr, port uint16) string {
+	host := addr.String()
+	if addr.Is6() {
+		host = "[" + host + "]"
+	}
+	if port != 80 {
+		host += ":" + strconv.Itoa(int(port))
+	}
+	return "http://" + host + "/"
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/phones/fileserver"
+)
+
+const (
+	redrawTime  = 500 * time.Millisecond
+	standardRow = 20 // rows of the table, where the height of the terminal is not known
+)
+
+// transferView shows who loads what: on a terminal a table that is drawn anew, else a line for each event.
+type transferView struct {
+	out      io.Writer
+	terminal bool
+	until    int // phones that are to have a whole file; 0: no such end
+
+	mu      sync.Mutex
+	ended   []fileserver.Transfer // the last of them, for the table
+	done    map[netip.Addr]bool   // phones with a whole file
+	reached chan struct{}         // closed when there are enough of them
+	drawn   int                   // lines of the table on the screen
+}
+
+func newTransferView(out io.Writer, terminal bool, until int) *transferView {
+	return &transferView{out: out, terminal: terminal, until: until, done: map[netip.Addr]bool{}, reached: make(chan struct{})}
+}
+
+// announced tells that phones can find the firmware.
+func (p *transferView) announced(e mdns.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.out, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
+}
+
+// report takes what the server tells of a transfer.
+func (p *transferView) report(t fileserver.Transfer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.Ended {
+		p.ended = append(p.ended[max(0, len(p.ended)-standardRow*5):], t)
+	}
+	if t.Whole && !p.done[t.Phone] {
+		p.done[t.Phone] = true
+		if len(p.done) == p.until {
+			close(p.reached)
+		}
+	}
+	if !p.terminal {
+		fmt.Fprintln(p.out, p.line(t))
+	}
+}
+
+// line tells of a transfer that begins or has ended.
+func (p *transferView) line(t fileserver.Transfer) string {
+	who := fmt.Sprintf("%s %s %s", t.Phone, orDash(t.Model), orDash(t.Version))
+	switch {
+	case !t.Ended:
+		return fmt.Sprintf("%s loads %s", who, t.File.Path)
+	case t.Whole:
+		return fmt.Sprintf("%s has %s, %s in %s (%s/s); %s done", who, t.File.Path, bytesText(t.File.Size), t.Took.Round(time.Millisecond), bytesText(int64(t.Rate())), p.count())
+	}
+	return fmt.Sprintf("%s stopped after %s of %s, %d %%", who, bytesText(t.Sent), t.File.Path, t.Percent())
+}
+
+// count gives "3 of 6 phones".
+func (p *transferView) count() string {
+	if p.until > 0 {
+		return fmt.Sprintf("%d of %s", len(p.done), count(p.until, "phone"))
+	}
+	return count(len(p.done), "phone")
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// run shows the transfers until ctx is done, enough phones are, or the server has failed.
+func (p *transferView) run(ctx context.Context, failed <-chan struct{}, running func() []fileserver.Transfer) {
+	tick := time.NewTicker(redrawTime)
+	defer tick.Stop()
+	for {
+		p.draw(running())
+		select {
+		case <-tick.C:
+			continue
+		case <-ctx.Done():
+		case <-p.reached:
+		case <-failed:
+		}
+		p.draw(running())
+		return
+	}
+}
+
+// draw draws the table over the one before.
+func (p *transferView) draw(running []fileserver.Transfer) {
+	if !p.terminal {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lines := p.table(running, p.height())
+	var b strings.Builder
+	if p.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", p.drawn) // up to where it began
+	}
+	for _, line := range lines {
+		b.WriteString("\r\x1b[K" + line + "\n")
+	}
+	b.WriteString("\x1b[J") // what was below
+	p.drawn = len(lines)
+	fmt.Fprint(p.out, b.String())
+}
+
+func (p *transferView) height() int {
+	if f, ok := p.out.(*os.File); ok {
+		if _, rows, err := term.GetSize(int(f.Fd())); err == nil && rows > 4 {
+			return rows - 3
+		}
+	}
+	return standardRow
+}
+
+// table gives the lines of the table, with at most so many transfers: those that run, and the last that ended.
+func (p *transferView) table(running []fileserver.Transfer, most int) []string {
+	shown := running[:min(len(running), most)]
+	rest := most - len(shown)
+	all := append(p.ended[max(0, len(p.ended)-rest):len(p.ended):len(p.ended)], shown...)
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "PHONE\tMODEL\tHAS\tFILE\tDONE\tRATE\t")
+	for _, t := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d %%\t%s/s\t%s\n", t.Phone, orDash(t.Model), orDash(t.Version), diag.Printable(t.File.Path), t.Percent(), bytesText(int64(t.Rate())), fateOf(t))
+	}
+	fmt.Fprintf(w, "%s done, %d loading\n", p.count(), len(running))
+	w.Flush() // into memory, which does not fail
+	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+}
+
+func fateOf(t fileserver.Transfer) string {
+	switch {
+	case t.Whole:
+		return "done"
+	case t.Ended:
+		return "stopped"
+	}
+	return ""
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"announcer/internal/phones"
+	"announcer/internal/phones/fileserver"
+)
+
+func transfer(phone string, sent int64, ended, whole bool) fileserver.Transfer {
+	file := fileserver.File{Image: phones.Image{Path: "2_8_1_D40_firmware.eff", Size: 40e6}}
+	return fileserver.Transfer{
+		Phone: netip.MustParseAddr(phone), Model: "D40", Version: "1_4_0_0", File: file,
+		Started: time.Now(), Took: 2 * time.Second, Sent: sent, Ended: ended, Whole: whole,
+	}
+}
+
+func TestTransferLines(t *testing.T) {
+	var out bytes.Buffer
+	p := newTransferView(&out, false, 2)
+	unknown := transfer("192.0.2.12", 40e6, true, true)
+	unknown.Model, unknown.Version = "", ""
+	for _, tr := range []fileserver.Transfer{
+		transfer("192.0.2.11", 0, false, false), transfer("192.0.2.11", 10e6, true, false),
+		transfer("192.0.2.11", 40e6, true, true), transfer("192.0.2.11", 40e6, true, true), unknown,
+	} {
+		p.report(tr)
+	}
+	p.draw(nil)
+	want := `192.0.2.11 D40 1_4_0_0 loads 2_8_1_D40_firmware.eff
+192.0.2.11 D40 1_4_0_0 stopped after 10.0 MB of 2_8_1_D40_firmware.eff, 25 %
+192.0.2.11 D40 1_4_0_0 has 2_8_1_D40_firmware.eff, 40.0 MB in 2s (20.0 MB/s); 1 of 2 phones done
+192.0.2.11 D40 1_4_0_0 has 2_8_1_D40_firmware.eff, 40.0 MB in 2s (20.0 MB/s); 1 of 2 phones done
+192.0.2.12 - - has 2_8_1_D40_firmware.eff, 40.0 MB in 2s (20.0 MB/s); 2 of 2 phones done
+`
+	if out.String() != want {
+		t.Errorf("printed:\n%s\nwant:\n%s", &out, want)
+	}
+	p.run(context.Background(), nil, func() []fileserver.Transfer { return nil }) // ends, since two phones are done
+}
+
+func TestTransferTable(t *testing.T) {
+	var out bytes.Buffer
+	p := newTransferView(&out, true, 0)
+	p.report(transfer("192.0.2.11", 40e6, true, true))
+	p.report(transfer("192.0.2.12", 10e6, true, false))
+	running := []fileserver.Transfer{transfer("192.0.2.13", 20e6, false, false)}
+	p.draw(running)
+	p.draw(running)
+	table := "\r\x1b[K" + strings.Join([]string{
+		"PHONE       MODEL  HAS      FILE                    DONE   RATE       ",
+		"192.0.2.11  D40    1_4_0_0  2_8_1_D40_firmware.eff  100 %  20.0 MB/s  done",
+		"192.0.2.12  D40    1_4_0_0  2_8_1_D40_firmware.eff  25 %   5.0 MB/s   stopped",
+		"192.0.2.13  D40    1_4_0_0  2_8_1_D40_firmware.eff  50 %   10.0 MB/s  ",
+		"1 phone done, 1 loading",
+	}, "\n\r\x1b[K") + "\n\x1b[J"
+	if want := table + "\x1b[5A" + table; out.String() != want {
+		t.Errorf("drawn:\n%q\nwant:\n%q", out.String(), want)
+	}
+	if lines := p.table(running, 2); len(lines) != 4 || !strings.HasPrefix(lines[1], "192.0.2.12") || !strings.HasPrefix(lines[2], "192.0.2.13") {
+		t.Errorf("with room for two:\n%s", strings.Join(lines, "\n"))
+	}
+}

@@ -1,0 +1,100 @@
+package phones
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDHCPConfigPassesTheServers has the syntax check of each DHCP server look at what is written for it.
+func TestDHCPConfigPassesTheServers(t *testing.T) {
+	checks := map[string][]string{
+		"dnsmasq": {"dnsmasq", "--test", "-C"},
+		"isc":     {"dhcpd", "-t", "-cf"},
+		"kea":     {"kea-dhcp4", "-t"},
+	}
+	for _, server := range DHCPServers() {
+		t.Run(server, func(t *testing.T) {
+			check := checks[server]
+			if _, err := exec.LookPath(check[0]); err != nil {
+				t.Skipf("no %s here; make test-deps fetches it", check[0])
+			}
+			for _, test := range []struct {
+				url      string
+				perModel bool
+			}{
+				{"http://10.1.2.3/phoneprov/", false},
+				{"https://u:p@[2001:db8::20]:8443/a/", false},
+				{"sip:proxy@pbx.example.net:5061;transport=tls", false},
+				{"http://10.1.2.3/{model}/", true},
+			} {
+				text, err := DHCPConfig(server, test.url, test.perModel)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if out, err := checked(t, check, text); err != nil {
+					t.Errorf("%s refuses:\n%s\n%v\n%s", check[0], text, err, out)
+				}
+				// The check has to be one that can fail.
+				if out, err := checked(t, check, text+"\nnonsense {\n"); err == nil {
+					t.Errorf("%s takes nonsense, too:\n%s", check[0], out)
+				}
+			}
+		})
+	}
+}
+
+func checked(t *testing.T, check []string, text string) ([]byte, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return exec.Command(check[0], append(check[1:], file)...).CombinedOutput()
+}
+
+func TestDHCPConfigRefuses(t *testing.T) {
+	for url, says := range map[string]string{
+		"":                                     "missing",
+		"tftp://10.1.2.3/":                     "TFTP",
+		"http://10.1.2.3":                      "no slash",
+		"http://10.1.2.3/ x/":                  "no URL",
+		"http://10.1.2.3/\"/":                  "no URL",
+		"http://10.1.2.3/\n/":                  "no URL",
+		"http://10.1.2.3/\\/":                  "no URL",
+		"http://10.1.2.3/a,b/":                 "no URL",
+		"http://10.1.2.3/{model}/":             "--per-model",
+		"sip:proxy@":                           "host",
+		"sip:proxy@10.1.2.3;transport=x":       "transport",
+		"sip:x@10.1.2.3":                       "no URL",
+		"10.1.2.3":                             "no URL",
+		"http://h/" + strings.Repeat("x", 255): "255",
+	} {
+		if text, err := DHCPConfig("kea", url, false); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q\n%s", url, err, says, text)
+		}
+	}
+	if _, err := DHCPConfig("windows", "http://10.1.2.3/", false); err == nil {
+		t.Error("an unknown server: no error")
+	}
+}
+
+func TestParseVendorClass(t *testing.T) {
+	for text, want := range map[string]VendorClass{
+		"digium_D40_1_0_5_46476":    {"digium", "D40", true, "1_0_5_46476"},
+		"digium_D70_1_1_0_0_48178":  {"digium", "D70", true, "1_1_0_0_48178"},
+		"digium_D99_2_8_1":          {"digium", "D99", false, "2_8_1"},
+		"sangoma_P330_4_10_2_7895f": {"sangoma", "P330", true, "4_10_2_7895f"},
+	} {
+		if got, err := ParseVendorClass(text); err != nil || got != want {
+			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "digium", "digium_D40", "digium_D40_", "digium_D4_1_0", "digium_d40_1_0", "MSFT 5.0", "digium_D40_1.0.5", "digium_D40_1_0\n"} {
+		if got, err := ParseVendorClass(text); err == nil {
+			t.Errorf("%q is taken for %+v", text, got)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+// Package fileserver gives phones their firmware by HTTP, and knows which phone got what.
+//
+// It serves exactly the files of a release, by their names: no directory is listed, and a request can name nothing
+// else. Files go from the disk to the wire by sendfile(2) where the kernel has it.
+package fileserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"announcer/internal/phones"
+)
+
+const (
+	maxConnections = 512 // others wait to be accepted
+	maxOfOneHost   = 16  // others are closed
+	maxHeader      = 16 << 10
+	headerTime     = 10 * time.Second // for a request to arrive
+	idleTime       = 30 * time.Second // between two requests
+	stallTime      = 30 * time.Second // for the next [stallBytes] of a file
+	stallBytes     = 64 << 10
+)
+
+// Config says what a [Server] serves.
+type Config struct {
+	Dir     string
+	Release phones.Release
+	URL     string // what phones know the directory by; "": http:// and the address that they asked
+	Configs bool   // answer MAC.cfg, too, with a configuration that names the firmware
+	Log     *slog.Logger
+
+	// Report is told of each transfer when it begins and when it has ended; several calls can run at a time.
+	Report func(Transfer)
+}
+
+// Server is an HTTP server for the files of a release.
+type Server struct {
+	config Config
+	root   *os.Root
+	files  []File
+	byPath map[string]File // by the path of a URL
+
+	mu        sync.Mutex
+	transfers map[*transfer]bool // those that run
+	got       map[owned]spans    // what phones have of a file
+}
+
+// File is a file that is served.
+type File struct {
+	phones.Image
+	SHA256 string // in hexadecimal
+
+	modified time.Time
+}
+
+// New makes a server. It reads every file once, for its hash.
+func New(config Config) (*Server, error) {
+	root, err := os.OpenRoot(config.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: the directory can't be read: %w", config.Dir, err)
+	}
+	s := &Server{config: config, root: root, byPath: map[string]File{}, transfers: map[*transfer]bool{}, got: map[owned]spans{}}
+	for _, image := range config.Release.Images {
+		f, err := s.hashed(image)
+		if err != nil {
+			root.Close()
+			return nil, err
+		}
+		s.files = append(s.files, f)
+		s.byPath["/"+image.Path] = f
+		s.byPath[s.prefix()+image.Path] = f
+		config.Log.Info("serving", "file", image.Path, "model", image.Model, "version", image.Version, "bytes", image.Size, "sha256", f.SHA256)
+	}
+	return s, nil
+}
+
+// Files gives what is served.
+func (s *Server) Files() []File { return s.files }
+
+// prefix gives the path of the directory's URL, with slashes around it.
+func (s *Server) prefix() string {
+	_, rest, _ := strings.Cut(s.config.URL, "://")
+	_, dir, _ := strings.Cut(rest, "/")
+	return path.Join("/", dir) + "/"
+}
+
+func (s *Server) hashed(image phones.Image) (File, error) {
+	f, err := s.root.Open(filepath.FromSlash(image.Path))
+	if err != nil {
+		return File{}, fmt.Errorf("failed to read firmware: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return File{}, fmt.Errorf("failed to read firmware: %w", err)
+	}
+	hash := sha256.New()
+	n, err := io.Copy(hash, f)
+	switch {
+	case err != nil:
+		return File{}, fmt.Errorf("failed to read firmware: %w", err)
+	case n != image.Size || info.Size() != n:
+		return File{}, fmt.Errorf("%s changes while it is read; want it complete first", image.Path)
+	}
+	return File{image, hex.EncodeToString(hash.Sum(nil)), info.ModTime()}, nil
+}
+
+// Serve answers on l until ctx ends. Then it takes no more connections, and lets transfers go on for at most grace.
+func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
+	defer s.root.Close()
+	limit := newLimit(l)
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       headerTime,
+		WriteTimeout:      stallTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+		ConnContext:       withConn,
+		ConnState:         limit.state,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(limit) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	late, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := server.Shutdown(late); err != nil {
+		server.Close()
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+type connKey struct{}
+
+// withConn lets the handler of a request find its connection.
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
+		return
+	}
+	f, ok := s.byPath[r.URL.Path]
+	switch {
+	case ok:
+		s.file(w, r, f)
+	case s.config.Configs && configName.MatchString(r.URL.Path):
+		s.phoneConfig(w, r)
+	default:
+		s.config.Log.Debug("no such file", "phone", host(r), "path", r.URL.Path)
+		http.Error(w, "there is no such file here", http.StatusNotFound)
+	}
+}
+
+// file sends a file, if it is still the one that was hashed.
+func (s *Server) file(w http.ResponseWriter, r *http.Request, f File) {
+	file, err := s.root.Open(filepath.FromSlash(f.Path))
+	if err != nil {
+		s.gone(w, f, err)
+		return
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() != f.Size || !info.ModTime().Equal(f.modified) {
+		s.gone(w, f, errors.New("it has changed since it was announced"))
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("ETag", `"`+f.SHA256+`"`)
+	if r.Method == http.MethodHead {
+		http.ServeContent(w, r, f.Path, f.modified, file)
+		return
+	}
+	t := s.begin(r, f, file)
+	counted := &counter{ResponseWriter: w}
+	stop := t.follow(http.NewResponseController(w))
+	http.ServeContent(counted, r, f.Path, f.modified, file)
+	stop()
+	s.end(t, counted)
+}
+
+// gone answers for a file that can't be served any more.
+func (s *Server) gone(w http.ResponseWriter, f File, err error) {
+	s.config.Log.Error("a file can't be served", "file", f.Path, "error", err)
+	http.Error(w, "the file can't be read now", http.StatusServiceUnavailable)
+}
+
+var configName = regexp.MustCompile(`/[0-9A-Fa-f]{12}\.cfg$`)
+
+func (s *Server) phoneConfig(w http.ResponseWriter, r *http.Request) {
+	url := s.config.URL
+	if url == "" {
+		url = "http://" + r.Context().Value(http.LocalAddrContextKey).(net.Addr).String() + "/"
+	}
+	text, err := s.config.Release.Config(url)
+	if err != nil {
+		s.config.Log.Error("a configuration can't be made", "error", err)
+		http.Error(w, "there is no configuration", http.StatusInternalServerError)
+		return
+	}
+	s.config.Log.Info("configuration", "phone", host(r), "path", r.URL.Path)
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(text)))
+}

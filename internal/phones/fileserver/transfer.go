@@ -1,0 +1,202 @@
+package fileserver
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"announcer/internal/phones"
+)
+
+// Transfer is a file on its way to a phone.
+type Transfer struct {
+	Phone   netip.Addr
+	Model   string // by the User-Agent; "" where that has none
+	Version string // of the firmware that the phone has; the same
+	File    File
+	Started time.Time
+	Took    time.Duration // so far
+	Sent    int64         // bytes
+	Ended   bool
+	Whole   bool // the phone has all of the file now, by this transfer or by several with parts of it
+}
+
+// Percent gives how much of the file was sent, 0 to 100.
+func (t Transfer) Percent() int { return int(100 * t.Sent / max(t.File.Size, 1)) }
+
+// Rate gives bytes per second.
+func (t Transfer) Rate() float64 {
+	if t.Took <= 0 {
+		return 0
+	}
+	return float64(t.Sent) / t.Took.Seconds()
+}
+
+// Running gives the transfers that run now, the oldest first.
+func (s *Server) Running() []Transfer {
+	s.mu.Lock()
+	var all []Transfer
+	for t := range s.transfers {
+		all = append(all, t.now())
+	}
+	s.mu.Unlock()
+	slices.SortFunc(all, func(a, b Transfer) int { return a.Started.Compare(b.Started) })
+	return all
+}
+
+// transfer is one that runs. How far it is, is read from the position in the file, which sendfile moves on: so nothing
+// stands between the file and the connection.
+type transfer struct {
+	Transfer
+	file *os.File
+	conn net.Conn
+}
+
+func (s *Server) begin(r *http.Request, f File, file *os.File) *transfer {
+	t := &transfer{Transfer: Transfer{Phone: host(r), File: f, Started: time.Now()}, file: file}
+	t.Model, t.Version = phones.ParseAgent(r.UserAgent())
+	t.conn, _ = r.Context().Value(connKey{}).(net.Conn)
+	s.mu.Lock()
+	s.transfers[t] = true
+	s.mu.Unlock()
+	s.config.Report(t.now())
+	return t
+}
+
+// host gives the address that a request came from.
+func host(r *http.Request) netip.Addr {
+	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return addr.Addr().Unmap().WithZone("")
+}
+
+// now gives the transfer as it stands.
+func (t *transfer) now() Transfer {
+	now := t.Transfer
+	now.Took = time.Since(t.Started)
+	now.Sent = t.position()
+	return now
+}
+
+// position gives the position in the file, less what the phone has not got yet.
+func (t *transfer) position() int64 {
+	at, err := t.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0
+	}
+	return max(at-max(unacknowledged(t.conn), 0), 0)
+}
+
+// follow keeps the connection open as long as the phone takes enough of the file. The function that it returns ends
+// that.
+func (t *transfer) follow(rc *http.ResponseController) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for last := int64(0); ; {
+			select {
+			case <-tick.C:
+				if at := t.position(); at >= last+stallBytes {
+					last = at
+					// It fails only where the connection is gone, which the transfer finds out itself.
+					_ = rc.SetWriteDeadline(time.Now().Add(stallTime))
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
+// end settles what the phone has got.
+func (s *Server) end(t *transfer, counted *counter) {
+	last := t.Transfer
+	last.Sent, last.Ended = counted.sent, true
+	from, ok := counted.from()
+	if ok && counted.err == nil && t.delivered() {
+		last.Whole = s.record(last, span{from, from + counted.sent})
+	}
+	last.Took = time.Since(t.Started)
+	s.mu.Lock()
+	delete(s.transfers, t)
+	s.mu.Unlock()
+	s.config.Log.Info("sent", "phone", last.Phone, "model", last.Model, "version", last.Version, "file", last.File.Path,
+		"bytes", last.Sent, "whole", last.Whole, "took", last.Took.Round(time.Millisecond))
+	s.config.Report(last)
+}
+
+// delivered waits until the phone has acknowledged all that was sent, and says whether it has. It gives up where the
+// phone is slower than it may be.
+func (t *transfer) delivered() bool {
+	last, deadline := unacknowledged(t.conn), time.Now().Add(stallTime)
+	for {
+		left := unacknowledged(t.conn)
+		switch {
+		case left == 0:
+			return true
+		case left < 0 || time.Now().After(deadline):
+			return false
+		case left <= last-stallBytes:
+			last, deadline = left, time.Now().Add(stallTime)
+		}
+		time.Sleep(5 * time.Millisecond) // nothing tells when it is acknowledged
+	}
+}
+
+// counter counts the body of an answer. It passes ReadFrom on, which is where sendfile is.
+type counter struct {
+	http.ResponseWriter
+	status int
+	sent   int64
+	err    error
+}
+
+// Unwrap is for [http.ResponseController].
+func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// WriteHeader remembers the status.
+func (c *counter) WriteHeader(status int) {
+	c.status = status
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a piece.
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.count(int64(n), err)
+	return n, err
+}
+
+// ReadFrom sends all of src.
+func (c *counter) ReadFrom(src io.Reader) (int64, error) {
+	n, err := c.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
+	c.count(n, err)
+	return n, err
+}
+
+func (c *counter) count(n int64, err error) {
+	c.sent += n
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// from gives the place in the file at which the body began. Several parts in one answer have none.
+func (c *counter) from() (start int64, ok bool) {
+	switch c.status {
+	case http.StatusOK:
+		return 0, true
+	case http.StatusPartialContent:
+		return rangeStart(c.Header().Get("Content-Range"))
+	}
+	return 0, false
+}

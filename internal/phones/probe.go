@@ -1,0 +1,165 @@
+package phones
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"announcer/internal/sip"
+	"announcer/services"
+)
+
+// The codes of what a [Prober] finds.
+const (
+	CodeProbe     = "phones/probe"      // a server does not answer as it should
+	CodeProbeSize = "phones/probe-size" // a file is too small to be firmware
+)
+
+const (
+	probeTime     = 5 * time.Second // for one answer
+	probesAtOnce  = 4
+	probesOfGroup = 100
+)
+
+// SmallImage is the size in bytes below which a file is hardly firmware: what is known of has tens of megabytes.
+const SmallImage = 1 << 20
+
+// Prober asks the servers that announcements name: every firmware file by HTTP HEAD, every PBX by SIP OPTIONS.
+type Prober struct {
+	ctx    context.Context
+	client http.Client
+	mu     sync.Mutex
+	probes []Probe
+}
+
+// Probe is a question that was asked, and the answer.
+type Probe struct {
+	URL    string `json:"url"`
+	Answer string `json:"answer"`         // such as "200 OK", or why there is none
+	Size   int64  `json:"size,omitempty"` // bytes; 0 where the answer has none
+}
+
+// NewProber makes a prober that asks until ctx ends. Redirections are not followed, since it is not known that phones
+// follow them.
+func NewProber(ctx context.Context) *Prober {
+	return &Prober{ctx: ctx, client: http.Client{
+		Timeout: probeTime,
+		// No proxy; and whether a phone trusts a certificate is the phone's matter.
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Probes gives what was asked so far, in the order of the definitions.
+func (p *Prober) Probes() []Probe {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.probes)
+}
+
+// Lint asks the servers of a group. It is a [services.Lint].
+func (p *Prober) Lint(g services.Group) []services.Problem {
+	var questions []question
+	for i, s := range g.Services {
+		if s.Type.Equal(ServiceType) {
+			questions = append(questions, p.questions(i, s.TXT)...)
+		}
+	}
+	questions = questions[:min(len(questions), probesOfGroup)]
+	var group errgroup.Group
+	group.SetLimit(probesAtOnce)
+	for i := range questions {
+		group.Go(func() error {
+			questions[i].ask(&questions[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // no question fails as a whole
+	var problems []services.Problem
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, q := range questions {
+		p.probes = append(p.probes, q.Probe)
+		problems = append(problems, q.problems...)
+	}
+	return problems
+}
+
+// question is one to be asked about a string of a service.
+type question struct {
+	linter
+	Probe
+	index int
+	ask   func(*question)
+}
+
+func (p *Prober) questions(service int, txt services.TXT) []question {
+	l := linter{service: service, values: map[string]entry{}}
+	l.read(txt)
+	l.problems = nil
+	base, server := l.values[keyFirmwareURL], l.values[keySIPURL]
+	var questions []question
+	switch l.values[keyServiceType].value {
+	case typeFirmware:
+		for _, model := range l.models {
+			file := l.values[model+fileSuffix]
+			questions = append(questions, question{linter: l, Probe: Probe{URL: base.value + file.value}, index: file.index, ask: p.head})
+		}
+	case typeAsterisk, typeSwitchvox:
+		if server.value != "" {
+			questions = append(questions, question{linter: l, Probe: Probe{URL: server.value}, index: server.index, ask: p.options})
+		}
+	}
+	return questions
+}
+
+// head asks for a file.
+func (p *Prober) head(q *question) {
+	request, err := http.NewRequestWithContext(p.ctx, http.MethodHead, q.URL, nil)
+	if err != nil {
+		q.failed(err)
+		return
+	}
+	response, err := p.client.Do(request)
+	if err != nil {
+		q.failed(err)
+		return
+	}
+	response.Body.Close()
+	q.Answer, q.Size = response.Status, max(response.ContentLength, 0)
+	switch {
+	case response.StatusCode != http.StatusOK:
+		q.errorf(q.index, CodeProbe, "%s answers %s; want 200 OK", q.URL, response.Status)
+	case response.ContentLength == 0:
+		q.errorf(q.index, CodeProbeSize, "%s is empty; want the firmware", q.URL)
+	case response.ContentLength > 0 && response.ContentLength < SmallImage:
+		q.warnf(q.index, CodeProbeSize, "%s has %d bytes only; want the firmware, which has tens of megabytes", q.URL, response.ContentLength)
+	}
+}
+
+// options asks a PBX.
+func (p *Prober) options(q *question) {
+	ctx, cancel := context.WithTimeout(p.ctx, probeTime)
+	defer cancel()
+	target, err := sip.ParseURL(q.URL)
+	if err != nil {
+		q.failed(err)
+		return
+	}
+	answer, err := sip.Alive(ctx, target)
+	if err != nil {
+		q.failed(err)
+		return
+	}
+	q.Answer = answer.String()
+}
+
+func (q *question) failed(err error) {
+	q.Answer = err.Error()
+	q.errorf(q.index, CodeProbe, "%s gives no answer here: %v", q.URL, err)
+}

@@ -1,0 +1,82 @@
+package phones
+
+import (
+	"encoding/xml"
+	"net/url"
+	"strings"
+
+	"announcer/internal/preset"
+	"announcer/services"
+)
+
+// Group makes the announcement of a release whose files are below a URL, for a host that is named without its domain.
+// Where name is "", the name tells version and server. The D80 is left out. The error is a [*services.FillError] where
+// a value can't be announced, else [diag.Findings].
+func (r Release) Group(url, name, host string) (services.Group, error) {
+	fill := services.Fill{Name: name, URL: url, Version: r.Version}
+	for _, image := range r.Images {
+		if image.Model != noMulticast {
+			fill.Files = append(fill.Files, services.ModelFile{Model: image.Model, Path: image.Path})
+		}
+	}
+	return preset.Group("firmware", fill, host)
+}
+
+// xmlFirmwares are the elements of a phone's configuration that say where its firmware is.
+type xmlFirmwares struct {
+	XMLName  xml.Name
+	Firmware []xmlFirmware
+}
+
+type xmlFirmware struct {
+	XMLName xml.Name
+	Model   string `xml:"model,attr"`
+	Version string `xml:"version,attr"`
+	URL     string `xml:"url,attr"`
+}
+
+// firmwares makes an element whose children have the same name without the "s".
+func (r Release) firmwares(name, base string) xmlFirmwares {
+	all := xmlFirmwares{XMLName: xml.Name{Local: name}}
+	for _, image := range r.Images {
+		path := url.URL{Path: image.Path}
+		all.Firmware = append(all.Firmware, xmlFirmware{
+			xml.Name{Local: strings.TrimSuffix(name, "s")}, image.Model, r.Version, strings.TrimSuffix(base, "/") + "/" + path.EscapedPath(),
+		})
+	}
+	return all
+}
+
+// XML gives the <firmwares> element of a phone's configuration, for files below url, and behind it, unless publicURL is
+// "", the <public_firmwares> that a phone falls back to.
+func (r Release) XML(url, publicURL string) ([]byte, error) {
+	elements := []any{r.firmwares("firmwares", url)}
+	if publicURL != "" {
+		elements = append(elements, r.firmwares("public_firmwares", publicURL))
+	}
+	var out []byte
+	for _, element := range elements {
+		text, err := marshal(element)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, text...)
+	}
+	return out, nil
+}
+
+// Config gives a whole configuration with <firmwares> alone, as a phone fetches it.
+func (r Release) Config(url string) ([]byte, error) {
+	text, err := marshal(struct {
+		XMLName   xml.Name `xml:"config"`
+		Firmwares xmlFirmwares
+	}{Firmwares: r.firmwares("firmwares", url)})
+	return append([]byte(xml.Header), text...), err
+}
+
+// marshal writes an element with the ends of empty ones in short.
+func marshal(element any) ([]byte, error) {
+	text, err := xml.MarshalIndent(element, "", "  ")
+	short := strings.NewReplacer("></firmware>", " />", "></public_firmware>", " />").Replace(string(text))
+	return []byte(short + "\n"), err
+}

@@ -1,0 +1,42 @@
+package phones
+
+import (
+	"fmt"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+)
+
+// TwoServers warns of each instance that a phone finds beside an earlier one on the same link: then it stops, and a
+// person has to choose. Each finding is about the publication of the later one.
+func TwoServers(instances []mdns.Instance) diag.Findings {
+	var findings diag.Findings
+	first := map[int]mdns.Instance{} // by the index of the link
+	for _, in := range instances {
+		if !in.Service.Type.Equal(ServiceType) || in.State != mdns.Probing {
+			continue
+		}
+		if other, ok := beside(in, first); ok {
+			findings = append(findings, diag.Finding{File: in.ID, Severity: diag.Warning, Code: CodeTwoServers, Text: fmt.Sprintf(
+				"%q is announced beside %q of %s on one link; a phone in factory state that finds more than one server stops and asks a person; want one at a time, or interfaces that keep them apart",
+				in.Label, other.Label, other.ID)})
+		}
+		for _, link := range in.Links {
+			if _, taken := first[link.Index]; !taken {
+				first[link.Index] = in
+			}
+		}
+	}
+	return findings
+}
+
+// beside gives the instance of another name that is on a link of in already.
+func beside(in mdns.Instance, first map[int]mdns.Instance) (other mdns.Instance, ok bool) {
+	for _, link := range in.Links {
+		if other, ok := first[link.Index]; ok && dnsname.Fold(other.Label) != dnsname.Fold(in.Label) {
+			return other, true
+		}
+	}
+	return mdns.Instance{}, false
+}

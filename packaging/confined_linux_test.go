@@ -1,0 +1,355 @@
+package packaging
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/elastic/go-seccomp-bpf"
+	"github.com/elastic/go-seccomp-bpf/arch"
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/netlab"
+)
+
+// patience is how long the program may take for what it does in a moment.
+const patience = 30 * time.Second
+
+// confinement is what the unit says of a program that can be done without systemd; there is more, such as devices
+// and the file system of others' processes. A file system that is not for writing comes with the root.
+type confinement struct {
+	Root     string
+	Calls    []string // allowed system calls
+	Families []uint64 // allowed address families of sockets
+}
+
+// confinementEnv is the environment variable that tells [confine] how.
+const confinementEnv = "CONFINEMENT"
+
+// confine is a program that runs another one as the unit wants it: with the rights of nobody, none to be had by any
+// means, and few system calls.
+func confine() {
+	runtime.LockOSThread()
+	err := errors.Join(confineThread(), syscall.Exec(os.Args[1], os.Args[1:], os.Environ()))
+	fmt.Fprintln(os.Stderr, "confine:", err)
+	os.Exit(1)
+}
+
+func confineThread() error {
+	var how confinement
+	if err := json.Unmarshal([]byte(os.Getenv(confinementEnv)), &how); err != nil {
+		return err
+	}
+	if err := errors.Join(unix.Chroot(how.Root), unix.Chdir("/")); err != nil {
+		return err
+	}
+	for capability := uintptr(0); unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0) == nil; capability++ {
+	}
+	none := [2]unix.CapUserData{}
+	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+		return err
+	}
+	return errors.Join(seccomp.LoadFilter(how.denied()), seccomp.LoadFilter(how.allowed()))
+}
+
+// allowed lets system calls pass that are allowed.
+func (c confinement) allowed() seccomp.Filter {
+	return seccomp.Filter{NoNewPrivs: true, Policy: seccomp.Policy{
+		DefaultAction: seccomp.ActionErrno,
+		Syscalls:      []seccomp.SyscallGroup{{Action: seccomp.ActionAllow, Names: c.Calls}},
+	}}
+}
+
+// denied stops system calls with arguments that are not allowed: sockets of other families, and memory that can be
+// written and executed.
+func (c confinement) denied() seccomp.Filter {
+	has := func(argument uint32, bits uint64) seccomp.Condition {
+		return seccomp.Condition{Argument: argument, Operation: seccomp.BitsSet, Value: bits}
+	}
+	var other seccomp.ArgumentConditions
+	for _, family := range c.Families {
+		other = append(other, seccomp.Condition{Argument: 0, Operation: seccomp.NotEqual, Value: family})
+	}
+	return seccomp.Filter{NoNewPrivs: true, Policy: seccomp.Policy{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls: []seccomp.SyscallGroup{{Action: seccomp.ActionErrno, NamesWithCondtions: []seccomp.NameWithConditions{
+			{Name: "socket", Conditions: other},
+			{Name: "mmap", Conditions: seccomp.ArgumentConditions{has(2, unix.PROT_WRITE), has(2, unix.PROT_EXEC)}},
+			{Name: "mprotect", Conditions: seccomp.ArgumentConditions{has(2, unix.PROT_EXEC)}},
+		}}},
+	}}
+}
+
+// unitConfinement reads the unit.
+func unitConfinement(t *testing.T, d debian) confinement {
+	t.Helper()
+	unit, err := os.ReadFile(d.path("usr/lib/systemd/system/announcer.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := func(key string) (values []string) {
+		for _, m := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllSubmatch(unit, -1) {
+			values = append(values, string(m[1]))
+		}
+		return values
+	}
+	if !slices.Equal(values("MemoryDenyWriteExecute"), []string{"yes"}) {
+		t.Error("the unit lets memory be written and executed")
+	}
+	how := confinement{Calls: systemCalls(t, values("SystemCallFilter"))}
+	numbers := map[string]uint64{"AF_UNIX": unix.AF_UNIX, "AF_INET": unix.AF_INET, "AF_INET6": unix.AF_INET6, "AF_NETLINK": unix.AF_NETLINK}
+	for _, family := range strings.Fields(strings.Join(values("RestrictAddressFamilies"), " ")) {
+		number, ok := numbers[family]
+		if !ok {
+			t.Fatalf("what number has %s?", family)
+		}
+		how.Families = append(how.Families, number)
+	}
+	return how
+}
+
+// systemCalls gives the system calls of this machine that the values of SystemCallFilter= leave.
+func systemCalls(t *testing.T, filters []string) []string {
+	t.Helper()
+	sets := map[string][]string{}
+	set := ""
+	for line := range strings.Lines(run(t, ".", "systemd-analyze", "syscall-filter", "--no-pager")) {
+		switch word := strings.TrimSpace(line); {
+		case word == "", strings.HasPrefix(word, "#"):
+		case strings.HasPrefix(line, "@"):
+			set = word
+		default:
+			sets[set] = append(sets[set], word)
+		}
+	}
+	var expand func(name string) []string
+	expand = func(name string) (calls []string) {
+		if !strings.HasPrefix(name, "@") {
+			return []string{name}
+		}
+		for _, member := range sets[name] {
+			calls = append(calls, expand(member)...)
+		}
+		return calls
+	}
+	machine, err := arch.GetInfo("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]bool{}
+	for _, filter := range filters {
+		names, without := strings.CutPrefix(filter, "~")
+		for _, name := range strings.Fields(names) {
+			for _, call := range expand(name) {
+				left[call] = !without
+			}
+		}
+	}
+	var calls []string
+	for call, ok := range left {
+		if _, known := machine.SyscallNames[call]; ok && known {
+			calls = append(calls, call)
+		}
+	}
+	return calls
+}
+
+// confined makes a command that runs in the root of a Debian as the unit has it run.
+func (d debian) confined(ctx context.Context, how confinement, program string, args ...string) *exec.Cmd {
+	text, err := json.Marshal(how)
+	if err != nil {
+		panic(err)
+	}
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{program}, args...)...)
+	cmd.Args[0] = "confine"
+	cmd.Env = []string{confinementEnv + "=" + string(text), "RUNTIME_DIRECTORY=/run/announcer", "NOTIFY_SOCKET=/run/announcer/notify"}
+	const user = 61184 // the first one that DynamicUser= takes
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: user, HostID: 0, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: user, HostID: 0, Size: 1}},
+		AmbientCaps: []uintptr{unix.CAP_SYS_CHROOT, unix.CAP_SETPCAP}, // for confine
+		Pdeathsig:   syscall.SIGKILL,
+	}
+	return cmd
+}
+
+// protected mounts the root of a Debian once more, where nothing but /run/announcer can be written.
+func (d debian) protected(t *testing.T) string {
+	t.Helper()
+	root, runtime := t.TempDir(), d.path("run/announcer")
+	if err := os.MkdirAll(runtime, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	bind(t, d.root, root)
+	bind(t, runtime, filepath.Join(root, "run/announcer"))
+	if err := unix.Unmount(filepath.Join(root, "proc"), unix.MNT_DETACH); err != nil {
+		t.Fatal("the unit lets little be seen of /proc, and here that is nothing: ", err)
+	}
+	if err := unix.Mount("", root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal("a root that can't be written: ", err)
+	}
+	return root
+}
+
+// testConfined runs the daemon as the unit has it run, with the configuration that it comes with.
+func testConfined(t *testing.T, d debian) {
+	how := unitConfinement(t, d)
+	how.Root = d.protected(t)
+	t.Run("prison", func(t *testing.T) { testPrison(t, d, how) })
+
+	neighbour := netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: neighbour, Name: "eth0", Addrs: []string{"192.0.2.6/24"}})
+	answers := listen(t, neighbour)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	daemon := d.confined(ctx, how, "/usr/bin/announcer", "run")
+	stderr, err := daemon.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := bufio.NewScanner(stderr)
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, log, "nothing is defined that could be announced")
+	wantPowerless(t, daemon.Process.Pid)
+
+	example, err := os.ReadFile(d.path("usr/share/doc/announcer/examples/services/dpma.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write(t, "etc/announcer/services/dpma.service", string(example))
+	if err := daemon.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	await(t, log, "msg=announced")
+	wantFirst(t, answers, "Front office PBX")
+	if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	await(t, log, "ended")
+	if err := daemon.Wait(); err != nil {
+		t.Error("after SIGTERM: ", err)
+	}
+	d.remove(t, "etc/announcer/services/dpma.service")
+}
+
+// await reads a log up to a line that has the text.
+func await(t *testing.T, log *bufio.Scanner, text string) {
+	t.Helper()
+	var read []string
+	for log.Scan() {
+		read = append(read, log.Text())
+		if strings.Contains(log.Text(), text) {
+			return
+		}
+	}
+	t.Fatalf("the log ends (%v) without %q:\n%s", log.Err(), text, strings.Join(read, "\n"))
+}
+
+// listen gives the multicast DNS answers that a host hears on its eth0.
+func listen(t *testing.T, host *netlab.Host) <-chan []byte {
+	t.Helper()
+	var conn *net.UDPConn
+	var err error
+	host.Do(func() {
+		var link *net.Interface
+		if link, err = net.InterfaceByName("eth0"); err == nil {
+			conn, err = net.ListenMulticastUDP("udp4", link, net.UDPAddrFromAddrPort(netip.MustParseAddrPort("224.0.0.251:5353")))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	answers := make(chan []byte, 100)
+	go func() {
+		defer close(answers)
+		for {
+			packet := make([]byte, 9000)
+			n, err := conn.Read(packet)
+			if err != nil {
+				return
+			}
+			if n > 2 && packet[2]&0x80 != 0 { // the bit QR
+				answers <- packet[:n]
+			}
+		}
+	}()
+	return answers
+}
+
+// wantFirst waits for an answer with that service, and wants no answer with another one before.
+func wantFirst(t *testing.T, answers <-chan []byte, service string) {
+	t.Helper()
+	for deadline := time.After(patience); ; {
+		select {
+		case answer := <-answers:
+			if bytes.Contains(answer, []byte(service)) {
+				return
+			}
+			if bytes.Contains(answer, []byte("_udp")) || bytes.Contains(answer, []byte("_tcp")) {
+				t.Fatalf("before anything was defined, this was announced: %q", answer)
+			}
+		case <-deadline:
+			t.Fatalf("%s is not announced within %v", service, patience)
+		}
+	}
+}
+
+// wantPowerless wants a process that has no capability, can't get one, and is under a filter of system calls.
+func wantPowerless(t *testing.T, pid int) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
+		"CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"} {
+		if !strings.Contains(string(status), want+"\n") {
+			t.Errorf("the daemon's status has no %q:\n%s", want, status)
+		}
+	}
+}
+
+// testPrison tries what must fail where the daemon runs, so that we know that it does.
+func testPrison(t *testing.T, d debian, how confinement) {
+	machine, err := arch.GetInfo("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(name string) int { return machine.SyscallNames[name] }
+	tests := []struct{ what, attempt, want string }{
+		{"write a file", `open(my $f, ">", "/etc/new")`, "Read-only file system"},
+		{"write at run time", `open(my $f, ">", "/run/announcer/new")`, "1"},
+		{"packet socket", fmt.Sprintf(`syscall(%d, 17, 3, 0) >= 0`, call("socket")), "Operation not permitted"},
+		{"netlink socket", fmt.Sprintf(`syscall(%d, 16, 3, 0) >= 0`, call("socket")), "1"},
+		{"memory to write and execute", fmt.Sprintf(`syscall(%d, 0, 4096, 7, 0x22, -1, 0) != -1`, call("mmap")), "Operation not permitted"},
+		{"memory to write", fmt.Sprintf(`syscall(%d, 0, 4096, 3, 0x22, -1, 0) != -1`, call("mmap")), "1"},
+		{"mount", fmt.Sprintf(`syscall(%d, 0, 0, 0, 0, 0) == 0`, call("umount2")), "Operation not permitted"},
+	}
+	for _, test := range tests {
+		t.Run(test.what, func(t *testing.T) {
+			cmd := d.confined(t.Context(), how, "/usr/bin/perl", "-e", "print(("+test.attempt+") ? 1 : $!)")
+			if got := output(t, cmd); got != test.want {
+				t.Errorf("%s gives %q; want %q", test.attempt, got, test.want)
+			}
+		})
+	}
+}

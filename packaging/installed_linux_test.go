@@ -1,0 +1,107 @@
+package packaging
+
+import (
+	"compress/gzip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// maxExposure is what the unit may score in "systemd-analyze security", where 10 is the worst.
+const maxExposure = 1.5
+
+// testProgram runs the program that is installed.
+func testProgram(t *testing.T, d debian) {
+	if version := output(t, d.command("announcer", "version")); !regexp.MustCompile(`^announcer v\S+ [0-9a-f]{12}( \(modified\))? go1\.`).MatchString(version) {
+		t.Errorf("the version is %q; want one with a commit", version)
+	}
+	const examples = "/usr/share/doc/announcer/examples"
+	valid := output(t, d.command("announcer", "validate", "--strict", "/etc/announcer/announcer.toml", examples+"/announcer.toml",
+		examples+"/announcer-minimal.toml", examples+"/services", examples+"/more", examples+"/more/two-sites/announcer.toml"))
+	if !strings.Contains(valid, "0 errors, 0 warnings") {
+		t.Errorf("announcer validate says %s", valid)
+	}
+	if listed := output(t, d.command("announcer", "list", "--interface", "lo")); strings.Contains(listed, "_udp") {
+		t.Errorf("as it is installed, this is announced:\n%s", listed)
+	}
+	for _, name := range []string{"Go go1.", "github.com/urfave/cli/v2 v2."} {
+		if licences, err := os.ReadFile(d.path("usr/share/doc/announcer/third-party-licences")); err != nil || !strings.Contains(string(licences), name) {
+			t.Errorf("no licence of %s (%v)", name, err)
+		}
+	}
+}
+
+// testUnit has systemd judge the unit.
+func testUnit(t *testing.T, d debian) {
+	if said, err := exec.Command("systemd-analyze", "verify", "--man=no", "--root="+d.root, "announcer.service").CombinedOutput(); err != nil || len(said) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
+	}
+	said := run(t, ".", "systemd-analyze", "security", "--offline=true", "--no-pager", "--root="+d.root, "announcer.service")
+	score := regexp.MustCompile(`Overall exposure level for announcer.service: ([0-9.]+)`).FindStringSubmatch(said)
+	if score == nil {
+		t.Fatalf("systemd-analyze security says\n%s", said)
+	}
+	if exposure, err := strconv.ParseFloat(score[1], 64); err != nil || exposure > maxExposure {
+		t.Errorf("the exposure is %s; want %.1f or less\n%s", score[1], maxExposure, said)
+	}
+}
+
+// testManualPages has mandoc judge the manual pages, and looks for those that the unit names.
+func testManualPages(t *testing.T, d debian) {
+	pages, err := filepath.Glob(d.path("usr/share/man/man*/announcer*"))
+	if err != nil || len(pages) != 4 {
+		t.Errorf("%d pages, %v; want 4", len(pages), err)
+	}
+	for _, page := range pages {
+		file, err := os.Open(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		text, err := gzip.NewReader(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("mandoc", "-T", "lint", "-W", "warning")
+		cmd.Stdin = text
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", filepath.Base(page), err, said)
+		}
+	}
+	unit, err := os.ReadFile(d.path("usr/lib/systemd/system/announcer.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`man:([^(]+)\((\d)\)`).FindAllSubmatch(unit, -1)
+	if len(named) == 0 {
+		t.Error("the unit names no manual page")
+	}
+	for _, page := range named {
+		if name := "usr/share/man/man" + string(page[2]) + "/" + string(page[1]) + "." + string(page[2]) + ".gz"; !d.has(name) {
+			t.Errorf("the unit names %s, which is not there", page[0])
+		}
+	}
+}
+
+// testCompletions has each shell complete from the place where it looks for completions.
+func testCompletions(t *testing.T, d debian, zshPlace string) {
+	tests := []struct{ shell, script string }{
+		{"bash", `. /usr/share/bash-completion/completions/announcer
+			COMP_WORDS=(announcer val) COMP_CWORD=1; _announcer; echo "${COMPREPLY[@]}"`},
+		{"fish", `complete --do-complete "announcer val"`},
+		{"zsh", `fpath=(/` + zshPlace + ` $fpath); autoload -U compinit; compinit -u -D
+			_describe() { print -l ${(M)commands:#val*} }
+			words=(announcer val) CURRENT=2; $_comps[announcer]`},
+	}
+	for _, test := range tests {
+		t.Run(test.shell, func(t *testing.T) {
+			if got := output(t, d.command(test.shell, "-c", test.script)); !strings.HasPrefix(got, "validate") {
+				t.Errorf("val is completed to %q; want validate", got)
+			}
+		})
+	}
+}
