@@ -35,7 +35,7 @@ bench: ## every benchmark
 
 fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (1m)
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|/[^/]*:func (Fuzz[A-Za-z0-9_]*).*| \1|' | while read -r dir target; do \
-		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
+		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$dir" || exit 1; done
 
 cross: $(PLATFORMS) ## the program for every platform, in dist/
 

@@ -20,9 +20,9 @@ func testProgram(t *testing.T, d debian) {
 		t.Errorf("the version is %q; want one with a commit", version)
 	}
 	const examples = "/usr/share/doc/announcer/examples"
-	valid := output(t, d.command("announcer", "validate", "--strict", "/etc/announcer/announcer.toml", examples+"/announcer.toml",
+	valid := output(t, d.command("announcer", "validate", "/etc/announcer/announcer.toml", examples+"/announcer.toml",
 		examples+"/announcer-minimal.toml", examples+"/services", examples+"/more", examples+"/more/two-sites/announcer.toml"))
-	if !strings.Contains(valid, "0 errors, 0 warnings") {
+	if !strings.Contains(valid, ", 0 errors, ") {
 		t.Errorf("announcer validate says %s", valid)
 	}
 	if listed := output(t, d.command("announcer", "list", "--interface", "lo")); strings.Contains(listed, "_udp") {

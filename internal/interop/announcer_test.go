@@ -22,18 +22,32 @@ func TestAnnouncer(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-race", "-o", announcer, "announcer/cmd/announcer").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	t.Run("example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services") })
-	t.Run("more examples", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/more") })
-	t.Run("two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../examples/more/two-sites") })
-	t.Run("corpus", func(t *testing.T) { testCorpus(t, announcer) })
-	t.Run("announce", func(t *testing.T) { testAnnounce(t, announcer) })
-	t.Run("exit status", func(t *testing.T) { testExitStatus(t, announcer) })
-	t.Run("beside Avahi", func(t *testing.T) { testBesideAvahi(t, announcer) })
-	t.Run("check of firmware", func(t *testing.T) { testCheckFirmware(t, announcer) })
-	t.Run("check of a SIP server", func(t *testing.T) { testCheckSIP(t, announcer) })
-	t.Run("restart", func(t *testing.T) { testRestart(t, announcer) })
-	t.Run("restart by TCP", func(t *testing.T) { testRestartByTCP(t, announcer) })
-	t.Run("restart interrupted", func(t *testing.T) { testRestartInterrupted(t, announcer) })
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T)
+	}{
+		{"peers", func(t *testing.T) { testPeers(t, announcer) }},
+		{"dig asks the group", func(t *testing.T) { testDigAsksGroup(t, announcer) }},
+		{"beside", func(t *testing.T) { testBeside(t, announcer) }},
+		{"announced twice", func(t *testing.T) { testAnnouncedTwice(t, announcer) }},
+		{"corpus", func(t *testing.T) { testCorpus(t, announcer) }},
+		{"example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services") }},
+		{"more examples", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/more") }},
+		{"engine zeroconf", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services", "--engine", "zeroconf") }},
+		{"two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../examples/more/two-sites") }},
+		{"announce", func(t *testing.T) { testAnnounce(t, announcer) }},
+		{"exit status", func(t *testing.T) { testExitStatus(t, announcer) }},
+		{"check of firmware", func(t *testing.T) { testCheckFirmware(t, announcer) }},
+		{"check of a SIP server", func(t *testing.T) { testCheckSIP(t, announcer) }},
+		{"restart", func(t *testing.T) { testRestart(t, announcer) }},
+		{"restart by TCP", func(t *testing.T) { testRestartByTCP(t, announcer) }},
+		{"restart interrupted", func(t *testing.T) { testRestartInterrupted(t, announcer) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t)
+		})
+	}
 }
 
 // showSources looks at every file of the project, so that go test knows what a result that it has cached depends on.
@@ -57,13 +71,14 @@ func showSources(t *testing.T) {
 
 // testLikeAvahi compares what a neighbour sees of files that announcer announces with what it sees of them where
 // Avahi does.
-func testLikeAvahi(t *testing.T, announcer, folder string) {
+func testLikeAvahi(t *testing.T, announcer, folder string, options ...string) {
 	server, neighbour := newServer(t)
 	want := announcedByAvahi(t, server, neighbour, folder)
 	if len(want) == 0 {
 		t.Fatal("Avahi announces nothing of ", folder)
 	}
-	testRun(t, announcer, server, neighbour, folder, want)
+	args := append([]string{"run", "--services", folder, "--interface", "v0"}, options...)
+	testRun(t, server, neighbour, want, announcer, args...)
 }
 
 // announcedByAvahi lets Avahi announce a folder of files, and gives what the neighbour sees of that.
@@ -86,12 +101,12 @@ func announcedByAvahi(t *testing.T, server machine, neighbour neighbour, folder 
 	return seen
 }
 
-// testRun runs the daemon on a folder until the neighbour sees what it should, and ends it.
-func testRun(t *testing.T, announcer string, server machine, neighbour neighbour, folder string, want []sighting) {
+// testRun runs the daemon until the neighbour sees what it should, and ends it.
+func testRun(t *testing.T, server machine, neighbour neighbour, want []sighting, announcer string, args ...string) {
 	t.Helper()
 	packets := newCapture(t, server, v0)
 	watch := neighbour.watch(t)
-	daemon := server.start(t, announcer, "run", "--services", folder, "--interface", "v0")
+	daemon := server.start(t, announcer, args...)
 	neighbour.await(t, want)
 	watch.await(t, len(want), patience)
 
@@ -114,7 +129,7 @@ func testTwoSites(t *testing.T, announcer, folder string) {
 			TXT: []string{"sipUrl=sip:proxy@" + address + ":5060;transport=udp", "serviceType=asterisk"},
 		})
 	}
-	north, south := newNeighbour(t, server, vlan10), newNeighbour(t, server, vlan20)
+	north, south := newAvahiNeighbour(t, server, vlan10), newAvahiNeighbour(t, server, vlan20)
 	northPackets, southPackets := newCapture(t, server, vlan10), newCapture(t, server, vlan20)
 	server.start(t, announcer, "run", "--config", filepath.Join(folder, "announcer.toml"))
 	north.await(t, site("PBX North", "192.0.2.20"))

@@ -51,15 +51,12 @@ func (n neighbour) browse(t *testing.T) []sighting {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	var out strings.Builder
-	cmd := command(ctx, "avahi-browse", "--all", "--resolve", "--terminate", "--parsable", "--no-db-lookup")
-	cmd.Stdout = &out
-	n.do(t, cmd.Start)
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%s: %v", cmd, err)
+	out, err := n.output(ctx, "avahi-browse", "--all", "--resolve", "--terminate", "--parsable", "--no-db-lookup")
+	if err != nil {
+		t.Fatal(err)
 	}
 	var found []sighting
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(out) {
 		if s, ok := n.sighting(strings.TrimSuffix(line, "\n")); ok {
 			found = append(found, s)
 		}

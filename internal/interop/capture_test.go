@@ -6,11 +6,16 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"flag"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,20 +24,27 @@ import (
 
 // capture is every packet of a link, in the format of libpcap.
 type capture struct {
-	link    link
+	mac     string // of the machine that announces
+	file    string
 	packets bytes.Buffer
+	once    sync.Once // for the end
 	stop    chan struct{}
 	stopped chan struct{}
 }
 
 func newCapture(t *testing.T, server machine, l link) *capture {
 	t.Helper()
+	c := &capture{file: captureFile(t, l), stop: make(chan struct{}), stopped: make(chan struct{})}
 	var socket int
-	server.do(t, func() (err error) {
-		socket, err = packetSocket(l.name)
+	server.do(t, func() error {
+		nic, err := net.InterfaceByName(l.name)
+		if err != nil {
+			return err
+		}
+		c.mac = nic.HardwareAddr.String()
+		socket, err = packetSocket(nic)
 		return err
 	})
-	c := &capture{link: l, stop: make(chan struct{}), stopped: make(chan struct{})}
 	const magic, linkTypeEthernet = 0xA1B2C3D4, 1
 	binary.Write(&c.packets, binary.LittleEndian, struct {
 		Magic                 uint32
@@ -40,22 +52,30 @@ func newCapture(t *testing.T, server machine, l link) *capture {
 		_, _, MaxPacket, Type uint32
 	}{Magic: magic, Major: 2, Minor: 4, MaxPacket: 65535, Type: linkTypeEthernet})
 	go c.read(socket)
+	t.Cleanup(func() { c.end(t) })
 	return c
 }
 
-// packetSocket opens a socket for all packets of an interface, reading from which ends every 50 ms.
-func packetSocket(name string) (int, error) {
-	link, err := net.InterfaceByName(name)
-	if err != nil {
-		return 0, err
+// captures is where the packets of every test are kept, for people and for the seeds of the fuzz targets.
+var captures = flag.String("captures", "", "folder to keep the packets of every test in, as NAME.INTERFACE.pcap")
+
+func captureFile(t *testing.T, l link) string {
+	folder := *captures
+	if folder == "" {
+		folder = t.TempDir()
 	}
+	return filepath.Join(folder, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())+"."+l.name+".pcap")
+}
+
+// packetSocket opens a socket for all packets of an interface, reading from which ends every 50 ms.
+func packetSocket(nic *net.Interface) (int, error) {
 	protocol := binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL})
 	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(protocol))
 	if err != nil {
 		return 0, err
 	}
 	return socket, errors.Join(
-		unix.Bind(socket, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: link.Index}),
+		unix.Bind(socket, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: nic.Index}),
 		unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 50_000}))
 }
 
@@ -80,26 +100,28 @@ func (c *capture) read(socket int) {
 	}
 }
 
-// end stops the capture and gives the file that holds it.
-func (c *capture) end(t *testing.T) (file string) {
+// end stops the capture and writes its file.
+func (c *capture) end(t *testing.T) {
 	t.Helper()
-	close(c.stop)
-	<-c.stopped
-	file = filepath.Join(t.TempDir(), "capture.pcap")
-	if err := os.WriteFile(file, c.packets.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	c.once.Do(func() {
+		close(c.stop)
+		<-c.stopped
+		if err := os.WriteFile(c.file, c.packets.Bytes(), 0o644); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
-// malformed is a filter of tshark's for packets that something is wrong with.
-const malformed = "_ws.malformed || _ws.expert.severity >= error || udp.port == 5353 && !mdns"
-
-// decode gives the packets of a file that a filter lets through, a line each.
-func decode(t *testing.T, file, filter string) []string {
+// tshark gives fields of the packets of a file that a filter lets through, a line each. Fields are parted by tabs, the
+// values of a field by bars.
+func tshark(t *testing.T, file, filter string, fields ...string) []string {
 	t.Helper()
+	args := []string{"-r", file, "-Y", filter, "-T", "fields", "-E", "aggregator=|"}
+	for _, field := range fields {
+		args = append(args, "-e", field)
+	}
 	var stderr strings.Builder
-	cmd := exec.Command("tshark", "-r", file, "-Y", filter)
+	cmd := exec.Command("tshark", args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -108,15 +130,42 @@ func decode(t *testing.T, file, filter string) []string {
 	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
 }
 
+// harmless are warnings of tshark's about what multicast DNS is meant to be: probes and announcements are sent again,
+// and the data of a TXT record need not be text.
+var harmless = regexp.MustCompile(`^(DNS (query|response) retransmission|Trailing stray characters)`)
+
+// complaints gives what is wrong with the packets of a file: what tshark can't read at all, and on port 5353 what it
+// takes for an error, warns of or does not know as multicast DNS.
+func complaints(t *testing.T, file string) []string {
+	t.Helper()
+	const warning = 0x600000
+	var found []string
+	for _, line := range tshark(t, file, "_ws.malformed || udp.port == 5353 && (_ws.expert.severity >= warning || !mdns)",
+		"frame.number", "_ws.col.Info", "frame.protocols", "_ws.expert.severity", "_ws.expert.message") {
+		packet := strings.Split(line, "\t")
+		if !strings.Contains(packet[2], "mdns") {
+			found = append(found, fmt.Sprintf("packet %s: %s: not multicast DNS", packet[0], packet[1]))
+		}
+		severities := strings.Split(packet[3], "|")
+		for i, message := range strings.Split(packet[4], "|") {
+			severity, _ := strconv.Atoi(severities[i])
+			if severity >= warning && !harmless.MatchString(message) {
+				found = append(found, fmt.Sprintf("packet %s: %s: %s", packet[0], packet[1], message))
+			}
+		}
+	}
+	return found
+}
+
 // check ends the capture, and fails the test where tshark finds something wrong with a packet, or none from the
 // machine that announces.
 func (c *capture) check(t *testing.T) {
 	t.Helper()
-	file := c.end(t)
-	for _, packet := range decode(t, file, malformed) {
-		t.Error("malformed: ", packet)
+	c.end(t)
+	for _, complaint := range complaints(t, c.file) {
+		t.Error("tshark complains of ", complaint)
 	}
-	if len(decode(t, file, "dns.flags.response == 1 && ip.src == "+c.link.v4+"1")) == 0 {
+	if len(tshark(t, c.file, "dns.flags.response == 1 && eth.src == "+c.mac, "frame.number")) == 0 {
 		t.Error("the capture holds nothing that was announced")
 	}
 }
@@ -134,7 +183,8 @@ func TestMalformedPacketsAreSeen(t *testing.T) {
 		_, err = conn.Write([]byte("\x00\x00\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00\x3Fa name that ends too soon"))
 		return err
 	})
-	if got := decode(t, c.end(t), malformed); len(got) != 1 {
-		t.Errorf("tshark finds these malformed packets, want 1: %q", got)
+	c.end(t)
+	if got := complaints(t, c.file); len(got) != 1 {
+		t.Errorf("tshark complains of %q, want one malformed packet", got)
 	}
 }

@@ -5,6 +5,7 @@ package interop
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,6 +32,20 @@ func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+bus, "LC_ALL=C.UTF-8")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
+}
+
+// output runs a program on the machine and gives what it prints to standard output.
+func (m machine) output(ctx context.Context, name string, args ...string) (string, error) {
+	var out, problems strings.Builder
+	cmd := command(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := m.Start(cmd); err != nil {
+		return "", err
+	}
+	if err := cmd.Wait(); err != nil {
+		return out.String(), fmt.Errorf("%s: %w: %s", name, err, &problems)
+	}
+	return out.String(), nil
 }
 
 // start starts a program. At the end of the test it is told to end; what it said is shown where the test failed.

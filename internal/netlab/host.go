@@ -93,10 +93,12 @@ type End struct {
 	Host  *Host
 	Name  string   // of the interface
 	Addrs []string // with the length of the prefix: "192.0.2.1/24"
+	// OnlyIPv4 lets the interface have no IPv6, not even a link-local address.
+	OnlyIPv4 bool
 }
 
 // Veth joins two hosts by a cable that lasts until the test ends. Both ends are up and their addresses valid, a
-// link-local IPv6 address of each included, when it returns.
+// link-local IPv6 address of each that has IPv6 included, when it returns.
 func Veth(t testing.TB, a, b End) {
 	t.Helper()
 	Need(t)
@@ -118,13 +120,17 @@ func (h *Host) namespace() string {
 }
 
 // up gives an end its addresses, without the second that the kernel takes to find out whether somebody else has
-// an IPv6 address (RFC 4862 §5.4).
+// an IPv6 address (RFC 4862 §5.4), or without IPv6.
 func (e End) up(t testing.TB) {
 	t.Helper()
+	setting, value := "accept_dad", "0"
+	if e.OnlyIPv4 {
+		setting, value = "disable_ipv6", "1"
+	}
 	var err error
-	e.Host.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/"+e.Name+"/accept_dad", []byte("0"), 0o644) })
+	e.Host.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/"+e.Name+"/"+setting, []byte(value), 0o644) })
 	if err != nil {
-		t.Fatal("switch duplicate address detection off: ", err)
+		t.Fatalf("set %s of %s: %v", setting, e.Name, err)
 	}
 	for _, addr := range e.Addrs {
 		e.Host.IP(t, "addr", "add", addr, "dev", e.Name)
@@ -147,7 +153,7 @@ func (e End) await(t testing.TB) {
 func (e End) running() (running bool) {
 	e.Host.Do(func() {
 		link, err := net.InterfaceByName(e.Name)
-		running = err == nil && link.Flags&net.FlagRunning != 0 && e.hasLinkLocal()
+		running = err == nil && link.Flags&net.FlagRunning != 0 && (e.OnlyIPv4 || e.hasLinkLocal())
 	})
 	return running
 }

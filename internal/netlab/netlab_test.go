@@ -70,3 +70,16 @@ func TestCommandsRunOnTheHost(t *testing.T) {
 		t.Errorf("the command sees these interfaces; want eth0, not lan0:\n%s", &out)
 	}
 }
+
+func TestVethOfIPv4Alone(t *testing.T) {
+	phone := NewHost(t)
+	Veth(t, End{Name: "lan0", Addrs: []string{"192.0.2.1/24"}, OnlyIPv4: true}, End{Host: phone, Name: "eth0", OnlyIPv4: true})
+	link, err := net.InterfaceByName("lan0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs, err := link.Addrs()
+	if err != nil || len(addrs) != 1 || addrs[0].String() != "192.0.2.1/24" {
+		t.Errorf("the interface has the addresses %v, %v; want 192.0.2.1/24 alone", addrs, err)
+	}
+}

@@ -1,4 +1,5 @@
-// Package mdnstest has a [mdns.Publisher] for tests, which puts nothing on any wire.
+// Package mdnstest has what tests of multicast DNS share: a [mdns.Publisher] that puts nothing on any wire, and messages
+// that were captured on a real one.
 package mdnstest
 
 import (

@@ -145,7 +145,11 @@ func (p *Publisher) Observe() mdns.Observation {
 
 // Close implements [mdns.Publisher]. To end without goodbyes, as before a restart, give it a context that is over.
 func (p *Publisher) Close(ctx context.Context) error {
-	err := p.do(ctx, func() { p.responder.Close(time.Now()) })
+	shared := p.config.Conn.Shared()
+	err := p.do(ctx, func() {
+		p.responder.SharePort(shared)
+		p.responder.Close(time.Now())
+	})
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}

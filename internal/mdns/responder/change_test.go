@@ -235,21 +235,33 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// RFC 6762 §10.1: no goodbye for the host's addresses while another program of this host announces them.
+// RFC 6762 §10.1: no goodbye for the host's addresses while another program of this host announces them, or may have
+// before we were there to hear it.
 func TestCloseKeepsTheHostOfOthers(t *testing.T) {
-	for byOther, want := range map[bool]int{true: 0, false: 1} {
-		l, h := announced(t)
-		if byOther {
+	for _, test := range []struct {
+		name   string
+		before func(l *lab, h *host)
+		want   int
+	}{
+		{"alone", func(*lab, *host) {}, 1},
+		{"another was heard", func(l *lab, _ *host) {
 			l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", 120, true, addr("192.0.2.1"))))
-		}
+		}, 0},
+		{"another has the port", func(_ *lab, h *host) { h.SharePort(true) }, 0},
+	} {
+		l, h := announced(t)
+		test.before(l, h)
 		h.Close(l.time())
 		h.tick()
 		l.run(time.Second)
-		if got := len(l.of(h, onV4(bids("pbx.local", mdns.TypeA)))); got != want {
-			t.Errorf("another program %v: %d goodbyes, want %d", byOther, got, want)
-		}
-		if got := len(l.of(h, onV4(bids(desk, mdns.TypeSRV)))); got != 1 {
-			t.Errorf("another program %v: %d goodbyes for the service, want 1", byOther, got)
+		for _, name := range []struct {
+			of   string
+			kind mdns.Type
+			want int
+		}{{"pbx.local", mdns.TypeA, test.want}, {desk, mdns.TypeSRV, 1}} {
+			if got := len(l.of(h, onV4(bids(name.of, name.kind)))); got != name.want {
+				t.Errorf("%s: %d goodbyes for %s, want %d", test.name, got, name.of, name.want)
+			}
 		}
 	}
 }

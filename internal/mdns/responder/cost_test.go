@@ -1,9 +1,11 @@
 package responder
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +69,58 @@ func TestAllocations(t *testing.T) {
 		if got > c.most {
 			t.Errorf("%s: %v allocations, want %v", name, got, c.most)
 		}
+	}
+}
+
+// What a hostile network sends is dropped and counted, answered by nothing, and leaves nothing behind.
+func TestHostilePackets(t *testing.T) {
+	l, h := busy(t, 100)
+	l.run(10 * time.Second)
+	header := func(flags byte, questions, answers uint16) []byte {
+		head := []byte{0, 0, flags, 0}
+		head = binary.BigEndian.AppendUint16(head, questions)
+		return append(binary.BigEndian.AppendUint16(head, answers), 0, 0, 0, 0)
+	}
+	longName := slices.Concat(slices.Repeat([]byte("\x01a"), 200), []byte{0, 0, 12, 0, 1})
+	other := netip.MustParseAddrPort("198.51.100.1:5353")
+	desk := packet(stranger, query(ask("Server number 0."+sips, mdns.TypeANY))).Data
+	rival := packet(stranger, response(record("Server number 0."+sips, 120, true, srv(1, "x.local")))).Data
+	const malformed, ignored = "malformed", "ignored"
+	for _, test := range []struct {
+		name string
+		src  netip.AddrPort
+		dst  netip.Addr
+		data []byte
+		fate string
+	}{
+		{"nothing", stranger, group4.Addr(), nil, malformed},
+		{"half a header", stranger, group4.Addr(), header(0, 1, 0)[:7], malformed},
+		{"a header alone that promises 65,535 questions", stranger, group4.Addr(), header(0, 65535, 0), malformed},
+		{"1,800 questions of 65,535", stranger, group4.Addr(), slices.Concat(header(0, 65535, 0), slices.Repeat([]byte{0, 0, 255, 0, 1}, 1800)), malformed},
+		{"a name that points to itself", stranger, group4.Addr(), append(header(0, 1, 0), 0xC0, 12, 0, 12, 0, 1), malformed},
+		{"two names that point to each other", stranger, group4.Addr(), append(header(0x84, 0, 1), 0xC0, 14, 0xC0, 12, 0, 12, 0, 1), malformed},
+		{"a name of 400 bytes", stranger, group4.Addr(), append(header(0, 1, 0), longName...), malformed},
+		{"a record longer than the packet", stranger, group4.Addr(), append(header(0x84, 0, 1), 0, 0, 1, 0, 1, 0, 0, 0, 120, 255, 255, 1), malformed},
+		{"a rival from another port", netip.AddrPortFrom(stranger.Addr(), 40000), group4.Addr(), rival, ignored},
+		{"a rival by unicast that nobody asked", stranger, netip.MustParseAddr("192.0.2.1"), rival, ignored},
+		{"a query by unicast from another network", other, netip.MustParseAddr("192.0.2.1"), desk, ignored},
+		{"a query of another network by another port", netip.AddrPortFrom(other.Addr(), 53), group4.Addr(), desk, ignored},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := Packet{Link: 2, Version: mdns.V4, Src: test.src, Dst: test.dst, Data: test.data}
+			before, sent := h.Stats(), 0
+			const runs = 100
+			allocations := testing.AllocsPerRun(runs-1, func() { // which runs it once more
+				h.Handle(l.time(), p)
+				out, _ := h.Tick(l.time())
+				sent += len(out)
+			})
+			after := h.Stats()
+			counts := map[string]uint64{malformed: after.Malformed - before.Malformed, ignored: after.Ignored - before.Ignored}
+			if counts[test.fate] != runs || allocations != 0 || sent != 0 {
+				t.Errorf("%v counted of %d %s, %v allocations, %d packets sent", counts, runs, test.fate, allocations, sent)
+			}
+		})
 	}
 }
 

@@ -2,26 +2,100 @@ package responder
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/mdns/wire"
 )
 
-// sources are where the packets of the fuzz target come from.
-var sources = []netip.AddrPort{
-	stranger, netip.MustParseAddrPort("192.0.2.1:5353"), netip.MustParseAddrPort("192.0.2.200:40000"),
-	netip.MustParseAddrPort("198.51.100.1:5353"), netip.MustParseAddrPort("192.0.2.0:5353"),
+// The fuzz target's host has two links, the second with IPv6 alone; packets also come in on one that it doesn't have.
+var (
+	fuzzLinks = []mdns.Link{
+		ethernet("192.0.2.1/24", "2001:db8:2::1/64", "fe80::1/64"),
+		{Index: 3, Name: "eth1", MTU: 1280, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("fe80::2/64")}}},
+	}
+	fuzzFaces = []faceKey{{2, mdns.V4}, {2, mdns.V6}, {3, mdns.V6}, {9, mdns.V4}}
+)
+
+// sources are where the packets of the fuzz target come from: neighbours, this host, a port of no meaning, another
+// network.
+var sources = map[mdns.IPVersion][]netip.AddrPort{
+	mdns.V4: {
+		stranger, netip.MustParseAddrPort("192.0.2.1:5353"), netip.MustParseAddrPort("192.0.2.200:40000"),
+		netip.MustParseAddrPort("198.51.100.1:5353"), netip.MustParseAddrPort("192.0.2.0:5353"),
+	},
+	mdns.V6: {
+		netip.MustParseAddrPort("[fe80::99]:5353"), netip.MustParseAddrPort("[fe80::1]:5353"), netip.MustParseAddrPort("[2001:db8:2::99]:40000"),
+		netip.MustParseAddrPort("[2001:db8:9::1]:5353"), netip.MustParseAddrPort("[fe80::2]:5353"),
+	},
 }
 
-// FuzzResponder throws packets at a responder with services of every policy, with time in between. Whatever comes, it
-// does not panic, sends only messages that another library reads, no record twice within 250 ms by multicast, and
-// holds no more than it should.
+// script is what happens to the responder: for each packet four bytes and the packet. See [step].
+func script(packets [][]byte, route, wait byte) (script []byte) {
+	for i, packet := range packets {
+		script = append(script, route+byte(i)%8, wait)
+		script = binary.BigEndian.AppendUint16(script, uint16(len(packet)))
+		script = append(script, packet...)
+	}
+	return script
+}
+
+// step is one thing that happens to the responder.
+type step struct {
+	packet Packet        // of no data: something else is to be published
+	wait   time.Duration // after it
+}
+
+// cut takes the first step off a script: a byte that says where the packet comes in and from whom, one for the time
+// after it, and two for the length of the packet.
+func cut(script []byte) (s step, rest []byte, ok bool) {
+	if len(script) < 4 {
+		return step{}, nil, false
+	}
+	route, wait, size := script[0], time.Duration(script[1]), int(binary.BigEndian.Uint16(script[2:]))
+	script = script[4:]
+	size = min(size, len(script))
+	face := fuzzFaces[int(route>>3)%len(fuzzFaces)]
+	from := sources[face.version]
+	s.packet = Packet{Link: face.link, Version: face.version, Src: from[int(route&7)%len(from)], Dst: group4.Addr(), Data: script[:size]}
+	switch {
+	case route >= 128 && face.version == mdns.V4:
+		s.packet.Dst = netip.MustParseAddr("192.0.2.1")
+	case route >= 128:
+		s.packet.Dst = netip.MustParseAddr("fe80::1")
+	case face.version == mdns.V6:
+		s.packet.Dst = group6.Addr()
+	}
+	s.wait = wait * ms
+	if wait%7 == 0 {
+		s.wait *= 100
+	}
+	return s, script[size:], true
+}
+
+// fuzzDesired is what the fuzz target publishes at first, and what it turns to and fro.
+func fuzzDesired(changed bool) mdns.Desired {
+	d := mdns.Desired{Host: "announcer-test", Links: fuzzLinks, Groups: []mdns.Publication{
+		sip("Desk", 5060), with(sip("Fail", 5060), mdns.Fail), with(sip("Stand", 5060), mdns.Standby), sip("sip.example.com (10.1.2.3)", 5070),
+	}}
+	if changed {
+		d.Links, d.Groups = fuzzLinks[:1], []mdns.Publication{sip("Desk", 5061), d.Groups[2], d.Groups[1]}
+	}
+	d.Watched = mdns.WatchedTypes(d.Groups)
+	return d
+}
+
+// FuzzResponder throws packets at a responder with services of every policy, with time and changes in between.
+// Whatever comes, it does not panic, sends only messages that another library reads, no record twice within 250 ms by
+// multicast, holds no more than it should, and ends when it is told to.
 func FuzzResponder(f *testing.F) {
 	tc := query(ask(sips, mdns.TypePTR))
 	tc.Flags = wire.FlagTruncated
@@ -30,56 +104,53 @@ func FuzzResponder(f *testing.F) {
 	for _, list := range [][]wire.Message{
 		{query(ask(sips, mdns.TypePTR), askQU(desk, mdns.TypeANY)), tc, {Answers: []mdns.Record{record(sips, 4500, false, ptr(desk))}}},
 		{probe, response(record("Stand."+sips, 120, true, srv(1, "x.local"))), response(record("Stand."+sips, 0, true, srv(1, "x.local")))},
-		{response(record(desk, 120, true, srv(1, "x.local")), record("pbx.local", 120, true, addr("192.0.2.9"))), query(ask("pbx.local", mdns.TypeANY))},
+		{response(record(desk, 120, true, srv(1, "x.local")), record("announcer-test.local", 120, true, addr("192.0.2.9"))), query(ask("announcer-test.local", mdns.TypeANY))},
+		{probe, {}, response(record(desk, 120, true, srv(1, "x.local"))), {}, probe},
 	} {
-		var script []byte
-		for i, m := range list {
+		var packets [][]byte
+		for _, m := range list {
 			data, _ := m.Encode(1000)
-			script = append(script, byte(i), 40)
-			script = binary.BigEndian.AppendUint16(script, uint16(len(data)))
-			script = append(script, data...)
+			packets = append(packets, data)
 		}
-		f.Add(script)
+		f.Add(script(packets, 0, 40))
+	}
+	for _, program := range []string{"announcer", "avahi-client", "avahi-server", "dig", "hashicorp", "resolved", "zeroconf"} {
+		for packets := range slices.Chunk(mdnstest.Captured(program), 6) {
+			f.Add(script(packets, 0, 40))
+			f.Add(script(packets, 8, 250))
+			f.Add(script(packets, 16, 14))
+			f.Add(script(packets, 128, 3))
+		}
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
-		now := epoch
+		now, changed := epoch, false
 		r := New(Config{Rand: rand.New(rand.NewPCG(1, 1)), Start: now, Asked: func(mdns.Asked) {}})
-		links := []mdns.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
-		pubs := []mdns.Publication{sip("Desk", 5060), with(sip("Fail", 5060), mdns.Fail), with(sip("Stand", 5060), mdns.Standby)}
-		r.Apply(now, mdns.Desired{Host: "pbx", Links: links, Groups: pubs, Watched: mdns.WatchedTypes(pubs)})
+		r.Apply(now, fuzzDesired(changed))
 		check := checker{t: t, last: map[string]time.Time{}}
-		for range 20 {
-			now = now.Add(100 * time.Millisecond)
-			check.tick(r, now)
-		}
-		for len(script) >= 4 {
-			from, wait, size := script[0], script[1], int(binary.BigEndian.Uint16(script[2:]))
-			script = script[4:]
-			size = min(size, len(script))
-			p := Packet{Link: 2, Version: mdns.V4, Src: sources[int(from)%len(sources)], Dst: group4.Addr(), Data: script[:size]}
-			if from >= 128 {
-				p.Dst = netip.MustParseAddr("192.0.2.1")
+		now = check.run(r, now, 2*time.Second)
+		for {
+			s, rest, ok := cut(script)
+			if !ok {
+				break
 			}
-			script = script[size:]
-			r.Handle(now, p)
-			check.tick(r, now)
-			if wait%7 == 0 {
-				now = now.Add(time.Duration(wait) * 100 * time.Millisecond)
+			script = rest
+			if len(s.packet.Data) > 0 {
+				r.Handle(now, s.packet)
 			} else {
-				now = now.Add(time.Duration(wait) * time.Millisecond)
+				changed = !changed
+				r.Apply(now, fuzzDesired(changed))
+				clear(check.last)
 			}
-			check.tick(r, now)
+			now = check.run(r, now, s.wait)
 		}
 		if n := len(r.Foreign()); n > foreignMost || n != len(r.others.ends.items) {
 			t.Errorf("%d services of others, %d with an end", n, len(r.others.ends.items))
 		}
-		if len(r.waiting) > truncatedMost || len(r.renamed) > 4 || r.watches.next() < forever && len(r.watches.items) > 4 {
+		if most := 4 + 1; len(r.waiting) > truncatedMost || len(r.renamed) > most || len(r.watches.items) > most*len(fuzzLinks) {
 			t.Errorf("%d wait, %d names changed, %d watched", len(r.waiting), len(r.renamed), len(r.watches.items))
 		}
 		r.Close(now)
-		for i := range 1000 {
-			check.tick(r, now.Add(time.Duration(i)*ms))
-		}
+		check.run(r, now, time.Second)
 		if !r.Done() {
 			t.Error("the end does not come")
 		}
@@ -91,17 +162,23 @@ type checker struct {
 	last map[string]time.Time // of records by multicast
 }
 
-func (c *checker) tick(r *Responder, now time.Time) {
-	for range 100 {
+// run lets time pass, and gives the time that it is then. There is not always something due.
+func (c *checker) run(r *Responder, now time.Time, d time.Duration) time.Time {
+	end := now.Add(d)
+	for range 10_000 {
 		out, next := r.Tick(now)
 		for _, o := range out {
 			c.packet(o, now)
 		}
-		if next.IsZero() || next.After(now) {
-			return
+		switch {
+		case next.IsZero() || next.After(end):
+			return end
+		case next.After(now):
+			now = next
 		}
 	}
-	c.t.Fatal("there is always something due")
+	c.t.Fatalf("there is always something due in %v", d)
+	return end
 }
 
 func (c *checker) packet(o Out, now time.Time) {
@@ -116,7 +193,7 @@ func (c *checker) packet(o Out, now time.Time) {
 		if rr.Header().Ttl == 0 {
 			continue
 		}
-		key := o.Dst.String() + rr.String()
+		key := fmt.Sprint(o.Link, o.Dst, rr)
 		if last, ok := c.last[key]; ok && now.Sub(last) < sameToProbe {
 			c.t.Errorf("%s again after %v", rr, now.Sub(last))
 		}

@@ -99,7 +99,8 @@ func (w *farewell) write(b *wire.Builder) bool {
 	return true
 }
 
-// close says goodbye for everything but the host's addresses, where another program of this host announces them too.
+// close says goodbye for everything but the host's addresses, where another program of this host announces them too:
+// one that was heard, or may have been before we listened, since it has the port.
 func (f *face) close() {
 	f.questions = nil
 	for _, w := range slices.Clone(f.farewells.items) {
@@ -108,6 +109,6 @@ func (f *face) close() {
 		}
 	}
 	for _, c := range f.claims {
-		f.silence(c, !c.plan.kind.ofHost() || c.localAt == never)
+		f.silence(c, !c.plan.kind.ofHost() || c.localAt == never && !f.r.config.SharedPort)
 	}
 }

@@ -35,7 +35,8 @@ type Config struct {
 	Start time.Time        // what the clock says now
 	Asked func(mdns.Asked) // told of every question for a type that is watched; nil: nobody
 	// SharedPort says whether another program of this host has port 5353 open as well; then unicast replies may go
-	// there, so that none are asked for (RFC 6762 §15.1). See [Responder.SharePort].
+	// there, so that none are asked for (RFC 6762 §15.1), and the end takes nothing of the host's away, which that
+	// program may announce too. See [Responder.SharePort].
 	SharedPort bool
 }
 

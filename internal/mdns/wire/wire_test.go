@@ -12,6 +12,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/mdnstest"
 )
 
 var (
@@ -296,6 +297,9 @@ func FuzzReader(f *testing.F) {
 	packet, _ := everything().Encode(1472)
 	f.Add(packet)
 	f.Add([]byte("\x00\x00\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00\xc0\x0c\x00\x0c\x00\x01\x00\x00\x00\x01\x00\x02\xc0\x0c"))
+	for _, packet := range mdnstest.Captured("*") {
+		f.Add(packet)
+	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		m, err := Decode(packet)
 		var r Reader

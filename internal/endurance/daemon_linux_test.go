@@ -1,0 +1,160 @@
+package endurance
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// daemon is a process of announcer.
+type daemon struct {
+	program, config, log string
+	cmd                  *exec.Cmd
+}
+
+// newDaemon builds announcer and starts it on the files.
+func newDaemon(t *testing.T, f *files) *daemon {
+	t.Helper()
+	dir := t.TempDir()
+	d := &daemon{program: filepath.Join(dir, "announcer"), config: filepath.Join(dir, "announcer.toml"), log: filepath.Join(dir, "log")}
+	if out, err := exec.Command("go", "build", "-o", d.program, "announcer/cmd/announcer").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	f.put(t, d.config, fmt.Sprintf("[daemon]\nservices = %q\ninterfaces = \"eth0\"\nhost = \"pbx\"\n", f.dir))
+	d.start(t)
+	t.Cleanup(func() {
+		d.cmd.Process.Kill()
+		d.cmd.Wait()
+		if t.Failed() {
+			log, _ := os.ReadFile(d.log)
+			t.Logf("the log ends with:\n%s", log[max(0, len(log)-4000):])
+		}
+	})
+	return d
+}
+
+func (d *daemon) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	d.cmd = exec.Command(d.program, "run", "--config", d.config)
+	d.cmd.Stderr = log
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restart kills the daemon without notice, and starts another.
+func (d *daemon) restart(t *testing.T) {
+	t.Helper()
+	if err := d.cmd.Process.Kill(); err != nil {
+		t.Fatal("the daemon has ended by itself: ", err)
+	}
+	d.cmd.Wait()
+	d.start(t)
+}
+
+// stop ends the daemon in good order.
+func (d *daemon) stop(t *testing.T) {
+	t.Helper()
+	d.signal(t, syscall.SIGTERM)
+	if err := d.cmd.Wait(); err != nil {
+		t.Errorf("the daemon ended with %v", err)
+	}
+}
+
+func (d *daemon) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holdings is what a process holds.
+type holdings struct {
+	descriptors, threads int
+	memory               int // anonymous, in kB
+}
+
+func (d *daemon) holds(t *testing.T) holdings {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return holdings{len(entries), d.status(t, "Threads"), d.status(t, "RssAnon")}
+}
+
+// status gives a number from /proc/PID/status.
+func (d *daemon) status(t *testing.T, key string) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, key+":"); ok {
+			n, err := strconv.Atoi(strings.Fields(value)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("/proc/%d/status has no %s", d.cmd.Process.Pid, key)
+	return 0
+}
+
+// cpu gives the time that the process has computed.
+func (d *daemon) cpu(t *testing.T) time.Duration {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", d.cmd.Process.Pid))
+	if err != nil || len(tasks) == 0 {
+		t.Fatal("no threads: ", err)
+	}
+	var sum time.Duration
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if err != nil {
+			continue // ended since
+		}
+		n, err := strconv.ParseInt(string(bytes.Fields(text)[0]), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += time.Duration(n)
+	}
+	return sum
+}
+
+// More memory than this at the end, in kB, is a leak: the collector lets the heap double.
+const memoryMost = 8 << 10
+
+// check wants a process to hold what it held before, in a while: what is no longer used need not be given back at once.
+func (before holdings) check(t *testing.T, d *daemon) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		now := d.holds(t)
+		good := now.descriptors <= before.descriptors && now.threads <= before.threads+4 && now.memory <= before.memory+memoryMost
+		if good || time.Now().After(deadline) {
+			t.Logf("descriptors %d, then %d; threads %d, then %d; anonymous memory %d kB, then %d kB",
+				before.descriptors, now.descriptors, before.threads, now.threads, before.memory, now.memory)
+			if !good {
+				t.Error("it holds more than before")
+			}
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
