@@ -99,6 +99,7 @@ func (b *bench) status(t *testing.T) status.Status {
 	if err != nil {
 		t.Fatal(err)
 	}
+	synctest.Wait()
 	return s
 }
 
@@ -109,6 +110,7 @@ func (b *bench) reloaded(t *testing.T) status.Reload {
 	if err != nil {
 		t.Fatal(err)
 	}
+	synctest.Wait() // the events of it are logged
 	return r
 }
 

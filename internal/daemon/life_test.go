@@ -283,6 +283,7 @@ func TestSilence(t *testing.T) {
 			t.Error("no hint")
 		}
 		time.Sleep(silence)
+		synctest.Wait()
 		if n := strings.Count(b.log.String(), "IGMP snooping"); n != 1 {
 			t.Errorf("%d lines of the log about it", n)
 		}
@@ -406,6 +407,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 		b.links = append(b.links, testLink(2, "vlan20"))
 		b.changed <- struct{}{}
 		time.Sleep(2 * heartbeat)
+		synctest.Wait()
 		if got := m.heard(t); !slices.Equal(got, []string{"STATUS=1 service on eth0, vlan20"}) {
 			t.Errorf("after a change of the links: %q", got)
 		}
@@ -519,6 +521,7 @@ func TestOutletIsTriedAgain(t *testing.T) {
 			t.Errorf("problems %q", s.Problems)
 		}
 		time.Sleep(5 * listenAgain)
+		synctest.Wait()
 		if s := b.status(t); !s.Healthy || tries != 4 {
 			t.Errorf("after %d tries: %q", tries, s.Problems)
 		}
