@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,10 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // NoDaemonError says that there is no daemon to talk to, and what to do.
@@ -17,10 +20,17 @@ type NoDaemonError struct{ Text string }
 
 func (e *NoDaemonError) Error() string { return e.Text }
 
+// How long a daemon that works may take to begin an answer.
+const (
+	patience       = 10 * time.Second
+	reloadPatience = reloadTime + patience
+)
+
 // Client talks to the daemon.
 type Client struct {
-	http http.Client
-	path string // of the socket
+	http     http.Client
+	path     string        // of the socket
+	patience time.Duration // until the daemon has to have begun an answer, but for a reload
 }
 
 // Dial finds the daemon at one of the places. Where it can't be reached, the error is a *[NoDaemonError].
@@ -47,7 +57,7 @@ func denied(path string) *NoDaemonError {
 }
 
 func newClient(path string) *Client {
-	return &Client{path: path, http: http.Client{Transport: &http.Transport{
+	return &Client{path: path, patience: patience, http: http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		},
@@ -56,17 +66,17 @@ func newClient(path string) *Client {
 
 // Status writes the state of the daemon, and says whether all is well.
 func (c *Client) Status(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
-	return c.ask(ctx, http.MethodGet, "/status", w, inJSON)
+	return c.ask(ctx, c.patience, http.MethodGet, "/status", w, inJSON)
 }
 
 // Reload has the daemon read everything anew, writes what came of it, and says whether nothing was refused.
 func (c *Client) Reload(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
-	return c.ask(ctx, http.MethodPost, "/reload", w, inJSON)
+	return c.ask(ctx, reloadPatience, http.MethodPost, "/reload", w, inJSON)
 }
 
 // Watch writes what happens, a line for each event, until ctx is done or the daemon ends, which is an error.
 func (c *Client) Watch(ctx context.Context, w io.Writer, inJSON bool) error {
-	_, err := c.ask(ctx, http.MethodGet, "/watch", w, inJSON)
+	_, err := c.ask(ctx, c.patience, http.MethodGet, "/watch", w, inJSON)
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -76,7 +86,13 @@ func (c *Client) Watch(ctx context.Context, w io.Writer, inJSON bool) error {
 	return err
 }
 
-func (c *Client) ask(ctx context.Context, method, path string, w io.Writer, inJSON bool) (well bool, err error) {
+func (c *Client) ask(ctx context.Context, patience time.Duration, method, path string, w io.Writer, inJSON bool) (well bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(patience, func() {
+		cancel(fmt.Errorf("it is stuck, or stopped: nothing came within %s", patience))
+	})
+	defer late.Stop()
 	r, err := http.NewRequestWithContext(ctx, method, "http://announcer"+path, nil)
 	if err != nil {
 		return false, err
@@ -87,8 +103,12 @@ func (c *Client) ask(ctx context.Context, method, path string, w io.Writer, inJS
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return false, fmt.Errorf("the daemon at %s did not answer: %w", c.path, err)
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return false, fmt.Errorf("the daemon at %s does not answer: %w", c.path, cmp.Or(context.Cause(ctx), err))
 	}
+	late.Stop()
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))

@@ -178,6 +178,28 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// A daemon that is stopped is told so, and not waited for.
+func TestStoppedDaemon(t *testing.T) {
+	path := socket(t)
+	l, err := Listen([]string{path}) // and nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := Dial([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.patience = 10 * time.Millisecond
+	want := "the daemon at " + path + " does not answer: it is stuck, or stopped: nothing came within 10ms"
+	if _, err := c.Status(t.Context(), io.Discard, false); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if err := c.Watch(t.Context(), io.Discard, false); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // firstLines calls done once it has n lines.
 type firstLines struct {
 	text string
