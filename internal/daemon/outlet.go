@@ -37,6 +37,11 @@ func (d *Daemon) openSocket() (net.Listener, error) {
 // serve answers until ctx is done.
 func (d *Daemon) serve(ctx context.Context, o outlet) error {
 	l := o.first
+	defer func() {
+		if l != nil {
+			l.Close() // ctx ended before anybody could ask
+		}
+	}()
 	var told string
 	for ctx.Err() == nil {
 		var err error
