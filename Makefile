@@ -6,15 +6,15 @@ export PATH := $(CURDIR)/.test-deps/bin:$(PATH)
 PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-amd64
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check test-deps bench fuzz cross package clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps bench bench-smoke fuzz compare endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## the program, as ./announcer
 	go build -o announcer ./cmd/announcer
 
-test: check ## build, vet, staticcheck, gofmt and all tests with the race detector (NOSKIP=1: none may be skipped)
+test: check lan ## build, vet, staticcheck, gofmt and all tests with the race detector (NOSKIP=1: none may be skipped)
 ifdef NOSKIP
 	go test -race -json ./... | go run ./internal/noskip
 else
@@ -25,17 +25,38 @@ check:
 	go build ./...
 	go vet ./...
 	go tool staticcheck ./...
+	go -C compare vet ./...
+	go -C compare tool staticcheck ./...
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "gofmt -w wants to change: $$unformatted"; exit 1; }
+
+# Simulations have one goroutine: the race detector finds nothing in them and takes ten times as long.
+lan: ## the LAN in a box with 30 seeds
+	go test -run LANInABox ./internal/mdns/conformance
 
 test-deps: ## the programs that the interop tests talk to, unpacked into .test-deps
 	@.ci/test-deps
 
-bench: ## every benchmark
+bench: ## every benchmark, then announcer beside other responders: writes the tables of docs/performance.md
 	go test -run '^$$' -bench . -benchmem ./...
+	cd bench && go test -count 1 -timeout 30m -v . -full -report ../docs/performance.md
+
+bench-smoke: ## what compares announcer with other responders, with small numbers, to see that it works
+	cd bench && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./... && go test -count 1 -parallel 5 .
 
 fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (1m)
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|/[^/]*:func (Fuzz[A-Za-z0-9_]*).*| \1|' | while read -r dir target; do \
 		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$dir" || exit 1; done
+
+compare: ## the conformance suite against announcer and others of its kind, into docs/conformance.md
+	go -C compare test -count 1 -timeout 30m -v -run TestAnnouncerPassesWhatOthersPass -doc ../docs/conformance.md .
+
+endurance: endurance-life endurance-lan ## what takes too long for every change: a daemon's long life, the LAN in a box with 1,000 seeds
+
+endurance-life:
+	go test -count 1 -timeout 1h -v ./internal/endurance -endurance.long
+
+endurance-lan:
+	go test -count 1 -timeout 2h -run LANInABox ./internal/mdns/conformance -lan.seeds 1000
 
 cross: $(PLATFORMS) ## the program for every platform, in dist/
 

@@ -3,13 +3,12 @@
 package interop
 
 import (
-	"errors"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"announcer/internal/built"
 )
 
 // goneWithin is how long after SIGTERM a neighbour may still list what was announced.
@@ -17,11 +16,7 @@ const goneWithin = 2 * time.Second
 
 // TestAnnouncer runs the program itself, built with the race detector.
 func TestAnnouncer(t *testing.T) {
-	showSources(t)
-	announcer := filepath.Join(t.TempDir(), "announcer")
-	if out, err := exec.Command("go", "build", "-race", "-o", announcer, "announcer/cmd/announcer").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	announcer := built.Announcer(t, "../..", "-race")
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T)
@@ -47,25 +42,6 @@ func TestAnnouncer(t *testing.T) {
 			t.Parallel()
 			test.run(t)
 		})
-	}
-}
-
-// showSources looks at every file of the project, so that go test knows what a result that it has cached depends on.
-func showSources(t *testing.T) {
-	t.Helper()
-	project := os.DirFS("../..")
-	err := fs.WalkDir(project, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && len(path) > 1 && path[0] == '.' {
-			return fs.SkipDir
-		}
-		_, err = fs.Stat(project, path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed since
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -77,14 +77,28 @@ func (h *Host) Start(cmd *exec.Cmd) (err error) {
 // where there is no such command.
 func (h *Host) IP(t testing.TB, args ...string) {
 	t.Helper()
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("no command ip (Debian package iproute2): ", err)
+	h.ip(t, exec.Command("ip", args...))
+}
+
+// IPs runs several commands of iproute2 at once, each a line without the ip in front.
+func (h *Host) IPs(t testing.TB, lines ...string) {
+	t.Helper()
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n"))
+	h.ip(t, cmd)
+}
+
+// ip runs a command ip. It skips the test where there is none.
+func (h *Host) ip(t testing.TB, cmd *exec.Cmd) {
+	t.Helper()
+	if cmd.Err != nil {
+		t.Skip("no command ip (Debian package iproute2): ", cmd.Err)
 	}
 	var out []byte
 	var err error
-	h.Do(func() { out, err = exec.Command("ip", args...).CombinedOutput() })
+	h.Do(func() { out, err = cmd.CombinedOutput() })
 	if err != nil {
-		t.Fatalf("ip %s: %v\n%s", strings.Join(args, " "), err, out)
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
 	}
 }
 
@@ -99,17 +113,25 @@ type End struct {
 
 // Veth joins two hosts by a cable that lasts until the test ends. Both ends are up and their addresses valid, a
 // link-local IPv6 address of each that has IPv6 included, when it returns.
-func Veth(t testing.TB, a, b End) {
+func Veth(t testing.TB, a, b End) { t.Helper(); Veths(t, [2]End{a, b}) }
+
+// Veths makes many cables in little more time than one.
+func Veths(t testing.TB, cables ...[2]End) {
 	t.Helper()
 	Need(t)
-	a.Host.IP(t, "link", "add", a.Name, "type", "veth", "peer", "name", b.Name, "netns", b.Host.namespace())
-	t.Cleanup(func() {
-		a.Host.Do(func() { exec.Command("ip", "link", "del", a.Name).Run() }) // which fails where the test has done it
-	})
-	a.up(t)
-	b.up(t)
-	a.await(t)
-	b.await(t)
+	for _, ends := range cables {
+		a, b := ends[0], ends[1]
+		a.Host.IP(t, "link", "add", a.Name, "type", "veth", "peer", "name", b.Name, "netns", b.Host.namespace())
+		t.Cleanup(func() {
+			a.Host.Do(func() { exec.Command("ip", "link", "del", a.Name).Run() }) // which fails where the test has done it
+		})
+		a.up(t)
+		b.up(t)
+	}
+	for _, ends := range cables {
+		ends[0].await(t)
+		ends[1].await(t)
+	}
 }
 
 func (h *Host) namespace() string {
@@ -132,10 +154,11 @@ func (e End) up(t testing.TB) {
 	if err != nil {
 		t.Fatalf("set %s of %s: %v", setting, e.Name, err)
 	}
+	var lines []string
 	for _, addr := range e.Addrs {
-		e.Host.IP(t, "addr", "add", addr, "dev", e.Name)
+		lines = append(lines, "addr add "+addr+" dev "+e.Name)
 	}
-	e.Host.IP(t, "link", "set", e.Name, "up")
+	e.Host.IPs(t, append(lines, "link set "+e.Name+" up")...)
 }
 
 // await waits until an end has a carrier and its link-local address, which come up to a second after it is up.

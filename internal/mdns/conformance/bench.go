@@ -223,7 +223,15 @@ func (b *bench) expectNothing(all []found, name string, kind uint16) {
 	}
 }
 
-// within fails where a time is not between two, give or take the slack.
+// after fails where what follows an act of the suite does not come between two times. A slow machine makes it late,
+// never early.
+func (b *bench) after(what string, d, low, high time.Duration) {
+	if d < low || d > high+b.slack {
+		b.failf("%s after %v; want %v to %v", what, d.Round(100*time.Microsecond), low, high)
+	}
+}
+
+// within fails where the time between two acts of the responder is not between two, give or take the slack.
 func (b *bench) within(what string, d, low, high time.Duration) {
 	if d < low-b.slack || d > high+b.slack {
 		b.failf("%s after %v; want %v to %v", what, d.Round(100*time.Microsecond), low, high)

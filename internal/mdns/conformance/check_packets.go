@@ -101,6 +101,15 @@ var packetChecks = []Check{
 		b.send(portOf(b.remote(), 40000), b.responder(), query(deskName, dns.TypeSRV))
 		b.expectNothing(answers(b.listen(patience)), deskName, dns.TypeSRV)
 	}},
+	{"6762 §5.5, §11", "a QU question from off the link gets no unicast reply", func(b *bench) {
+		b.settle(desk())
+		b.send(b.remote(), b.group(), unicast(query(deskName, dns.TypeSRV)))
+		for _, p := range b.listen(patience) {
+			if !p.Multicast() {
+				b.failf("heard %s", describePacket(p))
+			}
+		}
+	}},
 	{"6762 §16", "names are compared without ASCII case", func(b *bench) {
 		b.settle(desk())
 		heard := b.answerTo(query(strings.ToUpper(phoneName), dns.TypePTR))

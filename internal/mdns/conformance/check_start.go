@@ -152,10 +152,7 @@ var startChecks = []Check{
 	{"6762 §8.2", "who loses a simultaneous probe waits a second, then probes again", func(b *bench) {
 		b.start(desk())
 		lost, again := b.simultaneous(srv(deskName, 0xFFFF, 0xFFFF, "rival.local.", hostTTL))
-		if again.IsZero() {
-			b.failf("no probe within five seconds")
-		}
-		b.within("it probed again", again.Sub(lost), time.Second, 1300*time.Millisecond)
+		b.after("it probed again", again.Sub(lost), time.Second, 1300*time.Millisecond)
 	}},
 	{"6762 §8.2", "who loses a simultaneous probe to a host that goes away keeps the name", func(b *bench) {
 		b.start(desk())
@@ -209,9 +206,6 @@ var startChecks = []Check{
 		}
 	}},
 	{"6762 §8.2, §14", "own packets that come back are no conflict", func(b *bench) {
-		if b.slack > 0 {
-			b.skipf("no other host can send with the responder's address")
-		}
 		b.start(desk())
 		heard := b.each(settling, func(p packet) { b.sendRaw(b.responder(), b.group(), p.Data) })
 		b.expect(answers(heard), deskName, dns.TypeSRV)
@@ -289,8 +283,11 @@ func (b *bench) awaitOtherName(heard []packet) string {
 func (b *bench) simultaneous(record dns.RR) (met, again time.Time) {
 	for end := b.lab.Now().Add(10 * time.Second); ; {
 		p, ok := b.next(end)
-		if !ok {
+		if !ok && met.IsZero() {
 			b.failf("no probe within ten seconds")
+		}
+		if !ok {
+			b.failf("no other probe within five seconds")
 		}
 		if !isProbe(p, deskName) {
 			continue

@@ -11,8 +11,23 @@ import (
 	"announcer/internal/mdns"
 )
 
+// Neither end of a cable allocates anything for a packet.
+func TestTransferAllocatesNothing(t *testing.T) {
+	client, server, batch := pair(t)
+	in := make([]Packet, MaxBatch)
+	allocations := testing.AllocsPerRun(200, func() {
+		client.Write(batch[:1])
+		if n, err := server.Read(in, time.Now().Add(patience)); n != 1 || err != nil {
+			t.Errorf("%d packets, error %v", n, err)
+		}
+	})
+	if allocations > 0 {
+		t.Errorf("%v allocations a packet", allocations)
+	}
+}
+
 // pair gives two ends of a cable, and a batch of queries of the usual size that goes from client to server.
-func pair(b *testing.B) (client, server *Sockets, batch []Packet) {
+func pair(b testing.TB) (client, server *Sockets, batch []Packet) {
 	b.Helper()
 	phone, here, there := lan(b, 1)
 	server, client = open(b, nil, here...), open(b, phone)

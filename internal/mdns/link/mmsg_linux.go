@@ -43,7 +43,7 @@ func (m *messages) setUp(i int) {
 }
 
 func (m *messages) call(trap uintptr, fd, from, to int) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(&m.headers[from])), uintptr(to-from),
+	n, _, errno := unix.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(&m.headers[from])), uintptr(to-from),
 		unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -24,7 +25,9 @@ const (
 // Sockets is the real network, as a [Conn].
 //
 // All sockets are watched by one epoll instance, which the Go runtime watches in turn: so one goroutine waits for
-// any number of sockets, and a packet costs no switch from one goroutine to another.
+// any number of sockets, and a packet costs no switch from one goroutine to another. System calls that never wait
+// are made without telling the runtime, whose watchdog thread would wake up for each of them: on a quiet network
+// that costs as much as the packet.
 type Sockets struct {
 	epollFD int
 	epoll   *os.File        // the same, watched by the runtime
@@ -126,8 +129,8 @@ func (s *Sockets) Read(batch []Packet, until time.Time) (int, error) {
 	}
 	s.got, s.woken, s.failed = batch[:0:min(len(batch), MaxBatch)], false, nil
 	s.rx.reset()
-	if !until.IsZero() && time.Until(until) <= 0 {
-		err = s.raw.Control(func(fd uintptr) { s.poll(fd) }) // packets that are there are read even by who is late
+	if left := time.Until(until); !until.IsZero() && left < coarse {
+		err = s.waitBriefly(max(0, left)) // packets that are there are read even by who is late
 	} else {
 		err = s.wait(until)
 	}
@@ -157,15 +160,33 @@ func (s *Sockets) wait(until time.Time) error {
 	return s.raw.Read(s.poll)
 }
 
+// coarse is the least time that the runtime's poller waits, which is more than there is between two packets of ours.
+const coarse = time.Millisecond
+
+// waitBriefly waits without the runtime.
+func (s *Sockets) waitBriefly(d time.Duration) error {
+	return s.raw.Control(func(epoll uintptr) {
+		if d > 0 {
+			poll := unix.PollFd{Fd: int32(epoll), Events: unix.POLLIN}
+			timeout := unix.NsecToTimespec(d.Nanoseconds())
+			unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
+		}
+		s.poll(epoll)
+	})
+}
+
 // receive reads from the sockets that have something. It says whether Read is to return.
 func (s *Sockets) receive(epoll uintptr) bool {
-	n, err := unix.EpollWait(int(epoll), s.events[:], 0)
-	if err != nil && err != unix.EINTR {
-		s.failed = fmt.Errorf("failed to watch sockets: %w", err)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&s.events)), uintptr(len(s.events)), 0, 0, 0)
+	if errno != 0 {
+		n = 0
+		if errno != unix.EINTR {
+			s.failed = fmt.Errorf("failed to watch sockets: %w", errno)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, event := range s.events[:max(n, 0)] {
+	for _, event := range s.events[:n] {
 		if int(event.Fd) == s.wake {
 			var count [8]byte
 			unix.Read(s.wake, count[:])

@@ -235,6 +235,52 @@ func TestTruncatedQuery(t *testing.T) {
 	}
 }
 
+// RFC 6762 §7.2: a message that says that still more follow is waited after again.
+func TestTruncatedAgain(t *testing.T) {
+	l, _ := announced(t)
+	start := query(ask(sips, mdns.TypePTR))
+	start.Flags = wire.FlagTruncated
+	at := l.now
+	l.hear(stranger, start)
+	l.run(300 * ms)
+	l.hear(stranger, wire.Message{Header: wire.Header{Flags: wire.FlagTruncated}})
+	l.run(time.Second)
+	if got := times(l.sent); len(got) != 1 || got[0]-at < 700*ms || got[0]-at > 800*ms {
+		t.Errorf("answered at %v, want 400 to 500 ms after the second message", got)
+	}
+}
+
+// RFC 6762 §6, §6.7: neither a probe nor a program that knows no multicast DNS waits because of a TC bit.
+func TestTruncatedThatDoesNotWait(t *testing.T) {
+	probe := query(ask(desk, mdns.TypeANY))
+	probe.Authority = []mdns.Record{record(desk, 120, false, srv(1, "x.local"))}
+	for name, c := range map[string]struct {
+		from string
+		m    wire.Message
+	}{
+		"probe":  {"192.0.2.99:5353", probe},
+		"legacy": {"192.0.2.99:40000", query(ask(desk, mdns.TypeSRV))},
+	} {
+		l, h := announced(t)
+		c.m.Flags = wire.FlagTruncated
+		l.hear(netip.MustParseAddrPort(c.from), c.m)
+		l.run(10 * ms)
+		if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 {
+			t.Errorf("%s: %d answers at once, want 1", name, len(got))
+		}
+	}
+
+	l, h := announced(t)
+	first := query(ask(sips, mdns.TypePTR))
+	first.Flags = wire.FlagTruncated
+	l.hear(stranger, first)
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(10 * ms)
+	if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 {
+		t.Errorf("another question of the same host: %d answers at once, want 1", len(got))
+	}
+}
+
 // The wait for more known answers is for a bounded number of queriers, and a bounded time.
 func TestTruncatedIsBounded(t *testing.T) {
 	l, h := announced(t)
@@ -285,6 +331,44 @@ func TestLowTTLIsCorrected(t *testing.T) {
 	}
 }
 
+// RFC 6762 §7.4: what is announced is said all the same, and so is a set of which another host has given a part.
+func TestDuplicatesThatSuppressNothing(t *testing.T) {
+	l, h := announced(t)
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(100 * ms)
+	l.mark()
+	h.apply(sip("Desk", 5061)) // announced when the second since the answer is over
+	l.hear(stranger, response(record(desk, 120, true, srv(5061, "pbx.local"))))
+	l.run(950 * ms)
+	if got := l.of(h, onV4(holds(desk, mdns.TypeSRV))); len(got) != 1 {
+		t.Errorf("%d announcements, want 1", len(got))
+	}
+
+	l = newLab(t)
+	h = l.host("pbx", ethernet("192.0.2.1/24", "192.0.2.2/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	l.hear(stranger, query(ask("pbx.local", mdns.TypeA), ask("x.local", mdns.TypeA)))
+	l.hear(stranger, response(record("pbx.local", 120, true, addr("192.0.2.1"))))
+	l.run(time.Second)
+	if got := l.of(h, holds("pbx.local", mdns.TypeA)); len(got) != 1 {
+		t.Errorf("%d answers, want 1 with both addresses", len(got))
+	}
+}
+
+// RFC 6762 §6, §6.6: what another host gives with too low a TTL is corrected at most once a second.
+func TestCorrectionsAreOncePerSecond(t *testing.T) {
+	l, h := announced(t)
+	for range 35 {
+		l.hear(stranger, response(record(desk, 9, true, srv(5060, "pbx.local"))))
+		l.run(100 * ms)
+	}
+	if got := times(l.of(h, holds(desk, mdns.TypeSRV))); !near(got, ms, time.Second, time.Second, time.Second) {
+		t.Errorf("corrected at %v", got)
+	}
+}
+
 // RFC 6762 §6: a record is multicast at most once a second, as an additional too; what is asked for sooner is sent
 // when the second is over.
 func TestOncePerSecond(t *testing.T) {
@@ -329,6 +413,9 @@ func TestUnicastAnswers(t *testing.T) {
 	}
 	if r := got[0].msg.Answers[0]; !r.Unique || r.TTL != 120 {
 		t.Errorf("got %v, want it whole", r)
+	}
+	if got := l.answersTo(query(askQU(desk, mdns.TypeSRV), askQU(desk, mdns.TypeANY)), time.Second); len(got) == 0 || len(l.of(l.hosts[0], holds(desk, mdns.TypeSRV))) != 1 || len(got[0].msg.Answers) != 2 {
+		t.Errorf("asked twice: %v, want each record once", got)
 	}
 	both := query(askQU(desk, mdns.TypeSRV), ask(desk, mdns.TypeSRV))
 	if got := l.answersTo(both, 2*time.Second); len(got) != 1 || !got[0].multicast() {
@@ -384,12 +471,40 @@ func TestLegacyQuery(t *testing.T) {
 	}
 }
 
+// RFC 6762 §6.7: a legacy reply needs no NSEC record, and what follows it is compressed as ever. Questions that leave no
+// room for answers get none.
+func TestAfterLegacyQuery(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	from := netip.MustParseAddrPort("192.0.2.99:40000")
+	l.hear(from, query(ask(desk, mdns.TypeSRV)))
+	if got := l.sent; len(got) != 1 || cmp.Diff([]string{"pbx.local A 192.0.2.1"}, brief(got[0].msg.Additional)) != "" {
+		t.Errorf("the legacy reply is %v", got)
+	}
+	target := dnsname.MustParse("pbx.local").Wire()
+	got := l.answersTo(query(ask(desk, mdns.TypeSRV)), time.Second)
+	if len(got) != 1 || strings.Contains(string(got[0].Data), target) {
+		t.Errorf("the target stands uncompressed in the answer by multicast: %v", got)
+	}
+
+	m := query(ask(desk, mdns.TypeSRV))
+	for range 200 {
+		m.Questions = append(m.Questions, ask("a-long-name-that-nobody-has.local", mdns.TypeANY))
+	}
+	l.mark()
+	l.hear(from, m)
+	l.run(time.Second)
+	if len(l.sent) > 0 {
+		t.Errorf("a reply of %d bytes to 201 questions", len(l.sent[0].Data))
+	}
+}
+
 // A legacy client gets as much as fits the MTU: ten names of servers with what they need, not 512 bytes of it.
 func TestLegacyGetsAsMuchAsFits(t *testing.T) {
-	var pubs []mdns.Publication
-	for i := range 100 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(100)
 	l, _ := announced(t, pubs...)
 	l.hear(netip.MustParseAddrPort("192.0.2.99:40000"), query(ask(sips, mdns.TypePTR)))
 	if len(l.sent) != 1 {
@@ -425,6 +540,24 @@ func TestAdditionals(t *testing.T) {
 	}
 }
 
+// RFC 6763 §12: what comes along comes once, and not to who knows it.
+func TestAdditionalsOfUnicastReplies(t *testing.T) {
+	l, _ := announced(t, sip("Desk", 5060), sip("Lobby", 5070))
+	l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+	l.run(2 * time.Second)
+	m := query(askQU(sips, mdns.TypePTR))
+	m.Answers = []mdns.Record{record(desk, 120, true, srv(5060, "pbx.local")), record("pbx.local", 120, true, addr("fe80::1"))}
+	got := l.answersTo(m, time.Second)
+	if len(got) != 1 || got[0].multicast() {
+		t.Fatalf("got %v, want one packet by unicast", got)
+	}
+	const lobby = "Lobby." + sips
+	want := []string{desk + ` TXT "transport=udp"`, lobby + " SRV 0 0 5070 pbx.local", lobby + ` TXT "transport=udp"`, "pbx.local A 192.0.2.1"}
+	if diff := cmp.Diff(want, brief(got[0].msg.Additional)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // RFC 6762 §6.2: where there is no address of one IP version, that is said.
 func TestNoOtherAddress(t *testing.T) {
 	l := newLab(t)
@@ -440,6 +573,42 @@ func TestNoOtherAddress(t *testing.T) {
 	got := l.answersTo(query(ask("pbx.local", mdns.TypeAAAA)), 2*time.Second)
 	if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. A" || got[0].msg.Answers[0].TTL != 120 {
 		t.Errorf("AAAA: %v, want NSEC for 120 s", got)
+	}
+}
+
+// RFC 6762 §6.1: the denial follows what there is.
+func TestDenialFollowsTheTypes(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	for _, want := range []string{"A", "A AAAA"} {
+		got := l.answersTo(query(ask("pbx.local", mdns.TypeTXT)), time.Second)
+		if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. "+want {
+			t.Errorf("%v, want NSEC with %s", got, want)
+		}
+		h.links = []mdns.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
+		h.apply(sip("Desk", 5060))
+		l.run(time.Minute)
+	}
+}
+
+// RFC 6762 §17: a message fits the MTU of its link, and an Ethernet frame where that is larger.
+func TestMTU(t *testing.T) {
+	pubs := servers(100)
+	for mtu, want := range map[int]int{0: 1472, 300: 548, 1280: 1252, 1500: 1472, 9000: 1472} {
+		l := newLab(t)
+		link := ethernet("192.0.2.1/24")
+		link.MTU = mtu
+		l.host("pbx", link).apply(pubs...)
+		l.run(time.Minute)
+		largest := 0
+		for _, s := range l.sent {
+			largest = max(largest, len(s.Data))
+		}
+		if largest > want || largest < want-100 {
+			t.Errorf("MTU %d: a packet of %d bytes, want at most %d, and nearly that", mtu, largest, want)
+		}
 	}
 }
 
@@ -478,13 +647,13 @@ func TestEachLinkHasItsAddresses(t *testing.T) {
 // RFC 6762 §17, §18.5: one browse of 1,000 instances finds them all, in packets that fit, none of which says that it
 // is truncated, paced so that they are not lost.
 func TestThousandInstances(t *testing.T) {
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
-	l, _ := announced(t, pubs...)
+	pubs := servers(1000)
+	l, h := announced(t, pubs...)
 	for _, q := range []wire.Query{ask(sips, mdns.TypePTR), askQU(sips, mdns.TypePTR)} {
 		got := l.answersTo(query(q), time.Second)
+		if n := len(l.of(h, func(s sent) bool { return !s.multicast() })); n > replyMost || q.QU && n == 0 {
+			t.Errorf("%v: %d packets by unicast, want at most %d", q, n, replyMost)
+		}
 		found := map[string]bool{}
 		var before time.Duration
 		for i, s := range got {
@@ -506,13 +675,20 @@ func TestThousandInstances(t *testing.T) {
 	}
 }
 
-// RFC 6762 §17: a record larger than an ordinary packet goes alone.
+// RFC 6762 §17: a record larger than an ordinary packet goes alone; it is proposed whole.
 func TestLargeRecord(t *testing.T) {
 	p := sip("Desk", 5060)
 	for range 30 {
 		p.Group.Services[0].TXT = append(p.Group.Services[0].TXT, "k="+strings.Repeat("x", 200))
 	}
-	l, h := announced(t, p)
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+	h.apply(p)
+	l.run(time.Minute)
+	if large := l.of(h, onV4(func(s sent) bool { return isProbe(s) && len(s.Data) > 6000 })); len(large) != 3 {
+		t.Errorf("%d probes with the large record, want 3", len(large))
+	}
+	l.mark()
 	got := l.answersTo(query(ask(desk, mdns.TypeTXT)), time.Second)
 	if len(got) != 1 || len(got[0].msg.Answers) != 1 || len(got[0].Data) < 6000 {
 		t.Errorf("multicast: %v", got)
@@ -524,6 +700,33 @@ func TestLargeRecord(t *testing.T) {
 	}
 	if h.state() != "Desk announced" {
 		t.Error(h.state())
+	}
+}
+
+// RFC 6762 §17: records of one name that no packet of 9000 bytes holds go out in several.
+func TestMoreThanTheLargestPacket(t *testing.T) {
+	l := newLab(t)
+	link := ethernet()
+	for i := range 1000 {
+		link.Addrs = append(link.Addrs, mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(1 + i%250)}), 16)})
+	}
+	h := l.host("pbx", link)
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	l.hear(netip.MustParseAddrPort("10.0.99.99:5353"), query(ask("pbx.local", mdns.TypeA)))
+	l.run(time.Second)
+	found := map[string]bool{}
+	for _, s := range l.sent {
+		if len(s.Data) > 9000-28 {
+			t.Errorf("a packet of %d bytes", len(s.Data))
+		}
+		for _, r := range s.msg.Answers {
+			found[r.Data.String()] = true
+		}
+	}
+	if len(found) != 1000 {
+		t.Errorf("%d addresses in %d packets, want 1000", len(found), len(l.sent))
 	}
 }
 
@@ -554,6 +757,23 @@ func TestProbeOfAnotherIsAnswered(t *testing.T) {
 	srvs := l.of(l.hosts[0], holds(desk, mdns.TypeSRV))
 	if len(srvs) != 1 || srvs[0].at != at+150*ms || len(l.of(l.hosts[0], holds(desk, mdns.TypeTXT))) != 1 {
 		t.Errorf("QM: SRV at %v, want 250 ms after the last one", times(srvs))
+	}
+}
+
+// RFC 6762 §6: a probe is answered 250 ms after the last multicast, also where an answer waits for the second to be over.
+func TestProbeHurriesAnAnswer(t *testing.T) {
+	l, h := announced(t)
+	at := l.now
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(50 * ms)
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(50 * ms)
+	m := query(ask(desk, mdns.TypeANY))
+	m.Authority = []mdns.Record{record(desk, 120, false, srv(1, "x.local"))}
+	l.hear(stranger, m)
+	l.run(2 * time.Second)
+	if got := times(l.of(h, holds(desk, mdns.TypeSRV))); len(got) != 2 || got[1] != at+sameToProbe {
+		t.Errorf("answered at %v, want at %v and 250 ms later", got, at)
 	}
 }
 

@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -91,7 +90,7 @@ func TestGoodbye(t *testing.T) {
 			t.Errorf("goodbyes:\n%s", diff)
 		}
 		for _, r := range s.msg.Answers {
-			if r.TTL != 0 {
+			if r.TTL != 0 || r.Unique != (r.Data.Type() != mdns.TypePTR) { // §10.2
 				t.Errorf("%v among the goodbyes", r)
 			}
 		}
@@ -101,21 +100,44 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
-// The last service of a type takes the type with it, but not the host.
+// The last service of a type takes the type with it, and the last one of all the host: nobody needs that any more.
 func TestGoodbyeOfTheLast(t *testing.T) {
 	l, h := announced(t)
 	h.apply()
 	l.run(100 * ms)
 	got := l.of(h, onV4(goodbyes))
-	want := []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, metas + " PTR " + sips, sips + " PTR " + desk}
+	want := []string{
+		desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, metas + " PTR " + sips, sips + " PTR " + desk,
+		"pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1", "1.2.0.192.in-addr.arpa PTR pbx.local",
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f.ip6.arpa PTR pbx.local",
+	}
 	if len(got) != 1 {
 		t.Fatalf("%d packets", len(got))
 	}
 	if diff := cmp.Diff(sorted(want), brief(got[0].msg.Answers)); diff != "" {
 		t.Error(diff)
 	}
-	if kinds := h.Events(); kinds[len(kinds)-1].Kind != mdns.ServiceWithdrawn {
+	l.mark()
+	h.apply(sip("Desk", 5060))
+	l.run(5 * time.Second)
+	if got := l.answersTo(query(ask("pbx.local", mdns.TypeA)), time.Second); len(got) == 0 || h.state() != "Desk announced" {
+		t.Errorf("%s, the host is answered with %v", h.state(), got)
+	}
+	if kinds := h.Events(); !slices.ContainsFunc(kinds, func(e mdns.Event) bool { return e.Kind == mdns.ServiceWithdrawn }) {
 		t.Errorf("events %v", kinds)
+	}
+}
+
+// Where nothing is published, the host says nothing.
+func TestSilentWithoutServices(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+	h.apply()
+	l.run(10 * time.Second)
+	l.hear(stranger, query(ask("pbx.local", mdns.TypeA)))
+	l.run(time.Second)
+	if len(l.sent) > 0 {
+		t.Errorf("sent %v", l.sent)
 	}
 }
 
@@ -160,6 +182,36 @@ func TestNoGoodbyeWhileProbing(t *testing.T) {
 	}
 }
 
+// The same where some of the announcements are out and others wait for their turn.
+func TestNoGoodbyeForWhatWasNotAnnounced(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	pubs := servers(1000)
+	h.apply(pubs...)
+	for len(l.of(h, isResponse)) < 10 {
+		l.run(ms)
+	}
+	h.apply()
+	l.run(3 * time.Second)
+	announced, gone := map[string]bool{}, 0
+	for _, s := range l.of(h, isResponse) {
+		for _, r := range s.msg.Answers {
+			key := r.Name.Key() + r.Data.String()
+			if r.TTL > 0 {
+				announced[key] = true
+				continue
+			}
+			gone++
+			if !announced[key] {
+				t.Fatalf("a goodbye for %v", r)
+			}
+		}
+	}
+	if gone == 0 || len(announced) > 2000 {
+		t.Errorf("%d records announced, %d goodbyes; want it to be cut short", len(announced), gone)
+	}
+}
+
 // RFC 6762 §10.2: of two addresses, the one that remains is announced with cache-flush; the last one gets a goodbye.
 func TestAddressGoes(t *testing.T) {
 	l := newLab(t)
@@ -194,12 +246,34 @@ func TestAddressGoes(t *testing.T) {
 	}
 }
 
+// The source address that was seen on our packets counts until the addresses change.
+func TestSourceAddressChanges(t *testing.T) {
+	l, h := announced(t)
+	f := h.byLink[faceKey{2, mdns.V4}]
+	h.links = []mdns.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
+	before := f.source
+	h.apply(sip("Desk", 5060))
+	if got := f.address(); before != netip.MustParseAddr("192.0.2.1") || got != netip.MustParseAddr("192.0.2.7") {
+		t.Errorf("the source is %v, then %v", before, got)
+	}
+	l.run(time.Second)
+}
+
+// Events that nobody fetches are counted from some number on, not kept.
+func TestEventsAreBounded(t *testing.T) {
+	_, h := announced(t)
+	h.Events()
+	for range eventsMost + 10 {
+		h.event(mdns.ServiceConflict, h.slots[0], stranger.Addr(), "")
+	}
+	if n := len(h.Events()); n != eventsMost || h.Stats().MissedEvents != 10 {
+		t.Errorf("%d events, %d missed; want %d and 10", n, h.Stats().MissedEvents, eventsMost)
+	}
+}
+
 // RFC 6762 §10.1: an orderly end says goodbye for everything, everywhere, and is soon done.
 func TestClose(t *testing.T) {
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(1000)
 	l, h := announced(t, pubs...)
 	start := l.now
 	h.Close(l.time())
@@ -235,6 +309,19 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// A goodbye that was said once does not keep the end waiting.
+func TestCloseAfterGoodbye(t *testing.T) {
+	l, h := announced(t)
+	h.apply()
+	l.run(100 * ms)
+	h.Close(l.time())
+	h.tick()
+	l.run(100 * ms)
+	if !h.Done() {
+		t.Error("not done after 100 ms")
+	}
+}
+
 // RFC 6762 §10.1: no goodbye for the host's addresses while another program of this host announces them, or may have
 // before we were there to hear it.
 func TestCloseKeepsTheHostOfOthers(t *testing.T) {
@@ -247,6 +334,11 @@ func TestCloseKeepsTheHostOfOthers(t *testing.T) {
 		{"another was heard", func(l *lab, _ *host) {
 			l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", 120, true, addr("192.0.2.1"))))
 		}, 0},
+		{"another was heard to end", func(l *lab, _ *host) {
+			for _, ttl := range []uint32{120, 0} {
+				l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record("pbx.local", ttl, true, addr("192.0.2.1"))))
+			}
+		}, 1},
 		{"another has the port", func(_ *lab, h *host) { h.SharePort(true) }, 0},
 	} {
 		l, h := announced(t)

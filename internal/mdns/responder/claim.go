@@ -148,16 +148,29 @@ func (f *face) release(s *set, bye bool) {
 
 // wants says whether a claim that is still on its way will need a shared record.
 func (f *face) wants(record mdns.Record) bool {
-	return !f.r.closing && !f.unwanted && slices.ContainsFunc(f.claims, func(c *claim) bool {
-		return c.seen == f.r.planRound && c.phase != held && slices.Contains(c.plan.shared, record)
-	})
+	if f.r.closing || f.unwanted {
+		return false
+	}
+	if f.coming == nil {
+		f.coming = map[mdns.Record]bool{}
+		for _, w := range f.wanted {
+			if n := f.zone[w.plan.key]; n == nil || n.claim == nil || n.claim.phase != held {
+				for _, record := range w.plan.shared {
+					f.coming[record] = true
+				}
+			}
+		}
+	}
+	return f.coming[record]
 }
 
 // silence takes the records of a claim off the wire, with goodbyes or, where a rival has them now, without.
 func (f *face) silence(c *claim, bye bool) {
 	f.steps.remove(c)
-	c.ready = false
-	f.parked = slices.DeleteFunc(f.parked, func(other *claim) bool { return other == c })
+	f.unready(c)
+	if c.phase == parked {
+		f.parked = slices.DeleteFunc(f.parked, func(other *claim) bool { return other == c })
+	}
 	if !c.live {
 		return
 	}

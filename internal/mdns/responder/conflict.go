@@ -190,11 +190,14 @@ func (r *Responder) forgetRename(id string) {
 	}
 }
 
-// forgetRenames goes back to the wanted name for the publications that are gone or want another one now.
+// forgetRenames goes back to the wanted name for the publications that are gone, want another one now, or are no longer
+// to be renamed.
 func (r *Responder) forgetRenames() {
 	wanted := map[string]string{"": r.desired.Host}
 	for _, p := range r.desired.Groups {
-		wanted[p.ID] = p.Group.Instance(r.host)
+		if p.OnConflict == mdns.Rename {
+			wanted[p.ID] = p.Group.Instance(r.host)
+		}
 	}
 	for id, m := range r.renamed {
 		if wanted[id] != m.wanted {

@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -69,6 +70,20 @@ func TestSimultaneousProbes(t *testing.T) {
 	}
 }
 
+// RFC 6762 §8.2: records are compared by class, then type, then the bytes of their data.
+func TestOrderOfProposals(t *testing.T) {
+	ordered := []proposal{
+		{1, 16, []byte{200}}, {1, 16, []byte{200, 0}}, {1, 33, nil}, {1, 33, []byte{1, 9}}, {1, 33, []byte{2}}, {1, 47, nil}, {3, 1, nil},
+	}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			if got := a.compare(b); cmp.Compare(got, 0) != cmp.Compare(i, j) {
+				t.Errorf("%v compared with %v gives %d", a, b, got)
+			}
+		}
+	}
+}
+
 // RFC 6762 §9: a conflict after the announcement means to probe again; who answers the probe keeps the name.
 func TestConflictAfterAnnouncement(t *testing.T) {
 	l, h := announced(t)
@@ -91,6 +106,9 @@ func TestConflictAfterAnnouncement(t *testing.T) {
 	if h.state() != "Desk #2 announced" {
 		t.Errorf("%s: the rival answered the probe", h.state())
 	}
+	if got := append(l.of(h, bids(sips, mdns.TypePTR)), l.of(h, bids(desk, mdns.TypeSRV))...); len(got) > 0 {
+		t.Errorf("goodbyes at %v, which would hurt the rival", times(got))
+	}
 }
 
 // A conflict renames all services of the group together, without goodbye for the name that the rival has, and says
@@ -102,7 +120,7 @@ func TestRenameOfAGroup(t *testing.T) {
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
 	h.apply(p)
 	l.run(300 * ms)
-	l.hear(stranger, response(record(desk, 120, true, srv(1, "x.local"))))
+	l.hear(stranger, response(record(desk, 120, true, srv(1, "x.local")), record("Desk._http._tcp.local", 120, true, srv(1, "x.local"))))
 	l.run(5 * time.Second)
 	for _, s := range h.Status() {
 		if s.Name != "Desk #2" || s.State != mdns.Announced || s.Wanted != "Desk" || s.Rival != stranger.Addr() {
@@ -171,6 +189,11 @@ func TestRenameOfTheHost(t *testing.T) {
 	if got := l.of(h, holds("pbx.local", mdns.TypeA)); len(got) > 0 {
 		t.Error("still answers for the old name")
 	}
+	h.apply(p)
+	l.run(5 * time.Second)
+	if h.state() != "Desk at pbx-2 announced" {
+		t.Errorf("%s after the same was applied", h.state())
+	}
 }
 
 // RFC 6762 §8.1: after fifteen conflicts in ten seconds, five seconds between attempts.
@@ -199,6 +222,35 @@ func TestManyConflicts(t *testing.T) {
 		if d := probes[i] - probes[i-1]; d < 5*time.Second {
 			t.Errorf("attempt %d %v after the one before", i, d)
 		}
+	}
+}
+
+// RFC 6762 §8.1: the pause between attempts ends when there was no conflict for a minute.
+func TestCalmAfterManyConflicts(t *testing.T) {
+	var pubs []mdns.Publication
+	var rivals []mdns.Record
+	for i := range conflictMost {
+		name := fmt.Sprintf("Desk %d", i)
+		pubs = append(pubs, sip(name, 5060))
+		rivals = append(rivals, record(name+"."+sips, 120, true, srv(1, "x.local")))
+	}
+	l, h := announced(t, pubs...)
+	firstProbe := func() time.Duration {
+		l.mark()
+		at := l.now
+		l.hear(stranger, response(rivals...))
+		l.run(10 * time.Second)
+		return times(l.of(h, isProbe))[0] - at
+	}
+	if wait := firstProbe(); wait > 250*ms {
+		t.Errorf("the first conflicts are followed by a probe after %v", wait)
+	}
+	if wait := firstProbe(); wait < 5*time.Second {
+		t.Errorf("fifteen more are followed by a probe after %v, want at least 5 s", wait)
+	}
+	l.run(time.Minute)
+	if wait := firstProbe(); wait > 250*ms {
+		t.Errorf("after a calm minute there is a probe after %v", wait)
 	}
 }
 
@@ -339,7 +391,7 @@ func TestWantedNameAgainNotBeforeAMinute(t *testing.T) {
 func TestWantedHostAgain(t *testing.T) {
 	l := newLab(t)
 	a, b := l.host("pbx", ethernet("192.0.2.1/24")), l.host("pbx", ethernet("192.0.2.2/24"))
-	a.apply()
+	a.apply(sip("Lobby", 5060))
 	l.run(5 * time.Second)
 	b.apply(sip("Desk", 5060))
 	l.run(10 * time.Second)

@@ -42,7 +42,8 @@ type faceKey struct {
 	version mdns.IPVersion
 }
 
-// face is what the host shows on one link by one IP version.
+// face is what the host shows on one link by one IP version. What it hears is answered there and nowhere else, with the
+// addresses of that link (RFC 6762 §6, §6.2, §20).
 type face struct {
 	r       *Responder
 	link    *link
@@ -59,6 +60,9 @@ type face struct {
 	leaving   map[identity]*farewell
 	questions []question // to be asked
 	parked    []*claim   // that wait for the host's name
+
+	wanted []want               // by the plan, while it is applied
+	coming map[mdns.Record]bool // the shared records of what is wanted; made when first needed
 
 	clear        moment // when the next packet may be multicast
 	sharedAt     moment // when the answers go out that were delayed together (RFC 6762 §6.3)
@@ -118,10 +122,12 @@ func targetKey(data mdns.Data) string {
 	return ""
 }
 
-func (s *set) kind() mdns.Type          { return s.records[0].Data.Type() }
-func (s *set) unique() bool             { return s.records[0].Unique }
-func (s *set) ttl() uint32              { return s.records[0].TTL }
-func (s *set) life() moment             { return moment(s.ttl()) * time.Second }
+func (s *set) kind() mdns.Type { return s.records[0].Data.Type() }
+func (s *set) unique() bool    { return s.records[0].Unique }
+func (s *set) ttl() uint32     { return s.records[0].TTL }
+func (s *set) life() moment    { return moment(s.ttl()) * time.Second }
+
+// answers says whether a question for a type asks for the set (RFC 6762 §6.5).
 func (s *set) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
 
 // node gives the node of a name, made if need be.

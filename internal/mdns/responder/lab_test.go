@@ -225,6 +225,15 @@ func sip(name string, port uint16) mdns.Publication {
 	}}}
 }
 
+// servers gives publications with names of their own.
+func servers(n int) []mdns.Publication {
+	var pubs []mdns.Publication
+	for i := range n {
+		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
+	}
+	return pubs
+}
+
 func record(name string, ttl uint32, unique bool, data mdns.Data) mdns.Record {
 	return mdns.Record{Name: dnsname.MustParse(name), TTL: ttl, Unique: unique, Data: data}
 }

@@ -230,16 +230,16 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 		index[p.key] = len(wants)
 		wants = append(wants, want{p, s})
 	}
+	if !slices.ContainsFunc(instances, func(in mdns.Instance) bool { return f.link.of(in) >= 0 }) {
+		return nil // where there is no service, nobody needs the host
+	}
 	for _, p := range hostPlans(mdns.HostName(f.r.host), f.link.Link) {
 		add(p)
 	}
 	for i := range instances {
 		in := &instances[i]
-		if !f.version.Carries(in.Service.Protocol) {
-			continue
-		}
-		at := slices.IndexFunc(in.Links, func(l mdns.Link) bool { return l.Index == f.link.Index })
-		if at < 0 {
+		at := f.link.of(*in)
+		if at < 0 || !f.version.Carries(in.Service.Protocol) {
 			continue
 		}
 		for _, p := range plans[i] {
@@ -251,6 +251,11 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 		}
 	}
 	return wants
+}
+
+// of gives the place of a link among those of an instance, -1 where it is none of them.
+func (l *link) of(in mdns.Instance) int {
+	return slices.IndexFunc(in.Links, func(other mdns.Link) bool { return other.Index == l.Index })
 }
 
 // hostPlans gives the plans for the host's name on a link, and for the reverse names.
@@ -274,6 +279,7 @@ func hostPlans(own dnsname.Name, l mdns.Link) []*plan {
 
 // apply makes the claims of a face those that are wanted.
 func (f *face) apply(wants []want, start moment, applied bool) {
+	f.wanted, f.coming = wants, nil
 	for _, w := range wants {
 		if n := f.zone[w.plan.key]; n == nil || n.claim == nil {
 			f.claim(w, start)
@@ -281,15 +287,17 @@ func (f *face) apply(wants []want, start moment, applied bool) {
 			f.amend(n.claim, w, start, applied)
 		}
 	}
-	kept := f.claims[:0]
-	for _, c := range f.claims {
-		if c.seen == f.r.planRound {
-			kept = append(kept, c)
-		} else {
-			defer f.drop(c)
+	var gone []*claim
+	f.claims = slices.DeleteFunc(f.claims, func(c *claim) bool {
+		if c.seen != f.r.planRound {
+			gone = append(gone, c)
 		}
+		return c.seen != f.r.planRound
+	})
+	for _, c := range slices.Backward(gone) { // the host last
+		f.drop(c)
 	}
-	f.claims = kept
+	f.wanted, f.coming = nil, nil
 }
 
 // amend makes a claim that exists one for what is wanted now.

@@ -22,9 +22,18 @@ func (f *face) probe(c *claim, at moment) {
 	if c.phase == held {
 		f.unwatch(c)
 	}
-	c.phase, c.round, c.ready = probing, 0, false
+	f.unready(c)
+	c.phase, c.round = probing, 0
 	f.steps.set(c, at)
 	c.note()
+}
+
+// unready takes a claim out of those that are to be probed for now.
+func (f *face) unready(c *claim) {
+	if c.ready {
+		c.ready = false
+		f.ready = slices.DeleteFunc(f.ready, func(other *claim) bool { return other == c })
+	}
 }
 
 // asking says whether a first probe went out: what was heard before doesn't count (RFC 6762 §8.1).
@@ -48,13 +57,13 @@ func (f *face) sendProbes() bool {
 		c.ready = false
 		f.steps.set(c, f.r.now+probeInterval)
 	}
+	f.ready = f.ready[n:]
 	f.multicast(&f.link.traffic.Probes)
 	return true
 }
 
 // probeBatch gives the claims to probe for now, no more than may fit.
 func (f *face) probeBatch() []*claim {
-	f.ready = slices.DeleteFunc(f.ready, func(c *claim) bool { return !c.ready })
 	size := wire.HeaderSize
 	for i, c := range f.ready {
 		size += c.probeSize()

@@ -59,7 +59,7 @@ type inquiry struct {
 }
 
 // questions adds what is asked for and there is (RFC 6762 §6): each set once, by unicast only if all questions for it
-// allow that.
+// allow that, and only to a host on the link, lest somebody has us send to others (§5.5, §11).
 func (q *inquiry) questions(candidates []candidate) []candidate {
 	r := &q.face.r.reader
 	q.face.r.asks = q.face.r.asks[:0]
@@ -76,7 +76,7 @@ func (q *inquiry) questions(candidates []candidate) []candidate {
 		if n == nil {
 			continue
 		}
-		unicast := question.QU || q.direct
+		unicast := q.direct || question.QU && q.face.link.onLink(q.src.Addr())
 		found := false
 		for _, s := range n.sets {
 			if s.answers(question.Type) {

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,12 @@ func TestStandbyWaits(t *testing.T) {
 		b.apply(p) // b has the higher address
 		l.run(5 * time.Second)
 		a.apply(p)
+		l.run(5 * time.Second)
+		l.mark()
 		l.run(time.Minute)
+		if got := l.of(a, isProbe); len(got) > 0 {
+			t.Errorf("probes at %v for a name that is served", times(got))
+		}
 		if a.state() != "Desk standby" || b.state() != "Desk announced" {
 			t.Fatal(a.state(), b.state())
 		}
@@ -66,6 +72,25 @@ func TestStandbyAfterGoodbye(t *testing.T) {
 		if a.state() != "Desk announced" {
 			t.Errorf("seed %d: %s 3 s after the goodbye", seed, a.state())
 		}
+	}
+}
+
+// A goodbye that is taken back within a second is none (RFC 6762 §10.1).
+func TestStandbyAfterGoodbyeTakenBack(t *testing.T) {
+	l, a, b := pair(t, 1)
+	b.apply(standby())
+	l.run(5 * time.Second)
+	a.apply(standby())
+	l.run(10 * time.Second)
+	l.mark()
+	b.dead = true
+	from := netip.MustParseAddrPort("192.0.2.2:5353")
+	l.hear(from, response(record(desk, 0, true, srv(5060, "b.local"))))
+	l.run(500 * ms)
+	l.hear(from, response(record(desk, 120, true, srv(5060, "b.local"))))
+	l.run(4 * time.Second)
+	if got := l.of(a, isProbe); len(got) > 0 || a.state() != "Desk standby" {
+		t.Errorf("%s, probes at %v", a.state(), times(got))
 	}
 }
 
@@ -137,6 +162,54 @@ func TestStandbyPartition(t *testing.T) {
 	}
 }
 
+// Who stands by on one IP version does so on the other, too, once there is one.
+func TestStandbyOnANewVersion(t *testing.T) {
+	l := newLab(t)
+	a, b := l.host("a", ethernet("192.0.2.1/24")), l.host("b", ethernet("192.0.2.2/24", "fe80::2/64"))
+	b.apply(standby())
+	l.run(5 * time.Second)
+	a.apply(standby())
+	l.run(5 * time.Second)
+	a.links = []mdns.Link{ethernet("192.0.2.1/24", "fe80::9/64")}
+	a.apply(standby())
+	l.mark()
+	l.run(10 * time.Second)
+	about := l.of(a, func(s sent) bool {
+		return s.Version == mdns.V6 && isProbe(s) && strings.Contains(string(s.Data), "Desk")
+	})
+	if len(about) > 0 || a.state() != "Desk standby" {
+		t.Errorf("%s, probes at %v", a.state(), times(about))
+	}
+}
+
+// Only who gives SRV or TXT serves a name.
+func TestStandbyForServersOnly(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(standby())
+	l.run(260 * ms)
+	l.hear(stranger, response(record(desk, 120, true, addr("192.0.2.99"))))
+	l.run(2 * time.Second)
+	if h.state() != "Desk announced" {
+		t.Error(h.state())
+	}
+}
+
+// The one who goes on serving says so to one who does not know of it.
+func TestStandbyInsists(t *testing.T) {
+	l, a, b := pair(t, 1)
+	l.lose = func(*host, *host) bool { return true }
+	a.apply(standby())
+	b.apply(standby())
+	l.run(time.Minute)
+	l.lose = nil
+	l.hear(netip.MustParseAddrPort("192.0.2.2:5353"), response(record(desk, 120, true, srv(5060, "b.local"))))
+	l.run(2 * time.Second)
+	if a.state() != "Desk announced" || b.state() != "Desk standby" {
+		t.Errorf("%s, %s; want the lower address to serve", a.state(), b.state())
+	}
+}
+
 // Where the rival has IPv6 only, IPv6 decides.
 func TestStandbyElectionByIPv6(t *testing.T) {
 	for seed := range uint64(10) {
@@ -167,6 +240,9 @@ func TestStandbyEnds(t *testing.T) {
 	}
 	a.apply(standby())
 	l.run(5 * time.Second)
+	if a.state() != "Desk standby" {
+		t.Error(a.state())
+	}
 	a.apply()
 	l.run(30 * time.Second)
 	l.mark()

@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 )
 
@@ -87,10 +87,7 @@ func TestFirstProbeIsRandom(t *testing.T) {
 func TestThousandServicesStart(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
-	var pubs []mdns.Publication
-	for i := range 1000 {
-		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
-	}
+	pubs := servers(1000)
 	h.apply(pubs...)
 	l.run(1300 * ms)
 	if got := len(l.of(h, isProbe)); got > 300 {
@@ -159,17 +156,24 @@ func TestResponsesBeforeTheFirstProbe(t *testing.T) {
 	}
 }
 
-// RFC 6762 §8.1: while we probe, any unique record of the name says that it has an owner.
+// RFC 6762 §8.1: while we probe, any unique record of the name says that it has an owner. A denial says nothing.
 func TestOtherTypeMeansTaken(t *testing.T) {
-	for unique, want := range map[bool]string{true: "Desk #2 announced", false: "Desk announced"} {
+	for name, c := range map[string]struct {
+		rival mdns.Record
+		want  string
+	}{
+		"unique": {record(desk, 120, true, addr("192.0.2.99")), "Desk #2 announced"},
+		"shared": {record(desk, 120, false, addr("192.0.2.99")), "Desk announced"},
+		"denial": {record(desk, 120, true, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeA)), "Desk announced"},
+	} {
 		l := newLab(t)
 		h := l.host("pbx", ethernet("192.0.2.1/24"))
 		h.apply(sip("Desk", 5060))
 		l.run(260 * ms)
-		l.hear(stranger, response(record(desk, 120, unique, addr("192.0.2.99"))))
+		l.hear(stranger, response(c.rival))
 		l.run(3 * time.Second)
-		if got := h.state(); got != want {
-			t.Errorf("unique %v: %s, want %s", unique, got, want)
+		if got := h.state(); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
@@ -280,6 +284,73 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	}
 	if got := l.of(h, isProbe); len(got) != 6 {
 		t.Errorf("%d probes, want 6", len(got))
+	}
+}
+
+// RFC 6762 §14: nor is an address of this host that is on no link of ours, or on the loopback.
+func TestOtherAddressesOfThisHost(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.Apply(l.time(), mdns.Desired{
+		Host: "pbx", Links: h.links, Groups: []mdns.Publication{sip("Desk", 5060)}, Own: []netip.Addr{netip.MustParseAddr("198.51.100.1")},
+	})
+	h.tick()
+	l.run(time.Minute)
+	l.mark()
+	for _, src := range []string{"198.51.100.1:5353", "127.0.0.1:5353"} {
+		l.hear(netip.MustParseAddrPort(src), response(record(desk, 120, true, srv(1, "x.local"))))
+	}
+	l.run(time.Second)
+	if got := h.Stats().Conflicts; got > 0 || len(l.sent) > 0 {
+		t.Errorf("%d conflicts, sent %v", got, l.sent)
+	}
+}
+
+// RFC 6762 §8.2, §14: a probe of another program on this host is no rival's.
+func TestProbeOfThisHost(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(260 * ms)
+	l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), probeOf(record(desk, 120, false, srv(0xFFFF, "z.local"))))
+	l.run(time.Second)
+	if got := times(l.of(h, isProbe)); !near(got, ms, 250*ms, 250*ms) {
+		t.Errorf("probes at %v, want three in a row", got)
+	}
+}
+
+// On the loopback all packets are of this host, from whatever address: they are answered, and no rival's.
+func TestLoopback(t *testing.T) {
+	l := newLab(t)
+	lo := mdns.Link{Index: 2, Name: "lo", MTU: 65536, Loopback: true, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("127.0.0.1/8")}}}
+	h := l.host("pbx", lo)
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	l.hear(stranger, response(record(desk, 120, true, srv(1, "x.local"))))
+	l.run(2 * time.Second)
+	if h.Stats().Conflicts > 0 || len(l.sent) > 0 {
+		t.Errorf("%d conflicts, sent %v", h.Stats().Conflicts, l.sent)
+	}
+	l.hear(netip.MustParseAddrPort("192.0.2.99:40000"), query(ask(desk, mdns.TypeSRV)))
+	if len(l.sent) != 1 {
+		t.Errorf("%d replies, want 1", len(l.sent))
+	}
+}
+
+// RFC 6762 §14: an address of this host on another link is no rival's, whoever says it.
+func TestAddressOfAnotherLinkIsNoRival(t *testing.T) {
+	l := newLab(t)
+	other := ethernet("198.51.100.1/24")
+	other.Index, other.Name = 3, "eth1"
+	h := l.host("pbx", ethernet("192.0.2.1/24"), other)
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	l.mark()
+	l.hear(stranger, response(record("pbx.local", 120, true, addr("198.51.100.1"))))
+	l.run(time.Second)
+	if got := h.Stats().Conflicts; got > 0 || len(l.sent) > 0 {
+		t.Errorf("%d conflicts, sent %v", got, l.sent)
 	}
 }
 

@@ -1,0 +1,25 @@
+// Package bench measures what announcer costs beside avahi-daemon, github.com/grandcat/zeroconf,
+// github.com/brutella/dnssd and a floor, a program that answers every packet with the same bytes. They take turns
+// on one machine in one run, each in a network of its own: two namespaces and a cable, the responder on one side and
+// the load on the other.
+//
+// `go test` runs all of it with small numbers, to see that it works. `make bench` runs it in full and writes the
+// tables of docs/performance.md. The package itself holds what the programs in its folders announce; it is a module of
+// its own for the sake of those that need the other libraries.
+package bench
+
+import "fmt"
+
+// What all responders announce, but for the number in the name.
+const (
+	Type = "_digiumproxy._udp"
+	Port = 5060
+)
+
+// Text gives the strings of the TXT record.
+func Text() []string {
+	return []string{"sipUrl=sip:proxy@192.0.2.1:5060;transport=udp", "serviceType=asterisk"}
+}
+
+// Name gives the instance name of service i: without a space, since zeroconf answers for no name with one.
+func Name(i int) string { return fmt.Sprintf("Server-%05d", i) }

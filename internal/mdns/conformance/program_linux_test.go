@@ -1,0 +1,28 @@
+package conformance
+
+import (
+	"testing"
+	"time"
+
+	"announcer/internal/built"
+	"announcer/internal/netlab"
+)
+
+func TestMain(m *testing.M) { netlab.Main(m) }
+
+const (
+	cables = 96                     // checks that run at a time; they do little but wait
+	slack  = 250 * time.Millisecond // of a machine that does other things too
+	rounds = 3                      // for a check to pass in, since the machine may be slower than that for a moment
+)
+
+// TestProgramObeysEveryRule runs the program itself on a cable.
+func TestProgramObeysEveryRule(t *testing.T) {
+	netlab.Need(t)
+	announcer := Announcer{built.Announcer(t, "../../..")}
+	for _, r := range RunProgram(t, announcer, NewCables(t, cables, slack), rounds) {
+		if r.Verdict == Fail {
+			t.Error(r)
+		}
+	}
+}
