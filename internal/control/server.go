@@ -95,15 +95,23 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 type server struct{ daemon Daemon }
 
 func (s server) status(w http.ResponseWriter, r *http.Request) {
+	st, ok := s.state(w, r)
+	if !ok {
+		return
+	}
+	w.Header().Set("Announcer-Healthy", fmt.Sprint(st.Healthy))
+	answer(w, r, st, func(w io.Writer) error { return st.WriteText(w) })
+}
+
+// state gives the state, or tells the client that there is none to be had.
+func (s server) state(w http.ResponseWriter, r *http.Request) (st status.Status, ok bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
 	st, err := s.daemon.Status(ctx)
 	if err != nil {
 		stuck(w, err)
-		return
 	}
-	w.Header().Set("Announcer-Healthy", fmt.Sprint(st.Healthy))
-	answer(w, r, st, func(w io.Writer) error { return st.WriteText(w) })
+	return st, err == nil
 }
 
 func (s server) reload(w http.ResponseWriter, r *http.Request) {
@@ -122,11 +130,8 @@ func (s server) reload(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s server) healthz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
-	defer cancel()
-	st, err := s.daemon.Status(ctx)
-	if err != nil {
-		stuck(w, err)
+	st, ok := s.state(w, r)
+	if !ok {
 		return
 	}
 	timely(w)
