@@ -16,6 +16,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/phones"
 	"announcer/services"
 )
 
@@ -142,5 +143,31 @@ func TestRunPassesSignalsOn(t *testing.T) {
 	_ = cmd.Wait() // the exit status says what is to be known
 	if code := cmd.ProcessState.ExitCode(); code != 9 {
 		t.Errorf("exit status %d, want 9 from the trap", code)
+	}
+}
+
+// It waits until so many hosts were answered, and tells of each once; this host, and who got no answer, don't count.
+func TestWaitUntilSeen(t *testing.T) {
+	p := mdnstest.New()
+	for _, q := range []struct {
+		from          string
+		answered, own bool
+	}{{"192.0.2.1", true, true}, {"192.0.2.7", false, false}, {"192.0.2.8", true, false}, {"192.0.2.8", true, false}, {"192.0.2.7", true, false}, {"192.0.2.9", true, false}} {
+		p.Questions <- mdns.Asked{From: netip.MustParseAddr(q.from), Link: "eth0", Answered: q.answered, Own: q.own}
+	}
+	p.Happen(mdns.Event{Kind: mdns.ServiceConflict})
+	var told []string
+	macs := func() phones.Lookup { return func(string, netip.Addr) string { return "" } }
+	served := Wait(t.Context(), p, 2, macs, func(mdns.Event) {}, func(a phones.Asker) { told = append(told, a.Host.String()) })
+	if want := []string{"192.0.2.1", "192.0.2.7", "192.0.2.8"}; served != 2 || !slices.Equal(told, want) {
+		t.Errorf("%d served, told %q, want %q", served, told, want)
+	}
+	if len(p.Questions) != 1 {
+		t.Errorf("%d questions are left, want the one behind the end", len(p.Questions))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served = Wait(ctx, p, 5, macs, func(mdns.Event) {}, func(phones.Asker) { cancel() })
+	if served != 1 {
+		t.Errorf("%d served before the end, want 1", served)
 	}
 }

@@ -806,17 +806,6 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
-// Questions for our names are reported with who asked.
-func TestAsked(t *testing.T) {
-	l, h := announced(t)
-	h.asked = nil
-	l.hear(stranger, query(ask(strings.ToUpper(sips), mdns.TypePTR), ask("other.local", mdns.TypeA)))
-	want := []Asked{{2, mdns.V4, stranger, dnsname.MustParse(sips), mdns.TypePTR}}
-	if !slices.Equal(h.asked, want) {
-		t.Errorf("%v, want %v", h.asked, want)
-	}
-}
-
 // Services of one IP version, subtypes, port 0, other domains and foreign hosts: all that a definition can say.
 func TestEverythingThatADefinitionCanSay(t *testing.T) {
 	p := mdns.Publication{ID: "x", Group: services.Group{Name: "A.b", Services: []services.Service{{

@@ -181,7 +181,7 @@ func (r *Responder) link(l mdns.Link) *link {
 	i := slices.IndexFunc(r.links, func(known *link) bool { return known.Index == l.Index })
 	if i < 0 {
 		i = len(r.links)
-		r.links = append(r.links, &link{Link: l, watches: map[string]*watch{}})
+		r.links = append(r.links, &link{Link: l, watches: map[string]*watch{}, heard: never})
 	}
 	return r.links[i]
 }
