@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
@@ -146,28 +147,35 @@ func TestRunPassesSignalsOn(t *testing.T) {
 	}
 }
 
-// It waits until so many hosts were answered, and tells of each once; this host, and who got no answer, don't count.
+// It waits until so many hosts were answered and a little longer, and tells of each once; this host, and who got no
+// answer, don't count.
 func TestWaitUntilSeen(t *testing.T) {
-	p := mdnstest.New()
-	for _, q := range []struct {
-		from          string
-		answered, own bool
-	}{{"192.0.2.1", true, true}, {"192.0.2.7", false, false}, {"192.0.2.8", true, false}, {"192.0.2.8", true, false}, {"192.0.2.7", true, false}, {"192.0.2.9", true, false}} {
-		p.Questions <- mdns.Asked{From: netip.MustParseAddr(q.from), Link: "eth0", Answered: q.answered, Own: q.own}
-	}
-	p.Happen(mdns.Event{Kind: mdns.ServiceConflict})
-	var told []string
-	macs := func() phones.Lookup { return func(string, netip.Addr) string { return "" } }
-	served := Wait(t.Context(), p, 2, macs, func(mdns.Event) {}, func(a phones.Asker) { told = append(told, a.Host.String()) })
-	if want := []string{"192.0.2.1", "192.0.2.7", "192.0.2.8"}; served != 2 || !slices.Equal(told, want) {
-		t.Errorf("%d served, told %q, want %q", served, told, want)
-	}
-	if len(p.Questions) != 1 {
-		t.Errorf("%d questions are left, want the one behind the end", len(p.Questions))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	served = Wait(ctx, p, 5, macs, func(mdns.Event) {}, func(phones.Asker) { cancel() })
-	if served != 1 {
-		t.Errorf("%d served before the end, want 1", served)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := mdnstest.New()
+		for _, q := range []struct {
+			from          string
+			answered, own bool
+		}{{"192.0.2.1", true, true}, {"192.0.2.7", false, false}, {"192.0.2.8", true, false}, {"192.0.2.8", true, false}, {"192.0.2.7", true, false}, {"192.0.2.9", true, false}} {
+			p.Questions <- mdns.Asked{From: netip.MustParseAddr(q.from), Link: "eth0", Answered: q.answered, Own: q.own}
+		}
+		p.Happen(mdns.Event{Kind: mdns.ServiceConflict})
+		var told []string
+		macs := func() phones.Lookup { return func(string, netip.Addr) string { return "" } }
+		note := func(a phones.Asker) { told = append(told, a.Host.String()) }
+		began := time.Now()
+		served := Wait(t.Context(), p, 2, macs, func(mdns.Event) {}, note)
+		if want := []string{"192.0.2.1", "192.0.2.7", "192.0.2.8", "192.0.2.9"}; served != 3 || !slices.Equal(told, want) {
+			t.Errorf("%d served, told %q, want 3, %q", served, told, want)
+		}
+		if d := time.Since(began); d != linger {
+			t.Errorf("it took %v, want %v", d, linger)
+		}
+		began = time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		p.Questions <- mdns.Asked{From: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Answered: true}
+		if served = Wait(ctx, p, 5, macs, func(mdns.Event) {}, note); served != 1 || time.Since(began) != time.Minute {
+			t.Errorf("%d served within %v, want 1 within a minute", served, time.Since(began))
+		}
+	})
 }
