@@ -3,7 +3,6 @@ package packaging
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/elastic/go-seccomp-bpf/arch"
+	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/netlab"
@@ -95,25 +95,45 @@ func (c confinement) denied() seccomp.Filter {
 	}}
 }
 
-// unitConfinement reads the unit.
-func unitConfinement(t *testing.T, d debian) confinement {
+// unit is the text of the unit.
+type unit string
+
+func (d debian) unit(t *testing.T) unit {
 	t.Helper()
-	unit, err := os.ReadFile(d.path("usr/lib/systemd/system/announcer.service"))
+	text, err := os.ReadFile(d.path("usr/lib/systemd/system/announcer.service"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := func(key string) (values []string) {
-		for _, m := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllSubmatch(unit, -1) {
-			values = append(values, string(m[1]))
-		}
-		return values
+	return unit(text)
+}
+
+// values gives what the unit has for a key, line by line.
+func (u unit) values(key string) (values []string) {
+	for _, m := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(string(u), -1) {
+		values = append(values, m[1])
 	}
-	if !slices.Equal(values("MemoryDenyWriteExecute"), []string{"yes"}) {
+	return values
+}
+
+// words gives the words of the one value that the unit has for a key.
+func (u unit) words(t *testing.T, key string) []string {
+	t.Helper()
+	values := u.values(key)
+	if len(values) != 1 {
+		t.Fatalf("the unit has %s= %d times; want it once", key, len(values))
+	}
+	return strings.Fields(values[0])
+}
+
+// confinement reads how the unit confines the daemon.
+func (u unit) confinement(t *testing.T, root string) confinement {
+	t.Helper()
+	if !slices.Equal(u.values("MemoryDenyWriteExecute"), []string{"yes"}) {
 		t.Error("the unit lets memory be written and executed")
 	}
-	how := confinement{Calls: systemCalls(t, values("SystemCallFilter"))}
+	how := confinement{Root: root, Calls: systemCalls(t, u.values("SystemCallFilter"))}
 	numbers := map[string]uint64{"AF_UNIX": unix.AF_UNIX, "AF_INET": unix.AF_INET, "AF_INET6": unix.AF_INET6, "AF_NETLINK": unix.AF_NETLINK}
-	for _, family := range strings.Fields(strings.Join(values("RestrictAddressFamilies"), " ")) {
+	for _, family := range u.words(t, "RestrictAddressFamilies") {
 		number, ok := numbers[family]
 		if !ok {
 			t.Fatalf("what number has %s?", family)
@@ -170,12 +190,12 @@ func systemCalls(t *testing.T, filters []string) []string {
 }
 
 // confined makes a command that runs in the root of a Debian as the unit has it run.
-func (d debian) confined(ctx context.Context, how confinement, program string, args ...string) *exec.Cmd {
+func (d debian) confined(how confinement, command ...string) *exec.Cmd {
 	text, err := json.Marshal(how)
 	if err != nil {
 		panic(err)
 	}
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{program}, args...)...)
+	cmd := exec.Command("/proc/self/exe", command...)
 	cmd.Args[0] = "confine"
 	cmd.Env = []string{confinementEnv + "=" + string(text), "RUNTIME_DIRECTORY=/run/announcer", "NOTIFY_SOCKET=/run/announcer/notify"}
 	const user = 61184 // the first one that DynamicUser= takes
@@ -209,62 +229,112 @@ func (d debian) protected(t *testing.T) string {
 
 // testConfined runs the daemon as the unit has it run, with the configuration that it comes with.
 func testConfined(t *testing.T, d debian) {
-	how := unitConfinement(t, d)
-	how.Root = d.protected(t)
+	u := d.unit(t)
+	how := u.confinement(t, d.protected(t))
 	t.Run("prison", func(t *testing.T) { testPrison(t, d, how) })
 
 	neighbour := netlab.NewHost(t)
 	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: neighbour, Name: "eth0", Addrs: []string{"192.0.2.6/24"}})
-	answers := listen(t, neighbour)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	daemon := d.confined(ctx, how, "/usr/bin/announcer", "run")
-	stderr, err := daemon.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := bufio.NewScanner(stderr)
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	await(t, log, "nothing is defined that could be announced")
-	wantPowerless(t, daemon.Process.Pid)
+	heard := listen(t, neighbour)
+	daemon := func() *exec.Cmd { return d.confined(how, u.words(t, "ExecStart")...) }
 
+	first := d.start(t, daemon())
+	first.await(t, "nothing is defined that could be announced")
+	wantPowerless(t, first.cmd.Process.Pid)
 	example, err := os.ReadFile(d.path("usr/share/doc/announcer/examples/services/dpma.service"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.write(t, "etc/announcer/services/dpma.service", string(example))
-	if err := daemon.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
+	output(t, d.confined(how, u.words(t, "ExecReload")...))
+	if got := next(t, heard); got != announcement {
+		t.Errorf("after the reload, the neighbour hears a %s; want an %s", got, announcement)
 	}
-	await(t, log, "msg=announced")
-	wantFirst(t, answers, "Front office PBX")
-	if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+
+	first.end(t, unix.SignalNum(u.words(t, "RestartKillSignal")[0]))
+	second := d.start(t, daemon())
+	second.await(t, "msg=announced")
+	for len(heard) > 0 {
+		if got := next(t, heard); got != announcement {
+			t.Errorf("of the restart, the neighbour hears a %s", got)
+		}
 	}
-	await(t, log, "ended")
-	if err := daemon.Wait(); err != nil {
-		t.Error("after SIGTERM: ", err)
+	second.end(t, syscall.SIGTERM)
+	for next(t, heard) != goodbye {
 	}
 	d.remove(t, "etc/announcer/services/dpma.service")
 }
 
-// await reads a log up to a line that has the text.
-func await(t *testing.T, log *bufio.Scanner, text string) {
+// process is a daemon that runs as the unit has it run.
+type process struct {
+	cmd *exec.Cmd
+	log *bufio.Scanner
+}
+
+// start starts the daemon and waits until it tells the service manager that it is ready.
+func (d debian) start(t *testing.T, cmd *exec.Cmd) process {
+	t.Helper()
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.path("run/announcer/notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.remove(t, "run/announcer/notify")
+	defer manager.Close()
+	log, stderr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.SetReadDeadline(time.Now().Add(2 * patience))
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		log.Close()
+	})
+	stderr.Close()
+	said := make([]byte, 1000)
+	manager.SetReadDeadline(time.Now().Add(patience))
+	if n, err := manager.Read(said); err != nil || !bytes.HasPrefix(said[:n], []byte("READY=1")) {
+		t.Fatalf("the daemon says %q (%v) to the service manager; want READY=1", said[:n], err)
+	}
+	return process{cmd, bufio.NewScanner(log)}
+}
+
+// end ends the daemon by a signal.
+func (p process) end(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	p.await(t, "ended")
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("after %v: %v", signal, err)
+	}
+}
+
+// await reads the log up to a line that has the text.
+func (p process) await(t *testing.T, text string) {
 	t.Helper()
 	var read []string
-	for log.Scan() {
-		read = append(read, log.Text())
-		if strings.Contains(log.Text(), text) {
+	for p.log.Scan() {
+		read = append(read, p.log.Text())
+		if strings.Contains(p.log.Text(), text) {
 			return
 		}
 	}
-	t.Fatalf("the log ends (%v) without %q:\n%s", log.Err(), text, strings.Join(read, "\n"))
+	t.Fatalf("the log ends (%v) without %q:\n%s", p.log.Err(), text, strings.Join(read, "\n"))
 }
 
-// listen gives the multicast DNS answers that a host hears on its eth0.
-func listen(t *testing.T, host *netlab.Host) <-chan []byte {
+// What the neighbour hears of services.
+const (
+	announcement = "announcement"
+	goodbye      = "goodbye"
+)
+
+// listen tells of each announcement and goodbye of a service that a host hears on its eth0.
+func listen(t *testing.T, host *netlab.Host) <-chan string {
 	t.Helper()
 	var conn *net.UDPConn
 	var err error
@@ -278,38 +348,40 @@ func listen(t *testing.T, host *netlab.Host) <-chan []byte {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	answers := make(chan []byte, 100)
+	heard := make(chan string, 100)
 	go func() {
-		defer close(answers)
 		for {
 			packet := make([]byte, 9000)
 			n, err := conn.Read(packet)
 			if err != nil {
 				return
 			}
-			if n > 2 && packet[2]&0x80 != 0 { // the bit QR
-				answers <- packet[:n]
+			var message dns.Msg
+			if err := message.Unpack(packet[:n]); err != nil {
+				heard <- err.Error()
+				return
+			}
+			for _, record := range message.Answer {
+				if srv, ok := record.(*dns.SRV); ok && srv.Hdr.Ttl == 0 {
+					heard <- goodbye
+				} else if ok {
+					heard <- announcement
+				}
 			}
 		}
 	}()
-	return answers
+	return heard
 }
 
-// wantFirst waits for an answer with that service, and wants no answer with another one before.
-func wantFirst(t *testing.T, answers <-chan []byte, service string) {
+// next waits for what is heard next.
+func next(t *testing.T, heard <-chan string) string {
 	t.Helper()
-	for deadline := time.After(patience); ; {
-		select {
-		case answer := <-answers:
-			if bytes.Contains(answer, []byte(service)) {
-				return
-			}
-			if bytes.Contains(answer, []byte("_udp")) || bytes.Contains(answer, []byte("_tcp")) {
-				t.Fatalf("before anything was defined, this was announced: %q", answer)
-			}
-		case <-deadline:
-			t.Fatalf("%s is not announced within %v", service, patience)
-		}
+	select {
+	case what := <-heard:
+		return what
+	case <-time.After(patience):
+		t.Fatalf("nothing is heard of services within %v", patience)
+		return ""
 	}
 }
 
@@ -346,7 +418,7 @@ func testPrison(t *testing.T, d debian, how confinement) {
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
-			cmd := d.confined(t.Context(), how, "/usr/bin/perl", "-e", "print(("+test.attempt+") ? 1 : $!)")
+			cmd := d.confined(how, "/usr/bin/perl", "-e", "print(("+test.attempt+") ? 1 : $!)")
 			if got := output(t, cmd); got != test.want {
 				t.Errorf("%s gives %q; want %q", test.attempt, got, test.want)
 			}

@@ -53,8 +53,8 @@ func testUnit(t *testing.T, d debian) {
 // testManualPages has mandoc judge the manual pages, and looks for those that the unit names.
 func testManualPages(t *testing.T, d debian) {
 	pages, err := filepath.Glob(d.path("usr/share/man/man*/announcer*"))
-	if err != nil || len(pages) != 4 {
-		t.Errorf("%d pages, %v; want 4", len(pages), err)
+	if err != nil || len(pages) != 5 {
+		t.Errorf("%d pages, %v; want 5", len(pages), err)
 	}
 	for _, page := range pages {
 		file, err := os.Open(page)

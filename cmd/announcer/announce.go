@@ -19,6 +19,7 @@ import (
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
 	"announcer/internal/oneshot"
+	"announcer/internal/phones"
 	"announcer/internal/preset"
 	"announcer/internal/source"
 	"announcer/services"
@@ -38,6 +39,7 @@ func announceCommand() *cli.Command {
 			"The command behind -- starts when all is announced; its exit status is passed on: 126 or 127 where it can't be run, 125 for a failure of announcer itself.",
 		Flags: append(append(wireFlags(),
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
+			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; to fail where they have not within --for"},
 			&cli.StringFlag{Name: "on-conflict", Usage: "where the name is taken: `POLICY` rename, fail or standby", Value: mdns.Rename.String()},
 		), groupFlags()...),
 		Action: announce,
@@ -97,27 +99,58 @@ func announceWhile(c *cli.Context, command []string) error {
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return err
 	}
+	if err := checkUntilSeen(c, snap.Config.Engine, command); err != nil {
+		return err
+	}
 	publisher, err := engine.Open(snap.Config.Engine, log)
 	if err != nil {
 		return err
 	}
 	printEvent := func(e mdns.Event) {
-		fmt.Fprintf(c.App.Writer, "announced %s (%s) on %s\n", printable(e.Name), e.Type, e.Link)
+		fmt.Fprintf(c.App.Writer, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
 	}
 	return oneshot.Announce(c.Context, publisher, desired, printEvent, func() error {
 		if len(command) > 0 {
 			return oneshot.Run(command)
 		}
-		wait(c.Context, c.Duration("for"))
-		return nil
+		return wait(c, publisher)
 	})
 }
 
-// wait returns when ctx ends or, where a time is given, when that is over.
-func wait(ctx context.Context, limit time.Duration) {
-	ctx, cancel := withLimit(ctx, limit)
+// checkUntilSeen says what is wrong with --until-seen, if anything.
+func checkUntilSeen(c *cli.Context, engine string, command []string) error {
+	switch n := c.Int("until-seen"); {
+	case !c.IsSet("until-seen"):
+		return nil
+	case n < 1:
+		return usagef("--until-seen: %d is no number of hosts; want 1 or more", n)
+	case len(command) > 0:
+		return usagef("--until-seen does not go with a command behind --: which of the two is to end it?")
+	case engine != config.EngineNative:
+		return usagef("--until-seen: the engine %q does not tell who asks; want --engine %s", engine, config.EngineNative)
+	}
+	return nil
+}
+
+// wait returns when the command is interrupted or, where these are given, when the time is over or enough hosts have
+// asked. It tells what goes wrong in the meantime.
+func wait(c *cli.Context, publisher mdns.Publisher) error {
+	ctx, cancel := withLimit(c.Context, c.Duration("for"))
 	defer cancel()
-	<-ctx.Done()
+	wanted := c.Int("until-seen")
+	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(e mdns.Event) {
+		if e.Rival.IsValid() || e.Kind == mdns.ServiceRefused || e.Kind == mdns.EngineFailed {
+			fmt.Fprintln(c.App.ErrWriter, "announcer: "+diag.Printable(e.String()))
+		}
+	}, func(a phones.Asker) {
+		if wanted > 0 {
+			fmt.Fprintf(c.App.Writer, "%s asks for %s on %s\n", a.Who(), a.Type, a.Link)
+		}
+	})
+	if served < wanted && c.Context.Err() == nil {
+		return fmt.Errorf("%d of %d hosts have asked within %s", served, wanted, c.Duration("for"))
+	}
+	return nil
 }
 
 // withLimit gives a context that ends after a time, if there is one.

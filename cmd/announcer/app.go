@@ -15,6 +15,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Usage: "make IP phones find their server: publish Avahi service files by multicast DNS",
 		Commands: []*cli.Command{
 			runCommand(), announceCommand(), convertCommand(), validateCommand(), listCommand(),
+			statusCommand(), reloadCommand(), watchCommand(),
 			browseCommand(), resolveCommand(), verifyCommand(),
 			firmwareCommand(), restartCommand(), dhcpCommand(),
 			versionCommand(), completionCommand(), manCommand(),

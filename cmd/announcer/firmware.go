@@ -122,7 +122,7 @@ func firmwareScan(c *cli.Context) error {
 func firmwareTable(c *cli.Context, found phones.Firmware) error {
 	var rows [][]string
 	for _, image := range found.Images {
-		rows = append(rows, []string{image.Version, image.Model, bytesText(image.Size), printable(image.Path)})
+		rows = append(rows, []string{image.Version, image.Model, bytesText(image.Size), diag.Printable(image.Path)})
 	}
 	if len(rows) > 0 {
 		if err := table(c.App.Writer, "VERSION MODEL SIZE FILE", rows); err != nil {

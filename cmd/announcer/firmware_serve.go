@@ -16,6 +16,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/daemon"
+	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
@@ -130,7 +131,7 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 func printHashes(w io.Writer, files []fileserver.File) error {
 	var rows [][]string
 	for _, f := range files {
-		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), f.SHA256, printable(f.Path)})
+		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), f.SHA256, diag.Printable(f.Path)})
 	}
 	return table(w, "MODEL VERSION SIZE SHA-256 FILE", rows)
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/phones/fileserver"
 )
@@ -43,7 +44,7 @@ func newTransferView(out io.Writer, terminal bool, until int) *transferView {
 func (p *transferView) announced(e mdns.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintf(p.out, "announced %s (%s) on %s\n", printable(e.Name), e.Type, e.Link)
+	fmt.Fprintf(p.out, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
 }
 
 // report takes what the server tells of a transfer.
@@ -147,7 +148,7 @@ func (p *transferView) table(running []fileserver.Transfer, most int) []string {
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "PHONE\tMODEL\tHAS\tFILE\tDONE\tRATE\t")
 	for _, t := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d %%\t%s/s\t%s\n", t.Phone, orDash(t.Model), orDash(t.Version), printable(t.File.Path), t.Percent(), bytesText(int64(t.Rate())), fateOf(t))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d %%\t%s/s\t%s\n", t.Phone, orDash(t.Model), orDash(t.Version), diag.Printable(t.File.Path), t.Percent(), bytesText(int64(t.Rate())), fateOf(t))
 	}
 	fmt.Fprintf(w, "%s done, %d loading\n", p.count(), len(running))
 	w.Flush() // into memory, which does not fail

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/daemon"
+	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
 )
@@ -128,7 +129,7 @@ func listTable(w io.Writer, d mdns.Desired, instances []mdns.Instance) error {
 		if f := fate(in); f != "announce" {
 			where = f
 		}
-		rows = append(rows, []string{printable(in.Label), in.Service.Type.String(), fmt.Sprintf("%s:%d", host, in.Service.Port), where, in.ID})
+		rows = append(rows, []string{diag.Printable(in.Label), in.Service.Type.String(), fmt.Sprintf("%s:%d", host, in.Service.Port), where, in.ID})
 	}
 	if err := table(w, "NAME TYPE SERVER INTERFACES DEFINED-IN", rows); err != nil {
 		return err
@@ -154,18 +155,4 @@ func listWire(w io.Writer, d mdns.Desired, instances []mdns.Instance) error {
 		}
 	}
 	return nil
-}
-
-// printable gives text for a terminal: control characters, which a stranger on the network can put into a name,
-// are shown as \DDD.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r < ' ' || 0x7F <= r && r < 0xA0 {
-			fmt.Fprintf(&b, `\%03d`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -124,7 +124,9 @@ func (p *phone) live(ctx context.Context, conn *net.UDPConn) error {
 		case err != nil:
 			return err
 		default:
-			p.hear(buf[:n])
+			if alone := len(p.found) == 0; p.hear(buf[:n]) && alone {
+				next = time.Now() // whether there is another server, too
+			}
 		}
 		if has, err := p.decide(ctx); has || err != nil {
 			return err
@@ -161,11 +163,11 @@ func (p *phone) hearSIP(conn net.PacketConn) {
 	}
 }
 
-// hear takes what a packet says.
-func (p *phone) hear(packet []byte) {
+// hear takes what a packet says, and says whether there is a server then.
+func (p *phone) hear(packet []byte) bool {
 	var m dns.Msg
 	if m.Unpack(packet) != nil || !m.Response {
-		return
+		return len(p.found) > 0
 	}
 	for _, record := range append(m.Answer, m.Extra...) {
 		switch r := record.(type) {
@@ -189,6 +191,7 @@ func (p *phone) hear(packet []byte) {
 			}
 		}
 	}
+	return len(p.found) > 0
 }
 
 // decide does what there is to do, and says whether the phone has a PBX now.

@@ -85,6 +85,7 @@ func TestReadme(t *testing.T) {
 	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: neighbour, Name: "eth0", Addrs: []string{"192.0.2.6/24"}})
 	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
 	dir := t.TempDir()
+	t.Setenv("RUNTIME_DIRECTORY", dir)
 	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS("../../examples")); err != nil {
 		t.Fatal(err)
 	}

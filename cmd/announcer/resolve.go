@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"announcer/internal/diag"
 	"announcer/internal/mdns/browse"
 )
 
@@ -45,9 +46,9 @@ func resolve(c *cli.Context) error {
 		}{1, shown([]browse.Entry{entry})[0]})
 	}
 	fmt.Fprintf(c.App.Writer, "name       %s\ntype       %s\nserver     %s\naddresses  %s\ninterface  %s\n",
-		printable(entry.Instance), entry.Type, server(entry), addresses(entry.Addrs), entry.Link)
+		diag.Printable(entry.Instance), entry.Type, server(entry), addresses(entry.Addrs), entry.Link)
 	for _, t := range entry.TXT {
-		fmt.Fprintf(c.App.Writer, "txt        %s\n", printable(t))
+		fmt.Fprintf(c.App.Writer, "txt        %s\n", diag.Printable(t))
 	}
 	return nil
 }

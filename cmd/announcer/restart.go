@@ -205,7 +205,7 @@ func printResults(c *cli.Context, results []restart.Result) error {
 		if r.Took > 0 {
 			took = fmt.Sprintf("%dms", r.Took.Milliseconds())
 		}
-		rows = append(rows, []string{r.Phone.String(), r.Word(), took, printable(r.Detail())})
+		rows = append(rows, []string{r.Phone.String(), r.Word(), took, diag.Printable(r.Detail())})
 	}
 	if err := table(c.App.Writer, "PHONE RESULT TIME DETAIL", rows); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -9,12 +10,17 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
+	"announcer/internal/control"
 	"announcer/internal/daemon"
 	"announcer/internal/health"
 	"announcer/internal/mdns/engine"
+	"announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
 )
+
+// avahiServices is where Avahi's service files are.
+const avahiServices = "/etc/avahi/services"
 
 func runCommand() *cli.Command {
 	return command(cli.Command{
@@ -22,8 +28,9 @@ func runCommand() *cli.Command {
 		Usage:     "the daemon: announce what is defined until it is stopped",
 		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
 		Description: "Announces every definition on every link, follows links, addresses and files, and says goodbye at the end. " +
-			"A file that gets an error keeps its last good version on the wire. SIGHUP reads everything anew and logs all that is wrong with it.",
-		Flags: append(definitionFlags(),
+			"A file that gets an error keeps its last good version on the wire. SIGHUP, or announcer reload, reads everything anew and tells all that is wrong with it. " +
+			"SIGUSR1 ends it without goodbyes, so that a restart is not seen on the network.",
+		Flags: append(definitionFlags(), socketFlag(),
 			&cli.DurationFlag{Name: "poll", Usage: "look at the files every `TIME`, too (default: 2s where their file system does not tell of changes)"},
 		),
 		Action: runDaemon,
@@ -33,6 +40,10 @@ func runCommand() *cli.Command {
 // gcPercent has garbage collected when memory has grown by half, not by as much again. The daemon makes garbage only when
 // it reads what is defined, so this costs no more than milliseconds at the start, and saves 1 MB with a thousand services.
 const gcPercent = 50
+
+func socketFlag() cli.Flag {
+	return &cli.StringFlag{Name: "socket", Usage: "talk to the daemon by the socket `PATH` (default: announcer.sock in $RUNTIME_DIRECTORY, /run/announcer or $XDG_RUNTIME_DIR)"}
+}
 
 func runDaemon(c *cli.Context) error {
 	if c.Args().Present() {
@@ -59,18 +70,44 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	socket := c.String("socket")
+	if socket == "" {
+		socket = snap.Config.Socket
+	}
+	ctx, stop := untilRestart(c.Context)
+	defer stop()
 	d := &daemon.Daemon{
 		Source:       src,
 		Snapshot:     snap,
 		Publisher:    publisher,
 		Links:        netwatch.Read,
-		LinksChanged: netwatch.Watch(c.Context, log),
-		FilesChanged: src.Watch(c.Context, log),
-		Reload:       hangups(),
-		Health:       health.Start(c.Context, log),
+		LinksChanged: netwatch.Watch(ctx, log),
+		FilesChanged: src.Watch(ctx, log),
+		Hangups:      hangups(),
+		Health:       health.Start(ctx, log),
+		Sockets:      control.Places(socket, os.Getenv),
+		Version:      version(),
 		Log:          log,
+		MACs:         netwatch.MACs,
+		Sharers:      link.Sharers,
+		AvahiDir:     avahiServices,
 	}
-	return d.Run(c.Context)
+	return d.Run(ctx)
+}
+
+// untilRestart gives a context that ends with ctx, or by SIGUSR1 for [daemon.ErrRestart].
+func untilRestart(ctx context.Context) (restart context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	notifyRestart(signals)
+	go func() {
+		select {
+		case <-signals:
+			cancel(daemon.ErrRestart)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // hangups gives a value for each SIGHUP; several in a row count as one.

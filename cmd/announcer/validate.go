@@ -70,7 +70,7 @@ func probeTable(w io.Writer, probes []phones.Probe) error {
 	}
 	var rows [][]string
 	for _, p := range probes {
-		rows = append(rows, []string{printable(p.Answer), bytesText(p.Size), printable(p.URL)})
+		rows = append(rows, []string{diag.Printable(p.Answer), bytesText(p.Size), diag.Printable(p.URL)})
 	}
 	return table(w, "ANSWER SIZE URL", rows)
 }

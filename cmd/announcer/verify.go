@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"announcer/internal/daemon"
+	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
@@ -102,7 +103,7 @@ func printVerdicts(c *cli.Context, results []browse.Result) error {
 	var rows [][]string
 	for _, r := range results {
 		e := entryOf(r)
-		rows = append(rows, []string{r.Verdict.String(), printable(e.Instance), e.Type.String(), e.Link, printable(detail(r))})
+		rows = append(rows, []string{r.Verdict.String(), diag.Printable(e.Instance), e.Type.String(), e.Link, diag.Printable(detail(r))})
 	}
 	return table(c.App.Writer, "RESULT NAME TYPE INTERFACE DETAIL", rows)
 }

@@ -59,9 +59,11 @@ type Config struct {
 	Host           string   // this host's name: one label; "": as the system has it
 	Engine         string   // one of [Engines]
 	OnConflict     mdns.Policy
-	Poll           time.Duration // between two looks at the files where no event tells of a change; 0: as their file system needs it
 	LogLevel       string        // "debug", "info", "warn" or "error"
 	LogFormat      string        // "text" or "json"
+	Socket         string        // path of the control socket; "": where the system has a place for it
+	Metrics        string        // address that metrics are served at, "127.0.0.1:9353"; "": nowhere
+	Poll           time.Duration // between two looks at the files where no event tells of a change; 0: as their file system needs it
 	Check          health.Settings
 
 	Groups []mdns.Publication

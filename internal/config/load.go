@@ -2,9 +2,12 @@ package config
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +35,8 @@ type rawDaemon struct {
 	Poll           string   `toml:"poll"`
 	LogLevel       string   `toml:"log_level"`
 	LogFormat      string   `toml:"log_format"`
+	Socket         string   `toml:"socket"`
+	Metrics        string   `toml:"metrics"`
 	CheckInterval  string   `toml:"check_interval"`
 	CheckTimeout   string   `toml:"check_timeout"`
 	CheckDown      int64    `toml:"check_down"`
@@ -85,11 +90,42 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.Poll = l.poll(p.Key("poll"), raw.Poll)
 	cfg.LogLevel = l.word(p.Key("log_level"), raw.LogLevel, logLevels)
 	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
+	cfg.Socket = l.socket(p.Key("socket"), raw.Socket)
+	cfg.Metrics = l.metrics(p.Key("metrics"), raw.Metrics)
 	cfg.Check.Interval = l.duration(p.Key("check_interval"), raw.CheckInterval, cfg.Check.Interval, time.Second, time.Hour)
 	cfg.Check.Timeout = l.duration(p.Key("check_timeout"), raw.CheckTimeout, cfg.Check.Timeout, 100*time.Millisecond, 30*time.Second)
 	cfg.Check.Down = l.number(p.Key("check_down"), raw.CheckDown, cfg.Check.Down)
 	cfg.Check.Up = l.number(p.Key("check_up"), raw.CheckUp, cfg.Check.Up)
 	return cfg
+}
+
+func (l loader) socket(p strict.Path, path string) string {
+	if path != "" && !filepath.IsAbs(path) {
+		l.doc.Errorf(p, "%q is not an absolute path; want such as /run/announcer/announcer.sock", path)
+	}
+	return path
+}
+
+// metrics gives the address to listen at: on the loopback, unless it says another host.
+func (l loader) metrics(p strict.Path, address string) string {
+	if address == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		host, port = "", address
+	}
+	_, badHost := netip.ParseAddr(host)
+	n, badPort := strconv.ParseUint(port, 10, 16)
+	switch {
+	case badPort != nil || n == 0:
+		l.doc.Errorf(p, "%q has no port; want such as \"9353\", on the loopback, or \"192.0.2.1:9353\"", address)
+	case host == "":
+		host = "127.0.0.1"
+	case host != "localhost" && badHost != nil:
+		l.doc.Errorf(p, "%q is not an address of this host; want such as 127.0.0.1, [::1], or 0.0.0.0 for all", host)
+	}
+	return net.JoinHostPort(host, port)
 }
 
 func (l loader) directories(p strict.Path, paths []string) []string {

@@ -267,3 +267,15 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Metrics are on the loopback unless another address is named.
+func TestMetricsAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "9353": "127.0.0.1:9353", ":9353": "127.0.0.1:9353", "0.0.0.0:9353": "0.0.0.0:9353", "[::1]:9353": "[::1]:9353", "localhost:9353": "localhost:9353",
+	} {
+		cfg, findings := Load("x.toml", []byte("[daemon]\nmetrics = \""+text+"\"\n"), "pbx")
+		if cfg.Metrics != want || len(findings) > 0 {
+			t.Errorf("%q: %q, want %q; %v", text, cfg.Metrics, want, findings)
+		}
+	}
+}

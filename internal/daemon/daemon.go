@@ -1,26 +1,37 @@
 // Package daemon is announcer at work for months: it announces what is defined, follows the links, reads everything
-// anew when it is asked to, and says goodbye at the end.
+// anew when it is asked to, tells how it stands, and says goodbye at the end.
+//
+// One goroutine, the loop, owns all that the daemon knows. The others bring it work: those who answer on the control
+// socket and for metrics.
 package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
-	"announcer/internal/diag"
+	"golang.org/x/sync/errgroup"
+
+	"announcer/internal/control"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
-	"announcer/internal/netwatch"
 	"announcer/internal/source"
+	"announcer/internal/status"
 )
 
 // goodbyeTime is how long the goodbyes may take: the process is gone within two seconds of a SIGTERM.
 const goodbyeTime = 1500 * time.Millisecond
 
-// settleTime is when the last announcement of a change is over. What it took is given back to the system then.
+// settleTime is how long the announcements of a change take. What the change took is given back to the system then.
 const settleTime = 10 * time.Second
+
+// ErrRestart is the cause for which a context ends when the daemon is to end without goodbyes: another one takes over.
+var ErrRestart = errors.New("a restart")
 
 // Daemon is what a running daemon is made of.
 type Daemon struct {
@@ -30,29 +41,90 @@ type Daemon struct {
 	Links        func() ([]mdns.Link, error) // such as [netwatch.Read]
 	LinksChanged <-chan struct{}             // asks for Links to be read anew
 	FilesChanged <-chan struct{}             // asks for Source to be read anew, and for what is news to be taken
-	Reload       <-chan struct{}             // asks for Source to be read anew, and for all of it to be taken
+	Hangups      <-chan struct{}             // asks for Source to be read anew, and for all of it to be taken
 	Health       *health.Monitor             // nil: all that is defined is announced, whether it answers or not
+	Sockets      []string                    // places for the control socket; none: there is none
+	Version      string
 	Log          *slog.Logger
 
-	desired mdns.Desired
-	settled *time.Timer
-	assumed string
+	MACs     func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known
+	Sharers  func() []string                                  // other programs that have port 5353 open; nil: none
+	AvahiDir string                                           // where Avahi's service files are; "": there is no Avahi
+
+	systemd systemd
+	jobs    chan func()   // for the loop
+	ended   chan struct{} // closed when the loop has ended
+	memory
 }
 
-// Run announces until ctx ends, and then says goodbye. An error means that nothing can be announced at all.
+// task is a part of the daemon that runs until ctx is done.
+type task struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// Run announces until ctx ends, and then says goodbye, unless the cause is [ErrRestart]. An error means that nothing
+// can be announced at all, or that another daemon runs already.
 func (d *Daemon) Run(ctx context.Context) error {
-	d.logFindings(d.Snapshot.Findings)
+	d.jobs, d.ended = make(chan func()), make(chan struct{})
+	d.memory = newMemory()
+	d.systemd = newSystemd(d.Log)
+	socket, err := d.openSocket()
+	if err != nil {
+		return errors.Join(err, d.Publisher.Close(ctx))
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, t := range d.tasks(socket) {
+		group.Go(func() error {
+			if err := t.run(ctx); err != nil {
+				return fmt.Errorf("%s%w", t.name, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// tasks lists what runs side by side.
+func (d *Daemon) tasks(socket net.Listener) []task {
+	tasks := []task{{"", d.loop}}
+	if len(d.Sockets) > 0 {
+		o := outlet{"the control socket", socket, func() (net.Listener, error) { return control.Listen(d.Sockets) }, control.Handler(d)}
+		tasks = append(tasks, task{o.name + ": ", func(ctx context.Context) error { return d.serve(ctx, o) }})
+	}
+	if address := d.Snapshot.Config.Metrics; address != "" {
+		o := outlet{"metrics", nil, func() (net.Listener, error) { return net.Listen("tcp", address) }, control.Public(d)}
+		tasks = append(tasks, task{o.name + ": ", func(ctx context.Context) error { return d.serve(ctx, o) }})
+	}
+	return tasks
+}
+
+// loop owns what the daemon knows.
+func (d *Daemon) loop(ctx context.Context) error {
+	defer close(d.ended)
+	defer d.hub.close()
 	d.settled = time.NewTimer(settleTime)
 	defer d.settled.Stop()
-	if err := d.apply(ctx); err != nil {
-		return d.end(err)
+	if err := d.begin(ctx); err != nil {
+		return d.end(ctx, err)
 	}
+	heart := time.NewTicker(d.systemd.interval())
+	defer heart.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return d.end(nil)
-		case event := <-d.Publisher.Events():
-			d.logEvent(event)
+			return d.end(ctx, nil)
+		case event, open := <-d.Publisher.Events():
+			if !open {
+				return d.end(ctx, errors.New("the engine has ended by itself"))
+			}
+			d.happened(event)
+		case a, open := <-d.asked:
+			if open {
+				d.asks(a)
+			} else {
+				d.asked = nil
+			}
 		case _, open := <-d.LinksChanged:
 			if !open {
 				d.LinksChanged = nil // the watch ends with ctx
@@ -65,20 +137,61 @@ func (d *Daemon) Run(ctx context.Context) error {
 				continue
 			}
 			d.filesChanged(ctx)
-		case <-d.settled.C:
-			debug.FreeOSMemory()
-		case <-d.Reload:
+		case <-d.Hangups:
 			d.reload(ctx)
 		case <-d.Health.Changed():
 			if err := d.apply(ctx); err != nil {
 				d.Log.Error("what answers now and what does not is not followed", "error", err)
 			}
+		case <-d.settled.C:
+			debug.FreeOSMemory()
+		case job := <-d.jobs:
+			job()
+		case <-heart.C:
+			d.beat(ctx)
 		}
 	}
 }
 
+// begin announces what was read at the start.
+func (d *Daemon) begin(ctx context.Context) error {
+	d.logFindings(d.Snapshot.Findings)
+	if o, ok := d.Publisher.(mdns.Observer); ok {
+		d.asked = o.Asked()
+	}
+	if err := d.apply(ctx); err != nil {
+		return err
+	}
+	d.last = d.result(source.Snapshot{}, nil)
+	d.systemd.ready(d.line())
+	return nil
+}
+
+// beat is done at regular times. It tells the service manager that all is alive, which it can only where the engine
+// answers.
+func (d *Daemon) beat(ctx context.Context) {
+	d.listen()
+	if time.Since(d.met) >= meetEvery {
+		d.meetAgain(ctx)
+	}
+	d.systemd.alive(d.line())
+}
+
+// line is the state in a line.
+func (d *Daemon) line() string {
+	return status.Status{Services: d.services(), Files: d.files(), Reload: d.last}.Line()
+}
+
 // end says goodbye. What led to it outweighs what goes wrong with that.
-func (d *Daemon) end(cause error) error {
+func (d *Daemon) end(ctx context.Context, cause error) error {
+	d.systemd.stopping()
+	if cause == nil && errors.Is(context.Cause(ctx), ErrRestart) {
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = d.Publisher.Close(over) // says that there were no goodbyes, as is wanted
+		d.Log.Info("ended without goodbyes, for a restart")
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
 	if err := d.Publisher.Close(ctx); err != nil && cause == nil {
@@ -88,96 +201,41 @@ func (d *Daemon) end(cause error) error {
 	return cause
 }
 
-// reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
-// stays as it is. What was refused on the network is tried again, changed or not.
-func (d *Daemon) reload(ctx context.Context) {
-	before := d.Snapshot
-	snap, err := d.Source.Load()
-	if err == nil {
-		d.warnOfRestart(snap)
-		d.logFindings(snap.Findings)
-		d.Snapshot = snap
-		err = d.apply(ctx)
+// do has the loop do something, and waits for it. It reports an error where ctx is done first, or the loop ends.
+func (d *Daemon) do(ctx context.Context, job func()) error {
+	done := make(chan struct{})
+	select {
+	case d.jobs <- func() { defer close(done); job() }:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-d.ended:
+		return errEnded
 	}
-	if err != nil {
-		d.Snapshot = before
-		d.Log.Error("reload failed, everything stays as it was", "error", err)
-		return
-	}
-	d.Log.Info("reloaded", attrs(snap.Since(before))...)
-}
-
-// warnOfRestart tells of settings that are used after a restart only.
-func (d *Daemon) warnOfRestart(next source.Snapshot) {
-	if next.Config.Engine != d.Snapshot.Config.Engine {
-		d.Log.Warn("another engine is configured; it is used after a restart", "engine", next.Config.Engine)
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-d.ended:
+		return errEnded
 	}
 }
 
-// apply hands the definitions and the links, as they are now, to the engine.
-func (d *Daemon) apply(ctx context.Context) error {
-	d.settled.Reset(settleTime)
-	links, err := d.Links()
-	if err != nil {
-		return fmt.Errorf("failed to read the interfaces: %w", err)
-	}
-	desired, assumed := Desired(d.Snapshot, links)
-	if assumed != d.assumed && assumed != "" {
-		d.Log.Warn(assumed)
-	}
-	if len(desired.Groups) == 0 {
-		d.Log.Warn("nothing is defined that could be announced")
-	}
-	d.warnOfAbsentLinks(desired)
-	d.desired, d.assumed = desired, assumed
-	return d.Publisher.Apply(ctx, d.Health.Answering(desired, d.Snapshot.Config.Check))
+var errEnded = errors.New("the daemon ends")
+
+// Status implements [control.Daemon].
+func (d *Daemon) Status(ctx context.Context) (s status.Status, err error) {
+	err = d.do(ctx, func() { s = d.state() })
+	return s, err
 }
 
-// warnOfAbsentLinks tells of each group that is for interfaces that are not here, when that is news.
-func (d *Daemon) warnOfAbsentLinks(next mdns.Desired) {
-	for _, p := range next.Groups {
-		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(d.desired.Links) {
-			d.Log.Warn("announced nowhere: none of its interfaces is here", "file", p.ID, "interfaces", p.Interfaces)
-		}
-	}
+// Reload implements [control.Daemon].
+func (d *Daemon) Reload(ctx context.Context) (r status.Reload, err error) {
+	err = d.do(ctx, func() { r = d.reload(context.WithoutCancel(ctx)) })
+	return r, err
 }
 
-func (d *Daemon) logFindings(findings diag.Findings) {
-	for _, f := range findings {
-		level := slog.LevelWarn
-		if f.Severity == diag.Error {
-			level = slog.LevelError
-		}
-		attrs := []any{"file", f.Place()}
-		if f.Element != "" {
-			attrs = append(attrs, "element", f.Element)
-		}
-		d.Log.Log(context.Background(), level, f.Text, attrs...)
-	}
-}
-
-func (d *Daemon) logEvent(e mdns.Event) {
-	level := slog.LevelInfo
-	switch e.Kind {
-	case mdns.ServiceRenamed, mdns.ServiceConflict:
-		level = slog.LevelWarn
-	case mdns.ServiceRefused, mdns.EngineFailed:
-		level = slog.LevelError
-	}
-	var attrs []any
-	for _, a := range []struct{ key, value string }{
-		{"service", e.Name}, {"type", e.Type.String()}, {"iface", e.Link}, {"file", e.ID}, {"detail", e.Detail},
-	} {
-		if a.value != "" {
-			attrs = append(attrs, a.key, a.value)
-		}
-	}
-	d.Log.Log(context.Background(), level, e.Kind.String(), attrs...)
-}
-
-// Desired joins what is defined with the links to announce it on. assumed is a sentence about the choice of links,
-// "" where it was explicit.
-func Desired(snap source.Snapshot, links []mdns.Link) (desired mdns.Desired, assumed string) {
-	chosen, assumed := netwatch.Select(links, snap.Config.Interfaces, snap.Config.InterfacesDeny)
-	return mdns.Desired{Host: snap.Host, Links: chosen, Groups: snap.Publications}, assumed
+// Watch implements [control.Daemon].
+func (d *Daemon) Watch() (events <-chan status.Event, stop func(), err error) {
+	return d.hub.watch()
 }

@@ -15,6 +15,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/source"
+	"announcer/internal/status"
 )
 
 const definition = "<service-group><name>x</name><service><type>_http._tcp</type><port>80</port></service></service-group>"
@@ -29,32 +30,44 @@ type bench struct {
 	reload    chan struct{}
 	publisher *mdnstest.Publisher
 	log       bytes.Buffer
-	stop      context.CancelFunc
+	sharers   []string
+	avahi     string
+	sockets   []string
+	daemon    *Daemon
+	stop      context.CancelCauseFunc
 	ended     chan error
 }
 
-func start(t *testing.T, files map[string]string) *bench {
+func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench {
 	t.Helper()
 	b := &bench{
 		dir: t.TempDir(), links: []mdns.Link{testLink(1, "eth0")}, publisher: mdnstest.New(),
 		changed: make(chan struct{}), files: make(chan struct{}), reload: make(chan struct{}), ended: make(chan error, 1),
 	}
+	for _, c := range change {
+		c(b)
+	}
 	for name, content := range files {
 		b.write(t, name, content)
 	}
-	src := source.New(source.Request{Services: []string{b.dir}})
+	config := b.write(t, "announcer.toml", "[daemon]\nservices = [\".\"]\n")
+	src := source.New(source.Request{ConfigFile: config})
 	snap, err := src.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancelCause(t.Context())
 	b.stop = stop
-	d := &Daemon{
-		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, FilesChanged: b.files, Reload: b.reload,
+	b.daemon = &Daemon{
+		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, FilesChanged: b.files, Hangups: b.reload,
 		Links: func() ([]mdns.Link, error) { return b.links, b.linksErr },
 		Log:   slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
+		MACs: func() func(string, netip.Addr) string {
+			return func(string, netip.Addr) string { return "00:0f:d3:01:02:03" }
+		},
+		Sharers: func() []string { return b.sharers }, AvahiDir: b.avahi, Sockets: b.sockets,
 	}
-	go func() { b.ended <- d.Run(ctx) }()
+	go func() { b.ended <- b.daemon.Run(ctx) }()
 	synctest.Wait()
 	return b
 }
@@ -70,16 +83,40 @@ func testLink(index int, name string) mdns.Link {
 	return mdns.Link{Index: index, Name: name, MTU: 1500, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24")}}}
 }
 
-func (b *bench) write(t *testing.T, name, content string) {
+func (b *bench) write(t *testing.T, name, content string) (path string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(b.dir, name), []byte(content), 0o644); err != nil {
+	path = filepath.Join(b.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// status gives how the daemon stands.
+func (b *bench) status(t *testing.T) status.Status {
+	t.Helper()
+	s, err := b.daemon.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return s
+}
+
+// reloaded has the daemon read everything anew.
+func (b *bench) reloaded(t *testing.T) status.Reload {
+	t.Helper()
+	r, err := b.daemon.Reload(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait() // the events of it are logged
+	return r
 }
 
 // end stops the daemon and gives what Run returned.
 func (b *bench) end() error {
-	b.stop()
+	b.stop(nil)
 	synctest.Wait()
 	return <-b.ended
 }

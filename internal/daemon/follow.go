@@ -30,16 +30,18 @@ func (d *Daemon) filesChanged(ctx context.Context) {
 	if reflect.DeepEqual(snap, before) {
 		return
 	}
-	d.warnOfRestart(snap)
 	d.logFindings(news(snap.Findings, before.Findings))
 	d.Snapshot = snap
 	if !sameGroups(snap, before) {
 		if err := d.apply(ctx); err != nil {
 			d.Snapshot = before
+			d.last = d.result(before, err)
 			d.Log.Error("the change of the files is not followed", "error", err)
 			return
 		}
 	}
+	d.last = d.result(before, nil)
+	d.warnOfRestart(before, snap)
 	d.Log.Info("files changed", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
 }
 

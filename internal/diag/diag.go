@@ -3,6 +3,7 @@ package diag
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,4 +168,18 @@ func distance(a, b string) int {
 		}
 	}
 	return rows[len(s)][len(t)]
+}
+
+// Printable gives text for a terminal: control characters, which a stranger on the network can put into a name, are
+// shown as \DDD.
+func Printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < ' ' || 0x7F <= r && r < 0xA0 {
+			fmt.Fprintf(&b, `\%03d`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

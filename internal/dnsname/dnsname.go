@@ -258,6 +258,9 @@ func lower(b byte) byte {
 	return b
 }
 
+// MarshalText gives what [Name.String] does.
+func (n Name) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
 // String gives the name for people: UTF-8 as it is, a dot or backslash inside a label behind a backslash, control
 // bytes and broken UTF-8 as \DDD, no dot at the end; "." for the root. [Parse] reads it back.
 func (n Name) String() string {

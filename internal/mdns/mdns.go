@@ -24,6 +24,10 @@ type Desired struct {
 	Links  []Link        // the interfaces to publish on, with their addresses, as they are now
 	Own    []netip.Addr  // addresses of this host on other interfaces: what comes from them is no rival
 	Groups []Publication // in the order of precedence: of two that want one name the earlier one has it
+
+	// Watched are service types, each in its domain: an engine that is an [Observer] tells who asks for them, and who
+	// else announces them.
+	Watched []dnsname.Name
 }
 
 // Publication is a group with its identity and its policy.
@@ -220,12 +224,17 @@ const (
 	ServiceWithdrawn
 	ServiceRefused
 	EngineFailed // a link or socket is of no use; Detail says why
+	ForeignSeen  // somebody else announces a service of a watched type
+	ForeignGone  // and does so no more
 )
 
-var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed"}
+var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed", "foreign", "foreign gone"}
 
 // String gives a word such as "announced".
 func (k EventKind) String() string { return eventWords[k] }
+
+// MarshalText gives the word of [EventKind.String].
+func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Event is something that happened to a service on a link.
 type Event struct {

@@ -1,6 +1,8 @@
 package netwatch
 
 import (
+	"bytes"
+	"net"
 	"net/netip"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -8,22 +10,58 @@ import (
 
 // MAC gives the hardware address of a host on an interface, "" where the kernel does not know it.
 func MAC(link int, a netip.Addr) string {
+	for _, n := range neighbours() {
+		if n.index == link && n.host == a {
+			return n.mac
+		}
+	}
+	return ""
+}
+
+// MACs reads what the kernel knows of the hardware addresses of neighbours now, and gives a function that looks them
+// up: by the name of the interface and the address of the host, "" where it is not known.
+func MACs() func(link string, a netip.Addr) string {
+	type key struct {
+		link string
+		host netip.Addr
+	}
+	names := map[int]string{}
+	interfaces, _ := net.Interfaces() // where they can't be read, nothing is known
+	for _, i := range interfaces {
+		names[i.Index] = i.Name
+	}
+	macs := map[key]string{}
+	for _, n := range neighbours() {
+		macs[key{names[n.index], n.host}] = n.mac
+	}
+	return func(link string, a netip.Addr) string { return macs[key{link, a}] }
+}
+
+// neighbour is a host on a link whose hardware address the kernel knows.
+type neighbour struct {
+	index int // of the interface
+	host  netip.Addr
+	mac   string
+}
+
+func neighbours() []neighbour {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer conn.Close()
 	known, err := conn.Neigh.List()
 	if err != nil {
-		return ""
+		return nil
 	}
+	var all []neighbour
 	for _, n := range known {
-		if n.Attributes == nil || int(n.Index) != link || len(n.Attributes.LLAddress) == 0 {
+		if n.Attributes == nil || len(bytes.Trim(n.Attributes.LLAddress, "\x00")) == 0 { // none, or that of the loopback
 			continue
 		}
-		if addr, ok := netip.AddrFromSlice(n.Attributes.Address); ok && addr.Unmap() == a {
-			return n.Attributes.LLAddress.String()
+		if a, ok := netip.AddrFromSlice(n.Attributes.Address); ok {
+			all = append(all, neighbour{int(n.Index), a.Unmap(), n.Attributes.LLAddress.String()})
 		}
 	}
-	return ""
+	return all
 }

@@ -18,14 +18,10 @@ func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, note s
 	var leftOut []mdns.Link
 	for _, link := range links {
 		switch {
-		case link.Matches(deny):
-		case link.Matches(allow):
+		case Why(link, allow, deny) == "":
 			chosen = append(chosen, link)
-		case len(allow) > 0:
-		case link.Loopback, link.Matches(containerNames):
+		case !link.Matches(deny):
 			leftOut = append(leftOut, link)
-		default:
-			chosen = append(chosen, link)
 		}
 	}
 	if len(allow) > 0 {

@@ -12,10 +12,12 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/phones"
 	"announcer/services"
 )
 
@@ -143,4 +145,37 @@ func TestRunPassesSignalsOn(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != 9 {
 		t.Errorf("exit status %d, want 9 from the trap", code)
 	}
+}
+
+// It waits until so many hosts were answered and a little longer, and tells of each once; this host, and who got no
+// answer, don't count.
+func TestWaitUntilSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := mdnstest.New()
+		for _, q := range []struct {
+			from          string
+			answered, own bool
+		}{{"192.0.2.1", true, true}, {"192.0.2.7", false, false}, {"192.0.2.8", true, false}, {"192.0.2.8", true, false}, {"192.0.2.7", true, false}, {"192.0.2.9", true, false}} {
+			p.Questions <- mdns.Asked{From: netip.MustParseAddr(q.from), Link: "eth0", Answered: q.answered, Own: q.own}
+		}
+		p.Happen(mdns.Event{Kind: mdns.ServiceConflict})
+		var told []string
+		macs := func() phones.Lookup { return func(string, netip.Addr) string { return "" } }
+		note := func(a phones.Asker) { told = append(told, a.Host.String()) }
+		began := time.Now()
+		served := Wait(t.Context(), p, 2, macs, func(mdns.Event) {}, note)
+		if want := []string{"192.0.2.1", "192.0.2.7", "192.0.2.8", "192.0.2.9"}; served != 3 || !slices.Equal(told, want) {
+			t.Errorf("%d served, told %q, want 3, %q", served, told, want)
+		}
+		if d := time.Since(began); d != linger {
+			t.Errorf("it took %v, want %v", d, linger)
+		}
+		began = time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		p.Questions <- mdns.Asked{From: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Answered: true}
+		if served = Wait(ctx, p, 5, macs, func(mdns.Event) {}, note); served != 1 || time.Since(began) != time.Minute {
+			t.Errorf("%d served within %v, want 1 within a minute", served, time.Since(began))
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/emiago/sipgo"
 	lib "github.com/emiago/sipgo/sip"
@@ -52,6 +54,8 @@ func (t Target) exchange(ctx context.Context, build func(t Target, local netip.A
 		return Answer{}, failure(ctx, cause(broken, err))
 	}
 	defer tx.Terminate()
+	var end error // why the connection is broken
+	var late <-chan time.Time
 	for {
 		select {
 		case res := <-tx.Responses():
@@ -59,14 +63,19 @@ func (t Target) exchange(ctx context.Context, build func(t Target, local netip.A
 				return Answer{Code: res.StatusCode, Reason: res.Reason}, nil
 			}
 		case <-tx.Done():
-			return Answer{}, failure(ctx, cause(broken, tx.Err()))
-		case err := <-broken:
-			return Answer{}, failure(ctx, err)
+			return Answer{}, failure(ctx, cmp.Or(end, cause(broken, tx.Err())))
+		case end = <-broken:
+			late = time.After(onTheWay)
+		case <-late:
+			return Answer{}, failure(ctx, end)
 		case <-ctx.Done():
 			return Answer{}, failure(ctx, ctx.Err())
 		}
 	}
 }
+
+// onTheWay is how long a response may take through the library that was read before its connection ended.
+const onTheWay = 100 * time.Millisecond
 
 // cause gives what broke the connection or, where it is not broken, err.
 func cause(broken <-chan error, err error) error {

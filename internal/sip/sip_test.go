@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,10 +97,28 @@ func TestHangsUp(t *testing.T) {
 		}
 	}()
 	to := Target{Host: "127.0.0.1", Port: netip.MustParseAddrPort(listener.Addr().String()).Port(), Transport: TCP}
+	var all sync.WaitGroup
+	for range 30 {
+		all.Go(func() {
+			for range 10 {
+				ctx, cancel := context.WithTimeout(t.Context(), within)
+				if _, err := Alive(ctx, to); !errors.Is(err, ErrClosed) {
+					t.Errorf("error %v, want %v", err, ErrClosed)
+				}
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestAnswersAndHangsUp has a server that closes each connection right behind its answer, which counts.
+func TestAnswersAndHangsUp(t *testing.T) {
+	p := siptest.Listen(t, "tcp", "127.0.0.1:0", siptest.Answers("200 OK", "close"))
 	for range 300 {
 		ctx, cancel := context.WithTimeout(t.Context(), within)
-		if _, err := Alive(ctx, to); !errors.Is(err, ErrClosed) {
-			t.Errorf("error %v, want %v", err, ErrClosed)
+		if _, err := Alive(ctx, target(p, TCP)); err != nil {
+			t.Error(err)
 		}
 		cancel()
 	}

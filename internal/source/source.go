@@ -41,6 +41,7 @@ type Snapshot struct {
 	Findings     diag.Findings      // every error and warning
 	Files        int                // how many definition files there are
 	Refused      []string           // the files that have an error, that of the configuration included
+	BadConfig    diag.Findings      // the errors of the configuration file, whose last good version is in use then
 }
 
 // Source reads definitions, again and again, and remembers the last good version of each file.
@@ -98,7 +99,7 @@ func (s *Source) Look() Snapshot {
 	if findings.Err() == nil {
 		s.config = cfg
 	} else {
-		snap.Refused = append(snap.Refused, s.request.ConfigFile)
+		snap.Refused, snap.BadConfig = append(snap.Refused, s.request.ConfigFile), findings.Errors()
 		snap.warn(s.request.ConfigFile, "its last good version stays in use")
 	}
 	return s.read(snap)

@@ -11,7 +11,7 @@ import (
 func TestMain(m *testing.M) { netlab.Main(m) }
 
 const (
-	cables = 96                     // checks that run at a time; they do little but wait
+	cables = 64                     // checks that run at a time; they do little but wait
 	slack  = 250 * time.Millisecond // of a machine that does other things too
 	rounds = 3                      // for a check to pass in, since the machine may be slower than that for a moment
 )

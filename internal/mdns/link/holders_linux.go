@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -60,22 +61,52 @@ func holders() string {
 	if err != nil || len(sockets) == 0 {
 		return "another program"
 	}
+	return strings.Join(programs(sockets), " and ")
+}
+
+// Sharers names the other programs of this host that have port 5353 open, for people, as "avahi-daemon (pid 812)". A
+// program of another user is known by its user only.
+func Sharers() []string {
+	sockets, _ := portSockets() // where the list can't be read, nothing is known
+	own := map[string]bool{}
+	descriptors, _ := filepath.Glob("/proc/self/fd/[0-9]*")
+	for _, path := range descriptors {
+		if target, err := os.Readlink(path); err == nil {
+			own[target] = true
+		}
+	}
+	sockets = slices.DeleteFunc(sockets, func(s portSocket) bool { return own[s.target()] })
+	return programs(sockets)
+}
+
+// programs names the programs that have sockets, each once.
+func programs(sockets []portSocket) []string {
 	var names []string
 	for _, s := range sockets {
-		name := owner(s.inode)
+		name := owner(s.target())
 		if name == "" {
-			name = "a program of user " + s.user
+			name = "a program of user " + userName(s.user)
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	return strings.Join(names, " and ")
+	return names
 }
 
+// userName gives the name that belongs to the number of a user, or the number.
+func userName(id string) string {
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+// target is what the file descriptor of a socket points to in /proc.
+func (s portSocket) target() string { return fmt.Sprintf("socket:[%d]", s.inode) }
+
 // owner finds the process that has a socket, or gives "".
-func owner(inode uint64) string {
-	want := fmt.Sprintf("socket:[%d]", inode)
+func owner(want string) string {
 	descriptors, _ := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
 	for _, path := range descriptors {
 		if target, err := os.Readlink(path); err != nil || target != want {

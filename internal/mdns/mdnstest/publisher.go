@@ -10,19 +10,30 @@ import (
 	"announcer/internal/mdns"
 )
 
-// Publisher settles what is applied and calls it announced at once.
+// Publisher settles what is applied and calls it announced at once. It is a [mdns.Observer] of what a test says.
 type Publisher struct {
-	ApplyError error // what Apply returns
+	ApplyError error           // what Apply returns
+	Questions  chan mdns.Asked // what Asked gives
 
 	mu       sync.Mutex
 	applied  []mdns.Desired
 	statuses []mdns.ServiceStatus
 	closed   bool
+	goodbye  bool
+	stuck    chan struct{}
+	seen     mdns.Observation
 	events   chan mdns.Event
 }
 
+var (
+	_ mdns.Publisher = (*Publisher)(nil)
+	_ mdns.Observer  = (*Publisher)(nil)
+)
+
 // New makes a publisher. Its events are kept until they are received, up to a hundred.
-func New() *Publisher { return &Publisher{events: make(chan mdns.Event, 100)} }
+func New() *Publisher {
+	return &Publisher{events: make(chan mdns.Event, 100), Questions: make(chan mdns.Asked, 100)}
+}
 
 // Apply records d and announces what can be announced.
 func (p *Publisher) Apply(_ context.Context, d mdns.Desired) error {
@@ -51,20 +62,66 @@ func (p *Publisher) Apply(_ context.Context, d mdns.Desired) error {
 
 // Status gives what the last Apply led to.
 func (p *Publisher) Status() []mdns.ServiceStatus {
+	p.wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.statuses
 }
 
+// Asked gives Questions.
+func (p *Publisher) Asked() <-chan mdns.Asked { return p.Questions }
+
+// Observe gives what [Publisher.See] was given last.
+func (p *Publisher) Observe() mdns.Observation {
+	p.wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
+// See sets what Observe gives.
+func (p *Publisher) See(seen mdns.Observation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = seen
+}
+
+// Happen lets something happen.
+func (p *Publisher) Happen(e mdns.Event) { p.events <- e }
+
+// Stick keeps Status and Observe from returning until free is called, as an engine whose loop hangs does.
+func (p *Publisher) Stick() (free func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stuck = make(chan struct{})
+	return func() { close(p.stuck) }
+}
+
+func (p *Publisher) wait() {
+	p.mu.Lock()
+	stuck := p.stuck
+	p.mu.Unlock()
+	if stuck != nil {
+		<-stuck
+	}
+}
+
 // Events gives the events of every Apply.
 func (p *Publisher) Events() <-chan mdns.Event { return p.events }
 
-// Close records that it was called.
-func (p *Publisher) Close(context.Context) error {
+// Close records that it was called, and whether goodbyes were said: not by a context that is over.
+func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
-	return nil
+	p.closed, p.goodbye = true, ctx.Err() == nil
+	return ctx.Err()
+}
+
+// SaidGoodbye says whether Close said goodbye.
+func (p *Publisher) SaidGoodbye() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.goodbye
 }
 
 // Applied gives all that was applied, in order.

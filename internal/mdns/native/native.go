@@ -23,16 +23,15 @@ import (
 	"announcer/internal/netwatch"
 )
 
-// backlog is the number of events that wait for a receiver.
+// backlog is the number of events, and of questions, that wait for a receiver.
 const backlog = 1024
 
 // Config is what an engine needs from outside.
 type Config struct {
-	Conn  link.Conn             // the network; the engine closes it
-	Log   *slog.Logger          // for what goes wrong with sockets
-	Seed  [2]uint64             // of the random delays
-	Asked func(responder.Asked) // told of every question for a name of ours, by the engine's goroutine; nil: nobody
-	Own   func() []netip.Addr   // all addresses of this host; nil: those of the links are all
+	Conn link.Conn           // the network; the engine closes it
+	Log  *slog.Logger        // for what goes wrong with sockets
+	Seed [2]uint64           // of the random delays
+	Own  func() []netip.Addr // all addresses of this host; nil: those of the links are all
 	// MAC gives the hardware address of a neighbour, "" where it isn't known; nil: it never is.
 	MAC func(link int, a netip.Addr) string
 }
@@ -42,6 +41,7 @@ type Publisher struct {
 	config    Config
 	responder *responder.Responder
 	events    chan mdns.Event
+	asked     chan mdns.Asked
 	done      chan struct{} // closed when the loop has ended
 
 	mu   sync.Mutex
@@ -49,16 +49,21 @@ type Publisher struct {
 	end  bool // the loop has ended and takes no jobs
 
 	// The loop's own:
-	links   []mdns.Link
-	rivals  map[netip.Addr]string // hardware addresses
-	packets []link.Packet
-	late    backlogged
-	last    []mdns.ServiceStatus // when the loop ended
-	failed  time.Time            // when a failure of the network was last logged
-	lost    uint64               // events that nobody took
+	links    []mdns.Link
+	rivals   map[netip.Addr]string // hardware addresses
+	packets  []link.Packet
+	late     backlogged
+	last     []mdns.ServiceStatus // when the loop ended
+	failed   time.Time            // when a failure of the network was last logged
+	lost     uint64               // events and questions that nobody took
+	tooLong  uint64               // packets dropped
+	unsentOn map[int]uint64       // packets by the index of the link
 }
 
-var _ mdns.Publisher = (*Publisher)(nil)
+var (
+	_ mdns.Publisher = (*Publisher)(nil)
+	_ mdns.Observer  = (*Publisher)(nil)
+)
 
 // Open makes an engine on the sockets of this host that holds nothing yet. It reports an error where port 5353 can't
 // be opened.
@@ -75,14 +80,16 @@ func Open(log *slog.Logger) (*Publisher, error) {
 // New makes an engine on any network.
 func New(config Config) *Publisher {
 	p := &Publisher{
-		config: config,
-		responder: responder.New(responder.Config{
-			Rand: rand.New(rand.NewPCG(config.Seed[0], config.Seed[1])), Start: time.Now(), Asked: config.Asked,
-		}),
-		events: make(chan mdns.Event, backlog),
-		done:   make(chan struct{}),
-		rivals: map[netip.Addr]string{},
+		config:   config,
+		events:   make(chan mdns.Event, backlog),
+		asked:    make(chan mdns.Asked, backlog),
+		done:     make(chan struct{}),
+		rivals:   map[netip.Addr]string{},
+		unsentOn: map[int]uint64{},
 	}
+	p.responder = responder.New(responder.Config{
+		Rand: rand.New(rand.NewPCG(config.Seed[0], config.Seed[1])), Start: time.Now(), Asked: p.ask,
+	})
 	go p.loop()
 	return p
 }
@@ -123,6 +130,18 @@ func (p *Publisher) Stats() responder.Stats {
 
 // Events implements [mdns.Publisher].
 func (p *Publisher) Events() <-chan mdns.Event { return p.events }
+
+// Asked implements [mdns.Observer].
+func (p *Publisher) Asked() <-chan mdns.Asked { return p.asked }
+
+// Observe implements [mdns.Observer].
+func (p *Publisher) Observe() mdns.Observation {
+	var seen mdns.Observation
+	if err := p.do(context.Background(), func() { seen = p.observe() }); err != nil {
+		return p.observe() // nobody else has it any more
+	}
+	return seen
+}
 
 // Close implements [mdns.Publisher]. To end without goodbyes, as before a restart, give it a context that is over.
 func (p *Publisher) Close(ctx context.Context) error {
@@ -196,6 +215,7 @@ func (p *Publisher) loop() {
 
 func (p *Publisher) handle(now time.Time, in *link.Packet) {
 	if in.Err != nil {
+		p.tooLong++
 		return
 	}
 	p.responder.Handle(now, responder.Packet{
@@ -234,8 +254,9 @@ func (p *Publisher) tick() (next time.Time) {
 	return next
 }
 
-// unsent tells why the first of the packets that were not sent was not; nil where that is as it should be.
-func (p *Publisher) unsent() error {
+// unsent counts the packets that were not sent, and tells why the first of them was not; nil where that is as it
+// should be.
+func (p *Publisher) unsent() (err error) {
 	for i := range p.packets {
 		out := &p.packets[i]
 		l, here := p.link(out.Link)
@@ -244,10 +265,13 @@ func (p *Publisher) unsent() error {
 		case !here: // a goodbye for a link that is gone
 		case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH): // Linux routes no IPv6 multicast there, where IPv4 does
 		default:
-			return fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
+			p.unsentOn[out.Link]++
+			if err == nil {
+				err = fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
+			}
 		}
 	}
-	return nil
+	return err
 }
 
 func (p *Publisher) link(index int) (l mdns.Link, here bool) {
@@ -289,6 +313,35 @@ func (p *Publisher) emit(e mdns.Event) {
 	}
 }
 
+// ask passes on that somebody asked.
+func (p *Publisher) ask(a mdns.Asked) {
+	select {
+	case p.asked <- a:
+	default:
+		p.lost++
+	}
+}
+
+func (p *Publisher) observe() mdns.Observation {
+	s := p.responder.Stats()
+	seen := mdns.Observation{
+		Traffic: mdns.Traffic{
+			Queries: s.Queries, Responses: s.Responses, Malformed: s.Malformed, Ignored: s.Ignored, TooLong: p.tooLong,
+			Suppressed: s.Suppressed, Conflicts: s.Conflicts, Missed: s.MissedEvents + p.lost,
+		},
+		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(),
+	}
+	for _, l := range p.links {
+		if i := slices.IndexFunc(seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
+			seen.Links[i].SendErrors = p.unsentOn[l.Index]
+		}
+	}
+	for i := range seen.Foreign {
+		seen.Foreign[i].MAC = p.rivals[seen.Foreign[i].From]
+	}
+	return seen
+}
+
 // rivalsMost is the number of rivals whose hardware address is remembered.
 const rivalsMost = 256
 
@@ -324,6 +377,7 @@ func (p *Publisher) finish() {
 	p.last = p.status()
 	p.config.Conn.Close()
 	close(p.events)
+	close(p.asked)
 	close(p.done)
 }
 

@@ -211,3 +211,45 @@ func TestSlowReceiver(t *testing.T) {
 		}
 	})
 }
+
+// Who asks is told with the name of the link, and who else announces with the hardware address.
+func TestObserver(t *testing.T) {
+	lan(t, func(t *testing.T, a, b machine, _ *capture) {
+		a.apply(t, sip("Desk"))
+		watching := mdns.Desired{Host: b.name, Links: b.host.Links(), Watched: []dnsname.Name{dnsname.MustParse("_sip._udp.local")}}
+		if err := b.Apply(t.Context(), watching); err != nil {
+			t.Fatal(err)
+		}
+		watching.Host, watching.Links = a.name, a.host.Links()
+		watching.Groups = []mdns.Publication{sip("Desk")}
+		time.Sleep(4 * time.Second)
+		foreign := b.Observe().Foreign
+		if len(foreign) != 1 || foreign[0].Name != "Desk" || foreign[0].Link != "eth0" || foreign[0].From != netip.MustParseAddr("192.0.2.1") || foreign[0].MAC != "02:00:00:00:00:01" {
+			t.Errorf("others: %+v", foreign)
+		}
+		if err := a.Apply(t.Context(), watching); err != nil {
+			t.Fatal(err)
+		}
+		watching.Host, watching.Links, watching.Groups = b.name, b.host.Links(), nil
+		for _, d := range []mdns.Desired{{Host: b.name, Links: b.host.Links()}, watching} { // b asks anew
+			if err := b.Apply(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if q := <-a.Asked(); q.Link != "eth0" || q.From != netip.MustParseAddr("192.0.2.2") || q.Type.String() != "_sip._udp" || !q.Answered || q.Own {
+			t.Errorf("asked: %+v", q)
+		}
+		seen := a.Observe()
+		if len(seen.Links) != 1 || seen.Links[0].Link != "eth0" || seen.Links[0].Received == 0 || seen.Links[0].Heard.IsZero() || seen.Traffic.Queries == 0 {
+			t.Errorf("%+v", seen)
+		}
+		if err := a.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for range a.Asked() {
+		}
+		if after := a.Observe(); after.Traffic.Queries < seen.Traffic.Queries {
+			t.Errorf("after the end: %+v", after)
+		}
+	})
+}

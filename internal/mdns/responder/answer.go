@@ -39,7 +39,7 @@ func (f *face) sendAnswers() bool {
 	}
 	a.additionals(sent)
 	f.r.sent = sent[:0]
-	f.multicast()
+	f.multicast(&f.link.traffic.Answers)
 	return true
 }
 
@@ -49,13 +49,13 @@ func (f *face) sendLarge(s *set) {
 	b := f.start(f.hardLimit(), responseFlags)
 	for i := range s.records {
 		if !b.Record(wire.Answer, &s.records[i], s.ttl(), s.unique()) && !b.Empty() {
-			f.multicast()
+			f.multicast(&f.link.traffic.Answers)
 			b = f.start(f.hardLimit(), responseFlags)
 			b.Record(wire.Answer, &s.records[i], s.ttl(), s.unique())
 		}
 	}
 	s.last = f.r.now
-	f.multicast()
+	f.multicast(&f.link.traffic.Answers)
 }
 
 // reply answers by unicast (RFC 6762 §5.4, §6.7).

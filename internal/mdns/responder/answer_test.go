@@ -711,7 +711,7 @@ func TestMoreThanTheLargestPacket(t *testing.T) {
 		link.Addrs = append(link.Addrs, mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(1 + i%250)}), 16)})
 	}
 	h := l.host("pbx", link)
-	h.apply()
+	h.apply(sip("Desk", 5060))
 	l.run(time.Minute)
 	l.mark()
 	l.hear(netip.MustParseAddrPort("10.0.99.99:5353"), query(ask("pbx.local", mdns.TypeA)))
@@ -803,17 +803,6 @@ func TestIgnored(t *testing.T) {
 	h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\xc0\x0c")})
 	if got := h.Stats().Malformed - before; got != 2 {
 		t.Errorf("%d malformed, want 2", got)
-	}
-}
-
-// Questions for our names are reported with who asked.
-func TestAsked(t *testing.T) {
-	l, h := announced(t)
-	h.asked = nil
-	l.hear(stranger, query(ask(strings.ToUpper(sips), mdns.TypePTR), ask("other.local", mdns.TypeA)))
-	want := []Asked{{2, mdns.V4, stranger, dnsname.MustParse(sips), mdns.TypePTR}}
-	if !slices.Equal(h.asked, want) {
-		t.Errorf("%v, want %v", h.asked, want)
 	}
 }
 

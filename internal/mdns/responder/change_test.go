@@ -100,21 +100,44 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
-// The last service of a type takes the type with it, but not the host.
+// The last service of a type takes the type with it, and the last one of all the host: nobody needs that any more.
 func TestGoodbyeOfTheLast(t *testing.T) {
 	l, h := announced(t)
 	h.apply()
 	l.run(100 * ms)
 	got := l.of(h, onV4(goodbyes))
-	want := []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, metas + " PTR " + sips, sips + " PTR " + desk}
+	want := []string{
+		desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, metas + " PTR " + sips, sips + " PTR " + desk,
+		"pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1", "1.2.0.192.in-addr.arpa PTR pbx.local",
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f.ip6.arpa PTR pbx.local",
+	}
 	if len(got) != 1 {
 		t.Fatalf("%d packets", len(got))
 	}
 	if diff := cmp.Diff(sorted(want), brief(got[0].msg.Answers)); diff != "" {
 		t.Error(diff)
 	}
-	if kinds := h.Events(); kinds[len(kinds)-1].Kind != mdns.ServiceWithdrawn {
+	l.mark()
+	h.apply(sip("Desk", 5060))
+	l.run(5 * time.Second)
+	if got := l.answersTo(query(ask("pbx.local", mdns.TypeA)), time.Second); len(got) == 0 || h.state() != "Desk announced" {
+		t.Errorf("%s, the host is answered with %v", h.state(), got)
+	}
+	if kinds := h.Events(); !slices.ContainsFunc(kinds, func(e mdns.Event) bool { return e.Kind == mdns.ServiceWithdrawn }) {
 		t.Errorf("events %v", kinds)
+	}
+}
+
+// Where nothing is published, the host says nothing.
+func TestSilentWithoutServices(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+	h.apply()
+	l.run(10 * time.Second)
+	l.hear(stranger, query(ask("pbx.local", mdns.TypeA)))
+	l.run(time.Second)
+	if len(l.sent) > 0 {
+		t.Errorf("sent %v", l.sent)
 	}
 }
 

@@ -391,7 +391,7 @@ func TestWantedNameAgainNotBeforeAMinute(t *testing.T) {
 func TestWantedHostAgain(t *testing.T) {
 	l := newLab(t)
 	a, b := l.host("pbx", ethernet("192.0.2.1/24")), l.host("pbx", ethernet("192.0.2.2/24"))
-	a.apply()
+	a.apply(sip("Lobby", 5060))
 	l.run(5 * time.Second)
 	b.apply(sip("Desk", 5060))
 	l.run(10 * time.Second)

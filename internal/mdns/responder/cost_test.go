@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -52,6 +53,8 @@ func knowing() Packet {
 func TestAllocations(t *testing.T) {
 	l, h := busy(t, 100)
 	h.config.Asked = nil
+	h.desired.Watched = []dnsname.Name{dnsname.MustParse("_digiumproxy._udp.local")}
+	h.watchTopics()
 	l.hear(stranger, query(ask("Server number 0."+sips, mdns.TypeANY)))
 	l.run(2 * time.Second)
 	for name, c := range map[string]struct {

@@ -16,6 +16,8 @@ const pace = 200 * time.Microsecond
 type link struct {
 	mdns.Link
 	watches map[string]*watch // by the key of the name
+	traffic mdns.LinkTraffic
+	heard   moment // when a packet last came from another host
 }
 
 // onLink says whether an address is in a network of the interface (RFC 6762 §11).
@@ -56,8 +58,8 @@ type face struct {
 	answers   queue[*set]   // to be multicast
 	farewells queue[*farewell]
 	leaving   map[identity]*farewell
-	questions []*watch // to be asked
-	parked    []*claim // that wait for the host's name
+	questions []question // to be asked
+	parked    []*claim   // that wait for the host's name
 
 	wanted []want               // by the plan, while it is applied
 	coming map[mdns.Record]bool // the shared records of what is wanted; made when first needed
@@ -267,14 +269,18 @@ func (f *face) start(limit int, flags uint16) *wire.Builder {
 	return &f.r.build
 }
 
-// multicast sends the message that was built to everybody.
-func (f *face) multicast() {
+// multicast sends the message that was built to everybody, and counts it.
+func (f *face) multicast(count *uint64) { f.multicastUntil(count, forever) }
+
+// multicastUntil does the same with a message that is known, when it comes back, until a time.
+func (f *face) multicastUntil(count *uint64, until moment) {
 	dst := group4
 	if f.version == mdns.V6 {
 		dst = group6
 	}
-	f.r.echoes.add(f.send(dst))
+	f.r.echoes.add(f.send(dst), until)
 	f.r.stats.Multicasts++
+	*count++
 	f.clear = f.r.now + pace
 }
 
@@ -282,6 +288,7 @@ func (f *face) multicast() {
 func (f *face) unicast(dst netip.AddrPort) {
 	f.send(dst)
 	f.r.stats.Unicasts++
+	f.link.traffic.Unicasts++
 }
 
 func (f *face) send(dst netip.AddrPort) []byte {

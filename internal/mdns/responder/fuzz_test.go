@@ -89,6 +89,7 @@ func fuzzDesired(changed bool) mdns.Desired {
 	if changed {
 		d.Links, d.Groups = fuzzLinks[:1], []mdns.Publication{sip("Desk", 5061), d.Groups[2], d.Groups[1]}
 	}
+	d.Watched = mdns.WatchedTypes(d.Groups)
 	return d
 }
 
@@ -123,7 +124,7 @@ func FuzzResponder(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		now, changed := epoch, false
-		r := New(Config{Rand: rand.New(rand.NewPCG(1, 1)), Start: now, Asked: func(Asked) {}})
+		r := New(Config{Rand: rand.New(rand.NewPCG(1, 1)), Start: now, Asked: func(mdns.Asked) {}})
 		r.Apply(now, fuzzDesired(changed))
 		check := checker{t: t, last: map[string]time.Time{}}
 		now = check.run(r, now, 2*time.Second)
@@ -141,6 +142,9 @@ func FuzzResponder(f *testing.F) {
 				clear(check.last)
 			}
 			now = check.run(r, now, s.wait)
+		}
+		if n := len(r.Foreign()); n > foreignMost || n != len(r.others.ends.items) {
+			t.Errorf("%d services of others, %d with an end", n, len(r.others.ends.items))
 		}
 		if most := 4 + 1; len(r.waiting) > truncatedMost || len(r.renamed) > most || len(r.watches.items) > most*len(fuzzLinks) {
 			t.Errorf("%d wait, %d names changed, %d watched", len(r.waiting), len(r.renamed), len(r.watches.items))

@@ -83,7 +83,7 @@ func (f *face) sendFarewells() bool {
 			f.farewells.set(w, f.r.now+goodbyeAgain)
 		}
 	}
-	f.multicast()
+	f.multicast(&f.link.traffic.Goodbyes)
 	return true
 }
 

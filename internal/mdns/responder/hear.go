@@ -22,6 +22,11 @@ func (f *face) hear(p Packet) {
 				f.r.overhear(w, rec, p.Src.Addr())
 			}
 		}
+		if rec.Type == mdns.TypePTR {
+			if t := f.r.others.topics[string(rec.Key)]; t != nil {
+				f.meet(t, rec, p.Src.Addr(), own)
+			}
+		}
 		n := f.zone[string(rec.Key)]
 		if n == nil {
 			continue

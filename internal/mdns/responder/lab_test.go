@@ -38,7 +38,7 @@ type host struct {
 	links []mdns.Link
 	dead  bool
 	next  time.Time
-	asked []Asked
+	asked []mdns.Asked
 }
 
 type flight struct {
@@ -73,7 +73,7 @@ func (l *lab) host(name string, links ...mdns.Link) *host {
 	h.Responder = New(Config{
 		Rand:  rand.New(rand.NewPCG(l.seed, uint64(len(l.hosts)))),
 		Start: l.time(),
-		Asked: func(a Asked) { h.asked = append(h.asked, a) },
+		Asked: func(a mdns.Asked) { h.asked = append(h.asked, a) },
 	})
 	l.hosts = append(l.hosts, h)
 	return h

@@ -181,7 +181,7 @@ func (r *Responder) link(l mdns.Link) *link {
 	i := slices.IndexFunc(r.links, func(known *link) bool { return known.Index == l.Index })
 	if i < 0 {
 		i = len(r.links)
-		r.links = append(r.links, &link{Link: l, watches: map[string]*watch{}})
+		r.links = append(r.links, &link{Link: l, watches: map[string]*watch{}, heard: never})
 	}
 	return r.links[i]
 }
@@ -230,16 +230,16 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 		index[p.key] = len(wants)
 		wants = append(wants, want{p, s})
 	}
+	if !slices.ContainsFunc(instances, func(in mdns.Instance) bool { return f.link.of(in) >= 0 }) {
+		return nil // where there is no service, nobody needs the host
+	}
 	for _, p := range hostPlans(mdns.HostName(f.r.host), f.link.Link) {
 		add(p)
 	}
 	for i := range instances {
 		in := &instances[i]
-		if !f.version.Carries(in.Service.Protocol) {
-			continue
-		}
-		at := slices.IndexFunc(in.Links, func(l mdns.Link) bool { return l.Index == f.link.Index })
-		if at < 0 {
+		at := f.link.of(*in)
+		if at < 0 || !f.version.Carries(in.Service.Protocol) {
 			continue
 		}
 		for _, p := range plans[i] {
@@ -251,6 +251,11 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 		}
 	}
 	return wants
+}
+
+// of gives the place of a link among those of an instance, -1 where it is none of them.
+func (l *link) of(in mdns.Instance) int {
+	return slices.IndexFunc(in.Links, func(other mdns.Link) bool { return other.Index == l.Index })
 }
 
 // hostPlans gives the plans for the host's name on a link, and for the reverse names.

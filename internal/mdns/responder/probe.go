@@ -58,7 +58,7 @@ func (f *face) sendProbes() bool {
 		f.steps.set(c, f.r.now+probeInterval)
 	}
 	f.ready = f.ready[n:]
-	f.multicast()
+	f.multicast(&f.link.traffic.Probes)
 	return true
 }
 

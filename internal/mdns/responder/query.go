@@ -35,6 +35,7 @@ func (f *face) query(p Packet) {
 	if r.Err() != nil {
 		return
 	}
+	asked.tell()
 	if len(f.r.waiting) > 0 && f.r.moreKnown(asked, r.Truncated()) {
 		return
 	}
@@ -61,16 +62,20 @@ type inquiry struct {
 // allow that, and only to a host on the link, lest somebody has us send to others (§5.5, §11).
 func (q *inquiry) questions(candidates []candidate) []candidate {
 	r := &q.face.r.reader
+	q.face.r.asks = q.face.r.asks[:0]
 	for {
 		question, ok := r.Question()
 		if !ok {
 			break
 		}
-		n := q.face.zone[string(question.Key)]
-		if n == nil || question.Class != wire.ClassIN && question.Class != wire.ClassANY {
+		if question.Class != wire.ClassIN && question.Class != wire.ClassANY {
 			continue
 		}
-		q.report(n, question.Type)
+		n := q.face.zone[string(question.Key)]
+		q.note(question, n)
+		if n == nil {
+			continue
+		}
 		unicast := q.direct || question.QU && q.face.link.onLink(q.src.Addr())
 		found := false
 		for _, s := range n.sets {
@@ -98,12 +103,6 @@ func (q *inquiry) candidate(candidates []candidate, s *set, unicast bool) []cand
 	}
 	s.wanted = q.serial
 	return append(candidates, candidate{set: s})
-}
-
-func (q *inquiry) report(n *node, t mdns.Type) {
-	if f := q.face; f.r.config.Asked != nil && len(n.sets) > 0 {
-		f.r.config.Asked(Asked{f.link.Index, f.version, q.src, n.name, t})
-	}
 }
 
 // records reads the known answers and the probes of a query, and says whether it is a probe for a name of ours.

@@ -16,7 +16,6 @@ import (
 	"slices"
 	"time"
 
-	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -32,22 +31,13 @@ var (
 
 // Config is what a Responder needs from outside.
 type Config struct {
-	Rand  *rand.Rand  // delays are taken from it, so that a run with the same seed is the same
-	Start time.Time   // what the clock says now
-	Asked func(Asked) // told of every question for a name of ours; nil: nobody
+	Rand  *rand.Rand       // delays are taken from it, so that a run with the same seed is the same
+	Start time.Time        // what the clock says now
+	Asked func(mdns.Asked) // told of every question for a type that is watched; nil: nobody
 	// SharedPort says whether another program of this host has port 5353 open as well; then unicast replies may go
 	// there, so that none are asked for (RFC 6762 §15.1), and the end takes nothing of the host's away, which that
 	// program may announce too. See [Responder.SharePort].
 	SharedPort bool
-}
-
-// Asked is a question that somebody asked.
-type Asked struct {
-	Link    int // index
-	Version mdns.IPVersion
-	From    netip.AddrPort
-	Name    dnsname.Name // in our spelling
-	Type    mdns.Type
 }
 
 // Packet is a packet that came in.
@@ -101,6 +91,7 @@ type Responder struct {
 	conflicts conflictLog
 	watches   queue[*watch]
 	reviews   queue[*review]
+	others    others
 	waiting   []*truncated
 	closing   bool
 
@@ -118,6 +109,7 @@ type Responder struct {
 type scratch struct {
 	candidates []candidate
 	sent       []*set
+	asks       []asking
 	serial     uint32
 }
 
@@ -130,6 +122,7 @@ func New(config Config) *Responder {
 		slotIndex: map[slotKey]*slot{},
 		renamed:   map[string]*renaming{},
 		own:       map[netip.Addr]bool{},
+		others:    others{topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}},
 		planAt:    forever,
 	}
 }
@@ -139,6 +132,7 @@ func (r *Responder) Apply(now time.Time, d mdns.Desired) {
 	r.clock(now)
 	r.adopt(d)
 	r.plan(true)
+	r.watchTopics()
 }
 
 // Handle takes a packet that was heard. Data is not kept.
@@ -149,6 +143,10 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 		r.stats.Ignored++
 		return
 	}
+	if !f.isOwn(p.Src.Addr()) {
+		f.link.traffic.Received++
+		f.link.heard = r.now
+	}
 	if err := r.reader.Reset(p.Data); err != nil {
 		r.stats.Malformed++
 		return
@@ -157,7 +155,7 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 		r.stats.Ignored++
 		return
 	}
-	if f.isOwn(p.Src.Addr()) && r.echoes.has(p.Data) {
+	if f.isOwn(p.Src.Addr()) && r.echoes.has(p.Data, r.now) {
 		f.source = p.Src.Addr()
 		return // our own packet, by loopback or on a second interface of the same link (RFC 6762 §8.2, §14)
 	}
@@ -194,6 +192,7 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 	r.clock(now)
 	r.runWatches()
 	r.runReviews()
+	r.runOthers()
 	r.runTruncated()
 	if r.planAt <= r.now {
 		r.plan(false)
@@ -217,6 +216,7 @@ func (r *Responder) Close(now time.Time) {
 	r.planAt = forever
 	r.waiting = nil
 	r.watches, r.reviews = queue[*watch]{}, queue[*review]{}
+	r.others.surveys, r.others.ends = queue[*survey]{}, queue[*foreigner]{}
 	for _, f := range r.faces {
 		f.close()
 	}
@@ -242,7 +242,7 @@ func (r *Responder) clock(now time.Time) {
 
 // next gives the time of the next thing to do.
 func (r *Responder) next() moment {
-	at := min(r.planAt, r.watches.next(), r.reviews.next())
+	at := min(r.planAt, r.watches.next(), r.reviews.next(), r.others.next())
 	for _, t := range r.waiting {
 		at = min(at, t.at)
 	}

@@ -103,15 +103,26 @@ func (r *Responder) stepWatch(w *watch) {
 	default:
 		w.asked = r.now
 		r.watches.set(w, r.now+askAgain)
-		for _, v := range [...]mdns.IPVersion{mdns.V4, mdns.V6} {
-			if f := r.byLink[faceKey{w.link.Index, v}]; f != nil {
-				f.questions = append(f.questions, w)
-			}
+		r.ask(w.link, question{w.name, w.kind})
+	}
+}
+
+// question is one that we ask.
+type question struct {
+	name dnsname.Name
+	kind mdns.Type
+}
+
+// ask sees to it that a question is asked on a link, by each IP version.
+func (r *Responder) ask(l *link, q question) {
+	for _, v := range [...]mdns.IPVersion{mdns.V4, mdns.V6} {
+		if f := r.byLink[faceKey{l.Index, v}]; f != nil {
+			f.questions = append(f.questions, q)
 		}
 	}
 }
 
-// sendQuestions sends one message with as many of the questions for names that are watched as fit.
+// sendQuestions sends one message with as many of the questions to be asked as fit.
 func (f *face) sendQuestions() bool {
 	if len(f.questions) == 0 {
 		return false
@@ -121,9 +132,25 @@ func (f *face) sendQuestions() bool {
 	for n < len(f.questions) && b.Question(f.questions[n].name, f.questions[n].kind, false) {
 		n++
 	}
+	for _, q := range f.questions[:n] {
+		f.knownAnswers(b, q)
+	}
 	f.questions = f.questions[max(n, 1):]
-	f.multicast()
+	f.multicastUntil(&f.link.traffic.Questions, f.r.now+questionEcho)
 	return true
+}
+
+// knownAnswers adds our own answers to a question of ours, as many as fit: nobody need give them (RFC 6762 §7.1).
+func (f *face) knownAnswers(b *wire.Builder, q question) {
+	n := f.zone[q.name.Key()]
+	if n == nil || q.kind != mdns.TypePTR {
+		return
+	}
+	for _, s := range n.sets {
+		if s.kind() == q.kind && !b.Record(wire.Answer, &s.records[0], s.ttl(), false) {
+			return
+		}
+	}
 }
 
 // watchWanted waits for a name that was given up, so that it can be had back.

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"announcer/internal/config"
+	"announcer/internal/control"
+	"announcer/internal/source"
+)
+
+func statusCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "status",
+		Usage:     "show how the daemon stands: services, conflicts, who asked, what is wrong",
+		UsageText: "announcer status [--json]",
+		Description: "Exits with 0 where all is well, with 1 where something is refused or fails, and with 4 where there is no daemon. " +
+			"What stands in the JSON, docs/status.md tells.",
+		Flags: append(controlFlags(), jsonFlag()),
+		Action: func(c *cli.Context) error {
+			return askDaemon(c, exitFailed, (*control.Client).Status)
+		},
+	})
+}
+
+func reloadCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "reload",
+		Usage:     "have the daemon read its configuration and definitions anew",
+		UsageText: "announcer reload [--json]",
+		Description: "Prints what was added, changed, removed and refused. Exits with 3 where something was refused: " +
+			"a configuration that is of no use changes nothing, a definition keeps its last good version on the wire.",
+		Flags: append(controlFlags(), jsonFlag()),
+		Action: func(c *cli.Context) error {
+			return askDaemon(c, exitInvalid, (*control.Client).Reload)
+		},
+	})
+}
+
+func watchCommand() *cli.Command {
+	return command(cli.Command{
+		Name:      "watch",
+		Usage:     "show who asks, and what happens to the services, as it happens",
+		UsageText: "announcer watch [--json]",
+		Flags:     append(controlFlags(), jsonFlag()),
+		Action: func(c *cli.Context) error {
+			client, err := dialDaemon(c)
+			if err != nil {
+				return err
+			}
+			return client.Watch(c.Context, c.App.Writer, c.Bool("json"))
+		},
+	})
+}
+
+func controlFlags() []cli.Flag {
+	return []cli.Flag{
+		socketFlag(),
+		&cli.StringFlag{Name: "config", Usage: "find the socket by the configuration `FILE` (" + defaultConfig + " where it is there)"},
+	}
+}
+
+// askDaemon asks the daemon something and prints the answer. It ends with the code where not all is well.
+func askDaemon(c *cli.Context, code int, ask func(*control.Client, context.Context, io.Writer, bool) (bool, error)) error {
+	client, err := dialDaemon(c)
+	if err != nil {
+		return err
+	}
+	well, err := ask(client, c.Context, c.App.Writer, c.Bool("json"))
+	if err == nil && !well {
+		return silent(code)
+	}
+	return err
+}
+
+func dialDaemon(c *cli.Context) (*control.Client, error) {
+	if c.Args().Present() {
+		return nil, usagef("%s takes no arguments, only flags", c.Command.Name)
+	}
+	client, err := control.Dial(control.Places(socketOf(c), os.Getenv))
+	if none, ok := errors.AsType[*control.NoDaemonError](err); ok {
+		return nil, &exitError{exitNoDaemon, none}
+	}
+	return client, err
+}
+
+// socketOf gives the path of the socket that the flags or the configuration name, "" where neither does.
+func socketOf(c *cli.Context) string {
+	if c.IsSet("socket") {
+		return c.String("socket")
+	}
+	file := c.String("config")
+	if file == "" {
+		file = defaultConfig
+	}
+	data, err := source.ReadFile(file)
+	if err != nil {
+		return "" // the usual places are tried
+	}
+	cfg, _ := config.Load(file, data, source.HostName()) // the daemon has the last good one, whatever is wrong with this
+	return cfg.Socket
+}

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/wire"
+	"announcer/internal/netlab"
+)
+
+const phoneService = "<service-group><name>PBX</name><service><type>_digiumproxy._udp</type><port>5060</port></service></service-group>"
+
+// lan is a host with an eth0, and another one at the other end of the cable.
+type lan struct {
+	t     *testing.T
+	phone *netlab.Host
+	bin   string
+	dir   string // with a directory "services"
+	ears  net.PacketConn
+}
+
+func newLAN(t *testing.T) *lan {
+	netlab.Need(t)
+	l := &lan{t: t, phone: netlab.NewHost(t), bin: filepath.Join(binDir(t), "announcer"), dir: t.TempDir()}
+	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: l.phone, Name: "eth0", Addrs: []string{"192.0.2.6/24"}})
+	l.write("services/a.service", phoneService)
+	var err error
+	l.phone.Do(func() {
+		var eth0 *net.Interface
+		if eth0, err = net.InterfaceByName("eth0"); err == nil {
+			l.ears, err = net.ListenMulticastUDP("udp4", eth0, net.UDPAddrFromAddrPort(link.Group4))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.ears.Close() })
+	return l
+}
+
+func (l *lan) write(name, content string) {
+	l.t.Helper()
+	path := filepath.Join(l.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// start starts the program, and gives what it writes.
+func (l *lan) start(env []string, args ...string) (*exec.Cmd, *output) {
+	l.t.Helper()
+	out := &output{writes: make(chan struct{}, 1)}
+	cmd := exec.Command(l.bin, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, out, out
+	cmd.Env = append(os.Environ(), append([]string{"RUNTIME_DIRECTORY=" + l.dir}, env...)...)
+	if err := cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+	})
+	return cmd, out
+}
+
+// await waits for a line with some text.
+func (l *lan) await(out *output, text string) {
+	l.t.Helper()
+	deadline := time.After(wireTime)
+	for !strings.Contains(strings.Join(out.lines(), "\n"), text) {
+		select {
+		case <-out.writes:
+		case <-deadline:
+			l.t.Fatalf("no %q in:\n%s", text, strings.Join(out.lines(), "\n"))
+		}
+	}
+}
+
+// goodbyes counts the records that were withdrawn, until it is silent for a while.
+func (l *lan) goodbyes() int {
+	n, buf := 0, make([]byte, 9000)
+	for {
+		l.ears.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		size, _, err := l.ears.ReadFrom(buf)
+		if err != nil {
+			return n
+		}
+		message, err := wire.Decode(buf[:size])
+		if err != nil {
+			l.t.Errorf("what the daemon sent can't be read: %v", err)
+		}
+		for _, r := range message.Answers {
+			if r.TTL == 0 {
+				n++
+			}
+		}
+	}
+}
+
+// ask asks for phone servers from the other host, as a phone does.
+func (l *lan) ask() {
+	l.t.Helper()
+	question := wire.Message{Questions: []wire.Query{{Name: dnsname.MustParse("_digiumproxy._udp.local"), Type: mdns.TypePTR, Class: wire.ClassIN}}}
+	packet, ok := question.Encode(1000)
+	if !ok {
+		l.t.Fatal("the question is too long")
+	}
+	if _, err := l.ears.WriteTo(packet, net.UDPAddrFromAddrPort(link.Group4)); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// A stop is seen on the wire, a restart is not, and both end well. The service manager is told of all.
+func TestSignals(t *testing.T) {
+	for _, c := range []struct {
+		signal  os.Signal
+		goodbye bool
+	}{{syscall.SIGTERM, true}, {syscall.SIGINT, true}, {syscall.SIGUSR1, false}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			l := newLAN(t)
+			manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(l.dir, "notify"), Net: "unixgram"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer manager.Close()
+			manager.SetReadDeadline(time.Now().Add(wireTime))
+			cmd, out := l.start([]string{"NOTIFY_SOCKET=" + manager.LocalAddr().String()}, "run", "--services", "services", "-i", "eth0")
+			told(t, manager, "READY=1\nSTATUS=")
+			l.await(out, "msg=announced")
+			l.goodbyes() // all quiet
+			if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+			told(t, manager, "RELOADING=1\nMONOTONIC_USEC=")
+			told(t, manager, "READY=1\nSTATUS=1 service on eth0")
+			if err := cmd.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			told(t, manager, "STOPPING=1")
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v\n%s", err, strings.Join(out.lines(), "\n"))
+			}
+			if n := l.goodbyes(); n > 0 != c.goodbye {
+				t.Errorf("%d goodbyes", n)
+			}
+			if _, err := os.Stat(filepath.Join(l.dir, "announcer.sock")); err == nil {
+				t.Error("the control socket is left behind")
+			}
+		})
+	}
+}
+
+// told wants the service manager to be told something, be it after other states.
+func told(t *testing.T, manager *net.UnixConn, want string) {
+	t.Helper()
+	buf := make([]byte, 4096)
+	for {
+		n, err := manager.Read(buf)
+		if err != nil {
+			t.Fatalf("%q is not told: %v", want, err)
+		}
+		if strings.HasPrefix(string(buf[:n]), want) {
+			return
+		}
+	}
+}
+
+// announce --until-seen ends when a phone has asked, and names it.
+func TestUntilSeen(t *testing.T) {
+	l := newLAN(t)
+	cmd, out := l.start(nil, "announce", "--preset", "dpma", "--server", "192.0.2.5", "--until-seen", "1", "--for", "60s", "-i", "eth0")
+	l.await(out, "announced DPMA at 192.0.2.5 (_digiumproxy._udp) on eth0")
+	l.ask()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, strings.Join(out.lines(), "\n"))
+	}
+	l.await(out, "192.0.2.6")
+	l.await(out, "asks for _digiumproxy._udp on eth0")
+	if l.goodbyes() == 0 {
+		t.Error("no goodbye")
+	}
+	cmd, out = l.start(nil, "announce", "--preset", "dpma", "--server", "192.0.2.5", "--until-seen", "1", "--for", "10ms", "-i", "eth0")
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != exitFailed {
+		t.Errorf("nobody asked, and it ends with %v", err)
+	}
+	l.await(out, "announcer: 0 of 1 hosts have asked within 10ms")
+	for args, want := range map[string]string{
+		"--until-seen 0":                   "--until-seen: 0 is no number of hosts; want 1 or more",
+		"--until-seen 1 -- true":           "--until-seen does not go with a command behind --",
+		"--until-seen 1 --engine zeroconf": `--until-seen: the engine "zeroconf" does not tell who asks; want --engine native`,
+	} {
+		all := append([]string{"announce", "--preset", "dpma", "--server", "192.0.2.5", "-i", "eth0"}, strings.Fields(args)...)
+		cmd, out := l.start(nil, all...)
+		if err := cmd.Wait(); err == nil {
+			t.Errorf("%s: no error", args)
+		}
+		l.await(out, want)
+	}
+}
+
+// Metrics and health are served on the loopback where only a port is given, and nothing else is.
+func TestMetricsAddress(t *testing.T) {
+	l := newLAN(t)
+	l.write("announcer.toml", "[daemon]\nservices = [\"services\"]\ninterfaces = [\"eth0\"]\nmetrics = \"9353\"\n")
+	_, out := l.start(nil, "run", "--config", "announcer.toml")
+	l.await(out, "msg=announced")
+	l.ask()
+	l.await(out, `msg="asked for the first time" host=192.0.2.6 type=_digiumproxy._udp iface=eth0`)
+	get := func(path string) (code int, body string) {
+		answer, err := http.Get("http://127.0.0.1:9353" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
+	}
+	if code, body := get("/healthz"); code != 200 || body != "ok: 1 service on eth0\n" {
+		t.Errorf("%d %q", code, body)
+	}
+	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `announcer_queries_total{iface="eth0",type="_digiumproxy._udp"} 1`) {
+		t.Errorf("%d\n%s", code, body)
+	}
+	if code, _ := get("/status"); code != 404 {
+		t.Errorf("the status is there for all: %d", code)
+	}
+	if conn, err := net.Dial("tcp", "192.0.2.5:9353"); err == nil {
+		conn.Close()
+		t.Error("the metrics are on the network")
+	}
+	// A crowd that says nothing is closed out in the end, and takes no more than its places.
+	for range 200 {
+		conn, err := net.Dial("tcp", "127.0.0.1:9353")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if code, _ := get("/healthz"); code != 200 {
+		t.Errorf("after a crowd: %d", code)
+	}
+}
+
+// A port that somebody holds alone is an error that says who; one that is shared is a warning that says with whom.
+func TestNeighboursOnThisHost(t *testing.T) {
+	l := newLAN(t)
+	var alone []net.PacketConn
+	for _, network := range []string{"udp4", "udp6"} {
+		c, err := net.ListenPacket(network, ":5353")
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone = append(alone, c)
+	}
+	cmd, out := l.start(nil, "run", "--services", "services", "-i", "eth0")
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != exitFailed {
+		t.Errorf("the port is taken, and it ends with %v", err)
+	}
+	l.await(out, fmt.Sprintf("announcer: port 5353 for IPv4 is held by %s (pid %d), which lets no other program use it", self(t), os.Getpid()))
+	for _, c := range alone {
+		c.Close()
+	}
+	_, out = l.start(nil, "run", "--services", "services", "-i", "eth0")
+	l.await(out, "msg=announced")
+	other, out := l.start(nil, "run", "--services", "services", "-i", "eth0", "--socket", filepath.Join(l.dir, "other.sock"))
+	l.await(out, `msg="port 5353 is shared with announcer (pid `)
+	l.await(out, `detail="another program of this host announces this very service"`)
+	if err := other.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// self is the name of this process, as the kernel has it.
+func self(t *testing.T) string {
+	t.Helper()
+	name, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(name))
+}

@@ -1,0 +1,121 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// NoDaemonError says that there is no daemon to talk to, and what to do.
+type NoDaemonError struct{ Text string }
+
+func (e *NoDaemonError) Error() string { return e.Text }
+
+// How long a daemon that works may take to begin an answer.
+const (
+	patience       = 10 * time.Second
+	reloadPatience = reloadTime + patience
+)
+
+// Client talks to the daemon.
+type Client struct {
+	http     http.Client
+	path     string        // of the socket
+	patience time.Duration // until the daemon has to have begun an answer, but for a reload
+}
+
+// Dial finds the daemon at one of the places. Where it can't be reached, the error is a *[NoDaemonError].
+func Dial(places []string) (*Client, error) {
+	for _, path := range places {
+		conn, err := net.Dial("unix", path)
+		switch {
+		case err == nil:
+			conn.Close()
+			return newClient(path), nil
+		case errors.Is(err, fs.ErrPermission):
+			return nil, denied(path)
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		default:
+			return nil, &NoDaemonError{fmt.Sprintf("the daemon can't be reached at %s: %v", path, cause(err))}
+		}
+	}
+	return nil, &NoDaemonError{fmt.Sprintf("no daemon listens on %s; want one started (systemctl start announcer, or announcer run), or --socket PATH",
+		strings.Join(places, " or "))}
+}
+
+func denied(path string) *NoDaemonError {
+	return &NoDaemonError{fmt.Sprintf("%s is not for this user; want sudo, or the user in the group of that file (see ls -l %s)", path, path)}
+}
+
+func newClient(path string) *Client {
+	return &Client{path: path, patience: patience, http: http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+	}}}
+}
+
+// Status writes the state of the daemon, and says whether all is well.
+func (c *Client) Status(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
+	return c.ask(ctx, c.patience, http.MethodGet, "/status", w, inJSON)
+}
+
+// Reload has the daemon read everything anew, writes what came of it, and says whether nothing was refused.
+func (c *Client) Reload(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
+	return c.ask(ctx, reloadPatience, http.MethodPost, "/reload", w, inJSON)
+}
+
+// Watch writes what happens, a line for each event, until ctx is done or the daemon ends, which is an error.
+func (c *Client) Watch(ctx context.Context, w io.Writer, inJSON bool) error {
+	_, err := c.ask(ctx, c.patience, http.MethodGet, "/watch", w, inJSON)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil, errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the daemon has ended")
+	}
+	return err
+}
+
+func (c *Client) ask(ctx context.Context, patience time.Duration, method, path string, w io.Writer, inJSON bool) (well bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(patience, func() {
+		cancel(fmt.Errorf("it is stuck, or stopped: nothing came within %s", patience))
+	})
+	defer late.Stop()
+	r, err := http.NewRequestWithContext(ctx, method, "http://announcer"+path, nil)
+	if err != nil {
+		return false, err
+	}
+	r.Header.Set("Accept", textType)
+	if inJSON {
+		r.Header.Set("Accept", jsonType)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return false, fmt.Errorf("the daemon at %s does not answer: %w", c.path, cmp.Or(context.Cause(ctx), err))
+	}
+	late.Stop()
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		return false, errors.New(strings.TrimSpace(string(text)))
+	}
+	if _, err := io.Copy(w, answer.Body); err != nil {
+		return false, fmt.Errorf("the daemon at %s broke off: %w", c.path, err)
+	}
+	return answer.Header.Get("Announcer-Healthy") == "true", nil
+}

@@ -1,0 +1,280 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"announcer/internal/source"
+	"announcer/internal/status"
+)
+
+// daemon is one that says what a test wants.
+type daemon struct {
+	state  status.Status
+	reload status.Reload
+	err    error
+	events chan status.Event
+}
+
+func (d *daemon) Status(context.Context) (status.Status, error) { return d.state, d.err }
+func (d *daemon) Reload(context.Context) (status.Reload, error) { return d.reload, d.err }
+func (d *daemon) Watch() (<-chan status.Event, func(), error)   { return d.events, func() {}, d.err }
+
+func socket(t *testing.T) string { return filepath.Join(t.TempDir(), socketName) }
+
+// serve answers for a daemon, and gives a client.
+func serve(t *testing.T, d Daemon) *Client {
+	t.Helper()
+	path := socket(t)
+	l, err := Listen([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, l, Handler(d), slog.New(slog.DiscardHandler)) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	c, err := Dial([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestPlaces(t *testing.T) {
+	for _, c := range []struct {
+		named string
+		env   map[string]string
+		want  []string
+	}{
+		{"/tmp/x", map[string]string{"RUNTIME_DIRECTORY": "/run/a"}, []string{"/tmp/x"}},
+		{"", nil, []string{"/run/announcer/announcer.sock"}},
+		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer"}, []string{"/run/announcer/announcer.sock"}},
+		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/a:/run/b", "XDG_RUNTIME_DIR": "/run/user/7"},
+			[]string{"/run/a/announcer.sock", "/run/announcer/announcer.sock", "/run/user/7/announcer.sock"}},
+	} {
+		if got := Places(c.named, func(key string) string { return c.env[key] }); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %q, want %q", c, got, c.want)
+		}
+	}
+}
+
+func TestListen(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing", socketName)
+	path := socket(t)
+	l, err := Listen([]string{missing, path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("mode %v, error %v", info.Mode(), err)
+	}
+	if _, err := Listen([]string{path}); err == nil || err.Error() != fmt.Sprintf(
+		"another announcer (pid %d) runs already and listens on %s; want that one stopped, or --socket PATH for a second one", os.Getpid(), path) {
+		t.Errorf("while one lives: %v", err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // as if it had been killed
+	l.Close()
+	if _, err := Dial([]string{path}); err == nil {
+		t.Error("a dead daemon is reached")
+	}
+	l, err = Listen([]string{path})
+	if err != nil {
+		t.Fatalf("after one that is dead: %v", err)
+	}
+	l.Close()
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket stays: %v", err)
+	}
+	if _, err := Listen([]string{missing}); err == nil || err.Error() != "no control socket at "+missing+": there is no such directory; want it made, or --socket PATH" {
+		t.Errorf("without a directory: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen([]string{path}); err == nil || !strings.Contains(err.Error(), "there is something else") {
+		t.Errorf("in the place of a file: %v", err)
+	}
+	if data, err := os.ReadFile(path); string(data) != "precious" {
+		t.Errorf("the file is gone: %q, %v", data, err)
+	}
+}
+
+// Where there is no daemon, or it is not for this user, the error says what to do.
+func TestDial(t *testing.T) {
+	path := socket(t)
+	_, err := Dial([]string{path, path + "2"})
+	none, ok := errors.AsType[*NoDaemonError](err)
+	if !ok || none.Text != fmt.Sprintf("no daemon listens on %s or %s2; want one started (systemctl start announcer, or announcer run), or --socket PATH", path, path) {
+		t.Errorf("%v", err)
+	}
+	if text := denied(path).Text; text != path+" is not for this user; want sudo, or the user in the group of that file (see ls -l "+path+")" {
+		t.Error(text)
+	}
+}
+
+func TestClient(t *testing.T) {
+	d := &daemon{
+		state:  status.Status{Version: 1, Healthy: true, Time: time.Now(), Reload: status.Reload{OK: true}},
+		reload: status.Reload{OK: true, Changes: source.Changes{Added: []string{"x.service"}, Refused: []string{"y.service"}}},
+		events: make(chan status.Event, 2),
+	}
+	c := serve(t, d)
+	for _, test := range []struct {
+		name   string
+		ask    func(context.Context, io.Writer, bool) (bool, error)
+		inJSON bool
+		well   bool
+		want   string
+	}{
+		{"status", c.Status, false, true, "0 services; all is well"},
+		{"status", c.Status, true, true, `"healthy": true`},
+		{"reload", c.Reload, false, false, "1 added, 0 changed, 0 removed, 1 refused\nadded    x.service\nrefused  y.service\n"},
+		{"reload", c.Reload, true, false, `"refused": [`},
+	} {
+		var out bytes.Buffer
+		if well, err := test.ask(t.Context(), &out, test.inJSON); err != nil || well != test.well || !strings.Contains(out.String(), test.want) {
+			t.Errorf("%s: well %t, error %v, %s", test.name, well, err, out.String())
+		}
+	}
+	d.events <- status.Event{Missed: 3}
+	d.events <- status.Event{Missed: 4}
+	ctx, cancel := context.WithCancel(t.Context())
+	lines := &firstLines{n: 2, done: cancel}
+	if err := c.Watch(ctx, lines, false); err != nil {
+		t.Error(err)
+	}
+	if lines.text != "3 events came too fast to be shown\n4 events came too fast to be shown\n" {
+		t.Errorf("%q", lines.text)
+	}
+	d.events = make(chan status.Event, 1)
+	d.events <- status.Event{Missed: 5}
+	close(d.events)
+	var out bytes.Buffer
+	if err := c.Watch(t.Context(), &out, true); err == nil || err.Error() != "the daemon has ended" || out.String() != "{\"missed\":5}\n" {
+		t.Errorf("error %v, %q", err, out.String())
+	}
+	d.err = context.DeadlineExceeded
+	if _, err := c.Status(t.Context(), io.Discard, false); err == nil || err.Error() != "the daemon does not answer: context deadline exceeded" {
+		t.Error(err)
+	}
+}
+
+// A daemon that is stopped is told so, and not waited for.
+func TestStoppedDaemon(t *testing.T) {
+	path := socket(t)
+	l, err := Listen([]string{path}) // and nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := Dial([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.patience = 10 * time.Millisecond
+	want := "the daemon at " + path + " does not answer: it is stuck, or stopped: nothing came within 10ms"
+	if _, err := c.Status(t.Context(), io.Discard, false); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if err := c.Watch(t.Context(), io.Discard, false); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// firstLines calls done once it has n lines.
+type firstLines struct {
+	text string
+	n    int
+	done func()
+}
+
+func (w *firstLines) Write(p []byte) (int, error) {
+	w.text += string(p)
+	if strings.Count(w.text, "\n") >= w.n {
+		w.done()
+	}
+	return len(p), nil
+}
+
+// On a TCP address nothing can be read or done but metrics and health.
+func TestPublic(t *testing.T) {
+	d := &daemon{state: status.Status{Healthy: true}}
+	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/status": 404, "/watch": 404, "/reload": 404} {
+		answer := httptest.NewRecorder()
+		Public(d).ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+		if answer.Code != want {
+			t.Errorf("%s: %d, want %d", path, answer.Code, want)
+		}
+	}
+	d.err = context.DeadlineExceeded
+	answer := httptest.NewRecorder()
+	Public(d).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
+	if answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("a stuck daemon is healthy: %d", answer.Code)
+	}
+}
+
+// Whoever opens many connections and says nothing leaves room for others in the end.
+func TestLimit(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limit(inner, 2)
+	for range 3 {
+		c, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	var accepted []net.Conn
+	for range 2 {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted = append(accepted, c)
+	}
+	third := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			c.Close()
+		}
+		third <- err
+	}()
+	select {
+	case <-third:
+		t.Error("a third connection is accepted")
+	case <-time.After(50 * time.Millisecond):
+	}
+	accepted[0].Close()
+	accepted[0].Close() // counts once
+	if err := <-third; err != nil {
+		t.Error(err)
+	}
+	l.Close()
+	if _, err := l.Accept(); err == nil {
+		t.Error("a closed listener accepts")
+	}
+}

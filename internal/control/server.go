@@ -1,0 +1,207 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"announcer/internal/status"
+)
+
+// What one client may take, so that none can hurt the daemon.
+const (
+	headerTime  = 5 * time.Second
+	answerTime  = 5 * time.Second  // until the daemon has to have answered; it is stuck when it takes longer
+	reloadTime  = 30 * time.Second // the same, with many files on a slow disk
+	writeTime   = 10 * time.Second // until a client has to have taken what it asked for
+	idleTime    = 30 * time.Second
+	headerMost  = 8 << 10
+	clientsMost = 64
+)
+
+// The media types of the answers.
+const (
+	textType = "text/plain"
+	jsonType = "application/json"
+)
+
+// Daemon is what the server asks.
+type Daemon interface {
+	// Status gives the state.
+	Status(ctx context.Context) (status.Status, error)
+	// Reload reads everything anew, and tells what came of it.
+	Reload(ctx context.Context) (status.Reload, error)
+	// Watch gives what happens from now on, until stop is called.
+	Watch() (events <-chan status.Event, stop func(), err error)
+}
+
+// Handler answers on the control socket: /status, /reload, /watch, and all of [Public].
+func Handler(d Daemon) http.Handler {
+	s := server{d}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", bounded(s.status))
+	mux.HandleFunc("POST /reload", bounded(s.reload))
+	mux.HandleFunc("GET /watch", s.watch)
+	mux.Handle("/", Public(d))
+	return mux
+}
+
+// Public answers where anybody may ask: /metrics and /healthz.
+func Public(d Daemon) http.Handler {
+	s := server{d}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", bounded(s.healthz))
+	metrics := status.Metrics(func() (status.Status, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+		defer cancel()
+		return d.Status(ctx)
+	})
+	mux.HandleFunc("GET /metrics", bounded(metrics.ServeHTTP))
+	return mux
+}
+
+// bounded ends a request that takes too long on the client's side, be it with a body that nobody wants.
+func bounded(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		end := time.Now().Add(reloadTime + writeTime)
+		control := http.NewResponseController(w)
+		control.SetReadDeadline(end)
+		control.SetWriteDeadline(end)
+		h(w, r)
+	}
+}
+
+// Serve answers on a listener until ctx is done, which ends all that is under way.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	err := server.Serve(limit(l, clientsMost))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+type server struct{ daemon Daemon }
+
+func (s server) status(w http.ResponseWriter, r *http.Request) {
+	st, ok := s.state(w, r)
+	if !ok {
+		return
+	}
+	w.Header().Set("Announcer-Healthy", fmt.Sprint(st.Healthy))
+	answer(w, r, st, func(w io.Writer) error { return st.WriteText(w) })
+}
+
+// state gives the state, or tells the client that there is none to be had.
+func (s server) state(w http.ResponseWriter, r *http.Request) (st status.Status, ok bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	st, err := s.daemon.Status(ctx)
+	if err != nil {
+		stuck(w, err)
+	}
+	return st, err == nil
+}
+
+func (s server) reload(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), reloadTime)
+	defer cancel()
+	done, err := s.daemon.Reload(ctx)
+	if err != nil {
+		stuck(w, err)
+		return
+	}
+	w.Header().Set("Announcer-Healthy", fmt.Sprint(done.OK && len(done.Refused) == 0))
+	answer(w, r, done, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, done.Text())
+		return err
+	})
+}
+
+func (s server) healthz(w http.ResponseWriter, r *http.Request) {
+	st, ok := s.state(w, r)
+	if !ok {
+		return
+	}
+	timely(w)
+	fmt.Fprintln(w, "ok: "+st.Line())
+}
+
+// watch writes one line for each event, until the client goes.
+func (s server) watch(w http.ResponseWriter, r *http.Request) {
+	events, stop, err := s.daemon.Watch()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer stop()
+	inJSON := wantsJSON(r)
+	setType(w, inJSON)
+	control := http.NewResponseController(w)
+	control.Flush()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case e, open := <-events:
+			if !open {
+				return
+			}
+			timely(w)
+			if inJSON {
+				err = json.NewEncoder(w).Encode(e)
+			} else {
+				_, err = fmt.Fprintln(w, e.Text())
+			}
+			if err = errors.Join(err, control.Flush()); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// answer writes a value as JSON or as text, as the client wants.
+func answer(w http.ResponseWriter, r *http.Request, v any, text func(io.Writer) error) {
+	inJSON := wantsJSON(r)
+	setType(w, inJSON)
+	timely(w)
+	if inJSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		encoder.Encode(v) // an error is the client's, who is gone
+		return
+	}
+	text(w)
+}
+
+func wantsJSON(r *http.Request) bool { return r.Header.Get("Accept") == jsonType }
+
+func setType(w http.ResponseWriter, inJSON bool) {
+	if inJSON {
+		w.Header().Set("Content-Type", jsonType)
+	} else {
+		w.Header().Set("Content-Type", textType+"; charset=utf-8")
+	}
+}
+
+// timely gives the client a while to take what is written next.
+func timely(w http.ResponseWriter) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
+}
+
+func stuck(w http.ResponseWriter, err error) {
+	timely(w)
+	http.Error(w, "the daemon does not answer: "+err.Error(), http.StatusServiceUnavailable)
+}

@@ -1,0 +1,113 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/netwatch"
+	"announcer/internal/phones"
+	"announcer/internal/source"
+	"announcer/internal/status"
+)
+
+// reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
+// stays as it is. What was refused on the network is tried again, changed or not.
+func (d *Daemon) reload(ctx context.Context) status.Reload {
+	d.systemd.reloading()
+	before := d.Snapshot
+	snap, err := d.Source.Load()
+	if err == nil {
+		d.logFindings(snap.Findings)
+		d.Snapshot = snap
+		err = d.apply(ctx)
+	}
+	if err != nil {
+		d.Snapshot = before
+		d.Log.Error("reload failed, everything stays as it was", "error", err)
+	} else {
+		d.warnOfRestart(before, snap)
+		d.Log.Info("reloaded", attrs(snap.Since(before))...)
+	}
+	d.last = d.result(before, err)
+	d.systemd.ready(d.line())
+	return d.last
+}
+
+// result tells what came of reading everything anew.
+func (d *Daemon) result(before source.Snapshot, err error) status.Reload {
+	r := status.Reload{Time: time.Now(), Changes: d.Snapshot.Since(before), Good: d.last.Good}
+	switch findings, ok := errors.AsType[diag.Findings](err); {
+	case ok:
+		r.Error = "the configuration is refused, everything stays as it was: " + findings.Error()
+	case err != nil:
+		r.Error = "nothing was changed: " + err.Error()
+	case len(d.Snapshot.BadConfig) > 0:
+		r.Error = "the configuration is refused, its last good version stays in use: " + d.Snapshot.BadConfig.Error()
+	default:
+		r.OK, r.Good = true, r.Time
+	}
+	return r
+}
+
+// warnOfRestart tells of settings that are used after a restart only.
+func (d *Daemon) warnOfRestart(before, snap source.Snapshot) {
+	for _, s := range []struct{ key, is, will string }{
+		{"engine", before.Config.Engine, snap.Config.Engine},
+		{"metrics", before.Config.Metrics, snap.Config.Metrics},
+		{"socket", before.Config.Socket, snap.Config.Socket},
+	} {
+		if s.is != s.will {
+			d.Log.Warn("another "+s.key+" is configured; it is used after a restart", s.key, s.will)
+		}
+	}
+}
+
+// apply hands the definitions and the links, as they are now, to the engine.
+func (d *Daemon) apply(ctx context.Context) error {
+	d.settled.Reset(settleTime)
+	links, err := d.Links()
+	if err != nil {
+		return fmt.Errorf("failed to read the interfaces: %w", err)
+	}
+	desired, assumed := Desired(d.Snapshot, links)
+	if assumed != d.assumed && assumed != "" {
+		d.Log.Warn(assumed)
+	}
+	if len(desired.Groups) == 0 {
+		d.Log.Warn("nothing is defined that could be announced")
+	}
+	d.warnOfAbsentLinks(desired)
+	d.desired, d.assumed, d.present = desired, assumed, links
+	d.applied = d.Health.Answering(desired, d.Snapshot.Config.Check)
+	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
+		return err
+	}
+	d.meetNeighbours()
+	return nil
+}
+
+// warnOfAbsentLinks tells of each group that is for interfaces that are not here, when that is news.
+func (d *Daemon) warnOfAbsentLinks(next mdns.Desired) {
+	for _, p := range next.Groups {
+		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(d.desired.Links) {
+			d.Log.Warn("announced nowhere: none of its interfaces is here", "file", p.ID, "interfaces", p.Interfaces)
+		}
+	}
+}
+
+// Desired joins what is defined with the links to announce it on. assumed is a sentence about the choice of links,
+// "" where it was explicit.
+func Desired(snap source.Snapshot, links []mdns.Link) (desired mdns.Desired, assumed string) {
+	chosen, assumed := netwatch.Select(links, snap.Config.Interfaces, snap.Config.InterfacesDeny)
+	watched := mdns.WatchedTypes(snap.Publications)
+	if full, err := phones.ServiceType.Join(dnsname.Local); err == nil && !slices.ContainsFunc(watched, full.Equal) {
+		watched = append(watched, full)
+	}
+	return mdns.Desired{Host: snap.Host, Links: chosen, Groups: snap.Publications, Watched: watched}, assumed
+}

@@ -1,0 +1,110 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/phones"
+	"announcer/internal/status"
+)
+
+// happened takes an event of the engine: it is logged, remembered where it is a conflict, and told to who watches.
+func (d *Daemon) happened(e mdns.Event) {
+	d.logEvent(e)
+	switch {
+	case e.Kind == mdns.EngineFailed:
+		d.failure = e
+	case e.Rival.IsValid() && e.Kind != mdns.ForeignSeen && e.Kind != mdns.ForeignGone:
+		d.remember(e)
+	}
+	d.hub.tell(status.Event{Event: &status.WireEvent{
+		Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
+	}})
+}
+
+// remember keeps the last conflict of a definition. That a service was renamed after a conflict adds nothing to it.
+func (d *Daemon) remember(e mdns.Event) {
+	if e.Kind == mdns.ServiceRenamed && d.conflicts[e.ID].Rival == e.Rival {
+		return
+	}
+	d.conflicts[e.ID] = status.Conflict{
+		Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Rival: e.Rival, MAC: e.MAC, Text: e.Detail,
+	}
+}
+
+// asks takes a question of somebody else.
+func (d *Daemon) asks(a mdns.Asked) {
+	asker, first := d.askers.Add(a, d.macs())
+	if first {
+		d.logAsker(asker)
+	}
+	d.hub.tell(status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
+}
+
+// logAsker tells of a host that had not asked before.
+func (d *Daemon) logAsker(asker phones.Asker) {
+	if suppressed, ok := d.limits.let("asked"); ok {
+		d.log(slog.LevelInfo, "asked for the first time", suppressed, []attr{
+			{"host", asker.Host.String()}, {"type", asker.Type.String()}, {"iface", asker.Link}, {"mac", asker.MAC}, {"vendor", asker.Vendor},
+		})
+	}
+}
+
+func (d *Daemon) logFindings(findings diag.Findings) {
+	for _, f := range findings {
+		level := slog.LevelWarn
+		if f.Severity == diag.Error {
+			level = slog.LevelError
+		}
+		d.log(level, f.Text, 0, []attr{{"file", f.Place()}, {"element", f.Element}})
+	}
+}
+
+// logEvent writes a line for an event, now and then only where others can cause as many as they like.
+func (d *Daemon) logEvent(e mdns.Event) {
+	suppressed, ok := 0, true
+	if e.Rival.IsValid() {
+		if suppressed, ok = d.limits.let(e.Kind.String()); !ok {
+			return
+		}
+	}
+	d.log(levelOf(e.Kind), e.Kind.String(), suppressed, []attr{
+		{"service", e.Name}, {"type", e.Type.String()}, {"iface", e.Link}, {"file", e.ID}, {"rival", addressText(e.Rival)}, {"mac", e.MAC}, {"detail", e.Detail},
+	})
+}
+
+func levelOf(k mdns.EventKind) slog.Level {
+	switch k {
+	case mdns.ServiceRenamed, mdns.ServiceConflict, mdns.ForeignSeen:
+		return slog.LevelWarn
+	case mdns.ServiceRefused, mdns.EngineFailed:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// attr is something that a line of the log says; one without a value is left out.
+type attr struct{ key, value string }
+
+func (d *Daemon) log(level slog.Level, message string, suppressed int, attrs []attr) {
+	var all []any
+	for _, a := range attrs {
+		if a.value != "" {
+			all = append(all, a.key, a.value)
+		}
+	}
+	if suppressed > 0 {
+		all = append(all, "suppressed", suppressed)
+	}
+	d.Log.Log(context.Background(), level, message, all...)
+}

@@ -1,0 +1,539 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"announcer/internal/control"
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/phones"
+	"announcer/internal/source"
+	"announcer/internal/status"
+)
+
+func TestRestartSaysNoGoodbye(t *testing.T) {
+	for cause, goodbye := range map[error]bool{ErrRestart: false, context.Canceled: true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, map[string]string{"x.service": definition})
+			b.stop(cause)
+			if err := <-b.ended; err != nil || !b.publisher.Closed() || b.publisher.SaidGoodbye() != goodbye {
+				t.Errorf("%v: error %v, closed %t, goodbye %t", cause, err, b.publisher.Closed(), b.publisher.SaidGoodbye())
+			}
+		})
+	}
+}
+
+// A reload tells what it has changed; of a configuration that is of no use it changes nothing, and tells so until
+// the next one that is.
+func TestReloadIsATransaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition, "gone.service": strings.Replace(definition, "<name>x", "<name>gone", 1)})
+		y := b.write(t, "y.service", strings.Replace(definition, "<name>x", "<name>y", 1))
+		x := b.write(t, "x.service", strings.Replace(definition, "80", "81", 1))
+		bad := b.write(t, "bad.service", "<service-group>")
+		gone := filepath.Join(b.dir, "gone.service")
+		if err := os.Remove(gone); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		good := b.reloaded(t)
+		want := source.Changes{Added: []string{y}, Changed: []string{x}, Removed: []string{gone}, Refused: []string{bad}}
+		if diff := cmp.Diff(want, good.Changes); diff != "" || !good.OK || !good.Time.Equal(time.Now()) {
+			t.Errorf("%+v\n%s", good, diff)
+		}
+		if want := "1 added, 1 changed, 1 removed, 1 refused\nadded    " + y + "\nchanged  " + x + "\nremoved  " + gone + "\nrefused  " + bad; good.Text() != want {
+			t.Errorf("it says:\n%s\nwant:\n%s", good.Text(), want)
+		}
+
+		time.Sleep(time.Minute)
+		config := b.write(t, "announcer.toml", "[daemon]\nservces = \".\"\n")
+		failed := b.reloaded(t)
+		if failed.OK || !strings.HasPrefix(failed.Error, "the configuration is refused, everything stays as it was: "+config+":2") ||
+			!slices.Equal(failed.Refused, []string{bad}) || !failed.Good.Equal(good.Time) || b.last() != "x y on eth0" {
+			t.Errorf("%+v, announced %s", failed, b.last())
+		}
+		s := b.status(t)
+		if s.Healthy || !strings.HasPrefix(s.Problems[0], "the configuration is refused, everything stays as it was: ") {
+			t.Errorf("problems %q", s.Problems)
+		}
+		if got := s.Line(); got != "2 services on eth0; 1 file refused; the last reload failed" {
+			t.Errorf("line %q", got)
+		}
+		b.expectLog(t, "level=ERROR msg=\"reload failed, everything stays as it was\"")
+		b.files <- struct{}{}
+		synctest.Wait()
+		s = b.status(t)
+		if s.Healthy || s.Files.Refused != 1 || !strings.HasPrefix(s.Problems[0], "the configuration is refused, its last good version stays in use: "+config+":2") {
+			t.Errorf("problems %q", s.Problems)
+		}
+
+		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nmetrics = \"9353\"\n")
+		if r := b.reloaded(t); !r.OK {
+			t.Errorf("%+v", r)
+		}
+		b.expectLog(t, `msg="another metrics is configured; it is used after a restart" metrics=127.0.0.1:9353`)
+		if err := os.Remove(bad); err != nil {
+			t.Fatal(err)
+		}
+		b.reloaded(t)
+		if s := b.status(t); !s.Healthy || s.Files.Refused != 0 {
+			t.Errorf("problems %q", s.Problems)
+		}
+		b.publisher.ApplyError = net.ErrClosed
+		if r := b.reloaded(t); r.OK || r.Error != "nothing was changed: "+net.ErrClosed.Error() {
+			t.Errorf("%+v", r)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.daemon.Reload(t.Context()); err == nil {
+			t.Error("a daemon that has ended reloads")
+		}
+	})
+}
+
+func phoneQuestion(n int, answered bool) mdns.Asked {
+	return mdns.Asked{
+		Time: time.Now(), Link: "eth0", From: netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), Type: dnsname.MustParse("_digiumproxy._udp"), Answered: answered,
+	}
+}
+
+// Who asks is remembered, logged at the first time, and told to who watches.
+func TestWhoAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		events, stop, err := b.daemon.Watch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			b.publisher.Questions <- phoneQuestion(7, true)
+		}
+		synctest.Wait()
+		hosts := b.status(t).Asked.Hosts
+		if len(hosts) != 1 || hosts[0].Count != 3 || hosts[0].Answered != 3 || hosts[0].Vendor != "Digium" {
+			t.Errorf("%+v", hosts)
+		}
+		line := `level=INFO msg="asked for the first time" host=192.0.2.7 type=_digiumproxy._udp iface=eth0 mac=00:0f:d3:01:02:03 vendor=Digium`
+		if n := strings.Count(b.log.String(), line); n != 1 {
+			t.Errorf("%d lines, want one %q:\n%s", n, line, b.log.String())
+		}
+		if e := <-events; e.Asked == nil || !e.Asked.First || e.Asked.Vendor != "Digium" || !strings.HasSuffix(e.Text(), "192.0.2.7 (00:0f:d3:01:02:03 Digium) for _digiumproxy._udp on eth0: answered") {
+			t.Errorf("%+v, %s", e.Asked, e.Text())
+		}
+		stop()
+		if last := b.publisher.Applied()[0].Watched; len(last) != 2 || last[0].String() != "_http._tcp.local" || last[1].String() != "_digiumproxy._udp.local" {
+			t.Errorf("watched types %v", last)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// However many hosts ask, few lines are written, and none is lost without a word.
+func TestLogIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		for n := range 100 {
+			b.publisher.Questions <- phoneQuestion(n, true)
+			synctest.Wait()
+		}
+		if n := strings.Count(b.log.String(), "asked for the first time"); n != linesAtOnce {
+			t.Errorf("%d lines, want %d", n, linesAtOnce)
+		}
+		time.Sleep(linesApart)
+		b.publisher.Questions <- phoneQuestion(200, true)
+		synctest.Wait()
+		b.expectLog(t, "host=192.0.2.200 type=_digiumproxy._udp iface=eth0 mac=00:0f:d3:01:02:03 vendor=Digium suppressed=80")
+		for range 1000 {
+			b.publisher.Happen(mdns.Event{Kind: mdns.ForeignSeen, Name: "y", Link: "eth0", Rival: netip.MustParseAddr("192.0.2.9")})
+			synctest.Wait()
+		}
+		if n := strings.Count(b.log.String(), "msg=foreign"); n != linesAtOnce {
+			t.Errorf("%d lines about others, want %d", n, linesAtOnce)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// One who watches too slowly misses events and is told how many; others miss none, and too many are refused.
+func TestSlowWatcher(t *testing.T) {
+	var h hub
+	slow, _, err := h.watch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const events = watchBacklog + 10
+	for range events {
+		h.tell(status.Event{Event: &status.WireEvent{}})
+	}
+	for range watchBacklog {
+		if e := <-slow; e.Event == nil {
+			t.Fatalf("%+v", e)
+		}
+	}
+	h.tell(status.Event{Event: &status.WireEvent{}})
+	if e := <-slow; e.Missed != 10 || e.Text() != "10 events came too fast to be shown" {
+		t.Errorf("%+v", e)
+	}
+	var stops []func()
+	for range watchersMost - 1 {
+		_, stop, err := h.watch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stops = append(stops, stop)
+	}
+	if _, _, err := h.watch(); err == nil {
+		t.Error("one more than may be")
+	}
+	stops[0]()
+	if _, _, err := h.watch(); err != nil {
+		t.Error(err)
+	}
+	h.close()
+	<-slow
+	if _, open := <-slow; open {
+		t.Error("the events do not end with the hub")
+	}
+	if _, _, err := h.watch(); err == nil {
+		t.Error("a closed hub is watched")
+	}
+}
+
+// The status tells the last conflict with whom and what was done, and who else announces.
+func TestConflictsAndOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		file := filepath.Join(b.dir, "x.service")
+		rival := netip.MustParseAddr("192.0.2.9")
+		for _, e := range []mdns.Event{
+			{Kind: mdns.ServiceConflict, ID: "removed since.service", Name: "y", Rival: rival},
+			{Kind: mdns.ServiceConflict, ID: file, Name: "x", Link: "eth0", Rival: rival, MAC: "00:50:58:00:00:01", Detail: "192.0.2.9 has the name; trying another", Time: time.Now()},
+			{Kind: mdns.ServiceRenamed, ID: file, Name: "x #2", Link: "eth0", Rival: rival, Time: time.Now()},
+			{Kind: mdns.EngineFailed, Detail: "no route", Time: time.Now()},
+		} {
+			b.publisher.Happen(e)
+		}
+		b.publisher.See(mdns.Observation{Foreign: []mdns.Foreign{
+			{Link: "eth0", Type: phones.ServiceType, Name: "Other", From: rival},
+			{Link: "eth0", Type: dnsname.MustParse("_http._tcp"), Name: "x", From: rival, Own: true},
+		}})
+		synctest.Wait()
+		s := b.status(t)
+		if len(s.Conflicts) != 1 || s.Conflicts[0].Name != "x" || s.Conflicts[0].MAC != "00:50:58:00:00:01" || s.Conflicts[0].Kind != mdns.ServiceConflict {
+			t.Errorf("conflicts %+v", s.Conflicts)
+		}
+		if !slices.Equal(s.Problems, []string{"the network fails: no route"}) {
+			t.Errorf("problems %q", s.Problems)
+		}
+		for _, want := range []string{
+			`"Other" of 192.0.2.9 is a server for phones on eth0, too: phones that find two ask a person`,
+			`another program of this host announces "x" (_http._tcp) on eth0 as well`,
+		} {
+			if !slices.Contains(s.Hints, want) {
+				t.Errorf("hints %q lack %q", s.Hints, want)
+			}
+		}
+		b.expectLog(t, "rival=192.0.2.9 mac=00:50:58:00:00:01")
+		time.Sleep(2 * recently)
+		if s := b.status(t); !s.Healthy {
+			t.Errorf("a failure that is over is a problem: %q", s.Problems)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Ten minutes in which nobody else is heard are one hint, until somebody is.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		hinted := func() bool { return slices.Contains(b.status(t).Hints, silenceHint) }
+		heard := func() {
+			b.publisher.See(mdns.Observation{Links: []mdns.LinkTraffic{{Link: "eth0", Heard: time.Now()}}})
+		}
+		time.Sleep(silence / 2)
+		heard()
+		time.Sleep(silence - heartbeat)
+		if hinted() {
+			t.Error("a hint before the time")
+		}
+		time.Sleep(2 * heartbeat)
+		if !hinted() {
+			t.Error("no hint")
+		}
+		time.Sleep(silence)
+		synctest.Wait()
+		if n := strings.Count(b.log.String(), "IGMP snooping"); n != 1 {
+			t.Errorf("%d lines of the log about it", n)
+		}
+		heard()
+		time.Sleep(2 * heartbeat)
+		if hinted() {
+			t.Error("the hint stays though somebody is heard")
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What Avahi announces too is told, once in the log: the same name in its folder, or its very folder.
+func TestAnnouncedTwice(t *testing.T) {
+	avahi := t.TempDir()
+	theirs := filepath.Join(avahi, "theirs.service")
+	if err := os.WriteFile(theirs, []byte(strings.Replace(definition, "<name>x", "<name>X", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		prepare func(*bench)
+		want    string
+	}{
+		"the same name":    {func(b *bench) { b.avahi, b.sharers = avahi, []string{"avahi-daemon (pid 7)"} }, "x.service is announced by Avahi too, from " + theirs + "; want one of the two files removed"},
+		"the same folder":  {func(b *bench) { b.avahi, b.sharers = b.dir, []string{"a program of user avahi"} }, " is Avahi's own folder, and Avahi runs: it announces the same"},
+		"Avahi is not run": {func(b *bench) { b.avahi, b.sharers = avahi, []string{"chromium (pid 9)"} }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t, map[string]string{"x.service": definition}, c.prepare)
+				time.Sleep(5 * meetEvery)
+				hints := strings.Join(b.status(t).Hints, "\n")
+				if c.want == "" {
+					if strings.Contains(hints, "Avahi") {
+						t.Errorf("hints:\n%s", hints)
+					}
+				} else {
+					if !strings.Contains(hints, c.want) {
+						t.Errorf("hints:\n%s\nwant %q", hints, c.want)
+					}
+					if n := strings.Count(b.log.String(), c.want); n != 1 {
+						t.Errorf("%d lines of the log about it:\n%s", n, b.log.String())
+					}
+				}
+				if !strings.Contains(hints, "port 5353 is shared with "+b.sharers[0]) {
+					t.Errorf("hints:\n%s", hints)
+				}
+				if err := b.end(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// manager is a service manager's socket.
+type manager struct{ conn *net.UnixConn }
+
+func newManager(t *testing.T, watchdog time.Duration) manager {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	if watchdog > 0 {
+		t.Setenv("WATCHDOG_USEC", fmt.Sprint(watchdog.Microseconds()))
+		t.Setenv("WATCHDOG_PID", fmt.Sprint(os.Getpid()))
+	}
+	return manager{conn}
+}
+
+// heard gives what the daemon has told so far, one message each.
+func (m manager) heard(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	buf := make([]byte, 4096)
+	raw, err := m.conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		err := raw.Read(func(fd uintptr) bool {
+			n, err := readNow(fd, buf)
+			if more = err == nil; more {
+				all = append(all, string(buf[:n]))
+			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func TestServiceManagerIsTold(t *testing.T) {
+	m := newManager(t, 0)
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition, "bad.service": "<service-group>"})
+		if got := m.heard(t); !slices.Equal(got, []string{"READY=1\nSTATUS=1 service on eth0; 1 file refused"}) {
+			t.Errorf("after the start: %q", got)
+		}
+		time.Sleep(3 * heartbeat)
+		if got := m.heard(t); len(got) > 0 {
+			t.Errorf("without any news: %q", got)
+		}
+		if err := os.Remove(filepath.Join(b.dir, "bad.service")); err != nil {
+			t.Fatal(err)
+		}
+		b.reload <- struct{}{}
+		synctest.Wait()
+		got := m.heard(t)
+		if len(got) != 2 || !strings.HasPrefix(got[0], "RELOADING=1\nMONOTONIC_USEC=") || got[1] != "READY=1\nSTATUS=1 service on eth0" {
+			t.Errorf("after a reload: %q", got)
+		}
+		b.links = append(b.links, testLink(2, "vlan20"))
+		b.changed <- struct{}{}
+		time.Sleep(2 * heartbeat)
+		synctest.Wait()
+		if got := m.heard(t); !slices.Equal(got, []string{"STATUS=1 service on eth0, vlan20"}) {
+			t.Errorf("after a change of the links: %q", got)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+		if got := m.heard(t); !slices.Equal(got, []string{"STOPPING=1"}) {
+			t.Errorf("at the end: %q", got)
+		}
+	})
+}
+
+// The watchdog gets its sign of life as long as the engine answers, and none from a daemon whose engine hangs.
+func TestWatchdog(t *testing.T) {
+	m := newManager(t, 3*time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		m.heard(t)
+		time.Sleep(10*time.Second + 500*time.Millisecond)
+		if got := m.heard(t); len(got) != 10 || got[0] != "WATCHDOG=1" {
+			t.Errorf("in ten seconds: %q", got)
+		}
+		free := b.publisher.Stick()
+		time.Sleep(10 * time.Second)
+		if got := m.heard(t); len(got) > 0 {
+			t.Errorf("while the engine hangs: %q", got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.daemon.Status(ctx); err == nil {
+			t.Error("a status while the engine hangs")
+		}
+		free()
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The daemon answers on its control socket. That another one has the socket is an error.
+func TestControlSocket(t *testing.T) {
+	dir := t.TempDir()
+	run := func(socket string) (stop func() error) {
+		d := &Daemon{
+			Publisher: mdnstest.New(), Log: slog.New(slog.DiscardHandler), Sockets: []string{socket},
+			Links: func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil },
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		return func() error { cancel(); return <-ended }
+	}
+	stop := run(filepath.Join(dir, "announcer.sock"))
+	var client *control.Client
+	for client == nil {
+		client, _ = control.Dial([]string{filepath.Join(dir, "announcer.sock")})
+	}
+	var text strings.Builder
+	if well, err := client.Status(t.Context(), &text, false); err != nil || !well || !strings.Contains(text.String(), "0 services") {
+		t.Errorf("well %t, error %v:\n%s", well, err, text.String())
+	}
+	second := run(filepath.Join(dir, "announcer.sock"))
+	if err := second(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("another announcer (pid %d) runs already", os.Getpid())) {
+		t.Errorf("a second daemon: %v", err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A directory that is missing is told of, and announcing goes on.
+func TestControlSocketWithoutDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition}, func(b *bench) { b.sockets = []string{filepath.Join(b.dir, "missing", "announcer.sock")} })
+		time.Sleep(3 * listenAgain)
+		if s := b.status(t); len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0], "the control socket does not work: no control socket at "+b.dir) {
+			t.Errorf("problems %q", s.Problems)
+		}
+		if n := strings.Count(b.log.String(), "the control socket does not work; announcing goes on"); n != 1 {
+			t.Errorf("%d lines of the log about it", n)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// deaf is a listener that nobody calls.
+type deaf struct{ closed chan struct{} }
+
+func (l deaf) Accept() (net.Conn, error) { <-l.closed; return nil, net.ErrClosed }
+func (l deaf) Close() error              { close(l.closed); return nil }
+func (l deaf) Addr() net.Addr            { return &net.UnixAddr{} }
+
+// What can't be opened is a problem that is told and logged once, and tried again until it can.
+func TestOutletIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		ctx, cancel := context.WithCancel(t.Context())
+		tries := 0
+		o := outlet{name: "the socket", http: control.Public(b.daemon), listen: func() (net.Listener, error) {
+			if tries++; tries < 4 {
+				return nil, errors.New("no space left on device")
+			}
+			return deaf{make(chan struct{})}, nil
+		}}
+		ended := make(chan error, 1)
+		go func() { ended <- b.daemon.serve(ctx, o) }()
+		synctest.Wait()
+		if s := b.status(t); !slices.Equal(s.Problems, []string{"the socket does not work: no space left on device"}) || b.last() != "x on eth0" {
+			t.Errorf("problems %q", s.Problems)
+		}
+		time.Sleep(5 * listenAgain)
+		synctest.Wait()
+		if s := b.status(t); !s.Healthy || tries != 4 {
+			t.Errorf("after %d tries: %q", tries, s.Problems)
+		}
+		if n := strings.Count(b.log.String(), "announcing goes on"); n != 1 {
+			t.Errorf("%d lines of the log about it", n)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}

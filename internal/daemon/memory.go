@@ -1,0 +1,146 @@
+package daemon
+
+import (
+	"cmp"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/netwatch"
+	"announcer/internal/phones"
+	"announcer/internal/status"
+)
+
+// recently is how long a failure of the engine counts as a problem: what lasts is told again and again.
+const recently = time.Minute
+
+// macsAge is how old the hardware addresses of neighbours may be: to read them anew takes a while.
+const macsAge = time.Second
+
+// memory is what the loop remembers of what has happened.
+type memory struct {
+	started   time.Time
+	settled   *time.Timer // fires when the last announcement of a change is over
+	desired   mdns.Desired
+	applied   mdns.Desired // what of it answers
+	assumed   string
+	present   []mdns.Link // all links of this host
+	last      status.Reload
+	asked     <-chan mdns.Asked
+	askers    phones.Askers
+	conflicts map[string]status.Conflict // by definition; "" is the host
+	failure   mdns.Event                 // of the engine, the last one
+	troubles  map[string]string          // what does not work beside announcing, by what it is
+	sharers   []string
+	twice     []string  // what Avahi announces too
+	silent    bool      // nobody else is to be heard
+	heard     time.Time // when somebody else last was, or could first have been
+	met       time.Time // when the other programs of this host were last looked for
+
+	lookUp   func(link string, host netip.Addr) string // hardware addresses
+	lookedUp time.Time
+
+	hub    hub
+	limits limits
+}
+
+func newMemory() memory {
+	now := time.Now()
+	return memory{
+		started: now, heard: now, conflicts: map[string]status.Conflict{}, troubles: map[string]string{}, limits: limits{},
+	}
+}
+
+// state gives how everything stands.
+func (d *Daemon) state() status.Status {
+	s := status.Status{
+		Version: status.Version, Time: time.Now(), Hints: []string{},
+		Daemon:   status.Daemon{Version: d.Version, PID: os.Getpid(), Started: d.started, Engine: d.Snapshot.Config.Engine, Host: d.desired.Host},
+		Services: d.services(), Files: d.files(), Reload: d.last,
+		Conflicts: d.conflictList(), Foreign: []mdns.Foreign{},
+		Asked:      status.Asked{Hosts: d.askers.List(d.macs()), Forgotten: d.askers.Forgotten(), Counts: d.askers.Counts()},
+		Neighbours: append([]string{}, d.sharers...),
+	}
+	var seen mdns.Observation
+	if o, ok := d.Publisher.(mdns.Observer); ok {
+		seen = o.Observe()
+		s.Foreign, s.Traffic = append(s.Foreign, seen.Foreign...), seen.Traffic
+	}
+	s.Links = d.linkList(seen.Links)
+	s.Diagnose(d.problems(s.Time)...)
+	d.hints(&s)
+	return s
+}
+
+func (d *Daemon) services() []status.Service {
+	return status.Services(d.desired.Groups, d.Publisher.Status(), d.Health.States())
+}
+
+func (d *Daemon) files() status.Files {
+	refused := len(d.Snapshot.Refused)
+	if len(d.Snapshot.BadConfig) > 0 {
+		refused-- // that one is told by itself
+	}
+	return status.Files{Read: d.Snapshot.Files, Refused: refused, Findings: append(diag.Findings{}, d.Snapshot.Findings...)}
+}
+
+// macs gives the hardware addresses of the neighbours, as they were known not long ago.
+func (d *Daemon) macs() func(string, netip.Addr) string {
+	switch {
+	case d.MACs == nil:
+		return func(string, netip.Addr) string { return "" }
+	case d.lookUp == nil || time.Since(d.lookedUp) >= macsAge:
+		d.lookUp, d.lookedUp = d.MACs(), time.Now()
+	}
+	return d.lookUp
+}
+
+// conflictList gives the last conflict of each definition that is still there, the newest first.
+func (d *Daemon) conflictList() []status.Conflict {
+	list := []status.Conflict{}
+	for id, c := range d.conflicts {
+		if id != "" && !slices.ContainsFunc(d.desired.Groups, func(p mdns.Publication) bool { return p.ID == id }) {
+			delete(d.conflicts, id)
+			continue
+		}
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b status.Conflict) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.File, b.File)) })
+	return list
+}
+
+func (d *Daemon) linkList(traffic []mdns.LinkTraffic) []status.Link {
+	list := []status.Link{}
+	for _, l := range d.present {
+		link := status.Link{Name: l.Name, Addresses: []netip.Addr{}, Traffic: mdns.LinkTraffic{Link: l.Name}}
+		link.Why = netwatch.Why(l, d.Snapshot.Config.Interfaces, d.Snapshot.Config.InterfacesDeny)
+		link.Used = link.Why == ""
+		for _, a := range l.Addrs {
+			link.Addresses = append(link.Addresses, a.Addr())
+		}
+		if i := slices.IndexFunc(traffic, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
+			link.Traffic = traffic[i]
+		}
+		list = append(list, link)
+	}
+	return list
+}
+
+// problems tells what is wrong beside the definitions.
+func (d *Daemon) problems(now time.Time) []string {
+	var list []string
+	for _, what := range d.troubles {
+		list = append(list, what)
+	}
+	slices.Sort(list)
+	if len(d.desired.Links) == 0 {
+		list = append(list, "there is no interface to announce on")
+	}
+	if d.failure.Kind == mdns.EngineFailed && now.Sub(d.failure.Time) < recently {
+		list = append(list, "the network fails: "+d.failure.Detail)
+	}
+	return list
+}

@@ -1,0 +1,64 @@
+package daemon
+
+import (
+	"log/slog"
+	"time"
+
+	notify "github.com/coreos/go-systemd/v22/daemon"
+)
+
+// heartbeat is how often the daemon looks after itself, unless the service manager wants to hear of it more often.
+const heartbeat = 5 * time.Second
+
+// systemd tells the service manager how the daemon stands (sd_notify(3)). Where there is none, nothing is told.
+type systemd struct {
+	log      *slog.Logger
+	watchdog time.Duration // within which it wants a sign of life; 0: it wants none
+	line     string        // what it knows
+}
+
+func newSystemd(log *slog.Logger) systemd {
+	watchdog, err := notify.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("the service manager's watchdog is not understood", "error", err)
+	}
+	return systemd{log: log, watchdog: watchdog}
+}
+
+// interval is how often [systemd.alive] is to be called.
+func (s *systemd) interval() time.Duration {
+	if s.watchdog > 0 {
+		return max(min(heartbeat, s.watchdog/3), time.Millisecond)
+	}
+	return heartbeat
+}
+
+// ready tells that all that was read is announced, or on its way.
+func (s *systemd) ready(line string) {
+	s.line = line
+	s.tell(notify.SdNotifyReady + "\nSTATUS=" + line)
+}
+
+// reloading tells that everything is read anew, until ready is called.
+func (s *systemd) reloading() {
+	s.tell(notify.SdNotifyReloading + "\n" + notify.SdNotifyMonotonicUsec())
+}
+
+func (s *systemd) stopping() { s.tell(notify.SdNotifyStopping) }
+
+// alive is the sign of life; line is told where it is news.
+func (s *systemd) alive(line string) {
+	if line != s.line {
+		s.line = line
+		s.tell("STATUS=" + line)
+	}
+	if s.watchdog > 0 {
+		s.tell(notify.SdNotifyWatchdog)
+	}
+}
+
+func (s *systemd) tell(state string) {
+	if _, err := notify.SdNotify(false, state); err != nil {
+		s.log.Debug("the service manager is not told", "error", err)
+	}
+}

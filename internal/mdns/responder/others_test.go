@@ -1,0 +1,224 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+)
+
+// watching gives a host that announces and watches its type, and nobody knows of yet.
+func watching(t *testing.T, pubs ...mdns.Publication) (*lab, *host) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
+	h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: pubs, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
+	h.tick()
+	l.run(10 * time.Second)
+	h.Events()
+	l.mark()
+	return l, h
+}
+
+func isQuestion(s sent) bool { return !s.msg.Response() && len(s.msg.Authority) == 0 }
+
+// foreign gives the services of others, as "NAME from ADDRESS", and "own" behind those of this host.
+func (h *host) foreign() string {
+	var all []string
+	for _, x := range h.Foreign() {
+		words := fmt.Sprintf("%s from %s", x.Name, x.From)
+		if x.Own {
+			words += " own"
+		}
+		all = append(all, words)
+	}
+	return strings.Join(all, ", ")
+}
+
+// Questions for a type that is watched are reported, whether it is published or not.
+func TestAsked(t *testing.T) {
+	subtype := sip("Desk", 5060)
+	subtype.Group.Services[0].Subtypes = []dnsname.Name{dnsname.MustParse("_desk._sub._sip._udp")}
+	for _, c := range []struct {
+		name string
+		pubs []mdns.Publication
+		src  netip.AddrPort
+		ask  string
+		kind mdns.Type
+		want string
+	}{
+		{"published", []mdns.Publication{sip("Desk", 5060)}, stranger, strings.ToUpper(sips), mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=true own=false"},
+		{"not published", nil, stranger, sips, mdns.TypeANY, "192.0.2.99 _sip._udp eth0 answered=false own=false"},
+		{"a subtype", []mdns.Publication{subtype}, stranger, "_desk._sub." + sips, mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=true own=false"},
+		{"by a program without multicast DNS", nil, netip.MustParseAddrPort("192.0.2.99:40000"), sips, mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=false own=false"},
+		{"by this host", nil, netip.MustParseAddrPort("192.0.2.1:5353"), sips, mdns.TypePTR, "192.0.2.1 _sip._udp eth0 answered=false own=true"},
+		{"for another record", nil, stranger, sips, mdns.TypeA, ""},
+		{"for another type", nil, stranger, "_ipp._tcp.local", mdns.TypePTR, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, h := watching(t, c.pubs...)
+			h.asked = nil
+			l.hear(c.src, query(ask(c.ask, c.kind), ask("other.local", mdns.TypeA)))
+			var got []string
+			for _, a := range h.asked {
+				got = append(got, fmt.Sprintf("%s %s %s answered=%t own=%t", a.From, a.Type, a.Link, a.Answered, a.Own))
+			}
+			if strings.Join(got, "; ") != c.want {
+				t.Errorf("asked: %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A type is asked for three times on each link, then no more, and again on a link that is new.
+func TestSurvey(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	watched := []dnsname.Name{dnsname.MustParse(sips)}
+	apply := func() {
+		h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Watched: watched})
+		h.tick()
+	}
+	apply()
+	l.run(time.Hour)
+	asked := l.of(h, isQuestion)
+	if at := times(asked); !near(at, 10*ms, time.Second, 2*time.Second) || at[0] < 20*ms || at[0] > 120*ms {
+		t.Errorf("asked at %v", at)
+	}
+	l.mark()
+	apply()
+	l.run(time.Minute)
+	if n := len(l.of(h, isQuestion)); n > 0 {
+		t.Errorf("asked %d times more though nothing is new", n)
+	}
+	second := ethernet("198.51.100.1/24")
+	second.Index, second.Name = 3, "eth1"
+	h.links = append(h.links, second)
+	apply()
+	l.run(time.Minute)
+	if at := l.of(h, func(s sent) bool { return isQuestion(s) && s.Link == 3 }); len(at) != surveyTimes || len(l.of(h, isQuestion)) != surveyTimes {
+		t.Errorf("on the new link %d questions", len(at))
+	}
+}
+
+// What a program of this host asks in our words is a question all the same, and our own question names our answers.
+func TestSurveyHidesNobody(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	desired := mdns.Desired{Host: h.name, Links: h.links, Groups: []mdns.Publication{sip("Desk", 5060)}, Watched: []dnsname.Name{dnsname.MustParse(sips)}}
+	h.Apply(l.time(), desired)
+	h.tick()
+	l.run(3500 * ms)
+	asked := l.of(h, isQuestion)
+	if len(asked) != surveyTimes {
+		t.Fatalf("%d questions", len(asked))
+	}
+	if got := brief(asked[surveyTimes-1].msg.Answers); !slices.Equal(got, []string{sips + " PTR " + desk}) {
+		t.Errorf("known answers: %q", got)
+	}
+	if len(h.asked) > 0 {
+		t.Errorf("its own question is taken for somebody else's: %v", h.asked)
+	}
+	l.run(2 * time.Second)
+	l.mark()
+	l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), asked[0].msg)
+	l.run(time.Second)
+	if len(h.asked) != 1 || len(l.of(h, isResponse)) != 1 {
+		t.Errorf("asked %v, %d answers", h.asked, len(l.sent))
+	}
+}
+
+// Who else announces the type is known from its first word to its goodbye, and each is told.
+func TestForeign(t *testing.T) {
+	l, h := watching(t, sip("Desk", 5060))
+	other := "Other." + sips
+	l.hear(stranger, response(record(sips, 4500, false, ptr(other)), record("_ipp._tcp.local", 4500, false, ptr("Printer._ipp._tcp.local"))))
+	l.hear(netip.MustParseAddrPort("[fe80::99]:5353"), response(record(sips, 4500, false, ptr(strings.ToUpper(other)))))
+	l.hear(stranger, response(record(sips, 4500, false, ptr(desk)))) // ours
+	if got := h.foreign(); got != "Other from 192.0.2.99" {
+		t.Errorf("others: %s", got)
+	}
+	l.hear(stranger, response(record(sips, 0, false, ptr(other))))
+	l.run(900 * ms)
+	if got := h.foreign(); got == "" {
+		t.Error("forgotten before the goodbye could be taken back")
+	}
+	l.run(200 * ms)
+	if got := h.foreign(); got != "" {
+		t.Errorf("after the goodbye: %s", got)
+	}
+	var events []string
+	for _, e := range h.Events() {
+		events = append(events, fmt.Sprintf("%s %s %s %s %s", e.Kind, e.Name, e.Type, e.Link, e.Rival))
+	}
+	want := []string{"foreign Other _sip._udp eth0 192.0.2.99", "foreign gone Other _sip._udp eth0 192.0.2.99"}
+	if !slices.Equal(events, want) {
+		t.Errorf("events %q, want %q", events, want)
+	}
+}
+
+// Who does not answer any more is forgotten at the end of the life of its record, having been asked twice.
+func TestForeignExpires(t *testing.T) {
+	l, h := watching(t)
+	l.hear(stranger, response(record(sips, 100, false, ptr("Other."+sips))))
+	l.run(99 * time.Second)
+	asked := l.of(h, func(s sent) bool { return isQuestion(s) && s.Version == mdns.V4 })
+	if at := times(asked); !near(at, 10*ms, 10*time.Second) || h.foreign() == "" {
+		t.Errorf("asked at %v, others %q", at, h.foreign())
+	}
+	l.hear(stranger, response(record(sips, 100, false, ptr("Other."+sips))))
+	l.run(99 * time.Second)
+	if h.foreign() == "" {
+		t.Error("forgotten though it answered")
+	}
+	l.run(2 * time.Second)
+	if got := h.foreign(); got != "" {
+		t.Errorf("still known: %s", got)
+	}
+}
+
+// Another program of this host that announces the very same is told as such.
+func TestForeignOnThisHost(t *testing.T) {
+	l, h := watching(t, sip("Desk", 5060))
+	l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record(sips, 4500, false, ptr(desk))))
+	if got := h.foreign(); got != "Desk from 192.0.2.1 own" {
+		t.Errorf("others: %s", got)
+	}
+	if e := h.Events(); len(e) != 1 || e[0].Detail != "another program of this host announces this very service" {
+		t.Errorf("events %v", e)
+	}
+}
+
+// A flood of names fills a table of a fixed size, and nothing of it stays when the type is watched no more.
+func TestForeignFlood(t *testing.T) {
+	l, h := watching(t)
+	for i := range 10 * foreignMost {
+		l.hear(stranger, response(record(sips, 4500, false, ptr(fmt.Sprintf("x%d.%s", i, sips)))))
+	}
+	if n := len(h.Foreign()); n != foreignMost {
+		t.Errorf("%d are known", n)
+	}
+	h.apply()
+	if n := len(h.Foreign()) + len(h.others.ends.items) + len(h.others.topics) + len(h.others.surveys.items); n != 0 {
+		t.Errorf("%d things are left", n)
+	}
+}
+
+// The packets of each link are counted by what they are.
+func TestTraffic(t *testing.T) {
+	l, h := watching(t, sip("Desk", 5060))
+	before := h.Traffic()[0]
+	if before.Link != "eth0" || before.Probes != 6 || before.Questions != 6 || before.Answers < 4 || before.Received != 0 || !before.Heard.IsZero() {
+		t.Errorf("%+v", before)
+	}
+	l.now += time.Minute
+	l.hear(stranger, query(ask(sips, mdns.TypePTR), askQU(desk, mdns.TypeSRV)))
+	l.run(time.Second)
+	if got := h.Traffic()[0]; got.Received != 1 || !got.Heard.Equal(l.time().Add(-time.Second)) || got.Answers != before.Answers+1 || got.Unicasts != before.Unicasts {
+		t.Errorf("%+v after %+v", got, before)
+	}
+}

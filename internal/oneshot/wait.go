@@ -1,0 +1,50 @@
+package oneshot
+
+import (
+	"context"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/phones"
+)
+
+// linger is how long all stays announced after the last host that was waited for has asked: its answer may be on its
+// way for a second (RFC 6762 §6), and it needs a moment to take what it was told before a goodbye says that it is gone.
+const linger = 5 * time.Second
+
+// Wait tells what happens, and who asks for the first time, until ctx is done or, where n is more than 0, until n other
+// hosts have asked and were answered, and had some seconds to take that in. It gives their number. macs looks up hardware addresses.
+func Wait(ctx context.Context, p mdns.Publisher, n int, macs func() phones.Lookup, happened func(mdns.Event), asked func(phones.Asker)) (served int) {
+	var askers phones.Askers
+	var questions <-chan mdns.Asked
+	if o, ok := p.(mdns.Observer); ok {
+		questions = o.Asked()
+	}
+	events := p.Events()
+	var enough <-chan time.Time
+	for {
+		if n > 0 && askers.Served() >= n && enough == nil {
+			enough = time.After(linger)
+		}
+		select {
+		case <-ctx.Done():
+			return askers.Served()
+		case <-enough:
+			return askers.Served()
+		case e, open := <-events:
+			if !open {
+				events = nil
+				continue
+			}
+			happened(e)
+		case q, open := <-questions:
+			if !open {
+				questions = nil
+				continue
+			}
+			if asker, first := askers.Add(q, macs()); first {
+				asked(asker)
+			}
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package phones
+
+import (
+	"cmp"
+	"container/list"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+)
+
+// AskersMost is the number of hosts that are remembered; of more, those that asked the longest time ago are forgotten.
+const AskersMost = 4096
+
+// Asker is a host that asked for a service type.
+type Asker struct {
+	Host     netip.Addr   `json:"host"`
+	Link     string       `json:"link"`
+	Type     dnsname.Name `json:"type"`             // that it asked for last
+	MAC      string       `json:"mac,omitempty"`    // where it is known
+	Vendor   string       `json:"vendor,omitempty"` // by the MAC: a hint
+	First    time.Time    `json:"first"`
+	Last     time.Time    `json:"last"`
+	Count    uint64       `json:"count"`    // questions
+	Answered uint64       `json:"answered"` // those of them that were answered, or whose answer was known already
+	Own      bool         `json:"own"`      // it is this host
+}
+
+// Who names the host for people: its address, and what else is known of it.
+func (a Asker) Who() string {
+	who := a.Host.String()
+	if about := strings.TrimSpace(a.MAC + " " + a.Vendor); about != "" {
+		who += " (" + about + ")"
+	}
+	if a.Own {
+		who += " (this host)"
+	}
+	return who
+}
+
+// AskedCount is the number of questions for a type on a link.
+type AskedCount struct {
+	Link  string       `json:"link"`
+	Type  dnsname.Name `json:"type"`
+	Count uint64       `json:"count"`
+}
+
+// Askers remembers who has asked. The zero value remembers nobody yet.
+type Askers struct {
+	hosts     map[askerKey]*list.Element // of *Asker
+	order     list.List                  // who asked last stands in front
+	counts    map[countKey]*AskedCount
+	forgotten uint64
+}
+
+type askerKey struct {
+	link string
+	host netip.Addr
+}
+
+type countKey struct{ link, typ string }
+
+// Lookup gives the hardware address of a host on a link, "" where it is not known.
+type Lookup = func(link string, host netip.Addr) string
+
+// Add takes a question, and says who asked and whether that host had not asked before. The types and links are those that are
+// announced on, so that their number is bounded by the configuration.
+func (a *Askers) Add(q mdns.Asked, mac Lookup) (asker Asker, first bool) {
+	if a.hosts == nil {
+		a.hosts, a.counts = map[askerKey]*list.Element{}, map[countKey]*AskedCount{}
+	}
+	a.count(q)
+	key := askerKey{q.Link, q.From}
+	e, known := a.hosts[key]
+	if !known {
+		if len(a.hosts) == AskersMost {
+			a.forget()
+		}
+		e = a.order.PushFront(&Asker{Host: q.From, Link: q.Link, First: q.Time})
+		a.hosts[key] = e
+	}
+	a.order.MoveToFront(e)
+	host := e.Value.(*Asker)
+	host.Type, host.Last, host.Own = q.Type, q.Time, q.Own
+	host.identify(mac)
+	host.Count++
+	if q.Answered {
+		host.Answered++
+	}
+	return *host, !known
+}
+
+func (a *Askers) count(q mdns.Asked) {
+	key := countKey{q.Link, q.Type.Key()}
+	if a.counts[key] == nil {
+		a.counts[key] = &AskedCount{Link: q.Link, Type: q.Type}
+	}
+	a.counts[key].Count++
+}
+
+// forget drops the host that asked the longest time ago.
+func (a *Askers) forget() {
+	last := a.order.Back()
+	host := a.order.Remove(last).(*Asker)
+	delete(a.hosts, askerKey{host.Link, host.Host})
+	a.forgotten++
+}
+
+// Forgotten is the number of hosts that had to be forgotten.
+func (a *Askers) Forgotten() uint64 { return a.forgotten }
+
+// identify finds the hardware address.
+func (a *Asker) identify(mac Lookup) {
+	if known := cmp.Or(mac(a.Link, a.Host), EmbeddedMAC(a.Host)); known != "" {
+		a.MAC, a.Vendor = known, Vendor(known)
+	}
+}
+
+// List gives all hosts, who asked last in front.
+func (a *Askers) List(mac Lookup) []Asker {
+	all := make([]Asker, 0, len(a.hosts))
+	for e := a.order.Front(); e != nil; e = e.Next() {
+		host := e.Value.(*Asker)
+		host.identify(mac)
+		all = append(all, *host)
+	}
+	return all
+}
+
+// Counts gives the number of questions for each type on each link, in order.
+func (a *Askers) Counts() []AskedCount {
+	all := make([]AskedCount, 0, len(a.counts))
+	for _, c := range a.counts {
+		all = append(all, *c)
+	}
+	slices.SortFunc(all, func(x, y AskedCount) int {
+		return cmp.Or(cmp.Compare(x.Link, y.Link), cmp.Compare(x.Type.Key(), y.Type.Key()))
+	})
+	return all
+}
+
+// Served is the number of other hosts that were answered, as far as that is sure: a host may ask by IPv4 and by IPv6,
+// so that of these two numbers it is the larger.
+func (a *Askers) Served() int {
+	var four, six int
+	for e := a.order.Front(); e != nil; e = e.Next() {
+		switch host := e.Value.(*Asker); {
+		case host.Own || host.Answered == 0:
+		case host.Host.Is4():
+			four++
+		default:
+			six++
+		}
+	}
+	return max(four, six)
+}

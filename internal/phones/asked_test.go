@@ -1,0 +1,102 @@
+package phones
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+)
+
+var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+func asked(host string, after time.Duration, answered bool) mdns.Asked {
+	return mdns.Asked{
+		Time: start.Add(after), Link: "eth0", From: netip.MustParseAddr(host), Type: dnsname.MustParse("_digiumproxy._udp"), Answered: answered,
+	}
+}
+
+func unknown(string, netip.Addr) string { return "" }
+
+func TestAskers(t *testing.T) {
+	var a Askers
+	for i, q := range []mdns.Asked{
+		asked("192.0.2.7", 0, false), asked("192.0.2.8", 1, true), asked("192.0.2.7", 2, true),
+	} {
+		if _, first := a.Add(q, unknown); first != (i < 2) {
+			t.Errorf("question %d: first is %t", i, first)
+		}
+	}
+	mac := func(_ string, host netip.Addr) string {
+		if host == netip.MustParseAddr("192.0.2.7") {
+			return "00:0F:D3:01:02:03"
+		}
+		return ""
+	}
+	digium := dnsname.MustParse("_digiumproxy._udp")
+	want := []Asker{
+		{Host: netip.MustParseAddr("192.0.2.7"), Link: "eth0", Type: digium, MAC: "00:0F:D3:01:02:03", Vendor: "Digium", First: start, Last: start.Add(2), Count: 2, Answered: 1},
+		{Host: netip.MustParseAddr("192.0.2.8"), Link: "eth0", Type: digium, First: start.Add(1), Last: start.Add(1), Count: 1, Answered: 1},
+	}
+	if got := a.List(mac); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := a.Counts(); !slices.Equal(got, []AskedCount{{"eth0", digium, 3}}) {
+		t.Errorf("counts %+v", got)
+	}
+}
+
+// A host with both IP versions counts once, this host and those without an answer not at all.
+func TestServed(t *testing.T) {
+	var a Askers
+	own := asked("192.0.2.1", 0, true)
+	own.Own = true
+	for _, q := range []mdns.Asked{
+		own, asked("192.0.2.6", 0, false), asked("192.0.2.7", 0, true), asked("fe80::7", 0, true), asked("192.0.2.8", 0, true),
+	} {
+		a.Add(q, unknown)
+	}
+	if got := a.Served(); got != 2 {
+		t.Errorf("%d hosts, want 2", got)
+	}
+}
+
+func TestAskersAreBounded(t *testing.T) {
+	var a Askers
+	for i := range AskersMost + 10 {
+		a.Add(asked(fmt.Sprintf("10.0.%d.%d", i/256, i%256), time.Duration(i), true), unknown)
+		if i == AskersMost-1 {
+			a.Add(asked("10.0.0.0", time.Duration(i), true), unknown) // so that it is not the oldest
+		}
+	}
+	list := a.List(unknown)
+	if len(list) != AskersMost || a.Forgotten() != 10 || list[0].Host != netip.MustParseAddr("10.0.16.9") {
+		t.Errorf("%d hosts, %d forgotten, the last to ask is %s", len(list), a.Forgotten(), list[0].Host)
+	}
+	if !slices.ContainsFunc(list, func(h Asker) bool { return h.Host == netip.MustParseAddr("10.0.0.0") }) {
+		t.Error("a host that asked again is forgotten before those that did not")
+	}
+	if slices.ContainsFunc(list, func(h Asker) bool { return h.Host == netip.MustParseAddr("10.0.0.1") }) {
+		t.Error("the host that asked the longest time ago is remembered")
+	}
+}
+
+func TestVendor(t *testing.T) {
+	for mac, want := range map[string]string{
+		"00:0f:d3:12:34:56": "Digium", "00:50:58:00:00:00": "Sangoma", "00:0F:D3:AB:CD:EF": "Digium", "02:00:00:00:00:01": "", "": "", "00": "",
+	} {
+		if got := Vendor(mac); got != want {
+			t.Errorf("%s: %q, want %q", mac, got, want)
+		}
+	}
+	for addr, want := range map[string]string{
+		"fe80::20f:d3ff:fe12:3456": "00:0f:d3:12:34:56", "fe80::1": "", "192.0.2.1": "", "::ffff:1.2.255.254": "",
+	} {
+		if got := EmbeddedMAC(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: %q, want %q", addr, got, want)
+		}
+	}
+}

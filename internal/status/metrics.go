@@ -1,0 +1,196 @@
+package status
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"announcer/internal/health"
+	"announcer/internal/mdns"
+)
+
+const (
+	scrapesAtOnce = 4
+	scrapeTime    = 5 * time.Second
+)
+
+// metric is a number that is read off a status, for each combination of its labels.
+type metric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func(s Status, add func(value float64, labels ...string))
+}
+
+func newMetric(kind prometheus.ValueType, name, help string, read func(Status, func(float64, ...string)), labels ...string) metric {
+	return metric{prometheus.NewDesc("announcer_"+name, help, labels, nil), kind, read}
+}
+
+// metrics are all that there are. The values of their labels come from the configuration and from what is fixed here:
+// a stranger on the network can't make more of them.
+var metrics = []metric{
+	newMetric(prometheus.GaugeValue, "build_info", "The version that runs; always 1.", buildInfo, "version", "engine"),
+	newMetric(prometheus.GaugeValue, "healthy", "Whether there is no problem.", healthy),
+	newMetric(prometheus.GaugeValue, "services", "Services by state, counted on each of their links.", servicesByState, "state"),
+	newMetric(prometheus.GaugeValue, "check_up", "Whether the server of a definition answers, all of it or enough.", checks, "file"),
+	newMetric(prometheus.GaugeValue, "files_refused", "Definition files that have an error.", filesRefused),
+	newMetric(prometheus.GaugeValue, "config_last_reload_successful", "Whether the configuration was of use when it was last read.", reloadOK),
+	newMetric(prometheus.GaugeValue, "config_last_reload_success_timestamp_seconds", "When the configuration was last of use.", reloadTime),
+	newMetric(prometheus.CounterValue, "queries_total", "Questions of others for the service types that are announced, and for the phones'.", queries, "iface", "type"),
+	newMetric(prometheus.CounterValue, "packets_received_total", "Messages heard, by kind.", received, "kind"),
+	newMetric(prometheus.CounterValue, "responses_total", "Messages sent, by kind.", responses, "iface", "kind"),
+	newMetric(prometheus.CounterValue, "send_errors_total", "Messages that could not be sent.", sendErrors, "iface"),
+	newMetric(prometheus.CounterValue, "packets_dropped_total", "Packets dropped unread, by reason.", dropped, "reason"),
+	newMetric(prometheus.CounterValue, "conflicts_total", "Names that another host turned out to have.", conflicts),
+	newMetric(prometheus.CounterValue, "events_missed_total", "Events and questions that came too fast to be told.", missed),
+	newMetric(prometheus.GaugeValue, "foreign_services", "Services of the same types that others announce.", foreign, "iface", "type"),
+	newMetric(prometheus.GaugeValue, "asking_hosts", "Hosts that asked for a service type, as far as they are remembered, by maker.", askingHosts, "vendor"),
+}
+
+func buildInfo(s Status, add func(float64, ...string)) { add(1, s.Daemon.Version, s.Daemon.Engine) }
+
+func healthy(s Status, add func(float64, ...string)) { add(zeroOrOne(s.Healthy)) }
+
+func zeroOrOne(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func servicesByState(s Status, add func(float64, ...string)) {
+	counts := map[mdns.State]int{mdns.Probing: 0, mdns.Announced: 0, mdns.StandingBy: 0, mdns.Refused: 0}
+	for _, service := range s.Services {
+		for _, l := range service.Links {
+			counts[l.State]++
+		}
+	}
+	for state, n := range counts {
+		add(float64(n), state.String())
+	}
+}
+
+func checks(s Status, add func(float64, ...string)) {
+	told := map[string]bool{}
+	for _, service := range s.Services {
+		if service.Check != nil && !told[service.File] {
+			told[service.File] = true
+			add(zeroOrOne(service.Check.State == health.Up || service.Check.State == health.Degraded), service.File)
+		}
+	}
+}
+
+func filesRefused(s Status, add func(float64, ...string)) { add(float64(s.Files.Refused)) }
+
+func reloadOK(s Status, add func(float64, ...string)) { add(zeroOrOne(s.Reload.OK)) }
+
+func reloadTime(s Status, add func(float64, ...string)) {
+	add(float64(s.Reload.Good.UnixMilli()) / 1000)
+}
+
+func queries(s Status, add func(float64, ...string)) {
+	for _, c := range s.Asked.Counts {
+		add(float64(c.Count), c.Link, c.Type.String())
+	}
+}
+
+func received(s Status, add func(float64, ...string)) {
+	add(float64(s.Traffic.Queries), "query")
+	add(float64(s.Traffic.Responses), "response")
+}
+
+func responses(s Status, add func(float64, ...string)) {
+	for _, l := range s.Links {
+		t := l.Traffic
+		if !l.Used {
+			continue
+		}
+		for kind, n := range map[string]uint64{
+			"answer": t.Answers, "unicast": t.Unicasts, "probe": t.Probes, "goodbye": t.Goodbyes, "question": t.Questions,
+		} {
+			add(float64(n), l.Name, kind)
+		}
+	}
+}
+
+func sendErrors(s Status, add func(float64, ...string)) {
+	for _, l := range s.Links {
+		if l.Used {
+			add(float64(l.Traffic.SendErrors), l.Name)
+		}
+	}
+}
+
+func dropped(s Status, add func(float64, ...string)) {
+	add(float64(s.Traffic.Malformed), "malformed")
+	add(float64(s.Traffic.Ignored), "ignored")
+	add(float64(s.Traffic.TooLong), "too_long")
+}
+
+func conflicts(s Status, add func(float64, ...string)) { add(float64(s.Traffic.Conflicts)) }
+
+func missed(s Status, add func(float64, ...string)) { add(float64(s.Traffic.Missed)) }
+
+func foreign(s Status, add func(float64, ...string)) {
+	type key struct{ link, typ string }
+	counts := map[key]int{}
+	for _, f := range s.Foreign {
+		counts[key{f.Link, f.Type.String()}]++
+	}
+	for k, n := range counts {
+		add(float64(n), k.link, k.typ)
+	}
+}
+
+func askingHosts(s Status, add func(float64, ...string)) {
+	counts := map[string]int{"Digium": 0, "Sangoma": 0, "other": 0}
+	for _, h := range s.Asked.Hosts {
+		if _, ok := counts[h.Vendor]; ok {
+			counts[h.Vendor]++
+		} else {
+			counts["other"]++
+		}
+	}
+	for vendor, n := range counts {
+		add(float64(n), vendor)
+	}
+}
+
+// collector reads the metrics off one status at each scrape.
+type collector struct {
+	get func() (Status, error)
+}
+
+// Describe implements [prometheus.Collector].
+func (c collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, m := range metrics {
+		descs <- m.desc
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c collector) Collect(values chan<- prometheus.Metric) {
+	s, err := c.get()
+	if err != nil {
+		values <- prometheus.NewInvalidMetric(metrics[0].desc, err)
+		return
+	}
+	for _, m := range metrics {
+		m.read(s, func(value float64, labels ...string) {
+			values <- prometheus.MustNewConstMetric(m.desc, m.kind, value, labels...)
+		})
+	}
+}
+
+func registry(get func() (Status, error)) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collector{get}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// Metrics serves the state in the form of Prometheus, to few at a time. get gives the state.
+func Metrics(get func() (Status, error)) http.Handler {
+	return promhttp.HandlerFor(registry(get), promhttp.HandlerOpts{MaxRequestsInFlight: scrapesAtOnce, Timeout: scrapeTime})
+}

@@ -1,0 +1,284 @@
+// Package status is the state of a daemon as a value, and that value as text, JSON and metrics.
+package status
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/health"
+	"announcer/internal/mdns"
+	"announcer/internal/phones"
+	"announcer/internal/source"
+)
+
+// Version is that of the form of the JSON. It grows when a field goes or gets another meaning; fields may come without
+// that.
+const Version = 1
+
+// Status is how a daemon stands.
+type Status struct {
+	Version    int            `json:"version"` // [Version]
+	Time       time.Time      `json:"time"`    // when this was so
+	Healthy    bool           `json:"healthy"` // there are no problems
+	Problems   []string       `json:"problems"`
+	Hints      []string       `json:"hints"` // what may be wrong, or worth knowing
+	Daemon     Daemon         `json:"daemon"`
+	Services   []Service      `json:"services"`
+	Files      Files          `json:"files"`
+	Reload     Reload         `json:"reload"`
+	Conflicts  []Conflict     `json:"conflicts"`  // the last one of each definition, the newest first
+	Foreign    []mdns.Foreign `json:"foreign"`    // what others announce of the types that we do, and of the phones'
+	Asked      Asked          `json:"asked"`      // who asks for these types
+	Links      []Link         `json:"links"`      // of this host
+	Neighbours []string       `json:"neighbours"` // other programs of this host that speak multicast DNS
+	Traffic    mdns.Traffic   `json:"traffic"`
+}
+
+// Daemon is the process.
+type Daemon struct {
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Engine  string    `json:"engine"`
+	Host    string    `json:"host"` // its name on the network, without the domain
+}
+
+// Service is one service of a definition.
+type Service struct {
+	File   string       `json:"file"` // or the key of the group in the configuration
+	Wanted string       `json:"wanted"`
+	Name   string       `json:"name"` // the instance name on the wire
+	Type   dnsname.Name `json:"type"`
+	Port   uint16       `json:"port"`
+	Check  *Check       `json:"check,omitempty"` // where it is announced only as long as its server answers
+	Links  []OnLink     `json:"links"`
+}
+
+// Check is how it stands with the server of a service.
+type Check struct {
+	Kind    string       `json:"kind"`
+	State   health.State `json:"state"`
+	Since   time.Time    `json:"since"`
+	Error   string       `json:"error,omitempty"` // why it did not answer when it was last asked
+	Latency float64      `json:"latency_seconds"` // of its last answer
+}
+
+// OnLink is how a service stands on a link.
+type OnLink struct {
+	Link  string     `json:"link"`
+	State mdns.State `json:"state"`
+	Since time.Time  `json:"since"`
+	Why   string     `json:"why,omitempty"` // where it is not announced, or has another name than the one wanted
+	Rival netip.Addr `json:"rival,omitzero"`
+	MAC   string     `json:"mac,omitempty"`
+}
+
+// Files tells of the definitions.
+type Files struct {
+	Read     int           `json:"read"`
+	Refused  int           `json:"refused"`
+	Findings diag.Findings `json:"findings"` // errors and warnings
+}
+
+// Reload is what came of reading everything anew.
+type Reload struct {
+	Time  time.Time `json:"time"`
+	OK    bool      `json:"ok"`              // false: the configuration is of no use, and everything stayed as it was
+	Error string    `json:"error,omitempty"` // where it is not ok: what is wrong, and what stays as it was
+	source.Changes
+	Good time.Time `json:"good"` // when it last went well
+}
+
+// Conflict is a name that somebody else had.
+type Conflict struct {
+	Time  time.Time      `json:"time"`
+	Kind  mdns.EventKind `json:"kind"`           // what came of it
+	File  string         `json:"file,omitempty"` // "" where it is about the name of the host
+	Name  string         `json:"name"`
+	Type  dnsname.Name   `json:"type"`
+	Link  string         `json:"link"`
+	Rival netip.Addr     `json:"rival,omitzero"`
+	MAC   string         `json:"mac,omitempty"`
+	Text  string         `json:"text"` // what differed, and what was done
+}
+
+// Asked tells who asked for the service types.
+type Asked struct {
+	Hosts     []phones.Asker      `json:"hosts"` // who asked last stands in front
+	Forgotten uint64              `json:"forgotten"`
+	Counts    []phones.AskedCount `json:"counts"`
+}
+
+// Link is an interface of this host.
+type Link struct {
+	Name      string           `json:"name"`
+	Used      bool             `json:"used"`
+	Why       string           `json:"why,omitempty"` // where it is not used
+	Addresses []netip.Addr     `json:"addresses"`
+	Traffic   mdns.LinkTraffic `json:"traffic"`
+}
+
+// Event is something that the daemon tells those who watch it: of these one is set.
+type Event struct {
+	Asked  *AskedEvent `json:"asked,omitempty"`
+	Event  *WireEvent  `json:"event,omitempty"`
+	Missed uint64      `json:"missed,omitempty"` // events that came too fast for this watcher
+}
+
+// AskedEvent is a question for a service type.
+type AskedEvent struct {
+	mdns.Asked
+	MAC    string `json:"mac,omitempty"`
+	Vendor string `json:"vendor,omitempty"`
+	First  bool   `json:"first"` // the host had not asked before
+}
+
+// WireEvent is what happened to a service.
+type WireEvent struct {
+	Time  time.Time      `json:"time"`
+	Kind  mdns.EventKind `json:"kind"`
+	File  string         `json:"file,omitempty"`
+	Name  string         `json:"name,omitempty"`
+	Type  dnsname.Name   `json:"type,omitzero"`
+	Link  string         `json:"link,omitempty"`
+	Text  string         `json:"text,omitempty"`
+	Rival netip.Addr     `json:"rival,omitzero"`
+	MAC   string         `json:"mac,omitempty"`
+}
+
+// Services puts together how each service of the groups stands: its server, where that is checked, and on its links.
+func Services(groups []mdns.Publication, statuses []mdns.ServiceStatus, checks []health.PublicationState) []Service {
+	services := []Service{}
+	type key struct {
+		id    string
+		index int
+	}
+	at := map[key]int{}
+	checked := map[string]*Check{}
+	for _, c := range checks {
+		checked[c.ID] = &Check{c.Check, c.State, c.Since, c.LastError, c.Latency.Seconds()}
+	}
+	for _, p := range groups {
+		for i, s := range p.Group.Services {
+			at[key{p.ID, i}] = len(services)
+			services = append(services, Service{File: p.ID, Wanted: p.Group.Name, Name: p.Group.Name, Type: s.Type, Port: s.Port, Check: checked[p.ID], Links: []OnLink{}})
+		}
+	}
+	for _, s := range statuses {
+		i, ok := at[key{s.ID, s.Service}]
+		if !ok {
+			continue
+		}
+		services[i].Wanted, services[i].Name = s.Wanted, s.Name
+		services[i].Links = append(services[i].Links, OnLink{s.Link, s.State, s.Since, s.Why, s.Rival, s.MAC})
+	}
+	return services
+}
+
+// Line is the state in a line: "3 services on eth0, vlan20; 1 file refused".
+func (s Status) Line() string {
+	announced, coming, links := 0, 0, []string{}
+	for _, service := range s.Services {
+		on := service.on(mdns.Announced)
+		switch {
+		case len(on) > 0:
+			announced++
+		case len(service.on(mdns.Probing)) > 0:
+			coming++
+		}
+		for _, link := range on {
+			if !slices.Contains(links, link) {
+				links = append(links, link)
+			}
+		}
+	}
+	line := count(announced, "service")
+	if len(links) > 0 {
+		line += " on " + strings.Join(links, ", ")
+	}
+	if coming > 0 {
+		line += fmt.Sprintf("; %d on the way", coming)
+	}
+	if others := len(s.Services) - announced - coming; others > 0 {
+		line += fmt.Sprintf("; %d not announced", others)
+	}
+	if s.Files.Refused > 0 {
+		line += "; " + count(s.Files.Refused, "file") + " refused"
+	}
+	if !s.Reload.OK {
+		line += "; the last reload failed"
+	}
+	return line
+}
+
+// on gives the links on which the service is in a state.
+func (s Service) on(state mdns.State) []string {
+	var links []string
+	for _, l := range s.Links {
+		if l.State == state {
+			links = append(links, l.Link)
+		}
+	}
+	return links
+}
+
+// count gives "1 file", "2 files".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Diagnose fills in the problems, from what else is in the status; more are those that are known already.
+func (s *Status) Diagnose(more ...string) {
+	s.Problems = append([]string{}, more...)
+	if !s.Reload.OK {
+		s.Problems = append(s.Problems, firstLine(s.Reload.Error))
+	}
+	if s.Files.Refused > 0 {
+		s.Problems = append(s.Problems, count(s.Files.Refused, "file")+" refused")
+	}
+	for _, service := range s.Services {
+		if problem := service.problem(); problem != "" {
+			s.Problems = append(s.Problems, problem)
+		}
+	}
+	s.Healthy = len(s.Problems) == 0
+}
+
+// problem says why a service is not where it should be, "" where it is, or will be, or waits for its turn.
+func (s Service) problem() string {
+	if s.Check != nil && s.Check.State != health.Up {
+		return s.Check.problem(s)
+	}
+	if len(s.Links) == 0 {
+		return fmt.Sprintf("%q (%s) is announced nowhere: none of its interfaces is here", s.Name, s.Type)
+	}
+	for _, l := range s.Links {
+		if l.State == mdns.Refused {
+			return fmt.Sprintf("%q (%s) is not announced on %s: %s", s.Name, s.Type, l.Link, l.Why)
+		}
+	}
+	return ""
+}
+
+func (c *Check) problem(s Service) string {
+	switch c.State {
+	case health.Down:
+		return fmt.Sprintf("%q (%s) is not announced, because its server does not answer: %s", s.Name, s.Type, c.Error)
+	case health.Degraded:
+		return fmt.Sprintf("%q (%s) is announced, but not all of its server answers: %s", s.Name, s.Type, c.Error)
+	}
+	return ""
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}

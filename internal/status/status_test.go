@@ -1,0 +1,275 @@
+package status
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/health"
+	"announcer/internal/mdns"
+	"announcer/internal/phones"
+	"announcer/internal/source"
+	"announcer/services"
+)
+
+var (
+	now    = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	digium = dnsname.MustParse("_digiumproxy._udp")
+	rival  = netip.MustParseAddr("192.0.2.9")
+)
+
+// full gives a status in which everything is to be told.
+func full() Status {
+	group := func(name string, port uint16) services.Group {
+		return services.Group{Name: name, Services: []services.Service{{Type: digium, Port: port}}}
+	}
+	groups := []mdns.Publication{
+		{ID: "a.service", Group: group("A", 5060)}, {ID: "b.service", Group: group("B", 5061)}, {ID: "c.service", Group: group("C", 5062)},
+		{ID: "d.service", Group: group("D", 5063)},
+	}
+	s := Status{
+		Version: Version, Time: now, Hints: []string{"something may be odd"},
+		Daemon: Daemon{Version: "1.2.3", PID: 812, Started: now.Add(-76 * time.Hour), Engine: "native", Host: "pbx"},
+		Services: Services(groups, []mdns.ServiceStatus{
+			{ID: "a.service", Type: digium, Wanted: "A", Name: "A #2", Link: "eth0", State: mdns.Announced, Since: now.Add(-time.Hour), Why: `192.0.2.9 has the name "A"`, Rival: rival, MAC: "00:50:58:00:00:01"},
+			{ID: "a.service", Type: digium, Wanted: "A", Name: "A #2", Link: "vlan20", State: mdns.Probing, Since: now.Add(-time.Second)},
+			{ID: "b.service", Type: digium, Wanted: "B", Name: "B", Link: "eth0", State: mdns.Refused, Since: now.Add(-time.Minute), Why: "192.0.2.9 has it"},
+			{ID: "gone.service", Type: digium, Link: "eth0", State: mdns.Announced},
+		}, []health.PublicationState{
+			{ID: "a.service", Check: "sip", State: health.Degraded, LastError: "half of it is gone"}, {ID: "d.service", Check: "tcp", State: health.Down, LastError: "refused"},
+		}),
+		Files: Files{Read: 4, Refused: 1, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
+		Reload: Reload{Time: now.Add(-time.Minute), OK: true, Good: now.Add(-time.Minute), Changes: source.Changes{
+			Added: []string{"c.service"}, Changed: []string{}, Removed: []string{}, Refused: []string{"bad.service"},
+		}},
+		Conflicts:  []Conflict{{Time: now.Add(-time.Hour), Kind: mdns.ServiceConflict, File: "a.service", Name: "A", Type: digium, Link: "eth0", Rival: rival, MAC: "00:50:58:00:00:01", Text: `192.0.2.9 has the name; trying "A #2"`}},
+		Foreign:    []mdns.Foreign{{Link: "eth0", Type: digium, Name: "Bad\x1b[2J", From: rival, Since: now.Add(-25 * time.Hour), Heard: now}},
+		Links:      []Link{{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5")}, Traffic: mdns.LinkTraffic{Link: "eth0", Heard: now, Received: 7, Answers: 3, SendErrors: 1}}, {Name: "lo", Why: "it is the loopback", Addresses: []netip.Addr{}}},
+		Neighbours: []string{"avahi-daemon (pid 7)"},
+		Traffic:    mdns.Traffic{Queries: 5, Responses: 2, Malformed: 1, Conflicts: 1},
+	}
+	for i := range askersShown + 2 {
+		s.Asked.Hosts = append(s.Asked.Hosts, phones.Asker{
+			Host: netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)}), Link: "eth0", Type: digium, MAC: "00:0f:d3:00:00:01", Vendor: "Digium",
+			First: now.Add(-time.Hour), Last: now.Add(-time.Second), Count: 3, Answered: 2, Own: i == 0,
+		})
+	}
+	s.Asked.Counts = []phones.AskedCount{{Link: "eth0", Type: digium, Count: 66}}
+	s.Diagnose()
+	return s
+}
+
+func TestText(t *testing.T) {
+	var text bytes.Buffer
+	if err := full().WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/status.want")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.String() != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", text.String(), want)
+	}
+}
+
+func TestLine(t *testing.T) {
+	for want, change := range map[string]func(*Status){
+		"1 service on eth0; 3 not announced; 1 file refused":                         func(*Status) {},
+		"1 service on eth0; 3 not announced; 2 files refused":                        func(s *Status) { s.Files.Refused = 2 },
+		"1 service on eth0; 3 not announced; 1 file refused; the last reload failed": func(s *Status) { s.Reload.OK = false },
+		"0 services; 1 on the way; 3 not announced; 1 file refused":                  func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
+		"0 services": func(s *Status) { s.Services, s.Files.Refused = nil, 0 },
+	} {
+		s := full()
+		change(&s)
+		if got := s.Line(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// What keeps a service off the network is a problem; that it waits for its turn is none.
+func TestDiagnose(t *testing.T) {
+	s := full()
+	want := []string{
+		"1 file refused", `"A #2" (_digiumproxy._udp) is announced, but not all of its server answers: half of it is gone`,
+		`"B" (_digiumproxy._udp) is not announced on eth0: 192.0.2.9 has it`,
+		`"C" (_digiumproxy._udp) is announced nowhere: none of its interfaces is here`,
+		`"D" (_digiumproxy._udp) is not announced, because its server does not answer: refused`,
+	}
+	if !slices.Equal(s.Problems, want) || s.Healthy {
+		t.Errorf("%q, want %q", s.Problems, want)
+	}
+	s.Files.Refused, s.Services = 0, s.Services[:1]
+	s.Services[0].Check.State = health.Pending
+	s.Services[0].Links[1].State = mdns.StandingBy
+	if s.Diagnose(); !s.Healthy {
+		t.Errorf("%q", s.Problems)
+	}
+	if s.Diagnose("it burns"); s.Healthy {
+		t.Error("healthy, though it burns")
+	}
+}
+
+func TestReloadText(t *testing.T) {
+	r := Reload{Error: "it is bad: announcer.toml:3: bad\nannouncer.toml:4: worse", Changes: source.Changes{Added: []string{"b", "a\x07"}, Refused: []string{"announcer.toml"}}}
+	want := "it is bad: announcer.toml:3: bad\nannouncer.toml:4: worse\n2 added, 0 changed, 0 removed, 1 refused\nadded    b\nadded    a\\007\nrefused  announcer.toml"
+	if got := r.Text(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestEventText(t *testing.T) {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.Local)
+	asked := AskedEvent{Asked: mdns.Asked{Time: at, Link: "eth0", From: rival, Type: digium}, MAC: "00:0f:d3:00:00:01", Vendor: "Digium"}
+	for want, e := range map[string]Event{
+		"05:06:07  asked      192.0.2.9 (00:0f:d3:00:00:01 Digium) for _digiumproxy._udp on eth0: not answered": {Asked: &asked},
+		`05:06:07  conflict   "A" (_digiumproxy._udp) on eth0: \027[2J`:                                         {Event: &WireEvent{Time: at, Kind: mdns.ServiceConflict, Name: "A", Type: digium, Link: "eth0", Text: "\x1b[2J"}},
+		"3 events came too fast to be shown":                                                                    {Missed: 3},
+	} {
+		if got := e.Text(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	get := func() (Status, error) { return full(), nil }
+	problems, err := testutil.GatherAndLint(registry(get))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	answer := httptest.NewRecorder()
+	Metrics(get).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	lines := strings.Split(answer.Body.String(), "\n")
+	for _, want := range []string{
+		`announcer_build_info{engine="native",version="1.2.3"} 1`,
+		`announcer_healthy 0`,
+		`announcer_services{state="announced"} 1`,
+		`announcer_services{state="refused"} 1`,
+		`announcer_services{state="standby"} 0`,
+		`announcer_files_refused 1`,
+		`announcer_check_up{file="a.service"} 1`,
+		`announcer_check_up{file="d.service"} 0`,
+		`announcer_config_last_reload_successful 1`,
+		`announcer_config_last_reload_success_timestamp_seconds 1.772600707e+09`,
+		`announcer_queries_total{iface="eth0",type="_digiumproxy._udp"} 66`,
+		`announcer_responses_total{iface="eth0",kind="answer"} 3`,
+		`announcer_send_errors_total{iface="eth0"} 1`,
+		`announcer_packets_dropped_total{reason="malformed"} 1`,
+		`announcer_packets_received_total{kind="query"} 5`,
+		`announcer_conflicts_total 1`,
+		`announcer_foreign_services{iface="eth0",type="_digiumproxy._udp"} 1`,
+		`announcer_asking_hosts{vendor="Digium"} 22`,
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	failing := httptest.NewRecorder()
+	Metrics(func() (Status, error) { return Status{}, os.ErrDeadlineExceeded }).ServeHTTP(failing, httptest.NewRequest("GET", "/metrics", nil))
+	if failing.Code != 500 {
+		t.Errorf("without a state the answer is %d", failing.Code)
+	}
+}
+
+// fields lists the paths of what a type becomes in JSON: "links[].traffic.heard".
+func fields(t reflect.Type, path string) []string {
+	text := reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()
+	switch {
+	case t.Kind() == reflect.Slice:
+		return fields(t.Elem(), path+"[]")
+	case t.Kind() == reflect.Pointer:
+		return fields(t.Elem(), path)
+	case t.Kind() != reflect.Struct, t.Implements(text):
+		return []string{path}
+	}
+	var all []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			all = append(all, fields(f.Type, path)...)
+		case path == "":
+			all = append(all, fields(f.Type, name)...)
+		default:
+			all = append(all, fields(f.Type, path+"."+name)...)
+		}
+	}
+	return all
+}
+
+// documented gives the first column of the tables below a heading of docs/status.md.
+func documented(t *testing.T, heading string) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/status.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(text), "\n## "+heading+"\n")
+	if !ok {
+		t.Fatalf("docs/status.md has no %q", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	var all []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)`").FindAllStringSubmatch(section, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// The documentation has every field, in order, and no other.
+func TestDocumentation(t *testing.T) {
+	for heading, typ := range map[string]reflect.Type{
+		"announcer status --json": reflect.TypeFor[Status](),
+		"announcer reload --json": reflect.TypeFor[Reload](),
+		"announcer watch --json":  reflect.TypeFor[Event](),
+	} {
+		got, want := documented(t, heading), fields(typ, "")
+		for _, field := range want {
+			if !slices.Contains(got, field) {
+				t.Errorf("%s: %s is not documented", heading, field)
+			}
+		}
+		for _, field := range got {
+			if !slices.Contains(want, field) {
+				t.Errorf("%s: %s is documented, and is not there", heading, field)
+			}
+		}
+	}
+	var names []string
+	for _, m := range metrics {
+		names = append(names, regexp.MustCompile(`fqName: "([^"]+)"`).FindStringSubmatch(m.desc.String())[1])
+	}
+	if got := documented(t, "Metrics"); !slices.Equal(got, names) {
+		t.Errorf("metrics: documented are\n%q, there are\n%q", got, names)
+	}
+}
+
+// No list is null, so that a program need not know two ways to say nothing.
+func TestJSONHasNoNull(t *testing.T) {
+	data, err := json.Marshal(full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(data, []byte("null")) {
+		t.Errorf("%s", data)
+	}
+}
