@@ -26,13 +26,13 @@ type daemon struct {
 	cmd                          *exec.Cmd
 }
 
-// newDaemon builds announcer and starts it on the files.
-func newDaemon(t *testing.T, f *files) *daemon {
+// newDaemon builds announcer and starts it on the files, with its control socket in a folder.
+func newDaemon(t *testing.T, f *files, socketDir string) *daemon {
 	t.Helper()
 	dir := t.TempDir()
 	d := &daemon{
 		program: built.Announcer(t, "../.."),
-		config:  filepath.Join(dir, "announcer.toml"), log: filepath.Join(dir, "log"), socket: filepath.Join(dir, "announcer.sock"),
+		config:  filepath.Join(dir, "announcer.toml"), log: filepath.Join(dir, "log"), socket: filepath.Join(socketDir, "announcer.sock"),
 	}
 	f.put(t, d.config, fmt.Sprintf("[daemon]\nservices = %q\ninterfaces = \"eth0\"\nhost = \"pbx\"\nsocket = %q\n", f.dir, d.socket))
 	d.start(t)
