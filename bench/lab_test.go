@@ -118,6 +118,7 @@ func (l *lab) start(t *testing.T) {
 // add has one more service announced, and gives the time at which the responder was asked for it.
 func (l *lab) add(t *testing.T) time.Time {
 	t.Helper()
+	asked := time.Now()
 	l.n++
 	switch l.name {
 	case "announcer", "avahi":
@@ -125,12 +126,14 @@ func (l *lab) add(t *testing.T) time.Time {
 	default:
 		io.WriteString(l.process.in, "add\n")
 	}
-	return l.reload()
+	l.reload()
+	return asked
 }
 
 // remove has the last service withdrawn, and gives the time at which the responder was asked to.
 func (l *lab) remove(t *testing.T) time.Time {
 	t.Helper()
+	asked := time.Now()
 	l.n--
 	switch l.name {
 	case "announcer", "avahi":
@@ -140,15 +143,15 @@ func (l *lab) remove(t *testing.T) time.Time {
 	default:
 		io.WriteString(l.process.in, "remove\n")
 	}
-	return l.reload()
+	l.reload()
+	return asked
 }
 
 // reload tells of changed files where they are not watched.
-func (l *lab) reload() time.Time {
+func (l *lab) reload() {
 	if l.name == "announcer" {
 		l.process.cmd.Process.Signal(syscall.SIGHUP)
 	}
-	return time.Now()
 }
 
 // end asks the responder to end in order.

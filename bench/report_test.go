@@ -77,6 +77,9 @@ func (r *row) least(name string, value float64) {
 	}
 }
 
+// greatest keeps the largest value.
+func (r *row) greatest(name string, value float64) { r.values[name] = max(value, r.values[name]) }
+
 func (r *row) fails(name, how string) { r.failures[name] = how }
 
 // bar is what announcer's value has to be.

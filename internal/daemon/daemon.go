@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,9 @@ import (
 
 // goodbyeTime is how long the goodbyes may take: the process is gone within two seconds of a SIGTERM.
 const goodbyeTime = 1500 * time.Millisecond
+
+// settleTime is how long the announcements of a change take. What the change took is given back to the system then.
+const settleTime = 10 * time.Second
 
 // ErrRestart is the cause for which a context ends when the daemon is to end without goodbyes: another one takes over.
 var ErrRestart = errors.New("a restart")
@@ -100,6 +104,8 @@ func (d *Daemon) tasks(socket net.Listener) []task {
 func (d *Daemon) loop(ctx context.Context) error {
 	defer close(d.ended)
 	defer d.hub.close()
+	d.settled = time.NewTimer(settleTime)
+	defer d.settled.Stop()
 	if err := d.begin(ctx); err != nil {
 		return d.end(ctx, err)
 	}
@@ -138,6 +144,8 @@ func (d *Daemon) loop(ctx context.Context) error {
 			if err := d.apply(ctx); err != nil {
 				d.Log.Error("what answers now and what does not is not followed", "error", err)
 			}
+		case <-d.settled.C:
+			debug.FreeOSMemory()
 		case job := <-d.jobs:
 			job()
 		case <-heart.C:

@@ -23,6 +23,7 @@ const macsAge = time.Second
 // memory is what the loop remembers of what has happened.
 type memory struct {
 	started   time.Time
+	settled   *time.Timer // fires when the last announcement of a change is over
 	desired   mdns.Desired
 	applied   mdns.Desired // what of it answers
 	assumed   string
