@@ -87,6 +87,7 @@ func TestDeployment(t *testing.T) {
 	}
 
 	for i, p := range all {
+		<-p.done
 		file := "2_8_1_" + p.model + "_firmware.eff"
 		want := []string{
 			fmt.Sprintf("loads %s from 192.0.2.5:8080, %s", file, hashes[file]),

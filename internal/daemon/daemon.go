@@ -52,6 +52,7 @@ type Daemon struct {
 	AvahiDir string                                           // where Avahi's service files are; "": there is no Avahi
 
 	systemd systemd
+	behind  bool          // what the links are now is not announced yet
 	jobs    chan func()   // for the loop
 	ended   chan struct{} // closed when the loop has ended
 	memory
@@ -171,6 +172,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 // answers.
 func (d *Daemon) beat(ctx context.Context) {
 	d.listen()
+	if d.behind {
+		d.linksChanged(ctx)
+	}
 	if time.Since(d.met) >= meetEvery {
 		d.meetAgain(ctx)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
@@ -171,10 +172,19 @@ func TestDaemonFollowsLinks(t *testing.T) {
 			t.Errorf("applied %q", got)
 		}
 		b.linksErr = errors.New("netlink is gone")
+		b.links = b.links[:1]
 		b.changed <- struct{}{}
-		synctest.Wait()
+		time.Sleep(time.Hour)
 		b.expectLog(t, `msg="link changed" iface=vlan20 change="up, with 192.0.2.5/24"`)
-		b.expectLog(t, "netlink is gone")
+		if n := strings.Count(b.log.String(), "netlink is gone"); n != 1 {
+			t.Errorf("%d lines of the log say so within an hour, want 1", n)
+		}
+		b.linksErr = nil
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		if got := b.last(); got != "x on eth0" {
+			t.Errorf("applied %q", got)
+		}
 		close(b.changed)
 		if err := b.end(); err != nil {
 			t.Error(err)

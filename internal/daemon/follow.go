@@ -11,11 +11,16 @@ import (
 	"announcer/internal/source"
 )
 
-// linksChanged announces on the links as they are now, and tells what happened to those that it announces on.
+// linksChanged announces on the links as they are now, and tells what happened to those that it announces on. Where that
+// fails, it is tried again with every heartbeat.
 func (d *Daemon) linksChanged(ctx context.Context) {
-	before := d.desired.Links
-	if err := d.apply(ctx); err != nil {
-		d.Log.Error("the change of the links is not followed", "error", err)
+	before, behind := d.desired.Links, d.behind
+	err := d.apply(ctx)
+	d.behind = err != nil
+	if err != nil {
+		if !behind {
+			d.Log.Error("the change of the links is not followed yet", "error", err)
+		}
 		return
 	}
 	for _, change := range netwatch.Changes(before, d.desired.Links) {

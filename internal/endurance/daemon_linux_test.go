@@ -2,32 +2,39 @@ package endurance
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"announcer/internal/built"
 )
 
 // daemon is a process of announcer.
 type daemon struct {
-	program, config, log string
-	cmd                  *exec.Cmd
+	program, config, log, socket string
+	cmd                          *exec.Cmd
 }
 
-// newDaemon builds announcer and starts it on the files.
-func newDaemon(t *testing.T, f *files) *daemon {
+// newDaemon builds announcer and starts it on the files, with its control socket in a folder.
+func newDaemon(t *testing.T, f *files, socketDir string) *daemon {
 	t.Helper()
 	dir := t.TempDir()
-	d := &daemon{program: filepath.Join(dir, "announcer"), config: filepath.Join(dir, "announcer.toml"), log: filepath.Join(dir, "log")}
-	if out, err := exec.Command("go", "build", "-o", d.program, "announcer/cmd/announcer").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	d := &daemon{
+		program: built.Announcer(t, "../.."),
+		config:  filepath.Join(dir, "announcer.toml"), log: filepath.Join(dir, "log"), socket: filepath.Join(socketDir, "announcer.sock"),
 	}
-	f.put(t, d.config, fmt.Sprintf("[daemon]\nservices = %q\ninterfaces = \"eth0\"\nhost = \"pbx\"\n", f.dir))
+	f.put(t, d.config, fmt.Sprintf("[daemon]\nservices = %q\ninterfaces = \"eth0\"\nhost = \"pbx\"\nsocket = %q\n", f.dir, d.socket))
 	d.start(t)
 	t.Cleanup(func() {
 		d.cmd.Process.Kill()
@@ -82,8 +89,8 @@ func (d *daemon) signal(t *testing.T, s os.Signal) {
 
 // holdings is what a process holds.
 type holdings struct {
-	descriptors, threads int
-	memory               int // anonymous, in kB
+	descriptors, threads, goroutines int
+	memory                           int // anonymous, in kB
 }
 
 func (d *daemon) holds(t *testing.T) holdings {
@@ -92,7 +99,34 @@ func (d *daemon) holds(t *testing.T) holdings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return holdings{len(entries), d.status(t, "Threads"), d.status(t, "RssAnon")}
+	return holdings{len(entries), d.status(t, "Threads"), d.goroutines(t), d.status(t, "RssAnon")}
+}
+
+// goroutines asks the daemon for their number.
+func (d *daemon) goroutines(t *testing.T) int {
+	t.Helper()
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, "unix", d.socket)
+	}}}
+	answer, err := client.Get("http://announcer/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^go_goroutines (\d+)$`).FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("the metrics have no go_goroutines:\n%s", text)
+	}
+	n, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // status gives a number from /proc/PID/status.
@@ -146,10 +180,10 @@ func (before holdings) check(t *testing.T, d *daemon) {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		now := d.holds(t)
-		good := now.descriptors <= before.descriptors && now.threads <= before.threads+4 && now.memory <= before.memory+memoryMost
+		good := now.descriptors <= before.descriptors && now.threads <= before.threads+4 && now.goroutines <= before.goroutines && now.memory <= before.memory+memoryMost
 		if good || time.Now().After(deadline) {
-			t.Logf("descriptors %d, then %d; threads %d, then %d; anonymous memory %d kB, then %d kB",
-				before.descriptors, now.descriptors, before.threads, now.threads, before.memory, now.memory)
+			t.Logf("descriptors %d, then %d; threads %d, then %d; goroutines %d, then %d; anonymous memory %d kB, then %d kB",
+				before.descriptors, now.descriptors, before.threads, now.threads, before.goroutines, now.goroutines, before.memory, now.memory)
 			if !good {
 				t.Error("it holds more than before")
 			}

@@ -39,11 +39,9 @@ func TestEndurance(t *testing.T) {
 	if *long {
 		life = longLife
 	}
-	other := netlab.NewHost(t)
-	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.2/24"}})
 	files := newFiles(t)
-	stranger := newStranger(t, other, files)
-	d := newDaemon(t, files)
+	stranger := onCable(t, files)
+	d := newDaemon(t, files, t.TempDir())
 	stranger.agree(t, "at the start")
 
 	before := d.holds(t)
@@ -84,6 +82,14 @@ func TestEndurance(t *testing.T) {
 	})
 	d.stop(t)
 	stranger.silent(t)
+}
+
+// onCable joins this host to that of a stranger.
+func onCable(t *testing.T, f *files) *stranger {
+	t.Helper()
+	other := netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.2/24"}})
+	return newStranger(t, other, f)
 }
 
 // phase does something a number of times, and logs how long that took.
