@@ -53,6 +53,7 @@ type Publisher struct {
 	rivals   map[netip.Addr]string // hardware addresses
 	packets  []link.Packet
 	late     backlogged
+	gathered gathered
 	last     []mdns.ServiceStatus // when the loop ended
 	failed   time.Time            // when a failure of the network was last logged
 	lost     uint64               // events and questions that nobody took
@@ -248,10 +249,18 @@ func (p *Publisher) tick() (next time.Time) {
 		}
 	}
 	p.report()
-	if again := p.late.again; !again.IsZero() && (next.IsZero() || again.Before(next)) {
-		next = again
+	p.passOn(time.Now())
+	return earliest(next, p.late.again, p.gathered.due)
+}
+
+// earliest gives the first of some times, of which zero is never.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
 	}
-	return next
+	return first
 }
 
 // unsent counts the packets that were not sent, and tells why the first of them was not; nil where that is as it
@@ -313,15 +322,6 @@ func (p *Publisher) emit(e mdns.Event) {
 	}
 }
 
-// ask passes on that somebody asked.
-func (p *Publisher) ask(a mdns.Asked) {
-	select {
-	case p.asked <- a:
-	default:
-		p.lost++
-	}
-}
-
 func (p *Publisher) observe() mdns.Observation {
 	s := p.responder.Stats()
 	seen := mdns.Observation{
@@ -376,6 +376,7 @@ func (p *Publisher) finish() {
 	p.mu.Unlock()
 	p.last = p.status()
 	p.config.Conn.Close()
+	p.passOn(p.gathered.due)
 	close(p.events)
 	close(p.asked)
 	close(p.done)
