@@ -3,8 +3,8 @@
 package source
 
 import (
-	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,9 +66,9 @@ type version struct {
 	group services.Group
 }
 
-// parsed is a file's contents with what they say.
+// parsed is what a file's contents say.
 type parsed struct {
-	data     []byte
+	sum      [sha256.Size]byte // of the contents; zero where they can't be read
 	host     string
 	group    services.Group
 	findings diag.Findings
@@ -295,10 +295,10 @@ func (s *Source) parse(path, host string) parsed {
 	if err != nil {
 		return parsed{findings: diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}}
 	}
-	if before, ok := s.parsed[path]; ok && before.host == host && before.data != nil && bytes.Equal(before.data, data) {
+	p := parsed{sum: sha256.Sum256(data), host: host}
+	if before, ok := s.parsed[path]; ok && before.host == host && before.sum == p.sum {
 		return before
 	}
-	p := parsed{data: data, host: host}
 	p.group, p.findings = avahixml.Decode(path, data, host, s.request.Lints...)
 	return p
 }
