@@ -178,7 +178,9 @@ func (d *Daemon) beat(ctx context.Context) {
 	if time.Since(d.met) >= meetEvery {
 		d.meetAgain(ctx)
 	}
-	d.systemd.alive(d.line())
+	if d.systemd.there() {
+		d.systemd.alive(d.line())
+	}
 }
 
 // line is the state in a line.

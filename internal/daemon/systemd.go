@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"log/slog"
+	"os"
 	"time"
 
 	notify "github.com/coreos/go-systemd/v22/daemon"
@@ -24,6 +25,9 @@ func newSystemd(log *slog.Logger) systemd {
 	}
 	return systemd{log: log, watchdog: watchdog}
 }
+
+// there says whether there is a service manager that wants to be told.
+func (s *systemd) there() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
 // interval is how often [systemd.alive] is to be called.
 func (s *systemd) interval() time.Duration {
