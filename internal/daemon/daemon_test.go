@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,19 +25,54 @@ const definition = "<service-group><name>x</name><service><type>_http._tcp</type
 // bench is a daemon whose surroundings are in a test's hands.
 type bench struct {
 	dir       string
+	linksMu   sync.Mutex // the daemon may look by itself
 	links     []mdns.Link
 	linksErr  error
 	changed   chan struct{}
 	files     chan struct{}
 	reload    chan struct{}
 	publisher *mdnstest.Publisher
-	log       bytes.Buffer
+	log       logBuffer
 	sharers   []string
 	avahi     string
 	sockets   []string
 	daemon    *Daemon
 	stop      context.CancelCauseFunc
 	ended     chan error
+}
+
+// setLinks changes what the daemon finds when it reads the links.
+func (b *bench) setLinks(err error, links ...mdns.Link) {
+	b.linksMu.Lock()
+	defer b.linksMu.Unlock()
+	b.links, b.linksErr = links, err
+}
+
+// logBuffer holds a log that is read while it is written.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write appends to the log.
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+// String gives the log so far.
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// Reset empties the log.
+func (l *logBuffer) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf.Reset()
 }
 
 func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench {
@@ -61,8 +97,12 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 	b.stop = stop
 	b.daemon = &Daemon{
 		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, FilesChanged: b.files, Hangups: b.reload,
-		Links: func() ([]mdns.Link, error) { return b.links, b.linksErr },
-		Log:   slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
+		Links: func() ([]mdns.Link, error) {
+			b.linksMu.Lock()
+			defer b.linksMu.Unlock()
+			return b.links, b.linksErr
+		},
+		Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 		MACs: func() func(string, netip.Addr) string {
 			return func(string, netip.Addr) string { return "00:0f:d3:01:02:03" }
 		},
@@ -165,21 +205,21 @@ func TestDaemonAnnouncesAndSaysGoodbye(t *testing.T) {
 func TestDaemonFollowsLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})
-		b.links = append(b.links, testLink(2, "vlan20"))
+		b.setLinks(nil, testLink(1, "eth0"), testLink(2, "vlan20"))
 		b.changed <- struct{}{}
 		synctest.Wait()
 		if got := b.last(); got != "x on eth0 vlan20" {
 			t.Errorf("applied %q", got)
 		}
-		b.linksErr = errors.New("netlink is gone")
-		b.links = b.links[:1]
+		b.setLinks(errors.New("netlink is gone"))
 		b.changed <- struct{}{}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		b.expectLog(t, `msg="link changed" iface=vlan20 change="up, with 192.0.2.5/24"`)
 		if n := strings.Count(b.log.String(), "netlink is gone"); n != 1 {
 			t.Errorf("%d lines of the log say so within an hour, want 1", n)
 		}
-		b.linksErr = nil
+		b.setLinks(nil, testLink(1, "eth0"))
 		time.Sleep(heartbeat)
 		synctest.Wait()
 		if got := b.last(); got != "x on eth0" {
