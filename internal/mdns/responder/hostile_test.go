@@ -221,3 +221,24 @@ func TestFlood(t *testing.T) {
 
 // zone gives the names on the first link by IPv4.
 func (h *host) zone() map[string]*node { return h.byLink[faceKey{2, mdns.V4}].zone }
+
+// A clock that is set back stands still until it has caught up; one that is set forward an hour makes nothing happen
+// but what is due, and no more than once.
+func TestClockSteps(t *testing.T) {
+	l, h := announced(t)
+	if out, next := h.Tick(l.time().Add(-time.Hour)); len(out) > 0 || !next.IsZero() && next.Before(l.time()) {
+		t.Errorf("set back: %d packets, then at %v", len(out), next)
+	}
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	if len(l.sent) == 0 {
+		t.Error("set back: no answer")
+	}
+	l.now += time.Hour
+	l.mark()
+	h.tick()
+	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+	l.run(time.Minute)
+	if len(l.sent) != 1 || h.state() != "Desk announced" {
+		t.Errorf("set forward: sent %v, %s", l.sent, h.state())
+	}
+}
