@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,10 @@ const MaxFile = 1 << 20
 
 // ReadFile reads a regular file of at most [MaxFile] bytes. Anything else (a FIFO, a device, a directory) is
 // refused without being waited for.
-func ReadFile(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) { return readFile(path, new(bytes.Buffer)) }
+
+// readFile is [ReadFile] into a buffer, whose memory is used again.
+func readFile(path string, buf *bytes.Buffer) ([]byte, error) {
 	// A FIFO opened for reading blocks until somebody writes, unless it is opened non-blocking.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -28,19 +32,22 @@ func ReadFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("it is %s; want a regular file", kind(info.Mode()))
 	}
-	return ReadAll(f)
+	return readAll(f, buf)
 }
 
 // ReadAll reads r to its end, at most [MaxFile] bytes.
-func ReadAll(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
+func ReadAll(r io.Reader) ([]byte, error) { return readAll(r, new(bytes.Buffer)) }
+
+func readAll(r io.Reader, buf *bytes.Buffer) ([]byte, error) {
+	buf.Reset()
+	_, err := buf.ReadFrom(io.LimitReader(r, MaxFile+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("it can't be read: %w", cause(err))
-	case len(data) > MaxFile:
+	case buf.Len() > MaxFile:
 		return nil, fmt.Errorf("it has more than %d bytes; a definition has a few hundred", MaxFile)
 	}
-	return data, nil
+	return buf.Bytes(), nil
 }
 
 // cause strips the path from an error, since whoever reads it is told the path anyway.

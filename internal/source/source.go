@@ -3,6 +3,7 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"errors"
@@ -50,6 +51,7 @@ type Source struct {
 	config  config.Config      // the last good one
 	good    map[string]version // the last good ones, by the name of the file
 	parsed  map[string]parsed  // what became of the contents of each file, by its path
+	buf     bytes.Buffer       // for the contents of one file after the other
 	reads   reading            // what was read last
 	news    chan reading       // what is read now, where that is another thing than before
 }
@@ -110,8 +112,10 @@ func (s *Source) read(snap Snapshot) Snapshot {
 	snap.Config = s.Override(s.config)
 	snap.Host = cmp.Or(snap.Config.Host, HostName())
 	s.tell(reading{config: s.request.ConfigFile, services: snap.Config.Services, poll: snap.Config.Poll})
-	good, parsed := map[string]version{}, map[string]parsed{}
-	for _, f := range s.files(snap.Config.Services, &snap) {
+	files := s.files(snap.Config.Services, &snap)
+	good, parsed := make(map[string]version, len(files)), make(map[string]parsed, len(files))
+	snap.Publications = slices.Grow(snap.Publications, len(files)+len(snap.Config.Groups))
+	for _, f := range files {
 		snap.Files++
 		parsed[f.path] = s.parse(f.path, snap.Host)
 		if v, ok := s.take(f, parsed[f.path], &snap); ok {
@@ -291,7 +295,7 @@ func (s *Snapshot) publication(v version) mdns.Publication {
 
 // parse reads a file. What it says is known where it says the same as before.
 func (s *Source) parse(path, host string) parsed {
-	data, err := ReadFile(path)
+	data, err := readFile(path, &s.buf)
 	if err != nil {
 		return parsed{findings: diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}}
 	}
