@@ -22,6 +22,9 @@ import (
 // allTypes is the name that points to every service type of a domain (RFC 6763 §9).
 var allTypes = dnsname.MustParse("_services._dns-sd._udp")
 
+// ErrNoLink says that there is nothing to ask on.
+var ErrNoLink = errors.New("there is no interface to ask on")
+
 // Question is a service type and the domain to ask for it in.
 type Question struct{ Type, Domain dnsname.Name }
 
@@ -187,5 +190,3 @@ func resolve(ctx context.Context, conn link.Conn, instance string, q Question, l
 	}
 	return Entry{}, fmt.Errorf("nobody answers for %q (%s) in %s", instance, q.Type, q.Domain)
 }
-
-var errNoLink = errors.New("there is no interface to ask on")

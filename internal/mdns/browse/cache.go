@@ -156,7 +156,7 @@ func (v *cache) addresses(host dnsname.Name) []netip.Addr {
 	for _, s := range slices.Concat(v.said(host, mdns.TypeA), v.said(host, mdns.TypeAAAA)) {
 		addrs = append(addrs, s.Data.(mdns.Address).Addr)
 	}
-	return sorted(addrs)
+	return Sorted(addrs)
 }
 
 // entries gives what is said of an instance: one entry, or more where hosts contradict each other.
@@ -205,7 +205,8 @@ func (v *cache) text(instance dnsname.Name, from netip.Addr) services.TXT {
 	return append(services.TXT{}, latest.Data.(mdns.TXT).Strings()...)
 }
 
-func sorted(addrs []netip.Addr) []netip.Addr {
+// Sorted gives addresses in order, each once. It sorts in place.
+func Sorted(addrs []netip.Addr) []netip.Addr {
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	return slices.Compact(addrs)
 }

@@ -60,7 +60,7 @@ func newClient(conn link.Conn, links []mdns.Link, wanted func(*cache) []question
 func (c *client) run(ctx context.Context) error {
 	defer c.conn.Close()
 	if len(c.links) == 0 {
-		return errNoLink
+		return ErrNoLink
 	}
 	c.conn.SetLinks(c.links) // where that fails, answers to others may still be heard, and asking tells
 	defer context.AfterFunc(ctx, c.conn.Wake)()

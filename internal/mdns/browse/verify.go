@@ -34,7 +34,7 @@ func Expect(host string, instances []mdns.Instance) []Expected {
 			}
 			all = append(all, Expected{ID: in.ID, Service: in.Index, Entry: Entry{
 				Link: link.Name, Instance: in.Label, Type: in.Service.Type, Domain: in.Service.In(), Host: target,
-				Port: in.Service.Port, TXT: in.Service.TXT, Addrs: sorted(slices.Clone(addrs)),
+				Port: in.Service.Port, TXT: in.Service.TXT, Addrs: Sorted(slices.Clone(addrs)),
 			}})
 		}
 	}

@@ -50,7 +50,7 @@ func Services(ctx context.Context, q browse.Question, links []mdns.Link) ([]brow
 // ask asks a question on all links until ctx is done.
 func ask(ctx context.Context, links []mdns.Link, q browse.Question, heard func(link string, answer *zeroconf.ServiceEntry)) error {
 	if len(links) == 0 {
-		return errors.New("there is no interface to ask on")
+		return browse.ErrNoLink
 	}
 	var mu sync.Mutex
 	var errs []error
@@ -157,7 +157,7 @@ func parse(answer *zeroconf.ServiceEntry, link string, q browse.Question) (brows
 			e.Addrs = append(e.Addrs, a.Unmap())
 		}
 	}
-	e.Addrs = inOrder(e.Addrs)
+	e.Addrs = browse.Sorted(e.Addrs)
 	return e, true
 }
 
@@ -170,16 +170,11 @@ func undot(text string) string {
 	return text
 }
 
-func inOrder(addrs []netip.Addr) []netip.Addr {
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs)
-}
-
 // add puts together what the answers tell of a service. The latest TXT record counts.
 func add(seen map[string]browse.Entry, e browse.Entry) {
 	key := fmt.Sprintf("%q %q %q %d", e.Link, dnsname.Fold(e.Instance), e.Host.Key(), e.Port)
 	old := seen[key]
-	e.Addrs = inOrder(slices.Concat(old.Addrs, e.Addrs))
+	e.Addrs = browse.Sorted(slices.Concat(old.Addrs, e.Addrs))
 	if e.TXT == nil {
 		e.TXT = old.TXT
 	}
