@@ -15,23 +15,27 @@ const maxLinks = 40
 // places are the directories in which something can happen that changes what a reading gives: those of the files, of
 // the symbolic links on the way to them, and the nearest ones to what does not exist.
 type places struct {
-	dirs  map[string]fs.FileInfo // by path, without symbolic links
-	names map[string]bool        // of the entries that matter; service files matter in any case
+	dirs   map[string]fs.FileInfo // by path, without symbolic links
+	names  map[string]bool        // of the entries that matter; service files matter in any case
+	unread string                 // what is wrong with a directory whose links are not known; "": nothing
 }
 
 // find gives the places of a reading as they are now.
 func find(r reading) places {
-	p := places{map[string]fs.FileInfo{}, map[string]bool{}}
+	p := places{dirs: map[string]fs.FileInfo{}, names: map[string]bool{}}
 	if r.config != "" {
 		p.walk(r.config)
 	}
 	for _, path := range r.services {
 		end := p.walk(path)
-		entries, err := os.ReadDir(end)
-		if err != nil {
-			continue // a file, or nothing
+		if info, err := os.Stat(end); err != nil || !info.IsDir() {
+			continue
 		}
 		p.add(end)
+		entries, err := os.ReadDir(end)
+		if err != nil {
+			p.unread = "a directory can't be read: " + err.Error()
+		}
 		for _, e := range entries {
 			if IsService(e.Name()) && e.Type()&fs.ModeSymlink != 0 {
 				p.walk(filepath.Join(end, e.Name()))

@@ -119,7 +119,7 @@ func (w *watcher) prepare() {
 	w.stale = w.stale || w.why != "" // what failed may not fail now
 	for range attempts {
 		found := find(w.reads)
-		w.places.names = found.names
+		w.places.names, w.places.unread = found.names, found.unread
 		if !w.stale && found.same(w.places) {
 			break
 		}
@@ -148,7 +148,7 @@ func (w *watcher) watch(p places) {
 // pace sets the time to the next look, and tells where it is not events alone that it depends on.
 func (w *watcher) pace() {
 	before := w.every
-	why := cmp.Or(w.why, w.places.eventless())
+	why := cmp.Or(w.why, w.places.unread, w.places.eventless())
 	switch {
 	case w.reads.poll > 0:
 		w.every, why = w.reads.poll, ""

@@ -384,3 +384,45 @@ func TestWatchWithoutEvents(t *testing.T) {
 		t.Errorf("the watch says %q, want %q", got, want)
 	}
 }
+
+// TestWatchWithoutFreeFiles has a directory that can't be read in a moment in which a file is saved, since all files
+// that may be open are.
+func TestWatchWithoutFreeFiles(t *testing.T) {
+	dir := mounted(t)
+	var log text
+	w := &watcher{log: slog.New(slog.NewTextHandler(&log, nil)), reads: reading{services: []string{dir}}}
+	defer w.close()
+	w.prepare()
+	giveBack := takeFiles(t)
+	w.prepare()
+	giveBack()
+	if want := "a directory can't be read: open " + dir + ": too many open files"; w.every != pollEvery || !w.places.has(dir) || !strings.Contains(log.String(), want) {
+		t.Errorf("it looks every %v at %v, and says %q; want %v, %s, and %q", w.every, w.places.dirs, log.String(), pollEvery, dir, want)
+	}
+	w.prepare()
+	if w.every != pollAnyway {
+		t.Errorf("afterwards it looks every %v, want %v", w.every, pollAnyway)
+	}
+}
+
+// takeFiles lets this process open no more files, until they are given back.
+func takeFiles(t *testing.T) (giveBack func()) {
+	t.Helper()
+	lowest, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := lowest.Fd()
+	lowest.Close()
+	var before unix.Rlimit
+	limit := func(soft uint64) {
+		if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: soft, Max: before.Max}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	limit(uint64(free))
+	return func() { limit(before.Cur) }
+}

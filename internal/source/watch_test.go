@@ -44,7 +44,7 @@ func TestAwait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				w := &watcher{
-					places: places{map[string]fs.FileInfo{"/etc/x": nil}, map[string]bool{"announcer.toml": true}},
+					places: places{dirs: map[string]fs.FileInfo{"/etc/x": nil}, names: map[string]bool{"announcer.toml": true}},
 					events: &fsnotify.Watcher{Events: make(chan fsnotify.Event, 1), Errors: make(chan error, 1)},
 					every:  test.every,
 				}
