@@ -3,13 +3,21 @@ package responder
 import (
 	"slices"
 	"time"
+
+	"announcer/internal/mdns"
 )
 
 // announcements is how often a record is announced: at once, and 1, 3 and 7 s later (RFC 6762 §8.3).
 const announcements = 4
 
-// firstInterval is the time between the first two announcements; it doubles with each one.
-const firstInterval = time.Second
+// The time between the first two announcements doubles with each one (RFC 6762 §8.3). It goes on to double, up to an
+// hour (§5.2), between the questions whether the name is still ours alone: while two parts of a network could not hear
+// each other, a host in each may have won it.
+const (
+	firstInterval  = time.Second
+	longestDoubled = 11 // times
+	longest        = time.Hour
+)
 
 // The most updates of a record in a time (RFC 6762 §8.4).
 const (
@@ -43,28 +51,37 @@ func (f *face) step() {
 	}
 }
 
-// announceClaim queues the records of a claim, and sees to the next time.
+// announceClaim queues the records of a claim. Where they were all announced, it asks who else has the name.
 func (f *face) announceClaim(c *claim) {
-	more := f.announceSets(c.shared)
-	more = f.announceSets(c.sets) || more
-	if more {
-		f.steps.set(c, f.r.now+firstInterval<<c.round)
-		c.round++
+	queued := f.announceSets(c.shared)
+	queued = f.announceSets(c.sets) || queued
+	if !queued {
+		f.questions = append(f.questions, question{c.node.name, mdns.TypeANY})
 	}
+	f.steps.set(c, f.r.now+c.interval())
+	c.round++
 }
 
-// announceSets queues sets, and says whether they have rounds to go after this one.
-func (f *face) announceSets(sets []*set) (more bool) {
+// interval gives the time between this round and the next.
+func (c *claim) interval() moment {
+	if c.round > longestDoubled {
+		return longest
+	}
+	return firstInterval << c.round
+}
+
+// announceSets queues those of the sets that have rounds to go, and says whether there were any.
+func (f *face) announceSets(sets []*set) (queued bool) {
 	for _, s := range sets {
 		if s.rounds == 0 {
 			continue
 		}
 		s.rounds--
-		more = more || s.rounds > 0
+		queued = true
 		s.asked = false
 		f.answers.set(s, max(f.r.now, s.last+sameRecord))
 	}
-	return more
+	return queued
 }
 
 // update announces the changed sets of a claim that is live, without probing, at most ten times a minute

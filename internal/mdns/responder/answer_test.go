@@ -22,6 +22,10 @@ const (
 	metas = "_services._dns-sd._udp.local"
 )
 
+// rest is a time at which a host has nothing to do for a while: it has asked for its names after 63 s, and will again after
+// 127.
+const rest = 70 * time.Second
+
 // announced gives a lab with one host that has announced its service, and nothing more to do for a while.
 func announced(t testing.TB, pubs ...mdns.Publication) (*lab, *host) {
 	l := newLab(t)
@@ -30,7 +34,7 @@ func announced(t testing.TB, pubs ...mdns.Publication) (*lab, *host) {
 		pubs = []mdns.Publication{sip("Desk", 5060)}
 	}
 	h.apply(pubs...)
-	l.run(time.Minute)
+	l.run(rest)
 	l.mark()
 	return l, h
 }
@@ -563,7 +567,7 @@ func TestNoOtherAddress(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
 	h.apply(sip("Desk", 5060))
-	l.run(time.Minute)
+	l.run(rest)
 	for _, m := range []wire.Message{query(ask("pbx.local", mdns.TypeA)), query(ask(desk, mdns.TypeSRV))} {
 		got := l.answersTo(m, 2*time.Second)
 		if len(got) != 1 || !slices.Contains(brief(got[0].msg.Additional), "pbx.local NSEC pbx.local. A") {

@@ -447,3 +447,26 @@ func TestForeignHostThatAnswersItself(t *testing.T) {
 		}
 	}
 }
+
+// Two hosts that won a name in two parts of a network, and are heard by nobody else when it is one again, find each other.
+func TestConflictAfterPartition(t *testing.T) {
+	for _, policy := range []mdns.Policy{mdns.Rename, mdns.Standby} {
+		l := newLab(t)
+		a := l.host("pbx", ethernet("192.0.2.1/24"))
+		b := l.host("pbx", ethernet("192.0.2.2/24"))
+		l.lose = func(*host, *host) bool { return true }
+		a.apply(with(sip("Desk", 5060), policy))
+		l.run(time.Second)
+		b.apply(with(sip("Desk", 5061), policy))
+		l.run(10 * time.Minute)
+		if got := a.state() + ", " + b.state(); got != "Desk announced, Desk announced" {
+			t.Fatalf("%v: apart: %s", policy, got)
+		}
+		l.lose = nil
+		l.run(10 * time.Minute)
+		want := map[mdns.Policy]string{mdns.Rename: "Desk #2 announced, Desk announced", mdns.Standby: "Desk announced, Desk standby"}[policy]
+		if got := a.state() + ", " + b.state(); got != want || a.Responder.host == b.Responder.host {
+			t.Errorf("%v: together again: %s on %s and %s, want %s", policy, got, a.Responder.host, b.Responder.host, want)
+		}
+	}
+}

@@ -238,7 +238,7 @@ func TestClockSteps(t *testing.T) {
 	h.tick()
 	l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
 	l.run(time.Minute)
-	if len(l.sent) != 1 || h.state() != "Desk announced" {
-		t.Errorf("set forward: sent %v, %s", l.sent, h.state())
+	if got := l.of(h, isResponse); len(got) != 1 || h.state() != "Desk announced" {
+		t.Errorf("set forward: answers %v, %s", got, h.state())
 	}
 }

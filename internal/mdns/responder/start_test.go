@@ -365,3 +365,31 @@ func TestThisHostIsNoRival(t *testing.T) {
 		t.Errorf("%d conflicts, sent %v", got, l.sent)
 	}
 }
+
+// After the announcements a host asks for the names that are its own, twice as late each time (RFC 6762 §5.2), in the end
+// once an hour.
+func TestAsksForItsOwnNames(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	h.apply(sip("Desk", 5060))
+	l.run(24 * time.Hour)
+	started := l.of(h, isResponse)[0].at
+	var asked []time.Duration
+	for _, s := range l.of(h, func(s sent) bool { return !isResponse(s) && !isProbe(s) }) {
+		asked = append(asked, s.at-started)
+		want := query(ask("pbx.local", mdns.TypeANY), ask("1.2.0.192.in-addr.arpa", mdns.TypeANY), ask(desk, mdns.TypeANY))
+		if diff := cmp.Diff(want.Questions, s.msg.Questions); diff != "" || len(s.msg.Answers) > 0 || !s.multicast() {
+			t.Fatalf("asked %v of %v:\n%s", s.msg, s.Dst, diff)
+		}
+	}
+	var want []time.Duration
+	for i := 4; i < 12; i++ {
+		want = append(want, (1<<i-1)*time.Second)
+	}
+	for at := want[len(want)-1] + 2048*time.Second; at < 24*time.Hour; at += time.Hour {
+		want = append(want, at)
+	}
+	if !slices.EqualFunc(asked, want, func(a, b time.Duration) bool { return a-b < 2*ms && b-a < 2*ms }) {
+		t.Errorf("asked after %v, want %v", asked, want)
+	}
+}
