@@ -14,9 +14,9 @@ const announcements = 4
 // hour (§5.2), between the questions whether the name is still ours alone: while two parts of a network could not hear
 // each other, a host in each may have won it.
 const (
-	firstInterval  = time.Second
-	longestDoubled = 11 // times
-	longest        = time.Hour
+	firstInterval   = time.Second
+	doublings       = 11
+	longestInterval = time.Hour
 )
 
 // The most updates of a record in a time (RFC 6762 §8.4).
@@ -62,10 +62,10 @@ func (f *face) announceClaim(c *claim) {
 	c.round++
 }
 
-// interval gives the time between this round and the next.
+// interval gives the time between this round of a claim that is settled and the next.
 func (c *claim) interval() moment {
-	if c.round > longestDoubled {
-		return longest
+	if c.round > doublings {
+		return longestInterval
 	}
 	return firstInterval << c.round
 }
