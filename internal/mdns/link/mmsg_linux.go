@@ -57,6 +57,9 @@ type receiver struct {
 
 func (r *receiver) reset() { r.used = 0 }
 
+// full says whether there is no room for another packet. Those of other links take room too.
+func (r *receiver) full() bool { return r.used == MaxBatch }
+
 // read appends what a socket has to batch, as far as there is room, but for packets of other links.
 func (r *receiver) read(s *socket, batch []Packet, links map[int]bool) ([]Packet, error) {
 	if r.buffers == nil {

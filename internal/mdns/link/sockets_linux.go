@@ -195,7 +195,7 @@ func (s *Sockets) receive(epoll uintptr) bool {
 		}
 		s.receiveFrom(int(event.Fd))
 	}
-	return len(s.got) > 0 || s.woken || s.failed != nil || s.closed
+	return len(s.got) > 0 || s.rx.full() || s.woken || s.failed != nil || s.closed
 }
 
 func (s *Sockets) receiveFrom(fd int) {
