@@ -37,7 +37,7 @@ func (d *Daemon) remember(e mdns.Event) {
 
 // asks takes a question of somebody else.
 func (d *Daemon) asks(a mdns.Asked) {
-	asker, first := d.askers.Add(a, d.macs())
+	asker, first := d.askers.Add(a, d.mac)
 	if first {
 		d.logAsker(asker)
 	}

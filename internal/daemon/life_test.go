@@ -146,6 +146,35 @@ func TestWhoAsks(t *testing.T) {
 	})
 }
 
+// What is known of the hardware addresses is read anew for a host without one after a second, for others after ten.
+func TestHardwareAddressesAreReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known, reads := "", 0
+		d := &Daemon{MACs: func() func(string, netip.Addr) string {
+			reads++
+			mac := known
+			return func(string, netip.Addr) string { return mac }
+		}}
+		for _, step := range []struct {
+			after       time.Duration
+			known, want string
+			reads       int
+		}{
+			{0, "", "", 1},
+			{noMACAge - 1, "00:0f:d3:01:02:03", "", 1},
+			{1, "00:0f:d3:01:02:03", "00:0f:d3:01:02:03", 2},
+			{macsAge - 1, "00:0f:d3:01:02:04", "00:0f:d3:01:02:03", 2},
+			{1, "00:0f:d3:01:02:04", "00:0f:d3:01:02:04", 3},
+		} {
+			time.Sleep(step.after)
+			known = step.known
+			if got := d.mac("eth0", netip.MustParseAddr("192.0.2.7")); got != step.want || reads != step.reads {
+				t.Errorf("after %v: %q by %d reads, want %q by %d", step.after, got, reads, step.want, step.reads)
+			}
+		}
+	})
+}
+
 // However many hosts ask, few lines are written, and none is lost without a word.
 func TestLogIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
