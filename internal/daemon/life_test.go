@@ -107,10 +107,10 @@ func TestReloadIsATransaction(t *testing.T) {
 	})
 }
 
-func phoneQuestion(n int, answered bool) mdns.Asked {
-	return mdns.Asked{
+func phoneQuestion(n int, answered bool) []mdns.Asked {
+	return []mdns.Asked{{
 		Time: time.Now(), Link: "eth0", From: netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), Type: dnsname.MustParse("_digiumproxy._udp"), Answered: answered,
-	}
+	}}
 }
 
 // Who asks is remembered, logged at the first time, and told to who watches.
@@ -121,9 +121,8 @@ func TestWhoAsks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
-			b.publisher.Questions <- phoneQuestion(7, true)
-		}
+		b.publisher.Questions <- phoneQuestion(7, true)
+		b.publisher.Questions <- slices.Repeat(phoneQuestion(7, true), 2)
 		synctest.Wait()
 		hosts := b.status(t).Asked.Hosts
 		if len(hosts) != 1 || hosts[0].Count != 3 || hosts[0].Answered != 3 || hosts[0].Vendor != "Digium" {

@@ -33,7 +33,7 @@ type memory struct {
 	assumed   string
 	present   []mdns.Link // all links of this host
 	last      status.Reload
-	asked     <-chan mdns.Asked
+	asked     <-chan []mdns.Asked
 	askers    phones.Askers
 	conflicts map[string]status.Conflict // by definition; "" is the host
 	failure   mdns.Event                 // of the engine, the last one
