@@ -120,9 +120,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 				return d.end(ctx, errors.New("the engine has ended by itself"))
 			}
 			d.happened(event)
-		case a, open := <-d.asked:
+		case questions, open := <-d.asked:
 			if open {
-				d.asks(a)
+				d.asks(questions)
 			} else {
 				d.asked = nil
 			}

@@ -35,13 +35,18 @@ func (d *Daemon) remember(e mdns.Event) {
 	}
 }
 
-// asks takes a question of somebody else.
-func (d *Daemon) asks(a mdns.Asked) {
-	asker, first := d.askers.Add(a, d.macs())
-	if first {
-		d.logAsker(asker)
+// asks takes questions of others.
+func (d *Daemon) asks(questions []mdns.Asked) {
+	watched := d.hub.watched()
+	for _, a := range questions {
+		asker, first := d.askers.Add(a, d.mac)
+		if first {
+			d.logAsker(asker)
+		}
+		if watched {
+			d.hub.tell(status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
+		}
 	}
-	d.hub.tell(status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
 }
 
 // logAsker tells of a host that had not asked before.

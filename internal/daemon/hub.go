@@ -48,6 +48,13 @@ func (h *hub) leave(w *watcher) {
 	delete(h.watchers, w)
 }
 
+// watched says whether anybody watches.
+func (h *hub) watched() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.watchers) > 0
+}
+
 func (h *hub) tell(e status.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

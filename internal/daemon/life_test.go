@@ -107,10 +107,10 @@ func TestReloadIsATransaction(t *testing.T) {
 	})
 }
 
-func phoneQuestion(n int, answered bool) mdns.Asked {
-	return mdns.Asked{
+func phoneQuestion(n int, answered bool) []mdns.Asked {
+	return []mdns.Asked{{
 		Time: time.Now(), Link: "eth0", From: netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), Type: dnsname.MustParse("_digiumproxy._udp"), Answered: answered,
-	}
+	}}
 }
 
 // Who asks is remembered, logged at the first time, and told to who watches.
@@ -121,9 +121,8 @@ func TestWhoAsks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
-			b.publisher.Questions <- phoneQuestion(7, true)
-		}
+		b.publisher.Questions <- phoneQuestion(7, true)
+		b.publisher.Questions <- slices.Repeat(phoneQuestion(7, true), 2)
 		synctest.Wait()
 		hosts := b.status(t).Asked.Hosts
 		if len(hosts) != 1 || hosts[0].Count != 3 || hosts[0].Answered != 3 || hosts[0].Vendor != "Digium" {
@@ -142,6 +141,35 @@ func TestWhoAsks(t *testing.T) {
 		}
 		if err := b.end(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// What is known of the hardware addresses is read anew for a host without one after a second, for others after ten.
+func TestHardwareAddressesAreReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known, reads := "", 0
+		d := &Daemon{MACs: func() func(string, netip.Addr) string {
+			reads++
+			mac := known
+			return func(string, netip.Addr) string { return mac }
+		}}
+		for _, step := range []struct {
+			after       time.Duration
+			known, want string
+			reads       int
+		}{
+			{0, "", "", 1},
+			{noMACAge - 1, "00:0f:d3:01:02:03", "", 1},
+			{1, "00:0f:d3:01:02:03", "00:0f:d3:01:02:03", 2},
+			{macsAge - 1, "00:0f:d3:01:02:04", "00:0f:d3:01:02:03", 2},
+			{1, "00:0f:d3:01:02:04", "00:0f:d3:01:02:04", 3},
+		} {
+			time.Sleep(step.after)
+			known = step.known
+			if got := d.mac("eth0", netip.MustParseAddr("192.0.2.7")); got != step.want || reads != step.reads {
+				t.Errorf("after %v: %q by %d reads, want %q by %d", step.after, got, reads, step.want, step.reads)
+			}
 		}
 	})
 }

@@ -17,8 +17,12 @@ import (
 // recently is how long a failure of the engine counts as a problem: what lasts is told again and again.
 const recently = time.Minute
 
-// macsAge is how old the hardware addresses of neighbours may be: to read them anew takes a while.
-const macsAge = time.Second
+// The hardware addresses of neighbours are all read at once, which takes a while: whoever has one may have got another
+// one so long ago, and whoever has none may have got one so long ago.
+const (
+	macsAge  = 10 * time.Second
+	noMACAge = time.Second
+)
 
 // memory is what the loop remembers of what has happened.
 type memory struct {
@@ -29,7 +33,7 @@ type memory struct {
 	assumed   string
 	present   []mdns.Link // all links of this host
 	last      status.Reload
-	asked     <-chan mdns.Asked
+	asked     <-chan []mdns.Asked
 	askers    phones.Askers
 	conflicts map[string]status.Conflict // by definition; "" is the host
 	failure   mdns.Event                 // of the engine, the last one
@@ -61,7 +65,7 @@ func (d *Daemon) state() status.Status {
 		Daemon:   status.Daemon{Version: d.Version, PID: os.Getpid(), Started: d.started, Engine: d.Snapshot.Config.Engine, Host: d.desired.Host},
 		Services: d.services(), Files: d.files(), Reload: d.last,
 		Conflicts: d.conflictList(), Foreign: []mdns.Foreign{},
-		Asked:      status.Asked{Hosts: d.askers.List(d.macs()), Forgotten: d.askers.Forgotten(), Counts: d.askers.Counts()},
+		Asked:      status.Asked{Hosts: d.askers.List(d.mac), Forgotten: d.askers.Forgotten(), Counts: d.askers.Counts()},
 		Neighbours: append([]string{}, d.sharers...),
 	}
 	var seen mdns.Observation
@@ -87,15 +91,18 @@ func (d *Daemon) files() status.Files {
 	return status.Files{Read: d.Snapshot.Files, Refused: refused, Findings: append(diag.Findings{}, d.Snapshot.Findings...)}
 }
 
-// macs gives the hardware addresses of the neighbours, as they were known not long ago.
-func (d *Daemon) macs() func(string, netip.Addr) string {
-	switch {
-	case d.MACs == nil:
-		return func(string, netip.Addr) string { return "" }
-	case d.lookUp == nil || time.Since(d.lookedUp) >= macsAge:
-		d.lookUp, d.lookedUp = d.MACs(), time.Now()
+// mac gives the hardware address of a neighbour, as it was known not long ago.
+func (d *Daemon) mac(link string, host netip.Addr) string {
+	if d.MACs == nil {
+		return ""
 	}
-	return d.lookUp
+	if age := time.Since(d.lookedUp); age < macsAge {
+		if mac := d.lookUp(link, host); mac != "" || age < noMACAge {
+			return mac
+		}
+	}
+	d.lookUp, d.lookedUp = d.MACs(), time.Now()
+	return d.lookUp(link, host)
 }
 
 // conflictList gives the last conflict of each definition that is still there, the newest first.

@@ -10,8 +10,9 @@ import (
 
 // Observer is an engine that also tells what others do.
 type Observer interface {
-	// Asked gives who asks for the types in [Desired.Watched], until Close. A receiver that is slow misses some.
-	Asked() <-chan Asked
+	// Asked gives who asks for the types in [Desired.Watched], several at a time, until Close. A receiver that is slow
+	// misses some.
+	Asked() <-chan []Asked
 	// Observe tells what was sent and heard since the engine was made.
 	Observe() Observation
 }

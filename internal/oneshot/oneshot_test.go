@@ -156,7 +156,7 @@ func TestWaitUntilSeen(t *testing.T) {
 			from          string
 			answered, own bool
 		}{{"192.0.2.1", true, true}, {"192.0.2.7", false, false}, {"192.0.2.8", true, false}, {"192.0.2.8", true, false}, {"192.0.2.7", true, false}, {"192.0.2.9", true, false}} {
-			p.Questions <- mdns.Asked{From: netip.MustParseAddr(q.from), Link: "eth0", Answered: q.answered, Own: q.own}
+			p.Questions <- []mdns.Asked{{From: netip.MustParseAddr(q.from), Link: "eth0", Answered: q.answered, Own: q.own}}
 		}
 		p.Happen(mdns.Event{Kind: mdns.ServiceConflict})
 		var told []string
@@ -173,7 +173,7 @@ func TestWaitUntilSeen(t *testing.T) {
 		began = time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		p.Questions <- mdns.Asked{From: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Answered: true}
+		p.Questions <- []mdns.Asked{{From: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Answered: true}}
 		if served = Wait(ctx, p, 5, macs, func(mdns.Event) {}, note); served != 1 || time.Since(began) != time.Minute {
 			t.Errorf("%d served within %v, want 1 within a minute", served, time.Since(began))
 		}

@@ -16,7 +16,7 @@ const linger = 5 * time.Second
 // hosts have asked and were answered, and had some seconds to take that in. It gives their number. macs looks up hardware addresses.
 func Wait(ctx context.Context, p mdns.Publisher, n int, macs func() phones.Lookup, happened func(mdns.Event), asked func(phones.Asker)) (served int) {
 	var askers phones.Askers
-	var questions <-chan mdns.Asked
+	var questions <-chan []mdns.Asked
 	if o, ok := p.(mdns.Observer); ok {
 		questions = o.Asked()
 	}
@@ -37,13 +37,16 @@ func Wait(ctx context.Context, p mdns.Publisher, n int, macs func() phones.Looku
 				continue
 			}
 			happened(e)
-		case q, open := <-questions:
+		case batch, open := <-questions:
 			if !open {
 				questions = nil
 				continue
 			}
-			if asker, first := askers.Add(q, macs()); first {
-				asked(asker)
+			lookUp := macs()
+			for _, q := range batch {
+				if asker, first := askers.Add(q, lookUp); first {
+					asked(asker)
+				}
 			}
 		}
 	}

@@ -80,9 +80,9 @@ func (p Packet) Multicast() bool { return p.To.Addr().IsMulticast() }
 // Conn is a network, as the one goroutine sees it that owns the protocol state.
 type Conn interface {
 	// Read waits for packets until a time, or for ever where it is zero, and gives as many as there are, at most
-	// MaxBatch. No packets and no error mean that the time has come or Wake was called. The Data of packets is
-	// good until the next Read. An error other than net.ErrClosed is to be counted and logged: the
-	// Conn heals itself and stays of use, and such errors come at most a few times a second.
+	// MaxBatch. No packets and no error mean that the time has come, that Wake was called, or that many packets came
+	// which are not for us. The Data of packets is good until the next Read. An error other than net.ErrClosed is to
+	// be counted and logged: the Conn heals itself and stays of use, and such errors come at most a few times a second.
 	Read(batch []Packet, until time.Time) (int, error)
 
 	// Wake makes the Read that is under way, or else the next one, return. Any goroutine can call it.

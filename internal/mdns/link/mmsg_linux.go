@@ -55,21 +55,30 @@ type receiver struct {
 	used    int // of the buffers, by the Read under way
 }
 
-func (r *receiver) reset() { r.used = 0 }
+// reset makes the buffers that were used ready again.
+func (r *receiver) reset() {
+	for i := range r.used {
+		r.prepare(i)
+	}
+	r.used = 0
+}
+
+// full says whether there is no room for another packet. Those of other links take room too.
+func (r *receiver) full() bool { return r.used == MaxBatch }
 
 // read appends what a socket has to batch, as far as there is room, but for packets of other links.
 func (r *receiver) read(s *socket, batch []Packet, links map[int]bool) ([]Packet, error) {
 	if r.buffers == nil {
 		r.buffers = make([][bufferSize]byte, MaxBatch)
+		for i := range MaxBatch {
+			r.prepare(i)
+		}
 	}
 	room := min(MaxBatch-r.used, cap(batch)-len(batch))
 	if room <= 0 {
 		return batch, nil
 	}
 	from, to := r.used, r.used+room
-	for i := from; i < to; i++ {
-		r.prepare(i)
-	}
 	n, errno := r.call(unix.SYS_RECVMMSG, s.fd, from, to)
 	switch errno {
 	case 0:

@@ -40,8 +40,10 @@ type Sockets struct {
 	rx     receiver
 	events [8]unix.EpollEvent
 	got    []Packet // what the Read under way has
+	waited bool     // it has
 	woken  bool
 	failed error
+	lively int // the socket that had packets last
 
 	mu      sync.Mutex // over what follows: Read, Write, SetLinks and Close may come from different goroutines
 	sockets []*socket
@@ -127,7 +129,7 @@ func (s *Sockets) Read(batch []Packet, until time.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.got, s.woken, s.failed = batch[:0:min(len(batch), MaxBatch)], false, nil
+	s.got, s.waited, s.woken, s.failed = batch[:0:min(len(batch), MaxBatch)], false, false, nil
 	s.rx.reset()
 	if left := time.Until(until); !until.IsZero() && left < coarse {
 		err = s.waitBriefly(max(0, left)) // packets that are there are read even by who is late
@@ -175,8 +177,23 @@ func (s *Sockets) waitBriefly(d time.Duration) error {
 	})
 }
 
-// receive reads from the sockets that have something. It says whether Read is to return.
+// receive reads from the sockets that have something. It says whether Read is to return. What ends a wait is most likely
+// a packet for the socket that had the last one too: that is tried before epoll is asked.
 func (s *Sockets) receive(epoll uintptr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waited {
+		s.receiveFrom(s.lively)
+	}
+	if len(s.got) == 0 {
+		s.receiveReady(epoll)
+	}
+	s.waited = true
+	return len(s.got) > 0 || s.rx.full() || s.woken || s.failed != nil || s.closed
+}
+
+// receiveReady reads from the sockets that epoll says have something.
+func (s *Sockets) receiveReady(epoll uintptr) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&s.events)), uintptr(len(s.events)), 0, 0, 0)
 	if errno != 0 {
 		n = 0
@@ -184,8 +201,6 @@ func (s *Sockets) receive(epoll uintptr) bool {
 			s.failed = fmt.Errorf("failed to watch sockets: %w", errno)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, event := range s.events[:n] {
 		if int(event.Fd) == s.wake {
 			var count [8]byte
@@ -195,7 +210,6 @@ func (s *Sockets) receive(epoll uintptr) bool {
 		}
 		s.receiveFrom(int(event.Fd))
 	}
-	return len(s.got) > 0 || s.woken || s.failed != nil || s.closed
 }
 
 func (s *Sockets) receiveFrom(fd int) {
@@ -204,7 +218,7 @@ func (s *Sockets) receiveFrom(fd int) {
 		return
 	}
 	got, err := s.rx.read(s.sockets[i], s.got, s.links)
-	s.got = got
+	s.got, s.lively = got, fd
 	if err != nil {
 		s.failed = fmt.Errorf("failed to read from the %s socket, which is opened again: %w", s.sockets[i].name(), err)
 		s.sockets[i].rest(time.Now())

@@ -284,6 +284,16 @@ func TestOtherLinksAreNotHeard(t *testing.T) {
 	}
 }
 
+// However many packets come on other links while one is waited for, it is heard.
+func TestOtherLinksDontDeafen(t *testing.T) {
+	phone, here, there := lan(t, 2)
+	server, client := open(t, nil, here[0]), open(t, phone, there...)
+	elsewhere := Packet{Data: []byte("elsewhere"), Link: there[1].Index, To: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.5"), Port)}
+	send(t, client, slices.Repeat([]Packet{elsewhere}, MaxBatch+1)...)
+	send(t, client, Packet{Data: []byte("here"), Link: there[0].Index, To: Group4})
+	collect(t, server, 1, saying("here"))
+}
+
 // Linux hands a packet for a group with one member to any socket of the port that has SO_REUSEPORT, where the member
 // has it too.
 func TestOtherProgramsTakeNothing(t *testing.T) {

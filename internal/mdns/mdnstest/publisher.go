@@ -12,8 +12,8 @@ import (
 
 // Publisher settles what is applied and calls it announced at once. It is a [mdns.Observer] of what a test says.
 type Publisher struct {
-	ApplyError error           // what Apply returns
-	Questions  chan mdns.Asked // what Asked gives
+	ApplyError error             // what Apply returns
+	Questions  chan []mdns.Asked // what Asked gives
 
 	mu       sync.Mutex
 	applied  []mdns.Desired
@@ -32,7 +32,7 @@ var (
 
 // New makes a publisher. Its events are kept until they are received, up to a hundred.
 func New() *Publisher {
-	return &Publisher{events: make(chan mdns.Event, 100), Questions: make(chan mdns.Asked, 100)}
+	return &Publisher{events: make(chan mdns.Event, 100), Questions: make(chan []mdns.Asked, 100)}
 }
 
 // Apply records d and announces what can be announced.
@@ -69,7 +69,7 @@ func (p *Publisher) Status() []mdns.ServiceStatus {
 }
 
 // Asked gives Questions.
-func (p *Publisher) Asked() <-chan mdns.Asked { return p.Questions }
+func (p *Publisher) Asked() <-chan []mdns.Asked { return p.Questions }
 
 // Observe gives what [Publisher.See] was given last.
 func (p *Publisher) Observe() mdns.Observation {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"slices"
 	"time"
 
 	"announcer/internal/mdns"
@@ -8,7 +9,12 @@ import (
 
 // askedPause is how long questions are gathered before they are passed on: a floor of phones asks hundreds of times a
 // second, and whoever is told need not wake up for each.
-const askedPause = 200 * time.Millisecond
+const askedPause = 500 * time.Millisecond
+
+const (
+	gatheredMost = 2048 // questions
+	askedBacklog = 4    // times that questions were passed on and wait for a receiver
+)
 
 // gathered are questions that were not passed on yet.
 type gathered struct {
@@ -18,7 +24,7 @@ type gathered struct {
 
 // ask notes that somebody asked.
 func (p *Publisher) ask(a mdns.Asked) {
-	if len(p.gathered.questions) == backlog {
+	if len(p.gathered.questions) == gatheredMost {
 		p.lost++
 		return
 	}
@@ -28,17 +34,15 @@ func (p *Publisher) ask(a mdns.Asked) {
 	}
 }
 
-// passOn passes the questions on that were gathered, if it is time to.
+// passOn passes the questions on that were gathered, all at once, if it is time to.
 func (p *Publisher) passOn(now time.Time) {
 	if p.gathered.due.IsZero() || now.Before(p.gathered.due) {
 		return
 	}
-	for _, a := range p.gathered.questions {
-		select {
-		case p.asked <- a:
-		default:
-			p.lost++
-		}
+	select {
+	case p.asked <- slices.Clone(p.gathered.questions):
+	default:
+		p.lost += uint64(len(p.gathered.questions))
 	}
 	p.gathered = gathered{questions: p.gathered.questions[:0]}
 }

@@ -23,7 +23,7 @@ import (
 	"announcer/internal/netwatch"
 )
 
-// backlog is the number of events, and of questions, that wait for a receiver.
+// backlog is the number of events that wait for a receiver.
 const backlog = 1024
 
 // Config is what an engine needs from outside.
@@ -41,7 +41,7 @@ type Publisher struct {
 	config    Config
 	responder *responder.Responder
 	events    chan mdns.Event
-	asked     chan mdns.Asked
+	asked     chan []mdns.Asked
 	done      chan struct{} // closed when the loop has ended
 
 	mu   sync.Mutex
@@ -83,7 +83,7 @@ func New(config Config) *Publisher {
 	p := &Publisher{
 		config:   config,
 		events:   make(chan mdns.Event, backlog),
-		asked:    make(chan mdns.Asked, backlog),
+		asked:    make(chan []mdns.Asked, askedBacklog),
 		done:     make(chan struct{}),
 		rivals:   map[netip.Addr]string{},
 		unsentOn: map[int]uint64{},
@@ -133,7 +133,7 @@ func (p *Publisher) Stats() responder.Stats {
 func (p *Publisher) Events() <-chan mdns.Event { return p.events }
 
 // Asked implements [mdns.Observer].
-func (p *Publisher) Asked() <-chan mdns.Asked { return p.asked }
+func (p *Publisher) Asked() <-chan []mdns.Asked { return p.asked }
 
 // Observe implements [mdns.Observer].
 func (p *Publisher) Observe() mdns.Observation {

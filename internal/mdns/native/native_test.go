@@ -212,6 +212,39 @@ func TestSlowReceiver(t *testing.T) {
 	})
 }
 
+// However often others ask, whoever is told hears of it twice a second; what is too much is counted.
+func TestAskedInBatches(t *testing.T) {
+	lan(t, func(t *testing.T, a, _ machine, _ *capture) {
+		ask := func(n int) {
+			if err := a.do(t.Context(), func() {
+				for range n {
+					a.ask(mdns.Asked{Link: "eth0"})
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 10 {
+			ask(3)
+			time.Sleep(askedPause / 20)
+		}
+		if got := len(<-a.Asked()); got != 30 {
+			t.Errorf("%d questions at once, want 30", got)
+		}
+		ask(gatheredMost + 7)
+		if got := len(<-a.Asked()); got != gatheredMost {
+			t.Errorf("%d questions of a flood, want %d", got, gatheredMost)
+		}
+		for range askedBacklog + 1 {
+			ask(5)
+			time.Sleep(2 * askedPause)
+		}
+		if missed := a.Observe().Traffic.Missed; missed != 7+5 {
+			t.Errorf("%d questions missed, want 12", missed)
+		}
+	})
+}
+
 // Who asks is told with the name of the link, and who else announces with the hardware address.
 func TestObserver(t *testing.T) {
 	lan(t, func(t *testing.T, a, b machine, _ *capture) {
@@ -236,7 +269,7 @@ func TestObserver(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if q := <-a.Asked(); q.Link != "eth0" || q.From != netip.MustParseAddr("192.0.2.2") || q.Type.String() != "_sip._udp" || !q.Answered || q.Own {
+		if q := (<-a.Asked())[0]; q.Link != "eth0" || q.From != netip.MustParseAddr("192.0.2.2") || q.Type.String() != "_sip._udp" || !q.Answered || q.Own {
 			t.Errorf("asked: %+v", q)
 		}
 		seen := a.Observe()
