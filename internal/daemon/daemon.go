@@ -27,8 +27,12 @@ import (
 // goodbyeTime is how long the goodbyes may take: the process is gone within two seconds of a SIGTERM.
 const goodbyeTime = 1500 * time.Millisecond
 
-// settleTime is how long the announcements of a change take. What the change took is given back to the system then.
-const settleTime = 10 * time.Second
+// Memory that is no longer used is given back to the system when the announcements of a change are over, and soon after
+// a look at the files that found nothing new.
+const (
+	settleTime = 10 * time.Second
+	lookTime   = time.Second
+)
 
 // ErrRestart is the cause for which a context ends when the daemon is to end without goodbyes: another one takes over.
 var ErrRestart = errors.New("a restart")

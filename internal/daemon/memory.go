@@ -27,7 +27,7 @@ const (
 // memory is what the loop remembers of what has happened.
 type memory struct {
 	started   time.Time
-	settled   *time.Timer // fires when the last announcement of a change is over
+	settled   *time.Timer // fires when memory is to be given back
 	desired   mdns.Desired
 	applied   mdns.Desired // what of it answers
 	assumed   string
