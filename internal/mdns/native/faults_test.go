@@ -104,6 +104,7 @@ func TestNothingCanBeSent(t *testing.T) {
 			net.fail(errno)
 			m.apply(t, sip("PBX"), sip("Door"))
 			time.Sleep(time.Hour)
+			synctest.Wait()
 			if n := net.failed(); n > 500 {
 				t.Errorf("%v: tried to send %d times in an hour", errno, n)
 			}
