@@ -70,7 +70,7 @@ func (d *Daemon) warnOfRestart(before, snap source.Snapshot) {
 
 // apply hands the definitions and the links, as they are now, to the engine.
 func (d *Daemon) apply(ctx context.Context) error {
-	d.settled.Reset(settleTime)
+	d.giveBack(settleTime)
 	links, err := d.Links()
 	if err != nil {
 		return fmt.Errorf("failed to read the interfaces: %w", err)

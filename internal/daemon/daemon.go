@@ -108,8 +108,8 @@ func (d *Daemon) tasks(socket net.Listener) []task {
 func (d *Daemon) loop(ctx context.Context) error {
 	defer close(d.ended)
 	defer d.hub.close()
-	d.settled = time.NewTimer(settleTime)
-	defer d.settled.Stop()
+	d.spare = time.NewTimer(settleTime)
+	defer d.spare.Stop()
 	if err := d.begin(ctx); err != nil {
 		return d.end(ctx, err)
 	}
@@ -148,7 +148,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 			if err := d.apply(ctx); err != nil {
 				d.Log.Error("what answers now and what does not is not followed", "error", err)
 			}
-		case <-d.settled.C:
+		case <-d.spare.C:
 			debug.FreeOSMemory()
 		case job := <-d.jobs:
 			job()

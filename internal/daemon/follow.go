@@ -33,7 +33,7 @@ func (d *Daemon) linksChanged(ctx context.Context) {
 func (d *Daemon) filesChanged(ctx context.Context) {
 	before, snap := d.Snapshot, d.Source.Look()
 	if reflect.DeepEqual(snap, before) {
-		d.settled.Reset(lookTime)
+		d.giveBack(lookTime)
 		return
 	}
 	d.logFindings(news(snap.Findings, before.Findings))

@@ -145,6 +145,22 @@ func TestWhoAsks(t *testing.T) {
 	})
 }
 
+// A look that finds nothing new does not end the wait for the announcements of a change.
+func TestMemoryIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := memory{spare: time.NewTimer(time.Hour)}
+		start := time.Now()
+		for _, want := range []time.Duration{settleTime, settleTime + lookTime} {
+			m.giveBack(settleTime - time.Since(start))
+			m.giveBack(lookTime)
+			<-m.spare.C
+			if got := time.Since(start); got != want {
+				t.Errorf("after %v, want %v", got, want)
+			}
+		}
+	})
+}
+
 // What is known of the hardware addresses is read anew for a host without one after a second, for others after ten.
 func TestHardwareAddressesAreReadAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -27,7 +27,8 @@ const (
 // memory is what the loop remembers of what has happened.
 type memory struct {
 	started   time.Time
-	settled   *time.Timer // fires when memory is to be given back
+	spare     *time.Timer // fires when memory is to be given back
+	spareAt   time.Time   // when it does, or last did
 	desired   mdns.Desired
 	applied   mdns.Desired // what of it answers
 	assumed   string
@@ -89,6 +90,15 @@ func (d *Daemon) files() status.Files {
 		refused-- // that one is told by itself
 	}
 	return status.Files{Read: d.Snapshot.Files, Refused: refused, Findings: append(diag.Findings{}, d.Snapshot.Findings...)}
+}
+
+// giveBack gives memory that is no longer used back to the system after a time, or when it was to be anyway, if that is
+// later.
+func (m *memory) giveBack(after time.Duration) {
+	if at := time.Now().Add(after); at.After(m.spareAt) {
+		m.spareAt = at
+		m.spare.Reset(after)
+	}
 }
 
 // mac gives the hardware address of a neighbour, as it was known not long ago.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -28,14 +29,18 @@ func find(r reading) places {
 	}
 	for _, path := range r.services {
 		end := p.walk(path)
-		if info, err := os.Stat(end); err != nil || !info.IsDir() {
+		info, err := os.Stat(end)
+		if err != nil || !info.IsDir() {
 			continue
 		}
-		p.add(end)
 		entries, err := os.ReadDir(end)
+		if errors.Is(err, fs.ErrPermission) {
+			continue // until its permissions change, which is seen from above
+		}
 		if err != nil {
 			p.unread = "a directory can't be read: " + err.Error()
 		}
+		p.dirs[end] = info
 		for _, e := range entries {
 			if IsService(e.Name()) && e.Type()&fs.ModeSymlink != 0 {
 				p.walk(filepath.Join(end, e.Name()))

@@ -42,7 +42,7 @@ const (
 	lanClear   = 60 * time.Second // the weather is fine, and no name changes any more
 	lanEnd     = 80 * time.Second
 	lanPause   = 16 * time.Second // the longest time between two questions of a phone
-	lanPackets = 7 * lanServers   // at most in any second: while all of them start, each probes four times and answers those of the others
+	lanPackets = 7 * lanServers   // at most in any second: most of them are probes while all start
 	lanQuiet   = 200              // at most in a second at the end, on average
 )
 

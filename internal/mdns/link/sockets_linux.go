@@ -40,7 +40,7 @@ type Sockets struct {
 	rx     receiver
 	events [8]unix.EpollEvent
 	got    []Packet // what the Read under way has
-	waited bool     // it has
+	waited bool     // it has asked epoll already
 	woken  bool
 	failed error
 	lively int // the socket that had packets last
@@ -218,7 +218,10 @@ func (s *Sockets) receiveFrom(fd int) {
 		return
 	}
 	got, err := s.rx.read(s.sockets[i], s.got, s.links)
-	s.got, s.lively = got, fd
+	if len(got) > len(s.got) {
+		s.lively = fd
+	}
+	s.got = got
 	if err != nil {
 		s.failed = fmt.Errorf("failed to read from the %s socket, which is opened again: %w", s.sockets[i].name(), err)
 		s.sockets[i].rest(time.Now())

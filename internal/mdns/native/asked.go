@@ -11,10 +11,9 @@ import (
 // second, and whoever is told need not wake up for each.
 const askedPause = 500 * time.Millisecond
 
-const (
-	gatheredMost = 2048 // questions
-	askedBacklog = 4    // times that questions were passed on and wait for a receiver
-)
+// askedMost is the number of questions that are gathered. Those that come while the receiver does not keep up and there
+// are so many are lost.
+const askedMost = 2048
 
 // gathered are questions that were not passed on yet.
 type gathered struct {
@@ -24,7 +23,7 @@ type gathered struct {
 
 // ask notes that somebody asked.
 func (p *Publisher) ask(a mdns.Asked) {
-	if len(p.gathered.questions) == gatheredMost {
+	if len(p.gathered.questions) == askedMost {
 		p.lost++
 		return
 	}
@@ -39,10 +38,10 @@ func (p *Publisher) passOn(now time.Time) {
 	if p.gathered.due.IsZero() || now.Before(p.gathered.due) {
 		return
 	}
-	select {
-	case p.asked <- slices.Clone(p.gathered.questions):
-	default:
-		p.lost += uint64(len(p.gathered.questions))
+	if len(p.asked) == cap(p.asked) {
+		p.gathered.due = now.Add(askedPause)
+		return
 	}
+	p.asked <- slices.Clone(p.gathered.questions)
 	p.gathered = gathered{questions: p.gathered.questions[:0]}
 }

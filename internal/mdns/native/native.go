@@ -83,7 +83,7 @@ func New(config Config) *Publisher {
 	p := &Publisher{
 		config:   config,
 		events:   make(chan mdns.Event, backlog),
-		asked:    make(chan []mdns.Asked, askedBacklog),
+		asked:    make(chan []mdns.Asked, 1),
 		done:     make(chan struct{}),
 		rivals:   map[netip.Addr]string{},
 		unsentOn: map[int]uint64{},

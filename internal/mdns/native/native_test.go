@@ -231,16 +231,19 @@ func TestAskedInBatches(t *testing.T) {
 		if got := len(<-a.Asked()); got != 30 {
 			t.Errorf("%d questions at once, want 30", got)
 		}
-		ask(gatheredMost + 7)
-		if got := len(<-a.Asked()); got != gatheredMost {
-			t.Errorf("%d questions of a flood, want %d", got, gatheredMost)
+		ask(askedMost + 7)
+		if got := len(<-a.Asked()); got != askedMost {
+			t.Errorf("%d questions of a flood, want %d", got, askedMost)
 		}
-		for range askedBacklog + 1 {
+		for range 5 {
 			ask(5)
 			time.Sleep(2 * askedPause)
 		}
-		if missed := a.Observe().Traffic.Missed; missed != 7+5 {
-			t.Errorf("%d questions missed, want 12", missed)
+		if got := len(<-a.Asked()) + len(<-a.Asked()); got != 25 {
+			t.Errorf("%d questions after a pause, want 25", got)
+		}
+		if missed := a.Observe().Traffic.Missed; missed != 7 {
+			t.Errorf("%d questions missed, want 7", missed)
 		}
 	})
 }

@@ -15,7 +15,6 @@ const announcements = 4
 // each other, a host in each may have won it.
 const (
 	firstInterval   = time.Second
-	doublings       = 11
 	longestInterval = time.Hour
 )
 
@@ -51,11 +50,12 @@ func (f *face) step() {
 	}
 }
 
-// announceClaim queues the records of a claim. Where they were all announced, it asks who else has the name.
+// announceClaim queues the records of a claim that are to be announced. When that is over, it asks who else has the name,
+// but not on the loopback, where nobody else is.
 func (f *face) announceClaim(c *claim) {
 	queued := f.announceSets(c.shared)
 	queued = f.announceSets(c.sets) || queued
-	if !queued {
+	if !queued && c.round >= announcements && !f.link.Loopback {
 		f.questions = append(f.questions, question{c.node.name, mdns.TypeANY})
 	}
 	f.steps.set(c, f.r.now+c.interval())
@@ -64,10 +64,7 @@ func (f *face) announceClaim(c *claim) {
 
 // interval gives the time between this round of a claim that is settled and the next.
 func (c *claim) interval() moment {
-	if c.round > doublings {
-		return longestInterval
-	}
-	return firstInterval << c.round
+	return min(longestInterval, firstInterval<<min(c.round, 12))
 }
 
 // announceSets queues those of the sets that have rounds to go, and says whether there were any.

@@ -403,7 +403,7 @@ func TestSubtypeChange(t *testing.T) {
 	l.mark()
 	h.apply(p)
 	l.run(10 * time.Second)
-	for _, s := range l.of(h, isResponse) {
+	for _, s := range l.sent {
 		if diff := cmp.Diff([]string{sub + " PTR " + desk}, brief(s.msg.Answers)); diff != "" || s.msg.Answers[0].TTL != 0 {
 			t.Errorf("%v:\n%s", s.msg.Answers, diff)
 		}

@@ -29,7 +29,7 @@ type claim struct {
 	phase  phase
 	live   bool   // answered for
 	ready  bool   // in face.ready
-	round  int    // probes, then announcements sent
+	round  int    // probes sent, then announcements and questions
 	seen   uint32 // the plan that last had it
 
 	updates []moment // when changes were announced in the last minute

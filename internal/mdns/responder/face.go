@@ -53,7 +53,7 @@ type face struct {
 	zone   map[string]*node // by key
 	claims []*claim         // in the order of the plan
 
-	steps     queue[*claim] // to be probed for, settled or announced
+	steps     queue[*claim] // to be probed for, settled, announced or asked for
 	ready     []*claim      // to be probed for now, in the order of their times
 	answers   queue[*set]   // to be multicast
 	farewells queue[*farewell]

@@ -143,6 +143,7 @@ func (r *Responder) placeFaces() {
 			r.faces = append(r.faces, f)
 		}
 	}
+	r.echoes.fit(len(r.faces))
 }
 
 // face gives the face of a link, made if need be.

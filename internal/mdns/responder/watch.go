@@ -142,8 +142,11 @@ func (f *face) sendQuestions() bool {
 
 // knownAnswers adds our own answers to a question of ours, as many as fit: nobody need give them (RFC 6762 §7.1).
 func (f *face) knownAnswers(b *wire.Builder, q question) {
+	if q.kind != mdns.TypePTR {
+		return
+	}
 	n := f.zone[q.name.Key()]
-	if n == nil || q.kind != mdns.TypePTR {
+	if n == nil {
 		return
 	}
 	for _, s := range n.sets {
