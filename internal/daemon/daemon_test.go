@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/printed"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -32,7 +32,7 @@ type bench struct {
 	files     chan struct{}
 	reload    chan struct{}
 	publisher *mdnstest.Publisher
-	log       logBuffer
+	log       printed.Text
 	sharers   []string
 	avahi     string
 	sockets   []string
@@ -46,33 +46,6 @@ func (b *bench) setLinks(err error, links ...mdns.Link) {
 	b.linksMu.Lock()
 	defer b.linksMu.Unlock()
 	b.links, b.linksErr = links, err
-}
-
-// logBuffer holds a log that is read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write appends to the log.
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-// String gives the log so far.
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-// Reset empties the log.
-func (l *logBuffer) Reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.buf.Reset()
 }
 
 func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench {

@@ -3,16 +3,16 @@
 package interop
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"announcer/internal/printed"
 )
 
 // patience is how long another program may take for what it does in a moment.
@@ -21,7 +21,7 @@ const patience = 30 * time.Second
 // process is a program that runs on a machine.
 type process struct {
 	cmd    *exec.Cmd
-	out    output // standard output and standard error
+	out    printed.Text // standard output and standard error
 	ended  chan struct{}
 	result error // once ended is closed
 }
@@ -106,22 +106,4 @@ func (p *process) stop(t *testing.T) {
 		<-p.ended
 		t.Errorf("%s did not end on SIGTERM", p.cmd)
 	}
-}
-
-// output collects what a program prints, while others read it.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }

@@ -1,14 +1,12 @@
 package source
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/netlab"
+	"announcer/internal/printed"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }
@@ -37,25 +36,7 @@ type follower struct {
 	*Source
 	dir     string
 	changed <-chan struct{}
-	log     text
-}
-
-// text collects what is written, while others read it.
-type text struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (t *text) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.buf.Write(b)
-}
-
-func (t *text) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.buf.String()
+	log     printed.Text
 }
 
 // follow begins to watch and waits until it does.
@@ -389,7 +370,7 @@ func TestWatchWithoutEvents(t *testing.T) {
 // that may be open are.
 func TestWatchWithoutFreeFiles(t *testing.T) {
 	dir := mounted(t)
-	var log text
+	var log printed.Text
 	w := &watcher{log: slog.New(slog.NewTextHandler(&log, nil)), reads: reading{services: []string{dir}}}
 	defer w.close()
 	w.prepare()
