@@ -2,8 +2,8 @@
 //
 // It takes what Avahi takes and gives it the same meaning; it refuses what Avahi refuses, whether Avahi does so when
 // it reads a file or later, when it publishes it. It differs where Avahi takes a file and loses something in it:
-// two services of one type are both kept (see [services.Group.Check]), a port beyond 65535 that C's arithmetic
-// happens to bring back into range is refused, and so is a file that is not bounded ([MaxSize],
+// two services of one type are both kept (see [services.Group.Check]), a port that is a word or beyond 65535 is refused
+// though C's arithmetic makes a number of it, and so is a file that is not bounded ([MaxSize],
 // [xmltree.MaxExpansion]). What Avahi takes, but a person can hardly have meant, is a warning.
 package avahixml
 

@@ -22,6 +22,8 @@ var wantedDifferences = map[string]string{
 	"same-type-twice":        "Avahi drops the whole group; we publish both, the second as NAME #2",
 	"two-files-same-service": "Avahi drops one of the two groups; each file by itself is good",
 	"port-overflow":          "Avahi takes 4294967376 for 80, an accident of C's arithmetic",
+	"port-word":              "Avahi publishes port 0, which nobody who writes a word means",
+	"port-hex":               "Avahi publishes port 0 for 0x50, which nobody means",
 }
 
 // measured is what Avahi did with a file, and what a neighbour saw on the wire.

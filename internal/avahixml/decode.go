@@ -236,7 +236,8 @@ func (d *decoder) subtype(s *services.Service, here place, e *xmltree.Element) {
 	s.Subtypes = append(s.Subtypes, subtype)
 }
 
-// port sets the port as C's atoi reads it, which is how Avahi does it. The last port counts.
+// port sets the port as C's atoi reads it, which is how Avahi does it, except that text which is not a number is an
+// error: atoi makes 0 of it. The last port counts.
 func (d *decoder) port(s *services.Service, here place, e *xmltree.Element) {
 	if _, again := d.places[here]; again {
 		d.warnf(e.At, e.Name, "it takes the place of the <port> before it; want one <port>")
@@ -257,8 +258,8 @@ func (d *decoder) port(s *services.Service, here place, e *xmltree.Element) {
 		d.errorf(f.at, f.element, "%q is not a port; want a number from 1 to 65535", text)
 	case isPlain || trim(text) == "":
 		d.said[here] = false
-	case n == 0:
-		d.warnf(f.at, f.element, "%q is not a port, and means port 0; want a number from 1 to 65535", text)
+	case n == 0 && strings.Trim(text, " \t\r\n+-0") != "":
+		d.errorf(f.at, f.element, "%q is not a port (Avahi publishes port 0); want a number from 1 to 65535", text)
 	default:
 		d.warnf(f.at, f.element, "%q is not a port, and means port %d; want %[2]d", text, n)
 	}
