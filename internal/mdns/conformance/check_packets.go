@@ -96,7 +96,7 @@ var packetChecks = []Check{
 		b.send(b.remote(), b.responder(), query(deskName, dns.TypeSRV))
 		b.expectNothing(answers(b.listen(patience)), deskName, dns.TypeSRV)
 	}},
-	{"6762 §11", "a legacy query from off the link is not answered", func(b *bench) {
+	{"6762 §11", "a legacy query by unicast from off the link is not answered", func(b *bench) {
 		b.settle(desk())
 		b.send(portOf(b.remote(), 40000), b.responder(), query(deskName, dns.TypeSRV))
 		b.expectNothing(answers(b.listen(patience)), deskName, dns.TypeSRV)

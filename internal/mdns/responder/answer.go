@@ -19,7 +19,7 @@ func (f *face) sendAnswers() bool {
 		return false
 	}
 	a := answerer{face: f}
-	a.start(responseFlags)
+	a.start()
 	sent := f.r.sent[:0]
 	for {
 		s, ok := f.answers.due(f.r.now)
@@ -29,7 +29,7 @@ func (f *face) sendAnswers() bool {
 		if !a.add(wire.Answer, s) {
 			if len(sent) == 0 {
 				f.answers.remove(s)
-				f.sendLarge(s)
+				a.split(s, a.multicast(&f.link.traffic.Answers))
 				return true
 			}
 			break
@@ -43,24 +43,13 @@ func (f *face) sendAnswers() bool {
 	return true
 }
 
-// sendLarge sends a set that does not fit an ordinary packet: alone, up to 9000 bytes (RFC 6762 §17). More than that,
-// hundreds of addresses, is split.
-func (f *face) sendLarge(s *set) {
-	b := f.start(f.hardLimit(), responseFlags)
-	for i := range s.records {
-		if !b.Record(wire.Answer, &s.records[i], s.ttl(), s.unique()) && !b.Empty() {
-			f.multicast(&f.link.traffic.Answers)
-			b = f.start(f.hardLimit(), responseFlags)
-			b.Record(wire.Answer, &s.records[i], s.ttl(), s.unique())
-		}
-	}
-	s.last = f.r.now
-	f.multicast(&f.link.traffic.Answers)
-}
-
-// reply answers by unicast (RFC 6762 §5.4, §6.7).
+// reply answers by unicast (RFC 6762 §5.4, §6.7). A legacy querier reads one message.
 func (q *inquiry) reply(sets []*set) {
 	a := answerer{face: q.face, query: q}
+	send := func() (more bool) {
+		q.face.unicast(q.src)
+		return !q.legacy
+	}
 	for packets := 0; len(sets) > 0; packets++ {
 		if packets == replyMost {
 			for _, s := range sets {
@@ -68,7 +57,7 @@ func (q *inquiry) reply(sets []*set) {
 			}
 			return
 		}
-		if !a.startReply() {
+		if !a.start() {
 			return
 		}
 		n := 0
@@ -76,34 +65,33 @@ func (q *inquiry) reply(sets []*set) {
 			n++
 		}
 		if n == 0 {
-			n = a.addLarge(sets[0])
+			a.split(sets[0], send)
+			n = 1
+		} else {
+			a.additionals(sets[:n])
+			send()
 		}
-		a.additionals(sets[:n])
-		q.face.unicast(q.src)
 		if q.legacy {
-			return // one answer is all that such a program reads
+			return
 		}
 		sets = sets[n:]
 	}
 }
 
-// answerer writes one message of answers: to everybody or, where there is a query, to its querier.
+// answerer writes messages of answers, one after another: to everybody or, if there is a query, to its querier.
 type answerer struct {
 	face   *face
 	build  *wire.Builder
 	query  *inquiry
+	bye    bool // they are goodbyes (RFC 6762 §10.1)
 	serial uint32
 }
 
-func (a *answerer) start(flags uint16) {
-	a.build = a.face.start(a.face.limit(), flags)
+// start begins a message: to a legacy query with its ID and its questions (RFC 6762 §6.7), which may not fill it.
+func (a *answerer) start() bool {
+	a.build = a.face.start(a.face.limit(), responseFlags)
 	a.serial = a.face.r.serial
-}
-
-// startReply begins a reply: to a legacy query with its ID and its questions (RFC 6762 §6.7), which may not fill it.
-func (a *answerer) startReply() bool {
-	a.start(responseFlags)
-	if !a.query.legacy {
+	if a.query == nil || !a.query.legacy {
 		return true
 	}
 	r := a.face.r
@@ -112,31 +100,66 @@ func (a *answerer) startReply() bool {
 	return len(a.query.raw) <= a.face.limit()/2 && r.build.Questions(a.query.raw, a.query.count)
 }
 
-// add writes all records of a set, or none where they don't fit.
-func (a *answerer) add(section wire.Section, s *set) bool {
-	ttl, flush := s.ttl(), s.unique()
-	if a.query != nil && a.query.legacy {
-		ttl, flush = min(ttl, legacyTTL), false // RFC 6762 §6.7
+// multicast returns a function that sends the message to everybody, and counts it.
+func (a *answerer) multicast(count *uint64) func() (more bool) {
+	return func() bool {
+		a.face.multicast(count)
+		return true
 	}
+}
+
+// add writes all records of a set, or none if they do not fit.
+func (a *answerer) add(section wire.Section, s *set) bool {
 	mark := a.build.Mark()
 	for i := range s.records {
-		if !a.build.Record(section, &s.records[i], ttl, flush) {
+		if !a.record(section, s, i) {
 			a.build.Rewind(mark)
 			return false
 		}
 	}
-	s.packed = a.serial
-	if a.query == nil {
-		s.last = a.face.r.now
-	}
+	a.added(s)
 	return true
 }
 
-// addLarge writes a set that does not fit an ordinary packet, and gives the number of sets that it has done.
-func (a *answerer) addLarge(s *set) int {
-	a.build.Limit(a.face.hardLimit())
-	a.add(wire.Answer, s)
-	return 1
+// record writes one record of a set if it fits.
+func (a *answerer) record(section wire.Section, s *set, i int) bool {
+	ttl, flush := s.ttl(), s.unique()
+	switch {
+	case a.bye:
+		ttl = 0
+	case a.query != nil && a.query.legacy:
+		ttl, flush = min(ttl, legacyTTL), false // RFC 6762 §6.7
+	}
+	return a.build.Record(section, &s.records[i], ttl, flush)
+}
+
+// added notes that a set was written.
+func (a *answerer) added(s *set) {
+	s.packed = a.serial
+	if a.query == nil && !a.bye {
+		s.last = a.face.r.now
+	}
+}
+
+// split sends a set that fits no ordinary message: in each as many of its records as fit. A record that fits none goes
+// alone in a larger one: more than one record is never fragmented (RFC 6762 §17). It ends when send wants no more.
+func (a *answerer) split(s *set, send func() (more bool)) {
+	a.added(s)
+	for i := 0; i < len(s.records); {
+		a.start()
+		first := i
+		for i < len(s.records) && a.record(wire.Answer, s, i) {
+			i++
+		}
+		if i == first {
+			a.build.Limit(a.face.hardLimit())
+			a.record(wire.Answer, s, i)
+			i++
+		}
+		if !send() {
+			return
+		}
+	}
 }
 
 // additionals adds what the receivers will want to know next, as long as it fits (RFC 6763 §12, RFC 6762 §6.2).
@@ -195,7 +218,7 @@ func (a *answerer) host(key string) {
 		}
 	}
 	if found == 1 && (a.query == nil || !a.query.legacy) {
-		a.extra(a.face.negative(n, mdns.TypeA))
+		a.extra(a.face.negative(n))
 	}
 }
 

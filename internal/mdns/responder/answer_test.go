@@ -171,7 +171,7 @@ func TestKnownAnswers(t *testing.T) {
 		{ask(desk, mdns.TypeTXT), record(desk, 4500, false, mdns.NewTXT("transport=udp")), false},
 		{ask("pbx.local", mdns.TypeA), record("pbx.local", 120, false, addr("192.0.2.1")), false},
 		{ask("pbx.local", mdns.TypeAAAA), record("pbx.local", 120, false, addr("fe80::1")), false},
-		{ask(desk, mdns.TypeA), record(desk, 120, false, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeSRV, mdns.TypeTXT)), false},
+		{ask(desk, mdns.TypeA), record(desk, 2250, false, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeSRV, mdns.TypeTXT)), false},
 	} {
 		l, _ := announced(t)
 		m := query(c.question)
@@ -442,11 +442,38 @@ func TestDirectQueries(t *testing.T) {
 			t.Errorf("from %s: %v, want %d packets by unicast", src, l.sent, want)
 		}
 	}
-	l, _ := announced(t)
-	l.hear(netip.MustParseAddrPort("198.51.100.7:40000"), query(ask(desk, mdns.TypeSRV)))
-	l.run(time.Second)
-	if len(l.sent) > 0 {
-		t.Error("a legacy query by multicast from off the link was answered")
+}
+
+// RFC 6762 §6.7, §11: what was sent to the group comes from the link, whatever network its sender is in. A legacy query has
+// its reply by unicast; a QU question is answered by multicast, since its sender expects no unicast from another network.
+func TestQueriesOfAnotherNetwork(t *testing.T) {
+	for _, c := range []struct {
+		name, our, from string
+		question        wire.Query
+		unicast         bool
+	}{
+		{"legacy, IPv4", "192.0.2.1/24", "198.51.100.7:40000", ask(desk, mdns.TypeSRV), true},
+		{"legacy, QU bit, IPv4", "192.0.2.1/24", "198.51.100.7:40000", askQU(desk, mdns.TypeSRV), true},
+		{"legacy, IPv6", "2001:db8::1/64", "[2001:db8:9::7]:40000", ask(desk, mdns.TypeSRV), true},
+		{"legacy, IPv6 from a link-local address", "2001:db8::1/64", "[fe80::7]:40000", ask(desk, mdns.TypeSRV), true},
+		{"legacy, our address without a network", "192.0.2.1/32", "192.0.2.99:40000", ask(desk, mdns.TypeSRV), true},
+		{"legacy, our IPv6 address without a network", "2001:db8::1/128", "[2001:db8::7]:40000", ask(desk, mdns.TypeSRV), true},
+		{"QM", "192.0.2.1/24", "198.51.100.7:5353", ask(desk, mdns.TypeSRV), false},
+		{"QU", "192.0.2.1/24", "198.51.100.7:5353", askQU(desk, mdns.TypeSRV), false},
+		{"QU, our address without a network", "192.0.2.1/32", "192.0.2.99:5353", askQU(desk, mdns.TypeSRV), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.host("pbx", ethernet(c.our)).apply(sip("Desk", 5060))
+			l.run(40 * time.Second)
+			l.mark()
+			from := netip.MustParseAddrPort(c.from)
+			l.hear(from, query(c.question))
+			l.run(2 * time.Second)
+			if len(l.sent) != 1 || l.sent[0].multicast() == c.unicast || c.unicast && l.sent[0].Dst != from {
+				t.Errorf("sent %v, want one packet, to the sender alone: %v", l.sent, c.unicast)
+			}
+		})
 	}
 }
 
@@ -580,6 +607,37 @@ func TestNoOtherAddress(t *testing.T) {
 	}
 }
 
+// RFC 6762 §6.1, §10: a denial lives as long as what it denies would: 120 s where it belongs to a host or an address, 4500 s
+// for a service, for every type.
+func TestDenialLives(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", ethernet("192.0.2.1/24"))
+	other := sip("Door", 5060)
+	other.Group.Services[0].Host = dnsname.MustParse("door.local")
+	other.Group.Services[0].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.50")}
+	h.apply(sip("Desk", 5060), other)
+	l.run(rest)
+	names := map[string]uint32{"pbx.local": 120, "1.2.0.192.in-addr.arpa": 120, "door.local": 120, desk: 4500}
+	for name, want := range names {
+		for _, kind := range []mdns.Type{mdns.TypeAAAA, typeHINFO, mdns.TypeNSEC, 64, 65, 257, 65535} {
+			got := l.answersTo(query(ask(name, kind)), 2*time.Second)
+			if len(got) != 1 || got[0].msg.Answers[0].Data.Type() != mdns.TypeNSEC || got[0].msg.Answers[0].TTL != want {
+				t.Errorf("%s, type %d: %v, want NSEC for %d s", name, kind, got, want)
+			}
+		}
+	}
+	for _, q := range []wire.Query{ask("pbx.local", mdns.TypeA), ask(desk, mdns.TypeSRV), ask(sips, mdns.TypePTR)} {
+		got := l.answersTo(query(q), 2*time.Second)
+		for _, r := range got[0].msg.Additional {
+			if r.Data.Type() == mdns.TypeNSEC && r.TTL != 120 {
+				t.Errorf("%v brings %v, want NSEC for 120 s", q, r)
+			}
+		}
+	}
+}
+
+const typeHINFO = mdns.Type(13)
+
 // RFC 6762 §6.1: the denial follows what there is.
 func TestDenialFollowsTheTypes(t *testing.T) {
 	l := newLab(t)
@@ -679,19 +737,21 @@ func TestThousandInstances(t *testing.T) {
 	}
 }
 
-// RFC 6762 §17: a record larger than an ordinary packet goes alone; it is proposed whole.
-func TestLargeRecord(t *testing.T) {
-	p := sip("Desk", 5060)
+// large is a service whose TXT record is larger than an ordinary packet.
+func large(name string, port uint16) mdns.Publication {
+	p := sip(name, port)
 	for range 30 {
 		p.Group.Services[0].TXT = append(p.Group.Services[0].TXT, "k="+strings.Repeat("x", 200))
 	}
+	return p
+}
+
+// RFC 6762 §17: a record larger than an ordinary packet goes alone.
+func TestLargeRecord(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
-	h.apply(p)
+	h.apply(large("Desk", 5060))
 	l.run(time.Minute)
-	if large := l.of(h, onV4(func(s sent) bool { return isProbe(s) && len(s.Data) > 6000 })); len(large) != 3 {
-		t.Errorf("%d probes with the large record, want 3", len(large))
-	}
 	l.mark()
 	got := l.answersTo(query(ask(desk, mdns.TypeTXT)), time.Second)
 	if len(got) != 1 || len(got[0].msg.Answers) != 1 || len(got[0].Data) < 6000 {
@@ -704,6 +764,86 @@ func TestLargeRecord(t *testing.T) {
 	}
 	if h.state() != "Desk announced" {
 		t.Error(h.state())
+	}
+}
+
+// RFC 6762 §17: a message that is sent in fragments holds one record, whatever it is for.
+func TestFragmentsHoldOneRecord(t *testing.T) {
+	many := ethernet("fe80::1/64")
+	for i := range 100 {
+		many.Addrs = append(many.Addrs,
+			mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i)}), 24)},
+			mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(1 + i)}), 64)})
+	}
+	narrow := ethernet("192.0.2.1/24", "fe80::1/64")
+	narrow.MTU = 600
+	all := query(ask(desk, mdns.TypeANY), ask("pbx.local", mdns.TypeANY), ask(sips, mdns.TypePTR))
+	unicast := query(askQU(desk, mdns.TypeANY), askQU("pbx.local", mdns.TypeANY), askQU(sips, mdns.TypePTR))
+	for name, c := range map[string]struct {
+		link mdns.Link
+		act  func(l *lab, h *host)
+		sent func(sent) bool // what must have been sent
+	}{
+		"announcements":   {many, func(l *lab, h *host) {}, holds(desk, mdns.TypeTXT)},
+		"narrow link":     {narrow, func(l *lab, h *host) {}, holds(desk, mdns.TypeTXT)},
+		"answers":         {many, func(l *lab, h *host) { l.hear(stranger, all) }, holds(desk, mdns.TypeTXT)},
+		"addresses":       {many, func(l *lab, h *host) { l.hear(stranger, query(ask("pbx.local", mdns.TypeAAAA))) }, holds("pbx.local", mdns.TypeAAAA)},
+		"unicast replies": {many, func(l *lab, h *host) { l.hear(stranger, all); l.run(time.Second); l.mark(); l.hear(stranger, unicast) }, holds(desk, mdns.TypeTXT)},
+		"legacy reply": {many, func(l *lab, h *host) {
+			l.hear(netip.MustParseAddrPort("192.0.2.200:40000"), query(ask(desk, mdns.TypeTXT)))
+		}, holds(desk, mdns.TypeTXT)},
+		"legacy, all": {many, func(l *lab, h *host) { l.hear(netip.MustParseAddrPort("192.0.2.200:40000"), all) }, holds(desk, mdns.TypeTXT)},
+		"legacy, addresses": {many, func(l *lab, h *host) {
+			l.hear(netip.MustParseAddrPort("192.0.2.200:40000"), query(ask("pbx.local", mdns.TypeAAAA)))
+		}, holds("pbx.local", mdns.TypeAAAA)},
+		"changes":              {many, func(l *lab, h *host) { h.apply(append([]mdns.Publication{large("Desk", 5061)}, servers(150)...)...) }, holds(desk, mdns.TypeSRV)},
+		"goodbye of one":       {many, func(l *lab, h *host) { h.apply(servers(150)...) }, bids(desk, mdns.TypeTXT)},
+		"goodbyes at the end":  {many, func(l *lab, h *host) { h.Close(l.time()); h.tick() }, bids(desk, mdns.TypeTXT)},
+		"goodbye of addresses": {many, func(l *lab, h *host) { h.Close(l.time()); h.tick() }, bids("pbx.local", mdns.TypeAAAA)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", c.link)
+			h.apply(append([]mdns.Publication{large("Desk", 5060)}, servers(150)...)...)
+			l.run(30 * time.Second)
+			c.act(l, h)
+			l.run(3 * time.Second)
+			if len(l.of(h, c.sent)) == 0 {
+				t.Error("what was to be seen was not sent")
+			}
+			mtu := c.link.MTU
+			for _, s := range l.sent {
+				headers := 28
+				if s.Version == mdns.V6 {
+					headers = 48
+				}
+				if n := len(s.msg.Answers) + len(s.msg.Authority) + len(s.msg.Additional); len(s.Data) > mtu-headers && n != 1 {
+					t.Errorf("%d bytes with %d records: %v", len(s.Data), n, s.msg)
+				}
+			}
+		})
+	}
+}
+
+// RFC 6762 §8.2, §17: hosts whose TXT record is too large for a probe compare what the probes hold: one of them has the
+// name, whichever began.
+func TestSimultaneousProbesOfLargeRecords(t *testing.T) {
+	for _, ports := range [][2]uint16{{5060, 5060}, {5060, 5061}, {5061, 5060}} {
+		for seed := range uint64(10) {
+			l := newLab(t)
+			l.seed = seed
+			a, b := l.host("alpha", ethernet("192.0.2.1/24")), l.host("beta", ethernet("192.0.2.2/24"))
+			a.apply(large("Desk", ports[0]))
+			b.apply(large("Desk", ports[1]))
+			l.run(10 * time.Second)
+			got := sorted([]string{a.state(), b.state()})
+			if want := []string{"Desk #2 announced", "Desk announced"}; !slices.Equal(got, want) {
+				t.Errorf("ports %v, seed %d: %q, want %q", ports, seed, got, want)
+			}
+			if n := a.Stats().Conflicts + b.Stats().Conflicts; n != 1 {
+				t.Errorf("ports %v, seed %d: %d conflicts, want one", ports, seed, n)
+			}
+		}
 	}
 }
 

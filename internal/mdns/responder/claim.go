@@ -20,17 +20,18 @@ const (
 // claim is a name that must be ours alone on a face, with its records and those that point to it.
 type claim struct {
 	timer
-	face   *face
-	node   *node
-	plan   *plan
-	slots  []*slot
-	sets   []*set // unique ones, in the order of the plan
-	shared []*set // while live
-	phase  phase
-	live   bool   // answered for
-	ready  bool   // in face.ready
-	round  int    // probes sent, then announcements and questions
-	seen   uint32 // the plan that last had it
+	face     *face
+	node     *node
+	plan     *plan
+	slots    []*slot
+	sets     []*set         // unique ones, in the order of the plan
+	proposed []*mdns.Record // by the last probe
+	shared   []*set         // while live
+	phase    phase
+	live     bool   // answered for
+	ready    bool   // in face.ready
+	round    int    // probes sent, then announcements and questions
+	seen     uint32 // the plan that last had it
 
 	updates []moment // when changes were announced in the last minute
 	review  *review  // see standby.go

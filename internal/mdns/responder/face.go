@@ -2,6 +2,7 @@ package responder
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"announcer/internal/dnsname"
@@ -31,6 +32,23 @@ func (l *link) onLink(a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// canReply reports whether a source address is that of a single host. A query from any other is forged.
+func (f *face) canReply(to netip.AddrPort) bool {
+	a := to.Addr()
+	switch {
+	case to.Port() == 0, a.IsUnspecified(), a.IsMulticast(), a.IsLoopback() && !f.link.Loopback:
+		return false
+	}
+	return !a.Is4() || a != broadcast4 && !slices.ContainsFunc(f.link.Addrs, func(own mdns.LinkAddr) bool { return isBroadcast(own.Prefix, a) })
+}
+
+var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// isBroadcast reports whether an IPv4 address is that of all hosts of a network.
+func isBroadcast(network netip.Prefix, a netip.Addr) bool {
+	return network.Addr().Is4() && network.Bits() < 31 && network.Contains(a) && !network.Contains(a.Next())
 }
 
 // isOwn says whether a packet with this source address comes from this host. All on the loopback does, whatever its

@@ -63,40 +63,35 @@ func (f *face) sendFarewells() bool {
 	if _, ok := f.farewells.due(f.r.now); !ok {
 		return false
 	}
-	b := f.start(f.limit(), responseFlags)
+	a := answerer{face: f, bye: true}
+	a.start()
 	for {
 		w, ok := f.farewells.due(f.r.now)
 		if !ok {
 			break
 		}
-		if !w.write(b) {
-			if !b.Empty() {
-				break
+		if !a.add(wire.Answer, w.set) {
+			if a.build.Empty() {
+				f.said(w)
+				a.split(w.set, a.multicast(&f.link.traffic.Goodbyes))
+				return true
 			}
-			b.Limit(f.hardLimit())
-			w.write(b)
+			break
 		}
-		if w.last || f.unwanted || f.r.closing {
-			f.forget(w)
-		} else {
-			w.last = true
-			f.farewells.set(w, f.r.now+goodbyeAgain)
-		}
+		f.said(w)
 	}
 	f.multicast(&f.link.traffic.Goodbyes)
 	return true
 }
 
-// write writes the goodbyes of a set: its records with TTL 0.
-func (w *farewell) write(b *wire.Builder) bool {
-	mark := b.Mark()
-	for i := range w.set.records {
-		if !b.Record(wire.Answer, &w.set.records[i], 0, w.set.unique()) {
-			b.Rewind(mark)
-			return false
-		}
+// said sees to it that a goodbye is said again, unless it was the last time.
+func (f *face) said(w *farewell) {
+	if w.last || f.unwanted || f.r.closing {
+		f.forget(w)
+		return
 	}
-	return true
+	w.last = true
+	f.farewells.set(w, f.r.now+goodbyeAgain)
 }
 
 // close says goodbye for everything but the host's addresses, where another program of this host announces them too:

@@ -68,7 +68,12 @@ func TestHostilePackets(t *testing.T) {
 		"response off-link, by unicast":         {data: conflict, from: offLink, to: "192.0.2.1", count: ignored},
 		"query off-link, by unicast":            {data: question, from: offLink, to: "192.0.2.1", count: ignored},
 		"legacy query off-link, by unicast":     {data: question, from: "198.51.100.7:40000", to: "192.0.2.1", count: ignored},
-		"legacy query off-link, by multicast":   {data: question, from: "198.51.100.7:40000", count: ignored},
+		"legacy query from port 0":              {data: question, from: "192.0.2.99:0", count: ignored},
+		"legacy query from no address":          {data: question, from: "0.0.0.0:40000", count: ignored},
+		"legacy query from the group":           {data: question, from: "224.0.0.251:40000", count: ignored},
+		"legacy query from the loopback":        {data: question, from: "127.0.0.1:40000", count: ignored},
+		"legacy query from everybody":           {data: question, from: "255.255.255.255:40000", count: ignored},
+		"legacy query from all of the link":     {data: question, from: "192.0.2.255:40000", count: ignored},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, h := announced(t)

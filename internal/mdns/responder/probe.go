@@ -46,11 +46,8 @@ func (f *face) sendProbes() bool {
 		return false
 	}
 	n := len(batch)
-	for n > 1 && !f.writeProbe(batch[:n], f.limit()) {
+	for !f.writeProbe(batch[:n]) && n > 1 {
 		n--
-	}
-	if n == 1 && !f.writeProbe(batch[:1], f.limit()) {
-		f.writeProbe(batch[:1], f.hardLimit())
 	}
 	for _, c := range batch[:n] {
 		c.round++
@@ -75,10 +72,11 @@ func (f *face) probeBatch() []*claim {
 }
 
 // writeProbe writes the questions, with QU so that the answer comes at once, then what we propose (RFC 6762 §8.1). It
-// says whether all of it fits.
-func (f *face) writeProbe(batch []*claim, limit int) bool {
-	b := f.start(limit, 0)
-	qu := !f.r.config.SharedPort // §15.1
+// reports whether all of it fits. What does not fit is not proposed: a message larger than the MTU may hold one record only
+// (§17), and two hosts that propose a part of their records each must compare the same parts.
+func (f *face) writeProbe(batch []*claim) bool {
+	b := f.start(f.limit(), 0)
+	qu := f.takesUnicast()
 	if qu {
 		f.askedUnicast = f.r.now
 	}
@@ -87,13 +85,26 @@ func (f *face) writeProbe(batch []*claim, limit int) bool {
 		ok = b.Question(c.node.name, mdns.TypeANY, qu) && ok
 	}
 	for _, c := range batch {
+		c.proposed = c.proposed[:0]
 		for _, s := range c.sets {
 			for i := range s.records {
-				ok = b.Record(wire.Authority, &s.records[i], s.ttl(), false) && ok
+				if b.Record(wire.Authority, &s.records[i], s.ttl(), false) {
+					c.proposed = append(c.proposed, &s.records[i])
+				} else {
+					ok = false
+				}
 			}
 		}
 	}
 	return ok
+}
+
+// takesUnicast reports whether a reply by unicast would reach us (RFC 6762 §15.1), and be believed to come from the link:
+// where our addresses are in no network, none would (§11).
+func (f *face) takesUnicast() bool {
+	return !f.r.config.SharedPort && slices.ContainsFunc(f.link.Addrs, func(a mdns.LinkAddr) bool {
+		return a.Addr().Is4() == (f.version == mdns.V4) && !a.IsSingleIP()
+	})
 }
 
 // probeSize guesses what a claim adds to a message. Names are shared with others but for their first label.
@@ -148,13 +159,11 @@ func (f *face) meetProbe(c *claim, p Packet) {
 	}
 }
 
-// proposals gives what we propose, sorted.
+// proposals returns what the last probe proposed, sorted.
 func (c *claim) proposals() []proposal {
 	var list []proposal
-	for _, s := range c.sets {
-		for i := range s.records {
-			list = append(list, proposal{wire.ClassIN, s.kind(), plainData(s.records[i].Data)})
-		}
+	for _, record := range c.proposed {
+		list = append(list, proposal{wire.ClassIN, record.Data.Type(), plainData(record.Data)})
 	}
 	slices.SortFunc(list, proposal.compare)
 	return list

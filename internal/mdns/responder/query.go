@@ -59,7 +59,8 @@ type inquiry struct {
 }
 
 // questions adds what is asked for and there is (RFC 6762 §6): each set once, by unicast only if all questions for it
-// allow that, and only to a host on the link, lest somebody has us send to others (§5.5, §11).
+// allow that, and only to a host on the link, since others expect no unicast (§11). A legacy query has its reply in any
+// case (§6.7).
 func (q *inquiry) questions(candidates []candidate) []candidate {
 	r := &q.face.r.reader
 	q.face.r.asks = q.face.r.asks[:0]
@@ -85,7 +86,7 @@ func (q *inquiry) questions(candidates []candidate) []candidate {
 			}
 		}
 		if !found && n.claim != nil && n.claim.live {
-			candidates = q.candidate(candidates, q.face.negative(n, question.Type), unicast)
+			candidates = q.candidate(candidates, q.face.negative(n), unicast)
 		}
 	}
 	for i := range candidates {
@@ -204,28 +205,25 @@ func (f *face) delayed() moment {
 	return f.sharedAt
 }
 
-// negative gives the record that says which types a name of ours has, for a question for another (RFC 6762 §6.1).
-func (f *face) negative(n *node, t mdns.Type) *set {
+// negative returns the record that says which types a name of ours has, for a question for another (RFC 6762 §6.1).
+func (f *face) negative(n *node) *set {
 	if n.nsec == nil {
 		types := make([]mdns.Type, 0, len(n.sets))
 		for _, s := range n.sets {
 			types = append(types, s.kind())
 		}
-		record := mdns.Record{Name: n.name, Unique: true, Data: mdns.NewNSEC(n.name, types...)}
+		record := mdns.Record{Name: n.name, TTL: n.claim.plan.kind.life(), Unique: true, Data: mdns.NewNSEC(n.name, types...)}
 		n.nsec = newSet(n, []mdns.Record{record})
 		n.nsec.live = true
 	}
-	n.nsec.records[0].TTL = lifeOf(t)
 	return n.nsec
 }
 
-// lifeOf gives the TTL that a record of a type would have (RFC 6762 §10).
-func lifeOf(t mdns.Type) uint32 {
-	switch t {
-	case mdns.TypeA, mdns.TypeAAAA, mdns.TypeSRV, mdns.TypePTR, typeHINFO:
-		return mdns.HostTTL
+// life returns the TTL of a record whose type says no more: what belongs to a host or to its address lives shorter
+// (RFC 6762 §10).
+func (k kind) life() uint32 {
+	if k == service {
+		return mdns.OtherTTL
 	}
-	return mdns.OtherTTL
+	return mdns.HostTTL
 }
-
-const typeHINFO = mdns.Type(13)

@@ -171,12 +171,14 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 	}
 }
 
-// accepts says whether a packet may be believed at all.
+// accepts reports whether a packet may be believed at all. Only what was sent by unicast may come from off the link: the
+// group reaches nobody there, whatever network a host is in (RFC 6762 §5.5, §6.7, §11).
 func (f *face) accepts(p Packet, response bool) bool {
 	unicast := !p.Dst.IsMulticast()
 	onLink := func() bool { return f.link.onLink(p.Src.Addr()) }
 	if !response {
-		return !(unicast || p.Src.Port() != Port) || onLink() // RFC 6762 §5.5, §11
+		legacy := p.Src.Port() != Port
+		return (!unicast || onLink()) && (!legacy || f.canReply(p.Src))
 	}
 	if p.Src.Port() != Port {
 		return false // §6

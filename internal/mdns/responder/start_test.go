@@ -319,6 +319,25 @@ func TestProbeOfThisHost(t *testing.T) {
 	}
 }
 
+// RFC 6762 §11: who has an address without a network can't believe a reply by unicast, and so asks for none.
+func TestProbesOfAHostWithoutANetwork(t *testing.T) {
+	for address, qu := range map[string]bool{"192.0.2.1/24": true, "192.0.2.1/32": false, "2001:db8::1/64": true, "2001:db8::1/128": false} {
+		l := newLab(t)
+		h := l.host("pbx", ethernet(address))
+		h.apply(sip("Desk", 5060))
+		l.run(2 * time.Second)
+		probes := l.of(h, isProbe)
+		if len(probes) == 0 {
+			t.Fatalf("%s: no probes", address)
+		}
+		for _, q := range probes[0].msg.Questions {
+			if q.QU != qu {
+				t.Errorf("%s: QU is %v, want %v", address, q.QU, qu)
+			}
+		}
+	}
+}
+
 // On the loopback all packets are of this host, from whatever address: they are answered, and no rival's.
 func TestLoopback(t *testing.T) {
 	l := newLab(t)
