@@ -32,7 +32,7 @@ func wireFlags() []cli.Flag {
 }
 
 func interfaceFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "interface", Aliases: []string{"i"}, Usage: "use the interfaces that match `GLOB`; may be repeated (default: all but loopback and container interfaces)"}
+	return &cli.StringSliceFlag{Name: "interface", Aliases: []string{"i"}, Usage: "use the interfaces that match `GLOB`; may be repeated (default: all but loopback, ports of bridges, tunnels, and those of containers and virtual machines)"}
 }
 
 // newSource gives the source that the flags name; paths are definitions that were given as plain arguments.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -267,4 +268,76 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	s.await(t, "both", s.services, "a=80")
 	run.never(t, "msg=conflict")
 	run.never(t, "msg=renamed")
+}
+
+// bridge makes a bridge of a host with an interface as its port.
+func bridge(t *testing.T, host *netlab.Host, name, addr, port string) {
+	t.Helper()
+	host.IP(t, "link", "add", name, "type", "bridge", "mcast_snooping", "0")
+	host.IP(t, "addr", "add", addr, "dev", name)
+	host.IP(t, "addr", "flush", "dev", port)
+	host.IP(t, "link", "set", port, "master", name)
+	host.IP(t, "link", "set", name, "up")
+}
+
+// said runs the program on a host and returns what it prints.
+func said(t *testing.T, host *netlab.Host, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(binDir(t), "announcer"), args...)
+	var out strings.Builder
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
+	if err := host.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait() // status fails while there are problems
+	return out.String()
+}
+
+// TestBridgeOnTheWire has an interface become the port of a bridge and free again while the daemon runs.
+func TestBridgeOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24")
+	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
+	socket := filepath.Join(t.TempDir(), "socket")
+	run := startRun(t, server, dir, "--services", ".", "--socket", socket)
+	s.await(t, "no bridge", s.addresses, "192.0.2.5")
+
+	bridge(t, server, "br0", "192.0.2.6/24", "eth0")
+	run.says(t, `iface=eth0 change="port of br0"`)
+	run.says(t, "announced service=a type=_http._tcp iface=br0")
+	s.await(t, "enslaved", s.addresses, "192.0.2.6")
+	s.await(t, "enslaved", s.services, "a=80")
+	if status := said(t, server, dir, "status", "--socket", socket); !strings.Contains(status, "not used: port of br0") {
+		t.Errorf("status does not say that eth0 is a port:\n%s", status)
+	}
+	if list := said(t, server, dir, "list", "a.service"); !strings.Contains(list, "using br0, not lo, eth0 (port of br0)\n") {
+		t.Errorf("list does not say that eth0 is a port:\n%s", list)
+	}
+
+	server.IP(t, "link", "set", "eth0", "nomaster")
+	server.IP(t, "addr", "add", "192.0.2.7/24", "dev", "eth0")
+	run.says(t, `iface=br0 change="without a carrier"`)
+	run.says(t, `iface=eth0 change="up, `)
+	s.await(t, "freed", s.addresses, "192.0.2.7")
+	s.await(t, "freed", s.services, "a=80")
+}
+
+// TestPortByName has the user name a port of a bridge, by a glob and in full.
+func TestPortByName(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t)
+	bridge(t, server, "br-lan", "192.0.2.5/24", "eth0")
+	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
+	byGlob := startRun(t, server, dir, "--services", ".", "--interface", "eth*", "--interface", "br-*")
+	byGlob.says(t, `"\"eth*\" matches nothing but eth0 (port of br-lan); want br-lan named"`)
+	byGlob.says(t, "announced service=a type=_http._tcp iface=br-lan")
+	byName := startRun(t, server, dir, "--services", ".", "--interface", "eth0")
+	byName.says(t, "eth0 is a port of br-lan: nobody can ask there")
+	byName.says(t, "iface=eth0")
+	byGlob.never(t, "iface=eth0")
+	s.await(t, "the bridge", s.addresses, "192.0.2.5")
+	byDefault := startRun(t, server, dir, "--services", ".")
+	byDefault.says(t, "using br-lan, not lo, eth0 (port of br-lan)")
 }

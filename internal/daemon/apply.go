@@ -76,7 +76,7 @@ func (d *Daemon) apply(ctx context.Context) error {
 		return fmt.Errorf("failed to read the interfaces: %w", err)
 	}
 	desired, assumed := Desired(d.Snapshot, links)
-	if assumed != d.assumed && assumed != "" {
+	if d.isNews(assumed, desired.Links) {
 		d.Log.Warn(assumed)
 	}
 	if len(desired.Groups) == 0 {
@@ -90,6 +90,14 @@ func (d *Daemon) apply(ctx context.Context) error {
 	}
 	d.meetNeighbours()
 	return nil
+}
+
+// isNews reports whether a sentence about the choice of links is worth a line of the log: it is another one than before,
+// and where no interface is named, other links are used, too. (Interfaces of containers come and go all the time.)
+func (d *Daemon) isNews(assumed string, links []mdns.Link) bool {
+	sameLinks := slices.EqualFunc(links, d.desired.Links, func(a, b mdns.Link) bool { return a.Index == b.Index && a.Name == b.Name })
+	byDefault := len(d.Snapshot.Config.Interfaces) == 0 && d.assumed != ""
+	return assumed != "" && assumed != d.assumed && !(byDefault && sameLinks)
 }
 
 // warnOfAbsentLinks tells of each group that is for interfaces that are not here, when that is news.

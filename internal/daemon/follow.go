@@ -23,7 +23,7 @@ func (d *Daemon) linksChanged(ctx context.Context) {
 		}
 		return
 	}
-	for _, change := range netwatch.Changes(before, d.desired.Links) {
+	for _, change := range netwatch.Changes(before, d.desired.Links, d.present) {
 		d.Log.Info("link changed", "iface", change.Link, "change", change.What)
 	}
 }

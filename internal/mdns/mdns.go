@@ -118,6 +118,11 @@ type Link struct {
 	MTU      int // bytes
 	Loopback bool
 	Addrs    []LinkAddr
+
+	// Master is the bridge, bond or team that the interface is a port of; "" if none. What arrives on a port goes to
+	// its master.
+	Master       string
+	PointToPoint bool // a tunnel or dial-up line, with one host at the other end
 }
 
 // LinkAddr is an address of an interface with what the kernel knows about it.

@@ -18,10 +18,10 @@ type Change struct {
 // String gives a line such as "eth0: address 192.0.2.7/24 added".
 func (c Change) String() string { return c.Link + ": " + c.What }
 
-// Changes tells what happened between two readings of the interfaces, in the order of these. Of an interface that is
-// there no more it asks the system what has become of it.
-func Changes(before, after []mdns.Link) []Change {
-	return changesBetween(before, after, whereabouts)
+// Changes returns what happened to the interfaces that are announced on, from before to after, in the order of these.
+// present are all interfaces there are now: they, or else the system, say what has become of one that is gone.
+func Changes(before, after, present []mdns.Link) []Change {
+	return changesBetween(before, after, func(l mdns.Link) string { return whereabouts(l, present) })
 }
 
 // changesBetween is [Changes] with another way to find out about an interface that is there no more.
@@ -56,7 +56,11 @@ func changesBetween(before, after []mdns.Link, gone func(mdns.Link) string) []Ch
 }
 
 // whereabouts says what has become of an interface that can't be announced on any more.
-func whereabouts(l mdns.Link) string {
+func whereabouts(l mdns.Link, present []mdns.Link) string {
+	i := slices.IndexFunc(present, func(p mdns.Link) bool { return p.Index == l.Index })
+	if i >= 0 && present[i].Master != "" {
+		return "port of " + present[i].Master
+	}
 	now, err := net.InterfaceByIndex(l.Index)
 	switch {
 	case err != nil:
@@ -68,7 +72,7 @@ func whereabouts(l mdns.Link) string {
 	case now.Name != l.Name:
 		return "renamed to " + now.Name
 	}
-	return "of no use any more"
+	return "no longer used"
 }
 
 // with lists the addresses of an interface that is new.

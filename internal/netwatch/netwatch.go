@@ -21,8 +21,8 @@ const (
 )
 
 // Read gives the interfaces that are up, have a carrier and pass multicast on, by index, with their addresses in order.
-// The loopback is one of them, though the system doesn't say that it passes multicast on. How an address stands is
-// known on Linux only.
+// The loopback is one of them, though the system doesn't say that it passes multicast on. How an address stands, and
+// what an interface is a port of, is known on Linux only.
 func Read() ([]mdns.Link, error) {
 	links, err := read()
 	if err != nil {
@@ -99,7 +99,9 @@ func portable() ([]mdns.Link, error) {
 		if err != nil {
 			continue // gone since
 		}
-		link := mdns.Link{Index: i.Index, Name: i.Name, MTU: i.MTU, Loopback: i.Flags&net.FlagLoopback != 0}
+		link := mdns.Link{
+			Index: i.Index, Name: i.Name, MTU: i.MTU, Loopback: i.Flags&net.FlagLoopback != 0, PointToPoint: i.Flags&net.FlagPointToPoint != 0,
+		}
 		for _, a := range addrs {
 			if n, ok := a.(*net.IPNet); ok {
 				addr, _ := netip.AddrFromSlice(n.IP)

@@ -3,8 +3,10 @@ package netwatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -43,6 +45,7 @@ func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage)
 		}
 		link := mdns.Link{
 			Index: int(m.Index), Name: m.Attributes.Name, MTU: int(m.Attributes.MTU), Loopback: m.Flags&unix.IFF_LOOPBACK != 0,
+			Master: master(m, links), PointToPoint: m.Flags&unix.IFF_POINTOPOINT != 0,
 		}
 		for _, a := range addrs {
 			if a.Index != m.Index {
@@ -56,6 +59,29 @@ func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage)
 	}
 	return inOrder(found)
 }
+
+// master returns the name of what an interface is a port of: a bridge, a bond, a team, Open vSwitch. Each of them takes
+// every packet that arrives on its ports. A VRF does not: it only gives its interfaces routes of their own.
+func master(port rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) string {
+	if port.Attributes.Master == nil || *port.Attributes.Master == 0 {
+		return ""
+	}
+	index := *port.Attributes.Master
+	i := slices.IndexFunc(links, func(m rtnetlink.LinkMessage) bool { return m.Index == index && m.Attributes != nil })
+	if i < 0 {
+		return fmt.Sprintf("interface %d", index)
+	}
+	if slave := port.Attributes.Info; slave != nil && slave.SlaveKind == vrf {
+		return ""
+	}
+	if m := links[i].Attributes.Info; m != nil && m.Kind == vrf {
+		return ""
+	}
+	return links[i].Attributes.Name
+}
+
+// vrf is the kind of a VRF (IFLA_INFO_KIND), and the slave kind of the interfaces in it (IFLA_INFO_SLAVE_KIND).
+const vrf = "vrf"
 
 func linkAddr(m rtnetlink.AddressMessage) (addr mdns.LinkAddr, ok bool) {
 	if m.Attributes == nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -71,10 +72,128 @@ func TestFromKernel(t *testing.T) {
 			{Prefix: netip.MustParsePrefix("2001:db8::4/64"), Deprecated: true},
 			{Prefix: netip.MustParsePrefix("2001:db8::5/64"), Tentative: true},
 		}},
-		{Index: 3, Name: "ppp0", MTU: 1500, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.7/32")}}},
+		{Index: 3, Name: "ppp0", MTU: 1500, PointToPoint: true, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.7/32")}}},
 	}
 	if diff := cmp.Diff(want, got, comparePrefixes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestMaster has the kernel say what interfaces are ports of.
+func TestMaster(t *testing.T) {
+	const working = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_MULTICAST
+	index := func(i uint32) *uint32 { return &i }
+	for _, test := range []struct {
+		name   string
+		master *uint32
+		port   *rtnetlink.LinkInfo
+		info   *rtnetlink.LinkInfo // of the interface br0, 7
+		want   string
+	}{
+		{"no master", nil, nil, nil, ""},
+		{"master 0", index(0), nil, nil, ""},
+		{"bridge", index(7), &rtnetlink.LinkInfo{SlaveKind: "bridge"}, &rtnetlink.LinkInfo{Kind: "bridge"}, "br0"},
+		{"VLAN in a bridge", index(7), &rtnetlink.LinkInfo{Kind: "vlan", SlaveKind: "bridge"}, &rtnetlink.LinkInfo{Kind: "bridge"}, "br0"},
+		{"bond", index(7), &rtnetlink.LinkInfo{SlaveKind: "bond"}, &rtnetlink.LinkInfo{Kind: "bond"}, "br0"},
+		{"team", index(7), &rtnetlink.LinkInfo{SlaveKind: "team"}, &rtnetlink.LinkInfo{Kind: "team"}, "br0"},
+		{"Open vSwitch", index(7), &rtnetlink.LinkInfo{SlaveKind: "openvswitch"}, &rtnetlink.LinkInfo{Kind: "openvswitch"}, "br0"},
+		{"a master without a kind, as that of a virtual function on Hyper-V", index(7), nil, nil, "br0"},
+		{"VRF", index(7), &rtnetlink.LinkInfo{SlaveKind: "vrf"}, &rtnetlink.LinkInfo{Kind: "vrf"}, ""},
+		{"VRF, said by itself only", index(7), nil, &rtnetlink.LinkInfo{Kind: "vrf"}, ""},
+		{"VLAN in a VRF", index(7), &rtnetlink.LinkInfo{Kind: "vlan", SlaveKind: "vrf"}, &rtnetlink.LinkInfo{Kind: "vrf"}, ""},
+		{"bridge that is in a VRF", index(7), &rtnetlink.LinkInfo{SlaveKind: "bridge"}, &rtnetlink.LinkInfo{Kind: "bridge", SlaveKind: "vrf"}, "br0"},
+		{"a master that is not to be seen", index(8), &rtnetlink.LinkInfo{SlaveKind: "bridge"}, nil, "interface 8"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			links := fromKernel([]rtnetlink.LinkMessage{
+				{Index: 2, Flags: working, Attributes: &rtnetlink.LinkAttributes{Name: "eth0", Master: test.master, Info: test.port}},
+				{Index: 7, Flags: unix.IFF_MULTICAST, Attributes: &rtnetlink.LinkAttributes{Name: "br0", Info: test.info}},
+			}, nil)
+			if len(links) != 1 || links[0].Master != test.want {
+				t.Errorf("got %+v; want eth0 as a port of %q", links, test.want)
+			}
+		})
+	}
+}
+
+// TestPorts has interfaces become ports of what the kernel knows, and free again.
+func TestPorts(t *testing.T) {
+	for _, kind := range []string{"bridge", "bond", "team", "vrf"} {
+		t.Run(kind, func(t *testing.T) {
+			netlab.Veth(t, netlab.End{Name: "lan0"}, netlab.End{Host: netlab.NewHost(t), Name: "eth0"})
+			here, add := (*netlab.Host)(nil), []string{"link", "add", "master0", "type", kind}
+			want := "master0"
+			if kind == "vrf" {
+				add, want = append(add, "table", "7"), ""
+			}
+			if out, err := exec.Command("ip", add...).CombinedOutput(); err != nil {
+				t.Skipf("this kernel makes no %s: %s", kind, out)
+			}
+			t.Cleanup(func() { here.IP(t, "link", "del", "master0") })
+			changed := Watch(t.Context(), slog.New(slog.DiscardHandler))
+			expect := func(what, want string) {
+				await(t, changed, what, func(links []mdns.Link) bool {
+					i := slices.IndexFunc(links, func(l mdns.Link) bool { return l.Name == "lan0" })
+					return i >= 0 && links[i].Master == want
+				})
+			}
+			here.IP(t, "link", "set", "lan0", "down") // which a bond wants
+			here.IP(t, "link", "set", "lan0", "master", "master0")
+			here.IP(t, "link", "set", "lan0", "up")
+			expect("enslaved", want)
+			if kind != "vrf" {
+				if got := whereabouts(mdns.Link{Index: readNamed(t, "lan0").Index}, readAll(t)); got != "port of master0" {
+					t.Errorf("lan0 is %q", got)
+				}
+			}
+			here.IP(t, "link", "set", "lan0", "nomaster")
+			here.IP(t, "link", "set", "lan0", "up")
+			expect("freed", "")
+		})
+	}
+}
+
+func readNamed(t *testing.T, name string) mdns.Link {
+	t.Helper()
+	links := readAll(t)
+	i := slices.IndexFunc(links, func(l mdns.Link) bool { return l.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no %s: %+v", name, links)
+	}
+	return links[i]
+}
+
+// TestTunnel has a program open a tunnel.
+func TestTunnel(t *testing.T) {
+	netlab.Need(t)
+	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no tunnels here: ", err)
+	}
+	defer tun.Close()
+	request, err := unix.NewIfreq("tun0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(int(tun.Fd()), unix.TUNSETIFF, request); err != nil {
+		t.Skip("no tunnels here: ", err)
+	}
+	here := (*netlab.Host)(nil)
+	here.IP(t, "addr", "add", "192.0.2.1/24", "dev", "tun0")
+	here.IP(t, "link", "set", "tun0", "up")
+	link := readNamed(t, "tun0")
+	if !link.PointToPoint {
+		t.Errorf("%+v is no point-to-point link", link)
+	}
+	if got := Why(link, nil, nil); got != "it is a point-to-point link" {
+		t.Errorf("by default it is left out because %q", got)
+	}
+	if chosen, _ := Select(readAll(t), []string{"tun0"}, nil); len(chosen) != 1 {
+		t.Errorf("named, it gives %+v", chosen)
+	}
+	if links, err := portable(); err != nil || !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Name == "tun0" && l.PointToPoint }) {
+		t.Errorf("without netlink there are %+v, %v", links, err)
 	}
 }
 
@@ -122,7 +241,7 @@ func TestWatchDuplicateAddressDetection(t *testing.T) {
 	(*netlab.Host)(nil).IP(t, "addr", "add", "2001:db8::7/64", "dev", "lan0")
 	var told []string
 	await(t, changed, "a unique address", func(links []mdns.Link) bool {
-		for _, c := range Changes(before, links) {
+		for _, c := range Changes(before, links, links) {
 			told = append(told, c.String())
 		}
 		before = links
@@ -141,7 +260,7 @@ func TestWhereabouts(t *testing.T) {
 	expect := func(want string) {
 		t.Helper()
 		deadline := time.Now().Add(10 * time.Second)
-		for got := whereabouts(lan0); got != want; got = whereabouts(lan0) { // the kernel takes a moment
+		for got := whereabouts(lan0, nil); got != want; got = whereabouts(lan0, nil) { // the kernel takes a moment
 			if time.Now().After(deadline) {
 				t.Fatalf("lan0 is %s, want %s", got, want)
 			}
@@ -160,7 +279,7 @@ func TestWhereabouts(t *testing.T) {
 	here.IP(t, "link", "set", "lan1", "name", "lan0")
 	gone := lan0
 	gone.Index += 1000
-	if got := whereabouts(gone); got != "removed" {
+	if got := whereabouts(gone, nil); got != "removed" {
 		t.Errorf("an interface that does not exist is %s", got)
 	}
 }

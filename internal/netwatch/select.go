@@ -1,6 +1,7 @@
 package netwatch
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,12 +9,11 @@ import (
 	"announcer/internal/mdns"
 )
 
-// containerNames are those that container engines and hypervisors give to interfaces of their own.
-var containerNames = []string{"docker*", "br-*", "veth*", "virbr*", "cni*"}
-
-// Select gives the links to announce on: those that a glob of allow matches, and none of deny does. Where nothing is
-// allowed by name, that is all but the loopback and what is named like a container's. note is a sentence about the
-// choice for people: what was assumed, or which glob of allow matches nothing; "" where there is nothing to say.
+// Select returns the links to announce on: those that a glob of allow matches and none of deny does. Without allow,
+// that is every link except the loopback, point-to-point links, and those named like an interface of a container or a
+// virtual machine (see [VirtualNames]). A port of a bridge, bond or team is chosen by its full name only: what arrives
+// there goes to the bridge. note is for people: what was assumed, which glob matches nothing, which port was named; ""
+// if there is nothing to say.
 func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, note string) {
 	var leftOut []mdns.Link
 	for _, link := range links {
@@ -25,9 +25,45 @@ func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, note s
 		}
 	}
 	if len(allow) > 0 {
-		return chosen, missing(links, allow)
+		return chosen, notes(missing(links, allow), portsAlone(links, allow), portsNamed(chosen))
 	}
-	return chosen, assumed(chosen, leftOut)
+	return chosen, assumed(chosen, worthNaming(leftOut))
+}
+
+// notes joins sentences, without the empty ones.
+func notes(sentences ...string) string {
+	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), "; ")
+}
+
+// worthNaming drops the ports of what is left out itself: a container's end of docker0 says no more than docker0.
+func worthNaming(leftOut []mdns.Link) []mdns.Link {
+	return slices.DeleteFunc(slices.Clone(leftOut), func(l mdns.Link) bool {
+		return slices.ContainsFunc(leftOut, func(other mdns.Link) bool { return other.Name == l.Master })
+	})
+}
+
+// portsAlone reports the globs that match ports and nothing else.
+func portsAlone(links []mdns.Link, globs []string) string {
+	var found []string
+	for _, glob := range globs {
+		matched := slices.DeleteFunc(slices.Clone(links), func(l mdns.Link) bool { return !l.Matches([]string{glob}) })
+		alone := !slices.ContainsFunc(matched, func(l mdns.Link) bool { return l.Master == "" || l.Name == glob })
+		if len(matched) > 0 && alone {
+			found = append(found, fmt.Sprintf("%q matches nothing but %s; want %s named", glob, names(matched), matched[0].Master))
+		}
+	}
+	return notes(found...)
+}
+
+// portsNamed warns of ports that were chosen by their full names.
+func portsNamed(chosen []mdns.Link) string {
+	var found []string
+	for _, l := range chosen {
+		if l.Master != "" {
+			found = append(found, fmt.Sprintf("%s is a port of %s: nobody can ask there, since every question goes to %s; want %s named", l.Name, l.Master, l.Master, l.Master))
+		}
+	}
+	return notes(found...)
 }
 
 // assumed says what was done where no interface was named.
@@ -66,6 +102,9 @@ func names(links []mdns.Link) string {
 	list := make([]string, len(links))
 	for i, l := range links {
 		list[i] = l.Name
+		if l.Master != "" {
+			list[i] += " (port of " + l.Master + ")"
+		}
 	}
 	return strings.Join(list, ", ")
 }

@@ -1,7 +1,10 @@
 package netwatch
 
 import (
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"announcer/internal/mdns"
@@ -10,9 +13,16 @@ import (
 func TestSelect(t *testing.T) {
 	here := []mdns.Link{
 		{Index: 1, Name: "lo", Loopback: true}, {Index: 2, Name: "eth0"}, {Index: 3, Name: "wlan0"}, {Index: 4, Name: "docker0"},
-		{Index: 5, Name: "br-1f2e"}, {Index: 6, Name: "veth7a"}, {Index: 7, Name: "virbr0"}, {Index: 8, Name: "cni0"}, {Index: 9, Name: "br0"},
+		{Index: 5, Name: "br-1f2e3d4c5b6a"}, {Index: 6, Name: "veth7a"}, {Index: 7, Name: "virbr0"}, {Index: 8, Name: "cni0"}, {Index: 9, Name: "br0"},
 	}
-	const leftOut = ", not lo, docker0, br-1f2e, veth7a, virbr0, cni0"
+	const leftOut = ", not lo, docker0, br-1f2e3d4c5b6a, veth7a, virbr0, cni0"
+	bridged := []mdns.Link{
+		{Index: 1, Name: "lo", Loopback: true}, {Index: 2, Name: "eth0", Master: "bond0"}, {Index: 3, Name: "eth1", Master: "br0"},
+		{Index: 4, Name: "bond0", Master: "br0"}, {Index: 5, Name: "br0"}, {Index: 6, Name: "docker0"}, {Index: 7, Name: "veth1", Master: "docker0"},
+	}
+	const ports = "eth0 (port of bond0), eth1 (port of br0), bond0 (port of br0)"
+	const warning = "eth1 is a port of br0: nobody can ask there, since every question goes to br0; want br0 named"
+	vpn := []mdns.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "tun0", PointToPoint: true}, {Index: 3, Name: "wg0", PointToPoint: true}}
 	for _, test := range []struct {
 		name        string
 		links       []mdns.Link
@@ -35,6 +45,18 @@ func TestSelect(t *testing.T) {
 		{"a match that is denied", here[:2], []string{"eth0"}, []string{"eth0"}, nil, ""},
 		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface that is up is named "eth0"; there are: none`},
 		{"a loopback of another name", []mdns.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named, and there is none to use but loop7; want it named"},
+		{"ports", bridged, nil, nil, []string{"br0"}, "no interface was named: using br0, not lo, eth1 (port of br0), bond0 (port of br0), docker0"},
+		{"nothing but ports", bridged[1:2], nil, nil, nil, "no interface was named, and there is none to use but eth0 (port of bond0); want it named"},
+		{"a port by name", bridged, []string{"eth1"}, nil, []string{"eth1"}, warning},
+		{"a port and its bridge by name", bridged, []string{"br0", "eth1"}, nil, []string{"eth1", "br0"}, warning},
+		{"a port by glob", bridged, []string{"eth*"}, nil, nil, `"eth*" matches nothing but eth0 (port of bond0), eth1 (port of br0); want bond0 named`},
+		{"a port by glob and another by name", bridged, []string{"eth1", "bond*"}, nil, []string{"eth1"}, `"bond*" matches nothing but bond0 (port of br0); want br0 named; ` + warning},
+		{"everything but ports", bridged, []string{"*"}, nil, []string{"lo", "br0", "docker0"}, ""},
+		{"a port that is denied", bridged, []string{"eth1"}, []string{"eth1"}, nil, ""},
+		{"no match among ports", bridged, []string{"wan0"}, nil, nil, `no interface that is up is named "wan0"; there are: lo, ` + ports + ", br0, docker0, veth1 (port of docker0)"},
+		{"point-to-point links", vpn, nil, nil, []string{"eth0"}, "no interface was named: using eth0, not tun0, wg0"},
+		{"a point-to-point link by name", vpn, []string{"tun0"}, nil, []string{"tun0"}, ""},
+		{"a point-to-point link by glob", vpn, []string{"wg*"}, nil, []string{"wg0"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			chosen, note := Select(test.links, test.allow, test.deny)
@@ -44,6 +66,78 @@ func TestSelect(t *testing.T) {
 			}
 			if !slices.Equal(got, test.chosen) || note != test.note {
 				t.Errorf("got  %q %q\nwant %q %q", got, note, test.chosen, test.note)
+			}
+		})
+	}
+}
+
+func TestWhy(t *testing.T) {
+	for _, test := range []struct {
+		link        mdns.Link
+		allow, deny []string
+		want        string
+	}{
+		{mdns.Link{Name: "eth0"}, nil, nil, ""},
+		{mdns.Link{Name: "eth0"}, []string{"eth*"}, nil, ""},
+		{mdns.Link{Name: "eth0"}, []string{"eth*"}, []string{"eth0"}, "denied by interfaces_deny"},
+		{mdns.Link{Name: "eth0"}, []string{"lan*", "wan0"}, nil, "not among the interfaces that are named: lan* wan0"},
+		{mdns.Link{Name: "lo", Loopback: true}, nil, nil, "it is the loopback"},
+		{mdns.Link{Name: "eth0", Master: "br0"}, nil, nil, "port of br0"},
+		{mdns.Link{Name: "eth0", Master: "br0"}, []string{"eth*"}, nil, "port of br0"},
+		{mdns.Link{Name: "eth0", Master: "br0"}, []string{"br0"}, nil, "port of br0"},
+		{mdns.Link{Name: "eth0", Master: "br0"}, []string{"eth0"}, nil, ""},
+		{mdns.Link{Name: "veth1", Master: "docker0"}, nil, nil, "port of docker0"},
+		{mdns.Link{Name: "wg0", PointToPoint: true}, nil, nil, "it is a point-to-point link"},
+		{mdns.Link{Name: "wg0", PointToPoint: true}, []string{"wg0"}, nil, ""},
+		{mdns.Link{Name: "virbr0"}, nil, nil, "it is named like an interface of libvirt"},
+		{mdns.Link{Name: "virbr0"}, []string{"virbr0"}, nil, ""},
+	} {
+		t.Run(fmt.Sprintf("%s %s", test.link.Name, test.allow), func(t *testing.T) {
+			if got := Why(test.link, test.allow, test.deny); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestVirtualNames(t *testing.T) {
+	for _, name := range []string{
+		"docker0", "docker_gwbridge", "br-1f2e3d4c5b6a", "veth7a1b2c3", "vethwe-bridge", "podman0", "podman1", "nerdctl0", "cni0", "cni-podman0",
+		"lxcbr0", "lxc_health", "lxc1a2b3c4d5e6f", "lxdbr0", "incusbr0", "ve-web", "vb-web", "vz-office", "vt-vm1",
+		"virbr0", "virbr1-nic", "vnet0", "vnet12", "macvtap0", "fwbr100i0", "fwln100i0", "fwpr100p0",
+		"qbr1a2b3c4d-5e", "qvb1a2b3c4d-5e", "qvo1a2b3c4d-5e", "tap1a2b3c4d-5e", "vif1.0", "vmnet8", "vboxnet0", "mpqemubr0", "waydroid0",
+		"cali1a2b3c4d5e6", "vxlan.calico", "flannel.1", "flannel-wg", "cilium_host", "cilium_vxlan", "weave", "kube-ipvs0", "kube-bridge", "nodelocaldns",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if owner(mdns.Link{Name: name}) == "" {
+				t.Error("it is announced on")
+			}
+		})
+	}
+	for _, name := range []string{
+		"eth0", "eno1", "ens3", "enp3s0", "enx001122334455", "wlan0", "wlp2s0", "br0", "br-lan", "br-guest", "br-1f2e", "br-1f2e3d4c5b6a7", "br-1F2E3D4C5B6A",
+		"bridge0", "vmbr0", "xenbr0", "bond0", "team0", "vlan20", "eth0.20", "tap0", "macvlan0", "ztabcdef12", "lan1", "nic0", "usb0", "end0", "veno1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if by := owner(mdns.Link{Name: name}); by != "" {
+				t.Errorf("it is taken for an interface of %s", by)
+			}
+		})
+	}
+}
+
+// TestDocumentedNames wants the list of names in the documents.
+func TestDocumentedNames(t *testing.T) {
+	list := strings.Join(VirtualNames(), " ")
+	for _, file := range []string{"../../README.md", "../../docs/man/announcer.8.md", "../../examples/announcer.toml"} {
+		t.Run(file, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			words := strings.Fields(strings.NewReplacer("#", " ", "`", " ").Replace(string(text)))
+			if want := "named like an interface of a container or virtual machine: " + list; !strings.Contains(strings.Join(words, " "), want) {
+				t.Errorf("want in it: %s", want)
 			}
 		})
 	}

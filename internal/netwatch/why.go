@@ -1,25 +1,32 @@
 package netwatch
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"announcer/internal/mdns"
 )
 
-// Why says why [Select] leaves a link out, "" where it does not.
+// Why returns the reason for which [Select] leaves a link out, "" if it does not.
 func Why(link mdns.Link, allow, deny []string) string {
 	switch {
 	case link.Matches(deny):
 		return "denied by interfaces_deny"
+	case slices.Contains(allow, link.Name):
+		return ""
+	case link.Master != "": // before the globs: "eth*" asks for links, not for what is behind a bridge
+		return "port of " + link.Master
 	case link.Matches(allow):
 		return ""
 	case len(allow) > 0:
-		return fmt.Sprintf("not among the interfaces that are named: %s", strings.Join(allow, " "))
+		return "not among the interfaces that are named: " + strings.Join(allow, " ")
 	case link.Loopback:
 		return "it is the loopback"
-	case link.Matches(containerNames):
-		return "it is named like a container's"
+	case link.PointToPoint:
+		return "it is a point-to-point link"
+	}
+	if by := owner(link); by != "" {
+		return "it is named like an interface of " + by
 	}
 	return ""
 }
