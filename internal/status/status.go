@@ -262,7 +262,7 @@ func (s Service) problem() string {
 	}
 	for _, l := range s.Links {
 		if l.State == mdns.Refused {
-			return fmt.Sprintf("%q (%s) is not announced on %s: %s", s.Name, s.Type, l.Link, l.Why)
+			return fmt.Sprintf("%q (%s) is not announced on %s: %s%s", s.Name, s.Type, l.Link, l.Why, macInBrackets(l.MAC))
 		}
 	}
 	return ""

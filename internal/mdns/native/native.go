@@ -50,7 +50,7 @@ type Publisher struct {
 
 	// The loop's own:
 	links    []mdns.Link
-	rivals   map[netip.Addr]string // hardware addresses
+	rivals   map[neighbour]hardware
 	packets  []link.Packet
 	late     backlogged
 	gathered gathered
@@ -85,7 +85,7 @@ func New(config Config) *Publisher {
 		events:   make(chan mdns.Event, backlog),
 		asked:    make(chan []mdns.Asked, 1),
 		done:     make(chan struct{}),
-		rivals:   map[netip.Addr]string{},
+		rivals:   map[neighbour]hardware{},
 		unsentOn: map[int]uint64{},
 	}
 	p.responder = responder.New(responder.Config{
@@ -337,34 +337,54 @@ func (p *Publisher) observe() mdns.Observation {
 		}
 	}
 	for i := range seen.Foreign {
-		seen.Foreign[i].MAC = p.rivals[seen.Foreign[i].From]
+		seen.Foreign[i].MAC = p.rivals[neighbour{seen.Foreign[i].Link, seen.Foreign[i].From}].mac
 	}
 	return seen
 }
 
-// rivalsMost is the number of rivals whose hardware address is remembered.
-const rivalsMost = 256
+// Hardware addresses of so many rivals are remembered, for so long.
+const (
+	rivalsMost = 256
+	rivalsTime = 10 * time.Second
+)
 
-// mac gives the hardware address of a rival.
+// neighbour is a host on a link.
+type neighbour struct {
+	link string
+	addr netip.Addr
+}
+
+// hardware is the hardware address that a host had at a time.
+type hardware struct {
+	mac string
+	at  time.Time
+}
+
+// mac returns the hardware address of a rival, "" if unknown.
 func (p *Publisher) mac(name string, rival netip.Addr) string {
-	if mac, ok := p.rivals[rival]; ok || p.config.MAC == nil {
-		return mac
+	key := neighbour{name, rival}
+	known, ok := p.rivals[key]
+	if p.config.MAC == nil || ok && time.Since(known.at) < rivalsTime {
+		return known.mac
 	}
 	i := slices.IndexFunc(p.links, func(l mdns.Link) bool { return l.Name == name })
 	if i < 0 {
-		return ""
+		return known.mac
 	}
-	if len(p.rivals) == rivalsMost {
+	if len(p.rivals) >= rivalsMost {
 		clear(p.rivals)
 	}
-	p.rivals[rival] = p.config.MAC(p.links[i].Index, rival)
-	return p.rivals[rival]
+	mac := p.config.MAC(p.links[i].Index, rival)
+	p.rivals[key] = hardware{mac, time.Now()}
+	return mac
 }
 
 func (p *Publisher) status() []mdns.ServiceStatus {
 	status := p.responder.Status()
 	for i := range status {
-		status[i].MAC = p.rivals[status[i].Rival]
+		if status[i].Rival.IsValid() {
+			status[i].MAC = p.mac(status[i].Link, status[i].Rival)
+		}
 	}
 	return status
 }

@@ -39,12 +39,13 @@ type claim struct {
 	rivalAt moment   // when somebody else last did
 	why     string   // of a claim that is held
 	rival   netip.Addr
+	quarrel quarrel
 }
 
 // claim takes up a name: it is probed for from a time on.
 func (f *face) claim(w want, at moment) {
 	n := f.node(w.plan.name, w.plan.key)
-	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.planRound, localAt: never, rivalAt: never}
+	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.planRound, localAt: never, rivalAt: never, quarrel: quarrel{since: never, last: never}}
 	n.claim = c
 	for _, records := range w.plan.unique {
 		c.sets = append(c.sets, newSet(n, records))
@@ -53,15 +54,28 @@ func (f *face) claim(w want, at moment) {
 	for _, s := range c.slots {
 		s.claims = append(s.claims, c)
 	}
-	if sibling := f.standingBy(c); sibling != nil {
+	if sibling := f.heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.renames() {
 		c.phase, c.rival, c.why = held, sibling.rival, sibling.why
 	} else {
 		f.probe(c, at)
 	}
 }
 
-// win makes a claim ours: its name is free, and so is the host's.
+// win makes a name ours on its link, once each IP version has probed for it.
 func (f *face) win(c *claim) {
+	claims := f.link.claims(f.r, c.node.key)
+	if slices.ContainsFunc(claims, func(other *claim) bool { return other.phase == probing && !other.free() }) {
+		return
+	}
+	for _, other := range claims {
+		if other.free() {
+			other.face.settle(other)
+		}
+	}
+}
+
+// settle makes a claim ours: its name is free, and so is the host's.
+func (f *face) settle(c *claim) {
 	if host := f.blocker(c); host != nil {
 		c.phase = parked
 		f.parked = append(f.parked, c)
@@ -93,7 +107,7 @@ func (f *face) unpark(host *claim) {
 	waiting := f.parked
 	f.parked = nil
 	for _, c := range waiting {
-		f.win(c)
+		f.settle(c)
 	}
 }
 
@@ -193,6 +207,11 @@ func (f *face) drop(c *claim) {
 	f.silence(c, true)
 	f.unwatch(c)
 	c.node.claim = nil
+	for _, other := range f.link.claims(f.r, c.node.key) {
+		if other.free() {
+			other.face.steps.set(other, f.r.now) // it may have waited for this one
+		}
+	}
 	f.tidy(c.node)
 	for _, s := range c.slots {
 		s.claims = slices.DeleteFunc(s.claims, func(other *claim) bool { return other == c })

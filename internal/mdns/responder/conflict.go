@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/wire"
 	"announcer/services"
 )
 
@@ -39,36 +38,6 @@ func (l *conflictLog) add(now moment) {
 	l.many = l.many || l.count >= conflictMost && l.at[l.count%conflictMost] > now-conflictTime
 }
 
-// conflict takes a record of another host that contradicts a claim of ours.
-func (f *face) conflict(c *claim, rival netip.Addr, rec wire.Resource) {
-	switch {
-	case c.phase == held, c.phase == probing && c.round == 0 && !c.live: // §8.1: before the first probe
-	case c.plan.policy == mdns.Standby && c.plan.kind == service:
-		f.served(c, rival, rec)
-	case c.asking():
-		f.lose(c, rival, f.differs(c, rec))
-	case c.live || c.phase == parked:
-		// §9: whoever probes and wins keeps it.
-		f.r.stats.Conflicts++
-		f.silence(c, false)
-		f.probe(c, f.pause(f.r.now+f.r.random(0, probeJitter)))
-	}
-}
-
-// differs says what a record of a rival says, and what ours does.
-func (f *face) differs(c *claim, rec wire.Resource) string {
-	data, ok := f.r.reader.Value(rec)
-	if !ok {
-		return ""
-	}
-	for _, s := range c.sets {
-		if s.kind() == rec.Type {
-			return fmt.Sprintf(" with %s %s, where ours is %s", rec.Type, data, s.records[0].Data)
-		}
-	}
-	return fmt.Sprintf(" with %s %s", rec.Type, data)
-}
-
 // pause gives the time for another attempt, not before at.
 func (f *face) pause(at moment) moment {
 	f.r.conflicts.add(f.r.now)
@@ -81,30 +50,6 @@ func (l *conflictLog) after(at moment) moment {
 		return max(at, l.latest+conflictPause)
 	}
 	return at
-}
-
-// lose gives a name up that another host has, by the policy of its publication.
-func (f *face) lose(c *claim, rival netip.Addr, what string) {
-	f.r.stats.Conflicts++
-	f.r.conflicts.add(f.r.now)
-	why := fmt.Sprintf("%s has the name %q%s", rival, c.node.name, what)
-	switch {
-	case c.plan.kind == hostName:
-		f.lost(c, rival, why)
-		f.r.renameHost(f, c, rival, why)
-	case c.plan.kind != service || c.plan.policy == mdns.Fail:
-		f.lost(c, rival, why)
-	default:
-		f.lost(c, rival, why)
-		f.r.rename(f, c, rival, why)
-	}
-}
-
-// lost takes a name off the wire on the whole link, without goodbyes: they would hurt the rival.
-func (f *face) lost(c *claim, rival netip.Addr, why string) {
-	for _, other := range f.link.claims(f.r, c.node.key) {
-		other.face.hold(other, rival, why)
-	}
 }
 
 // claims gives the claims on a name on this link, one per IP version.

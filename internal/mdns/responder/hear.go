@@ -32,16 +32,11 @@ func (f *face) hear(p Packet) {
 			continue
 		}
 		s := n.find(r, rec)
-		switch {
-		case s != nil:
+		if s != nil {
 			f.hearOurs(s, rec, own)
-		case own:
-		case n.claim != nil && rec.TTL > 0 && n.claim.contradicted(rec):
-			f.conflict(n.claim, p.Src.Addr(), rec)
-			continue
 		}
-		if c := n.claim; c != nil && !own && rec.TTL > 0 && c.plan.policy == mdns.Standby && c.plan.kind == service {
-			f.served(c, p.Src.Addr(), rec)
+		if n.claim != nil && !own && rec.TTL > 0 {
+			f.confront(n.claim, rec, p.Src.Addr(), s == nil)
 		}
 	}
 }

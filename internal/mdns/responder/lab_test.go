@@ -202,6 +202,23 @@ func (l *lab) hearOn(src netip.AddrPort, dst netip.Addr, m wire.Message) {
 	}
 }
 
+// defend has the stranger answer the questions of a host for names of its own, for a time.
+func (l *lab) defend(h *host, d time.Duration, records ...mdns.Record) {
+	asked := func(s sent) bool {
+		return !s.msg.Response() && slices.ContainsFunc(s.msg.Questions, func(q wire.Query) bool {
+			return slices.ContainsFunc(records, func(r mdns.Record) bool { return r.Name.Equal(q.Name) })
+		})
+	}
+	answered := len(l.of(h, asked))
+	for end := l.now + d; l.now < end; {
+		l.run(min(10*ms, end-l.now))
+		if n := len(l.of(h, asked)); n > answered {
+			answered = n
+			l.hear(stranger, response(records...))
+		}
+	}
+}
+
 func query(questions ...wire.Query) wire.Message { return wire.Message{Questions: questions} }
 
 func ask(name string, t mdns.Type) wire.Query {

@@ -28,7 +28,7 @@ type plan struct {
 	unique [][]mdns.Record // by type
 	shared []mdns.Record   // those that point to it
 	needs  string          // key of the host that a service is on
-	policy mdns.Policy
+	policy mdns.Policy     // of a publication; Rename for the host's name, Fail for what only points to or from it
 }
 
 // want is a plan for a face, with the places where its fate is told.
@@ -119,10 +119,8 @@ func (r *Responder) plan(applied bool) {
 	r.finishSlots()
 }
 
-// renames says whether the answer to a conflict is another name.
-func (p *plan) renames() bool {
-	return p.kind == hostName || p.kind == service && p.policy == mdns.Rename
-}
+// renames reports whether the answer to a conflict is another name.
+func (p *plan) renames() bool { return p.policy == mdns.Rename }
 
 // placeFaces makes a face for each IP version of each link, and marks those that are no longer wanted.
 func (r *Responder) placeFaces() {
@@ -203,7 +201,7 @@ func (r *Responder) servicePlans(instances []mdns.Instance) [][]*plan {
 		}
 		target := in.Target(own)
 		p := &plan{kind: service, name: name, key: name.Key(), needs: target.Key(), policy: policies[in.ID]}
-		foreign := &plan{kind: foreignHost, name: target, key: target.Key()}
+		foreign := &plan{kind: foreignHost, name: target, key: target.Key(), policy: mdns.Fail}
 		for _, record := range in.Records(own) {
 			if _, ok := record.Data.(mdns.Address); ok {
 				foreign.add(record)
@@ -268,7 +266,7 @@ func hostPlans(own dnsname.Name, l mdns.Link) []*plan {
 			host.add(record)
 			continue
 		}
-		p := &plan{kind: reverseName, name: record.Name, key: record.Name.Key()}
+		p := &plan{kind: reverseName, name: record.Name, key: record.Name.Key(), policy: mdns.Fail}
 		p.add(record)
 		plans = append(plans, p)
 	}

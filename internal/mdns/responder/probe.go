@@ -39,6 +39,9 @@ func (f *face) unready(c *claim) {
 // asking says whether a first probe went out: what was heard before doesn't count (RFC 6762 §8.1).
 func (c *claim) asking() bool { return c.phase == probing && c.round > 0 }
 
+// free reports whether nobody has answered the probes of a claim.
+func (c *claim) free() bool { return c.phase == probing && c.round == probeCount && !c.queued() }
+
 // sendProbes sends one message with as many of the probes that are due as fit (RFC 6762 §8.1).
 func (f *face) sendProbes() bool {
 	batch := f.probeBatch()
@@ -149,13 +152,10 @@ func (p proposal) compare(other proposal) int {
 
 // meetProbe compares the probe of another host with ours for the same name (RFC 6762 §8.2, §8.2.1).
 func (f *face) meetProbe(c *claim, p Packet) {
-	if c.plan.policy == mdns.Standby && c.plan.kind == service {
-		f.elect(c, p.Src.Addr())
-		return
-	}
 	ours, theirs := c.proposals(), f.proposalsOf(c, p)
-	if slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
-		f.probe(c, f.r.now+tieBreakWait)
+	// In standby the addresses of the hosts decide, not their data.
+	if c.plan.policy == mdns.Standby || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
+		f.contest(c, simultaneousProbe, rival{addr: p.Src.Addr()})
 	}
 }
 

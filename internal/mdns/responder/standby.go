@@ -24,15 +24,9 @@ type review struct {
 	rival netip.Addr
 }
 
-// served takes a record with which another host serves a name that we stand by for.
-func (f *face) served(c *claim, rival netip.Addr, rec wire.Resource) {
-	switch {
-	case rec.Type != mdns.TypeSRV && rec.Type != mdns.TypeTXT, c.phase == held:
-	case c.asking() && !c.live:
-		f.standBy(c, rival)
-	case c.live || c.phase == parked:
-		f.elect(c, rival)
-	}
+// servedBy reports whether a record shows that another host serves a name that we stand by for.
+func (f *face) servedBy(c *claim, rec wire.Resource, src netip.Addr) bool {
+	return rec.Type == mdns.TypeSRV || rec.Type == mdns.TypeTXT
 }
 
 // elect decides which of two hosts serves that both want to.
@@ -84,7 +78,7 @@ func (f *face) decide(c *claim, rival netip.Addr) {
 	lower := rival.Less(f.address())
 	switch {
 	case lower && c.phase == probing && !c.live:
-		f.probe(c, f.r.now+tieBreakWait) // by then the other one serves, or is gone
+		f.restart(c, rival, f.r.now+tieBreakWait) // by then the other one serves, or is gone
 	case lower:
 		f.standBy(c, rival)
 	case c.live:
@@ -100,56 +94,15 @@ func (f *face) insist(c *claim) {
 	}
 }
 
-// standBy falls silent on the whole link and watches the one who serves.
+// standBy falls silent on the whole link and watches the host that serves.
 func (f *face) standBy(c *claim, rival netip.Addr) {
 	f.r.stats.Conflicts++
 	why := fmt.Sprintf("%s serves it", rival)
 	for _, other := range f.link.claims(f.r, c.node.key) {
 		other.face.hold(other, rival, why)
 	}
-	l, key := f.link, c.node.key
-	f.r.watch(&watch{
-		link: l, name: c.node.name, key: key, kind: mdns.TypeSRV, rival: rival,
-		interval: standbyInterval, earliest: never, standby: true,
-		over: func() { f.r.wake(l, key) },
-	})
+	f.watchHeld(c, rival, mdns.TypeSRV, standbyInterval, standbyInterval)
 }
 
-// standsBy says whether a claim is silent until the name is free.
-func (c *claim) standsBy() bool {
-	return c.phase == held && c.plan.kind == service && c.plan.policy == mdns.Standby
-}
-
-// standingBy gives a claim on the same name on this link that stands by, so that a new one does so too.
-func (f *face) standingBy(c *claim) *claim {
-	for _, other := range f.link.claims(f.r, c.node.key) {
-		if other != c && other.standsBy() && c.plan.policy == mdns.Standby {
-			return other
-		}
-	}
-	return nil
-}
-
-// unwatch ends the watch that a claim stands by for, once no other claim does.
-func (f *face) unwatch(c *claim) {
-	w := f.link.watches[c.node.key]
-	if w == nil || !w.standby {
-		return
-	}
-	for _, other := range f.link.claims(f.r, c.node.key) {
-		if other != c && other.standsBy() {
-			return
-		}
-	}
-	f.r.unwatch(w)
-}
-
-// wake takes over a name that nobody serves any more.
-func (r *Responder) wake(l *link, key string) {
-	start := r.now + r.random(0, probeJitter)
-	for _, c := range l.claims(r, key) {
-		if c.phase == held {
-			c.face.probe(c, start)
-		}
-	}
-}
+// standsBy reports whether a claim is silent while another host serves the name.
+func (c *claim) standsBy() bool { return c.phase == held && c.plan.policy == mdns.Standby }

@@ -149,6 +149,10 @@ func (s *slot) standing() mdns.ServiceStatus {
 				now.State = mdns.StandingBy
 			}
 			return now
+		case c.keptOff():
+			now.State, now.Rival = mdns.Refused, c.quarrel.by
+			now.Why = fmt.Sprintf("%s contests the name %q again and again", c.quarrel.by, c.node.name)
+			return now
 		case c.live:
 			announced++
 		}

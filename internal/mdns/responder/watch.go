@@ -11,9 +11,9 @@ import (
 
 // How a name that another host has is watched.
 const (
-	standbyInterval = 5 * time.Second  // between questions, where its end is waited for
-	wantedInterval  = 30 * time.Second // the same for a name that was given up for another
-	wantedAfter     = time.Minute      // and not before this much later is it tried again
+	standbyInterval = 5 * time.Second  // between questions, in standby
+	wantedInterval  = 30 * time.Second // the same for a name that was given up
+	wantedAfter     = time.Minute      // a name that was given up for another is not tried again before that
 	askAgain        = 1500 * time.Millisecond
 	askTimes        = 3           // questions without an answer: nobody has the name any more
 	goodbyeWait     = time.Second // RFC 6762 §10.1: so long a goodbye can be taken back
@@ -26,14 +26,16 @@ type watch struct {
 	name     dnsname.Name
 	key      string
 	kind     mdns.Type // to ask for
-	interval moment
-	earliest moment // not over before that
+	interval moment    // between questions that are answered; it doubles (RFC 6762 §5.2)
+	longest  moment    // and is no longer than this
+	earliest moment    // not over before that
 	rival    netip.Addr
 	asked    moment
 	heard    moment
 	misses   int
 	bye      bool
-	standby  bool // for a claim that is held
+	standby  bool // only for hosts of the link
+	held     bool // for a claim that is held
 	over     func()
 }
 
@@ -58,7 +60,7 @@ func (r *Responder) unwatch(w *watch) {
 
 // overhear takes a record of a name that is watched.
 func (r *Responder) overhear(w *watch, rec wire.Resource, src netip.Addr) {
-	if !w.queued() {
+	if !w.queued() || w.standby && !w.link.onLink(src) {
 		return
 	}
 	switch {
@@ -101,9 +103,50 @@ func (r *Responder) stepWatch(w *watch) {
 	case answered && w.asked+w.interval > r.now:
 		r.watches.set(w, w.asked+w.interval)
 	default:
+		if w.asked != never {
+			w.interval = min(2*w.interval, w.longest)
+		}
 		w.asked = r.now
 		r.watches.set(w, r.now+askAgain)
 		r.ask(w.link, question{w.name, w.kind})
+	}
+}
+
+// watchHeld waits for the end of a name that is held on a link, and then probes for it again.
+func (f *face) watchHeld(c *claim, rival netip.Addr, kind mdns.Type, interval, longest moment) {
+	r, l, key := f.r, f.link, c.node.key
+	r.watch(&watch{
+		link: l, name: c.node.name, key: key, kind: kind, rival: rival,
+		interval: interval, longest: longest, earliest: never, standby: c.plan.policy == mdns.Standby, held: true,
+		over: func() { r.wake(l, key) },
+	})
+}
+
+// unwatch ends the watch for a claim that is held, unless another one is.
+func (f *face) unwatch(c *claim) {
+	w := f.link.watches[c.node.key]
+	if w != nil && w.held && f.heldBeside(c) == nil {
+		f.r.unwatch(w)
+	}
+}
+
+// heldBeside returns a held claim on the same name on this link, nil if there is none.
+func (f *face) heldBeside(c *claim) *claim {
+	for _, other := range f.link.claims(f.r, c.node.key) {
+		if other != c && other.phase == held {
+			return other
+		}
+	}
+	return nil
+}
+
+// wake probes again for a name that no other host has any more.
+func (r *Responder) wake(l *link, key string) {
+	start := r.now + r.random(0, probeJitter)
+	for _, c := range l.claims(r, key) {
+		if c.phase == held {
+			c.face.probe(c, start)
+		}
 	}
 }
 
@@ -160,7 +203,7 @@ func (f *face) knownAnswers(b *wire.Builder, q question) {
 func (r *Responder) watchWanted(id string, l *link, c *claim, rival netip.Addr) *watch {
 	return r.watch(&watch{
 		link: l, name: c.node.name, key: c.node.key, kind: mdns.TypeANY, rival: rival,
-		interval: wantedInterval, earliest: r.now + wantedAfter,
+		interval: wantedInterval, longest: wantedInterval, earliest: r.now + wantedAfter,
 		over: func() {
 			delete(r.renamed, id)
 			if id == "" {
