@@ -39,16 +39,17 @@ type schedule struct {
 
 // client asks on some links, and hears what comes back.
 type client struct {
-	conn   link.Conn
-	links  []mdns.Link
-	views  []*cache                  // one for each link
-	wanted func(v *cache) []question // what is to be asked on a link, as things stand
-	asked  []map[recordKey]*schedule // for each link
-	failed map[int]error             // why a link can't be asked on, by its place
+	conn    link.Conn
+	links   []mdns.Link
+	sources link.Sources
+	views   []*cache                  // one for each link
+	wanted  func(v *cache) []question // what is to be asked on a link, as things stand
+	asked   []map[recordKey]*schedule // for each link
+	failed  map[int]error             // why a link can't be asked on, by its place
 }
 
 func newClient(conn link.Conn, links []mdns.Link, wanted func(*cache) []question) *client {
-	c := &client{conn: conn, links: links, wanted: wanted, failed: map[int]error{}}
+	c := &client{conn: conn, links: links, sources: link.NewSources(links), wanted: wanted, failed: map[int]error{}}
 	for _, l := range links {
 		c.views = append(c.views, newCache(l))
 		c.asked = append(c.asked, map[recordKey]*schedule{})
@@ -164,7 +165,8 @@ func (c *client) send(i int, v *cache, questions []question) {
 			continue
 		}
 		for _, data := range v.queries(questions) {
-			packets = append(packets, link.Packet{Data: data, Link: v.link.Index, To: link.Group(version)})
+			p := link.Packet{Data: data, Link: v.link.Index, To: link.Group(version)}
+			packets = c.sources.Append(packets, p, netip.Addr{})
 		}
 	}
 	c.conn.Write(packets)
@@ -192,7 +194,8 @@ func (c *client) greet(v *cache) {
 	data := v.queries(wanted[:1])[0]
 	var packets []link.Packet
 	for _, a := range v.unasked {
-		packets = append(packets, link.Packet{Data: data, Link: v.link.Index, To: netip.AddrPortFrom(a, link.Port)})
+		p := link.Packet{Data: data, Link: v.link.Index, To: netip.AddrPortFrom(a, link.Port)}
+		packets = c.sources.Append(packets, p, netip.Addr{})
 	}
 	v.unasked = nil
 	c.conn.Write(packets)

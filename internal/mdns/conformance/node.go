@@ -16,6 +16,8 @@ type node struct {
 	host  *memlink.Host
 	net   *memlink.Net
 	timer *memlink.Timer
+
+	sources link.Sources
 }
 
 // newNode puts a responder on a host. It acts as long as the network runs.
@@ -34,6 +36,7 @@ func (d *node) hear(p link.Packet) {
 
 // apply replaces what is published.
 func (d *node) apply(desired mdns.Desired) {
+	d.sources = link.NewSources(desired.Links)
 	d.Apply(d.net.Now(), desired)
 	d.timer.Reset(d.net.Now())
 }
@@ -48,7 +51,10 @@ func (d *node) close() {
 func (d *node) act() {
 	out, next := d.Tick(d.net.Now())
 	for _, o := range out {
-		d.host.Send(link.Packet{Data: o.Data, Link: o.Link, To: o.Dst}) // what can't be sent is lost
+		p := link.Packet{Data: o.Data, Link: o.Link, To: o.Dst}
+		for _, p := range d.sources.Append(nil, p, o.Asker) {
+			d.host.Send(p) // what can't be sent is lost
+		}
 	}
 	if !next.IsZero() {
 		next = later(next, d.net.Now().Add(time.Microsecond))

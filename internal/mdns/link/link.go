@@ -60,7 +60,7 @@ var (
 type Packet struct {
 	Data []byte
 	Link int            // index of the interface that it came in on or goes out on
-	From netip.AddrPort // of a packet to send: the source address, or the zero value for one that fits the interface
+	From netip.AddrPort // of a packet to send: the source address, see [Sources], or the zero value for one that the kernel chooses
 	To   netip.AddrPort // of a packet received: the group if it was multicast, otherwise an address of this host
 	TTL  uint8          // IP TTL or hop limit that it came with; packets are sent with 255 (RFC 6762 §11)
 	Err  error          // received: ErrTooLong where Data is cut off; sent: why it did not go out

@@ -50,6 +50,7 @@ type Publisher struct {
 
 	// The loop's own:
 	links    []mdns.Link
+	sources  link.Sources
 	rivals   map[neighbour]hardware
 	packets  []link.Packet
 	late     backlogged
@@ -102,7 +103,7 @@ func (p *Publisher) Apply(ctx context.Context, d mdns.Desired) error {
 	}
 	shared := p.config.Conn.Shared()
 	return p.do(ctx, func() {
-		p.links = d.Links
+		p.links, p.sources = d.Links, link.NewSources(d.Links)
 		if err := p.config.Conn.SetLinks(d.Links); err != nil {
 			p.fail(err)
 		}
@@ -241,9 +242,9 @@ func (p *Publisher) tick() (next time.Time) {
 	if len(out) > 0 {
 		p.packets = p.packets[:0]
 		for _, o := range out {
-			p.packets = append(p.packets, link.Packet{Data: o.Data, Link: o.Link, To: o.Dst})
+			p.packets = p.sources.Append(p.packets, packetOf(o), o.Asker)
 		}
-		if p.config.Conn.Write(p.packets) < len(p.packets) {
+		if p.config.Conn.Write(p.packets) < len(p.packets) && p.sendUnbound() < len(p.packets) {
 			p.late.keep(p.packets)
 			p.fail(p.unsent())
 		}
@@ -251,6 +252,35 @@ func (p *Publisher) tick() (next time.Time) {
 	p.report()
 	p.passOn(time.Now())
 	return earliest(next, p.late.again, p.gathered.due)
+}
+
+// sendUnbound sends those packets again whose source address went a moment ago, from one that the kernel chooses, until
+// the links say so. It returns how many packets of the batch are sent by now.
+func (p *Publisher) sendUnbound() (sent int) {
+	for i := range p.packets {
+		if out := &p.packets[i]; out.From.IsValid() && noSource(out.Err) {
+			out.From = netip.AddrPort{}
+			p.config.Conn.Write(p.packets[i : i+1])
+		}
+		if p.packets[i].Err == nil {
+			sent++
+		}
+	}
+	return sent
+}
+
+// noSource reports whether an error of a send is what Linux says where the source address is none of this host's.
+func noSource(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+// packetOf returns the packet that the responder wants sent.
+func packetOf(o responder.Out) link.Packet {
+	p := link.Packet{Data: o.Data, Link: o.Link, To: o.Dst}
+	if o.Src.IsValid() {
+		p.From = netip.AddrPortFrom(o.Src, link.Port)
+	}
+	return p
 }
 
 // earliest gives the first of some times, of which zero is never.

@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -75,7 +76,7 @@ func (f *face) announceSets(sets []*set) (queued bool) {
 		}
 		s.rounds--
 		queued = true
-		s.asked = false
+		s.asked, s.asker = false, netip.Addr{}
 		f.answers.set(s, max(f.r.now, s.last+sameRecord))
 	}
 	return queued

@@ -1,6 +1,8 @@
 package responder
 
 import (
+	"net/netip"
+
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -15,12 +17,14 @@ const replyMost = 16
 
 // sendAnswers sends one message with as many of the answers that are due as fit (RFC 6762 §6.4, §17).
 func (f *face) sendAnswers() bool {
-	if _, ok := f.answers.due(f.r.now); !ok {
+	first, ok := f.answers.due(f.r.now)
+	if !ok {
 		return false
 	}
 	a := answerer{face: f}
 	a.start()
 	sent := f.r.sent[:0]
+	asker := first.asker
 	for {
 		s, ok := f.answers.due(f.r.now)
 		if !ok {
@@ -29,17 +33,20 @@ func (f *face) sendAnswers() bool {
 		if !a.add(wire.Answer, s) {
 			if len(sent) == 0 {
 				f.answers.remove(s)
-				a.split(s, a.multicast(&f.link.traffic.Answers))
+				a.split(s, a.multicast(s.asker, &f.link.traffic.Answers))
 				return true
 			}
 			break
 		}
 		f.answers.remove(s)
 		sent = append(sent, s)
+		if !f.sources.Together(asker, s.asker) {
+			asker = netip.Addr{}
+		}
 	}
 	a.additionals(sent)
 	f.r.sent = sent[:0]
-	f.multicast(&f.link.traffic.Answers)
+	f.multicastTo(asker, &f.link.traffic.Answers)
 	return true
 }
 
@@ -47,13 +54,13 @@ func (f *face) sendAnswers() bool {
 func (q *inquiry) reply(sets []*set) {
 	a := answerer{face: q.face, query: q}
 	send := func() (more bool) {
-		q.face.unicast(q.src)
+		q.face.unicast(q.src, q.asked)
 		return !q.legacy
 	}
 	for packets := 0; len(sets) > 0; packets++ {
 		if packets == replyMost {
 			for _, s := range sets {
-				q.face.queue(s, max(q.face.r.now, s.last+sameRecord))
+				q.face.queueFor(q.src.Addr(), s, max(q.face.r.now, s.last+sameRecord))
 			}
 			return
 		}
@@ -100,10 +107,11 @@ func (a *answerer) start() bool {
 	return len(a.query.raw) <= a.face.limit()/2 && r.build.Questions(a.query.raw, a.query.count)
 }
 
-// multicast returns a function that sends the message to everybody, and counts it.
-func (a *answerer) multicast(count *uint64) func() (more bool) {
+// multicast returns a function that sends the message by multicast for a host that asked, and counts it. The zero Addr is
+// everybody.
+func (a *answerer) multicast(asker netip.Addr, count *uint64) func() (more bool) {
 	return func() bool {
-		a.face.multicast(count)
+		a.face.multicastTo(asker, count)
 		return true
 	}
 }

@@ -246,12 +246,12 @@ func TestAddressGoes(t *testing.T) {
 	}
 }
 
-// The source address that was seen on our packets counts until the addresses change.
+// The source address of our packets follows the addresses of the link.
 func TestSourceAddressChanges(t *testing.T) {
 	l, h := announced(t)
 	f := h.byLink[faceKey{2, mdns.V4}]
 	h.links = []mdns.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
-	before := f.source
+	before := f.address()
 	h.apply(sip("Desk", 5060))
 	if got := f.address(); before != netip.MustParseAddr("192.0.2.1") || got != netip.MustParseAddr("192.0.2.7") {
 		t.Errorf("the source is %v, then %v", before, got)

@@ -66,7 +66,7 @@ type face struct {
 	r       *Responder
 	link    *link
 	version mdns.IPVersion
-	source  netip.Addr // that our packets have, as far as is known
+	sources mdns.Sources // of our packets
 
 	zone   map[string]*node // by key
 	claims []*claim         // in the order of the plan
@@ -109,7 +109,8 @@ type node struct {
 
 // set is what travels together: all records of a unique name and type, or one shared record.
 type set struct {
-	timer   // when it is to be multicast
+	timer              // when it is to be multicast
+	asker   netip.Addr // that this is for; zero for everybody
 	node    *node
 	records []mdns.Record // of one name and type, at least one
 	target  string        // key of the name in PTR or SRV data
@@ -288,50 +289,38 @@ func (f *face) start(limit int, flags uint16) *wire.Builder {
 }
 
 // multicast sends the message that was built to everybody, and counts it.
-func (f *face) multicast(count *uint64) { f.multicastUntil(count, forever) }
+func (f *face) multicast(count *uint64) { f.multicastUntil(count, netip.Addr{}, forever) }
+
+// multicastTo does the same with a message that answers one host; the zero Addr is everybody.
+func (f *face) multicastTo(asker netip.Addr, count *uint64) { f.multicastUntil(count, asker, forever) }
 
 // multicastUntil does the same with a message that is known, when it comes back, until a time.
-func (f *face) multicastUntil(count *uint64, until moment) {
-	dst := group4
+func (f *face) multicastUntil(count *uint64, asker netip.Addr, until moment) {
+	out := Out{Dst: group4, Asker: asker}
 	if f.version == mdns.V6 {
-		dst = group6
+		out.Dst = group6
 	}
-	f.r.echoes.add(f.send(dst), until)
+	f.r.echoes.add(f.send(out), until)
 	f.r.stats.Multicasts++
 	*count++
-	f.clear = f.r.now + pace
+	f.clear = f.r.now + pace*moment(max(1, len(f.sources.For(asker))))
 }
 
-// unicast sends the message that was built to one host.
-func (f *face) unicast(dst netip.AddrPort) {
-	f.send(dst)
+// unicast sends the message that was built to one host, from the address that it asked, if it asked one.
+func (f *face) unicast(dst netip.AddrPort, asked netip.Addr) {
+	f.send(Out{Dst: dst, Src: asked})
 	f.r.stats.Unicasts++
 	f.link.traffic.Unicasts++
 }
 
-func (f *face) send(dst netip.AddrPort) []byte {
+func (f *face) send(out Out) []byte {
 	before := len(f.r.arena)
 	f.r.arena = f.r.build.Finish()
-	data := f.r.arena[before:len(f.r.arena):len(f.r.arena)]
-	f.r.out = append(f.r.out, Out{f.link.Index, f.version, dst, data})
-	return data
+	out.Link, out.Version = f.link.Index, f.version
+	out.Data = f.r.arena[before:len(f.r.arena):len(f.r.arena)]
+	f.r.out = append(f.r.out, out)
+	return out.Data
 }
 
-// address gives the source address of our packets: the one seen on them, or the likely one.
-func (f *face) address() netip.Addr {
-	if f.source.IsValid() {
-		return f.source
-	}
-	var best netip.Addr
-	for _, a := range f.link.Addrs {
-		own := a.Addr().WithZone("")
-		if a.Tentative || own.Is4() != (f.version == mdns.V4) {
-			continue
-		}
-		// By IPv6 multicast to a link goes out from the link-local address (RFC 6724 §5, rule 2).
-		if !best.IsValid() || f.version == mdns.V6 && own.IsLinkLocalUnicast() && !best.IsLinkLocalUnicast() {
-			best = own
-		}
-	}
-	return best
-}
+// address returns the first source address of what we send to everybody.
+func (f *face) address() netip.Addr { return f.sources.To(netip.Addr{}) }

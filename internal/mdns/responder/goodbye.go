@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -73,7 +74,7 @@ func (f *face) sendFarewells() bool {
 		if !a.add(wire.Answer, w.set) {
 			if a.build.Empty() {
 				f.said(w)
-				a.split(w.set, a.multicast(&f.link.traffic.Goodbyes))
+				a.split(w.set, a.multicast(netip.Addr{}, &f.link.traffic.Goodbyes))
 				return true
 			}
 			break

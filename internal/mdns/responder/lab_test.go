@@ -104,16 +104,34 @@ func (h *host) tick() {
 }
 
 func (l *lab) carry(from *host, o Out) {
-	src := netip.AddrPortFrom(from.address(o.Link, o.Version), Port)
-	for _, to := range l.hosts {
-		if l.lose != nil && to != from && l.lose(from, to) {
-			continue
-		}
-		for _, link := range to.links {
-			if o.Dst.Addr().IsMulticast() || link.Has(o.Version) && to.address(link.Index, o.Version) == o.Dst.Addr() {
-				p := Packet{Link: link.Index, Version: o.Version, Src: src, Dst: o.Dst.Addr(), Data: o.Data}
-				l.flying = append(l.flying, flight{l.now + transit, to, p})
+	for _, src := range from.sources(o) {
+		for _, to := range l.hosts {
+			if l.lose == nil || to == from || !l.lose(from, to) {
+				l.deliver(to, netip.AddrPortFrom(src, Port), o)
 			}
+		}
+	}
+}
+
+// sources returns the addresses that a packet leaves a host from.
+func (h *host) sources(o Out) []netip.Addr {
+	i := slices.IndexFunc(h.links, func(l mdns.Link) bool { return l.Index == o.Link })
+	switch {
+	case i < 0:
+		return nil
+	case o.Src.IsValid():
+		return []netip.Addr{o.Src}
+	case o.Dst.Addr().IsMulticast():
+		return h.links[i].Sources(o.Version).For(o.Asker)
+	}
+	return []netip.Addr{h.links[i].Sources(o.Version).To(o.Dst.Addr())}
+}
+
+func (l *lab) deliver(to *host, src netip.AddrPort, o Out) {
+	for _, link := range to.links {
+		if o.Dst.Addr().IsMulticast() || link.Has(o.Version) && to.address(link.Index, o.Version) == o.Dst.Addr() {
+			p := Packet{Link: link.Index, Version: o.Version, Src: src, Dst: o.Dst.Addr(), Data: o.Data}
+			l.flying = append(l.flying, flight{l.now + transit, to, p})
 		}
 	}
 }

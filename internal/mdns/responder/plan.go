@@ -152,9 +152,7 @@ func (r *Responder) face(l mdns.Link, v mdns.IPVersion) *face {
 		f = newFace(r, r.link(l), v)
 		r.byLink[key] = f
 	}
-	if !slices.EqualFunc(f.link.Addrs, l.Addrs, func(a, b mdns.LinkAddr) bool { return a == b }) {
-		f.source = netip.Addr{}
-	}
+	f.sources = l.Sources(v)
 	f.link.Link, f.unwanted = l, false
 	return f
 }

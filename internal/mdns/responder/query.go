@@ -27,7 +27,10 @@ type candidate struct {
 func (f *face) query(p Packet) {
 	r := &f.r.reader
 	f.r.serial++
-	asked := inquiry{face: f, serial: f.r.serial, src: p.Src, legacy: p.Src.Port() != Port, direct: !p.Dst.IsMulticast()}
+	asked := inquiry{face: f, serial: f.r.serial, src: p.Src, legacy: p.Src.Port() != Port}
+	if !p.Dst.IsMulticast() {
+		asked.asked = p.Dst
+	}
 	candidates := asked.questions(f.r.candidates[:0])
 	f.r.candidates = candidates[:0]
 	asked.id, asked.raw, asked.count = r.ID, r.QuestionBytes(), r.Counts[0]
@@ -50,9 +53,9 @@ type inquiry struct {
 	face   *face
 	serial uint32
 	src    netip.AddrPort
-	legacy bool // from a program that is no multicast DNS querier (RFC 6762 §6.7)
-	direct bool // sent to us by unicast
-	waited bool // for more known answers, so that the answer needs no other delay (RFC 6762 §6, §7.2)
+	asked  netip.Addr // the address of ours that it was sent to; zero where that was the group
+	legacy bool       // from a program that is no multicast DNS querier (RFC 6762 §6.7)
+	waited bool       // for more known answers, so that the answer needs no other delay (RFC 6762 §6, §7.2)
 	id     uint16
 	raw    []byte // the questions as they came
 	count  uint16
@@ -77,7 +80,7 @@ func (q *inquiry) questions(candidates []candidate) []candidate {
 		if n == nil {
 			continue
 		}
-		unicast := q.direct || question.QU && q.face.link.onLink(q.src.Addr())
+		unicast := q.asked.IsValid() || question.QU && q.face.link.onLink(q.src.Addr())
 		found := false
 		for _, s := range n.sets {
 			if s.answers(question.Type) {
@@ -170,14 +173,14 @@ func (q *inquiry) answer(candidates []candidate, several bool) {
 				replies = append(replies, s)
 			}
 			if !c.unicast || stale {
-				f.queue(s, max(now, s.last+sameToProbe))
+				f.queueFor(q.src.Addr(), s, max(now, s.last+sameToProbe))
 			}
 		case c.unicast && !stale: // §5.4
 			replies = append(replies, s)
 		case shared && !q.waited:
-			f.queue(s, max(f.delayed(), s.last+sameRecord))
+			f.queueFor(q.src.Addr(), s, max(f.delayed(), s.last+sameRecord))
 		default:
-			f.queue(s, max(now, s.last+sameRecord))
+			f.queueFor(q.src.Addr(), s, max(now, s.last+sameRecord))
 		}
 	}
 	if len(replies) > 0 {
@@ -186,8 +189,16 @@ func (q *inquiry) answer(candidates []candidate, several bool) {
 	f.r.sent = replies[:0]
 }
 
-// queue sees to it that a set is multicast at a time, or sooner where that was due already.
-func (f *face) queue(s *set, at moment) {
+// queue sees to it that a set is multicast to everybody at a time, or sooner where that was due already.
+func (f *face) queue(s *set, at moment) { f.queueFor(netip.Addr{}, s, at) }
+
+// queueFor does the same for one host that asked.
+func (f *face) queueFor(asker netip.Addr, s *set, at moment) {
+	if !s.queued() {
+		s.asker = asker
+	} else if !f.sources.Together(s.asker, asker) {
+		s.asker = netip.Addr{}
+	}
 	if !s.queued() {
 		s.asked = true
 		f.answers.set(s, at)

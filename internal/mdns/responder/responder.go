@@ -54,6 +54,8 @@ type Out struct {
 	Link    int // index of the interface to send it on
 	Version mdns.IPVersion
 	Dst     netip.AddrPort // the group, or one host
+	Src     netip.Addr     // of a reply: the address that was asked; zero if the group was
+	Asker   netip.Addr     // of a multicast: the host that it answers; zero for everybody
 	Data    []byte
 }
 
@@ -156,7 +158,6 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 		return
 	}
 	if f.isOwn(p.Src.Addr()) && r.echoes.has(p.Data, r.now) {
-		f.source = p.Src.Addr()
 		return // our own packet, by loopback or on a second interface of the same link (RFC 6762 §8.2, §14)
 	}
 	if r.reader.Response() {

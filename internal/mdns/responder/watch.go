@@ -179,7 +179,7 @@ func (f *face) sendQuestions() bool {
 		f.knownAnswers(b, q)
 	}
 	f.questions = f.questions[max(n, 1):]
-	f.multicastUntil(&f.link.traffic.Questions, f.r.now+questionEcho)
+	f.multicastUntil(&f.link.traffic.Questions, netip.Addr{}, f.r.now+questionEcho)
 	return true
 }
 

@@ -1,0 +1,48 @@
+package link
+
+import (
+	"net/netip"
+
+	"announcer/internal/mdns"
+)
+
+// Sources chooses the source addresses of packets to send. The zero value leaves the choice to the kernel.
+type Sources map[sourceKey]mdns.Sources
+
+type sourceKey struct {
+	link    int
+	version mdns.IPVersion
+}
+
+// NewSources returns the sources of packets on links, see [mdns.Link.Sources].
+func NewSources(links []mdns.Link) Sources {
+	s := Sources{}
+	for _, l := range links {
+		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+			s[sourceKey{l.Index, v}] = l.Sources(v)
+		}
+	}
+	return s
+}
+
+// Append adds a packet to a batch: a unicast once, a multicast once for each address that it leaves from. A multicast
+// that answers one host names it in asker; the zero Addr is everybody. A packet with a source address keeps it, and one for
+// a link without a published address leaves its choice to the kernel.
+func (s Sources) Append(batch []Packet, p Packet, asker netip.Addr) []Packet {
+	of := s[sourceKey{p.Link, p.Version()}]
+	if !p.Multicast() {
+		if from := of.To(p.To.Addr()); !p.From.IsValid() && from.IsValid() {
+			p.From = netip.AddrPortFrom(from, Port)
+		}
+		return append(batch, p)
+	}
+	from := of.For(asker)
+	if p.From.IsValid() || len(from) == 0 {
+		return append(batch, p)
+	}
+	for _, a := range from {
+		p.From = netip.AddrPortFrom(a, Port)
+		batch = append(batch, p)
+	}
+	return batch
+}
