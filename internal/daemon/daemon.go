@@ -124,6 +124,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 				return d.end(ctx, errors.New("the engine has ended by itself"))
 			}
 			d.happened(event)
+			if event.Kind == mdns.HostWoke {
+				d.woke(ctx)
+			}
 		case questions, open := <-d.asked:
 			if open {
 				d.asks(questions)

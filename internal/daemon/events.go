@@ -25,6 +25,12 @@ func (d *Daemon) happened(e mdns.Event) {
 	}})
 }
 
+// woke looks at what may have changed while the host slept: the links, and what answers.
+func (d *Daemon) woke(ctx context.Context) {
+	d.linksChanged(ctx)
+	d.Health.Recheck()
+}
+
 // remember keeps the last conflict of a definition. That a service was renamed after a conflict adds nothing to it.
 func (d *Daemon) remember(e mdns.Event) {
 	if e.Kind == mdns.ServiceRenamed && d.conflicts[e.ID].Rival == e.Rival {

@@ -195,6 +195,19 @@ func (m *Monitor) stateOf(parts []Part) State {
 	return ofAll(states)
 }
 
+// Recheck asks all servers now, whenever it was their turn.
+func (m *Monitor) Recheck() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.targets {
+		t.due = time.Time{}
+	}
+	signal(m.wake)
+}
+
 // signal leaves a value in a channel that holds one.
 func signal(c chan<- struct{}) {
 	select {

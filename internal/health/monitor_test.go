@@ -314,3 +314,19 @@ func TestNoMonitor(t *testing.T) {
 		t.Error("no monitor withholds something")
 	}
 }
+
+// Where all may be different now, servers are asked before it is their turn.
+func TestRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.announced(tcp("a", 80), tcp("b", 81))
+		pass(time.Second)
+		b.Recheck()
+		synctest.Wait()
+		if b.times("localhost:80") != 2 || b.times("localhost:81") != 2 {
+			t.Errorf("asked %d and %d times, want each twice", b.times("localhost:80"), b.times("localhost:81"))
+		}
+		var none *Monitor
+		none.Recheck()
+	})
+}

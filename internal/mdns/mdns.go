@@ -231,9 +231,10 @@ const (
 	EngineFailed // a link or socket is of no use; Detail says why
 	ForeignSeen  // somebody else announces a service of a watched type
 	ForeignGone  // and does so no more
+	HostWoke     // after a sleep that caches noticed, of this process or of its machine; Detail says how long
 )
 
-var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed", "foreign", "foreign gone"}
+var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed", "foreign", "foreign gone", "woke"}
 
 // String gives a word such as "announced".
 func (k EventKind) String() string { return eventWords[k] }

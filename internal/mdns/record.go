@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"announcer/internal/dnsname"
 )
@@ -40,6 +41,9 @@ const (
 	HostTTL  = 120
 	OtherTTL = 4500
 )
+
+// Nap is the longest sleep that no cache notices: half of the shortest TTL.
+const Nap = HostTTL / 2 * time.Second
 
 // Record is one resource record. Records are values: == compares them whole, the case of names included.
 type Record struct {

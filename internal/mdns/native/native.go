@@ -21,6 +21,7 @@ import (
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/netwatch"
+	"announcer/internal/wakeup"
 )
 
 // backlog is the number of events that wait for a receiver.
@@ -34,6 +35,8 @@ type Config struct {
 	Own  func() []netip.Addr // all addresses of this host; nil: those of the links are all
 	// MAC gives the hardware address of a neighbour, "" where it isn't known; nil: it never is.
 	MAC func(link int, a netip.Addr) string
+	// Sleeps calls woke when the process runs again that did not for a while, until ctx ends; nil: it never sleeps.
+	Sleeps func(ctx context.Context, woke func(slept time.Duration))
 }
 
 // Publisher is the engine. Use [Open] or [New] to make one.
@@ -43,6 +46,7 @@ type Publisher struct {
 	events    chan mdns.Event
 	asked     chan []mdns.Asked
 	done      chan struct{} // closed when the loop has ended
+	stop      func()        // ends Config.Sleeps
 
 	mu   sync.Mutex
 	jobs []func()
@@ -76,6 +80,7 @@ func Open(log *slog.Logger) (*Publisher, error) {
 	}
 	return New(Config{
 		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: netwatch.MAC,
+		Sleeps: wakeup.Watch,
 	}), nil
 }
 
@@ -92,6 +97,11 @@ func New(config Config) *Publisher {
 	p.responder = responder.New(responder.Config{
 		Rand: rand.New(rand.NewPCG(config.Seed[0], config.Seed[1])), Start: time.Now(), Asked: p.ask,
 	})
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	if config.Sleeps != nil {
+		go config.Sleeps(ctx, p.woke)
+	}
 	go p.loop()
 	return p
 }
@@ -222,6 +232,18 @@ func (p *Publisher) handle(now time.Time, in *link.Packet) {
 	}
 	p.responder.Handle(now, responder.Packet{
 		Link: in.Link, Version: in.Version(), Src: in.From, Dst: in.To.Addr(), Data: in.Data,
+	})
+}
+
+// woke announces everything again after a sleep that caches noticed. Packets of before are not sent any more.
+func (p *Publisher) woke(slept time.Duration) {
+	_ = p.do(context.Background(), func() { // unless the engine has ended
+		now := time.Now()
+		if !p.responder.Wake(now, slept) {
+			return
+		}
+		p.late = backlogged{}
+		p.emit(mdns.Event{Time: now, Kind: mdns.HostWoke, Detail: fmt.Sprintf("after about %v; everything is announced again", slept.Round(time.Second))})
 	})
 }
 
@@ -425,6 +447,7 @@ func (p *Publisher) finish() {
 	p.end = true
 	p.mu.Unlock()
 	p.last = p.status()
+	p.stop()
 	p.config.Conn.Close()
 	p.passOn(p.gathered.due)
 	close(p.events)

@@ -34,6 +34,7 @@ type claim struct {
 	seen     uint32 // the plan that last had it
 
 	updates []moment // when changes were announced in the last minute
+	owed    []*set   // caches may hold it from before a sleep, see wake.go
 	review  *review  // see standby.go
 	localAt moment   // when another program of this host last announced the name
 	rivalAt moment   // when somebody else last did
@@ -114,6 +115,7 @@ func (f *face) unpark(host *claim) {
 // enliven makes the records of a claim ones that are answered.
 func (f *face) enliven(c *claim) {
 	c.live = true
+	f.repay(c)
 	for _, s := range c.sets {
 		s.rounds = announcements
 		f.show(s)
@@ -187,6 +189,10 @@ func (f *face) silence(c *claim, bye bool) {
 		f.parked = slices.DeleteFunc(f.parked, func(other *claim) bool { return other == c })
 	}
 	if !c.live {
+		if bye {
+			f.repay(c)
+		}
+		c.owed = nil
 		return
 	}
 	c.live = false

@@ -30,6 +30,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/wakeup"
 )
 
 const (
@@ -42,6 +43,8 @@ const (
 type Publisher struct {
 	log    *slog.Logger
 	events chan mdns.Event
+	stop   func()        // ends the watch for sleeps
+	rested chan struct{} // closed when it has ended
 
 	mu      sync.Mutex // guards what follows
 	air     *air       // nil until something is applied
@@ -58,7 +61,26 @@ var _ mdns.Publisher = (*Publisher)(nil)
 
 // New makes an engine that holds nothing and has no socket yet.
 func New(log *slog.Logger) *Publisher {
-	return &Publisher{log: log, events: make(chan mdns.Event, backlog), servers: map[string]*server{}}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &Publisher{log: log, events: make(chan mdns.Event, backlog), stop: stop, rested: make(chan struct{}), servers: map[string]*server{}}
+	go func() {
+		defer close(p.rested)
+		wakeup.Watch(ctx, p.woke)
+	}()
+	return p
+}
+
+// woke registers all services again after a sleep that caches noticed (RFC 6762 §8).
+func (p *Publisher) woke(slept time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slept <= mdns.Nap || p.closed {
+		return
+	}
+	p.shutDownAllBut(nil)
+	p.publish(p.entries)
+	p.report(p.entries)
+	p.emit(mdns.Event{Kind: mdns.HostWoke, Detail: fmt.Sprintf("after about %v; everything is announced again", slept.Round(time.Second))})
 }
 
 // Apply replaces what is published. A service that stays as it is is left alone. Apply reports an error where
@@ -266,10 +288,12 @@ func (p *Publisher) shut() {
 		return
 	}
 	p.closed = true
+	p.stop()
 	p.publish(nil)
 	p.report(nil)
 	close(p.events)
 	p.mu.Unlock()
+	<-p.rested // without the lock, which woke takes
 	if p.air != nil {
 		p.air.close() // without the lock, which its readers take
 	}

@@ -478,3 +478,23 @@ func TestLinkThatIsNotThere(t *testing.T) {
 		t.Errorf("the event is %v; want it to name the link", e[0])
 	}
 }
+
+// After a sleep that caches noticed everything is announced again, without goodbyes.
+func TestWakes(t *testing.T) {
+	p, peer, lo := onLoopback(t)
+	apply(t, p, lo, group("PBX", "_sip._udp", 5060))
+	await(t, p, mdns.ServiceAnnounced, 1)
+	peer.forget()
+	p.woke(mdns.Nap)
+	p.woke(mdns.Nap + time.Second)
+	if events := await(t, p, mdns.ServiceAnnounced, 1); len(events) != 2 || events[0].Kind != mdns.HostWoke {
+		t.Errorf("events %v, want one sleep and one announcement", events)
+	}
+	for _, msg := range peer.until("PBX._sip._udp.local. SRV 0 0 5060 pbx.local.") {
+		for _, text := range texts(msg) {
+			if strings.HasPrefix(text, "gone ") {
+				t.Errorf("heard %s", text)
+			}
+		}
+	}
+}

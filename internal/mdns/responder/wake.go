@@ -1,0 +1,94 @@
+package responder
+
+import (
+	"slices"
+	"time"
+
+	"announcer/internal/mdns"
+)
+
+// wakeSurvey is the time in which others must be heard after a sleep: three questions and the answers to them.
+const wakeSurvey = 5 * time.Second
+
+// Wake starts everything again after the process did not run for a time, because the machine slept, its virtual machine
+// was paused, or the process was stopped: all names are probed for and announced, and what is known of others is asked for
+// (RFC 6762 §8). It reports false, and does nothing, after no more than [mdns.Nap].
+//
+// The time since the start may have stood still meanwhile, as the clock of a suspended machine does.
+func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
+	r.clock(now)
+	if slept <= mdns.Nap || r.closing {
+		return false
+	}
+	r.epoch = now.Add(-r.now)
+	r.waiting, r.conflicts = nil, conflictLog{}
+	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
+	for _, f := range r.faces {
+		if !f.unwanted {
+			f.wake(start)
+		}
+	}
+	ask := r.now + r.random(sharedDelay, sharedDelay+sharedJitter) // §5.2
+	r.wakeWatches(ask)
+	r.wakeOthers(ask)
+	return true
+}
+
+// wake probes for all names of a face again. Nothing is answered until then: another host may have them now.
+func (f *face) wake(start moment) {
+	f.questions = nil
+	for _, c := range f.claims {
+		if c.review != nil {
+			f.r.reviews.remove(c.review)
+		}
+		if c.standsBy() || c.phase == held && c.plan.renames() {
+			continue
+		}
+		f.doze(c)
+		f.probe(c, start)
+	}
+}
+
+// doze stops answering for a claim. What caches may hold of it is owed a goodbye, unless the claim is announced again.
+func (f *face) doze(c *claim) {
+	c.updates = nil
+	owed := slices.Concat(c.sets, c.shared)
+	if !c.live {
+		owed = c.owed
+	}
+	f.silence(c, false)
+	c.owed = owed
+}
+
+// repay says goodbye for what is owed one and is not needed by a claim that is still on its way.
+func (f *face) repay(c *claim) {
+	for _, s := range c.owed {
+		if s.unique() || !f.wants(s.records[0]) {
+			f.sayGoodbye(s)
+		}
+		s.last = never // other claims owe the shared records too
+	}
+	c.owed = nil
+}
+
+// wakeWatches asks for the names that are watched.
+func (r *Responder) wakeWatches(at moment) {
+	for _, w := range slices.Clone(r.watches.items) {
+		w.misses, w.bye, w.asked = 0, false, never
+		r.watches.set(w, at)
+	}
+}
+
+// wakeOthers asks who else announces the types that are watched, and forgets those who do not answer.
+func (r *Responder) wakeOthers(at moment) {
+	for _, t := range r.others.topics {
+		for _, s := range t.surveys {
+			s.asked = 0
+			r.others.surveys.set(s, at)
+		}
+	}
+	for _, x := range r.others.foreign {
+		x.asked = 2
+		r.others.ends.set(x, r.now+wakeSurvey)
+	}
+}

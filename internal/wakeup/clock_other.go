@@ -1,0 +1,18 @@
+//go:build !linux
+
+package wakeup
+
+import (
+	"context"
+	"time"
+)
+
+var start = time.Now()
+
+// read reads the clocks. That of the program may stand still while the machine sleeps; the one on the wall does not.
+func read() reading {
+	return reading{run: time.Since(start), wall: time.Duration(time.Now().UnixNano())}
+}
+
+// alarm ticks at regular times.
+func alarm(ctx context.Context) <-chan struct{} { return ticker(ctx) }

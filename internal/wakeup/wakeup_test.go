@@ -1,0 +1,78 @@
+package wakeup
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestSlept(t *testing.T) {
+	const hour = time.Hour
+	for _, c := range []struct {
+		name string
+		now  reading // an hour after 10 h by both clocks
+		want []time.Duration
+	}{
+		{"on time", reading{10*hour + every, 20*hour + every}, nil},
+		{"a busy machine", reading{10*hour + 25*time.Second, 20*hour + 25*time.Second}, nil},
+		{"stopped, or suspended", reading{10*hour + 130*time.Second, 20*hour + 130*time.Second}, []time.Duration{130 * time.Second}},
+		{"a paused virtual machine whose clock is set", reading{10*hour + every, 21*hour + every}, []time.Duration{hour}},
+		{"paused and stopped", reading{10*hour + 40*time.Second, 20*hour + 100*time.Second}, []time.Duration{60 * time.Second}},
+		{"the clock is set back", reading{10*hour + every, 19 * hour}, nil},
+		{"the clock is corrected", reading{10*hour + every, 20*hour + every + 2*time.Second}, nil},
+		{"stopped while the clock is set back", reading{10*hour + 130*time.Second, 19 * hour}, []time.Duration{130 * time.Second}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			readings := []reading{{10 * hour, 20 * hour}, c.now, {c.now.run + every, c.now.wall + every}}
+			next := func() reading {
+				r := readings[0]
+				readings = readings[1:]
+				return r
+			}
+			ticks := make(chan struct{}, 2)
+			ticks <- struct{}{}
+			ticks <- struct{}{}
+			close(ticks)
+			var got []time.Duration
+			watch(ticks, next, func(slept time.Duration) { got = append(got, slept) })
+			if !slices.Equal(got, c.want) {
+				t.Errorf("woke after %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// The timers of the system can be had, end with the context, and a process that runs has not slept.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		Watch(ctx, func(slept time.Duration) { t.Errorf("slept for %v", slept) })
+	}()
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("it does not end")
+	}
+}
+
+func TestTicker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		start := time.Now()
+		ticks := ticker(ctx)
+		<-ticks
+		<-ticks
+		if d := time.Since(start); d != 2*every {
+			t.Errorf("two ticks after %v", d)
+		}
+		cancel()
+		for range ticks {
+		}
+	})
+}
