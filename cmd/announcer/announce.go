@@ -99,6 +99,7 @@ func announceWhile(c *cli.Context, command []string) error {
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return err
 	}
+	allFindings(snap, desired, c.App.ErrWriter)
 	if err := checkUntilSeen(c, snap.Config.Engine, command); err != nil {
 		return err
 	}
@@ -203,8 +204,8 @@ func groupOf(c *cli.Context, host string) (services.Group, error) {
 	}
 	group.Services = []services.Service{service}
 	var failed bool
-	for _, p := range group.Check(host) {
-		fmt.Fprintln(c.App.ErrWriter, diag.Finding{Severity: p.Severity, Text: p.Text})
+	for _, p := range group.Check(host, phones.Lint) {
+		fmt.Fprintln(c.App.ErrWriter, diag.Finding{Severity: p.Severity, Code: p.Code, Text: p.Text})
 		failed = failed || p.Severity == diag.Error
 	}
 	if failed {

@@ -18,7 +18,7 @@ func statusCommand() *cli.Command {
 		Name:      "status",
 		Usage:     "show how the daemon stands: services, conflicts, who asked, what is wrong",
 		UsageText: "announcer status [--json]",
-		Description: "Exits with 0 where all is well, with 1 where something is refused or fails, and with 4 where there is no daemon. " +
+		Description: "Exits with 0 if there is no problem, with 1 if there is one, and with 4 if there is no daemon. " +
 			"What stands in the JSON, docs/status.md tells.",
 		Flags: append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {

@@ -10,6 +10,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/source"
+	"announcer/internal/validate"
 )
 
 // defaultConfig is read where neither --config nor definitions are given.
@@ -70,11 +71,18 @@ func loadAll(src *source.Source, stderr io.Writer) (source.Snapshot, error) {
 	if err != nil {
 		return snap, err
 	}
-	printFindings(stderr, snap.Findings)
 	if snap.Findings.Err() != nil {
+		printFindings(stderr, snap.Findings)
 		return snap, silent(exitInvalid)
 	}
 	return snap, nil
+}
+
+// allFindings prints and returns what is wrong with definitions that can be announced.
+func allFindings(snap source.Snapshot, desired mdns.Desired, stderr io.Writer) diag.Findings {
+	findings := validate.List(snap.Findings, validate.Together(desired, snap.Config.Engine))
+	printFindings(stderr, findings)
+	return findings
 }
 
 func printFindings(w io.Writer, findings diag.Findings) {

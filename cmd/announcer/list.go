@@ -41,6 +41,7 @@ func list(c *cli.Context) error {
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return err
 	}
+	allFindings(snap, desired, c.App.ErrWriter)
 	instances := mdns.Settle(desired, nil)
 	switch {
 	case c.Bool("wire"):

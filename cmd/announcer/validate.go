@@ -39,7 +39,6 @@ func validateAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	report.Findings.Sort()
 	faults, warnings := len(report.Findings.Errors()), len(report.Findings.Warnings())
 	if c.Bool("json") {
 		err = printJSON(c.App.Writer, struct {
@@ -98,15 +97,14 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 		return validate.Paths(c.Args().Slice(), cmp.Or(c.String("engine"), config.Engines()[0]), source.HostName(), lints...), nil
 	}
 	request := sourceRequest(c)
-	request.Lints = append(validate.Lints(), lints...)
+	request.Lints = lints
 	snap, err := source.New(request).Load()
 	if findings, ok := errors.AsType[diag.Findings](err); ok {
 		return validate.Report{Files: 1, Findings: findings}, nil
 	} else if err != nil {
 		return validate.Report{}, err
 	}
-	findings := append(snap.Findings, validate.Together(snap.Publications, snap.Config.Engine, snap.Host)...)
-	return validate.Report{Files: snap.Files, Findings: findings}, nil
+	return validate.Read(snap), nil
 }
 
 // count gives "1 file", "2 files".

@@ -24,8 +24,9 @@ func verifyCommand() *cli.Command {
 		Name:      "verify",
 		Usage:     "ask the network as a stranger would, and compare it with the definitions",
 		UsageText: "announcer verify [FILE | DIR]...",
-		Description: "Tells of each service whether it is ok, missing, or differs, and who else announces " + phoneType.String() +
-			". Exits with 1 unless all is ok.",
+		Description: "Reports of each service whether it is ok, missing, or differs, and who else announces " + phoneType.String() +
+			". What is wrong with the definitions, though they are announced, is printed as by announcer validate. " +
+			"Exits with 1 unless every service is ok and phones can take it.",
 		Flags:  append(definitionFlags(), waitFlag(), jsonFlag()),
 		Action: verify,
 	})
@@ -44,6 +45,7 @@ func verify(c *cli.Context) error {
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return err
 	}
+	findings := allFindings(snap, desired, c.App.ErrWriter)
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
 	want := browse.Expect(desired.Host, mdns.Settle(desired, nil))
@@ -53,11 +55,12 @@ func verify(c *cli.Context) error {
 	}
 	results := slices.DeleteFunc(browse.Compare(want, got), harmless)
 	if c.Bool("json") {
-		err = printJSON(c.App.Writer, verdicts(results))
+		err = printJSON(c.App.Writer, verdicts(results, findings))
 	} else {
 		err = printVerdicts(c, results)
 	}
-	if err == nil && slices.ContainsFunc(results, func(r browse.Result) bool { return r.Verdict != browse.OK }) {
+	isWrong := func(r browse.Result) bool { return r.Verdict != browse.OK }
+	if err == nil && (slices.ContainsFunc(results, isWrong) || len(findings.Problems()) > 0) {
 		return silent(exitFailed)
 	}
 	return err
@@ -149,7 +152,7 @@ type verdict struct {
 	Differences []browse.Difference `json:"differences,omitempty"`
 }
 
-func verdicts(results []browse.Result) any {
+func verdicts(results []browse.Result, findings diag.Findings) any {
 	all := []verdict{}
 	for _, r := range results {
 		v := verdict{Result: r.Verdict, Service: shown([]browse.Entry{entryOf(r)})[0], Differences: r.Differences}
@@ -159,7 +162,8 @@ func verdicts(results []browse.Result) any {
 		all = append(all, v)
 	}
 	return struct {
-		Version int       `json:"version"`
-		Results []verdict `json:"results"`
-	}{1, all}
+		Version  int           `json:"version"`
+		Results  []verdict     `json:"results"`
+		Findings diag.Findings `json:"findings"`
+	}{1, all, append(diag.Findings{}, findings...)}
 }

@@ -50,7 +50,7 @@ type decoder struct {
 	said      map[place]bool // what has been complained about
 	misplaced bool           // an element that Avahi knows stands where it doesn't count
 	findings  diag.Findings
-	count     [2]int // findings by severity
+	count     [diag.Severities]int // findings by severity
 }
 
 // place is a part of the group, as in [services.Problem].

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -73,6 +74,17 @@ type Config struct {
 // Default gives the configuration of an empty file.
 func Default() Config {
 	return Config{Services: DefaultServices(), Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
+}
+
+// IsBlank reports whether a file sets nothing: there are only comments and white space.
+func IsBlank(data []byte) bool {
+	for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\ufeff"))) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // Rule says more about the Avahi files that it matches.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
@@ -14,6 +15,7 @@ import (
 	"announcer/internal/phones"
 	"announcer/internal/source"
 	"announcer/internal/status"
+	"announcer/internal/validate"
 )
 
 // reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
@@ -23,12 +25,13 @@ func (d *Daemon) reload(ctx context.Context) status.Reload {
 	before := d.Snapshot
 	snap, err := d.Source.Load()
 	if err == nil {
-		d.logFindings(snap.Findings)
-		d.Snapshot = snap
+		d.Snapshot, d.findings = snap, nil // all of them are logged again
+		d.notice()
 		err = d.apply(ctx)
 	}
 	if err != nil {
 		d.Snapshot = before
+		d.findings = d.list()
 		d.Log.Error("reload failed, everything stays as it was", "error", err)
 	} else {
 		d.warnOfRestart(before, snap)
@@ -55,18 +58,29 @@ func (d *Daemon) result(before source.Snapshot, err error) status.Reload {
 	return r
 }
 
-// warnOfRestart tells of settings that are used after a restart only.
+// setting is one that is used after a restart only.
+type setting struct{ key, is, will string }
+
+func (s setting) String() string {
+	return "another " + s.key + " is configured; it is used after a restart"
+}
+
+// afterRestart returns the settings that differ between two configurations and are used after a restart only.
+func afterRestart(is, will config.Config) []setting {
+	return slices.DeleteFunc([]setting{
+		{"engine", is.Engine, will.Engine}, {"metrics", is.Metrics, will.Metrics}, {"socket", is.Socket, will.Socket},
+		{"log_level", is.LogLevel, will.LogLevel}, {"log_format", is.LogFormat, will.LogFormat},
+	}, func(s setting) bool { return s.is == s.will })
+}
+
+// warnOfRestart logs the changes that are used after a restart only.
 func (d *Daemon) warnOfRestart(before, snap source.Snapshot) {
-	for _, s := range []struct{ key, is, will string }{
-		{"engine", before.Config.Engine, snap.Config.Engine},
-		{"metrics", before.Config.Metrics, snap.Config.Metrics},
-		{"socket", before.Config.Socket, snap.Config.Socket},
-	} {
-		if s.is != s.will {
-			d.Log.Warn("another "+s.key+" is configured; it is used after a restart", s.key, s.will)
-		}
+	for _, s := range afterRestart(before.Config, snap.Config) {
+		d.Log.Warn(s.String(), s.key, s.will)
 	}
 }
+
+const nothingDefined = "nothing is defined that could be announced"
 
 // apply hands the definitions and the links, as they are now, to the engine.
 func (d *Daemon) apply(ctx context.Context) error {
@@ -80,7 +94,7 @@ func (d *Daemon) apply(ctx context.Context) error {
 		d.Log.Warn(assumed)
 	}
 	if len(desired.Groups) == 0 {
-		d.Log.Warn("nothing is defined that could be announced")
+		d.Log.Warn(nothingDefined)
 	}
 	d.warnOfAbsentLinks(desired)
 	d.desired, d.assumed, d.present = desired, assumed, links
@@ -88,6 +102,8 @@ func (d *Daemon) apply(ctx context.Context) error {
 	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		return err
 	}
+	d.together = validate.Together(d.applied, d.initial.Engine)
+	d.notice()
 	d.meetNeighbours()
 	return nil
 }

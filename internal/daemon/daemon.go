@@ -56,7 +56,7 @@ type Daemon struct {
 	AvahiDir string                                           // where Avahi's service files are; "": there is no Avahi
 
 	systemd systemd
-	behind  bool          // what the links are now is not announced yet
+	behind  error         // why what the links and servers are now is not announced yet
 	jobs    chan func()   // for the loop
 	ended   chan struct{} // closed when the loop has ended
 	memory
@@ -148,9 +148,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case <-d.Hangups:
 			d.reload(ctx)
 		case <-d.Health.Changed():
-			if err := d.apply(ctx); err != nil {
-				d.Log.Error("what answers now and what does not is not followed", "error", err)
-			}
+			d.follow(ctx, "what answers now and what does not is not followed yet")
 		case <-d.spare.C:
 			debug.FreeOSMemory()
 		case job := <-d.jobs:
@@ -163,7 +161,8 @@ func (d *Daemon) loop(ctx context.Context) error {
 
 // begin announces what was read at the start.
 func (d *Daemon) begin(ctx context.Context) error {
-	d.logFindings(d.Snapshot.Findings)
+	d.initial = d.Snapshot.Config
+	d.notice()
 	if o, ok := d.Publisher.(mdns.Observer); ok {
 		d.asked = o.Asked()
 	}
@@ -179,7 +178,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 // answers.
 func (d *Daemon) beat(ctx context.Context) {
 	d.listen()
-	if d.behind {
+	if d.behind != nil {
 		d.linksChanged(ctx)
 	}
 	if time.Since(d.met) >= meetEvery {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/status"
+	"announcer/internal/validate"
 )
 
 // happened takes an event of the engine: it is logged, remembered where it is a conflict, and told to who watches.
@@ -64,13 +66,22 @@ func (d *Daemon) logAsker(asker phones.Asker) {
 	}
 }
 
-func (d *Daemon) logFindings(findings diag.Findings) {
-	for _, f := range findings {
+// list returns all that is wrong with the definitions.
+func (d *Daemon) list() diag.Findings { return validate.List(d.Snapshot.Findings, d.together) }
+
+// notice lists again what is wrong with the definitions, and logs what is new.
+func (d *Daemon) notice() {
+	before := d.findings
+	d.findings = d.list()
+	for _, f := range d.findings {
+		if slices.Contains(before, f) {
+			continue
+		}
 		level := slog.LevelWarn
 		if f.Severity == diag.Error {
 			level = slog.LevelError
 		}
-		d.log(level, f.Text, 0, []attr{{"file", f.Place()}, {"element", f.Element}})
+		d.log(level, f.Text, 0, []attr{{"file", f.Place()}, {"element", f.Element}, {"rule", f.Code}})
 	}
 }
 

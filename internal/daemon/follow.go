@@ -4,23 +4,15 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 
-	"announcer/internal/diag"
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
 )
 
-// linksChanged announces on the links as they are now, and tells what happened to those that it announces on. Where that
-// fails, it is tried again with every heartbeat.
+// linksChanged announces on the links as they are now, and logs what happened to those that it announces on.
 func (d *Daemon) linksChanged(ctx context.Context) {
-	before, behind := d.desired.Links, d.behind
-	err := d.apply(ctx)
-	d.behind = err != nil
-	if err != nil {
-		if !behind {
-			d.Log.Error("the change of the links is not followed yet", "error", err)
-		}
+	before := d.desired.Links
+	if !d.follow(ctx, "the change of the links is not followed yet") {
 		return
 	}
 	for _, change := range netwatch.Changes(before, d.desired.Links, d.present) {
@@ -28,32 +20,46 @@ func (d *Daemon) linksChanged(ctx context.Context) {
 	}
 }
 
+// follow announces what the links and servers are now. Where that fails, it says so once, and it is tried again with
+// every heartbeat.
+func (d *Daemon) follow(ctx context.Context, failure string) (ok bool) {
+	err := d.apply(ctx)
+	if err != nil && d.behind == nil {
+		d.Log.Error(failure, "error", err)
+	}
+	d.behind = err
+	return err == nil
+}
+
 // filesChanged takes what is defined now, where that is news, and tells what is. The engine hears only of what changes
 // what it announces.
 func (d *Daemon) filesChanged(ctx context.Context) {
 	before, snap := d.Snapshot, d.Source.Look()
-	if reflect.DeepEqual(snap, before) {
+	reloadFailed := !d.last.OK && len(before.BadConfig) == 0
+	if reflect.DeepEqual(snap, before) && !reloadFailed {
 		d.giveBack(lookTime)
 		return
 	}
-	d.logFindings(news(snap.Findings, before.Findings))
-	d.Snapshot = snap
-	if !sameGroups(snap, before) {
-		if err := d.apply(ctx); err != nil {
-			d.Snapshot = before
-			d.last = d.result(before, err)
-			d.Log.Error("the change of the files is not followed", "error", err)
-			return
-		}
+	if err := d.take(ctx, snap); err != nil {
+		d.Snapshot = before
+		d.last = d.result(before, err)
+		d.Log.Error("the change of the files is not followed", "error", err)
+		return
 	}
 	d.last = d.result(before, nil)
 	d.warnOfRestart(before, snap)
 	d.Log.Info("files changed", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
 }
 
-// news gives the findings that were not there before.
-func news(now, before diag.Findings) diag.Findings {
-	return slices.DeleteFunc(slices.Clone(now), func(f diag.Finding) bool { return slices.Contains(before, f) })
+// take makes a snapshot the one that is announced.
+func (d *Daemon) take(ctx context.Context, snap source.Snapshot) error {
+	same := sameGroups(snap, d.Snapshot)
+	d.Snapshot = snap
+	if same {
+		d.notice()
+		return nil
+	}
+	return d.apply(ctx)
 }
 
 // sameGroups says whether two snapshots announce the same, so that they differ only in what is wrong with files.

@@ -78,7 +78,7 @@ func TestReloadIsATransaction(t *testing.T) {
 		b.files <- struct{}{}
 		synctest.Wait()
 		s = b.status(t)
-		if s.Healthy || s.Files.Refused != 1 || !strings.HasPrefix(s.Problems[0], "the configuration is refused, its last good version stays in use: "+config+":2") {
+		if s.Healthy || s.Files.Refused != 1 || !strings.HasPrefix(s.Problems[0], config+":2") || !strings.HasSuffix(s.Problems[0], "and its last good version of 2000-01-01 00:00:00 is in use") {
 			t.Errorf("problems %q", s.Problems)
 		}
 

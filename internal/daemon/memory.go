@@ -7,10 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
 	"announcer/internal/phones"
+	"announcer/internal/source"
 	"announcer/internal/status"
 )
 
@@ -27,8 +29,11 @@ const (
 // memory is what the loop remembers of what has happened.
 type memory struct {
 	started   time.Time
-	spare     *time.Timer // fires when memory is to be given back
-	spareAt   time.Time   // when it does, or last did
+	spare     *time.Timer   // fires when memory is to be given back
+	spareAt   time.Time     // when it does, or last did
+	initial   config.Config // what the daemon was started with
+	findings  diag.Findings // all that is wrong with the definitions
+	together  diag.Findings // what of it is wrong only because of other definitions, the links or the engine
 	desired   mdns.Desired
 	applied   mdns.Desired // what of it answers
 	assumed   string
@@ -63,7 +68,7 @@ func newMemory() memory {
 func (d *Daemon) state() status.Status {
 	s := status.Status{
 		Version: status.Version, Time: time.Now(), Hints: []string{},
-		Daemon:   status.Daemon{Version: d.Version, PID: os.Getpid(), Started: d.started, Engine: d.Snapshot.Config.Engine, Host: d.desired.Host},
+		Daemon:   status.Daemon{Version: d.Version, PID: os.Getpid(), Started: d.started, Engine: d.initial.Engine, Host: d.desired.Host},
 		Services: d.services(), Files: d.files(), Reload: d.last,
 		Conflicts: d.conflictList(), Foreign: []mdns.Foreign{},
 		Asked:      status.Asked{Hosts: d.askers.List(d.mac), Forgotten: d.askers.Forgotten(), Counts: d.askers.Counts()},
@@ -89,7 +94,10 @@ func (d *Daemon) files() status.Files {
 	if len(d.Snapshot.BadConfig) > 0 {
 		refused-- // that one is told by itself
 	}
-	return status.Files{Read: d.Snapshot.Files, Refused: refused, Findings: append(diag.Findings{}, d.Snapshot.Findings...)}
+	return status.Files{
+		Read: d.Snapshot.Files, Refused: refused, Refusals: append([]source.Refusal{}, d.Snapshot.Refused...),
+		Findings: append(diag.Findings{}, d.findings...),
+	}
 }
 
 // giveBack gives memory that is no longer used back to the system after a time, or when it was to be anyway, if that is
@@ -153,6 +161,9 @@ func (d *Daemon) problems(now time.Time) []string {
 		list = append(list, what)
 	}
 	slices.Sort(list)
+	if d.behind != nil {
+		list = append(list, "what the links and servers are now is not announced yet: "+d.behind.Error())
+	}
 	if len(d.desired.Links) == 0 {
 		list = append(list, "there is no interface to announce on")
 	}

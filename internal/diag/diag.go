@@ -12,15 +12,20 @@ import (
 // Severity says how bad a finding is.
 type Severity uint8
 
-// The severities.
+// The severities, the least first. Each one has a consequence of its own.
 const (
 	Warning Severity = iota // it works, but hardly as it was meant
-	Error                   // it can't be used
+	Danger                  // a warning: it is used as it is, and takes phones off their server
+	Unfit                   // an error: it is used as it is, and what it is for can't take it
+	Error                   // an error: it is not used
 )
 
-// String gives the word that stands in messages and JSON.
+// Severities is the number of severities.
+const Severities = int(Error) + 1
+
+// String returns the word that stands in messages and JSON: "warning" or "error".
 func (s Severity) String() string {
-	if s == Warning {
+	if s < Unfit {
 		return "warning"
 	}
 	return "error"
@@ -50,7 +55,7 @@ func (f Finding) String() string {
 	if f.Element != "" {
 		b.WriteString(f.Element + ": ")
 	}
-	if f.Severity == Warning {
+	if f.Severity < Unfit {
 		b.WriteString("warning: ")
 	}
 	b.WriteString(f.Text)
@@ -84,25 +89,30 @@ func (fs Findings) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Errors gives the findings that are errors.
-func (fs Findings) Errors() Findings { return fs.having(Error) }
+// Errors returns the findings that are called errors: [Unfit] and [Error].
+func (fs Findings) Errors() Findings { return fs.from(Unfit, Error) }
 
-// Warnings gives the findings that are warnings.
-func (fs Findings) Warnings() Findings { return fs.having(Warning) }
+// Warnings returns the findings that are called warnings: [Warning] and [Danger].
+func (fs Findings) Warnings() Findings { return fs.from(Warning, Danger) }
 
-func (fs Findings) having(s Severity) Findings {
+// Problems returns the findings that are more than a hint: [Danger], [Unfit] and [Error].
+func (fs Findings) Problems() Findings { return fs.from(Danger, Error) }
+
+// from returns the findings whose severity is in a range.
+func (fs Findings) from(least, most Severity) Findings {
 	var found Findings
 	for _, f := range fs {
-		if f.Severity == s {
+		if least <= f.Severity && f.Severity <= most {
 			found = append(found, f)
 		}
 	}
 	return found
 }
 
-// Err gives the errors among the findings as an error, nil where there are none.
+// Err returns the findings that keep a file from being used, those that are an [Error], as an error; nil if there are
+// none.
 func (fs Findings) Err() error {
-	if errs := fs.Errors(); len(errs) > 0 {
+	if errs := fs.from(Error, Error); len(errs) > 0 {
 		return errs
 	}
 	return nil

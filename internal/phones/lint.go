@@ -55,7 +55,7 @@ const (
 const unverified = " (how phones take it is not verified)"
 
 // Lint finds what keeps phones from taking the [ServiceType] services of a group, and what may. It is a [services.Lint].
-// An error can't work; what is not verified is a warning that says so.
+// An error can't work, and is announced all the same ([diag.Unfit]); what is not verified is a warning that says so.
 func Lint(g services.Group) []services.Problem {
 	var problems []services.Problem
 	for i, s := range g.Services {
@@ -94,7 +94,7 @@ func (l *linter) add(index int, severity diag.Severity, code, format string, arg
 }
 
 func (l *linter) errorf(index int, code, format string, args ...any) {
-	l.add(index, diag.Error, code, format, args...)
+	l.add(index, diag.Unfit, code, format, args...)
 }
 
 func (l *linter) warnf(index int, code, format string, args ...any) {

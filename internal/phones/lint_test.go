@@ -211,7 +211,7 @@ func TestTwoServers(t *testing.T) {
 			var got []string
 			for _, f := range TwoServers(mdns.Settle(mdns.Desired{Host: "pbx", Links: links, Groups: test.groups}, nil)) {
 				got = append(got, f.File)
-				if f.Severity != diag.Warning || f.Code != CodeTwoServers {
+				if f.Severity != diag.Danger || f.Code != CodeTwoServers {
 					t.Errorf("%v", f)
 				}
 			}

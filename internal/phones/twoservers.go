@@ -18,7 +18,7 @@ func TwoServers(instances []mdns.Instance) diag.Findings {
 			continue
 		}
 		if other, ok := beside(in, first); ok {
-			findings = append(findings, diag.Finding{File: in.ID, Severity: diag.Warning, Code: CodeTwoServers, Text: fmt.Sprintf(
+			findings = append(findings, diag.Finding{File: in.ID, Severity: diag.Danger, Code: CodeTwoServers, Text: fmt.Sprintf(
 				"%q is announced beside %q of %s on one link; a phone in factory state that finds more than one server stops and asks a person; want one at a time, or interfaces that keep them apart",
 				in.Label, other.Label, other.ID)})
 		}

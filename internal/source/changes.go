@@ -16,7 +16,10 @@ type Changes struct {
 
 // Since tells what is different from an earlier snapshot. The lists are in the order of the snapshots, and never nil.
 func (s Snapshot) Since(before Snapshot) Changes {
-	changes := Changes{Added: []string{}, Changed: []string{}, Removed: []string{}, Refused: append([]string{}, s.Refused...)}
+	changes := Changes{Added: []string{}, Changed: []string{}, Removed: []string{}, Refused: []string{}}
+	for _, r := range s.Refused {
+		changes.Refused = append(changes.Refused, r.File)
+	}
 	was, is := byID(before.Publications), byID(s.Publications)
 	for _, p := range s.Publications {
 		old, known := was[p.ID]

@@ -15,7 +15,7 @@ func TestSince(t *testing.T) {
 	}
 	before := Snapshot{
 		Publications: []mdns.Publication{group("a", "A"), group("b", "B"), group("c", "C"), group("d", "D"), group("e", "E")},
-		Refused:      []string{"x"},
+		Refused:      []Refusal{{File: "x"}},
 	}
 	for _, test := range []struct {
 		name  string
@@ -26,7 +26,7 @@ func TestSince(t *testing.T) {
 		{"all", Snapshot{}, Changes{[]string{}, []string{}, []string{"a", "b", "c", "d", "e"}, []string{}}},
 		{"some of each", Snapshot{
 			Publications: []mdns.Publication{group("z", "Z"), group("a", "A2"), group("b", "B", "eth0"), group("d", "D"), group("f", "C")},
-			Refused:      []string{"d", "y"},
+			Refused:      []Refusal{{File: "d"}, {File: "y"}},
 		}, Changes{[]string{"z", "f"}, []string{"a", "b"}, []string{"c", "e"}, []string{"d", "y"}}},
 		{"only the order", Snapshot{
 			Publications: []mdns.Publication{group("b", "B"), group("a", "A"), group("c", "C"), group("d", "D"), group("e", "E")},

@@ -13,8 +13,8 @@ import (
 // MaxFile is the most bytes that a definition may have.
 const MaxFile = 1 << 20
 
-// ReadFile reads a regular file of at most [MaxFile] bytes. Anything else (a FIFO, a device, a directory) is
-// refused without being waited for.
+// ReadFile reads a regular file of 1 to [MaxFile] bytes. Anything else (a FIFO, a device, a directory) is refused
+// without being waited for.
 func ReadFile(path string) ([]byte, error) { return readFile(path, new(bytes.Buffer)) }
 
 // readFile is [ReadFile] into a buffer, whose memory is used again.
@@ -32,7 +32,11 @@ func readFile(path string, buf *bytes.Buffer) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("it is %s; want a regular file", kind(info.Mode()))
 	}
-	return readAll(f, buf)
+	data, err := readAll(f, buf)
+	if err == nil && len(data) == 0 {
+		return nil, errors.New("it is empty, as a full disk or a crash leaves a file; want a definition or a setting in it")
+	}
+	return data, err
 }
 
 // ReadAll reads r to its end, at most [MaxFile] bytes.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
+	"announcer/internal/phones"
 	"announcer/services"
 )
 
@@ -31,7 +33,7 @@ type Request struct {
 	Interfaces []string // globs
 	Engine     string
 	Poll       time.Duration   // as in [config.Config]
-	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check]
+	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check] and [phones.Lint]
 }
 
 // Snapshot is everything that was defined when it was taken.
@@ -39,38 +41,54 @@ type Snapshot struct {
 	Config       config.Config
 	Host         string             // this host's name: one label
 	Publications []mdns.Publication // those without an error, in order of precedence
-	Findings     diag.Findings      // every error and warning
+	Findings     diag.Findings      // every error and warning of the files
 	Files        int                // how many definition files there are
-	Refused      []string           // the files that have an error, that of the configuration included
+	Refused      []Refusal          // what is not used because of an error, the configuration file included
 	BadConfig    diag.Findings      // the errors of the configuration file, whose last good version is in use then
+}
+
+// Refusal is a file, or a directory of files, that is not used because of an error.
+type Refusal struct {
+	File  string    `json:"file"`
+	Since time.Time `json:"since"`         // when an error was first found
+	Good  time.Time `json:"good,omitzero"` // when the last good version, which is in use, was first read; zero: none is in use
+
+	Config bool `json:"config,omitempty"` // it is the configuration file
 }
 
 // Source reads definitions, again and again, and remembers the last good version of each file.
 type Source struct {
 	request Request
-	config  config.Config      // the last good one
-	good    map[string]version // the last good ones, by the name of the file
-	parsed  map[string]parsed  // what became of the contents of each file, by its path
-	buf     bytes.Buffer       // for the contents of one file after the other
-	reads   reading            // what was read last
-	news    chan reading       // what is read now, where that is another thing than before
+	lints   []services.Lint
+	config  config.Config        // the last good one
+	since   time.Time            // when it was first read; zero: there was none
+	good    map[string]version   // the last good ones, by the name of the file
+	refused map[string]time.Time // what has an error, by its path, and since when
+	full    map[string]bool      // the directories that had files when they were last there
+	parsed  map[string]parsed    // what became of the contents of each file, by its path
+	buf     bytes.Buffer         // for the contents of one file after the other
+	reads   reading              // what was read last
+	news    chan reading         // what is read now, where that is another thing than before
 }
 
 // file is where a definition is.
 type file struct {
-	name string // what makes it the same file as another one: the name in its directory, or the path if given by itself
-	path string
+	name     string // what makes it the same file as another one: the name in its directory, or the path if given by itself
+	path     string
+	unlisted bool // it was known before; what it is in can't be listed now
 }
 
 // version is what a file said at some time.
 type version struct {
 	path  string
 	group services.Group
+	since time.Time // when it was first read
 }
 
 // parsed is what a file's contents say.
 type parsed struct {
 	sum      [sha256.Size]byte // of the contents; zero where they can't be read
+	since    time.Time         // when they were first read
 	host     string
 	group    services.Group
 	findings diag.Findings
@@ -78,18 +96,21 @@ type parsed struct {
 
 // New makes a source. Nothing is read before [Source.Load].
 func New(request Request) *Source {
-	return &Source{request: request, config: config.Default(), news: make(chan reading, 1)}
+	return &Source{
+		request: request, lints: append([]services.Lint{phones.Lint}, request.Lints...), config: config.Default(),
+		full: map[string]bool{}, news: make(chan reading, 1),
+	}
 }
 
-// Load reads everything anew. A file with an error stays what it was when it was last good; where it never was, it is
-// left out. An error means that the configuration file is of no use, and nothing else was read; it is of type
+// Load reads everything again. A file with an error stays what it was when it was last good; if it never was, it is
+// left out. An error means that the configuration file is unusable, and nothing else was read; it is of type
 // [diag.Findings].
 func (s *Source) Load() (Snapshot, error) {
 	cfg, findings := s.readConfig()
 	if findings.Err() != nil {
 		return Snapshot{}, findings
 	}
-	s.config = cfg
+	s.use(cfg)
 	return s.read(Snapshot{Findings: findings}), nil
 }
 
@@ -99,12 +120,30 @@ func (s *Source) Look() Snapshot {
 	cfg, findings := s.readConfig()
 	snap := Snapshot{Findings: findings}
 	if findings.Err() == nil {
-		s.config = cfg
+		s.use(cfg)
 	} else {
-		snap.Refused, snap.BadConfig = append(snap.Refused, s.request.ConfigFile), findings.Errors()
-		snap.warn(s.request.ConfigFile, "its last good version stays in use")
+		snap.BadConfig = findings.Errors()
+		s.refuse(&snap, Refusal{File: s.request.ConfigFile, Good: s.since, Config: true})
+		snap.add(s.request.ConfigFile, diag.Warning, "its last good version stays in use")
 	}
 	return s.read(snap)
+}
+
+// use takes a configuration over, unless it is the one in use.
+func (s *Source) use(cfg config.Config) {
+	if s.since.IsZero() || !reflect.DeepEqual(cfg, s.config) {
+		s.config, s.since = cfg, time.Now()
+	}
+}
+
+// refuse adds a refusal, and since when it is one.
+func (s *Source) refuse(snap *Snapshot, r Refusal) {
+	since, known := s.refused[r.File]
+	if !known {
+		since = time.Now()
+	}
+	r.Since = since
+	snap.Refused = append(snap.Refused, r)
 }
 
 // read adds to a snapshot what is defined by the configuration and the files that it names.
@@ -123,7 +162,10 @@ func (s *Source) read(snap Snapshot) Snapshot {
 			snap.Publications = append(snap.Publications, snap.publication(v))
 		}
 	}
-	s.good, s.parsed = good, parsed
+	s.good, s.parsed, s.refused = good, parsed, map[string]time.Time{}
+	for _, r := range snap.Refused {
+		s.refused[r.File] = r.Since
+	}
 	snap.Publications = append(snap.Publications, snap.Config.Groups...)
 	return snap
 }
@@ -136,11 +178,22 @@ func (s *Source) readConfig() (config.Config, diag.Findings) {
 	data, err := ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.request.Optional:
-		return config.Default(), nil
+		return config.Default(), s.lost("it does not exist any more")
 	case err != nil:
 		return config.Config{}, diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}
+	case config.IsBlank(data):
+		return config.Default(), s.lost("it has nothing but comments and white space")
 	}
-	return config.Load(path, data, HostName(), s.request.Lints...)
+	return config.Load(path, data, HostName(), s.lints...)
+}
+
+// lost returns an error if a configuration that says nothing would replace one that did: a full disk, a crash or an
+// editor at work may be the reason.
+func (s *Source) lost(what string) diag.Findings {
+	if reflect.DeepEqual(s.config, config.Default()) {
+		return nil
+	}
+	return diag.Findings{{File: s.request.ConfigFile, Severity: diag.Error, Text: what + "; want what it said before, or [daemon] alone if nothing is to be set"}}
 }
 
 // Override gives a configuration with what the request sets in its place.
@@ -163,7 +216,7 @@ func (s *Source) files(paths []string, snap *Snapshot) []file {
 	taken := map[string]bool{}
 	var all []file
 	for _, path := range paths {
-		found, err := Expand(path, IsService)
+		found, err := s.list(path)
 		if err != nil {
 			found = s.unlisted(path, err, snap)
 		}
@@ -173,7 +226,7 @@ func (s *Source) files(paths []string, snap *Snapshot) []file {
 				name = path
 			}
 			if !taken[name] && (f == path || !IsMask(f)) {
-				all = append(all, file{name, f})
+				all = append(all, file{name, f, err != nil})
 			}
 			taken[name] = true
 		}
@@ -182,26 +235,49 @@ func (s *Source) files(paths []string, snap *Snapshot) []file {
 	return all
 }
 
-// unlisted tells why the files of a path can't be listed, and gives those to count on: none where the path does not
+// list returns the files that a path stands for. That a directory with good files has become something else, or a good
+// file a directory, is an error.
+func (s *Source) list(path string) ([]string, error) {
+	found, err := Expand(path, IsService)
+	if err != nil {
+		return nil, err
+	}
+	isFile := slices.Equal(found, []string{path})
+	_, wasFile := s.good[path]
+	switch {
+	case wasFile && !isFile:
+		return nil, errors.New("it is a directory now; want a regular file, as before")
+	case isFile && !wasFile && len(s.known(path)) > 0:
+		return nil, errors.New("it is not a directory any more; want one, as before")
+	}
+	s.full[path] = !isFile && len(found) > 0
+	return found, nil
+}
+
+// unlisted reports why the files of a path can't be listed, and returns those to count on: none if the path does not
 // exist, else those that were good before, since an unreadable directory says nothing of its files.
 func (s *Source) unlisted(path string, err error, snap *Snapshot) []string {
 	if !errors.Is(err, errMissing) {
-		snap.fault(path, err)
-		return s.known(path)
+		known := s.known(path)
+		snap.add(path, diag.Error, err.Error())
+		s.refuse(snap, Refusal{File: path, Good: s.newest(known)})
+		return known
 	}
 	switch {
+	case s.full[path]:
+		snap.add(path, diag.Danger, "the directory does not exist any more, and what its files defined is withdrawn")
 	case slices.Equal(snap.Config.Services, config.DefaultServices()):
 	case s.request.Waits:
-		snap.warn(path, "it does not exist; it is waited for")
+		snap.add(path, diag.Danger, "it does not exist; it is waited for")
 	case len(s.request.Services) > 0:
-		snap.fault(path, err)
+		snap.add(path, diag.Error, err.Error())
 	default:
-		snap.warn(path, err.Error())
+		snap.add(path, diag.Danger, err.Error())
 	}
 	return nil
 }
 
-// known gives the files below a path that were good when they were last read.
+// known returns the files at and below a path that were good when they were last read.
 func (s *Source) known(path string) []string {
 	var files []string
 	for _, v := range s.good {
@@ -211,6 +287,16 @@ func (s *Source) known(path string) []string {
 	}
 	slices.Sort(files)
 	return files
+}
+
+// newest returns when the youngest of the last good versions of files was first read, zero for no files.
+func (s *Source) newest(files []string) (newest time.Time) {
+	for _, v := range s.good {
+		if v.since.After(newest) && slices.Contains(files, v.path) {
+			newest = v.since
+		}
+	}
+	return newest
 }
 
 // IsMask says whether a file is a link to /dev/null, which lets no file of that name count. (An empty file is none: a
@@ -224,12 +310,8 @@ func IsMask(path string) bool {
 	return err == nil && os.SameFile(info, null)
 }
 
-func (s *Snapshot) fault(path string, err error) {
-	s.Findings = append(s.Findings, diag.Finding{File: path, Severity: diag.Error, Text: err.Error()})
-}
-
-func (s *Snapshot) warn(path, text string) {
-	s.Findings = append(s.Findings, diag.Finding{File: path, Severity: diag.Warning, Text: text})
+func (s *Snapshot) add(path string, severity diag.Severity, text string) {
+	s.Findings = append(s.Findings, diag.Finding{File: path, Severity: severity, Text: text})
 }
 
 // IsService says whether a file in a directory is a service file: its name ends in ".service" and does not start with
@@ -267,7 +349,10 @@ func Expand(path string, fits func(name string) bool) ([]string, error) {
 
 // take gives the definition of a file as it is now or, where it has an error, as it was when it was last good.
 func (s *Source) take(f file, p parsed, snap *Snapshot) (v version, ok bool) {
-	v, findings := version{f.path, p.group}, p.findings
+	if v, ok = s.good[f.name]; ok && f.unlisted && !p.read() {
+		return v, true // why, is reported of the directory
+	}
+	v, findings := version{f.path, p.group, p.since}, p.findings
 	if findings.Err() == nil {
 		findings = slices.Concat(findings, checkProblem(snap.publication(v)))
 	}
@@ -275,16 +360,17 @@ func (s *Source) take(f file, p parsed, snap *Snapshot) (v version, ok bool) {
 	if findings.Err() == nil {
 		return v, true
 	}
-	snap.Refused = append(snap.Refused, f.path)
 	v, ok = s.good[f.name]
 	switch {
 	case !ok || checkProblem(snap.publication(v)) != nil:
+		s.refuse(snap, Refusal{File: f.path})
 		return v, false
 	case v.path == f.path:
-		snap.warn(f.path, "its last good version stays announced")
+		snap.add(f.path, diag.Warning, "its last good version stays announced")
 	default:
-		snap.warn(f.path, "what "+v.path+" said stays announced")
+		snap.add(f.path, diag.Warning, "what "+v.path+" said stays announced")
 	}
+	s.refuse(snap, Refusal{File: f.path, Good: v.since})
 	return v, true
 }
 
@@ -293,16 +379,19 @@ func (s *Snapshot) publication(v version) mdns.Publication {
 	return s.Config.Overlay(mdns.Publication{ID: v.path, Group: v.group})
 }
 
+// read reports whether there are contents.
+func (p parsed) read() bool { return p.sum != [sha256.Size]byte{} }
+
 // parse reads a file. What it says is known where it says the same as before.
 func (s *Source) parse(path, host string) parsed {
 	data, err := readFile(path, &s.buf)
 	if err != nil {
 		return parsed{findings: diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}}
 	}
-	p := parsed{sum: sha256.Sum256(data), host: host}
+	p := parsed{sum: sha256.Sum256(data), since: time.Now(), host: host}
 	if before, ok := s.parsed[path]; ok && before.host == host && before.sum == p.sum {
 		return before
 	}
-	p.group, p.findings = avahixml.Decode(path, data, host, s.request.Lints...)
+	p.group, p.findings = avahixml.Decode(path, data, host, s.lints...)
 	return p
 }

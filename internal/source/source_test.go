@@ -1,12 +1,16 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
@@ -280,5 +284,198 @@ func TestLoadWithoutTheDirectory(t *testing.T) {
 		if _, findings := load(t, New(test.request), dir); findings.Error() != test.want {
 			t.Errorf("%s: findings %v, want %s", test.name, findings, test.want)
 		}
+	}
+}
+
+// setting is a configuration that says something.
+const setting = "[daemon]\nservices = []\ninterfaces = [\"vlan20\"]\n[[group]]\nname = \"PBX\"\n[[group.service]]\ntype = \"_http._tcp\"\nport = 80\n"
+
+// TestLookKeepsTheLastGoodConfiguration has the configuration file become something that says nothing, or can't be read:
+// all that it said stays, and it is known since when.
+func TestLookKeepsTheLastGoodConfiguration(t *testing.T) {
+	replace := func(content string) func(string) error {
+		return func(path string) error { return os.WriteFile(path, []byte(content), 0o644) }
+	}
+	tests := []struct {
+		name  string
+		spoil func(path string) error
+		want  string // what is wrong; "": nothing, and the last good version is not in use any more
+	}{
+		{"empty", replace(""), "it is empty"},
+		{"white space", replace(" \t\r\n\n"), "nothing but comments and white space"},
+		{"comments", replace("# all of it was\n  # commented out"), "nothing but comments and white space"},
+		{"a byte order mark", replace("\ufeff"), "nothing but comments and white space"},
+		{"zeros", replace(strings.Repeat("\x00", 4096)), "this is not TOML"},
+		{"zeros at the end", replace(setting[:40] + strings.Repeat("\x00", 4096)), "this is not TOML"},
+		{"cut off", replace(setting[:len(setting)-3]), "this is not TOML"},
+		{"not UTF-8", replace("\xff\xfe[\x00"), "this is not TOML"},
+		{"gone", os.Remove, "it does not exist any more"},
+		{"a directory", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) }, "it is a directory"},
+		{"a FIFO", func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)) }, "it is a FIFO"},
+		{"a link to nowhere", func(path string) error { return errors.Join(os.Remove(path), os.Symlink("nowhere", path)) }, "it does not exist any more"},
+		{"a link to itself", func(path string) error { return errors.Join(os.Remove(path), os.Symlink(path, path)) }, "too many levels of symbolic links"},
+		{"too large", replace(strings.Repeat("#", MaxFile+1)), "it has more than"},
+		{"nothing on purpose", replace("[daemon]\n"), ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				path := write(t, filepath.Join(dir, "announcer.toml"), setting)
+				s := New(Request{ConfigFile: path, Optional: true})
+				before, err := s.Load()
+				if err != nil {
+					t.Fatal(err)
+				}
+				good := time.Now()
+				time.Sleep(time.Hour)
+				if err := test.spoil(path); err != nil {
+					t.Fatal(err)
+				}
+				since := time.Now()
+				for range 3 {
+					snap := s.Look()
+					if test.want == "" {
+						if len(snap.Refused) > 0 || len(snap.Publications) > 0 {
+							t.Errorf("refused %v, defined %s", snap.Refused, defined(snap, dir))
+						}
+						return
+					}
+					want := []Refusal{{File: path, Since: since, Good: good, Config: true}}
+					if !reflect.DeepEqual(snap.Config, before.Config) || !reflect.DeepEqual(snap.Publications, before.Publications) || !reflect.DeepEqual(snap.Refused, want) {
+						t.Errorf("defined %s, refused %+v, want all that was there and %+v", defined(snap, dir), snap.Refused, want)
+					}
+					if text := snap.BadConfig.Error(); !strings.Contains(text, test.want) || !strings.HasPrefix(text, path) {
+						t.Errorf("it says %q, want %q", text, test.want)
+					}
+					time.Sleep(time.Minute)
+				}
+				if _, err := s.Load(); err == nil {
+					t.Error("a load has no error")
+				}
+				if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte(setting), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+				if snap := s.Look(); len(snap.Refused) > 0 || len(snap.Findings) > 0 || !reflect.DeepEqual(snap.Publications, before.Publications) {
+					t.Errorf("mended: refused %v, %v", snap.Refused, snap.Findings)
+				}
+			})
+		})
+	}
+}
+
+// TestLoadOfAConfigurationThatSaysNothing is about the start, where there is no last good version.
+func TestLoadOfAConfigurationThatSaysNothing(t *testing.T) {
+	for _, test := range []struct{ name, content, want string }{
+		{"comments", "# put .service files into /etc/announcer/services\n\n", ""},
+		{"white space", "\n", ""},
+		{"a table", "[daemon]\n", ""},
+		{"empty", "", "it is empty"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := write(t, filepath.Join(t.TempDir(), "announcer.toml"), test.content)
+			s := New(Request{ConfigFile: path, Optional: true})
+			_, err := s.Load()
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error %v, want %q", err, test.want)
+			}
+			if err != nil {
+				return
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if snap := s.Look(); len(snap.Refused) > 0 {
+				t.Errorf("it said nothing, and that it is gone is refused: %v", snap.Findings)
+			}
+		})
+	}
+}
+
+// TestLoadKeepsTheLastGoodFile has a definition file become something else.
+func TestLoadKeepsTheLastGoodFile(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spoil func(path string) error
+	}{
+		{"empty", func(path string) error { return os.Truncate(path, 0) }},
+		{"white space", func(path string) error { return os.WriteFile(path, []byte(" \n"), 0o644) }},
+		{"zeros", func(path string) error { return os.WriteFile(path, make([]byte, 512), 0o644) }},
+		{"half of it", func(path string) error { return os.Truncate(path, int64(len(definition("a"))/2)) }},
+		{"a directory", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) }},
+		{"a link to nowhere", func(path string) error { return errors.Join(os.Remove(path), os.Symlink("nowhere", path)) }},
+		{"a port that is a word", func(path string) error {
+			return os.WriteFile(path, []byte(strings.Replace(definition("b"), ">80<", ">eighty<", 1)), 0o644)
+		}},
+	} {
+		for _, where := range []string{"in a directory", "by itself"} {
+			t.Run(test.name+", "+where, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					dir := t.TempDir()
+					path := write(t, filepath.Join(dir, "a.service"), definition("a"))
+					given := map[string]string{"in a directory": dir, "by itself": path}[where]
+					if where == "by itself" && test.name == "a link to nowhere" {
+						return // the file is gone then, and that withdraws what it says
+					}
+					s := New(Request{Services: []string{given}, Waits: true})
+					load(t, s, dir)
+					good := time.Now()
+					time.Sleep(time.Hour)
+					if err := test.spoil(path); err != nil {
+						t.Fatal(err)
+					}
+					want := []Refusal{{File: path, Since: time.Now(), Good: good}}
+					for range 2 {
+						snap := s.Look()
+						if got := defined(snap, dir); got != "a.service=a" || !reflect.DeepEqual(snap.Refused, want) {
+							t.Errorf("defined %s, refused %+v, want %+v", got, snap.Refused, want)
+						}
+						time.Sleep(time.Minute)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestLoadOfDirectories has directories be no directories, at the start and later.
+func TestLoadOfDirectories(t *testing.T) {
+	loop := func(path string) error { return os.Symlink(path, path) }
+	for _, test := range []struct {
+		name     string
+		before   bool // there is a file in the directory first
+		spoil    func(path string) error
+		want     string // what is defined
+		severity diag.Severity
+		text     string
+	}{
+		{"unreadable at the start", false, loop, "", diag.Error, "it can't be read: too many levels of symbolic links"},
+		{"unreadable later", true, loop, "etc/a.service=a", diag.Error, "it can't be read: too many levels of symbolic links"},
+		{"a file later", true, func(path string) error { return os.WriteFile(path, []byte("x"), 0o644) }, "etc/a.service=a", diag.Error, "it is not a directory any more; want one, as before"},
+		{"missing at the start", false, func(string) error { return nil }, "", diag.Danger, "it does not exist; it is waited for"},
+		{"gone", true, func(string) error { return nil }, "", diag.Danger, "the directory does not exist any more, and what its files defined is withdrawn"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			etc := filepath.Join(dir, "etc")
+			s := New(Request{Services: []string{etc}, Waits: true})
+			if test.before {
+				write(t, filepath.Join(etc, "a.service"), definition("a"))
+				load(t, s, dir)
+			}
+			if err := errors.Join(os.RemoveAll(etc), test.spoil(etc)); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				snap := s.Look()
+				want := diag.Findings{{File: etc, Severity: test.severity, Text: test.text}}
+				if got := defined(snap, dir); got != test.want || !reflect.DeepEqual(snap.Findings, want) {
+					t.Errorf("defined %s, %v; want %s, %v", got, snap.Findings, test.want, want)
+				}
+				if refused := len(snap.Refused) == 1 && snap.Refused[0].File == etc; refused != (test.severity == diag.Error) {
+					t.Errorf("refused %v", snap.Refused)
+				}
+			}
+		})
 	}
 }

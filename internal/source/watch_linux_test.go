@@ -268,7 +268,7 @@ func TestWatchTheConfiguration(t *testing.T) {
 	f.await(t, "two/b.service=b3")
 	f.settled(t)
 	snap := f.Look()
-	if !reflect.DeepEqual(snap.Refused, []string{filepath.Join(dir, "conf/announcer.toml")}) ||
+	if !reflect.DeepEqual(snap.Since(snap).Refused, []string{filepath.Join(dir, "conf/announcer.toml")}) ||
 		!strings.Contains(snap.Findings.Error(), "its last good version stays in use") {
 		t.Errorf("with a configuration that broke: refused %v, %v", snap.Refused, snap.Findings)
 	}
@@ -276,9 +276,14 @@ func TestWatchTheConfiguration(t *testing.T) {
 		t.Errorf("a configuration that broke was loaded: %+v", snap)
 	}
 	removed("conf")(t, dir)
+	f.settled(t)
+	if snap := f.Look(); defined(snap, dir) != "two/b.service=b3" || !strings.Contains(snap.Findings.Error(), "it does not exist any more") {
+		t.Errorf("without a configuration: defined %s, %v", defined(snap, dir), snap.Findings)
+	}
+	write(t, filepath.Join(dir, "conf/announcer.toml"), "[daemon]\n")
 	f.await(t, "")
 	if snap, err := f.Load(); err != nil || len(snap.Findings) > 0 || !reflect.DeepEqual(snap.Config, config.Default()) {
-		t.Errorf("without a configuration: %v, error %v", snap, err)
+		t.Errorf("with a configuration that sets nothing: %v, error %v", snap, err)
 	}
 }
 

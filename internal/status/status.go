@@ -80,9 +80,10 @@ type OnLink struct {
 
 // Files tells of the definitions.
 type Files struct {
-	Read     int           `json:"read"`
-	Refused  int           `json:"refused"`
-	Findings diag.Findings `json:"findings"` // errors and warnings
+	Read     int              `json:"read"`
+	Refused  int              `json:"refused"`
+	Refusals []source.Refusal `json:"refusals"` // what is not used because of an error, and what is used instead
+	Findings diag.Findings    `json:"findings"` // errors and warnings
 }
 
 // Reload is what came of reading everything anew.
@@ -235,25 +236,74 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Diagnose fills in the problems, from what else is in the status; more are those that are known already.
+// Diagnose fills in the problems, from what else is in the status; more are those that are known already. No problem
+// means that every definition is announced or on its way, as its file has it now, on every link that it is for, that
+// phones can take it, and that nothing of the daemon fails.
 func (s *Status) Diagnose(more ...string) {
 	s.Problems = append([]string{}, more...)
-	if !s.Reload.OK {
+	isConfig := func(r source.Refusal) bool { return r.Config }
+	if !s.Reload.OK && !slices.ContainsFunc(s.Files.Refusals, isConfig) {
 		s.Problems = append(s.Problems, firstLine(s.Reload.Error))
 	}
-	if s.Files.Refused > 0 {
-		s.Problems = append(s.Problems, count(s.Files.Refused, "file")+" refused")
-	}
+	s.Problems = append(s.Problems, s.Files.problems()...)
 	for _, service := range s.Services {
-		if problem := service.problem(); problem != "" {
+		if problem := service.problem(s.Time); problem != "" {
 			s.Problems = append(s.Problems, problem)
 		}
 	}
 	s.Healthy = len(s.Problems) == 0
 }
 
-// problem says why a service is not where it should be, "" where it is, or will be, or waits for its turn.
-func (s Service) problem() string {
+// fileProblemsMost is the most files whose problems are listed one by one.
+const fileProblemsMost = 20
+
+// problems returns a sentence for each file with findings that are more than a hint: the worst of them, and what is used
+// of the file.
+func (f Files) problems() []string {
+	worst, counts := map[string]diag.Finding{}, map[string]int{}
+	var files, list []string
+	for _, found := range f.Findings.Problems() {
+		if counts[found.File]++; counts[found.File] == 1 {
+			files = append(files, found.File)
+		}
+		if counts[found.File] == 1 || found.Severity > worst[found.File].Severity {
+			worst[found.File] = found
+		}
+	}
+	for _, file := range files[:min(fileProblemsMost, len(files))] {
+		problem := worst[file].String()
+		if n := counts[file]; n > 1 {
+			problem += fmt.Sprintf(" (and %d more)", n-1)
+		}
+		list = append(list, problem+f.fate(file))
+	}
+	if more := len(files) - len(list); more > 0 {
+		list = append(list, "and "+count(more, "more file")+" with problems")
+	}
+	return list
+}
+
+// fate is what is used instead of a file that is refused, "" if it is not.
+func (f Files) fate(file string) string {
+	i := slices.IndexFunc(f.Refusals, func(r source.Refusal) bool { return r.File == file })
+	if i < 0 {
+		return ""
+	}
+	r := f.Refusals[i]
+	if r.Good.IsZero() {
+		return "; refused since " + date(r.Since) + ", and nothing of it is announced"
+	}
+	return "; refused since " + date(r.Since) + ", and its last good version of " + date(r.Good) + " is in use"
+}
+
+// date is a time for people, in the zone of this host.
+func date(t time.Time) string { return t.Local().Format(time.DateTime) }
+
+// probingMost is how long a name may be asked for before it is a problem: with some renames it takes a few seconds.
+const probingMost = 30 * time.Second
+
+// problem returns why a service is not where it should be, "" if it is there, on its way, or waits for its turn.
+func (s Service) problem(now time.Time) string {
 	if s.Check != nil && s.Check.State != health.Up {
 		return s.Check.problem(s)
 	}
@@ -261,11 +311,21 @@ func (s Service) problem() string {
 		return fmt.Sprintf("%q (%s) is announced nowhere: none of its interfaces is here", s.Name, s.Type)
 	}
 	for _, l := range s.Links {
-		if l.State == mdns.Refused {
+		switch {
+		case l.State == mdns.Refused:
 			return fmt.Sprintf("%q (%s) is not announced on %s: %s%s", s.Name, s.Type, l.Link, l.Why, macInBrackets(l.MAC))
+		case l.State == mdns.Probing && now.Sub(l.Since) > probingMost:
+			return fmt.Sprintf("%q (%s) is not announced on %s yet: whether the name is free is asked since %s", s.Name, s.Type, l.Link, date(l.Since))
 		}
 	}
 	return ""
+}
+
+// settled reports whether nothing is on its way.
+func (s Status) settled() bool {
+	return !slices.ContainsFunc(s.Services, func(service Service) bool {
+		return service.Check != nil && service.Check.State == health.Pending || len(service.on(mdns.Probing)) > 0
+	})
 }
 
 func (c *Check) problem(s Service) string {

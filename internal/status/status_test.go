@@ -3,6 +3,7 @@ package status
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -50,7 +51,7 @@ func full() Status {
 		}, []health.PublicationState{
 			{ID: "a.service", Check: "sip", State: health.Degraded, LastError: "half of it is gone"}, {ID: "d.service", Check: "tcp", State: health.Down, LastError: "refused"},
 		}),
-		Files: Files{Read: 4, Refused: 1, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
+		Files: Files{Read: 4, Refused: 1, Refusals: []source.Refusal{{File: "bad.service", Since: now.Add(-time.Hour), Good: now.Add(-48 * time.Hour)}}, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
 		Reload: Reload{Time: now.Add(-time.Minute), OK: true, Good: now.Add(-time.Minute), Changes: source.Changes{
 			Added: []string{"c.service"}, Changed: []string{}, Removed: []string{}, Refused: []string{"bad.service"},
 		}},
@@ -101,11 +102,88 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// TestMain sees to it that times are those of no zone.
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
+
+// Each file with an error, or with what takes phones off their server, is one problem; other warnings are none.
+func TestProblemsOfFiles(t *testing.T) {
+	found := func(file string, severity diag.Severity, text string) diag.Finding {
+		return diag.Finding{File: file, Severity: severity, Text: text}
+	}
+	many := diag.Findings{}
+	for range 2 * fileProblemsMost {
+		many = append(many, found(fmt.Sprintf("%02d.service", len(many)), diag.Error, "bad"))
+	}
+	for _, test := range []struct {
+		name  string
+		files Files
+		want  []string
+	}{
+		{"a warning", Files{Findings: diag.Findings{found("a", diag.Warning, "odd")}}, nil},
+		{"a warning of weight", Files{Findings: diag.Findings{found("a", diag.Danger, "two")}}, []string{"a: warning: two"}},
+		{"announced all the same", Files{Findings: diag.Findings{found("a", diag.Unfit, "asteriks")}}, []string{"a: asteriks"}},
+		{"the worst of several", Files{Findings: diag.Findings{found("a", diag.Warning, "odd"), found("a", diag.Danger, "two"), found("a", diag.Unfit, "asteriks")}},
+			[]string{"a: asteriks (and 1 more)"}},
+		{"never good", Files{Findings: diag.Findings{found("a", diag.Error, "bad")}, Refusals: []source.Refusal{{File: "a", Since: now}}},
+			[]string{"a: bad; refused since 2026-03-04 05:06:07, and nothing of it is announced"}},
+		{"the configuration", Files{Findings: diag.Findings{found("c", diag.Error, "bad")}, Refusals: []source.Refusal{{File: "c", Since: now, Good: now.Add(-time.Hour), Config: true}}},
+			[]string{"c: bad; refused since 2026-03-04 05:06:07, and its last good version of 2026-03-04 04:06:07 is in use"}},
+		{"many", Files{Findings: many}, []string{"00.service: bad", "and 20 more files with problems"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := Status{Reload: Reload{OK: true}, Files: test.files}
+			s.Diagnose()
+			got := slices.Clone(s.Problems)
+			if len(got) > fileProblemsMost {
+				got = []string{got[0], got[len(got)-1]}
+			}
+			if !slices.Equal(got, test.want) || s.Healthy != (len(test.want) == 0) {
+				t.Errorf("%q, healthy %t; want %q", got, s.Healthy, test.want)
+			}
+		})
+	}
+}
+
+// All is well is said only where nothing is wrong and nothing is on its way.
+func TestAllIsWell(t *testing.T) {
+	link := func(state mdns.State, since time.Duration) []OnLink {
+		return []OnLink{{Link: "eth0", State: state, Since: now.Add(-since)}}
+	}
+	for _, test := range []struct {
+		name    string
+		service Service
+		well    bool
+		healthy bool
+	}{
+		{"announced", Service{Links: link(mdns.Announced, time.Hour)}, true, true},
+		{"standing by", Service{Links: link(mdns.StandingBy, time.Hour)}, true, true},
+		{"on its way", Service{Links: link(mdns.Probing, time.Second)}, false, true},
+		{"on its way for long", Service{Links: link(mdns.Probing, time.Minute)}, false, false},
+		{"not asked yet", Service{Check: &Check{State: health.Pending}}, false, true},
+		{"off", Service{Links: link(mdns.Refused, time.Second)}, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := Status{Time: now, Reload: Reload{OK: true}, Services: []Service{test.service}}
+			s.Diagnose()
+			var text strings.Builder
+			if err := s.WriteText(&text); err != nil {
+				t.Fatal(err)
+			}
+			if well := strings.Contains(text.String(), "all is well"); well != test.well || s.Healthy != test.healthy {
+				t.Errorf("healthy %t:\n%s", s.Healthy, text.String())
+			}
+		})
+	}
+}
+
 // What keeps a service off the network is a problem; that it waits for its turn is none.
 func TestDiagnose(t *testing.T) {
 	s := full()
 	want := []string{
-		"1 file refused", `"A #2" (_digiumproxy._udp) is announced, but not all of its server answers: half of it is gone`,
+		"bad.service:2:3: <port>: it is bad; refused since 2026-03-04 04:06:07, and its last good version of 2026-03-02 05:06:07 is in use", `"A #2" (_digiumproxy._udp) is announced, but not all of its server answers: half of it is gone`,
 		`"B" (_digiumproxy._udp) is not announced on eth0: 192.0.2.9 has it`,
 		`"C" (_digiumproxy._udp) is announced nowhere: none of its interfaces is here`,
 		`"D" (_digiumproxy._udp) is not announced, because its server does not answer: refused`,
@@ -113,7 +191,7 @@ func TestDiagnose(t *testing.T) {
 	if !slices.Equal(s.Problems, want) || s.Healthy {
 		t.Errorf("%q, want %q", s.Problems, want)
 	}
-	s.Files.Refused, s.Services = 0, s.Services[:1]
+	s.Files, s.Services = Files{}, s.Services[:1]
 	s.Services[0].Check.State = health.Pending
 	s.Services[0].Links[1].State = mdns.StandingBy
 	if s.Diagnose(); !s.Healthy {

@@ -21,7 +21,7 @@ const askersShown = 20
 func (s Status) WriteText(w io.Writer) error {
 	p := page{w: w, now: s.Time}
 	p.linef("announcer %s, pid %d, up %s, engine %s", s.Daemon.Version, s.Daemon.PID, p.ago(s.Daemon.Started), s.Daemon.Engine)
-	if s.Healthy {
+	if s.Healthy && s.settled() {
 		p.line(s.Line() + "; all is well")
 	} else {
 		p.line(s.Line())
@@ -120,7 +120,7 @@ func macInBrackets(mac string) string {
 func (p *page) findings(findings diag.Findings) {
 	for i, f := range findings {
 		if i == 0 {
-			p.linef("\nWRONG WITH THE DEFINITIONS")
+			p.linef("\nFOUND IN THE DEFINITIONS")
 		}
 		p.line(f.String())
 	}

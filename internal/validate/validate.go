@@ -1,7 +1,9 @@
-// Package validate finds everything that is wrong with definition files, each by itself and all together.
+// Package validate finds everything that is wrong with definitions, each by itself and all together. What it finds is
+// one list, for announcer validate, for the log and status of the daemon, and for announcer verify.
 package validate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -22,14 +24,11 @@ type Report struct {
 	Findings diag.Findings
 }
 
-// Lints gives the checks of groups that every validation makes, beside those of [services.Group.Check].
-func Lints() []services.Lint { return []services.Lint{phones.Lint} }
-
 // Paths checks files and directories (of which the .service files are taken) as they would be announced by an engine
 // on the given host. A file that ends in .toml is a configuration; it is checked alone, without what it names. The
-// lints come beside those of [Lints].
+// lints come beside [phones.Lint].
 func Paths(paths []string, engineName, host string, lints ...services.Lint) Report {
-	lints = append(Lints(), lints...)
+	lints = append([]services.Lint{phones.Lint}, lints...)
 	var report Report
 	var publications []mdns.Publication
 	for _, path := range paths {
@@ -47,8 +46,21 @@ func Paths(paths []string, engineName, host string, lints ...services.Lint) Repo
 			report.Findings = append(report.Findings, findings...)
 		}
 	}
-	report.Findings = append(report.Findings, Together(publications, engineName, host)...)
+	report.Findings = List(report.Findings, Together(Anywhere(publications, host), engineName))
 	return report
+}
+
+// Read checks what was read as it would be announced on links that are not known.
+func Read(snap source.Snapshot) Report {
+	together := Together(Anywhere(snap.Publications, snap.Host), snap.Config.Engine)
+	return Report{Files: snap.Files, Findings: List(snap.Findings, together)}
+}
+
+// List joins findings to one list, file by file: first what stands at a line, then what is about the file as a whole.
+func List(findings ...diag.Findings) diag.Findings {
+	list := slices.Concat(findings...)
+	slices.SortStableFunc(list, func(a, b diag.Finding) int { return cmp.Compare(a.File, b.File) })
+	return list
 }
 
 func fault(file string, err error) diag.Finding {
@@ -80,15 +92,14 @@ func one(file, host string, lints []services.Lint) ([]mdns.Publication, diag.Fin
 	return []mdns.Publication{{ID: file, Group: group}}, findings
 }
 
-// Together finds what is wrong with publications only because of each other, or because of the engine.
-func Together(publications []mdns.Publication, engineName, host string) diag.Findings {
+// Together finds what is wrong with what is desired only because of each other, of its links, or of the engine.
+func Together(desired mdns.Desired, engineName string) diag.Findings {
 	var findings diag.Findings
-	for _, p := range publications {
-		for _, problem := range engine.Limits(engineName, p, host) {
+	for _, p := range desired.Groups {
+		for _, problem := range engine.Limits(engineName, p, desired.Host) {
 			findings = append(findings, diag.Finding{File: p.ID, Severity: problem.Severity, Text: problem.Text})
 		}
 	}
-	desired := mdns.Desired{Host: host, Links: anyLinks(publications), Groups: publications}
 	instances := mdns.Settle(desired, nil)
 	for _, in := range instances {
 		if in.Rival != "" && in.Rival != in.ID {
@@ -104,6 +115,12 @@ func collision(in mdns.Instance) string {
 		what = "this one is not published (on_conflict)"
 	}
 	return fmt.Sprintf("%s has a %s of the name %q too, with other data; %s; want a name of its own for each", in.Rival, in.Service.Type, in.Wanted, what)
+}
+
+// Anywhere returns what is desired of publications on a host whose links are not known: on one for each way in which
+// they can meet.
+func Anywhere(publications []mdns.Publication, host string) mdns.Desired {
+	return mdns.Desired{Host: host, Links: anyLinks(publications), Groups: publications}
 }
 
 // anyLinks gives a link for each glob of interfaces, and one more, so that publications meet on a link if they
