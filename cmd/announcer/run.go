@@ -22,9 +22,12 @@ import (
 // avahiServices is where Avahi's service files are.
 const avahiServices = "/etc/avahi/services"
 
+// runName is the name of the command that is the daemon.
+const runName = "run"
+
 func runCommand() *cli.Command {
 	return command(cli.Command{
-		Name:      "run",
+		Name:      runName,
 		Usage:     "the daemon: announce what is defined until it is stopped",
 		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
 		Description: "Announces every definition on every link, follows links, addresses and files, and says goodbye at the end. " +
@@ -43,7 +46,7 @@ func runCommand() *cli.Command {
 const gcPercent = 25
 
 func socketFlag() cli.Flag {
-	return &cli.StringFlag{Name: "socket", Usage: "talk to the daemon by the socket `PATH` (default: announcer.sock in $RUNTIME_DIRECTORY, /run/announcer or $XDG_RUNTIME_DIR)"}
+	return &cli.StringFlag{Name: "socket", Usage: "talk to the daemon by the socket `PATH` (default: announcer.sock in $RUNTIME_DIRECTORY, /run/announcer/control, /run/announcer or $XDG_RUNTIME_DIR)"}
 }
 
 func runDaemon(c *cli.Context) error {

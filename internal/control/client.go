@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +36,7 @@ type Client struct {
 
 // Dial finds the daemon at one of the places. Where it can't be reached, the error is a *[NoDaemonError].
 func Dial(places []string) (*Client, error) {
+	var forbidden *NoDaemonError
 	for _, path := range places {
 		conn, err := net.Dial("unix", path)
 		switch {
@@ -42,18 +44,21 @@ func Dial(places []string) (*Client, error) {
 			conn.Close()
 			return newClient(path), nil
 		case errors.Is(err, fs.ErrPermission):
-			return nil, denied(path)
+			forbidden = cmp.Or(forbidden, denied(path))
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		default:
 			return nil, &NoDaemonError{fmt.Sprintf("the daemon can't be reached at %s: %v", path, cause(err))}
 		}
+	}
+	if forbidden != nil {
+		return nil, forbidden
 	}
 	return nil, &NoDaemonError{fmt.Sprintf("no daemon listens on %s; want one started (systemctl start announcer, or announcer run), or --socket PATH",
 		strings.Join(places, " or "))}
 }
 
 func denied(path string) *NoDaemonError {
-	return &NoDaemonError{fmt.Sprintf("%s is not for this user; want sudo, or the user in the group of that file (see ls -l %s)", path, path)}
+	return &NoDaemonError{fmt.Sprintf("%s is not for this user; want sudo, or the user in the group of its directory (see ls -ld %s)", path, filepath.Dir(path))}
 }
 
 func newClient(path string) *Client {

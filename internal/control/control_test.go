@@ -66,10 +66,11 @@ func TestPlaces(t *testing.T) {
 		want  []string
 	}{
 		{"/tmp/x", map[string]string{"RUNTIME_DIRECTORY": "/run/a"}, []string{"/tmp/x"}},
-		{"", nil, []string{"/run/announcer/announcer.sock"}},
-		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer"}, []string{"/run/announcer/announcer.sock"}},
+		{"", nil, []string{"/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock"}},
+		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer/control"}, []string{"/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock"}},
+		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer"}, []string{"/run/announcer/announcer.sock", "/run/announcer/control/announcer.sock"}},
 		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/a:/run/b", "XDG_RUNTIME_DIR": "/run/user/7"},
-			[]string{"/run/a/announcer.sock", "/run/announcer/announcer.sock", "/run/user/7/announcer.sock"}},
+			[]string{"/run/a/announcer.sock", "/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock", "/run/user/7/announcer.sock"}},
 	} {
 		if got := Places(c.named, func(key string) string { return c.env[key] }); !slices.Equal(got, c.want) {
 			t.Errorf("%v: %q, want %q", c, got, c.want)
@@ -91,8 +92,7 @@ func TestListen(t *testing.T) {
 		"another announcer (pid %d) runs already and listens on %s; want that one stopped, or --socket PATH for a second one", os.Getpid(), path) {
 		t.Errorf("while one lives: %v", err)
 	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false) // as if it had been killed
-	l.Close()
+	kill(l)
 	if _, err := Dial([]string{path}); err == nil {
 		t.Error("a dead daemon is reached")
 	}
@@ -126,7 +126,7 @@ func TestDial(t *testing.T) {
 	if !ok || none.Text != fmt.Sprintf("no daemon listens on %s or %s2; want one started (systemctl start announcer, or announcer run), or --socket PATH", path, path) {
 		t.Errorf("%v", err)
 	}
-	if text := denied(path).Text; text != path+" is not for this user; want sudo, or the user in the group of that file (see ls -l "+path+")" {
+	if text := denied(path).Text; text != path+" is not for this user; want sudo, or the user in the group of its directory (see ls -ld "+filepath.Dir(path)+")" {
 		t.Error(text)
 	}
 }

@@ -9,17 +9,24 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
 
 const (
 	socketName = "announcer.sock"
-	systemDir  = "/run/announcer"
+	lockSuffix = ".lock"
 	mode       = 0o660
 )
 
-// Places gives the paths of the socket, in the order in which they are tried: the one that is named, or else those in
+// The directories of the system for the socket: that of the unit, and the one for a daemon that runs without the unit.
+const (
+	unitDir   = "/run/announcer/control"
+	systemDir = "/run/announcer"
+)
+
+// Places returns the paths of the socket, in the order in which they are tried: the one that is named, or else those in
 // the directories that service manager, system and login session have for it.
 func Places(named string, getenv func(string) string) []string {
 	if named != "" {
@@ -28,8 +35,8 @@ func Places(named string, getenv func(string) string) []string {
 	// A service manager may give several directories, with colons between them (systemd.exec(5)).
 	own, _, _ := strings.Cut(getenv("RUNTIME_DIRECTORY"), ":")
 	var places []string
-	for _, dir := range []string{own, systemDir, getenv("XDG_RUNTIME_DIR")} {
-		if place := filepath.Join(dir, socketName); dir != "" && (len(places) == 0 || places[0] != place) {
+	for _, dir := range []string{own, unitDir, systemDir, getenv("XDG_RUNTIME_DIR")} {
+		if place := filepath.Join(dir, socketName); dir != "" && !slices.Contains(places, place) {
 			places = append(places, place)
 		}
 	}
@@ -50,8 +57,9 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("%s runs already and listens on %s; want that one stopped, or --socket PATH for a second one", who, e.Path)
 }
 
-// Listen opens the socket at the first of the places where it can, in the place of a socket that a dead daemon left.
-// The error is a *[RunningError] where a daemon that lives has it.
+// Listen opens the socket at the first of the places where it can, in the place of a socket that a dead daemon left. Of
+// daemons that start at once one gets it: each holds a lock beside its socket for as long as it listens. The error is a
+// *[RunningError] where a daemon that lives has the socket.
 func Listen(places []string) (net.Listener, error) {
 	var errs []error
 	for _, path := range places {
@@ -62,47 +70,81 @@ func Listen(places []string) (net.Listener, error) {
 		if err == nil {
 			return l, nil
 		}
-		errs = append(errs, err)
+		errs = append(errs, fmt.Errorf("no control socket at %s: %w", path, err))
 	}
 	return nil, errors.Join(errs...)
 }
 
-func listen(path string) (*net.UnixListener, error) {
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if errors.Is(err, syscall.EADDRINUSE) {
-		if err := clear(path); err != nil {
-			return nil, err
+func listen(path string) (net.Listener, error) {
+	lock, err := takeLock(path + lockSuffix)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("there is no such directory; want it made, or --socket PATH")
+	case errors.Is(err, errLocked):
+		running, _ := connect(path) // 0: it is about to listen
+		return nil, &RunningError{path, running}
+	case err != nil:
+		if running, err := connect(path); err == nil {
+			return nil, &RunningError{path, running}
 		}
-		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		return nil, cause(err)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no control socket at %s: there is no such directory; want it made, or --socket PATH", path)
-	}
+	l, err := bind(path, lock)
 	if err != nil {
-		return nil, fmt.Errorf("no control socket at %s: %w", path, cause(err))
-	}
-	if err := os.Chmod(path, mode); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("no control socket at %s: %w", path, cause(err))
+		lock.release()
+		return nil, err
 	}
 	return l, nil
 }
 
-// clear removes the socket of a daemon that is dead.
+// bind opens the socket, whose lock this process has.
+func bind(path string, lock *lock) (net.Listener, error) {
+	if err := clear(path); err != nil {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, cause(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		l.Close()
+		return nil, cause(err)
+	}
+	own, err := newListener(l, path, lock, lookTime)
+	if err != nil {
+		l.Close()
+		return nil, cause(err)
+	}
+	return own, nil
+}
+
+// clear removes the socket of a daemon that is dead, if there is one.
 func clear(path string) error {
 	info, err := os.Lstat(path)
-	if err == nil && info.Mode()&fs.ModeSocket == 0 {
-		return fmt.Errorf("no control socket at %s: there is something else; want it removed, or --socket PATH", path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
-	switch {
+	if err == nil && info.Mode()&fs.ModeSocket == 0 {
+		return errors.New("there is something else; want it removed, or --socket PATH")
+	}
+	switch running, err := connect(path); {
 	case err == nil:
-		defer conn.Close()
-		return &RunningError{path, peer(conn)}
+		return &RunningError{path, running}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return os.Remove(path)
+	default:
+		return cause(err)
 	}
-	return fmt.Errorf("no control socket at %s: %w", path, cause(err))
+}
+
+// connect returns the process that listens on a socket, 0 if it is not known which one.
+func connect(path string) (pid int, err error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return peer(conn), nil
 }
 
 // cause strips from an error what is told anyway: the operation and the path.

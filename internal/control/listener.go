@@ -1,0 +1,84 @@
+package control
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lookTime is how often a listener looks whether its socket is still there: until a directory that was removed, such as
+// by a cleaner of temporary files, is noticed.
+const lookTime = 10 * time.Second
+
+// errRemoved is why a listener ends whose socket no client can find any more.
+var errRemoved = errors.New("the socket has been removed")
+
+// listener is a control socket with its lock. Accept returns errRemoved after the socket has been removed.
+type listener struct {
+	*net.UnixListener
+	path    string
+	socket  fs.FileInfo
+	lock    *lock
+	removed atomic.Bool
+	close   func() error
+	done    chan struct{}
+}
+
+// newListener takes over a socket and its lock, and looks after them in an interval.
+func newListener(l *net.UnixListener, path string, lock *lock, interval time.Duration) (*listener, error) {
+	socket, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // what is at the path then may be the socket of another daemon
+	own := &listener{UnixListener: l, path: path, socket: socket, lock: lock, done: make(chan struct{})}
+	own.close = sync.OnceValue(own.end)
+	go own.look(interval)
+	return own, nil
+}
+
+// look closes the listener when its socket or lock is no longer there.
+func (l *listener) look(interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-tick.C:
+			if !l.there() {
+				l.removed.Store(true)
+				l.Close()
+				return
+			}
+		}
+	}
+}
+
+func (l *listener) there() bool { return isAt(l.path, l.socket) && l.lock.there() }
+
+// Accept implements [net.Listener].
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.UnixListener.Accept()
+	if err != nil && l.removed.Load() {
+		return nil, errRemoved
+	}
+	return conn, err
+}
+
+// Close implements [net.Listener]. It removes the socket, unless that is another one by now.
+func (l *listener) Close() error { return l.close() }
+
+func (l *listener) end() error {
+	close(l.done)
+	if l.there() {
+		os.Remove(l.path)
+	}
+	err := l.UnixListener.Close()
+	l.lock.release()
+	return err
+}
