@@ -34,6 +34,8 @@ const patience = 30 * time.Second
 // and the file system of others' processes. A file system that is not for writing comes with the root.
 type confinement struct {
 	Root     string
+	Runtime  string   // $RUNTIME_DIRECTORY, which the daemon may write
+	State    string   // $STATE_DIRECTORY, likewise
 	Calls    []string // allowed system calls
 	Families []uint64 // allowed address families of sockets
 }
@@ -126,12 +128,16 @@ func (u unit) words(t *testing.T, key string) []string {
 }
 
 // confinement reads how the unit confines the daemon.
-func (u unit) confinement(t *testing.T, root string) confinement {
+func (u unit) confinement(t *testing.T, d debian) confinement {
 	t.Helper()
 	if !slices.Equal(u.values("MemoryDenyWriteExecute"), []string{"yes"}) {
 		t.Error("the unit lets memory be written and executed")
 	}
-	how := confinement{Root: root, Calls: systemCalls(t, u.values("SystemCallFilter"))}
+	how := confinement{
+		Runtime: "/run/" + u.words(t, "RuntimeDirectory")[0], State: "/var/lib/" + u.words(t, "StateDirectory")[0],
+		Calls: systemCalls(t, u.values("SystemCallFilter")),
+	}
+	how.Root = d.protected(t, how.Runtime, how.State)
 	numbers := map[string]uint64{"AF_UNIX": unix.AF_UNIX, "AF_INET": unix.AF_INET, "AF_INET6": unix.AF_INET6, "AF_NETLINK": unix.AF_NETLINK}
 	for _, family := range u.words(t, "RestrictAddressFamilies") {
 		number, ok := numbers[family]
@@ -197,7 +203,7 @@ func (d debian) confined(how confinement, command ...string) *exec.Cmd {
 	}
 	cmd := exec.Command("/proc/self/exe", command...)
 	cmd.Args[0] = "confine"
-	cmd.Env = []string{confinementEnv + "=" + string(text), "RUNTIME_DIRECTORY=/run/announcer", "NOTIFY_SOCKET=/run/announcer/notify"}
+	cmd.Env = []string{confinementEnv + "=" + string(text), "RUNTIME_DIRECTORY=" + how.Runtime, "STATE_DIRECTORY=" + how.State, "NOTIFY_SOCKET=" + how.Runtime + "/notify"}
 	const user = 61184 // the first one that DynamicUser= takes
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
@@ -209,15 +215,18 @@ func (d debian) confined(how confinement, command ...string) *exec.Cmd {
 	return cmd
 }
 
-// protected mounts the root of a Debian once more, where nothing but /run/announcer can be written.
-func (d debian) protected(t *testing.T) string {
+// protected mounts the root of a Debian once more, where nothing but some directories can be written, which it makes.
+func (d debian) protected(t *testing.T, writable ...string) string {
 	t.Helper()
-	root, runtime := t.TempDir(), d.path("run/announcer")
-	if err := os.MkdirAll(runtime, 0o750); err != nil {
-		t.Fatal(err)
-	}
+	root := t.TempDir()
 	bind(t, d.root, root)
-	bind(t, runtime, filepath.Join(root, "run/announcer"))
+	for _, dir := range writable {
+		if err := os.MkdirAll(d.path(dir), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(d.path(dir)) }) // as systemd does, or a purge
+		bind(t, d.path(dir), filepath.Join(root, dir))
+	}
 	if err := unix.Unmount(filepath.Join(root, "proc"), unix.MNT_DETACH); err != nil {
 		t.Fatal("the unit lets little be seen of /proc, and here that is nothing: ", err)
 	}
@@ -230,15 +239,16 @@ func (d debian) protected(t *testing.T) string {
 // testConfined runs the daemon as the unit has it run, with the configuration that it comes with.
 func testConfined(t *testing.T, d debian) {
 	u := d.unit(t)
-	how := u.confinement(t, d.protected(t))
+	how := u.confinement(t, d)
 	t.Run("prison", func(t *testing.T) { testPrison(t, d, how) })
 
 	neighbour := netlab.NewHost(t)
 	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: neighbour, Name: "eth0", Addrs: []string{"192.0.2.6/24"}})
 	heard := listen(t, neighbour)
+	notify := d.path(how.Runtime + "/notify")
 	daemon := func() *exec.Cmd { return d.confined(how, u.words(t, "ExecStart")...) }
 
-	first := d.start(t, daemon())
+	first := start(t, notify, daemon())
 	first.await(t, "nothing is defined that could be announced")
 	wantPowerless(t, first.cmd.Process.Pid)
 	example, err := os.ReadFile(d.path("usr/share/doc/announcer/examples/services/dpma.service"))
@@ -252,7 +262,7 @@ func testConfined(t *testing.T, d debian) {
 	}
 
 	first.end(t, unix.SignalNum(u.words(t, "RestartKillSignal")[0]))
-	second := d.start(t, daemon())
+	second := start(t, notify, daemon())
 	second.await(t, "msg=announced")
 	for len(heard) > 0 {
 		if got := next(t, heard); got != announcement {
@@ -271,14 +281,14 @@ type process struct {
 	log *bufio.Scanner
 }
 
-// start starts the daemon and waits until it tells the service manager that it is ready.
-func (d debian) start(t *testing.T, cmd *exec.Cmd) process {
+// start starts the daemon and waits until it tells the service manager, at the socket notify, that it is ready.
+func start(t *testing.T, notify string, cmd *exec.Cmd) process {
 	t.Helper()
-	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.path("run/announcer/notify"), Net: "unixgram"})
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.remove(t, "run/announcer/notify")
+	defer os.Remove(notify)
 	defer manager.Close()
 	log, stderr, err := os.Pipe()
 	if err != nil {
@@ -409,7 +419,9 @@ func testPrison(t *testing.T, d debian, how confinement) {
 	call := func(name string) int { return machine.SyscallNames[name] }
 	tests := []struct{ what, attempt, want string }{
 		{"write a file", `open(my $f, ">", "/etc/new")`, "Read-only file system"},
-		{"write at run time", `open(my $f, ">", "/run/announcer/new")`, "1"},
+		{"write at run time", `open(my $f, ">", "` + how.Runtime + `/new")`, "1"},
+		{"write state", `open(my $f, ">", "` + how.State + `/new")`, "1"},
+		{"write definitions", `open(my $f, ">", "/run/announcer/new")`, "Read-only file system"},
 		{"packet socket", fmt.Sprintf(`syscall(%d, 17, 3, 0) >= 0`, call("socket")), "Operation not permitted"},
 		{"netlink socket", fmt.Sprintf(`syscall(%d, 16, 3, 0) >= 0`, call("socket")), "1"},
 		{"memory to write and execute", fmt.Sprintf(`syscall(%d, 0, 4096, 7, 0x22, -1, 0) != -1`, call("mmap")), "Operation not permitted"},

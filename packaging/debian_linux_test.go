@@ -31,7 +31,22 @@ func newDebian(t *testing.T) debian {
 	}
 	bind(t, "/dev/null", d.path("dev/null"))
 	bind(t, "/proc", d.path("proc"))
+	d.borrow(t, "rm", "rmdir")
 	return d
+}
+
+// borrow copies programs of this machine that need libc only, which is of the same release as that of the root.
+func (d debian) borrow(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		data, err := os.ReadFile(filepath.Join("/bin", program))
+		if err == nil {
+			err = os.WriteFile(d.path("usr/bin/"+program), data, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // newDebianWithSystemd makes a Debian on which systemd seems to run: what its scripts ask of it, [debian.asked] gives.
@@ -194,18 +209,34 @@ func testDeb(t *testing.T, p packages) {
 	}
 	t.Run("program", func(t *testing.T) { testProgram(t, d) })
 	t.Run("unit", func(t *testing.T) { testUnit(t, d) })
+	t.Run("tmpfiles", func(t *testing.T) { testTmpfiles(t, d) })
 	t.Run("manual pages", func(t *testing.T) { testManualPages(t, d) })
 	t.Run("completions", func(t *testing.T) { testCompletions(t, d, "usr/share/zsh/vendor-completions") })
 	t.Run("confined", func(t *testing.T) { testConfined(t, d) })
 
 	d.write(t, "etc/announcer/announcer.toml", "[daemon]\nhost = \"pbx\"\n")
+	d.leaveState(t)
 	d.dpkg(t, "--remove", "announcer")
 	if d.has("usr/bin/announcer") || !d.has("etc/announcer/announcer.toml") {
 		t.Error("after the removal the program is there, or the configuration is not")
 	}
 	d.dpkg(t, "--purge", "announcer")
-	if left := added(before, d.files(t)); len(left) > 0 {
-		t.Errorf("after the purge there is %v", slices.Sorted(maps.Keys(left)))
+	if left := added(before, d.files(t)); len(left) > 0 || d.has("run/announcer") {
+		t.Errorf("after the purge there is %v, /run/announcer: %t", slices.Sorted(maps.Keys(left)), d.has("run/announcer"))
+	}
+}
+
+// leaveState makes what StateDirectory= and DynamicUser= leave behind when the daemon has ended, and tmpfiles.d in /run.
+func (d debian) leaveState(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"run/announcer/services", "var/lib/private/announcer"} {
+		if err := os.MkdirAll(d.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.write(t, "var/lib/private/announcer/addresses", "192.0.2.5\n")
+	if err := os.Symlink("private/announcer", d.path("var/lib/announcer")); err != nil {
+		t.Fatal(err)
 	}
 }
 

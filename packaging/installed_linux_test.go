@@ -2,6 +2,8 @@ package packaging
 
 import (
 	"compress/gzip"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"announcer/internal/config"
 )
 
 // maxExposure is what the unit may score in "systemd-analyze security", where 10 is the worst.
@@ -37,6 +41,15 @@ func testProgram(t *testing.T, d debian) {
 
 // testUnit has systemd judge the unit.
 func testUnit(t *testing.T, d debian) {
+	u := d.unit(t)
+	for _, dir := range config.Default().Services {
+		if volatile := "/run/" + u.words(t, "RuntimeDirectory")[0] + "/"; strings.HasPrefix(dir+"/", volatile) {
+			t.Errorf("a stop removes %s, and so the definitions in %s", volatile, dir)
+		}
+	}
+	if u.values("RuntimeDirectoryPreserve") != nil {
+		t.Error("with DynamicUser= a runtime directory that is preserved lies in /run/private, where no user finds the socket")
+	}
 	if said, err := exec.Command("systemd-analyze", "verify", "--man=no", "--root="+d.root, "announcer.service").CombinedOutput(); err != nil || len(said) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
 	}
@@ -47,6 +60,23 @@ func testUnit(t *testing.T, d debian) {
 	}
 	if exposure, err := strconv.ParseFloat(score[1], 64); err != nil || exposure > maxExposure {
 		t.Errorf("the exposure is %s; want %.1f or less\n%s", score[1], maxExposure, said)
+	}
+}
+
+// testTmpfiles has systemd-tmpfiles make the directories in /run, also where an older package has made the outer one for
+// the daemon alone.
+func testTmpfiles(t *testing.T, d debian) {
+	if err := errors.Join(os.RemoveAll(d.path("run/announcer")), os.Mkdir(d.path("run/announcer"), 0o750)); err != nil {
+		t.Fatal(err)
+	}
+	output(t, exec.Command("systemd-tmpfiles", "--root="+d.root, "--create", "announcer.conf"))
+	for _, dir := range []string{"run/announcer", "run/announcer/services"} {
+		if info, err := os.Stat(d.path(dir)); err != nil || info.Mode() != fs.ModeDir|0o755 {
+			t.Errorf("/%s: %v, %v; want a directory that everybody can read", dir, info, err)
+		}
+	}
+	if err := os.RemoveAll(d.path("run/announcer")); err != nil {
+		t.Fatal(err)
 	}
 }
 

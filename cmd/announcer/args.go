@@ -91,6 +91,13 @@ func allFlags(cmd *cli.Command) []cli.Flag {
 	return flags
 }
 
+// commandName returns the name of the command in the arguments, "" if there is none.
+func commandName(args []string) string {
+	args, _, _ = cutDashes(args)
+	name, _ := cutName(logFlags(), args)
+	return name
+}
+
 // cutName takes the name of the command out of the arguments: the first that is neither one of the flags nor the
 // value of one.
 func cutName(flags []cli.Flag, args []string) (name string, others []string) {

@@ -19,6 +19,10 @@ const (
 	exitUsage    = 2
 	exitInvalid  = 3 // a definition or the configuration is wrong
 	exitNoDaemon = 4 // there is no daemon to talk to
+
+	// exitRunUsage is wrong usage of run (EX_USAGE of sysexits.h). A crash of any Go program exits with 2, and a service
+	// manager has to start the daemon again after that one only.
+	exitRunUsage = 64
 )
 
 func main() {
@@ -36,7 +40,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		app.Metadata[commandKey] = command
 		err = app.RunContext(ctx, arranged)
 	}
-	return report(err, stderr)
+	code := report(err, stderr)
+	if code == exitUsage && commandName(args) == runName {
+		return exitRunUsage
+	}
+	return code
 }
 
 // report prints what an error has to say and gives its exit code.

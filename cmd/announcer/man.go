@@ -65,6 +65,9 @@ Flags may stand before or behind arguments. Every command has **--help**.
 4
 :   There is no daemon to talk to.
 
+64
+:   Wrong usage of **run**.
+
 # SEE ALSO
 
 **announcer.toml**(5), **announcer-services**(5), **announcer**(8), **avahi.service**(5)
