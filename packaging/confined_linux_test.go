@@ -269,6 +269,12 @@ func testConfined(t *testing.T, d debian) {
 			t.Errorf("of the restart, the neighbour hears a %s", got)
 		}
 	}
+	renamed := time.Now()
+	(*netlab.Host)(nil).Rename(t, "pbx-renamed")
+	second.await(t, `msg="host name changed" host=pbx-renamed`)
+	if took := time.Since(renamed); took > 2*time.Second {
+		t.Errorf("another name of the host is followed after %v; want 2 seconds", took)
+	}
 	second.end(t, syscall.SIGTERM)
 	for next(t, heard) != goodbye {
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"announcer/internal/netlab"
 )
@@ -268,6 +269,44 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	s.await(t, "both", s.services, "a=80")
 	run.never(t, "msg=conflict")
 	run.never(t, "msg=renamed")
+}
+
+// TestHostNameOnTheWire has the host get another name while the daemon runs. Everything is on the wire within two seconds.
+func TestHostNameOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24")
+	server.Rename(t, "pbx-a")
+	s, dir := newOnlooker(t, other, "eth0", 4), t.TempDir()
+	in(t, dir, "def a 80 > a.service; def 'PBX %h' 81 | sed 's/<name>/<name replace-wildcards=\"yes\">/' > h.service")
+	socket := filepath.Join(t.TempDir(), "socket")
+	run := startRun(t, server, dir, "--services", ".", "--socket", socket)
+	s.await(t, "the first name", s.services, "PBX\\ pbx-a=81 a=80")
+	s.await(t, "the first name", s.hosts, "pbx-a")
+
+	clear(s.probes)
+	server.Rename(t, "pbx-b")
+	for deadline := time.After(2 * time.Second); !s.probes["pbx-b.local."] || !s.probes["PBX\\ pbx-b"] || strings.Contains(s.hosts(), "pbx-a") || !s.goodbyes["PBX\\ pbx-a"] || s.targets() != "pbx-b"; {
+		select {
+		case m := <-s.heard:
+			s.learn(m)
+		case <-deadline:
+			t.Fatalf("after 2 seconds there are the hosts %q, the targets %q, probes for %v and goodbyes of %v", s.hosts(), s.targets(), s.probes, s.goodbyes)
+		}
+	}
+	s.await(t, "the second name", s.services, "PBX\\ pbx-b=81 a=80")
+	s.await(t, "the second name", s.hosts, "pbx-b")
+	if ptr, ok := s.records["5.2.0.192.in-addr.arpa.pbx-b.local."]; !ok {
+		t.Errorf("the address does not point to the new name: %v, %v", ptr, s.records)
+	}
+	if _, ok := s.records["5.2.0.192.in-addr.arpa.pbx-a.local."]; ok {
+		t.Error("the address points to the old name, too")
+	}
+	run.says(t, `msg="host name changed" host=pbx-b was=pbx-a`)
+	run.never(t, "files changed")
+	if status := said(t, server, dir, "status", "--socket", socket); !strings.Contains(status, "engine native, host pbx-b\n") || !strings.Contains(status, `PBX pbx-b`) {
+		t.Errorf("status does not say so:\n%s", status)
+	}
 }
 
 // bridge makes a bridge of a host with an interface as its port.

@@ -188,6 +188,38 @@ func (s *onlooker) services() string {
 	return strings.Join(found, " ")
 }
 
+// hosts gives the names that have an IPv4 address, without the domain, in order.
+func (s *onlooker) hosts() string {
+	return s.labels(func(rr dns.RR) string {
+		if a, ok := rr.(*dns.A); ok {
+			return a.Hdr.Name
+		}
+		return ""
+	})
+}
+
+// targets gives the hosts that services are on, without the domain, in order.
+func (s *onlooker) targets() string {
+	return s.labels(func(rr dns.RR) string {
+		if srv, ok := rr.(*dns.SRV); ok {
+			return srv.Target
+		}
+		return ""
+	})
+}
+
+// labels gives the hosts that are found in the records, each once.
+func (s *onlooker) labels(find func(dns.RR) string) string {
+	var found []string
+	for _, rr := range s.records {
+		if name, ok := strings.CutSuffix(find(rr), ".local."); ok {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(slices.Compact(found), " ")
+}
+
 // addresses gives those that are held, in order, but for link-local ones.
 func (s *onlooker) addresses() string {
 	var found []string

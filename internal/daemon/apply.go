@@ -35,6 +35,7 @@ func (d *Daemon) reload(ctx context.Context) status.Reload {
 		d.Log.Error("reload failed, everything stays as it was", "error", err)
 	} else {
 		d.warnOfRestart(before, snap)
+		d.logHost(before, snap)
 		d.Log.Info("reloaded", attrs(snap.Since(before))...)
 	}
 	d.last = d.result(before, err)

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 
 	"announcer/internal/netwatch"
@@ -48,7 +47,19 @@ func (d *Daemon) filesChanged(ctx context.Context) {
 	}
 	d.last = d.result(before, nil)
 	d.warnOfRestart(before, snap)
-	d.Log.Info("files changed", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
+	d.logHost(before, snap)
+	renamed := before
+	renamed.Host = snap.Host
+	if before.Host == snap.Host || !reflect.DeepEqual(snap, renamed) {
+		d.Log.Info("files changed", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
+	}
+}
+
+// logHost logs another name of this host.
+func (d *Daemon) logHost(before, snap source.Snapshot) {
+	if snap.Host != before.Host {
+		d.Log.Info("host name changed", "host", snap.Host, "was", before.Host)
+	}
 }
 
 // take makes a snapshot the one that is announced.
@@ -72,9 +83,6 @@ func alsoChanged(snap, before source.Snapshot) []any {
 	var all []any
 	if len(before.Refused) > 0 && len(snap.Refused) == 0 {
 		all = append(all, "refused", "none")
-	}
-	if snap.Host != before.Host {
-		all = append(all, "host", fmt.Sprintf("%s, was %s", snap.Host, before.Host))
 	}
 	return all
 }

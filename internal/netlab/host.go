@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Host is a network namespace with a loopback interface: a machine as far as the network goes. A nil Host is the
-// namespace that the tests run in.
+// Host is a network namespace with a loopback interface and a host name of its own: a machine as far as the network
+// goes. A nil Host is the namespace that the tests run in.
 type Host struct {
 	calls chan func()
 	path  string // of the file that stands for the namespace
@@ -41,7 +41,7 @@ func NewHost(t testing.TB) *Host {
 // goroutine and no other one finds itself in that namespace.
 func (h *Host) serve(started chan<- error) {
 	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWUTS); err != nil {
 		started <- err
 		return
 	}
@@ -71,6 +71,16 @@ func (h *Host) Do(f func()) {
 func (h *Host) Start(cmd *exec.Cmd) (err error) {
 	h.Do(func() { err = cmd.Start() })
 	return err
+}
+
+// Rename gives the host another name.
+func (h *Host) Rename(t testing.TB, name string) {
+	t.Helper()
+	var err error
+	h.Do(func() { err = unix.Sethostname([]byte(name)) })
+	if err != nil {
+		t.Fatalf("name the host %s: %v", name, err)
+	}
 }
 
 // IP runs the command ip of iproute2 on the host, as in h.IP(t, "link", "set", "eth0", "down"). It skips the test

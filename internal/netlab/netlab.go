@@ -26,8 +26,8 @@ const inside = "ANNOUNCER_NETLAB"
 // errRefused says why there are no namespaces; nil where there are.
 var errRefused = errors.New("TestMain does not call netlab.Main")
 
-// Main runs the tests in new user, network and mount namespaces, where they are root and may do as they like: it
-// starts the test binary again and ends with its exit status. TestMain calls it. Mounts made there are not seen
+// Main runs the tests in new user, network, mount and host name namespaces, where they are root and may do as they like:
+// it starts the test binary again and ends with its exit status. TestMain calls it. Mounts made there are not seen
 // outside.
 func Main(m *testing.M) {
 	if os.Getenv(inside) != "" {
@@ -50,7 +50,7 @@ func again() (code int, err error) {
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 		Pdeathsig:   syscall.SIGKILL,

@@ -1,8 +1,9 @@
 package source
 
 import (
-	"os"
+	"context"
 	"strings"
+	"time"
 
 	"announcer/internal/dnsname"
 )
@@ -10,9 +11,13 @@ import (
 // fallbackHost is the name of a host that has none of its own.
 const fallbackHost = "announcer"
 
-// HostName gives this host's name as one label: the system's, up to its first dot, letters, digits and hyphens only.
+// hostEvery is the time between two looks at the name of the host. The system reports a change in
+// /proc/sys/kernel/hostname only, which a confined process does not see.
+const hostEvery = 500 * time.Millisecond
+
+// HostName returns this host's name as one label: the system's, up to its first dot, letters, digits and hyphens only.
 func HostName() string {
-	name, err := os.Hostname()
+	name, err := nodename()
 	if err != nil {
 		return fallbackHost
 	}
@@ -27,4 +32,21 @@ func HostName() string {
 		return fallbackHost
 	}
 	return name[:min(len(name), dnsname.MaxLabel)]
+}
+
+// watchHost calls changed after each change of what hostName returns, from last on, until ctx is done.
+func watchHost(ctx context.Context, hostName func() string, last string, changed func()) {
+	ticker := time.NewTicker(hostEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if now := hostName(); now != last {
+			last = now
+			changed()
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -39,24 +40,36 @@ func (s *Source) tell(r reading) {
 }
 
 // Watch gives a signal after each change of what [Source.Load] reads, and one at the start. It looks at the files that
-// the last Load has read, and at the places where they would be. Changes that follow each other within 50 ms (but not
-// for longer than half a second), or that nobody has received a signal of yet, are one. A signal says only that Load
-// may give something else. The channel is closed when ctx is done.
+// the last Load has read, and at the places where they would be, and twice a second at the name of the host. Changes of
+// files that follow each other within 50 ms (but not for longer than half a second), or that nobody has received a
+// signal of yet, are one. A signal says only that Load may give something else. The channel is closed when ctx is done.
 func (s *Source) Watch(ctx context.Context, log *slog.Logger) <-chan struct{} {
 	changed := make(chan struct{}, 1)
-	go func() {
-		defer close(changed)
-		w := &watcher{news: s.news, log: log}
-		defer w.close()
-		for w.await(ctx) {
-			w.prepare()
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
+	signal := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
 		}
+	}
+	host := HostName()
+	var tasks sync.WaitGroup
+	tasks.Go(func() { s.watchFiles(ctx, log, signal) })
+	tasks.Go(func() { watchHost(ctx, HostName, host, signal) })
+	go func() {
+		tasks.Wait()
+		close(changed)
 	}()
 	return changed
+}
+
+// watchFiles calls changed at the start and after each change of files, until ctx is done.
+func (s *Source) watchFiles(ctx context.Context, log *slog.Logger, changed func()) {
+	w := &watcher{news: s.news, log: log}
+	defer w.close()
+	for w.await(ctx) {
+		w.prepare()
+		changed()
+	}
 }
 
 // watcher waits for changes of files.

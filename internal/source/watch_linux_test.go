@@ -287,6 +287,52 @@ func TestWatchTheConfiguration(t *testing.T) {
 	}
 }
 
+// TestHostName has the system give the host names of all kinds.
+func TestHostName(t *testing.T) {
+	netlab.Need(t)
+	for _, test := range []struct{ name, want string }{
+		{"pbx", "pbx"}, {"PBX-1", "PBX-1"}, {"pbx.example.com", "pbx"}, {"pbx_1", "pbx1"}, {"(none)", "none"},
+		{"localhost", "announcer"}, {"localhost.localdomain", "announcer"}, {"", "announcer"}, {".", "announcer"},
+		{strings.Repeat("a", 63), strings.Repeat("a", 63)}, {strings.Repeat("a", 64), strings.Repeat("a", 63)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			(*netlab.Host)(nil).Rename(t, test.name)
+			if got := HostName(); got != test.want {
+				t.Errorf("the host is called %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestHostNameOfAConfinedProcess hides from the program what the unit hides, and gives the host the longest name there is.
+func TestHostNameOfAConfinedProcess(t *testing.T) {
+	mounted(t)
+	if err := unix.Mount("announcer", "/proc/sys", "tmpfs", 0, ""); err != nil {
+		t.Fatal("hide /proc/sys: ", err)
+	}
+	defer unix.Unmount("/proc/sys", unix.MNT_DETACH)
+	(*netlab.Host)(nil).Rename(t, "pbx."+strings.Repeat("a", 60))
+	if got := HostName(); got != "pbx" {
+		t.Errorf("the host is called %q, want pbx", got)
+	}
+}
+
+// TestWatchOfTheHost has the host get another name, and wants the files be read for it within two seconds.
+func TestWatchOfTheHost(t *testing.T) {
+	here, dir := (*netlab.Host)(nil), mounted(t)
+	here.Rename(t, "pbx-a")
+	f := follow(t, dir, Request{Services: []string{dir}})
+	here.Rename(t, "pbx-b")
+	select {
+	case <-f.changed:
+		if host := f.Look().Host; host != "pbx-b" {
+			t.Errorf("the host is called %s", host)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("not told within 2 seconds")
+	}
+}
+
 // TestWatchOfTouches sees to it that what changes nothing gives the same snapshot, and that it is looked at all the same.
 func TestWatchOfTouches(t *testing.T) {
 	dir := mounted(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,32 @@ func TestAwait(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWatchHost has the host get other names at set times.
+func TestWatchHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		start := time.Now()
+		names := map[time.Duration]string{0: "a", 700 * time.Millisecond: "b", 1600 * time.Millisecond: "c", 1700 * time.Millisecond: "b", time.Minute: "a"}
+		hostName := func() (name string) {
+			latest := time.Duration(-1)
+			for at, n := range names {
+				if at <= time.Since(start) && at > latest {
+					name, latest = n, at
+				}
+			}
+			return name
+		}
+		var told []time.Duration
+		go watchHost(ctx, hostName, "a", func() { told = append(told, time.Since(start)) })
+		time.Sleep(time.Hour)
+		cancel()
+		synctest.Wait()
+		if want := []time.Duration{time.Second, time.Minute}; !slices.Equal(told, want) {
+			t.Errorf("told at %v, want %v", told, want)
+		}
+	})
 }
 
 // TestWatchOfOtherFiles has a reading come that is about other files.

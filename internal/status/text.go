@@ -20,7 +20,7 @@ const askersShown = 20
 // WriteText writes the status for people.
 func (s Status) WriteText(w io.Writer) error {
 	p := page{w: w, now: s.Time}
-	p.linef("announcer %s, pid %d, up %s, engine %s", s.Daemon.Version, s.Daemon.PID, p.ago(s.Daemon.Started), s.Daemon.Engine)
+	p.linef("announcer %s, pid %d, up %s, engine %s, host %s", s.Daemon.Version, s.Daemon.PID, p.ago(s.Daemon.Started), s.Daemon.Engine, s.Daemon.Host)
 	if s.Healthy && s.settled() {
 		p.line(s.Line() + "; all is well")
 	} else {
