@@ -279,6 +279,7 @@ func TestConflictsAndOthers(t *testing.T) {
 		}
 		b.publisher.See(mdns.Observation{Foreign: []mdns.Foreign{
 			{Link: "eth0", Type: phones.ServiceType, Name: "Other", From: rival},
+			{Link: "eth0", Type: phones.ServiceType, Name: "Local", From: rival, Own: true},
 			{Link: "eth0", Type: dnsname.MustParse("_http._tcp"), Name: "x", From: rival, Own: true},
 		}})
 		synctest.Wait()
@@ -291,6 +292,7 @@ func TestConflictsAndOthers(t *testing.T) {
 		}
 		for _, want := range []string{
 			`"Other" of 192.0.2.9 is a server for phones on eth0, too: phones that find two ask a person`,
+			`"Local" of another program of this host is a server for phones on eth0, too: phones that find two ask a person`,
 			`another program of this host announces "x" (_http._tcp) on eth0 as well`,
 		} {
 			if !slices.Contains(s.Hints, want) {

@@ -165,9 +165,13 @@ func foreignHints(s *status.Status) []string {
 		switch {
 		case f.Own && ours:
 			hints = append(hints, fmt.Sprintf("another program of this host announces %q (%s) on %s as well", f.Name, f.Type, f.Link))
-		case !f.Own && f.Type.Equal(phones.ServiceType):
+		case f.Type.Equal(phones.ServiceType):
+			who := f.From.String()
+			if f.Own {
+				who = "another program of this host"
+			}
 			if servers++; servers <= foreignHintsMost {
-				hints = append(hints, fmt.Sprintf("%q of %s is a server for phones on %s, too: phones that find two ask a person", f.Name, f.From, f.Link))
+				hints = append(hints, fmt.Sprintf("%q of %s is a server for phones on %s, too: phones that find two ask a person", f.Name, who, f.Link))
 			}
 		}
 	}

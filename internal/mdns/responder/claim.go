@@ -114,7 +114,7 @@ func (f *face) unpark(host *claim) {
 
 // enliven makes the records of a claim ones that are answered.
 func (f *face) enliven(c *claim) {
-	c.live = true
+	c.live, f.r.past.news = true, true
 	f.repay(c)
 	for _, s := range c.sets {
 		s.rounds = announcements
@@ -158,6 +158,9 @@ func (f *face) release(s *set, bye bool) {
 		return
 	}
 	f.hide(s)
+	if bye {
+		f.r.remember(s) // without goodbye it is a rival's now
+	}
 	if bye && !f.wants(s.records[0]) {
 		f.sayGoodbye(s)
 	}
@@ -183,6 +186,9 @@ func (f *face) wants(record mdns.Record) bool {
 
 // silence takes the records of a claim off the wire, with goodbyes or, where a rival has them now, without.
 func (f *face) silence(c *claim, bye bool) {
+	if c.says() {
+		f.r.remember(c.sets...)
+	}
 	f.steps.remove(c)
 	f.unready(c)
 	if c.phase == parked {

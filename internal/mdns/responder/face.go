@@ -51,9 +51,23 @@ func isBroadcast(network netip.Prefix, a netip.Addr) bool {
 	return network.Addr().Is4() && network.Bits() < 31 && network.Contains(a) && !network.Contains(a.Next())
 }
 
-// isOwn says whether a packet with this source address comes from this host. All on the loopback does, whatever its
-// source: for multicast there Linux takes the address of another interface, or none.
-func (f *face) isOwn(src netip.Addr) bool { return f.link.Loopback || f.r.own[src] }
+// isOwn reports whether a source address is one of this host now; a link-local one counts on its link only. All on the
+// loopback is: for multicast there Linux takes the address of another interface, or none.
+func (f *face) isOwn(src netip.Addr) bool {
+	if f.link.Loopback {
+		return true
+	}
+	if src.IsLinkLocalUnicast() {
+		return slices.ContainsFunc(f.link.Addrs, func(a mdns.LinkAddr) bool { return a.Addr().WithZone("") == src })
+	}
+	return f.r.own[src]
+}
+
+// fromHere reports whether a packet with this source address comes from another program of this host. Without one that
+// has the port, it comes from a host that has the same address or pretends to.
+func (f *face) fromHere(src netip.Addr) bool {
+	return f.link.Loopback || f.r.config.SharedPort && f.isOwn(src)
+}
 
 type faceKey struct {
 	link    int

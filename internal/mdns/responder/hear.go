@@ -1,6 +1,9 @@
 package responder
 
 import (
+	"net/netip"
+	"slices"
+
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -8,7 +11,7 @@ import (
 // hear takes a response of somebody else; the questions in it mean nothing (RFC 6762 §6).
 func (f *face) hear(p Packet) {
 	r := &f.r.reader
-	own := f.isOwn(p.Src.Addr())
+	own := f.fromHere(p.Src.Addr())
 	for {
 		rec, ok := r.Resource()
 		if !ok {
@@ -33,7 +36,7 @@ func (f *face) hear(p Packet) {
 		}
 		s := n.find(r, rec)
 		if s != nil {
-			f.hearOurs(s, rec, own)
+			f.hearOurs(s, rec, f.isOwn(p.Src.Addr()))
 		}
 		if n.claim != nil && !own && rec.TTL > 0 {
 			f.confront(n.claim, rec, p.Src.Addr(), s == nil)
@@ -64,18 +67,17 @@ func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 	}
 }
 
-// contradicted says whether a record that is not ours contradicts our claim on its name (RFC 6762 §9). While we
-// probe, so does any unique record: the name has an owner (§8.1).
-func (c *claim) contradicted(rec wire.Resource) bool {
-	if rec.Type == mdns.TypeNSEC {
+// contradicts reports whether a record that is not ours contradicts a claim on its name (RFC 6762 §9). While we probe,
+// so does any unique record of another host: the name has an owner (§8.1).
+func (f *face) contradicts(c *claim, rec wire.Resource, src netip.Addr) bool {
+	if rec.Type == mdns.TypeNSEC || f.ownAddress(rec) || c.holds(&f.r.reader, rec) {
 		return false
 	}
-	for _, s := range c.sets {
-		if s.kind() == rec.Type {
-			return !s.holds(&c.face.r.reader, rec) && !c.face.ownAddress(rec)
-		}
+	sameKind := slices.ContainsFunc(c.sets, func(s *set) bool { return s.kind() == rec.Type })
+	if !sameKind && !(c.asking() && !c.live && rec.Flush && !f.isOwn(src)) {
+		return false
 	}
-	return c.asking() && !c.live && rec.Flush
+	return !f.r.echo(&f.r.reader, rec)
 }
 
 // ownAddress says whether a record holds an address of this host, which never contradicts (RFC 6762 §14).

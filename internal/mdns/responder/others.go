@@ -177,6 +177,9 @@ func (f *face) meet(t *topic, rec wire.Resource, src netip.Addr, own bool) {
 	}
 	x := f.r.others.foreign[foreignKey{f.link.Index, string(target)}]
 	switch {
+	case x == nil && !own && f.r.echo(&f.r.reader, rec):
+		f.surveyLater(t)
+		return
 	case x == nil && rec.TTL > 0 && len(f.r.others.foreign) < foreignMost:
 		x = f.newForeigner(t, rec, src, own)
 		if x == nil {
@@ -191,12 +194,26 @@ func (f *face) meet(t *topic, rec wire.Resource, src netip.Addr, own bool) {
 		}
 		return
 	}
-	if !x.From.Is4() {
+	switch {
+	case x.Own && !own:
+		x.From, x.Own = src, false
+		f.r.foreignEvent(mdns.ForeignSeen, x, f.foreignDetail(x))
+	case own && f.isOwn(x.From):
+		x.From, x.Own = src, true
+	case !x.From.Is4() && x.Own == own:
 		x.From = src
 	}
 	x.heard, x.asked, x.bye = f.r.now, 0, false
 	x.part = min(moment(rec.TTL)*time.Second, longestLife) / refreshParts
 	f.r.others.ends.set(x, f.r.now+x.part*(refreshParts-2))
+}
+
+// surveyLater asks for a type once what this host said of it is past: another host may have taken it over.
+func (f *face) surveyLater(t *topic) {
+	if s := t.surveys[f.link.Index]; s != nil && !s.queued() {
+		s.asked = surveyTimes - 1
+		f.r.others.surveys.set(s, f.r.now+SaidTime+time.Second)
+	}
 }
 
 func (f *face) newForeigner(t *topic, rec wire.Resource, src netip.Addr, own bool) *foreigner {
@@ -209,15 +226,20 @@ func (f *face) newForeigner(t *topic, rec wire.Resource, src netip.Addr, own boo
 		Link: f.link.Name, Type: t.typ, Name: name.Label(), From: src, Own: own, Since: r.epoch.Add(r.now),
 	}}
 	r.others.foreign[x.key] = x
-	who, what := src.String(), "a service of this type"
-	if own {
+	r.foreignEvent(mdns.ForeignSeen, x, f.foreignDetail(x))
+	return x
+}
+
+// foreignDetail says who announces what.
+func (f *face) foreignDetail(x *foreigner) string {
+	who, what := x.From.String(), "a service of this type"
+	if x.Own {
 		who = "another program of this host"
 	}
-	if f.zone[name.Key()] != nil {
+	if f.zone[x.key.name] != nil {
 		what = "this very service"
 	}
-	r.foreignEvent(mdns.ForeignSeen, x, fmt.Sprintf("%s announces %s", who, what))
-	return x
+	return fmt.Sprintf("%s announces %s", who, what)
 }
 
 func (r *Responder) foreignEvent(kind mdns.EventKind, x *foreigner, detail string) {

@@ -184,6 +184,7 @@ func TestForeignExpires(t *testing.T) {
 // Another program of this host that announces the very same is told as such.
 func TestForeignOnThisHost(t *testing.T) {
 	l, h := watching(t, sip("Desk", 5060))
+	h.SharePort(true)
 	l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), response(record(sips, 4500, false, ptr(desk))))
 	if got := h.foreign(); got != "Desk from 192.0.2.1 own" {
 		t.Errorf("others: %s", got)

@@ -336,7 +336,7 @@ func (p *plan) has(record mdns.Record) bool {
 // revise replaces the records of a claim. Where it is live, what is new is to be announced and what went gets a
 // goodbye.
 func (f *face) revise(c *claim, p *plan) {
-	old := c.sets
+	old, says := c.sets, c.says()
 	c.plan, c.sets = p, nil
 	c.node.name = p.name
 	for _, records := range p.unique {
@@ -353,17 +353,22 @@ func (f *face) revise(c *claim, p *plan) {
 		s := old[i]
 		c.sets = append(c.sets, s)
 		if !slices.Equal(s.records, records) {
+			if says {
+				f.r.remember(s)
+			}
 			s.records, s.target, s.rounds = records, targetKey(records[0].Data), announcements
 		}
+	}
+	gone := slices.DeleteFunc(old, func(s *set) bool { return slices.Contains(c.sets, s) })
+	if says {
+		f.r.remember(gone...)
 	}
 	if !c.live {
 		return
 	}
-	for _, s := range old {
-		if !slices.Contains(c.sets, s) {
-			f.hide(s)
-			f.sayGoodbye(s)
-		}
+	for _, s := range gone {
+		f.hide(s)
+		f.sayGoodbye(s)
 	}
 	f.reshare(c)
 }

@@ -80,10 +80,10 @@ func (f *face) confront(c *claim, rec wire.Resource, src netip.Addr, different b
 	switch {
 	case !ok:
 	case c.plan.policy == mdns.Standby:
-		if f.servedBy(c, rec, src) {
+		if f.served(c, rec) {
 			f.contest(c, s, rival{addr: src})
 		}
-	case different && c.contradicted(rec):
+	case different && f.contradicts(c, rec, src):
 		f.contest(c, s, rival{src, f.differs(c, rec)})
 	}
 }

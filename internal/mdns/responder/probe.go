@@ -152,7 +152,11 @@ func (p proposal) compare(other proposal) int {
 
 // meetProbe compares the probe of another host with ours for the same name (RFC 6762 §8.2, §8.2.1).
 func (f *face) meetProbe(c *claim, p Packet) {
-	ours, theirs := c.proposals(), f.proposalsOf(c, p)
+	ours := c.proposals()
+	theirs, echo := f.proposalsOf(c, p)
+	if echo && (c.plan.policy != mdns.Standby || f.pointsHere(c)) {
+		return
+	}
 	// In standby the addresses of the hosts decide, not their data.
 	if c.plan.policy == mdns.Standby || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
 		f.contest(c, simultaneousProbe, rival{addr: p.Src.Addr()})
@@ -169,20 +173,22 @@ func (c *claim) proposals() []proposal {
 	return list
 }
 
-// proposalsOf gives what the probe in a packet proposes for our name, sorted.
-func (f *face) proposalsOf(c *claim, p Packet) []proposal {
-	var list []proposal
+// proposalsOf returns what the probe in a packet proposes for our name, sorted. echo reports that this host said all of
+// it itself.
+func (f *face) proposalsOf(c *claim, p Packet) (list []proposal, echo bool) {
 	var r wire.Reader
 	if r.Reset(p.Data) != nil {
-		return nil
+		return nil, false
 	}
+	echo = true
 	for rec, ok := r.Resource(); ok; rec, ok = r.Resource() {
 		if rec.Section == wire.Authority && string(rec.Key) == c.node.key {
+			echo = echo && f.r.echo(&r, rec)
 			list = append(list, proposal{rec.Class, rec.Type, r.AppendData(nil, rec)})
 		}
 	}
 	slices.SortFunc(list, proposal.compare)
-	return list
+	return list, echo
 }
 
 // plainData gives data as it stands in a packet, its name uncompressed.

@@ -131,7 +131,7 @@ func (q *inquiry) records(p Packet) (probe bool) {
 		first := n.probed != q.serial
 		n.probed, probe = q.serial, true
 		// A program of this host is no rival (§8.2, §14).
-		if c := n.claim; first && c != nil && c.asking() && !f.isOwn(q.src.Addr()) {
+		if c := n.claim; first && c != nil && c.asking() && !f.fromHere(q.src.Addr()) {
 			f.meetProbe(c, p)
 		}
 	}

@@ -103,6 +103,7 @@ type Responder struct {
 	out    []Out
 	taken  bool
 	echoes echoes
+	past   past
 	events []mdns.Event
 	scratch
 }
@@ -125,6 +126,7 @@ func New(config Config) *Responder {
 		renamed:   map[string]*renaming{},
 		own:       map[netip.Addr]bool{},
 		others:    others{topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}},
+		past:      past{until: map[Sum]moment{}, swept: never},
 		planAt:    forever,
 	}
 }

@@ -24,10 +24,14 @@ type review struct {
 	rival netip.Addr
 }
 
-// servedBy reports whether a record shows that another host serves a name that we stand by for.
-func (f *face) servedBy(c *claim, rec wire.Resource, src netip.Addr) bool {
-	return rec.Type == mdns.TypeSRV || rec.Type == mdns.TypeTXT
+// served reports whether a record shows that another host serves a name that we stand by for.
+func (f *face) served(c *claim, rec wire.Resource) bool {
+	return (rec.Type == mdns.TypeSRV || rec.Type == mdns.TypeTXT) && (!f.pointsHere(c) || !f.r.echo(&f.r.reader, rec))
 }
+
+// pointsHere reports whether a service is one of this host by name, so that its data is no other host's. Two hosts that
+// stand by for one another may announce a third one in the same words.
+func (f *face) pointsHere(c *claim) bool { return c.plan.needs == mdns.HostName(f.r.host).Key() }
 
 // elect decides which of two hosts serves that both want to.
 func (f *face) elect(c *claim, rival netip.Addr) {

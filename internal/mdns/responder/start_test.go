@@ -295,6 +295,7 @@ func TestOtherAddressesOfThisHost(t *testing.T) {
 		Host: "pbx", Links: h.links, Groups: []mdns.Publication{sip("Desk", 5060)}, Own: []netip.Addr{netip.MustParseAddr("198.51.100.1")},
 	})
 	h.tick()
+	h.SharePort(true)
 	l.run(time.Minute)
 	l.mark()
 	for _, src := range []string{"198.51.100.1:5353", "127.0.0.1:5353"} {
@@ -311,6 +312,7 @@ func TestProbeOfThisHost(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
 	h.apply(sip("Desk", 5060))
+	h.SharePort(true)
 	l.run(260 * ms)
 	l.hear(netip.MustParseAddrPort("192.0.2.1:5353"), probeOf(record(desk, 120, false, srv(0xFFFF, "z.local"))))
 	l.run(time.Second)
@@ -376,6 +378,7 @@ func TestAddressOfAnotherLinkIsNoRival(t *testing.T) {
 // RFC 6762 §14: another responder on this host is no rival, nor is an address of this host in a record.
 func TestThisHostIsNoRival(t *testing.T) {
 	l, h := announced(t)
+	h.SharePort(true)
 	own := netip.MustParseAddrPort("192.0.2.1:5353")
 	l.hear(own, response(record(desk, 120, true, srv(1, "x.local")), record("pbx.local", 120, true, addr("203.0.113.1"))))
 	l.hear(stranger, response(record("pbx.local", 120, true, addr("192.0.2.1"))))

@@ -60,7 +60,7 @@ func (r *Responder) unwatch(w *watch) {
 
 // overhear takes a record of a name that is watched.
 func (r *Responder) overhear(w *watch, rec wire.Resource, src netip.Addr) {
-	if !w.queued() || w.standby && !w.link.onLink(src) {
+	if !w.queued() || w.standby && !w.link.onLink(src) || !w.standby && r.echo(&r.reader, rec) {
 		return
 	}
 	switch {

@@ -1,0 +1,143 @@
+package responder
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// SaidTime is how long what this host itself said is no rival, whoever sends it back: a reflector, another link of this
+// host, a slow access point. It counts from the last time; what it says now, on any link, is no rival either.
+const SaidTime = 2 * time.Minute
+
+// saidMost is the most records of the past that are remembered.
+const saidMost = 1 << 14
+
+// A Sum stands for a record: for its name, type and data.
+type Sum uint64
+
+// Said is a record that this host said, and how much longer it is no rival.
+type Said struct {
+	Sum  Sum
+	Left time.Duration
+}
+
+// past remembers what this host said and says no more.
+type past struct {
+	until map[Sum]moment
+	swept moment // when it was last full, and what is over was forgotten
+	news  bool   // something was said since [Responder.SaidNews] was last called
+}
+
+// sumOf returns the sum of a record, whose name is given by its key. Names in the data are folded.
+func sumOf(key string, data mdns.Data) Sum {
+	text := binary.BigEndian.AppendUint16(append([]byte(key), 0), uint16(data.Type()))
+	switch d := data.(type) {
+	case mdns.PTR:
+		text = append(text, d.Target.Key()...)
+	case mdns.SRV:
+		text = binary.BigEndian.AppendUint16(text, d.Priority)
+		text = binary.BigEndian.AppendUint16(text, d.Weight)
+		text = binary.BigEndian.AppendUint16(text, d.Port)
+		text = append(text, d.Target.Key()...)
+	default:
+		text = append(text, plainData(data)...)
+	}
+	sum := sha256.Sum256(text)
+	return Sum(binary.BigEndian.Uint64(sum[:]))
+}
+
+// add remembers a record that is said no more, until a time.
+func (p *past) add(s Sum, now, until moment) {
+	p.news = true
+	if len(p.until) >= saidMost && now-p.swept >= time.Second {
+		p.swept = now
+		maps.DeleteFunc(p.until, func(_ Sum, at moment) bool { return at <= now })
+	}
+	if len(p.until) < saidMost {
+		p.until[s] = max(until, p.until[s])
+	}
+}
+
+// remember remembers the records of sets that are said no more.
+func (r *Responder) remember(sets ...*set) {
+	for _, s := range sets {
+		for i := range s.records {
+			r.past.add(sumOf(s.node.key, s.records[i].Data), r.now, r.now+SaidTime)
+		}
+	}
+}
+
+// says reports whether a claim has said its records: proposed or announced them.
+func (c *claim) says() bool { return c.live || c.phase == parked || c.asking() }
+
+// echo reports whether this host said a record itself in the last two minutes, on any link.
+func (r *Responder) echo(in *wire.Reader, rec wire.Resource) bool {
+	for _, f := range r.faces {
+		n := f.zone[string(rec.Key)]
+		switch {
+		case n == nil:
+		case n.find(in, rec) != nil, n.claim != nil && n.claim.says() && n.claim.holds(in, rec):
+			return true
+		}
+	}
+	if len(r.past.until) == 0 {
+		return false
+	}
+	data, ok := in.Value(rec)
+	return ok && r.past.until[sumOf(string(rec.Key), data)] > r.now
+}
+
+// holds reports whether a record is one of the claim's.
+func (c *claim) holds(in *wire.Reader, rec wire.Resource) bool {
+	for _, s := range c.sets {
+		if s.holds(in, rec) {
+			return true
+		}
+	}
+	return false
+}
+
+// Said returns what this host says now and what it said in the last two minutes, for [Responder.Recall] after a
+// restart.
+func (r *Responder) Said() []Said {
+	left := map[Sum]time.Duration{}
+	for sum, until := range r.past.until {
+		if until > r.now {
+			left[sum] = until - r.now
+		}
+	}
+	for _, f := range r.faces {
+		for _, n := range f.zone {
+			for _, s := range n.sets {
+				for i := range s.records {
+					left[sumOf(n.key, s.records[i].Data)] = SaidTime
+				}
+			}
+		}
+	}
+	all := make([]Said, 0, len(left))
+	for sum, d := range left {
+		all = append(all, Said{sum, d})
+	}
+	return all
+}
+
+// SaidNews reports whether [Responder.Said] has changed since the last call, other than by time.
+func (r *Responder) SaidNews() bool {
+	news := r.past.news
+	r.past.news = false
+	return news
+}
+
+// Recall takes what this host said before it was restarted.
+func (r *Responder) Recall(now time.Time, said []Said) {
+	r.clock(now)
+	for _, s := range said {
+		r.past.add(s.Sum, r.now, r.now+s.Left)
+	}
+}
