@@ -126,6 +126,17 @@ func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 	return p
 }
 
+// IdleRules returns the indexes of the rules that match none of the publications of Avahi files.
+func (c Config) IdleRules(files []mdns.Publication) []int {
+	var idle []int
+	for i, rule := range c.Rules {
+		if !slices.ContainsFunc(files, rule.matches) {
+			idle = append(idle, i)
+		}
+	}
+	return idle
+}
+
 func (r Rule) matches(p mdns.Publication) bool {
 	file := filepath.Base(p.ID)
 	byName := len(r.Match) == 0 || slices.ContainsFunc(r.Match, func(glob string) bool {

@@ -225,8 +225,14 @@ func TestPublic(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, answer.Code, want)
 		}
 	}
-	d.err = context.DeadlineExceeded
+	d.state = status.Status{Problems: []string{"a.service: it is bad\x07"}, Reload: status.Reload{OK: true}}
 	answer := httptest.NewRecorder()
+	Public(d).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
+	if want := "ok: 0 services\nproblem: a.service: it is bad\\007\n"; answer.Code != http.StatusOK || answer.Body.String() != want {
+		t.Errorf("with a problem: %d, %q, want %q", answer.Code, answer.Body, want)
+	}
+	d.err = context.DeadlineExceeded
+	answer = httptest.NewRecorder()
 	Public(d).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
 	if answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("a stuck daemon is healthy: %d", answer.Code)

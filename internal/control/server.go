@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"announcer/internal/diag"
 	"announcer/internal/status"
 )
 
@@ -136,6 +137,9 @@ func (s server) healthz(w http.ResponseWriter, r *http.Request) {
 	}
 	timely(w)
 	fmt.Fprintln(w, "ok: "+st.Line())
+	for _, problem := range st.Problems {
+		fmt.Fprintln(w, "problem: "+diag.Printable(problem))
+	}
 }
 
 // watch writes one line for each event, until the client goes.

@@ -189,11 +189,6 @@ func (d *Daemon) beat(ctx context.Context) {
 	}
 }
 
-// line is the state in a line.
-func (d *Daemon) line() string {
-	return status.Status{Services: d.services(), Files: d.files(), Reload: d.last}.Line()
-}
-
 // end says goodbye. What led to it outweighs what goes wrong with that.
 func (d *Daemon) end(ctx context.Context, cause error) error {
 	d.systemd.stopping()

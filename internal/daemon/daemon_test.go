@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -36,6 +37,7 @@ type bench struct {
 	sharers   []string
 	avahi     string
 	sockets   []string
+	config    string // "": only this directory is named
 	daemon    *Daemon
 	stop      context.CancelCauseFunc
 	ended     chan error
@@ -60,7 +62,7 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 	for name, content := range files {
 		b.write(t, name, content)
 	}
-	config := b.write(t, "announcer.toml", "[daemon]\nservices = [\".\"]\n")
+	config := b.write(t, "announcer.toml", cmp.Or(b.config, "[daemon]\nservices = [\".\"]\n"))
 	src := source.New(source.Request{ConfigFile: config})
 	snap, err := src.Load()
 	if err != nil {
@@ -100,6 +102,9 @@ func testLink(index int, name string) mdns.Link {
 func (b *bench) write(t *testing.T, name, content string) (path string) {
 	t.Helper()
 	path = filepath.Join(b.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -153,22 +153,3 @@ func (d *Daemon) linkList(traffic []mdns.LinkTraffic) []status.Link {
 	}
 	return list
 }
-
-// problems tells what is wrong beside the definitions.
-func (d *Daemon) problems(now time.Time) []string {
-	var list []string
-	for _, what := range d.troubles {
-		list = append(list, what)
-	}
-	slices.Sort(list)
-	if d.behind != nil {
-		list = append(list, "what the links and servers are now is not announced yet: "+d.behind.Error())
-	}
-	if len(d.desired.Links) == 0 {
-		list = append(list, "there is no interface to announce on")
-	}
-	if d.failure.Kind == mdns.EngineFailed && now.Sub(d.failure.Time) < recently {
-		list = append(list, "the network fails: "+d.failure.Detail)
-	}
-	return list
-}

@@ -54,6 +54,7 @@ func (d *Daemon) meetAgain(ctx context.Context) {
 	}
 	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		d.Log.Error("the engine does not know who shares its port", "error", err)
+		d.behind = err
 	}
 }
 
@@ -136,6 +137,9 @@ func (d *Daemon) hints(s *status.Status) {
 	}
 	if len(d.desired.Groups) == 0 {
 		s.Hints = append(s.Hints, nothingDefined)
+	}
+	if why := d.Source.Polled(); why != "" {
+		s.Hints = append(s.Hints, why)
 	}
 	if n := len(d.findings.Warnings()); n > 0 && s.Healthy {
 		s.Hints = append(s.Hints, fmt.Sprintf("warnings about the definitions: %d", n))

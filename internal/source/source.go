@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"announcer/internal/avahixml"
@@ -60,15 +61,16 @@ type Refusal struct {
 type Source struct {
 	request Request
 	lints   []services.Lint
-	config  config.Config        // the last good one
-	since   time.Time            // when it was first read; zero: there was none
-	good    map[string]version   // the last good ones, by the name of the file
-	refused map[string]time.Time // what has an error, by its path, and since when
-	full    map[string]bool      // the directories that had files when they were last there
-	parsed  map[string]parsed    // what became of the contents of each file, by its path
-	buf     bytes.Buffer         // for the contents of one file after the other
-	reads   reading              // what was read last
-	news    chan reading         // what is read now, where that is another thing than before
+	config  config.Config          // the last good one
+	since   time.Time              // when it was first read; zero: there was none
+	good    map[string]version     // the last good ones, by the name of the file
+	refused map[string]time.Time   // what has an error, by its path, and since when
+	full    map[string]bool        // the directories that had files when they were last there
+	parsed  map[string]parsed      // what became of the contents of each file, by its path
+	buf     bytes.Buffer           // for the contents of one file after the other
+	reads   reading                // what was read last
+	news    chan reading           // what is read now, where that is another thing than before
+	polled  atomic.Pointer[string] // what [Source.Polled] returns
 }
 
 // file is where a definition is.
@@ -165,6 +167,11 @@ func (s *Source) read(snap Snapshot) Snapshot {
 	s.good, s.parsed, s.refused = good, parsed, map[string]time.Time{}
 	for _, r := range snap.Refused {
 		s.refused[r.File] = r.Since
+	}
+	for _, i := range snap.Config.IdleRules(snap.Publications) {
+		snap.Findings = append(snap.Findings, diag.Finding{
+			File: s.request.ConfigFile, Element: fmt.Sprintf("rule %d", i+1), Severity: diag.Warning, Text: "it matches no file that is announced",
+		})
 	}
 	snap.Publications = append(snap.Publications, snap.Config.Groups...)
 	return snap

@@ -3,9 +3,11 @@ package source
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -64,7 +66,7 @@ func (s *Source) Watch(ctx context.Context, log *slog.Logger) <-chan struct{} {
 
 // watchFiles calls changed at the start and after each change of files, until ctx is done.
 func (s *Source) watchFiles(ctx context.Context, log *slog.Logger, changed func()) {
-	w := &watcher{news: s.news, log: log}
+	w := &watcher{news: s.news, log: log, polled: &s.polled}
 	defer w.close()
 	for w.await(ctx) {
 		w.prepare()
@@ -72,11 +74,21 @@ func (s *Source) watchFiles(ctx context.Context, log *slog.Logger, changed func(
 	}
 }
 
+// Polled returns a sentence about why files are looked at again and again, which notices a change later; "" if the
+// system reports changes. It may be called at any time.
+func (s *Source) Polled() string {
+	if s == nil || s.polled.Load() == nil {
+		return ""
+	}
+	return *s.polled.Load()
+}
+
 // watcher waits for changes of files.
 type watcher struct {
-	news  <-chan reading
-	log   *slog.Logger
-	reads reading
+	news   <-chan reading
+	log    *slog.Logger
+	polled *atomic.Pointer[string] // what [Source.Polled] returns
+	reads  reading
 
 	places places
 	events *fsnotify.Watcher // nil: there are no events
@@ -158,7 +170,7 @@ func (w *watcher) watch(p places) {
 	}
 }
 
-// pace sets the time to the next look, and tells where it is not events alone that it depends on.
+// pace sets the time to the next look, and reports it if events alone are not enough.
 func (w *watcher) pace() {
 	before := w.every
 	why := cmp.Or(w.why, w.places.unread, w.places.eventless())
@@ -170,6 +182,11 @@ func (w *watcher) pace() {
 	default:
 		w.every = pollAnyway
 	}
+	var polled string
+	if why != "" {
+		polled = fmt.Sprintf("the definitions are looked at every %s: %s", w.every, why)
+	}
+	w.polled.Store(&polled)
 	if why != "" && w.every != before {
 		w.log.Info("the definitions are looked at regularly", "every", w.every, "reason", why)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -422,7 +423,7 @@ func TestWatchWithoutEvents(t *testing.T) {
 func TestWatchWithoutFreeFiles(t *testing.T) {
 	dir := mounted(t)
 	var log printed.Text
-	w := &watcher{log: slog.New(slog.NewTextHandler(&log, nil)), reads: reading{services: []string{dir}}}
+	w := &watcher{polled: new(atomic.Pointer[string]), log: slog.New(slog.NewTextHandler(&log, nil)), reads: reading{services: []string{dir}}}
 	defer w.close()
 	w.prepare()
 	giveBack := takeFiles(t)

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"announcer/internal/diag"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
 )
@@ -33,6 +34,9 @@ func newMetric(kind prometheus.ValueType, name, help string, read func(Status, f
 var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "build_info", "The version that runs; always 1.", buildInfo, "version", "engine"),
 	newMetric(prometheus.GaugeValue, "healthy", "Whether there is no problem.", healthy),
+	newMetric(prometheus.GaugeValue, "problems", "Problems that announcer status lists.", problems),
+	newMetric(prometheus.GaugeValue, "findings", "What is wrong with the definitions, by severity.", findings, "severity"),
+	newMetric(prometheus.GaugeValue, "refused_since_timestamp_seconds", "When an error was first found in a file that is not used because of it.", refusedSince, "file"),
 	newMetric(prometheus.GaugeValue, "services", "Services by state, counted on each of their links.", servicesByState, "state"),
 	newMetric(prometheus.GaugeValue, "check_up", "Whether the server of a definition answers, all of it or enough.", checks, "file"),
 	newMetric(prometheus.GaugeValue, "files_refused", "Definition files that have an error.", filesRefused),
@@ -52,6 +56,19 @@ var metrics = []metric{
 func buildInfo(s Status, add func(float64, ...string)) { add(1, s.Daemon.Version, s.Daemon.Engine) }
 
 func healthy(s Status, add func(float64, ...string)) { add(zeroOrOne(s.Healthy)) }
+
+func problems(s Status, add func(float64, ...string)) { add(float64(len(s.Problems))) }
+
+func findings(s Status, add func(float64, ...string)) {
+	add(float64(len(s.Files.Findings.Errors())), diag.Error.String())
+	add(float64(len(s.Files.Findings.Warnings())), diag.Warning.String())
+}
+
+func refusedSince(s Status, add func(float64, ...string)) {
+	for _, r := range s.Files.Refusals {
+		add(float64(r.Since.UnixMilli())/1000, r.File)
+	}
+}
 
 func zeroOrOne(yes bool) float64 {
 	if yes {

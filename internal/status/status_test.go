@@ -239,6 +239,10 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`announcer_build_info{engine="native",version="1.2.3"} 1`,
 		`announcer_healthy 0`,
+		`announcer_problems 5`,
+		`announcer_findings{severity="error"} 1`,
+		`announcer_findings{severity="warning"} 0`,
+		`announcer_refused_since_timestamp_seconds{file="bad.service"} 1.772597167e+09`,
 		`announcer_services{state="announced"} 1`,
 		`announcer_services{state="refused"} 1`,
 		`announcer_services{state="standby"} 0`,
