@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"announcer/internal/diag"
 	"announcer/internal/status"
 )
 
@@ -137,9 +136,6 @@ func (s server) healthz(w http.ResponseWriter, r *http.Request) {
 	}
 	timely(w)
 	fmt.Fprintln(w, "ok: "+st.Line())
-	for _, problem := range st.Problems {
-		fmt.Fprintln(w, "problem: "+diag.Printable(problem))
-	}
 }
 
 // watch writes one line for each event, until the client goes.
