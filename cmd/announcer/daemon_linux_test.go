@@ -302,3 +302,34 @@ func self(t *testing.T) string {
 	}
 	return strings.TrimSpace(string(name))
 }
+
+// What is announced is noted for the next start, in the state directory or beside the socket, and survives a crash.
+func TestNote(t *testing.T) {
+	for _, c := range []struct{ name, env, file string }{
+		{"state directory", "STATE_DIRECTORY=state:other", "state/announcer.said"},
+		{"beside the socket", "STATE_DIRECTORY=", "announcer.said"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLAN(t)
+			l.write("state/x", "")
+			daemon, out := l.start([]string{c.env}, "run", "--services", "services", "--interface", "eth0")
+			l.await(out, "msg=announced")
+			noted := func() bool {
+				text, err := os.ReadFile(filepath.Join(l.dir, c.file))
+				return err == nil && strings.Contains(string(text), `"sums":["`)
+			}
+			for end := time.Now().Add(wireTime); !noted(); time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("nothing is noted")
+				}
+			}
+			if err := daemon.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			daemon.Wait()
+			if !noted() {
+				t.Error("the note did not survive the crash")
+			}
+		})
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -70,13 +72,14 @@ func runDaemon(c *cli.Context) error {
 		return err
 	}
 	debug.SetGCPercent(gcPercent)
-	publisher, err := engine.Open(snap.Config.Engine, log)
-	if err != nil {
-		return err
-	}
 	socket := c.String("socket")
 	if socket == "" {
 		socket = snap.Config.Socket
+	}
+	sockets := control.Places(socket, os.Getenv)
+	publisher, err := engine.Open(snap.Config.Engine, log, notes(sockets, os.Getenv)...)
+	if err != nil {
+		return err
 	}
 	ctx, stop := untilRestart(c.Context)
 	defer stop()
@@ -89,7 +92,7 @@ func runDaemon(c *cli.Context) error {
 		FilesChanged: src.Watch(ctx, log),
 		Hangups:      hangups(),
 		Health:       health.Start(ctx, log),
-		Sockets:      control.Places(socket, os.Getenv),
+		Sockets:      sockets,
 		Version:      version(),
 		Log:          log,
 		MACs:         netwatch.MACs,
@@ -97,6 +100,19 @@ func runDaemon(c *cli.Context) error {
 		AvahiDir:     avahiServices,
 	}
 	return d.Run(ctx)
+}
+
+// notes returns places for the file in which the engine keeps what it says for the next start: in the state directory of
+// the service manager, or else beside the control socket.
+func notes(sockets []string, getenv func(string) string) []string {
+	if state, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); state != "" {
+		return []string{filepath.Join(state, "announcer.said")}
+	}
+	var places []string
+	for _, socket := range sockets {
+		places = append(places, strings.TrimSuffix(socket, ".sock")+".said")
+	}
+	return places
 }
 
 // untilRestart gives a context that ends with ctx, or by SIGUSR1 for [daemon.ErrRestart].

@@ -14,11 +14,12 @@ import (
 	"announcer/services"
 )
 
-// Open starts the engine of that name, one of [config.Engines].
-func Open(name string, log *slog.Logger) (mdns.Publisher, error) {
+// Open starts the engine of that name, one of [config.Engines]. notes are places for the file in which the native one
+// keeps what it says for its next start.
+func Open(name string, log *slog.Logger, notes ...string) (mdns.Publisher, error) {
 	switch name {
 	case config.EngineNative:
-		return native.Open(log)
+		return native.Open(log, notes...)
 	case config.EngineZeroconf:
 		return zeroconf.New(log), nil
 	}

@@ -33,6 +33,9 @@ type Config struct {
 	Log  *slog.Logger        // for what goes wrong with sockets
 	Seed [2]uint64           // of the random delays
 	Own  func() []netip.Addr // all addresses of this host; nil: those of the links are all
+	// Notes are places for the file in which the engine keeps what it says for the next start, the first of them that
+	// can be written; none: it keeps nothing.
+	Notes []string
 	// MAC gives the hardware address of a neighbour, "" where it isn't known; nil: it never is.
 	MAC func(link int, a netip.Addr) string
 	// Sleeps calls woke when the process runs again that did not for a while, until ctx ends; nil: it never sleeps.
@@ -47,6 +50,8 @@ type Publisher struct {
 	asked     chan []mdns.Asked
 	done      chan struct{} // closed when the loop has ended
 	stop      func()        // ends Config.Sleeps
+	news      chan struct{} // there is something to note
+	noted     chan struct{} // closed when the last note is written
 
 	mu   sync.Mutex
 	jobs []func()
@@ -71,16 +76,16 @@ var (
 	_ mdns.Observer  = (*Publisher)(nil)
 )
 
-// Open makes an engine on the sockets of this host that holds nothing yet. It reports an error where port 5353 can't
-// be opened.
-func Open(log *slog.Logger) (*Publisher, error) {
+// Open makes an engine on the sockets of this host that holds nothing yet. notes are places for the file in which it
+// keeps what it says for the next start. It reports an error where port 5353 can't be opened.
+func Open(log *slog.Logger, notes ...string) (*Publisher, error) {
 	conn, err := link.Open()
 	if err != nil {
 		return nil, err
 	}
 	return New(Config{
 		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: netwatch.MAC,
-		Sleeps: wakeup.Watch,
+		Notes: notes, Sleeps: wakeup.Watch,
 	}), nil
 }
 
@@ -91,6 +96,8 @@ func New(config Config) *Publisher {
 		events:   make(chan mdns.Event, backlog),
 		asked:    make(chan []mdns.Asked, 1),
 		done:     make(chan struct{}),
+		news:     make(chan struct{}, 1),
+		noted:    make(chan struct{}),
 		rivals:   map[neighbour]hardware{},
 		unsentOn: map[int]uint64{},
 	}
@@ -101,6 +108,13 @@ func New(config Config) *Publisher {
 	p.stop = stop
 	if config.Sleeps != nil {
 		go config.Sleeps(ctx, p.woke)
+	}
+	if len(config.Notes) > 0 {
+		now := time.Now()
+		p.responder.Recall(now, readNote(config.Notes, now, config.Log))
+		go p.keepNote()
+	} else {
+		close(p.noted)
 	}
 	go p.loop()
 	return p
@@ -167,10 +181,12 @@ func (p *Publisher) Close(ctx context.Context) error {
 	}
 	select {
 	case <-p.done:
+		p.awaitNote()
 		return nil
 	case <-ctx.Done():
 		err = p.config.Conn.Close()
 		<-p.done
+		p.awaitNote()
 		return errors.Join(context.Cause(ctx), err)
 	}
 }
@@ -272,6 +288,12 @@ func (p *Publisher) tick() (next time.Time) {
 		}
 	}
 	p.report()
+	if p.responder.SaidNews() {
+		select {
+		case p.news <- struct{}{}:
+		default:
+		}
+	}
 	p.passOn(time.Now())
 	return earliest(next, p.late.again, p.gathered.due)
 }

@@ -53,7 +53,6 @@ func sumOf(key string, data mdns.Data) Sum {
 
 // add remembers a record that is said no more, until a time.
 func (p *past) add(s Sum, now, until moment) {
-	p.news = true
 	if len(p.until) >= saidMost && now-p.swept >= time.Second {
 		p.swept = now
 		maps.DeleteFunc(p.until, func(_ Sum, at moment) bool { return at <= now })
@@ -65,6 +64,7 @@ func (p *past) add(s Sum, now, until moment) {
 
 // remember remembers the records of sets that are said no more.
 func (r *Responder) remember(sets ...*set) {
+	r.past.news = r.past.news || len(sets) > 0
 	for _, s := range sets {
 		for i := range s.records {
 			r.past.add(sumOf(s.node.key, s.records[i].Data), r.now, r.now+SaidTime)

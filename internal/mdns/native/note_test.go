@@ -1,0 +1,261 @@
+package native
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/link/memlink"
+	"announcer/internal/mdns/responder"
+	"announcer/internal/mdns/wire"
+)
+
+var noteTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// A note says as much as it was told, less the time that has passed.
+func TestNoteRoundTrip(t *testing.T) {
+	said := []responder.Said{{Sum: 1, Left: 2 * time.Minute}, {Sum: 1<<64 - 1, Left: 2 * time.Minute}, {Sum: 7, Left: 1500 * time.Millisecond}}
+	for _, c := range []struct {
+		more, later time.Duration
+		want        string
+	}{
+		{0, 0, "1=2m0s 7=1.5s ffffffffffffffff=2m0s"},
+		{0, 1400 * time.Millisecond, "1=1m58.6s 7=100ms ffffffffffffffff=1m58.6s"},
+		{0, 119 * time.Second, "1=1s ffffffffffffffff=1s"},
+		{0, 121 * time.Second, ""},
+		{noteMore, 121 * time.Second, "1=1m9s ffffffffffffffff=1m9s"},
+		{noteMore, 24 * time.Hour, ""},
+		{0, -time.Second, ""},
+		{0, -24 * time.Hour, ""},
+	} {
+		t.Run(fmt.Sprintf("%v more, %v later", c.more, c.later), func(t *testing.T) {
+			got, err := decodeNote(encodeNote(slices.Clone(said), noteTime, c.more), noteTime.Add(c.later))
+			if err != nil || words(got) != c.want {
+				t.Errorf("%s (%v), want %s", words(got), err, c.want)
+			}
+		})
+	}
+}
+
+func words(said []responder.Said) string {
+	var all []string
+	for _, s := range said {
+		all = append(all, fmt.Sprintf("%x=%v", uint64(s.Sum), s.Left))
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// What is no note says nothing, and does no harm.
+func TestBadNotes(t *testing.T) {
+	good := string(encodeNote([]responder.Said{{Sum: 1, Left: time.Minute}}, noteTime, 0))
+	for _, c := range []struct {
+		name  string
+		place func(path string) error
+		logs  bool
+	}{
+		{"absent", func(string) error { return nil }, false},
+		{"empty", content(""), true},
+		{"cut", content(good[:len(good)/2]), true},
+		{"garbage", content("\x00\xff\x00"), true},
+		{"another form", content(`{"version":1,"said":"all"}`), true},
+		{"another version", content(strings.Replace(good, `"version":1`, `"version":2`, 1)), false},
+		{"a sum that is none", content(strings.Replace(good, `"sums":["1"]`, `"sums":["x","-1",""]`, 1)), false},
+		{"longer than any", content(strings.Replace(good, `"until":"2026`, `"until":"2027`, 1)), false},
+		{"huge", func(path string) error { return os.Truncate(path, noteMost+1) }, true},
+		{"a directory", func(path string) error { return os.Mkdir(path, 0o755) }, true},
+		{"a FIFO", func(path string) error { return syscall.Mkfifo(path, 0o644) }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.said")
+			if c.name == "huge" {
+				if err := os.WriteFile(path, nil, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.place(path); err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			if got := readNote([]string{path}, noteTime, slog.New(slog.NewTextHandler(&log, nil))); len(got) > 0 {
+				t.Errorf("says %v", got)
+			}
+			if logged := log.Len() > 0; logged != c.logs {
+				t.Errorf("log %q", log.String())
+			}
+		})
+	}
+}
+
+func content(text string) func(path string) error {
+	return func(path string) error { return os.WriteFile(path, []byte(text), 0o644) }
+}
+
+// The first place that can be written is used; what was there is replaced whole, and nothing is left beside it.
+func TestNotePlaces(t *testing.T) {
+	dir := t.TempDir()
+	places := []string{filepath.Join(dir, "absent", "x.said"), filepath.Join(dir, "x.said"), filepath.Join(dir, "y.said")}
+	for _, text := range []string{"one, which is longer", "two"} {
+		if err := writeNote(places, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		entries, _ := os.ReadDir(dir)
+		got, err := os.ReadFile(places[1])
+		if err != nil || string(got) != text || len(entries) != 1 {
+			t.Errorf("%q, %v, %v", got, err, entries)
+		}
+	}
+	if info, err := os.Stat(places[1]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if err := writeNote(places[:1], nil); err == nil {
+		t.Error("no error for a directory that is not there")
+	}
+}
+
+// text is a publication with a TXT record.
+func text(txt string) mdns.Publication {
+	p := sip("Desk")
+	p.Group.Services[0].TXT = []string{txt}
+	return p
+}
+
+// A host that was restarted or has crashed, and has another address and other data now, is no rival of itself when a
+// reflector sends what it said before; two minutes later it would be.
+func TestRestartWithANote(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		for _, c := range []struct {
+			up, down time.Duration
+			rival    bool
+		}{
+			{3 * time.Second, 5 * time.Second, false},
+			{30 * time.Second, 118 * time.Second, false},
+			{10 * time.Minute, 118 * time.Second, false},
+			{30 * time.Second, 4 * time.Minute, true},
+		} {
+			t.Run(fmt.Sprintf("crash %v, up %v, down %v", crash, c.up, c.down), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { testRestart(t, crash, c.up, c.down, c.rival) })
+			})
+		}
+	}
+}
+
+func testRestart(t *testing.T, crash bool, up, down time.Duration, rival bool) {
+	net := memlink.Live(1)
+	segment := net.NewSegment()
+	note := filepath.Join(t.TempDir(), "announcer.said")
+	boot := func(i byte) machine {
+		h := net.NewHost("pbx")
+		h.Plug(segment, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, i}), 24))
+		return machine{New(Config{Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, uint64(i)}, Notes: []string{note}}), h, "pbx"}
+	}
+	a := boot(1)
+	a.apply(t, text("before"))
+	time.Sleep(up)
+	var left []byte
+	if crash {
+		var err error
+		if left, err = os.ReadFile(note); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if crash { // all that the end has changed is undone
+		if err := os.WriteFile(note, left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(down)
+	b := boot(2)
+	b.apply(t, text("now"))
+	reflector := net.NewHost("reflector")
+	reflector.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
+	for range 10 { // while it is probed for, and later
+		time.Sleep(100 * time.Millisecond)
+		reflect(t, reflector)
+	}
+	time.Sleep(3 * time.Second)
+	if conflicts := b.Stats().Conflicts > 0; conflicts != rival {
+		t.Errorf("a rival: %v, want %v", conflicts, rival)
+	}
+	if got := b.state(); !rival && got != "Desk announced" {
+		t.Error(got)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	synctest.Wait()
+}
+
+// reflect sends what the host said before.
+func reflect(t *testing.T, h *memlink.Host) {
+	name := dnsname.MustParse("Desk._sip._udp.local")
+	m := wire.Message{Header: wire.Header{Flags: wire.FlagResponse | wire.FlagAuthority}, Answers: []mdns.Record{
+		{Name: mdns.HostName("pbx"), TTL: 120, Unique: true, Data: mdns.Address{Addr: netip.MustParseAddr("192.0.2.1")}},
+		{Name: name, TTL: 4500, Unique: true, Data: mdns.NewTXT("before")},
+	}}
+	data, ok := m.Encode(1472)
+	if !ok {
+		t.Fatal("the message does not fit")
+	}
+	if err := h.Send(link.Packet{Data: data, Link: 2, To: link.Group4}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An engine that announces nothing leaves the note of another one alone.
+func TestNoteOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		note := filepath.Join(t.TempDir(), "announcer.said")
+		text := encodeNote([]responder.Said{{Sum: 1, Left: time.Minute}}, time.Now(), 0)
+		if err := os.WriteFile(note, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := memlink.Live(1).NewHost("pbx")
+		p := New(Config{Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Notes: []string{note}})
+		time.Sleep(10 * time.Minute)
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got, err := os.ReadFile(note); err != nil || !bytes.Equal(got, text) {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+// An engine that can't write its note says so once, and works.
+func TestNoteThatCanNotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := memlink.Live(1)
+		h := net.NewHost("pbx")
+		h.Plug(net.NewSegment(), netip.MustParsePrefix("192.0.2.1/24"))
+		var log bytes.Buffer
+		p := New(Config{Conn: h.Conn(), Log: slog.New(slog.NewTextHandler(&log, nil)), Notes: []string{filepath.Join(t.TempDir(), "absent", "x")}})
+		m := machine{p, h, "pbx"}
+		m.apply(t, sip("Desk"))
+		time.Sleep(5 * time.Minute)
+		if got := m.state(); got != "Desk announced" {
+			t.Error(got)
+		}
+		if err := m.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(log.String(), "not noted"); n != 1 {
+			t.Errorf("%d warnings: %s", n, log.String())
+		}
+	})
+}
