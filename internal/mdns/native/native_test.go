@@ -322,6 +322,7 @@ func TestSleep(t *testing.T) {
 			}), h, "pbx"}
 			m.apply(t, sip("Desk"))
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			heard.messages = nil
 			<-m.Events()
 			sleeps <- slept
