@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	lib "github.com/emiago/sipgo/sip"
 )
 
 // Transport is what SIP is carried by: "udp", "tcp" or "tls".
@@ -41,46 +39,82 @@ type Target struct {
 	Transport Transport
 }
 
-// ParseURL reads a URL such as sip:proxy@192.0.2.20:5060;transport=udp. The transport is UDP where it names none; a host
-// name is looked up as an address, without SRV records.
+// ParseURL reads a URL such as sip:proxy@192.0.2.20:5060;transport=udp (RFC 3261 §19.1.1). The transport is UDP where it
+// names none; a host name is looked up as an address, without SRV records. A password, other parameters and headers count
+// for nothing.
 func ParseURL(text string) (Target, error) {
 	const want = "want such as sip:proxy@192.0.2.20:5060;transport=udp"
-	var uri lib.Uri
-	if !strings.HasPrefix(strings.ToLower(text), "sip:") || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7F }) {
+	scheme, rest, _ := strings.Cut(text, ":")
+	if !strings.EqualFold(scheme, "sip") || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7F }) {
 		return Target{}, fmt.Errorf("%q is not a SIP URL; %s", text, want)
 	}
-	if err := lib.ParseUri(text, &uri); err != nil || uri.Host == "" || uri.Host == "*" {
+	user, server, hasUser := strings.Cut(strings.TrimPrefix(rest, "//"), "@")
+	if !hasUser {
+		user, server = "", user
+	}
+	user, _, _ = strings.Cut(user, ":")
+	server, _, _ = strings.Cut(server, "?")
+	server, params, _ := strings.Cut(server, ";")
+	host, port, hasPort, ok := splitServer(server)
+	if !ok {
 		return Target{}, fmt.Errorf("%q is not a SIP URL; %s", text, want)
 	}
-	if uri.Port < 0 || uri.Port > 65535 || uri.Port == 0 && strings.Contains(text[strings.LastIndex(text, uri.Host)+len(uri.Host):], ":") {
+	if hasPort && (port < 1 || port > 65535) {
 		return Target{}, fmt.Errorf("%q has no port from 1 to 65535 behind the colon; %s", text, want)
 	}
-	transport := cmp.Or(strings.ToLower(uri.UriParams.GetOr("transport", "")), string(UDP))
+	transport := cmp.Or(strings.ToLower(parameter(params, "transport")), string(UDP))
 	if !slices.Contains(Transports(), transport) {
 		return Target{}, fmt.Errorf("%q names the transport %q; want one of %s", text, transport, strings.Join(Transports(), ", "))
 	}
-	t := Target{User: uri.User, Host: strings.Trim(uri.Host, "[]"), Port: uint16(uri.Port), Transport: Transport(transport)}
+	t := Target{User: user, Host: host, Port: uint16(port), Transport: Transport(transport)}
 	t.Port = cmp.Or(t.Port, t.Transport.Port())
 	return t, nil
+}
+
+// splitServer splits "host", "host:port", "[IPv6]" or "[IPv6]:port".
+func splitServer(server string) (host string, port int, hasPort, ok bool) {
+	host, tail, _ := strings.Cut(server, ":")
+	hasPort = len(host) < len(server)
+	if inner, isIPv6 := strings.CutPrefix(server, "["); isIPv6 {
+		if host, tail, ok = strings.Cut(inner, "]"); !ok {
+			return "", 0, false, false
+		}
+		tail, hasPort = strings.CutPrefix(tail, ":")
+	}
+	if hasPort {
+		var err error
+		if port, err = strconv.Atoi(tail); err != nil {
+			return "", 0, false, false
+		}
+	}
+	return host, port, hasPort, host != "" && host != "*"
+}
+
+// parameter returns the value of a parameter in "name=value;name=value", "" if it is not there.
+func parameter(params, name string) string {
+	for param := range strings.SplitSeq(params, ";") {
+		key, value, _ := strings.Cut(param, "=")
+		if strings.EqualFold(strings.TrimSpace(key), name) {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 // Address gives "host:port".
 func (t Target) Address() string { return net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port))) }
 
 // String gives the target as a URL.
-func (t Target) String() string {
-	uri := t.uri(false)
-	return fmt.Sprintf("%s;transport=%s", uri.String(), t.Transport)
-}
+func (t Target) String() string { return fmt.Sprintf("%s;transport=%s", t.uri(), t.Transport) }
 
-// uri gives the target as it stands in a request; outbound adds the parameter "ob" (RFC 5626 §5.4).
-func (t Target) uri(outbound bool) lib.Uri {
+// uri gives the target as it stands in a request.
+func (t Target) uri() string {
 	host, _, _ := strings.Cut(t.Host, "%")
-	uri := lib.Uri{Scheme: "sip", User: t.User, Host: uriHost(host), Port: int(t.Port)}
-	if outbound {
-		uri.UriParams = params("ob", "")
+	user := t.User
+	if user != "" {
+		user += "@"
 	}
-	return uri
+	return fmt.Sprintf("sip:%s%s:%d", user, uriHost(host), t.Port)
 }
 
 // uriHost gives a host as it stands in URIs, an IPv6 address in brackets.

@@ -164,17 +164,22 @@ func (p *Peer) respond(request string) []string {
 			responses = append(responses, "")
 			continue
 		}
-		response := "SIP/2.0 " + line + "\r\n"
-		for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
-			value := Header(request, name)
-			if name == "To" {
-				value += ";tag=peer"
-			}
-			response += name + ": " + value + "\r\n"
-		}
-		responses = append(responses, response+"Content-Length: 0\r\n\r\n")
+		responses = append(responses, response(request, line))
 	}
 	return responses
+}
+
+// response gives the response to a request with a status such as "200 OK".
+func response(request, status string) string {
+	text := "SIP/2.0 " + status + "\r\n"
+	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
+		value := Header(request, name)
+		if name == "To" {
+			value += ";tag=peer"
+		}
+		text += name + ": " + value + "\r\n"
+	}
+	return text + "Content-Length: 0\r\n\r\n"
 }
 
 // Header gives the value of a header of a message, "" if it has none.

@@ -1,0 +1,84 @@
+// Package guard connects to servers and phones that may be broken or hostile. What one connection may cost is limited in
+// bytes and in time, whatever the other side sends, does not send or does not read.
+package guard
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// MaxBytes is how many bytes are read from one connection. The answers that are asked for have about 1 KB, the
+// certificates of a TLS handshake up to 20 KB; the rest is for messages that come in between.
+const MaxBytes = 256 << 10
+
+// MaxText is how many bytes of what the other side says are kept: enough for any reason phrase that people write.
+const MaxText = 200
+
+// ErrTooMuch is the error of reading from a connection after [MaxBytes].
+var ErrTooMuch = errors.New("it sends too much that is not an answer")
+
+// Dial connects to an address as [net.Dialer] does. When ctx ends, the connection is closed, which also ends a read or
+// write that is under way. A connection by "udp" receives from that address alone, and reports that nobody listens there.
+func Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c, release: context.AfterFunc(ctx, func() { c.Close() })}, nil
+}
+
+// conn counts what it reads.
+type conn struct {
+	net.Conn
+	release func() bool
+	read    atomic.Int64
+}
+
+// Read reads from the connection. Its error is [ErrTooMuch] after [MaxBytes].
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.read.Add(int64(n)) > MaxBytes {
+		return 0, ErrTooMuch
+	}
+	return n, err
+}
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	c.release()
+	return c.Conn.Close()
+}
+
+// TLS accepts any certificate, since whether a phone trusts it is not known here and nothing secret is sent. Old servers
+// with TLS 1.0 are accepted too.
+func TLS(serverName string) *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, ServerName: serverName}
+}
+
+// HTTP returns a client for requests with the context ctx. Its connections are made by dial, such as [Dial], and end with
+// ctx, in the TLS handshake too (those of an ordinary client outlive the request that they were made for). Each request has a connection
+// of its own, without a proxy. Certificates are not verified.
+func HTTP(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			return dial(ctx, network, address)
+		},
+		TLSClientConfig:        TLS(""),
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: MaxBytes / 4,
+	}}
+}
+
+// Clip returns the start of a text from the other side, at most [MaxText] bytes and an ellipsis.
+func Clip(text string) string {
+	if len(text) <= MaxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:MaxText], "") + "…"
+}
