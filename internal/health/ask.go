@@ -2,24 +2,24 @@ package health
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 
+	"announcer/internal/guard"
 	"announcer/internal/sip"
 )
 
 // Ask puts the question to the server. The error, a sentence without the target, says why that is no answer. It ends when
-// ctx does.
+// ctx does, whatever the server does, and reads no more of it than [guard.MaxBytes] a connection.
 func Ask(ctx context.Context, p Probe) error {
 	switch p.Method {
 	case Connect:
 		conn, err := dial(ctx, "tcp", p.Target)
 		if err != nil {
-			return reason(err)
+			return reason(ctx, err)
 		}
 		return conn.Close()
 	case File, Page:
@@ -30,31 +30,22 @@ func Ask(ctx context.Context, p Probe) error {
 	return fmt.Errorf("there is no method %d", p.Method)
 }
 
-// client asks by HTTP, without a proxy and on a new connection each time. Certificates are not looked at: whether a phone
-// trusts one is the phone's matter.
-var client = &http.Client{Transport: &http.Transport{
-	DialContext:            dial,
-	TLSClientConfig:        &tls.Config{InsecureSkipVerify: true},
-	DisableKeepAlives:      true,
-	MaxResponseHeaderBytes: 1 << 16,
-}}
-
 func head(ctx context.Context, p Probe) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, p.Target, nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("User-Agent", "announcer")
-	res, err := client.Do(req)
+	res, err := guard.HTTP(ctx, dial).Do(req)
 	if err != nil {
-		return reason(err)
+		return reason(ctx, err)
 	}
 	res.Body.Close()
 	switch {
 	case p.Method == Page && res.StatusCode < http.StatusInternalServerError:
 		return nil
 	case res.StatusCode != http.StatusOK:
-		return errors.New(res.Status)
+		return errors.New(guard.Clip(res.Status))
 	case p.Method == File && res.ContentLength == 0:
 		return errors.New("the file is empty")
 	}
@@ -86,12 +77,11 @@ func dial(ctx context.Context, network, address string) (conn net.Conn, err erro
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
 	if host != thisHost {
-		return d.DialContext(ctx, network, address)
+		return guard.Dial(ctx, network, address)
 	}
 	err = anyOwn(func(host string) error {
-		conn, err = d.DialContext(ctx, network, net.JoinHostPort(host, port))
+		conn, err = guard.Dial(ctx, network, net.JoinHostPort(host, port))
 		return err
 	})
 	return conn, err
@@ -117,8 +107,8 @@ func anyOwn(try func(host string) error) error {
 }
 
 // reason gives the heart of an error of the network: "connection refused".
-func reason(err error) error {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+func reason(ctx context.Context, err error) error {
+	if timeout, ok := errors.AsType[net.Error](err); ctx.Err() != nil || ok && timeout.Timeout() {
 		return sip.ErrTimeout
 	}
 	if lookUp, ok := errors.AsType[*net.DNSError](err); ok {
@@ -130,5 +120,5 @@ func reason(err error) error {
 	if errors.Is(err, io.EOF) {
 		return sip.ErrClosed
 	}
-	return err
+	return errors.New(guard.Clip(err.Error())) // it may quote the server
 }

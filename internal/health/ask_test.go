@@ -85,7 +85,7 @@ func TestAsk(t *testing.T) {
 
 func TestReason(t *testing.T) {
 	err := fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: &net.DNSError{Name: "pbx.example.com", Err: "no such host"}})
-	if got := reason(err).Error(); got != "the host pbx.example.com is not found: no such host" {
+	if got := reason(t.Context(), err).Error(); got != "the host pbx.example.com is not found: no such host" {
 		t.Errorf("reason %q", got)
 	}
 }

@@ -39,6 +39,13 @@ type PublicationState struct {
 // maxAsking is how many servers are asked at a time.
 const maxAsking = 16
 
+// grace is how long a question may take to end after its time is over. One that takes longer counts as a failure then and
+// whenever its server would be asked again, until it ends.
+const grace = time.Second
+
+// whyEndless is the failure of a server whose question does not end.
+const whyEndless = "the check of it does not end"
+
 // Monitor asks the servers of all publications that have a check. A nil monitor checks nothing and lets all through.
 type Monitor struct {
 	ask     func(context.Context, Probe) error
@@ -55,8 +62,9 @@ type Monitor struct {
 // target is a server that is asked.
 type target struct {
 	server
-	due    time.Time
-	asking bool
+	due     time.Time
+	asking  bool
+	endless <-chan error // is empty as long as an earlier question does not end; nil: there is none
 }
 
 // answer is what came of asking a server.
@@ -64,6 +72,7 @@ type answer struct {
 	target  *target
 	why     string // "": it answers
 	latency time.Duration
+	endless <-chan error
 }
 
 // watched is a publication with a check.
@@ -251,6 +260,9 @@ func (m *Monitor) start(ctx context.Context, answers chan<- answer, most int) (s
 		case t.asking:
 		case wait > 0:
 			next = min(next, wait)
+		case t.stillEndless():
+			m.settle(answer{target: t, why: whyEndless, endless: t.endless})
+			next = min(next, t.due.Sub(now))
 		case started < most:
 			started++
 			t.asking = true
@@ -260,24 +272,65 @@ func (m *Monitor) start(ctx context.Context, answers chan<- answer, most int) (s
 	return started, next
 }
 
+// stillEndless reports whether an earlier question to the target has not ended.
+func (t *target) stillEndless() bool {
+	select {
+	case <-t.endless:
+		return false
+	default:
+		return t.endless != nil
+	}
+}
+
+// question asks a server and waits for the answer, but not much longer than the timeout, even where ask does.
 func (m *Monitor) question(ctx context.Context, probe Probe, t *target, timeout time.Duration, answers chan<- answer) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
+	result := make(chan error, 1)
+	go func() {
+		defer close(result)
+		result <- m.ask(ctx, probe)
+	}()
 	a := answer{target: t}
-	if err := m.ask(ctx, probe); err != nil {
+	err, ended := awaited(ctx, result)
+	switch {
+	case !ended:
+		a.why, a.endless = whyEndless, result
+	case err != nil:
 		a.why = err.Error()
 	}
 	a.latency = time.Since(start)
 	answers <- a
 }
 
+// awaited returns the result of a question that ends with ctx or soon after.
+func awaited(ctx context.Context, result <-chan error) (err error, ended bool) {
+	select {
+	case err = <-result:
+		return err, true
+	case <-ctx.Done():
+	}
+	select {
+	case err = <-result:
+		return err, true
+	case <-time.After(grace):
+		return nil, false
+	}
+}
+
 // take takes an answer in, and tells what follows from it.
 func (m *Monitor) take(a answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	a.target.asking = false
+	m.settle(a)
+}
+
+// settle changes the states of a server and of what needs it. It needs the lock.
+func (m *Monitor) settle(a answer) {
 	t := a.target
-	t.asking = false
+	t.endless = a.endless
 	t.due = time.Now().Add(jitter(m.settings.Interval))
 	before := t.state
 	t.server = t.after(a.why, a.latency, m.settings)

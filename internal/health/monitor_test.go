@@ -307,6 +307,73 @@ func TestMonitorForgets(t *testing.T) {
 	})
 }
 
+// TestMonitorEndless has checks that do not end, more of them than are asked at a time: they are failures like any other,
+// keep nobody from being asked, and are as many as there are servers, however long it goes on.
+func TestMonitorEndless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		release := make(chan struct{})
+		ask := b.ask
+		b.ask = func(ctx context.Context, p Probe) error {
+			err := ask(ctx, p)
+			if err != nil {
+				<-release
+			}
+			return err
+		}
+		var all []mdns.Publication
+		var targets []string
+		for i := range 2 * maxAsking {
+			all = append(all, tcp(fmt.Sprint(i), uint16(1000+i)))
+			targets = append(targets, fmt.Sprintf("localhost:%d", 1000+i))
+		}
+		b.announced(all...)
+		pass(time.Second)
+		if got := len(strings.Fields(b.announced(all...))); got != len(all) {
+			t.Fatalf("%d are announced, want all", got)
+		}
+		b.kill(targets[1:]...)
+		pass(2 * time.Minute)
+		if got := b.announced(all...); got != "0" || b.States()[1].State != Down || b.States()[1].LastError != "localhost:1001: the check of it does not end" {
+			t.Errorf("%q is announced, state %+v", got, b.States()[1])
+		}
+		asked, others := b.times(targets[0]), b.times(targets[1])
+		pass(10 * time.Minute)
+		if now := b.times(targets[0]); now < asked+55 {
+			t.Errorf("a server that answers was asked %d times in 10 min; want every 10 s", now-asked)
+		}
+		if now := b.times(targets[1]); now != others {
+			t.Errorf("a server whose check does not end was asked again, %d times", now-others)
+		}
+		b.revive(targets...)
+		close(release)
+		pass(time.Minute)
+		if got := len(strings.Fields(b.announced(all...))); got != len(all) {
+			t.Errorf("%d are announced when they answer again, want all", got)
+		}
+	})
+}
+
+// TestMonitorEnds ends in the middle of a check that does not.
+func TestMonitorEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		m := New(func(context.Context, Probe) error {
+			<-release
+			return nil
+		}, slog.New(slog.DiscardHandler))
+		m.Answering(mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}, DefaultSettings())
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		start := time.Now()
+		m.Run(ctx)
+		if took := time.Since(start); took > time.Second+grace {
+			t.Errorf("it ends after %v", took)
+		}
+	})
+}
+
 func TestNoMonitor(t *testing.T) {
 	var m *Monitor
 	d := mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}
