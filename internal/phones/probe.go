@@ -2,14 +2,16 @@ package phones
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"announcer/internal/guard"
 	"announcer/internal/sip"
 	"announcer/services"
 )
@@ -32,7 +34,6 @@ const SmallImage = 1 << 20
 // Prober asks the servers that announcements name: every firmware file by HTTP HEAD, every PBX by SIP OPTIONS.
 type Prober struct {
 	ctx    context.Context
-	client http.Client
 	mu     sync.Mutex
 	probes []Probe
 }
@@ -44,16 +45,8 @@ type Probe struct {
 	Size   int64  `json:"size,omitempty"` // bytes; 0 where the answer has none
 }
 
-// NewProber makes a prober that asks until ctx ends. Redirections are not followed, since it is not known that phones
-// follow them.
-func NewProber(ctx context.Context) *Prober {
-	return &Prober{ctx: ctx, client: http.Client{
-		Timeout: probeTime,
-		// No proxy; and whether a phone trusts a certificate is the phone's matter.
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-}
+// NewProber makes a prober that asks until ctx ends.
+func NewProber(ctx context.Context) *Prober { return &Prober{ctx: ctx} }
 
 // Probes gives what was asked so far, in the order of the definitions.
 func (p *Prober) Probes() []Probe {
@@ -118,23 +111,27 @@ func (p *Prober) questions(service int, txt services.TXT) []question {
 	return questions
 }
 
-// head asks for a file.
+// head asks for a file. Redirections are not followed, since it is not known that phones follow them.
 func (p *Prober) head(q *question) {
-	request, err := http.NewRequestWithContext(p.ctx, http.MethodHead, q.URL, nil)
+	ctx, cancel := context.WithTimeout(p.ctx, probeTime)
+	defer cancel()
+	client := guard.HTTP(ctx, guard.Dial)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, q.URL, nil)
 	if err != nil {
 		q.failed(err)
 		return
 	}
-	response, err := p.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		q.failed(err)
 		return
 	}
 	response.Body.Close()
-	q.Answer, q.Size = response.Status, max(response.ContentLength, 0)
+	q.Answer, q.Size = guard.Clip(response.Status), max(response.ContentLength, 0)
 	switch {
 	case response.StatusCode != http.StatusOK:
-		q.errorf(q.index, CodeProbe, "%s answers %s; want 200 OK", q.URL, response.Status)
+		q.errorf(q.index, CodeProbe, "%s answers %s; want 200 OK", q.URL, q.Answer)
 	case response.ContentLength == 0:
 		q.errorf(q.index, CodeProbeSize, "%s is empty; want the firmware", q.URL)
 	case response.ContentLength > 0 && response.ContentLength < SmallImage:
@@ -160,6 +157,9 @@ func (p *Prober) options(q *question) {
 }
 
 func (q *question) failed(err error) {
-	q.Answer = err.Error()
-	q.errorf(q.index, CodeProbe, "%s gives no answer here: %v", q.URL, err)
+	if http, ok := errors.AsType[*url.Error](err); ok {
+		err = http.Err // without the URL, which is in the problem
+	}
+	q.Answer = guard.Clip(err.Error())
+	q.errorf(q.index, CodeProbe, "%s gives no answer here: %s", q.URL, q.Answer)
 }
