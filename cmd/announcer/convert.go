@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -121,7 +122,7 @@ func (v *converter) read(path string) []convert.Definition {
 		v.fault(path, fmt.Errorf("the ending of the name tells no format; want --from FORMAT (%s)", formatWords()))
 		return nil
 	}
-	data, err := readInput(path)
+	data, err := readInput(v.c.Context, path)
 	if err != nil {
 		v.fault(path, err)
 		return nil
@@ -134,12 +135,24 @@ func (v *converter) read(path string) []convert.Definition {
 	return definitions
 }
 
-// readInput reads a file or, to the same limit, the standard input.
-func readInput(path string) ([]byte, error) {
+// readInput reads a file or, to the same limit, the standard input. The error is that of ctx if it ends before the input.
+func readInput(ctx context.Context, path string) ([]byte, error) {
 	if path != stdin {
 		return source.ReadFile(path)
 	}
-	return source.ReadAll(os.Stdin)
+	var data []byte
+	var err error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		data, err = source.ReadAll(os.Stdin)
+	}()
+	select {
+	case <-ended:
+		return data, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // definitions gives those of all files.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -112,7 +113,7 @@ func phonesToRestart(c *cli.Context, transport sip.Transport) ([]netip.AddrPort,
 		phones = append(phones, phone)
 	}
 	if file := c.String("file"); file != "" {
-		listed, err := phonesInFile(file, transport)
+		listed, err := phonesInFile(c.Context, file, transport)
 		if findings, ok := errors.AsType[diag.Findings](err); ok {
 			printFindings(c.App.ErrWriter, findings)
 			return nil, silent(exitInvalid)
@@ -137,8 +138,11 @@ func phonesToRestart(c *cli.Context, transport sip.Transport) ([]netip.AddrPort,
 	return restart.Unique(phones), nil
 }
 
-func phonesInFile(file string, transport sip.Transport) ([]netip.AddrPort, error) {
-	data, err := readInput(file)
+func phonesInFile(ctx context.Context, file string, transport sip.Transport) ([]netip.AddrPort, error) {
+	data, err := readInput(ctx, file)
+	if ctx.Err() != nil {
+		return nil, errors.New("--file: stopped before the list was read; no phone was asked")
+	}
 	if err != nil {
 		return nil, diag.Findings{{File: file, Severity: diag.Error, Text: err.Error()}}
 	}
