@@ -20,8 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inside is set in the environment of tests that run in namespaces of their own.
-const inside = "ANNOUNCER_NETLAB"
+// Inside is set in the environment of tests that have a network of their own: namespaces that [Main] made, or a whole
+// machine.
+const Inside = "ANNOUNCER_NETLAB"
 
 // errRefused says why there are no namespaces; nil where there are.
 var errRefused = errors.New("TestMain does not call netlab.Main")
@@ -30,7 +31,7 @@ var errRefused = errors.New("TestMain does not call netlab.Main")
 // it starts the test binary again and ends with its exit status. TestMain calls it. Mounts made there are not seen
 // outside.
 func Main(m *testing.M) {
-	if os.Getenv(inside) != "" {
+	if os.Getenv(Inside) != "" {
 		errRefused = loopbackUp()
 		os.Exit(m.Run())
 	}
@@ -47,7 +48,7 @@ func again() (code int, err error) {
 	runtime.LockOSThread() // the kernel kills the child when the thread ends that started it
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.Env = append(os.Environ(), Inside+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS,
