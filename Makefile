@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.test-deps/bin:$(PATH)
 PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-amd64
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps bench bench-smoke fuzz compare endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps boot-test bench bench-smoke fuzz compare endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,8 @@ check:
 	go build ./...
 	go vet ./...
 	go tool staticcheck ./...
+	go vet -tags boot ./packaging/...
+	go tool staticcheck -tags boot ./packaging/...
 	go -C compare vet ./...
 	go -C compare tool staticcheck ./...
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "gofmt -w wants to change: $$unformatted"; exit 1; }
@@ -35,6 +37,10 @@ lan: ## the LAN in a box with 30 seeds
 
 test-deps: ## the programs that the interop tests talk to, unpacked into .test-deps
 	@.ci/test-deps
+
+boot-test: ## the .deb on an emulated Debian with systemd as process 1, which .ci/boot-deps makes (BOOTRUN=REGEXP: some tests)
+	@.ci/boot-deps
+	go test -count 1 -tags boot -timeout 1h -v -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)'
 
 bench: ## every benchmark, then announcer beside other responders: writes the tables of docs/performance.md
 	go test -run '^$$' -bench . -benchmem ./...

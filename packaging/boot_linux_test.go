@@ -1,0 +1,46 @@
+//go:build boot
+
+package packaging
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"announcer/internal/netlab"
+	"announcer/internal/testkit/boot"
+)
+
+var bootRun = flag.String("boot.run", "", "run only those tests in the guest that match the `regexp`")
+
+const bootTimeout = 30 * time.Minute
+
+// TestBoot installs the package on a Debian with systemd as process 1, and runs the tests of the package guest there.
+func TestBoot(t *testing.T) {
+	netlab.Need(t)
+	need(t)
+	project := newCopy(t)
+	first := build(t, project)
+	run(t, project, "git", "tag", "v9.0.0")
+	next := build(t, project)
+	guest := filepath.Join(t.TempDir(), "guest.test")
+	boot.Build(t, "test", "-c", "-tags", "boot", "-o", guest, "./guest")
+	boot.Run(t, boot.Guest{
+		Deps:    "../.test-deps/boot",
+		Test:    guest,
+		Args:    []string{"-test.timeout=25m", "-test.run=" + *bootRun},
+		Files:   []boot.File{debFile(t, "first.deb", first), debFile(t, "next.deb", next)},
+		Timeout: bootTimeout,
+	})
+}
+
+func debFile(t *testing.T, name string, p packages) boot.File {
+	t.Helper()
+	data, err := os.ReadFile(p.deb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return boot.File{Path: filepath.Join(boot.Dir, name), Mode: 0o644, Data: data}
+}

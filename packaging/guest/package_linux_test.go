@@ -1,0 +1,153 @@
+//go:build boot
+
+package guest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestInstall wants a daemon that runs as soon as the package is installed.
+func TestInstall(t *testing.T) {
+	install(t)
+	awaitState(t, "running", state.running)
+	if got := strings.TrimSpace(run(t, "systemctl", "is-enabled", unitName)); got != "enabled" {
+		t.Errorf("the unit is %s; want enabled", got)
+	}
+	if limit := unitState(t)["MemoryMax"]; limit == "infinity" {
+		t.Error("the unit has no MemoryMax=")
+	}
+	t.Log(run(t, "systemd-analyze", "time"))
+}
+
+const (
+	nobody = 65534
+	member = 1500 // a user without a name
+	phones = 1501 // a group without a name
+)
+
+// as has a user run a command, who is a member of groups.
+func as(cmd *exec.Cmd, user uint32, groups ...uint32) *exec.Cmd {
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user, Groups: groups}}
+	return cmd
+}
+
+// TestRuntimeDefinitions wants the files in /run/announcer/services to be left alone by whatever happens to the daemon, and
+// to be readable for everybody.
+func TestRuntimeDefinitions(t *testing.T) {
+	neighbour := newSite(t)
+	file := "/run/announcer/services/lobby.service"
+	writeFor(t, file, group("Lobby", "_http._tcp", 8081))
+	run(t, "systemctl", "reload", unitName)
+	neighbour.await(t, announcement, "Lobby")
+
+	for _, name := range []string{"validate", "list", "verify"} {
+		t.Run(name+" as nobody", func(t *testing.T) {
+			out, err := try(as(command("announcer", name), nobody))
+			if err != nil {
+				t.Errorf("announcer %s: %v\n%s", name, err, out)
+			}
+			if name != "validate" && !strings.Contains(out, "Lobby") {
+				t.Errorf("announcer %s does not name what %s defines:\n%s", name, file, out)
+			}
+		})
+	}
+	ends := []struct {
+		name string
+		end  func(t *testing.T)
+	}{
+		{"restart", func(t *testing.T) { run(t, "systemctl", "restart", unitName) }},
+		{"crash", func(t *testing.T) { signal(syscall.SIGKILL)(t, unitState(t).pid(t)) }},
+		{"upgrade", func(t *testing.T) { run(t, "dpkg", "--install", "next.deb") }},
+		{"reinstallation", func(t *testing.T) { run(t, "dpkg", "--install", "next.deb") }},
+		{"downgrade", func(t *testing.T) { run(t, "dpkg", "--install", "first.deb") }},
+	}
+	for _, test := range ends {
+		t.Run(test.name, func(t *testing.T) {
+			awaitState(t, "running", state.running)
+			neighbour.forget()
+			before := unitState(t)["MainPID"]
+			test.end(t)
+			neighbour.awaitWithout(t, "Lobby")
+			awaitState(t, "another process", func(s state) bool { return s.running() && s["MainPID"] != before })
+			wantFile(t, file)
+		})
+	}
+	t.Run("stop", func(t *testing.T) {
+		run(t, "systemctl", "stop", unitName)
+		neighbour.await(t, goodbye, "Lobby")
+		wantFile(t, file)
+		run(t, "systemctl", "start", unitName)
+		neighbour.await(t, announcement, "Lobby")
+	})
+}
+
+func wantFile(t *testing.T, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGroup wants the socket to be for the group that a drop-in names, and for nobody else.
+func TestGroup(t *testing.T) {
+	neighbour := newSite(t)
+	writeFor(t, "/etc/group", readFile(t, "/etc/group")+"telephony:x:1501:\n")
+	run(t, "systemctl", "stop", unitName)
+	dropIn(t, "[Service]\nGroup=telephony\n")
+	startUnit(t, neighbour)
+	if out, err := try(as(command("announcer", "status"), member, phones)); err != nil || !strings.Contains(out, "Shop") {
+		t.Errorf("announcer status of a member of the group: %v\n%s", err, out)
+	}
+	if out, err := try(as(command("announcer", "status"), member)); err == nil {
+		t.Errorf("announcer status of somebody else succeeds:\n%s", out)
+	}
+	run(t, "systemctl", "stop", unitName)
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestHostName renames the machine while the daemon runs.
+func TestHostName(t *testing.T) {
+	neighbour := newSite(t)
+	old := strings.TrimSpace(run(t, "hostnamectl", "hostname"))
+	t.Cleanup(func() { run(t, "hostnamectl", "set-hostname", old) })
+	run(t, "hostnamectl", "status") // which starts its service
+	neighbour.forget()
+	run(t, "hostnamectl", "set-hostname", "reception")
+	renamed := time.Now()
+	// Two seconds, and one for the emulator.
+	if first := neighbour.await(t, probe, "reception"); first.at.Sub(renamed) > 3*time.Second {
+		t.Errorf("the new name is probed %v after the change; want 2 s", first.at.Sub(renamed))
+	}
+	neighbour.await(t, announcement, "reception")
+}
+
+// TestRemoval removes the package, then its configuration.
+func TestRemoval(t *testing.T) {
+	neighbour := newSite(t)
+	neighbour.forget()
+	run(t, "dpkg", "--remove", "announcer")
+	neighbour.await(t, goodbye, "Shop")
+	os.Remove(definitions + "shop.service")
+	run(t, "dpkg", "--purge", "announcer")
+	for _, pattern := range []string{"/etc/announcer", "/run/announcer", "/var/lib/*/announcer", "/var/lib/announcer",
+		"/etc/systemd/system/*/announcer.service", "/usr/bin/announcer"} {
+		if left, _ := filepath.Glob(pattern); len(left) > 0 {
+			t.Errorf("after the purge there is %q", left)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+//go:build boot
+
+package guest
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/netlab"
+)
+
+// commands are those that announce until they are ended.
+func commands(t *testing.T) map[string][]string {
+	firmware := t.TempDir()
+	if err := os.WriteFile(filepath.Join(firmware, "2_8_1_D40_firmware.eff"), make([]byte, 2<<20), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]string{
+		"Door":                 {"announcer", "announce", "--interface", "eth0", "--name", "Door", "--type", "_digiumproxy._udp", "--port", "80"},
+		"Phone firmware 2_8_1": {"announcer", "firmware", "serve", firmware, "--interface", "eth0"},
+	}
+}
+
+// TestHangups ends commands as a session does that is closed, which must withdraw what they announce.
+func TestHangups(t *testing.T) {
+	install(t)
+	for name, args := range commands(t) {
+		host := netlab.NewHost(t)
+		neighbour := newCable(t, host)
+		t.Run(args[1]+", closed terminal", func(t *testing.T) {
+			p := startOnTerminal(t, host, exec.Command(args[0], args[1:]...))
+			neighbour.await(t, announcement, name)
+			p.terminal.Close()
+			neighbour.await(t, goodbye, name)
+			p.wait(t)
+		})
+		t.Run(args[1]+", closed session of a shell", func(t *testing.T) {
+			p := startOnTerminal(t, host, exec.Command("sh", "-c", quote(args)+"; true"))
+			neighbour.await(t, announcement, name)
+			p.terminal.Close()
+			neighbour.await(t, goodbye, name)
+			p.wait(t)
+		})
+		t.Run(args[1]+", closed standard output", func(t *testing.T) {
+			cmd := exec.Command(args[0], args[1:]...)
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := start(t, host, cmd)
+			if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			stdout.Close()
+			neighbour.await(t, announcement, name)
+			for range 2 { // it prints who asks
+				neighbour.forget()
+				neighbour.ask(t, "_digiumproxy._udp")
+				neighbour.await(t, announcement, name)
+			}
+			cmd.Process.Signal(syscall.SIGTERM)
+			neighbour.await(t, goodbye, name)
+			p.wait(t)
+		})
+		for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
+			t.Run(args[1]+", "+unix.SignalName(s), func(t *testing.T) {
+				cmd := exec.Command(args[0], args[1:]...)
+				p := start(t, host, cmd)
+				neighbour.await(t, announcement, name)
+				cmd.Process.Signal(s)
+				neighbour.await(t, goodbye, name)
+				p.wait(t)
+			})
+		}
+	}
+}
+
+// TestSleep stops a command for longer than a phone remembers its address.
+func TestSleep(t *testing.T) {
+	t.Parallel()
+	install(t)
+	const sleep = 130 * time.Second
+	host := netlab.NewHost(t)
+	neighbour := newCable(t, host)
+	cmd := exec.Command("announcer", "announce", "--interface", "eth0", "--name", "Sleeper", "--type", "_http._tcp", "--port", "80")
+	start(t, host, cmd)
+	neighbour.await(t, announcement, "Sleeper")
+	cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(sleep)
+	neighbour.forget()
+	woken := time.Now()
+	cmd.Process.Signal(syscall.SIGCONT)
+	// 1.3 seconds, and one for the emulator.
+	if again := neighbour.await(t, announcement, "Sleeper"); again.at.Sub(woken) > 2300*time.Millisecond {
+		t.Errorf("it announces again %v after it has slept for %v; want 1.3 s", again.at.Sub(woken), sleep)
+	}
+}
+
+// process is a command that runs on a host.
+type process struct {
+	cmd      *exec.Cmd
+	terminal *os.File
+	ended    chan error
+}
+
+// start starts a command on a host, until the test ends.
+func start(t *testing.T, host *netlab.Host, cmd *exec.Cmd) process {
+	t.Helper()
+	if err := host.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	p := process{cmd: cmd, ended: make(chan error, 1)}
+	go func() { p.ended <- cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill() })
+	return p
+}
+
+// wait waits until the process has ended.
+func (p process) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Errorf("%v runs on", p.cmd)
+	}
+}
+
+// startOnTerminal starts a command as the leader of a session on a terminal, as sshd does.
+func startOnTerminal(t *testing.T, host *netlab.Host, cmd *exec.Cmd) process {
+	t.Helper()
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { terminal.Close() })
+	line, err := lineOf(terminal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = line, line, line
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	p := start(t, host, cmd)
+	p.terminal = terminal
+	go io.Copy(io.Discard, terminal)
+	return p
+}
+
+// lineOf opens the side of a pseudo-terminal that a session has.
+func lineOf(terminal *os.File) (line *os.File, err error) {
+	raw, err := terminal.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var number int
+	var ioctlErr error
+	err = raw.Control(func(fd uintptr) {
+		if ioctlErr = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); ioctlErr == nil {
+			number, ioctlErr = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		}
+	})
+	if err := errors.Join(err, ioctlErr); err != nil {
+		return nil, err
+	}
+	return os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
+}
+
+// quote makes one line for a shell of arguments.
+func quote(args []string) string { return "'" + strings.Join(args, "' '") + "'" }
