@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"slices"
 
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
@@ -71,10 +70,13 @@ func (d *Daemon) list() diag.Findings { return validate.List(d.Snapshot.Findings
 
 // notice lists again what is wrong with the definitions, and logs what is new.
 func (d *Daemon) notice() {
-	before := d.findings
+	known := map[diag.Finding]bool{}
+	for _, f := range d.findings {
+		known[f] = true
+	}
 	d.findings = d.list()
 	for _, f := range d.findings {
-		if slices.Contains(before, f) {
+		if known[f] {
 			continue
 		}
 		level := slog.LevelWarn

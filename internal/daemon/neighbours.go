@@ -132,18 +132,7 @@ func (d *Daemon) hints(s *status.Status) {
 	if d.assumed != "" {
 		s.Hints = append(s.Hints, d.assumed)
 	}
-	for _, setting := range afterRestart(d.initial, d.Snapshot.Config) {
-		s.Hints = append(s.Hints, setting.String())
-	}
-	if len(d.desired.Groups) == 0 {
-		s.Hints = append(s.Hints, nothingDefined)
-	}
-	if why := d.Source.Polled(); why != "" {
-		s.Hints = append(s.Hints, why)
-	}
-	if n := len(d.findings.Warnings()); n > 0 && s.Healthy {
-		s.Hints = append(s.Hints, fmt.Sprintf("warnings about the definitions: %d", n))
-	}
+	s.Hints = append(s.Hints, d.definitionHints(s.Healthy)...)
 	if d.silent {
 		s.Hints = append(s.Hints, silenceHint)
 	}

@@ -72,6 +72,37 @@ func (d *Daemon) whyUnreached(name string) string {
 	return ""
 }
 
+// definitionHints returns what is worth knowing about settings and definitions. healthy reports that there is no problem.
+func (d *Daemon) definitionHints(healthy bool) []string {
+	var hints []string
+	for _, setting := range afterRestart(d.initial, d.Snapshot.Config) {
+		hints = append(hints, setting.String())
+	}
+	if len(d.desired.Groups) == 0 {
+		hints = append(hints, nothingDefined)
+	} else {
+		hints = append(hints, idleLinks(d.desired)...)
+	}
+	if why := d.Source.Polled(); why != "" {
+		hints = append(hints, why)
+	}
+	if n := len(d.findings.Warnings()); n > 0 && healthy {
+		hints = append(hints, fmt.Sprintf("warnings about the definitions: %d", n))
+	}
+	return hints
+}
+
+// idleLinks returns a sentence for each link that no definition is for.
+func idleLinks(desired mdns.Desired) []string {
+	var hints []string
+	for _, link := range desired.Links {
+		if !slices.ContainsFunc(desired.Groups, func(p mdns.Publication) bool { return p.On(link) }) {
+			hints = append(hints, fmt.Sprintf("nothing is announced on %s: no definition is for it", link.Name))
+		}
+	}
+	return hints
+}
+
 // line is the state in a line, with the number of problems that it does not show otherwise.
 func (d *Daemon) line() string {
 	line := status.Status{Services: d.services(), Files: d.files(), Reload: d.last}.Line()

@@ -229,6 +229,8 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 			_ = os.WriteFile(filepath.Join(b.dir, "announcer.toml"), []byte(here+"log_level = \"debug\"\n"), 0o644)
 			b.files <- struct{}{}
 		}, "", "another log_level is configured; it is used after a restart"},
+		{"a link for which nothing is defined", here + "interfaces = [\"*\"]\n[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth*\"]\n", []mdns.Link{testLink(1, "eth0"), testLink(2, "vlan20")}, nil,
+			"", "nothing is announced on vlan20: no definition is for it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

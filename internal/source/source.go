@@ -270,16 +270,20 @@ func (s *Source) unlisted(path string, err error, snap *Snapshot) []string {
 		s.refuse(snap, Refusal{File: path, Good: s.newest(known)})
 		return known
 	}
+	severity := diag.Danger
+	if slices.Contains(config.DefaultServices(), path) {
+		severity = diag.Warning
+	}
 	switch {
 	case s.full[path]:
 		snap.add(path, diag.Danger, "the directory does not exist any more, and what its files defined is withdrawn")
 	case slices.Equal(snap.Config.Services, config.DefaultServices()):
 	case s.request.Waits:
-		snap.add(path, diag.Danger, "it does not exist; it is waited for")
+		snap.add(path, severity, "it does not exist; it is waited for")
 	case len(s.request.Services) > 0:
 		snap.add(path, diag.Error, err.Error())
 	default:
-		snap.add(path, diag.Danger, err.Error())
+		snap.add(path, severity, err.Error())
 	}
 	return nil
 }
