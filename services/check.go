@@ -89,7 +89,7 @@ func (c *checker) name() {
 		return
 	}
 	if n := len(c.instance); n > dnsname.MaxLabel {
-		c.errorf(-1, NameField, 0, "the name %q has %d bytes, %d too many; the most is %d", c.instance, n, n-dnsname.MaxLabel, dnsname.MaxLabel)
+		c.errorf(-1, NameField, 0, "the name %q has %d bytes, at most %d; want a shorter one", c.instance, n, dnsname.MaxLabel)
 	}
 	if utf8.ValidString(c.instance) && !norm.NFC.IsNormalString(c.instance) {
 		c.warnf(-1, NameField, 0, "the name %q is not in Unicode's composed form (NFC), so that it differs from the same name typed elsewhere; want %q",

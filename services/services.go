@@ -72,6 +72,19 @@ func (g Group) Instance(host string) string {
 	return strings.ReplaceAll(g.Name, "%h", host)
 }
 
+// Fits reports whether the full names of the group's services are valid on the given host: its instance name has at most
+// [dnsname.MaxLabel] bytes, and a full name at most 255 (RFC 1035 §2.3.4).
+func (g Group) Fits(host string) bool {
+	instance := g.Instance(host)
+	return !slices.ContainsFunc(g.Services, func(s Service) bool {
+		under, err := s.Type.Join(s.In())
+		if err == nil {
+			_, err = under.Child(instance)
+		}
+		return err != nil
+	})
+}
+
 // In gives the domain in which the service is published: Domain or, where that is not set, local.
 func (s Service) In() dnsname.Name {
 	if s.Domain.IsZero() {

@@ -3,6 +3,7 @@ package services
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"announcer/internal/dnsname"
@@ -54,6 +55,31 @@ func TestInstance(t *testing.T) {
 		if got := (Group{Name: test.name, Wildcards: test.wildcards}).Instance(test.host); got != test.want {
 			t.Errorf("%q on %q: %q; want %q", test.name, test.host, got, test.want)
 		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	long := dnsname.MustParse(strings.Repeat("d", 60) + "." + strings.Repeat("e", 60) + "." + strings.Repeat("f", 60))
+	inLong := with(func(s *Service) { s.Domain = long })
+	for _, test := range []struct {
+		name  string
+		group Group
+		host  string
+		want  bool
+	}{
+		{"63 bytes", Group{Name: "PBX %h", Wildcards: true, Services: []Service{phone}}, strings.Repeat("a", 59), true},
+		{"64 bytes", Group{Name: "PBX %h", Wildcards: true, Services: []Service{phone}}, strings.Repeat("a", 60), false},
+		{"64 bytes of text", Group{Name: strings.Repeat("é", 31) + "%h", Wildcards: true, Services: []Service{phone}}, "ab", false},
+		{"no wildcard", Group{Name: "PBX %h", Services: []Service{phone}}, strings.Repeat("a", 63), true},
+		{"the host twice", Group{Name: "%h %h", Wildcards: true, Services: []Service{phone}}, strings.Repeat("a", 32), false},
+		{"a long domain", Group{Name: "PBX %h", Wildcards: true, Services: []Service{inLong}}, "pbx", true},
+		{"a full name of more than 255 bytes", Group{Name: "PBX %h", Wildcards: true, Services: []Service{phone, inLong}}, strings.Repeat("a", 59), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.group.Fits(test.host); got != test.want {
+				t.Errorf("got %t, want %t", got, test.want)
+			}
+		})
 	}
 }
 

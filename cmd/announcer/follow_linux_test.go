@@ -302,11 +302,27 @@ func TestHostNameOnTheWire(t *testing.T) {
 	if _, ok := s.records["5.2.0.192.in-addr.arpa.pbx-a.local."]; ok {
 		t.Error("the address points to the old name, too")
 	}
-	run.says(t, `msg="host name changed" host=pbx-b was=pbx-a`)
+	run.says(t, `msg="host name changed" changed=h.service host=pbx-b was=pbx-a`)
 	run.never(t, "files changed")
 	if status := said(t, server, dir, "status", "--socket", socket); !strings.Contains(status, "engine native, host pbx-b\n") || !strings.Contains(status, `PBX pbx-b`) {
 		t.Errorf("status does not say so:\n%s", status)
 	}
+
+	server.Rename(t, strings.Repeat("x", 60))
+	s.await(t, "a name that is too long for a service", s.hosts, strings.Repeat("x", 60))
+	if s.services() != "PBX\\ pbx-b=81 a=80" || s.goodbyes["PBX\\ pbx-b"] {
+		t.Errorf("on the wire there is %q", s.services())
+	}
+	run.says(t, "has 64 bytes, at most 63")
+	run.says(t, `it keeps the name \"PBX pbx-b\"`)
+	status := said(t, server, dir, "status", "--socket", socket)
+	for _, want := range []string{"PROBLEM: ", "has 64 bytes, at most 63", `it keeps the name "PBX pbx-b"`} {
+		if !strings.Contains(status, want) {
+			t.Errorf("status does not say %q:\n%s", want, status)
+		}
+	}
+	server.Rename(t, "pbx-c")
+	s.await(t, "a name that is short again", s.services, "PBX\\ pbx-c=81 a=80")
 }
 
 // bridge makes a bridge of a host with an interface as its port.
@@ -377,6 +393,7 @@ func TestPortByName(t *testing.T) {
 	byName.says(t, "iface=eth0")
 	byGlob.never(t, "iface=eth0")
 	s.await(t, "the bridge", s.addresses, "192.0.2.5")
-	byDefault := startRun(t, server, dir, "--services", ".")
-	byDefault.says(t, "using br-lan, not lo, eth0 (port of br-lan)")
+	if list := said(t, server, dir, "list", "a.service"); !strings.Contains(list, "using br-lan, not lo, eth0 (port of br-lan)\n") {
+		t.Errorf("by default, list says:\n%s", list)
+	}
 }

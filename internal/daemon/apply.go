@@ -35,8 +35,7 @@ func (d *Daemon) reload(ctx context.Context) status.Reload {
 		d.Log.Error("reload failed, everything stays as it was", "error", err)
 	} else {
 		d.warnOfRestart(before, snap)
-		d.logHost(before, snap)
-		d.Log.Info("reloaded", attrs(snap.Since(before))...)
+		d.Log.Info("reloaded", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
 	}
 	d.last = d.result(before, err)
 	d.systemd.ready(d.line())

@@ -47,19 +47,11 @@ func (d *Daemon) filesChanged(ctx context.Context) {
 	}
 	d.last = d.result(before, nil)
 	d.warnOfRestart(before, snap)
-	d.logHost(before, snap)
-	renamed := before
-	renamed.Host = snap.Host
-	if before.Host == snap.Host || !reflect.DeepEqual(snap, renamed) {
-		d.Log.Info("files changed", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
-	}
-}
-
-// logHost logs another name of this host.
-func (d *Daemon) logHost(before, snap source.Snapshot) {
+	what := "files changed"
 	if snap.Host != before.Host {
-		d.Log.Info("host name changed", "host", snap.Host, "was", before.Host)
+		what = "host name changed"
 	}
+	d.Log.Info(what, append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
 }
 
 // take makes a snapshot the one that is announced.
@@ -83,6 +75,9 @@ func alsoChanged(snap, before source.Snapshot) []any {
 	var all []any
 	if len(before.Refused) > 0 && len(snap.Refused) == 0 {
 		all = append(all, "refused", "none")
+	}
+	if snap.Host != before.Host {
+		all = append(all, "host", snap.Host, "was", before.Host)
 	}
 	return all
 }

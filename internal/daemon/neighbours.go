@@ -122,7 +122,7 @@ func (d *Daemon) isAvahis(dir string) bool {
 func instances(p mdns.Publication, host string) []string {
 	var all []string
 	for _, s := range p.Group.Services {
-		all = append(all, dnsname.Fold(p.Group.Instance(host))+" "+s.Type.Key())
+		all = append(all, dnsname.Fold(p.Instance(host))+" "+s.Type.Key())
 	}
 	return all
 }

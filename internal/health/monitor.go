@@ -181,7 +181,7 @@ func (m *Monitor) watch(d mdns.Desired) {
 			m.targets[probe], targets[probe] = t, t
 		}
 		w := watched{parts: parts}
-		w.ID, w.Name, w.Check = p.ID, p.Group.Instance(d.Host), p.Check.String()
+		w.ID, w.Name, w.Check = p.ID, p.Instance(d.Host), p.Check.String()
 		w.State, w.Since = m.stateOf(parts), time.Now()
 		if old, ok := before[p.ID]; ok && old.State == w.State {
 			w.Since = old.Since

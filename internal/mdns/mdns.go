@@ -37,6 +37,18 @@ type Publication struct {
 	Interfaces []string       // globs (see [path.Match]) of interface names; empty: all links
 	OnConflict Policy
 	Check      Check // settled before an engine sees it
+
+	// Host is what "%h" in the group's name stands for if the name is too long with this host's own name: the last name
+	// of the host that fits; "" if there was none.
+	Host string
+}
+
+// Instance returns the instance name of the publication on a host.
+func (p Publication) Instance(host string) string {
+	if p.Group.Wildcards && p.Host != "" && !p.Group.Fits(host) {
+		host = p.Host
+	}
+	return p.Group.Instance(host)
 }
 
 // On says whether the publication is to be seen on a link.

@@ -38,7 +38,7 @@ func Settle(d Desired, renamed map[string]string) []Instance {
 	var settled []Instance
 	placed := map[string][]int{} // folded label to indexes of settled
 	for _, p := range d.Groups {
-		wanted := p.Group.Instance(d.Host)
+		wanted := p.Instance(d.Host)
 		for i, service := range p.Group.Services {
 			in := Instance{ID: p.ID, Index: i, Wanted: wanted, Label: wanted, Service: service}
 			if name, ok := renamed[p.ID]; ok {
@@ -51,7 +51,7 @@ func Settle(d Desired, renamed map[string]string) []Instance {
 			}
 			place(&in, p.OnConflict, settled, placed)
 			if in.State == Probing && in.Name().IsZero() {
-				in.State, in.Why = Refused, fmt.Sprintf("its full name is too long as %q: %s", in.Label, in.Why)
+				in.State, in.Why = Refused, in.tooLong()
 			}
 			if in.State == Probing {
 				key := dnsname.Fold(in.Label)
@@ -61,6 +61,18 @@ func Settle(d Desired, renamed map[string]string) []Instance {
 		}
 	}
 	return settled
+}
+
+// tooLong says why an instance has no full name.
+func (in Instance) tooLong() string {
+	if n := len(in.Label); n > dnsname.MaxLabel {
+		return fmt.Sprintf("the name %q has %d bytes, at most %d", in.Label, n, dnsname.MaxLabel)
+	}
+	why := fmt.Sprintf("its full name is too long as %q", in.Label)
+	if in.Why != "" {
+		why += ": " + in.Why
+	}
+	return why
 }
 
 // place finds a free name for an instance, or takes it off the wire.

@@ -87,6 +87,32 @@ func TestSettleRefusesWhatARenameMadeTooLong(t *testing.T) {
 	}
 }
 
+// TestSettleLongHosts has the name of the host, or what a conflict has made of it, be too long for a wildcard.
+func TestSettleLongHosts(t *testing.T) {
+	fits, long := strings.Repeat("a", 59), strings.Repeat("a", 60)
+	for _, test := range []struct {
+		name, host, last string
+		label            string
+		state            State
+		why              string
+	}{
+		{"it fits", fits, fits, "PBX " + fits, Probing, ""},
+		{"it fits again", fits, "pbx", "PBX " + fits, Probing, ""},
+		{"too long", long, "pbx", "PBX pbx", Probing, ""},
+		{"made too long by a conflict", services.NextHost(fits), fits, "PBX " + fits, Probing, ""},
+		{"too long from the start", long, "", "PBX " + long, Refused, `the name "PBX ` + long + `" has 64 bytes, at most 63`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := publication("a", "PBX %h", service("_http._tcp", 80))
+			p.Group.Wildcards, p.Host = true, test.last
+			got := Settle(Desired{Host: test.host, Links: []Link{link(2, "eth0")}, Groups: []Publication{p}}, nil)[0]
+			if got.Label != test.label || got.State != test.state || got.Why != test.why {
+				t.Errorf("got %q, %v, %q; want %q, %v, %q", got.Label, got.State, got.Why, test.label, test.state, test.why)
+			}
+		})
+	}
+}
+
 func BenchmarkSettle(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -68,6 +68,7 @@ type Source struct {
 	full    map[string]bool        // the directories that had files when they were last there
 	parsed  map[string]parsed      // what became of the contents of each file, by its path
 	buf     bytes.Buffer           // for the contents of one file after the other
+	hosts   map[string]string      // the last names of the host that fit, by the ID of the publication
 	reads   reading                // what was read last
 	news    chan reading           // what is read now, where that is another thing than before
 	polled  atomic.Pointer[string] // what [Source.Polled] returns
@@ -174,7 +175,28 @@ func (s *Source) read(snap Snapshot) Snapshot {
 		})
 	}
 	snap.Publications = append(snap.Publications, snap.Config.Groups...)
+	s.nameAll(&snap)
 	return snap
+}
+
+// nameAll remembers for each publication the last name of the host with which its own is short enough, and reports those
+// that keep it.
+func (s *Source) nameAll(snap *Snapshot) {
+	hosts := map[string]string{}
+	for i := range snap.Publications {
+		p := &snap.Publications[i]
+		switch {
+		case !p.Group.Wildcards:
+			continue
+		case p.Group.Fits(snap.Host):
+			p.Host = snap.Host
+		default:
+			p.Host = s.hosts[p.ID]
+			snap.add(p.ID, diag.Warning, fmt.Sprintf("it keeps the name %q, with the last name of this host that is short enough", p.Instance(snap.Host)))
+		}
+		hosts[p.ID] = p.Host
+	}
+	s.hosts = hosts
 }
 
 func (s *Source) readConfig() (config.Config, diag.Findings) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/config"
+	"announcer/internal/mdns"
 	"announcer/internal/netlab"
 	"announcer/internal/printed"
 )
@@ -331,6 +332,63 @@ func TestWatchOfTheHost(t *testing.T) {
 		}
 	case <-time.After(2 * time.Second):
 		t.Error("not told within 2 seconds")
+	}
+}
+
+// TestLongHostName has the host get a name that is too long for what is named after it, and one that is not.
+func TestLongHostName(t *testing.T) {
+	here, dir := (*netlab.Host)(nil), mounted(t)
+	file, config := filepath.Join(dir, "a.service"), filepath.Join(dir, "announcer.toml")
+	wild := strings.Replace(definition("File %h"), "<name>", `<name replace-wildcards="yes">`, 1)
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(file, wild)
+	write(config, "[daemon]\nservices = \".\"\n[[group]]\nname = \"Group %h\"\nreplace_wildcards = true\n[[group.service]]\ntype = \"_http._tcp\"\nport = 80\n")
+	names := func(snap Snapshot) string {
+		var all []string
+		for _, in := range mdns.Settle(mdns.Desired{Host: snap.Host, Groups: snap.Publications}, nil) {
+			all = append(all, fmt.Sprintf("%s %s", in.Label, in.State))
+		}
+		return strings.Join(all, ", ")
+	}
+	long := strings.Repeat("x", 60)
+	s := New(Request{ConfigFile: config})
+	for _, step := range []struct {
+		name, host string
+		change     func()
+		want       string
+		findings   []string
+	}{
+		{"short", "pbx-a", nil, "File pbx-a probing, Group pbx-a probing", nil},
+		{"another", "pbx-b", nil, "File pbx-b probing, Group pbx-b probing", nil},
+		{"too long", long, nil, "File pbx-b probing, Group pbx-b probing", []string{
+			`a.service:1:46: <name>: the name "File ` + long + `" has 65 bytes, at most 63`,
+			`a.service: warning: it keeps the name "File pbx-b"`,
+			`announcer.toml:4: name: the name "Group ` + long + `" has 66 bytes, at most 63`,
+			`group "Group %h": warning: it keeps the name "Group pbx-b"`,
+		}},
+		{"another error, too", long, func() { write(file, "<service-group>") }, "File pbx-b probing, Group pbx-b probing", []string{`it keeps the name "File pbx-b"`}},
+		{"a short one while there is another error", "pbx-c", nil, "File pbx-c probing, Group pbx-c probing", nil},
+		{"too long for one of them", strings.Repeat("x", 58), func() { write(file, wild) }, "File " + strings.Repeat("x", 58) + " probing, Group pbx-c probing", []string{`it keeps the name "Group pbx-c"`}},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			here.Rename(t, step.host)
+			if step.change != nil {
+				step.change()
+			}
+			snap := s.Look()
+			if got := names(snap); got != step.want {
+				t.Errorf("announced %s, want %s", got, step.want)
+			}
+			for _, want := range step.findings {
+				if !strings.Contains(snap.Findings.Error(), want) {
+					t.Errorf("want %q among the findings:\n%v", want, snap.Findings)
+				}
+			}
+		})
 	}
 }
 

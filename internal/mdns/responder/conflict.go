@@ -141,7 +141,7 @@ func (r *Responder) forgetRenames() {
 	wanted := map[string]string{"": r.desired.Host}
 	for _, p := range r.desired.Groups {
 		if p.OnConflict == mdns.Rename {
-			wanted[p.ID] = p.Group.Instance(r.host)
+			wanted[p.ID] = p.Instance(r.host)
 		}
 	}
 	for id, m := range r.renamed {

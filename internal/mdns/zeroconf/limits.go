@@ -25,7 +25,7 @@ func Limits(p mdns.Publication, host string) []services.Problem {
 		if field, text := falsehood(s, own); text != "" {
 			problems = append(problems, services.Problem{Service: i, Field: field, Severity: diag.Error, Text: text})
 		}
-		undone = append(undone, shortcomings(s, p.Group.Instance(host))...)
+		undone = append(undone, shortcomings(s, p.Instance(host))...)
 	}
 	if p.OnConflict != mdns.Rename {
 		undone = append(undone, fmt.Sprintf("keeps to the conflict policy %q among the definitions of this host only", p.OnConflict))
