@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,6 +134,9 @@ func checkUntilSeen(c *cli.Context, engine string, command []string) error {
 	return nil
 }
 
+// troubles are the kinds of events that are told whomever they are about.
+var troubles = []mdns.EventKind{mdns.ServiceRefused, mdns.EngineFailed, mdns.Unreachable, mdns.Reachable}
+
 // wait returns when the command is interrupted or, where these are given, when the time is over or enough hosts have
 // asked. It tells what goes wrong in the meantime.
 func wait(c *cli.Context, publisher mdns.Publisher) error {
@@ -140,7 +144,7 @@ func wait(c *cli.Context, publisher mdns.Publisher) error {
 	defer cancel()
 	wanted := c.Int("until-seen")
 	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(e mdns.Event) {
-		if e.Rival.IsValid() || e.Kind == mdns.ServiceRefused || e.Kind == mdns.EngineFailed {
+		if e.Rival.IsValid() || slices.Contains(troubles, e.Kind) {
 			fmt.Fprintln(c.App.ErrWriter, "announcer: "+diag.Printable(e.String()))
 		}
 	}, func(a phones.Asker) {

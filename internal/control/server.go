@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"announcer/internal/diag"
 	"announcer/internal/status"
 )
 
@@ -135,7 +136,15 @@ func (s server) healthz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	timely(w)
-	fmt.Fprintln(w, "ok: "+st.Line())
+	faults := st.Faults()
+	if len(faults) == 0 {
+		fmt.Fprintln(w, "ok: "+st.Line())
+		return
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+	for _, f := range faults {
+		fmt.Fprintln(w, diag.Printable(f.String()))
+	}
 }
 
 // watch writes one line for each event, until the client goes.

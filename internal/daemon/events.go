@@ -104,7 +104,7 @@ func levelOf(k mdns.EventKind) slog.Level {
 	switch k {
 	case mdns.ServiceRenamed, mdns.ServiceConflict, mdns.ForeignSeen:
 		return slog.LevelWarn
-	case mdns.ServiceRefused, mdns.EngineFailed:
+	case mdns.ServiceRefused, mdns.EngineFailed, mdns.Unreachable:
 		return slog.LevelError
 	}
 	return slog.LevelInfo

@@ -74,15 +74,20 @@ func (d *Daemon) state() status.Status {
 		Asked:      status.Asked{Hosts: d.askers.List(d.mac), Forgotten: d.askers.Forgotten(), Counts: d.askers.Counts()},
 		Neighbours: append([]string{}, d.sharers...),
 	}
-	var seen mdns.Observation
-	if o, ok := d.Publisher.(mdns.Observer); ok {
-		seen = o.Observe()
-		s.Foreign, s.Traffic = append(s.Foreign, seen.Foreign...), seen.Traffic
-	}
-	s.Links = d.linkList(seen.Links)
+	seen := d.observe()
+	s.Foreign, s.Traffic = append(s.Foreign, seen.Foreign...), seen.Traffic
+	s.Links = d.linkList(seen)
 	s.Diagnose(d.problems(s.Time)...)
 	d.hints(&s)
 	return s
+}
+
+// observe returns what the engine has seen, nothing if it does not observe.
+func (d *Daemon) observe() mdns.Observation {
+	if o, ok := d.Publisher.(mdns.Observer); ok {
+		return o.Observe()
+	}
+	return mdns.Observation{}
 }
 
 func (d *Daemon) services() []status.Service {
@@ -137,17 +142,22 @@ func (d *Daemon) conflictList() []status.Conflict {
 	return list
 }
 
-func (d *Daemon) linkList(traffic []mdns.LinkTraffic) []status.Link {
+func (d *Daemon) linkList(seen mdns.Observation) []status.Link {
 	list := []status.Link{}
 	for _, l := range d.present {
-		link := status.Link{Name: l.Name, Addresses: []netip.Addr{}, Traffic: mdns.LinkTraffic{Link: l.Name}}
+		link := status.Link{Name: l.Name, Addresses: []netip.Addr{}, Faults: []mdns.Fault{}, Traffic: mdns.LinkTraffic{Link: l.Name}}
 		link.Why = netwatch.Why(l, d.Snapshot.Config.Interfaces, d.Snapshot.Config.InterfacesDeny)
 		link.Used = link.Why == ""
 		for _, a := range l.Addrs {
 			link.Addresses = append(link.Addresses, a.Addr())
 		}
-		if i := slices.IndexFunc(traffic, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
-			link.Traffic = traffic[i]
+		for _, f := range seen.Faults {
+			if f.Link == l.Name {
+				link.Faults = append(link.Faults, f)
+			}
+		}
+		if i := slices.IndexFunc(seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
+			link.Traffic = seen.Links[i]
 		}
 		list = append(list, link)
 	}

@@ -105,7 +105,7 @@ func idleLinks(desired mdns.Desired) []string {
 
 // line is the state in a line, with the number of problems that it does not show otherwise.
 func (d *Daemon) line() string {
-	line := status.Status{Services: d.services(), Files: d.files(), Reload: d.last}.Line()
+	line := status.Status{Services: d.services(), Files: d.files(), Reload: d.last, Links: d.linkList(d.observe())}.Line()
 	more := len(d.problems(time.Now()))
 	for _, f := range d.findings {
 		if f.Severity == diag.Danger || f.Severity == diag.Unfit {

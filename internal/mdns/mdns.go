@@ -135,6 +135,8 @@ type Link struct {
 	// its master.
 	Master       string
 	PointToPoint bool // a tunnel or dial-up line, with one host at the other end
+
+	Faults []Fault // IP versions that an engine can't use on the link now
 }
 
 // LinkAddr is an address of an interface with what the kernel knows about it.
@@ -153,9 +155,10 @@ func (l Link) Matches(globs []string) bool {
 	})
 }
 
-// Has says whether the link can be spoken on by an IP version: it has an address of it that is not tentative.
+// Has says whether the link can be spoken on by an IP version: it has an address of it that is not tentative, and no fault.
 func (l Link) Has(v IPVersion) bool {
-	return slices.ContainsFunc(l.Addrs, func(a LinkAddr) bool { return !a.Tentative && a.Addr().Is4() == (v == V4) })
+	return !slices.ContainsFunc(l.Faults, func(f Fault) bool { return f.Version == v }) &&
+		slices.ContainsFunc(l.Addrs, func(a LinkAddr) bool { return !a.Tentative && a.Addr().Is4() == (v == V4) })
 }
 
 // Published gives the addresses that the host's records hold on this link, in order: no tentative and no temporary
@@ -244,9 +247,11 @@ const (
 	ForeignSeen  // somebody else announces a service of a watched type
 	ForeignGone  // and does so no more
 	HostWoke     // after a sleep that caches noticed, of this process or of its machine; Detail says how long
+	Unreachable  // no host on a link can be reached by an IP version; Detail says which, and why
+	Reachable    // and can be again
 )
 
-var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed", "foreign", "foreign gone", "woke"}
+var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed", "foreign", "foreign gone", "woke", "unreachable", "reachable"}
 
 // String gives a word such as "announced".
 func (k EventKind) String() string { return eventWords[k] }

@@ -69,6 +69,7 @@ type Observation struct {
 	Traffic Traffic
 	Links   []LinkTraffic
 	Foreign []Foreign // in the order in which they were first heard
+	Faults  []Fault   // in the order of the links
 }
 
 // WatchedTypes gives the service types, each in its domain, that publications have.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/services"
 )
 
 const (
@@ -40,6 +42,9 @@ func publish(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announ
 	if err := p.Apply(ctx, desired); err != nil {
 		return err
 	}
+	if err := unreachable(p, desired); err != nil {
+		return err
+	}
 	for {
 		if done, err := settled(p.Status()); done || err != nil {
 			drain(p, announced)
@@ -52,6 +57,32 @@ func publish(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announ
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// unreachable reports each link with IPv4 addresses where services for IPv4 can't be announced by it. Phones speak IPv4, so
+// IPv6 is no replacement. Where a link has no IPv4 address and can't be served by IPv6, its services are refused.
+func unreachable(p mdns.Publisher, desired mdns.Desired) error {
+	o, ok := p.(mdns.Observer)
+	if !ok {
+		return nil
+	}
+	var errs []error
+	for _, f := range o.Observe().Faults {
+		if f.Version == mdns.V4 && wants(desired, f) {
+			errs = append(errs, errors.New(f.String()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// wants reports whether a service is for the link and the IP version of a fault.
+func wants(desired mdns.Desired, f mdns.Fault) bool {
+	i := slices.IndexFunc(desired.Links, func(l mdns.Link) bool { return l.Name == f.Link })
+	return i >= 0 && slices.ContainsFunc(desired.Groups, func(p mdns.Publication) bool {
+		return p.On(desired.Links[i]) && slices.ContainsFunc(p.Group.Services, func(s services.Service) bool {
+			return f.Version.Carries(s.Protocol)
+		})
+	})
 }
 
 var errTooLong = fmt.Errorf("not everything could be announced within %s", announceTime)

@@ -65,6 +65,52 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
+// observing is a publisher with faults.
+type observing struct {
+	*mdnstest.Publisher
+	faults []mdns.Fault
+}
+
+func (o observing) Asked() <-chan []mdns.Asked { return nil }
+func (o observing) Observe() mdns.Observation  { return mdns.Observation{Faults: o.faults} }
+
+// Nothing is called announced where a link with IPv4 addresses can't be served by IPv4.
+func TestAnnounceWhereALinkIsUnreachable(t *testing.T) {
+	fault := func(link string, v mdns.IPVersion) mdns.Fault {
+		return mdns.Fault{Link: link, Version: v, Why: "somebody has the port"}
+	}
+	const lost = "no phone can be reached by IPv4 on eth0: somebody has the port"
+	tests := []struct {
+		name     string
+		protocol services.Protocol
+		on       []string
+		faults   []mdns.Fault
+		err      string
+	}{
+		{"IPv4", services.AnyProtocol, nil, []mdns.Fault{fault("eth0", mdns.V4)}, lost},
+		{"a service for IPv4", services.IPv4, nil, []mdns.Fault{fault("eth0", mdns.V4)}, lost},
+		{"both", services.AnyProtocol, nil, []mdns.Fault{fault("eth0", mdns.V4), fault("eth0", mdns.V6)}, lost},
+		{"IPv6 beside IPv4", services.AnyProtocol, nil, []mdns.Fault{fault("eth0", mdns.V6)}, ""},
+		{"a service for IPv6", services.IPv6, nil, []mdns.Fault{fault("eth0", mdns.V4)}, ""},
+		{"a service that is not for the link", services.AnyProtocol, []string{"lo"}, []mdns.Fault{fault("eth0", mdns.V4)}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d := desired(mdns.Rename)
+			d.Groups[0].Group.Services[0].Protocol, d.Groups[0].Interfaces = test.protocol, test.on
+			p := observing{mdnstest.New(), test.faults}
+			announced, ran := 0, false
+			err := Announce(t.Context(), p, d, func(mdns.Event) { announced++ }, func() error { ran = true; return nil })
+			if got := errorText(err); got != test.err {
+				t.Errorf("error %q, want %q", got, test.err)
+			}
+			if ran != (test.err == "") || test.err != "" && announced > 0 || !p.Closed() {
+				t.Errorf("ran %t, announced %d, closed %t", ran, announced, p.Closed())
+			}
+		})
+	}
+}
+
 func errorText(err error) string {
 	if err == nil {
 		return ""

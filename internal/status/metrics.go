@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -42,6 +43,7 @@ var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "files_refused", "Definition files that have an error.", filesRefused),
 	newMetric(prometheus.GaugeValue, "config_last_reload_successful", "Whether the configuration was of use when it was last read.", reloadOK),
 	newMetric(prometheus.GaugeValue, "config_last_reload_success_timestamp_seconds", "When the configuration was last of use.", reloadTime),
+	newMetric(prometheus.GaugeValue, "link_unreachable", "1 for each IP version by which nobody on an interface is reached, with the reason.", unreachable, "iface", "ip_version", "reason"),
 	newMetric(prometheus.CounterValue, "queries_total", "Questions of others for the service types that are announced, and for the phones'.", queries, "iface", "type"),
 	newMetric(prometheus.CounterValue, "packets_received_total", "Messages heard, by kind.", received, "kind"),
 	newMetric(prometheus.CounterValue, "responses_total", "Messages sent, by kind.", responses, "iface", "kind"),
@@ -105,6 +107,12 @@ func reloadOK(s Status, add func(float64, ...string)) { add(zeroOrOne(s.Reload.O
 
 func reloadTime(s Status, add func(float64, ...string)) {
 	add(float64(s.Reload.Good.UnixMilli()) / 1000)
+}
+
+func unreachable(s Status, add func(float64, ...string)) {
+	for _, f := range s.Faults() {
+		add(1, f.Link, fmt.Sprint(f.Version), f.Why)
+	}
 }
 
 func queries(s Status, add func(float64, ...string)) {

@@ -121,6 +121,7 @@ type Link struct {
 	Used      bool             `json:"used"`
 	Why       string           `json:"why,omitempty"` // where it is not used
 	Addresses []netip.Addr     `json:"addresses"`
+	Faults    []mdns.Fault     `json:"faults"` // IP versions by which nobody is reached, though it has addresses of them
 	Traffic   mdns.LinkTraffic `json:"traffic"`
 }
 
@@ -214,7 +215,19 @@ func (s Status) Line() string {
 	if !s.Reload.OK {
 		line += "; the last reload failed"
 	}
+	for _, f := range s.Faults() {
+		line += fmt.Sprintf("; nobody is reached by IPv%d on %s", f.Version, f.Link)
+	}
 	return line
+}
+
+// Faults returns the IP versions by which nobody is reached, of all links.
+func (s Status) Faults() []mdns.Fault {
+	var all []mdns.Fault
+	for _, l := range s.Links {
+		all = append(all, l.Faults...)
+	}
+	return all
 }
 
 // on gives the links on which the service is in a state.
@@ -241,6 +254,9 @@ func count(n int, noun string) string {
 // phones can take it, and that nothing of the daemon fails.
 func (s *Status) Diagnose(more ...string) {
 	s.Problems = append([]string{}, more...)
+	for _, f := range s.Faults() {
+		s.Problems = append(s.Problems, f.String())
+	}
 	isConfig := func(r source.Refusal) bool { return r.Config }
 	if !s.Reload.OK && !slices.ContainsFunc(s.Files.Refusals, isConfig) {
 		s.Problems = append(s.Problems, firstLine(s.Reload.Error))

@@ -57,7 +57,7 @@ func full() Status {
 		}},
 		Conflicts:  []Conflict{{Time: now.Add(-time.Hour), Kind: mdns.ServiceConflict, File: "a.service", Name: "A", Type: digium, Link: "eth0", Rival: rival, MAC: "00:50:58:00:00:01", Text: `192.0.2.9 has the name; trying "A #2"`}},
 		Foreign:    []mdns.Foreign{{Link: "eth0", Type: digium, Name: "Bad\x1b[2J", From: rival, Since: now.Add(-25 * time.Hour), Heard: now}},
-		Links:      []Link{{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5")}, Traffic: mdns.LinkTraffic{Link: "eth0", Heard: now, Received: 7, Answers: 3, SendErrors: 1}}, {Name: "lo", Why: "it is the loopback", Addresses: []netip.Addr{}}},
+		Links:      []Link{{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5")}, Faults: []mdns.Fault{}, Traffic: mdns.LinkTraffic{Link: "eth0", Heard: now, Received: 7, Answers: 3, SendErrors: 1}}, {Name: "lo", Why: "it is the loopback", Addresses: []netip.Addr{}, Faults: []mdns.Fault{}}},
 		Neighbours: []string{"avahi-daemon (pid 7)"},
 		Traffic:    mdns.Traffic{Queries: 5, Responses: 2, Malformed: 1, Conflicts: 1},
 	}
@@ -268,6 +268,31 @@ func TestMetrics(t *testing.T) {
 	Metrics(func() (Status, error) { return Status{}, os.ErrDeadlineExceeded }).ServeHTTP(failing, httptest.NewRequest("GET", "/metrics", nil))
 	if failing.Code != 500 {
 		t.Errorf("without a state the answer is %d", failing.Code)
+	}
+}
+
+// An IP version by which nobody is reached is a problem, whatever else is well, and is in the line and the metrics.
+func TestFaults(t *testing.T) {
+	s := Status{Reload: Reload{OK: true}, Links: []Link{{Name: "eth0", Used: true, Faults: []mdns.Fault{
+		{Link: "eth0", Version: mdns.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"},
+	}}}}
+	s.Diagnose()
+	const problem = "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by dnsmasq (pid 9)"
+	if s.Healthy || len(s.Problems) != 1 || s.Problems[0] != problem {
+		t.Errorf("healthy %t, problems %q", s.Healthy, s.Problems)
+	}
+	if got := s.Line(); got != "0 services; nobody is reached by IPv4 on eth0" {
+		t.Errorf("the line is %q", got)
+	}
+	var text strings.Builder
+	if err := s.WriteText(&text); err != nil || !strings.Contains(text.String(), "PROBLEM: "+problem) || !strings.Contains(text.String(), "used, not by IPv4") {
+		t.Errorf("error %v:\n%s", err, &text)
+	}
+	answer := httptest.NewRecorder()
+	Metrics(func() (Status, error) { return s, nil }).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	const metric = `announcer_link_unreachable{iface="eth0",ip_version="4",reason="port 5353 for IPv4 is held by dnsmasq (pid 9)"} 1`
+	if !strings.Contains(answer.Body.String(), metric) {
+		t.Errorf("no %s", metric)
 	}
 }
 

@@ -177,6 +177,9 @@ func (p *page) links(links []Link) {
 		} else if !l.Traffic.Heard.IsZero() {
 			heard = p.ago(l.Traffic.Heard) + " ago"
 		}
+		for _, f := range l.Faults {
+			used += fmt.Sprintf(", not by IPv%d", f.Version)
+		}
 		rows = append(rows, []string{l.Name, addresses(l.Addresses), heard, used})
 	}
 	p.table("INTERFACE ADDRESSES HEARD-OTHERS USE", rows)

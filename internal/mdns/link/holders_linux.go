@@ -3,17 +3,26 @@ package link
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/mdns"
 )
 
 // portSocket is a UDP socket on port 5353, as the kernel lists it.
 type portSocket struct {
+	addr  netip.Addr // that it is bound to
 	inode uint64
 	user  string // number
 }
@@ -36,6 +45,14 @@ func portSockets() ([]portSocket, error) {
 	return found, nil
 }
 
+// version returns the IP version of a socket. One of IPv6 may take the port of IPv4 too.
+func (s portSocket) version() mdns.IPVersion {
+	if s.addr.Is4() {
+		return mdns.V4
+	}
+	return mdns.V6
+}
+
 // parsePortSockets reads /proc/net/udp: of the columns, the second is the local address, the eighth the user, the
 // tenth the inode.
 func parsePortSockets(table []byte) []portSocket {
@@ -47,27 +64,101 @@ func parsePortSockets(table []byte) []portSocket {
 		if len(columns) < 10 || !strings.HasSuffix(columns[1], suffix) {
 			continue
 		}
-		if inode, err := strconv.ParseUint(columns[9], 10, 64); err == nil {
-			found = append(found, portSocket{inode, columns[7]})
+		addr := parseTableAddr(strings.TrimSuffix(columns[1], suffix))
+		if inode, err := strconv.ParseUint(columns[9], 10, 64); err == nil && addr.IsValid() {
+			found = append(found, portSocket{addr, inode, columns[7]})
 		}
 	}
 	return found
 }
 
-// holders names the programs that have port 5353 open, for people: "avahi-daemon (pid 812)". A program of another
-// user is known by its user only.
-func holders() string {
+// parseTableAddr reads an address as the kernel lists it: words of 32 bits, each in the byte order of the machine.
+func parseTableAddr(text string) netip.Addr {
+	bytes, err := hex.DecodeString(text)
+	if err != nil || len(bytes)%4 != 0 {
+		return netip.Addr{}
+	}
+	for i := 0; i < len(bytes); i += 4 {
+		binary.NativeEndian.PutUint32(bytes[i:], binary.BigEndian.Uint32(bytes[i:]))
+	}
+	addr, _ := netip.AddrFromSlice(bytes)
+	return addr
+}
+
+// unknownHolder stands for a program that can't be found out.
+const unknownHolder = "another program"
+
+// holder names the programs that have port 5353 of an IP version for themselves, for people: "dnsmasq (pid 812)". A
+// program of another user is known by its user only.
+func holder(v mdns.IPVersion) string {
 	sockets, err := portSockets()
+	sockets = holding(sockets, v)
 	if err != nil || len(sockets) == 0 {
-		return "another program"
+		return unknownHolder
 	}
 	return strings.Join(programs(sockets), " and ")
 }
 
-// Sharers names the other programs of this host that have port 5353 open, for people, as "avahi-daemon (pid 812)". A
-// program of another user is known by its user only.
+// holding returns those of the sockets that keep us from the port of an IP version: a socket of that version, or else one
+// of IPv6 that takes the packets of IPv4 too.
+func holding(sockets []portSocket, v mdns.IPVersion) []portSocket {
+	for _, of := range []mdns.IPVersion{v, mdns.V6} {
+		var candidates, found []portSocket
+		for _, s := range sockets {
+			if s.version() == of {
+				candidates = append(candidates, s)
+				if s.holds() {
+					found = append(found, s)
+				}
+			}
+		}
+		if len(found) > 0 {
+			return found
+		}
+		if len(candidates) > 0 {
+			return candidates
+		}
+	}
+	return nil
+}
+
+// holds reports whether a socket shares its address with no other one, which is found out with one.
+func (s portSocket) holds() bool {
+	probe := socket{version: s.version()}
+	fd, err := unix.Socket(probe.family(), unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1)
+	}
+	if s.addr.Is4() {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: Port, Addr: s.addr.As4()})
+	} else {
+		unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_V6ONLY, 1)
+		err = unix.Bind(fd, &unix.SockaddrInet6{Port: Port, Addr: s.addr.As16()})
+	}
+	return errors.Is(err, unix.EADDRINUSE)
+}
+
+// Sharers names the other programs of this host that share port 5353 with this one, for people, as "avahi-daemon (pid
+// 812)". A program of another user is known by its user only. One that has the port of an IP version for itself is none
+// of them: see [Sockets.Faults].
 func Sharers() []string {
 	sockets, _ := portSockets() // where the list can't be read, nothing is known
+	own := ownSockets()
+	open := map[mdns.IPVersion]bool{} // by this program
+	for _, s := range sockets {
+		open[s.version()] = open[s.version()] || own[s.target()]
+	}
+	return programs(slices.DeleteFunc(sockets, func(s portSocket) bool {
+		return own[s.target()] || !open[s.version()] && s.holds()
+	}))
+}
+
+// ownSockets returns what the file descriptors of this program point to.
+func ownSockets() map[string]bool {
 	own := map[string]bool{}
 	descriptors, _ := filepath.Glob("/proc/self/fd/[0-9]*")
 	for _, path := range descriptors {
@@ -75,8 +166,7 @@ func Sharers() []string {
 			own[target] = true
 		}
 	}
-	sockets = slices.DeleteFunc(sockets, func(s portSocket) bool { return own[s.target()] })
-	return programs(sockets)
+	return own
 }
 
 // programs names the programs that have sockets, each once.

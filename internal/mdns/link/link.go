@@ -77,6 +77,13 @@ func (p Packet) Version() mdns.IPVersion {
 // Multicast says whether a packet goes to a group rather than to one host.
 func (p Packet) Multicast() bool { return p.To.Addr().IsMulticast() }
 
+// Fault is an IP version that can't be used on a link.
+type Fault struct {
+	Version mdns.IPVersion
+	Link    int    // index of the interface; 0 is every one
+	Why     string // "port 5353 for IPv4 is held by dnsmasq (pid 812), which lets no other program use it"
+}
+
 // Conn is a network, as the one goroutine sees it that owns the protocol state.
 type Conn interface {
 	// Read waits for packets until a time, or for ever where it is zero, and gives as many as there are, at most
@@ -93,8 +100,12 @@ type Conn interface {
 	Write(batch []Packet) (sent int)
 
 	// SetLinks says which interfaces to listen on, all of them. The error tells on which it fails and why; the
-	// others are listened on.
+	// others are listened on. What failed before is tried again at once.
 	SetLinks(links []mdns.Link) error
+
+	// Faults lists the IP versions that can't be used now. The Conn tries again by itself; Read returns when the list
+	// changes. The list is replaced whole.
+	Faults() []Fault
 
 	// Shared says whether another program of this host has port 5353 open as well. Unicast replies may go there,
 	// so questions are better asked without the QU bit (RFC 6762 §15.1).

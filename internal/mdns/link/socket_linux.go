@@ -22,6 +22,11 @@ type socket struct {
 
 	again time.Time // while it rests: when to open it again
 	pause time.Duration
+	err   error // why it could not be opened
+
+	holder  string    // of the port, for people; "" where that is not known yet
+	looked  time.Time // when it was last looked up
+	looking bool      // it is being looked up
 }
 
 func (s *socket) name() string { return fmt.Sprintf("IPv%d", s.version) }
@@ -45,14 +50,32 @@ func (s *socket) open() error {
 	}
 	if err := bindShared(fd, s.version); err != nil {
 		unix.Close(fd)
-		return bindError(s.version, err)
+		return fmt.Errorf("failed to open port %d for %s: %w", Port, s.name(), err)
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err == nil {
 		s.inode = stat.Ino
 	}
 	s.fd, s.joined, s.pause = fd, map[int]bool{}, 0
+	s.err, s.holder, s.looked = nil, "", time.Time{}
 	return nil
+}
+
+// isHeld reports whether another program lets nobody else use the port.
+func (s *socket) isHeld() bool { return errors.Is(s.err, unix.EADDRINUSE) }
+
+// why returns why the socket could not be opened, for people.
+func (s *socket) why() string {
+	if s.isHeld() {
+		return fmt.Sprintf("port %d for %s is held by %s, which lets no other program use it", Port, s.name(), s.holder)
+	}
+	return s.err.Error()
+}
+
+// fail notes why the socket could not be opened, and lets it rest.
+func (s *socket) fail(err error, now time.Time) {
+	s.err = err
+	s.rest(now)
 }
 
 // bindShared shares the port with SO_REUSEADDR. SO_REUSEPORT is set only for the sake of a program that knows
@@ -71,13 +94,6 @@ func bind(fd int, v mdns.IPVersion) error {
 		return unix.Bind(fd, &unix.SockaddrInet4{Port: Port})
 	}
 	return unix.Bind(fd, &unix.SockaddrInet6{Port: Port})
-}
-
-func bindError(v mdns.IPVersion, err error) error {
-	if !errors.Is(err, unix.EADDRINUSE) {
-		return fmt.Errorf("failed to open port %d for IPv%d: %w", Port, v, err)
-	}
-	return fmt.Errorf("port %d for IPv%d is held by %s, which lets no other program use it", Port, v, holders())
 }
 
 type option struct {

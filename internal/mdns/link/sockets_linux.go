@@ -16,10 +16,11 @@ import (
 	"announcer/internal/mdns"
 )
 
-// A socket that fails is opened again after minRest, which doubles up to maxRest as long as that fails too.
+// A socket that fails is opened again after minRest, which doubles up to maxRest as long as that fails too. A group that
+// can't be joined is tried again after maxRest.
 const (
 	minRest = 250 * time.Millisecond
-	maxRest = 4 * time.Second
+	maxRest = 2 * time.Second
 )
 
 // Sockets is the real network, as a [Conn].
@@ -35,7 +36,6 @@ type Sockets struct {
 	wake    int             // an eventfd that epoll watches
 	poll    func(fd uintptr) bool
 	until   time.Time // the deadline of epoll
-	lacks   error
 
 	rx     receiver
 	events [8]unix.EpollEvent
@@ -49,32 +49,98 @@ type Sockets struct {
 	sockets []*socket
 	links   map[int]bool
 	wanted  []mdns.Link
+	deaf    []Fault   // links whose group can't be joined
+	rejoin  time.Time // when to try that again
+	faults  []Fault   // what Faults gives
+	changed bool      // faults did, since the last Read
 	tx      transmitter
 	closed  bool
 }
 
-// Open opens port 5353 for each IP version that this host has. The error says for each why it can't be used, and
-// who holds the port where somebody has it alone.
+// Open opens port 5353 for each IP version that this host has. Where another program holds the port, [Sockets.Faults] names
+// it, and the port is opened when it is free. The error says for each IP version why it can't be used.
 func Open() (*Sockets, error) {
 	s := &Sockets{links: map[int]bool{}}
 	s.poll = s.receive
 	if err := s.openPoller(); err != nil {
 		return nil, err
 	}
+	var failed error
+	usable := false
 	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
-		if err := s.addSocket(v); err != nil {
-			s.lacks = errors.Join(s.lacks, err)
+		sock := &socket{version: v, fd: -1}
+		err := s.openSocket(sock)
+		if errors.Is(err, unix.EAFNOSUPPORT) {
+			failed = errors.Join(failed, err)
+			continue // this host lacks the IP version, for good
 		}
+		s.sockets = append(s.sockets, sock)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			sock.fail(err, time.Now())
+		}
+		usable = usable || err == nil || sock.isHeld()
 	}
-	if len(s.sockets) == 0 {
+	if !usable {
 		s.Close()
-		return nil, s.lacks
+		return nil, failed
 	}
+	s.awaitHolders()
 	return s, nil
 }
 
-// Lacks says why an IP version is not used, or nil where both are.
-func (s *Sockets) Lacks() error { return s.lacks }
+// awaitHolders waits until it is known who holds the port: at the start there is nobody else to wait for.
+func (s *Sockets) awaitHolders() {
+	for _, sock := range s.sockets {
+		if sock.isHeld() {
+			<-s.lookUpHolder(sock)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refault()
+}
+
+// Of a port that is held, the holder is looked up by a goroutine of its own, since /proc may be slow, and again now and
+// then. After holderTime it is told without a name.
+const (
+	holderTime = time.Second
+	holderAge  = 10 * time.Second
+)
+
+// lookUpHolder has the holder of the port looked up, if that is due. known is closed when it is known, or unknown for
+// holderTime.
+func (s *Sockets) lookUpHolder(sock *socket) (known <-chan struct{}) {
+	now := time.Now()
+	if !sock.isHeld() || sock.looking || now.Sub(sock.looked) < holderAge {
+		return nil
+	}
+	sock.looking, sock.looked = true, now
+	named, done := make(chan string, 1), make(chan struct{})
+	go func() { named <- holder(sock.version) }()
+	go func() {
+		defer close(done)
+		select {
+		case name := <-named:
+			s.setHolder(sock, name)
+		case <-time.After(holderTime):
+			s.setHolder(sock, unknownHolder)
+		}
+	}()
+	return done
+}
+
+// setHolder notes who holds the port, and lets Read tell of it.
+func (s *Sockets) setHolder(sock *socket, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sock.looking = false
+	if !s.closed && sock.isHeld() {
+		sock.holder = name
+		s.refault()
+		s.wakeUp()
+	}
+}
 
 func (s *Sockets) openPoller() error {
 	var err error
@@ -103,15 +169,6 @@ func watch(epoll, fd int) error {
 	return unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
 }
 
-func (s *Sockets) addSocket(v mdns.IPVersion) error {
-	sock := &socket{version: v, fd: -1}
-	if err := s.openSocket(sock); err != nil {
-		return err
-	}
-	s.sockets = append(s.sockets, sock)
-	return nil
-}
-
 func (s *Sockets) openSocket(sock *socket) error {
 	if err := sock.open(); err != nil {
 		return err
@@ -125,8 +182,8 @@ func (s *Sockets) openSocket(sock *socket) error {
 
 // Read implements [Conn].
 func (s *Sockets) Read(batch []Packet, until time.Time) (int, error) {
-	until, err := s.heal(until)
-	if err != nil {
+	until, ready, err := s.heal(until)
+	if ready || err != nil {
 		return 0, err
 	}
 	s.got, s.waited, s.woken, s.failed = batch[:0:min(len(batch), MaxBatch)], false, false, nil
@@ -228,31 +285,84 @@ func (s *Sockets) receiveFrom(fd int) {
 	}
 }
 
-// heal opens sockets again that failed and have rested, and gives the time when it is to be called next.
-func (s *Sockets) heal(until time.Time) (time.Time, error) {
+// heal tries again what failed and has rested, and gives the time when it is to be called next. ready says that Faults
+// has changed.
+func (s *Sockets) heal(until time.Time) (next time.Time, ready bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return until, net.ErrClosed
+		return until, false, net.ErrClosed
 	}
-	var failed error
+	now := time.Now()
+	s.reopen(func(sock *socket) bool { return !now.Before(sock.again) })
+	if len(s.deaf) > 0 && !now.Before(s.rejoin) {
+		s.join()
+	}
+	ready, s.changed = s.changed, false
+	return s.nextTry(until), ready, nil
+}
+
+// reopen opens those of the closed sockets that are due, and joins their groups.
+func (s *Sockets) reopen(due func(*socket) bool) {
+	tried, opened := false, false
 	for _, sock := range s.sockets {
-		if sock.fd >= 0 {
+		if sock.fd >= 0 || !due(sock) {
 			continue
 		}
-		if now := time.Now(); !now.Before(sock.again) {
-			if err := s.openSocket(sock); err != nil {
-				sock.rest(now)
-				failed = errors.Join(failed, err)
-			} else {
-				failed = errors.Join(failed, s.join())
-			}
-		}
-		if sock.fd < 0 && (until.IsZero() || sock.again.Before(until)) {
-			until = sock.again
+		tried = true
+		if err := s.openSocket(sock); err != nil {
+			sock.fail(err, time.Now())
+			s.lookUpHolder(sock)
+		} else {
+			opened = true
 		}
 	}
-	return until, failed
+	if opened {
+		s.join()
+	}
+	if tried {
+		s.refault()
+	}
+}
+
+// nextTry gives the time when something is to be tried again, or until, where that is sooner; zero is never.
+func (s *Sockets) nextTry(until time.Time) time.Time {
+	sooner := func(at time.Time) {
+		if until.IsZero() || at.Before(until) {
+			until = at
+		}
+	}
+	for _, sock := range s.sockets {
+		if sock.fd < 0 {
+			sooner(sock.again)
+		}
+	}
+	if len(s.deaf) > 0 {
+		sooner(s.rejoin)
+	}
+	return until
+}
+
+// Faults implements [Conn].
+func (s *Sockets) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults
+}
+
+// refault works out what can't be used. A held port is told of once its holder is known.
+func (s *Sockets) refault() {
+	var faults []Fault
+	for _, sock := range s.sockets {
+		told := slices.ContainsFunc(faults, func(f Fault) bool { return f.Version == sock.version })
+		if !told && s.first(sock.version) < 0 && sock.err != nil && (!sock.isHeld() || sock.holder != "") {
+			faults = append(faults, Fault{Version: sock.version, Why: sock.why()})
+		}
+	}
+	faults = append(faults, s.deaf...)
+	if !slices.Equal(faults, s.faults) {
+		s.faults, s.changed = faults, true
+	}
 }
 
 // Wake implements [Conn].
@@ -260,9 +370,11 @@ func (s *Sockets) Wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
-		unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		s.wakeUp()
 	}
 }
+
+func (s *Sockets) wakeUp() { unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
 // Write implements [Conn].
 func (s *Sockets) Write(batch []Packet) (sent int) {
@@ -296,12 +408,14 @@ func (s *Sockets) SetLinks(links []mdns.Link) error {
 	for _, l := range links {
 		s.links[l.Index] = true
 	}
+	s.reopen(func(*socket) bool { return true })
 	return s.join()
 }
 
 // join makes the memberships those of the wanted links.
 func (s *Sockets) join() error {
 	var failed error
+	s.deaf, s.rejoin = nil, time.Now().Add(maxRest)
 	for _, sock := range s.sockets {
 		sock.leaveAllBut(s.wanted)
 	}
@@ -311,10 +425,15 @@ func (s *Sockets) join() error {
 				continue
 			}
 			if err := s.joinLink(l.Index, v); err != nil {
-				failed = errors.Join(failed, fmt.Errorf("failed to listen on %s by IPv%d: %w", l.Name, v, err))
+				err = fmt.Errorf("failed to listen on %s by IPv%d: %w", l.Name, v, err)
+				failed = errors.Join(failed, err)
+				if !errors.Is(err, unix.ENODEV) { // the link is gone, which is told elsewhere
+					s.deaf = append(s.deaf, Fault{v, l.Index, err.Error()})
+				}
 			}
 		}
 	}
+	s.refault()
 	return failed
 }
 
@@ -332,10 +451,12 @@ func (s *Sockets) joinLink(index int, v mdns.IPVersion) error {
 			return err
 		}
 	}
-	if err := s.addSocket(v); err != nil {
+	sock := &socket{version: v, fd: -1}
+	if err := s.openSocket(sock); err != nil {
 		return err
 	}
-	return s.sockets[len(s.sockets)-1].join(index)
+	s.sockets = append(s.sockets, sock)
+	return sock.join(index)
 }
 
 // Shared implements [Conn].

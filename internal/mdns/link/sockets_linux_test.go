@@ -1,12 +1,10 @@
 package link
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -346,8 +344,8 @@ func TestPortOfAProgramWithReusePortOnly(t *testing.T) {
 	if err := bind(other, mdns.V4); err != nil {
 		t.Fatal(err)
 	}
-	if server := open(t, nil); server.Lacks() != nil {
-		t.Error(server.Lacks())
+	if server := open(t, nil); server.Faults() != nil {
+		t.Error(server.Faults())
 	}
 }
 
@@ -539,7 +537,7 @@ func TestRestGrowsToABound(t *testing.T) {
 		s.rest(now)
 		pauses = append(pauses, s.again.Sub(now))
 	}
-	want := []time.Duration{250e6, 500e6, 1e9, 2e9, 4e9, 4e9, 4e9}
+	want := []time.Duration{250e6, 500e6, 1e9, 2e9, 2e9, 2e9, 2e9}
 	if !slices.Equal(pauses, want) {
 		t.Errorf("pauses %v; want %v", pauses, want)
 	}
@@ -580,56 +578,20 @@ func TestManyOpenAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-func TestPortHeldByOneAlone(t *testing.T) {
-	netlab.Need(t)
-	selfish4, err := net.ListenPacket("udp4", ":5353")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer selfish4.Close()
-	server, err := Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	program, err := os.ReadFile("/proc/self/comm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := fmt.Sprintf("port 5353 for IPv4 is held by %s (pid %d), which lets no other program use it",
-		bytes.TrimSpace(program), os.Getpid())
-	if server.Lacks() == nil || server.Lacks().Error() != want {
-		t.Errorf("lacks %v; want %q", server.Lacks(), want)
-	}
-	if len(server.sockets) != 1 || server.sockets[0].version != mdns.V6 {
-		t.Error("IPv6 is not open though nobody holds it")
-	}
-	server.Close()
-
-	selfish6, err := net.ListenPacket("udp6", ":5353")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer selfish6.Close()
-	server, err = Open()
-	if server != nil || err == nil {
-		t.Fatal("opened though both are held")
-	}
-	for _, v := range []string{"IPv4", "IPv6"} {
-		if !strings.Contains(err.Error(), "port 5353 for "+v+" is held by") {
-			t.Errorf("error %v; want that %s is held", err, v)
-		}
-	}
-}
-
 func TestParsePortSockets(t *testing.T) {
 	const table = `   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uuid  timeout inode ref pointer drops
   123: 00000000:14E9 00000000:0000 07 00000000:00000000 00:00000000 00000000   105        0 20311 2 0000000000000000 0
   124: 00000000:14EA 00000000:0000 07 00000000:00000000 00:00000000 00000000   105        0 20312 2 0000000000000000 0
   125: 0100007F:14E9 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 0000000000000000 0
-  126: short:14E9
+  126: 000080FE000000000000000002000000:14E9 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 78 2 0000000000000000 0
+  127: 00zz007F:14E9 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 0000000000000000 0
+  128: short:14E9
 `
-	want := []portSocket{{20311, "105"}, {77, "0"}}
+	want := []portSocket{
+		{netip.IPv4Unspecified(), 20311, "105"},
+		{netip.MustParseAddr("127.0.0.1"), 77, "0"},
+		{netip.MustParseAddr("fe80::2"), 78, "0"},
+	}
 	if got := parsePortSockets([]byte(table)); !slices.Equal(got, want) {
 		t.Errorf("got %v; want %v", got, want)
 	}

@@ -24,7 +24,7 @@ type Sockets struct {
 	six  *ipv6.PacketConn
 
 	shared bool
-	lacks  error
+	faults []Fault
 
 	packets chan Packet
 	wake    chan struct{}
@@ -48,9 +48,15 @@ func Open() (*Sockets, error) {
 		shared: inUse(), links: map[int]bool{}, joined: map[membership]bool{},
 	}
 	s.close = sync.OnceFunc(s.release)
-	s.lacks = errors.Join(s.open4(), s.open6())
+	err4, err6 := s.open4(), s.open6()
 	if s.four == nil && s.six == nil {
-		return nil, s.lacks
+		return nil, errors.Join(err4, err6)
+	}
+	if err4 != nil {
+		s.faults = append(s.faults, Fault{Version: mdns.V4, Why: err4.Error()})
+	}
+	if err6 != nil {
+		s.faults = append(s.faults, Fault{Version: mdns.V6, Why: err6.Error()})
 	}
 	return s, nil
 }
@@ -160,8 +166,8 @@ func (s *Sockets) listens(index int) bool {
 	return s.links[index]
 }
 
-// Lacks says why an IP version is not used, or nil where both are.
-func (s *Sockets) Lacks() error { return s.lacks }
+// Faults implements [Conn]. On this system they stay what they were when the port was opened.
+func (s *Sockets) Faults() []Fault { return s.faults }
 
 // Read implements [Conn].
 func (s *Sockets) Read(batch []Packet, until time.Time) (int, error) {

@@ -58,7 +58,9 @@ type Publisher struct {
 	end  bool // the loop has ended and takes no jobs
 
 	// The loop's own:
-	links    []mdns.Link
+	desired  *mdns.Desired // what was applied last; nil before, and at the end
+	faults   []link.Fault
+	links    []mdns.Link // of desired, with their faults
 	sources  link.Sources
 	rivals   map[neighbour]hardware
 	packets  []link.Packet
@@ -127,12 +129,10 @@ func (p *Publisher) Apply(ctx context.Context, d mdns.Desired) error {
 	}
 	shared := p.config.Conn.Shared()
 	return p.do(ctx, func() {
-		p.links, p.sources = d.Links, link.NewSources(d.Links)
-		if err := p.config.Conn.SetLinks(d.Links); err != nil {
-			p.fail(err)
-		}
+		p.desired = &d
+		p.config.Conn.SetLinks(d.Links) // what fails is a fault
 		p.responder.SharePort(shared)
-		p.responder.Apply(time.Now(), d)
+		p.publish()
 	})
 }
 
@@ -173,6 +173,7 @@ func (p *Publisher) Observe() mdns.Observation {
 func (p *Publisher) Close(ctx context.Context) error {
 	shared := p.config.Conn.Shared()
 	err := p.do(ctx, func() {
+		p.desired = nil
 		p.responder.SharePort(shared)
 		p.responder.Close(time.Now())
 	})
@@ -233,6 +234,7 @@ func (p *Publisher) loop() {
 		for i := range batch[:n] {
 			p.handle(now, &batch[i])
 		}
+		p.followFaults()
 		p.runJobs()
 		next = p.tick()
 		if p.responder.Done() && p.late.again.IsZero() {
@@ -346,6 +348,7 @@ func (p *Publisher) unsent() (err error) {
 		switch {
 		case out.Err == nil:
 		case !here: // a goodbye for a link that is gone
+		case errors.Is(out.Err, link.ErrNoSocket): // which is a fault
 		case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH): // Linux routes no IPv6 multicast there, where IPv4 does
 		default:
 			p.unsentOn[out.Link]++
@@ -403,7 +406,7 @@ func (p *Publisher) observe() mdns.Observation {
 			Queries: s.Queries, Responses: s.Responses, Malformed: s.Malformed, Ignored: s.Ignored, TooLong: p.tooLong,
 			Suppressed: s.Suppressed, Conflicts: s.Conflicts, Missed: s.MissedEvents + p.lost,
 		},
-		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(),
+		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(), Faults: faultsOf(p.links),
 	}
 	for _, l := range p.links {
 		if i := slices.IndexFunc(seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {

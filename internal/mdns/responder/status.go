@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"announcer/internal/mdns"
 	"announcer/services"
@@ -167,6 +168,16 @@ func (s *slot) standing() mdns.ServiceStatus {
 }
 
 func (s *slot) noClaim() string {
+	i := slices.IndexFunc(s.instance.Links, func(l mdns.Link) bool { return l.Name == s.status.Link })
+	var faults []string
+	for _, fault := range s.instance.Links[i].Faults {
+		if fault.Version.Carries(s.instance.Service.Protocol) {
+			faults = append(faults, fault.String())
+		}
+	}
+	if len(faults) > 0 {
+		return strings.Join(faults, "; ")
+	}
 	switch s.instance.Service.Protocol {
 	case services.IPv4:
 		return "the link has no IPv4 address"

@@ -21,6 +21,7 @@ type Conn struct {
 	queue  []link.Packet
 	links  map[int]bool
 	shared bool
+	faults []link.Fault
 	woken  bool
 	closed bool
 }
@@ -127,6 +128,21 @@ func (c *Conn) SetLinks(links []mdns.Link) error {
 		c.links[l.Index] = true
 	}
 	return nil
+}
+
+// SetFaults makes IP versions unusable. Packets to send and to read are not affected.
+func (c *Conn) SetFaults(faults ...link.Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults, c.woken = faults, true
+	c.notify()
+}
+
+// Faults implements [link.Conn].
+func (c *Conn) Faults() []link.Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.faults
 }
 
 // SetShared makes the port one that another program has open too.

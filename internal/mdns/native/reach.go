@@ -1,0 +1,65 @@
+package native
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+)
+
+// publish hands what was applied to the responder, with what is wrong with each link. What came back is probed for and
+// announced there.
+func (p *Publisher) publish() {
+	p.faults = p.config.Conn.Faults()
+	d, before := *p.desired, faultsOf(p.links)
+	d.Links = slices.Clone(d.Links)
+	for i := range d.Links {
+		d.Links[i].Faults = faultsOn(d.Links[i], p.faults)
+	}
+	p.links, p.sources = d.Links, link.NewSources(d.Links)
+	p.tellFaults(before, faultsOf(d.Links))
+	p.responder.Apply(time.Now(), d)
+}
+
+// followFaults publishes again where what can be used has changed.
+func (p *Publisher) followFaults() {
+	if p.desired != nil && !slices.Equal(p.faults, p.config.Conn.Faults()) {
+		p.publish()
+	}
+}
+
+// faultsOn returns the IP versions that a link has addresses of and that can't be used.
+func faultsOn(l mdns.Link, faults []link.Fault) []mdns.Fault {
+	var on []mdns.Fault
+	for _, f := range faults {
+		if (f.Link == 0 || f.Link == l.Index) && l.Has(f.Version) {
+			on = append(on, mdns.Fault{Link: l.Name, Version: f.Version, Why: f.Why})
+		}
+	}
+	return on
+}
+
+func faultsOf(links []mdns.Link) []mdns.Fault {
+	var all []mdns.Fault
+	for _, l := range links {
+		all = append(all, l.Faults...)
+	}
+	return all
+}
+
+// tellFaults reports the faults that are new, and those that are over on links that are still there.
+func (p *Publisher) tellFaults(before, now []mdns.Fault) {
+	for _, f := range now {
+		if !slices.Contains(before, f) {
+			p.emit(mdns.Event{Time: time.Now(), Kind: mdns.Unreachable, Link: f.Link, Detail: f.String()})
+		}
+	}
+	for _, f := range before {
+		if slices.ContainsFunc(p.links, func(l mdns.Link) bool { return l.Name == f.Link && l.Has(f.Version) }) {
+			p.emit(mdns.Event{Time: time.Now(), Kind: mdns.Reachable, Link: f.Link,
+				Detail: fmt.Sprintf("phones can be reached by IPv%d on %s again", f.Version, f.Link)})
+		}
+	}
+}
