@@ -104,7 +104,7 @@ func (d *Daemon) apply(ctx context.Context) error {
 	}
 	d.together = validate.Together(d.applied, d.initial.Engine)
 	d.notice()
-	d.meetNeighbours()
+	d.lookAround()
 	return nil
 }
 

@@ -59,6 +59,7 @@ type Daemon struct {
 	behind  error         // why what the links and servers are now is not announced yet
 	jobs    chan func()   // for the loop
 	ended   chan struct{} // closed when the loop has ended
+	meet    chan struct{} // asks for a look for other programs
 	memory
 }
 
@@ -71,7 +72,7 @@ type task struct {
 // Run announces until ctx ends, and then says goodbye, unless the cause is [ErrRestart]. An error means that nothing
 // can be announced at all, or that another daemon runs already.
 func (d *Daemon) Run(ctx context.Context) error {
-	d.jobs, d.ended = make(chan func()), make(chan struct{})
+	d.jobs, d.ended, d.meet = make(chan func()), make(chan struct{}), make(chan struct{}, 1)
 	d.memory = newMemory()
 	d.systemd = newSystemd(d.Log)
 	socket, err := d.openSocket()
@@ -93,6 +94,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 // tasks lists what runs side by side.
 func (d *Daemon) tasks(socket net.Listener) []task {
 	tasks := []task{{"", d.loop}}
+	if d.Sharers != nil {
+		tasks = append(tasks, task{"the search for other programs: ", d.meetNeighbours})
+	}
 	if len(d.Sockets) > 0 {
 		o := outlet{"the control socket", socket, func() (net.Listener, error) { return control.Listen(d.Sockets) }, control.Handler(d)}
 		tasks = append(tasks, task{o.name + ": ", func(ctx context.Context) error { return d.serve(ctx, o) }})
@@ -180,9 +184,6 @@ func (d *Daemon) beat(ctx context.Context) {
 	d.listen()
 	if d.behind != nil {
 		d.linksChanged(ctx)
-	}
-	if time.Since(d.met) >= meetEvery {
-		d.meetAgain(ctx)
 	}
 	if d.systemd.there() {
 		d.systemd.alive(d.line())

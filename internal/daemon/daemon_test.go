@@ -35,6 +35,7 @@ type bench struct {
 	publisher *mdnstest.Publisher
 	log       printed.Text
 	sharers   []string
+	look      func() []string // for other programs; finds sharers unless replaced
 	avahi     string
 	sockets   []string
 	config    string // "": only this directory is named
@@ -56,6 +57,7 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 		dir: t.TempDir(), links: []mdns.Link{testLink(1, "eth0")}, publisher: mdnstest.New(),
 		changed: make(chan struct{}), files: make(chan struct{}), reload: make(chan struct{}), ended: make(chan error, 1),
 	}
+	b.look = func() []string { return b.sharers }
 	for _, c := range change {
 		c(b)
 	}
@@ -81,7 +83,7 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 		MACs: func() func(string, netip.Addr) string {
 			return func(string, netip.Addr) string { return "00:0f:d3:01:02:03" }
 		},
-		Sharers: func() []string { return b.sharers }, AvahiDir: b.avahi, Sockets: b.sockets,
+		Sharers: b.look, AvahiDir: b.avahi, Sockets: b.sockets,
 	}
 	go func() { b.ended <- b.daemon.Run(ctx) }()
 	synctest.Wait()

@@ -28,27 +28,25 @@ const (
 
 // memory is what the loop remembers of what has happened.
 type memory struct {
-	started   time.Time
-	spare     *time.Timer   // fires when memory is to be given back
-	spareAt   time.Time     // when it does, or last did
-	initial   config.Config // what the daemon was started with
-	findings  diag.Findings // all that is wrong with the definitions
-	together  diag.Findings // what of it is wrong only because of other definitions, the links or the engine
-	desired   mdns.Desired
-	applied   mdns.Desired // what of it answers
-	assumed   string
-	present   []mdns.Link // all links of this host
-	last      status.Reload
-	asked     <-chan []mdns.Asked
-	askers    phones.Askers
-	conflicts map[string]status.Conflict // by definition; "" is the host
-	failure   mdns.Event                 // of the engine, the last one
-	troubles  map[string]string          // what does not work beside announcing, by what it is
-	sharers   []string
-	twice     []string  // what Avahi announces too
-	silent    bool      // nobody else is to be heard
-	heard     time.Time // when somebody else last was, or could first have been
-	met       time.Time // when the other programs of this host were last looked for
+	started    time.Time
+	spare      *time.Timer   // fires when memory is to be given back
+	spareAt    time.Time     // when it does, or last did
+	initial    config.Config // what the daemon was started with
+	findings   diag.Findings // all that is wrong with the definitions
+	together   diag.Findings // what of it is wrong only because of other definitions, the links or the engine
+	desired    mdns.Desired
+	applied    mdns.Desired // what of it answers
+	assumed    string
+	present    []mdns.Link // all links of this host
+	last       status.Reload
+	asked      <-chan []mdns.Asked
+	askers     phones.Askers
+	conflicts  map[string]status.Conflict // by definition; "" is the host
+	failure    mdns.Event                 // of the engine, the last one
+	troubles   map[string]string          // what does not work beside announcing, by what it is
+	neighbours neighbours
+	silent     bool      // nobody else is to be heard
+	heard      time.Time // when somebody else last was, or could first have been
 
 	lookUp   func(link string, host netip.Addr) string // hardware addresses
 	lookedUp time.Time
@@ -72,7 +70,7 @@ func (d *Daemon) state() status.Status {
 		Services: d.services(), Files: d.files(), Reload: d.last,
 		Conflicts: d.conflictList(), Foreign: []mdns.Foreign{},
 		Asked:      status.Asked{Hosts: d.askers.List(d.mac), Forgotten: d.askers.Forgotten(), Counts: d.askers.Counts()},
-		Neighbours: append([]string{}, d.sharers...),
+		Neighbours: append([]string{}, d.neighbours.sharers...),
 	}
 	seen := d.observe()
 	s.Foreign, s.Traffic = append(s.Foreign, seen.Foreign...), seen.Traffic

@@ -45,36 +45,69 @@ func (d *Daemon) listen() {
 	}
 }
 
-// meetAgain looks for other programs anew. The engine has to know where they are others.
-func (d *Daemon) meetAgain(ctx context.Context) {
-	before := d.sharers
-	d.meetNeighbours()
-	if slices.Equal(before, d.sharers) {
-		return
-	}
-	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
-		d.Log.Error("the engine does not know who shares its port", "error", err)
-		d.behind = err
+// neighbours are the other programs of this host that speak multicast DNS.
+type neighbours struct {
+	sharers []string // of the port
+	twice   []string // what Avahi announces too, each a sentence
+}
+
+// meetNeighbours looks for other programs every minute, and when the loop asks for it, until ctx is done. /proc and the
+// files of Avahi may hang: a look that does is left behind at the end.
+func (d *Daemon) meetNeighbours(ctx context.Context) error {
+	every := time.NewTicker(meetEvery)
+	defer every.Stop()
+	for {
+		var groups mdns.Desired
+		var dirs []string
+		if err := d.do(ctx, func() { groups, dirs = d.desired, d.Snapshot.Config.Services }); err != nil {
+			return nil
+		}
+		found := make(chan neighbours, 1)
+		go func() {
+			sharers := d.Sharers()
+			found <- neighbours{sharers, d.announcedTwice(sharers, groups, dirs)}
+		}()
+		select {
+		case n := <-found:
+			_ = d.do(ctx, func() { d.met(ctx, n) }) // an error means that the daemon ends
+		case <-ctx.Done():
+			return nil
+		}
+		select {
+		case <-every.C:
+		case <-d.meet:
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 
-// meetNeighbours finds out which other programs of this host speak multicast DNS, and tells what is new about them.
-func (d *Daemon) meetNeighbours() {
-	var sharers []string
-	if d.Sharers != nil {
-		sharers = d.Sharers()
-	}
-	if len(sharers) > 0 && !slices.Equal(sharers, d.sharers) {
-		d.Log.Info(sharedHint(sharers))
-	}
-	d.sharers, d.met = sharers, time.Now()
-	twice := d.announcedTwice()
-	for _, what := range twice {
-		if !slices.Contains(d.twice, what) {
+// met takes what was found about other programs, and tells what is new. The engine has to know whether there are any.
+func (d *Daemon) met(ctx context.Context, n neighbours) {
+	before := d.neighbours
+	d.neighbours = n
+	for _, what := range n.twice {
+		if !slices.Contains(before.twice, what) {
 			d.Log.Warn(what)
 		}
 	}
-	d.twice = twice
+	if slices.Equal(before.sharers, n.sharers) {
+		return
+	}
+	if len(n.sharers) > 0 {
+		d.Log.Info(sharedHint(n.sharers))
+	}
+	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
+		d.Log.Error("the engine does not know who shares its port", "error", err)
+	}
+}
+
+// lookAround asks for a look for other programs soon.
+func (d *Daemon) lookAround() {
+	select {
+	case d.meet <- struct{}{}:
+	default:
+	}
 }
 
 func sharedHint(sharers []string) string {
@@ -83,12 +116,12 @@ func sharedHint(sharers []string) string {
 }
 
 // announcedTwice tells what Avahi announces, too: from its own folder or, where that is one of ours, all of it.
-func (d *Daemon) announcedTwice() []string {
-	if d.AvahiDir == "" || !slices.ContainsFunc(d.sharers, func(s string) bool { return strings.Contains(s, "avahi") }) {
+func (d *Daemon) announcedTwice(sharers []string, desired mdns.Desired, dirs []string) []string {
+	if d.AvahiDir == "" || !slices.ContainsFunc(sharers, func(s string) bool { return strings.Contains(s, "avahi") }) {
 		return nil
 	}
-	if i := slices.IndexFunc(d.Snapshot.Config.Services, d.isAvahis); i >= 0 {
-		return []string{fmt.Sprintf("%s is Avahi's own folder, and Avahi runs: it announces the same; want avahi-daemon stopped, or the files in a folder of their own", d.Snapshot.Config.Services[i])}
+	if i := slices.IndexFunc(dirs, d.isAvahis); i >= 0 {
+		return []string{fmt.Sprintf("%s is Avahi's own folder, and Avahi runs: it announces the same; want avahi-daemon stopped, or the files in a folder of their own", dirs[i])}
 	}
 	theirs, err := source.New(source.Request{Services: []string{d.AvahiDir}}).Load()
 	if err != nil {
@@ -101,8 +134,8 @@ func (d *Daemon) announcedTwice() []string {
 		}
 	}
 	var twice []string
-	for _, p := range d.desired.Groups {
-		for _, full := range instances(p, d.desired.Host) {
+	for _, p := range desired.Groups {
+		for _, full := range instances(p, desired.Host) {
 			if file, ok := names[full]; ok {
 				twice = append(twice, fmt.Sprintf("%s is announced by Avahi too, from %s; want one of the two files removed", p.ID, file))
 				break
@@ -136,9 +169,9 @@ func (d *Daemon) hints(s *status.Status) {
 	if d.silent {
 		s.Hints = append(s.Hints, silenceHint)
 	}
-	s.Hints = append(s.Hints, d.twice...)
-	if len(d.sharers) > 0 {
-		s.Hints = append(s.Hints, sharedHint(d.sharers))
+	s.Hints = append(s.Hints, d.neighbours.twice...)
+	if len(d.neighbours.sharers) > 0 {
+		s.Hints = append(s.Hints, sharedHint(d.neighbours.sharers))
 	}
 	s.Hints = append(s.Hints, foreignHints(s)...)
 	if _, ok := d.Publisher.(mdns.Observer); !ok {
