@@ -55,15 +55,15 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// TLS accepts any certificate, since whether a phone trusts it is not known here and nothing secret is sent. Old servers
-// with TLS 1.0 are accepted too.
+// TLS returns a configuration that accepts any certificate, since whether a phone trusts it is not known here and nothing
+// secret is sent. Old servers with TLS 1.0 are accepted too. An empty serverName is that of the URL, by HTTP.
 func TLS(serverName string) *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, ServerName: serverName}
 }
 
 // HTTP returns a client for requests with the context ctx. Its connections are made by dial, such as [Dial], and end with
-// ctx, in the TLS handshake too (those of an ordinary client outlive the request that they were made for). Each request has a connection
-// of its own, without a proxy. Certificates are not verified.
+// ctx, in the TLS handshake too: those of an ordinary client outlive the request that they were made for. Each request has
+// a connection of its own, without a proxy. Certificates are not verified.
 func HTTP(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,9 +14,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"announcer/internal/mdns"
 	"announcer/internal/sip/siptest"
 )
 
@@ -63,6 +66,55 @@ func TestAskHostileSIP(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestMonitorHostile has a SIP server that was up and turns hostile, in each way that is possible: it is down after the
+// failures that are allowed.
+func TestMonitorHostile(t *testing.T) {
+	for _, transport := range []string{"udp", "tcp", "tls"} {
+		for _, b := range siptest.Behaviours() {
+			if b.Answers || !slices.Contains(b.Transports, transport) {
+				continue
+			}
+			t.Run(transport+"/"+b.Name, func(t *testing.T) {
+				var server atomic.Value
+				server.Store(siptest.Listen(t, transport, "127.0.0.1:0", siptest.Answers("200 OK")).Addr.String())
+				m := New(func(ctx context.Context, _ Probe) error {
+					return Ask(ctx, Probe{Options, "sip:proxy@" + server.Load().(string) + ";transport=" + transport})
+				}, slog.New(slog.DiscardHandler))
+				settings := Settings{Interval: 10 * time.Millisecond, Timeout: 5 * time.Second, Down: 2, Up: 2}
+				m.Answering(mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}, settings)
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan struct{})
+				go func() {
+					defer close(ended)
+					m.Run(ctx)
+				}()
+				expectState(t, m, Up)
+				if !b.Floods { // which ends a question by itself
+					settings.Timeout = 100 * time.Millisecond
+				}
+				m.Answering(mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}, settings)
+				server.Store(siptest.Hostile(t, transport, b).Addr.String())
+				expectState(t, m, Down)
+				cancel()
+				<-ended
+			})
+		}
+	}
+}
+
+// expectState waits for the next change of state.
+func expectState(t *testing.T, m *Monitor, want State) {
+	t.Helper()
+	select {
+	case <-m.Changed():
+	case <-time.After(4 * slack):
+		t.Fatalf("the state does not change from %s to %s", m.States()[0].State, want)
+	}
+	if s := m.States()[0]; s.State != want {
+		t.Fatalf("state %+v, want %s", s, want)
 	}
 }
 

@@ -31,7 +31,7 @@ const serviceUnavailable = 503
 // Alive asks a server by OPTIONS (RFC 3261 §11) whether it is alive, and gives its answer. Any response says that it is,
 // a refusal and a provisional one too, but for 503, with which a server says itself that it is out of service: that is
 // an error. Without a response the error is [ErrTimeout], [ErrRefused], [ErrUnreachable], [ErrClosed], that of ctx if it
-// was cancelled, or what else went wrong.
+// was cancelled, or what else went wrong, such as [guard.ErrTooMuch].
 func Alive(ctx context.Context, t Target) (Answer, error) {
 	answer, err := t.exchange(ctx, options, func(Answer) bool { return true })
 	if err == nil && answer.Code == serviceUnavailable {
