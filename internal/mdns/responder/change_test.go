@@ -251,9 +251,9 @@ func TestSourceAddressChanges(t *testing.T) {
 	l, h := announced(t)
 	f := h.byLink[faceKey{2, mdns.V4}]
 	h.links = []mdns.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
-	before := f.address()
+	before := f.sources.To(netip.Addr{})
 	h.apply(sip("Desk", 5060))
-	if got := f.address(); before != netip.MustParseAddr("192.0.2.1") || got != netip.MustParseAddr("192.0.2.7") {
+	if got := f.sources.To(netip.Addr{}); before != netip.MustParseAddr("192.0.2.1") || got != netip.MustParseAddr("192.0.2.7") {
 		t.Errorf("the source is %v, then %v", before, got)
 	}
 	l.run(time.Second)

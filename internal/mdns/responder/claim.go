@@ -33,14 +33,15 @@ type claim struct {
 	round    int    // probes sent, then announcements and questions
 	seen     uint32 // the plan that last had it
 
-	updates []moment // when changes were announced in the last minute
-	owed    []*set   // caches may hold it from before a sleep, see wake.go
-	review  *review  // see standby.go
-	localAt moment   // when another program of this host last announced the name
-	rivalAt moment   // when somebody else last did
-	why     string   // of a claim that is held
-	rival   netip.Addr
-	quarrel quarrel
+	updates  []moment   // when changes were announced in the last minute
+	owed     []*set     // caches may hold it from before a sleep, see wake.go
+	review   *review    // see standby.go
+	localAt  moment     // when another program of this host last announced the name
+	rivalAt  moment     // when another host last wanted to serve it, see standby.go
+	ownThere netip.Addr // our address in the network of that host
+	why      string     // of a claim that is held
+	rival    netip.Addr
+	quarrel  quarrel
 }
 
 // claim takes up a name: it is probed for from a time on.

@@ -335,6 +335,3 @@ func (f *face) send(out Out) []byte {
 	f.r.out = append(f.r.out, out)
 	return out.Data
 }
-
-// address returns the first source address of what we send to everybody.
-func (f *face) address() netip.Addr { return f.sources.To(netip.Addr{}) }

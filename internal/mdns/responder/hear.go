@@ -74,10 +74,7 @@ func (f *face) contradicts(c *claim, rec wire.Resource, src netip.Addr) bool {
 		return false
 	}
 	sameKind := slices.ContainsFunc(c.sets, func(s *set) bool { return s.kind() == rec.Type })
-	if !sameKind && !(c.asking() && !c.live && rec.Flush && !f.isOwn(src)) {
-		return false
-	}
-	return !f.r.echo(&f.r.reader, rec)
+	return sameKind || c.asking() && !c.live && rec.Flush && !f.isOwn(src)
 }
 
 // ownAddress says whether a record holds an address of this host, which never contradicts (RFC 6762 §14).

@@ -77,14 +77,27 @@ func (c *claim) situation() (s situation, ok bool) {
 // own records.
 func (f *face) confront(c *claim, rec wire.Resource, src netip.Addr, different bool) {
 	s, ok := c.situation()
-	switch {
-	case !ok:
-	case c.plan.policy == mdns.Standby:
-		if f.served(c, rec) {
-			f.contest(c, s, rival{addr: src})
-		}
-	case different && f.contradicts(c, rec, src):
+	if !ok {
+		return
+	}
+	switch in := &f.r.reader; {
+	case c.plan.policy == mdns.Standby && f.served(c, rec):
+		f.contest(c, s, rival{addr: src})
+	case !different, !f.contradicts(c, rec, src), f.r.saysNow(in, rec):
+	case f.r.saidBefore(in, rec):
+		f.correct(c, rec.Type)
+	case c.plan.policy != mdns.Standby:
 		f.contest(c, s, rival{src, f.differs(c, rec)})
+	}
+}
+
+// correct announces our data again where caches have just got what we said before.
+func (f *face) correct(c *claim, t mdns.Type) {
+	for _, s := range c.sets {
+		if s.live && s.kind() == t {
+			f.queue(s, max(f.r.now, s.last+sameRecord))
+			s.asked = false
+		}
 	}
 }
 

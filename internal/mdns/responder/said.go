@@ -77,6 +77,11 @@ func (c *claim) says() bool { return c.live || c.phase == parked || c.asking() }
 
 // echo reports whether this host said a record itself in the last two minutes, on any link.
 func (r *Responder) echo(in *wire.Reader, rec wire.Resource) bool {
+	return r.saysNow(in, rec) || r.saidBefore(in, rec)
+}
+
+// saysNow reports whether this host says a record now, on any link.
+func (r *Responder) saysNow(in *wire.Reader, rec wire.Resource) bool {
 	for _, f := range r.faces {
 		n := f.zone[string(rec.Key)]
 		switch {
@@ -85,6 +90,11 @@ func (r *Responder) echo(in *wire.Reader, rec wire.Resource) bool {
 			return true
 		}
 	}
+	return false
+}
+
+// saidBefore reports whether this host said a record in the last two minutes that it says no more, on any link.
+func (r *Responder) saidBefore(in *wire.Reader, rec wire.Resource) bool {
 	if len(r.past.until) == 0 {
 		return false
 	}

@@ -351,3 +351,49 @@ func TestSums(t *testing.T) {
 		t.Errorf("%d sums of %d records", len(all), 2*len(datas))
 	}
 }
+
+// What comes back of the data before is corrected for those who heard it, at most once a second.
+func TestEchoIsCorrected(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		echo mdns.Record
+		want mdns.Data
+	}{
+		{"TXT", record(desk, 4500, true, mdns.NewTXT("before")), mdns.NewTXT("now")},
+		{"address", record("pbx.local", 120, true, addr("192.0.2.1")), addr("192.0.2.7")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", ethernet("192.0.2.1/24"))
+			h.apply(text("before"))
+			l.run(time.Minute)
+			h.links = []mdns.Link{ethernet("192.0.2.7/24")}
+			h.apply(text("now"))
+			l.run(30 * time.Second)
+			l.mark()
+			for range 30 {
+				l.hear(stranger, response(c.echo))
+				l.run(100 * ms)
+			}
+			l.run(5 * time.Second)
+			said := l.of(h, func(s sent) bool {
+				return slices.ContainsFunc(s.msg.Answers, func(r mdns.Record) bool { return r.Data == c.want && r.Unique })
+			})
+			if n := len(said); n < 3 || n > 4 || said[0].at > l.now-8*time.Second+ms {
+				t.Errorf("said at %v", times(said))
+			}
+		})
+	}
+}
+
+// Two links of this host with a reflector between them do not correct one another for ever.
+func TestOtherLegIsNotCorrected(t *testing.T) {
+	l, h := legs(t, sip("Desk", 5061), sip("Desk", 5060))
+	l.run(40 * time.Second)
+	l.mark()
+	l.hear(stranger, response(record(desk, 120, true, srv(5061, "pbx.local"))))
+	l.run(5 * time.Second)
+	if got := l.of(h, isResponse); len(got) > 0 {
+		t.Errorf("said at %v", times(got))
+	}
+}

@@ -10,11 +10,11 @@ import (
 )
 
 // Standby goes by the sender, not by the data: the two hosts usually hold the same files. Who serves a name keeps it;
-// of two that wake at once the lower source address serves, and where both hosts have both IP versions, the IPv4 one
-// decides.
+// of two that wake at once the lower source address serves. Where both hosts have both IP versions, the IPv4 one decides;
+// where they have several networks in common, the lowest does.
 const (
 	reviewWait  = 150 * time.Millisecond // in which the same host may be heard by IPv4 too
-	reviewSight = 10 * time.Second       // in which a host heard by IPv4 decides
+	reviewSight = 10 * time.Second       // in which a host heard by IPv4, or in a lower network, decides
 )
 
 // review is the question, put off, which of two hosts serves.
@@ -35,7 +35,11 @@ func (f *face) pointsHere(c *claim) bool { return c.plan.needs == mdns.HostName(
 
 // elect decides which of two hosts serves that both want to.
 func (f *face) elect(c *claim, rival netip.Addr) {
-	c.rivalAt = f.r.now
+	own := f.sources.To(rival)
+	if f.r.now-c.rivalAt < reviewSight && c.ownThere.Less(own) {
+		return // the hosts have met in a lower network
+	}
+	c.rivalAt, c.ownThere = f.r.now, own
 	if f.version == mdns.V6 && f.byIPv4(c) != nil {
 		f.r.reviews.set(c.reviewOf(rival), f.r.now+reviewWait)
 		return
@@ -79,7 +83,7 @@ func (r *Responder) runReviews() {
 
 // decide lets the lower source address serve.
 func (f *face) decide(c *claim, rival netip.Addr) {
-	lower := rival.Less(f.address())
+	lower := rival.Less(f.sources.To(rival))
 	switch {
 	case lower && c.phase == probing && !c.live:
 		f.restart(c, rival, f.r.now+tieBreakWait) // by then the other one serves, or is gone

@@ -251,3 +251,34 @@ func TestStandbyEnds(t *testing.T) {
 		t.Errorf("still asks at %v", times(got))
 	}
 }
+
+// Hosts with several networks on a link meet in the lowest one that they have in common.
+func TestStandbyElectionInSeveralNetworks(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		a, b []string
+	}{
+		{"the orders agree", []string{"10.0.0.1/24", "192.0.2.3/24"}, []string{"10.0.0.2/24", "192.0.2.9/24"}},
+		{"the orders differ", []string{"10.0.0.1/24", "192.0.2.9/24"}, []string{"10.0.0.2/24", "192.0.2.3/24"}},
+		{"one has a lower network of its own", []string{"192.0.2.3/24"}, []string{"10.0.0.1/24", "192.0.2.5/24"}},
+		{"both have networks of their own", []string{"192.0.2.3/24", "198.51.100.9/24"}, []string{"10.0.0.1/24", "192.0.2.5/24"}},
+		{"the same with IPv6", []string{"192.0.2.3/24", "fe80::9/64"}, []string{"10.0.0.1/24", "192.0.2.5/24", "fe80::2/64"}},
+	} {
+		for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+			for seed := range uint64(10) {
+				l := newLab(t)
+				l.seed = seed
+				a, b := l.host("a", ethernet(c.a...)), l.host("b", ethernet(c.b...))
+				l.lose = func(*host, *host) bool { return seed%2 == 1 && l.now < 30*time.Second }
+				a.apply(p)
+				b.apply(p)
+				l.run(40 * time.Second)
+				l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+				l.run(30 * time.Second)
+				if a.state() != "Desk announced" || b.state() != "Desk standby" {
+					t.Errorf("%s, seed %d: %s, %s; want the lower address in the common network to serve", c.name, seed, a.state(), b.state())
+				}
+			}
+		}
+	}
+}
