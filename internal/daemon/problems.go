@@ -51,7 +51,7 @@ func (d *Daemon) namedInterfaces() []string {
 			globs = append(globs, p.Interfaces...)
 		}
 	}
-	names := slices.DeleteFunc(globs, func(glob string) bool { return strings.ContainsAny(glob, `*?[\\`) })
+	names := slices.DeleteFunc(globs, func(glob string) bool { return strings.ContainsAny(glob, `*?[\`) })
 	slices.Sort(names)
 	return slices.Compact(names)
 }
