@@ -325,6 +325,24 @@ func TestHostNameOnTheWire(t *testing.T) {
 	s.await(t, "a name that is short again", s.services, "PBX\\ pbx-c=81 a=80")
 }
 
+// TestHostNameWhileAnnounced has the host get another name while announcer announce runs.
+func TestHostNameWhileAnnounced(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24")
+	server.Rename(t, "pbx-a")
+	s, dir := newOnlooker(t, other, "eth0", 4), t.TempDir()
+	in(t, dir, "def 'PBX %h' 81 | sed 's/<name>/<name replace-wildcards=\"yes\">/' > h.service")
+	startOn(t, server, dir, "announce", "h.service").says(t, "announced PBX pbx-a")
+	s.await(t, "the first name", s.services, "PBX\\ pbx-a=81")
+	server.Rename(t, "pbx-b")
+	s.await(t, "the second name", s.services, "PBX\\ pbx-b=81")
+	s.await(t, "the second name", s.hosts, "pbx-b")
+	server.Rename(t, strings.Repeat("x", 60))
+	s.await(t, "a name that is too long", s.hosts, strings.Repeat("x", 60))
+	s.await(t, "a name that is too long", s.services, "PBX\\ pbx-a=81")
+}
+
 // bridge makes a bridge of a host with an interface as its port.
 func bridge(t *testing.T, host *netlab.Host, name, addr, port string) {
 	t.Helper()

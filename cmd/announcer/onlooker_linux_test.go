@@ -31,7 +31,13 @@ type running struct {
 // startRun starts announcer run on a host, to end with the test.
 func startRun(t *testing.T, host *netlab.Host, dir string, args ...string) running {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(binDir(t), "announcer"), append([]string{"run"}, args...)...)
+	return startOn(t, host, dir, append([]string{"run"}, args...)...)
+}
+
+// startOn starts announcer on a host, to end with the test.
+func startOn(t *testing.T, host *netlab.Host, dir string, args ...string) running {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(binDir(t), "announcer"), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "RUNTIME_DIRECTORY="+t.TempDir()) // of its own: there are several daemons at a time
 	r := running{&output{writes: make(chan struct{}, 1)}}
@@ -42,10 +48,10 @@ func startRun(t *testing.T, host *netlab.Host, dir string, args ...string) runni
 	t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("announcer run: %v after SIGTERM", err)
+			t.Errorf("announcer %s: %v after SIGTERM", args[0], err)
 		}
 		if t.Failed() {
-			t.Log("announcer run said:\n" + strings.Join(r.out.lines(), "\n"))
+			t.Log("announcer " + args[0] + " said:\n" + strings.Join(r.out.lines(), "\n"))
 		}
 	})
 	return r

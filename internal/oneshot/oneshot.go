@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/source"
 	"announcer/services"
 )
 
@@ -20,12 +22,12 @@ const (
 )
 
 // Announce publishes desired, calls while once all of it is on the wire, and says goodbye when while returns or
-// fails. announced is called for each service and link with the name that it has got. An error of while is
-// returned as it is.
+// fails. Meanwhile it follows other names of this host. announced is called for each service and link with the name that
+// it has got.
 func Announce(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announced func(mdns.Event), while func() error) error {
 	err := publish(ctx, p, desired, announced)
 	if err == nil {
-		err = while()
+		err = followHost(ctx, p, desired, while)
 	}
 	goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
@@ -33,6 +35,27 @@ func Announce(ctx context.Context, p mdns.Publisher, desired mdns.Desired, annou
 		err = fmt.Errorf("failed to say goodbye: %w", closeErr)
 	}
 	return err
+}
+
+// followHost calls while, and meanwhile announces desired again with each other name that this host gets.
+func followHost(ctx context.Context, p mdns.Publisher, desired mdns.Desired, while func() error) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	var failed error
+	var task sync.WaitGroup
+	defer func() {
+		stop()
+		task.Wait()
+		err = errors.Join(err, failed)
+	}()
+	task.Go(func() {
+		source.WatchHost(ctx, desired.Host, func(host string) {
+			desired.Host, failed = host, nil
+			if err := p.Apply(ctx, desired); err != nil && ctx.Err() == nil {
+				failed = fmt.Errorf("the name of the host, %s now, is not followed: %w", host, err)
+			}
+		})
+	})
+	return while()
 }
 
 // publish returns once every service is announced on every link, or one of them can't be.

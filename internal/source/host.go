@@ -34,8 +34,13 @@ func HostName() string {
 	return name[:min(len(name), dnsname.MaxLabel)]
 }
 
-// watchHost calls changed after each change of what hostName returns, from last on, until ctx is done.
-func watchHost(ctx context.Context, hostName func() string, last string, changed func()) {
+// WatchHost calls changed with each other name that this host gets after last, within a second, until ctx is done.
+func WatchHost(ctx context.Context, last string, changed func(name string)) {
+	watchHost(ctx, HostName, last, changed)
+}
+
+// watchHost is [WatchHost] with another way to find out the name.
+func watchHost(ctx context.Context, hostName func() string, last string, changed func(name string)) {
 	ticker := time.NewTicker(hostEvery)
 	defer ticker.Stop()
 	for {
@@ -46,7 +51,7 @@ func watchHost(ctx context.Context, hostName func() string, last string, changed
 		}
 		if now := hostName(); now != last {
 			last = now
-			changed()
+			changed(now)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (s *Source) Watch(ctx context.Context, log *slog.Logger) <-chan struct{} {
 	host := HostName()
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.watchFiles(ctx, log, signal) })
-	tasks.Go(func() { watchHost(ctx, HostName, host, signal) })
+	tasks.Go(func() { WatchHost(ctx, host, func(string) { signal() }) })
 	go func() {
 		tasks.Wait()
 		close(changed)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"slices"
@@ -87,12 +88,12 @@ func TestWatchHost(t *testing.T) {
 			}
 			return name
 		}
-		var told []time.Duration
-		go watchHost(ctx, hostName, "a", func() { told = append(told, time.Since(start)) })
+		var told []string
+		go watchHost(ctx, hostName, "a", func(name string) { told = append(told, fmt.Sprint(name, " ", time.Since(start))) })
 		time.Sleep(time.Hour)
 		cancel()
 		synctest.Wait()
-		if want := []time.Duration{time.Second, time.Minute}; !slices.Equal(told, want) {
+		if want := []string{"b 1s", "a 1m0s"}; !slices.Equal(told, want) {
 			t.Errorf("told at %v, want %v", told, want)
 		}
 	})
