@@ -170,15 +170,27 @@ func (c *client) send(i int, v *cache, questions []question) {
 		}
 	}
 	c.conn.Write(packets)
-	c.failed[i] = errors.New("it has no address")
-	for _, p := range packets {
-		if c.failed[i] = p.Err; p.Err == nil {
-			break // one IP version is enough, and on the loopback there is no other
+	c.failed[i] = c.failure(v.link, packets)
+}
+
+// failure returns why the packets to a link reach not all whom they are for, nil where they do.
+func (c *client) failure(l mdns.Link, packets []link.Packet) error {
+	for _, f := range c.conn.Faults() {
+		here := (f.Link == 0 || f.Link == l.Index) && l.Has(f.Version)
+		if here && (f.Version == mdns.V4 || !l.Has(mdns.V4)) { // phones speak IPv4
+			return errors.New(f.Why)
 		}
 	}
-	if errors.Is(c.failed[i], syscall.ENODEV) {
-		c.failed[i] = errors.New("there is no such interface")
+	failed := errors.New("it has no address")
+	for _, p := range packets {
+		if failed = p.Err; failed == nil {
+			return nil // one IP version is enough, and on the loopback there is no other
+		}
 	}
+	if errors.Is(failed, syscall.ENODEV) {
+		return errors.New("there is no such interface")
+	}
+	return failed
 }
 
 // greet asks each host once by unicast, which RFC 6762 §5.5 allows, so that the kernel comes to know its hardware address.
