@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"reflect"
+	"slices"
 	"syscall"
 	"time"
 
@@ -63,6 +64,11 @@ func (s Sockets) Bind(link string) error {
 		}
 	}
 	return nil
+}
+
+// HasIPv4 reports whether there is a socket for IPv4.
+func (s Sockets) HasIPv4() bool {
+	return slices.ContainsFunc(s, func(conn *net.UDPConn) bool { return conn.LocalAddr().(*net.UDPAddr).IP.To4() != nil })
 }
 
 // control calls f with the file descriptor and gives its error.

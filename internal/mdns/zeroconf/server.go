@@ -1,6 +1,7 @@
 package zeroconf
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/grandcat/zeroconf"
 	"github.com/miekg/dns"
 
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/dnstext"
 	"announcer/internal/mdns/libsock"
 )
@@ -40,6 +42,10 @@ func register(e entry) (*server, error) {
 	sockets, err := libsock.OfServer(lib)
 	if err == nil {
 		err = sockets.Bind(s.link.Name)
+	}
+	if err == nil && s.link.Has(mdns.V4) && !sockets.HasIPv4() {
+		fault := mdns.Fault{Link: s.link.Name, Version: mdns.V4, Why: "another program holds port 5353 for IPv4, or the multicast group can't be joined"}
+		err = errors.New(fault.String()) // the library makes do with IPv6, which phones don't speak
 	}
 	if err != nil {
 		lib.Shutdown()

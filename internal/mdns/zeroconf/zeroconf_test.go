@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"runtime"
 	"slices"
@@ -426,6 +427,26 @@ func TestIPv6Alone(t *testing.T) {
 	await(t, p, mdns.ServiceAnnounced, 1)
 	peer.ask("_sip._udp.local.", dns.TypePTR)
 	peer.wait("_sip._udp.local. PTR PBX._sip._udp.local.")
+}
+
+// The library makes do with IPv6 where another program holds the port for IPv4. Phones don't: the service is refused.
+func TestPortIsHeld(t *testing.T) {
+	desk := netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}}, netlab.End{Host: desk, Name: "eth0"})
+	holder, err := net.ListenPacket("udp4", "127.0.0.1:5353")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	p := engine(t)
+	here := links(t, "lan0")
+	apply(t, p, here, group("PBX", "_sip._udp", 5060))
+	if s := p.Status()[0]; s.State != mdns.Refused || !strings.HasPrefix(s.Why, "no phone can be reached by IPv4 on lan0: ") {
+		t.Errorf("it is %v: %q", s.State, s.Why)
+	}
+	holder.Close()
+	apply(t, p, here, group("PBX", "_sip._udp", 5060))
+	await(t, p, mdns.ServiceAnnounced, 1)
 }
 
 func TestSilenceIsReported(t *testing.T) {
