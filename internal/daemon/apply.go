@@ -120,7 +120,7 @@ func (d *Daemon) isNews(assumed string, links []mdns.Link) bool {
 func (d *Daemon) warnOfAbsentLinks(next mdns.Desired) {
 	for _, p := range next.Groups {
 		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(d.desired.Links) {
-			d.Log.Warn("announced nowhere: none of its interfaces is here", "file", p.ID, "interfaces", p.Interfaces)
+			d.Log.Warn("announced nowhere: none of its interfaces is here and used", "file", p.ID, "interfaces", p.Interfaces)
 		}
 	}
 }

@@ -57,6 +57,8 @@ type Service struct {
 	Port   uint16       `json:"port"`
 	Check  *Check       `json:"check,omitempty"` // where it is announced only as long as its server answers
 	Links  []OnLink     `json:"links"`
+
+	interfaces []string // globs; empty: all
 }
 
 // Check is how it stands with the server of a service.
@@ -168,7 +170,7 @@ func Services(groups []mdns.Publication, statuses []mdns.ServiceStatus, checks [
 	for _, p := range groups {
 		for i, s := range p.Group.Services {
 			at[key{p.ID, i}] = len(services)
-			services = append(services, Service{File: p.ID, Wanted: p.Group.Name, Name: p.Group.Name, Type: s.Type, Port: s.Port, Check: checked[p.ID], Links: []OnLink{}})
+			services = append(services, Service{File: p.ID, Wanted: p.Group.Name, Name: p.Group.Name, Type: s.Type, Port: s.Port, Check: checked[p.ID], Links: []OnLink{}, interfaces: p.Interfaces})
 		}
 	}
 	for _, s := range statuses {
@@ -263,7 +265,7 @@ func (s *Status) Diagnose(more ...string) {
 	}
 	s.Problems = append(s.Problems, s.Files.problems()...)
 	for _, service := range s.Services {
-		if problem := service.problem(s.Time); problem != "" {
+		if problem := service.problem(s.Time, s.Links); problem != "" {
 			s.Problems = append(s.Problems, problem)
 		}
 	}
@@ -319,12 +321,12 @@ func date(t time.Time) string { return t.Local().Format(time.DateTime) }
 const probingMost = 30 * time.Second
 
 // problem returns why a service is not where it should be, "" if it is there, on its way, or waits for its turn.
-func (s Service) problem(now time.Time) string {
+func (s Service) problem(now time.Time, links []Link) string {
 	if s.Check != nil && s.Check.State != health.Up {
 		return s.Check.problem(s)
 	}
 	if len(s.Links) == 0 {
-		return fmt.Sprintf("%q (%s) is announced nowhere: none of its interfaces is here", s.Name, s.Type)
+		return fmt.Sprintf("%q (%s) is announced nowhere: %s", s.Name, s.Type, s.absence(links))
 	}
 	for _, l := range s.Links {
 		switch {
@@ -335,6 +337,20 @@ func (s Service) problem(now time.Time) string {
 		}
 	}
 	return ""
+}
+
+// absence says why a service is on no link: which of its interfaces are here, and why they are not used.
+func (s Service) absence(links []Link) string {
+	var unused []string
+	for _, l := range links {
+		if !l.Used && (mdns.Link{Name: l.Name}).Matches(s.interfaces) {
+			unused = append(unused, fmt.Sprintf("%s is not used: %s", l.Name, l.Why))
+		}
+	}
+	if len(unused) == 0 {
+		return "none of its interfaces is here"
+	}
+	return strings.Join(unused, ", ")
 }
 
 // settled reports whether nothing is on its way.

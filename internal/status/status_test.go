@@ -179,6 +179,30 @@ func TestAllIsWell(t *testing.T) {
 	}
 }
 
+// TestAbsence has a service be for interfaces that are not used.
+func TestAbsence(t *testing.T) {
+	links := []Link{{Name: "eth0", Why: "port of br0"}, {Name: "eth1", Why: "port of br0"}, {Name: "br0", Used: true}}
+	for _, test := range []struct {
+		interfaces []string
+		want       string
+	}{
+		{[]string{"eth0"}, "eth0 is not used: port of br0"},
+		{[]string{"eth*"}, "eth0 is not used: port of br0, eth1 is not used: port of br0"},
+		{[]string{"wlan0", "eth1"}, "eth1 is not used: port of br0"},
+		{[]string{"wlan0"}, "none of its interfaces is here"},
+	} {
+		t.Run(strings.Join(test.interfaces, " "), func(t *testing.T) {
+			s := Status{Reload: Reload{OK: true}, Links: links, Services: Services([]mdns.Publication{{
+				ID: "a.service", Interfaces: test.interfaces, Group: services.Group{Name: "A", Services: []services.Service{{Type: digium, Port: 5060}}},
+			}}, nil, nil)}
+			s.Diagnose()
+			if want := `"A" (_digiumproxy._udp) is announced nowhere: ` + test.want; !slices.Equal(s.Problems, []string{want}) {
+				t.Errorf("got %q, want %q", s.Problems, want)
+			}
+		})
+	}
+}
+
 // What keeps a service off the network is a problem; that it waits for its turn is none.
 func TestDiagnose(t *testing.T) {
 	s := full()
@@ -312,6 +336,7 @@ func fields(t reflect.Type, path string) []string {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
+		case !f.IsExported(): // and not in the JSON
 		case f.Anonymous && name == "":
 			all = append(all, fields(f.Type, path)...)
 		case path == "":
