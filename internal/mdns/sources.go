@@ -65,10 +65,17 @@ func (s Sources) For(host netip.Addr) []netip.Addr {
 	return s.addrs[:s.everybody]
 }
 
-// To returns the address that a unicast to a host leaves from, or the zero Addr where the link has no published address.
+// To returns the address that a unicast to a host leaves from, or the zero Addr where the link has no published address. A
+// host outside all networks gets it from a global address, if there is one.
 func (s Sources) To(host netip.Addr) netip.Addr {
-	if from := s.For(host); len(from) > 0 {
-		return from[0]
+	i := s.network(host)
+	switch {
+	case i >= 0:
+		return s.addrs[i]
+	case s.everybody < len(s.addrs) && !host.IsLinkLocalUnicast():
+		return s.addrs[s.everybody]
+	case len(s.addrs) > 0:
+		return s.addrs[0]
 	}
 	return netip.Addr{}
 }

@@ -7,6 +7,33 @@ import (
 	"testing"
 )
 
+func TestSourceOfAUnicast(t *testing.T) {
+	both := link(1, "eth0", "192.0.2.1/24", "10.0.0.1/8", "2001:db8::1/64", "fe80::1/64")
+	tests := []struct {
+		link     Link
+		to, want string
+	}{
+		{both, "192.0.2.77", "192.0.2.1"},
+		{both, "10.7.7.7", "10.0.0.1"},
+		{both, "203.0.113.5", "10.0.0.1"},
+		{both, "fe80::9", "fe80::1"},
+		{both, "2001:db8::9", "2001:db8::1"},
+		{both, "2001:db8:7::9", "2001:db8::1"},
+		{link(1, "eth0", "fe80::1/64"), "2001:db8:7::9", "fe80::1"},
+		{link(1, "eth0", "2001:db8::1/64"), "fe80::9", "2001:db8::1"},
+		{link(1, "eth0", "fe80::1/64"), "192.0.2.77", "invalid IP"},
+	}
+	for _, test := range tests {
+		to, v := netip.MustParseAddr(test.to), V6
+		if to.Is4() {
+			v = V4
+		}
+		if got := test.link.Sources(v).To(to); got.String() != test.want {
+			t.Errorf("to %s: from %s, want %s", test.to, got, test.want)
+		}
+	}
+}
+
 func TestSources(t *testing.T) {
 	temporary := LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::7/64"), Temporary: true}
 	tentative := LinkAddr{Prefix: netip.MustParsePrefix("fe80::7/64"), Tentative: true}

@@ -105,7 +105,7 @@ func (s *Sockets) awaitHolders() {
 // then. After holderTime it is told without a name.
 const (
 	holderTime = time.Second
-	holderAge  = 10 * time.Second
+	holderAge  = 30 * time.Second
 )
 
 // lookUpHolder has the holder of the port looked up, if that is due. known is closed when it is known, or unknown for

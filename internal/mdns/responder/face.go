@@ -322,6 +322,9 @@ func (f *face) multicastUntil(count *uint64, asker netip.Addr, until moment) {
 
 // unicast sends the message that was built to one host, from the address that it asked, if it asked one.
 func (f *face) unicast(dst netip.AddrPort, asked netip.Addr) {
+	if !f.r.own[asked] {
+		asked = netip.Addr{} // a broadcast address
+	}
 	f.send(Out{Dst: dst, Src: asked})
 	f.r.stats.Unicasts++
 	f.link.traffic.Unicasts++

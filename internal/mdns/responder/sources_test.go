@@ -99,6 +99,11 @@ func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {
 		}
 	}
 	l.mark()
+	l.hearOn(stranger, netip.MustParseAddr("192.0.2.255"), query(ask("Desk._sip._udp.local", mdns.TypeSRV)))
+	if got := l.of(h, isResponse); len(got) != 1 || got[0].Src.IsValid() {
+		t.Errorf("asked by broadcast: got %+v", got)
+	}
+	l.mark()
 	l.hear(stranger, query(askQU("Desk._sip._udp.local", mdns.TypeSRV)))
 	if got := l.of(h, isResponse); len(got) != 1 || got[0].multicast() || got[0].Src.IsValid() {
 		t.Errorf("asked by the group: got %+v", got)
