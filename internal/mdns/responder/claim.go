@@ -90,6 +90,7 @@ func (f *face) settle(c *claim) {
 	f.announce(c)
 	c.note()
 	f.unpark(c)
+	f.noteDependents(c)
 }
 
 // blocker gives the claim on the host that a service is on, where it is ours and not yet settled.

@@ -138,6 +138,7 @@ func (f *face) restart(c *claim, by netip.Addr, at moment) {
 			other.contested(by)
 			other.face.silence(other, false)
 			other.face.probe(other, at)
+			other.face.noteDependents(other)
 		}
 	}
 }
@@ -174,9 +175,28 @@ func (c *claim) contested(by netip.Addr) {
 // carries reports whether an address is of the IP version of the face.
 func (f *face) carries(a netip.Addr) bool { return a.Is4() == (f.version == mdns.V4) }
 
-// keptOff reports whether another host keeps the name off the link by contesting it again and again.
-func (c *claim) keptOff() bool {
-	return c.phase == probing && !c.live && c.quarrel.last-c.quarrel.since >= contestTime
+// keptOff returns the claim that another host keeps off the link by contesting its name again and again: this one, or
+// the one of the host that it needs. It returns nil if there is none.
+func (c *claim) keptOff() *claim {
+	if c.phase == probing && !c.live && c.quarrel.last-c.quarrel.since >= contestTime {
+		return c
+	}
+	if host := c.face.zone[c.plan.needs]; host != nil && host.claim != nil && host.claim.plan.kind != service {
+		return host.claim.keptOff()
+	}
+	return nil
+}
+
+// noteDependents reports the change of a host to the services on it.
+func (f *face) noteDependents(host *claim) {
+	if host.plan.kind == service {
+		return
+	}
+	for _, c := range f.claims {
+		if c.plan.needs == host.plan.key {
+			c.note()
+		}
+	}
 }
 
 // giveWay leaves a name to the host that has it, and takes another one.

@@ -324,3 +324,49 @@ func TestWinWithoutTheOtherVersion(t *testing.T) {
 		t.Error(h.state())
 	}
 }
+
+// The same where it is the name of the host that is contested: its services are reached by nobody.
+func TestHostKeptOff(t *testing.T) {
+	greater := query(ask("pbx.local", mdns.TypeANY))
+	greater.Authority = []mdns.Record{record("pbx.local", 120, false, mdns.Raw{RRType: 99})}
+	other := response(record("pbx.local", 120, true, addr("192.0.2.99")))
+	for _, c := range []struct {
+		name  string
+		says  wire.Message
+		from  time.Duration // after the start
+		every time.Duration
+	}{
+		{"a greater probe a second", greater, 300 * ms, time.Second},
+		{"another address, never when it is probed for", other, 20 * time.Second, 1500 * ms},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", dual())
+			h.apply(sip("Desk", 5060), sip("Lobby", 5060))
+			l.run(c.from)
+			h.Events()
+			for range 8 {
+				l.hear(stranger, c.says)
+				l.run(c.every)
+			}
+			told := 0
+			for _, e := range h.Events() {
+				if e.Kind == mdns.ServiceRefused && e.Rival == stranger.Addr() && strings.Contains(e.Detail, `contests the name "pbx.local"`) {
+					told++
+				}
+			}
+			if told < 2 {
+				t.Errorf("%d services are reported", told)
+			}
+			l.run(10 * time.Second)
+			for _, s := range h.Status() {
+				if s.State != mdns.Announced {
+					t.Errorf("%+v", s)
+				}
+			}
+			if h.Responder.host != "pbx" {
+				t.Error(h.Responder.host)
+			}
+		})
+	}
+}

@@ -150,9 +150,10 @@ func (s *slot) standing() mdns.ServiceStatus {
 				now.State = mdns.StandingBy
 			}
 			return now
-		case c.keptOff():
-			now.State, now.Rival = mdns.Refused, c.quarrel.by
-			now.Why = fmt.Sprintf("%s contests the name %q again and again", c.quarrel.by, c.node.name)
+		case c.keptOff() != nil:
+			off := c.keptOff()
+			now.State, now.Rival = mdns.Refused, off.quarrel.by
+			now.Why = fmt.Sprintf("%s contests the name %q again and again", off.quarrel.by, off.node.name)
 			return now
 		case c.live:
 			announced++
