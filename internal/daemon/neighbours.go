@@ -10,7 +10,6 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/phones"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -173,36 +172,8 @@ func (d *Daemon) hints(s *status.Status) {
 	if len(d.neighbours.sharers) > 0 {
 		s.Hints = append(s.Hints, sharedHint(d.neighbours.sharers))
 	}
-	s.Hints = append(s.Hints, foreignHints(s)...)
+	s.Hints = append(s.Hints, s.ForeignHints()...)
 	if _, ok := d.Publisher.(mdns.Observer); !ok {
 		s.Hints = append(s.Hints, fmt.Sprintf("the engine %s does not tell who asks, and who else announces", s.Daemon.Engine))
 	}
-}
-
-// foreignHintsMost is the number of other servers that are told of by name.
-const foreignHintsMost = 3
-
-// foreignHints tells where a phone finds more than one server, and what another program of this host announces as well.
-func foreignHints(s *status.Status) []string {
-	var hints []string
-	servers := 0
-	for _, f := range s.Foreign {
-		ours := slices.ContainsFunc(s.Services, func(o status.Service) bool { return f.Type.Equal(o.Type) && f.Name == o.Name })
-		switch {
-		case f.Own && ours:
-			hints = append(hints, fmt.Sprintf("another program of this host announces %q (%s) on %s as well", f.Name, f.Type, f.Link))
-		case f.Type.Equal(phones.ServiceType):
-			who := f.From.String()
-			if f.Own {
-				who = "another program of this host"
-			}
-			if servers++; servers <= foreignHintsMost {
-				hints = append(hints, fmt.Sprintf("%q of %s is a server for phones on %s, too: phones that find two ask a person", f.Name, who, f.Link))
-			}
-		}
-	}
-	if more := servers - foreignHintsMost; more > 0 {
-		hints = append(hints, fmt.Sprintf("and %d more servers for phones", more))
-	}
-	return hints
 }

@@ -253,7 +253,7 @@ func count(n int, noun string) string {
 
 // Diagnose fills in the problems, from what else is in the status; more are those that are known already. No problem
 // means that every definition is announced or on its way, as its file has it now, on every link that it is for, that
-// phones can take it, and that nothing of the daemon fails.
+// phones can take it and find no other server there, and that nothing of the daemon fails.
 func (s *Status) Diagnose(more ...string) {
 	s.Problems = append([]string{}, more...)
 	for _, f := range s.Faults() {
@@ -269,6 +269,7 @@ func (s *Status) Diagnose(more ...string) {
 			s.Problems = append(s.Problems, problem)
 		}
 	}
+	s.Problems = append(s.Problems, serversOf(s.foreignServers(true))...)
 	s.Healthy = len(s.Problems) == 0
 }
 

@@ -203,6 +203,41 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
+// Another server for phones is a problem on a link where phones find one of ours beside it, a hint elsewhere.
+func TestForeignServers(t *testing.T) {
+	foreign := func(link, name string, own bool) mdns.Foreign {
+		return mdns.Foreign{Link: link, Type: digium, Name: name, From: rival, Own: own}
+	}
+	ours := func(state mdns.State) []Service {
+		return []Service{{Name: "A", Type: digium, Links: []OnLink{{Link: "eth0", State: state, Since: now}}}}
+	}
+	const text = ` is a server for phones on eth0, too: phones that find two ask a person`
+	for _, test := range []struct {
+		name           string
+		services       []Service
+		foreign        []mdns.Foreign
+		problems, hint []string
+	}{
+		{"beside ours", ours(mdns.Announced), []mdns.Foreign{foreign("eth0", "B", false)}, []string{`"B" of 192.0.2.9` + text}, nil},
+		{"on another link", ours(mdns.Announced), []mdns.Foreign{foreign("vlan20", "B", false)}, nil, []string{`"B" of 192.0.2.9 is a server for phones on vlan20, too: phones that find two ask a person`}},
+		{"while ours stands by", ours(mdns.StandingBy), []mdns.Foreign{foreign("eth0", "B", false)}, nil, []string{`"B" of 192.0.2.9` + text}},
+		{"the same name", ours(mdns.Announced), []mdns.Foreign{foreign("eth0", "a", false)}, nil, []string{`"a" of 192.0.2.9` + text}},
+		{"another program", ours(mdns.Announced), []mdns.Foreign{foreign("eth0", "B", true)}, []string{`"B" of another program of this host` + text}, nil},
+		{"another program, the same", ours(mdns.Announced), []mdns.Foreign{foreign("eth0", "A", true)}, nil, []string{`another program of this host announces "A" (_digiumproxy._udp) on eth0 as well`}},
+		{"of another type", ours(mdns.Announced), []mdns.Foreign{{Link: "eth0", Type: dnsname.MustParse("_http._tcp"), Name: "B", From: rival}}, nil, nil},
+		{"many", ours(mdns.Announced), slices.Repeat([]mdns.Foreign{foreign("eth0", "B", false)}, foreignMost+2),
+			append(slices.Repeat([]string{`"B" of 192.0.2.9` + text}, foreignMost), "and 2 more servers for phones"), nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := Status{Time: now, Reload: Reload{OK: true}, Services: test.services, Foreign: test.foreign}
+			s.Diagnose()
+			if hints := s.ForeignHints(); !slices.Equal(s.Problems, test.problems) || !slices.Equal(hints, test.hint) {
+				t.Errorf("problems %q, hints %q; want %q, %q", s.Problems, hints, test.problems, test.hint)
+			}
+		})
+	}
+}
+
 // What keeps a service off the network is a problem; that it waits for its turn is none.
 func TestDiagnose(t *testing.T) {
 	s := full()
@@ -211,11 +246,12 @@ func TestDiagnose(t *testing.T) {
 		`"B" (_digiumproxy._udp) is not announced on eth0: 192.0.2.9 has it`,
 		`"C" (_digiumproxy._udp) is announced nowhere: none of its interfaces is here`,
 		`"D" (_digiumproxy._udp) is not announced, because its server does not answer: refused`,
+		`"Bad\x1b[2J" of 192.0.2.9 is a server for phones on eth0, too: phones that find two ask a person`,
 	}
 	if !slices.Equal(s.Problems, want) || s.Healthy {
 		t.Errorf("%q, want %q", s.Problems, want)
 	}
-	s.Files, s.Services = Files{}, s.Services[:1]
+	s.Files, s.Services, s.Foreign = Files{}, s.Services[:1], nil
 	s.Services[0].Check.State = health.Pending
 	s.Services[0].Links[1].State = mdns.StandingBy
 	if s.Diagnose(); !s.Healthy {
@@ -263,7 +299,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`announcer_build_info{engine="native",version="1.2.3"} 1`,
 		`announcer_healthy 0`,
-		`announcer_problems 5`,
+		`announcer_problems 6`,
 		`announcer_findings{severity="error"} 1`,
 		`announcer_findings{severity="warning"} 0`,
 		`announcer_refused_since_timestamp_seconds{file="bad.service"} 1.772597167e+09`,
