@@ -40,6 +40,7 @@ func TestFlood(t *testing.T) {
 }
 
 func testFlood(t *testing.T, transport string) {
+	install(t)
 	peer, err := siptest.Start(transport, server, siptest.Answers("200 OK"))
 	if err != nil {
 		t.Fatal(err)

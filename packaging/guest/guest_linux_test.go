@@ -34,6 +34,9 @@ const (
 	// patience is how long the emulated machine may take for what a real one does in a second.
 	patience = 90 * time.Second
 
+	// slowness is what is added to a time within which something has to happen.
+	slowness = 3 * time.Second
+
 	definitions = "/etc/announcer/services/"
 	configFile  = "/etc/announcer/announcer.toml"
 )

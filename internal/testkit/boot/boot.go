@@ -4,8 +4,8 @@
 // in an emulator, runs a test binary there as a unit, and reports each of its tests as a subtest.
 //
 // The guest has no network device: links are made in it by the tests. Its disk is thrown away afterwards. Nothing of the
-// host is shared with it except the files that are copied at the start. Root is not needed, nor KVM.
-// .ci/boot-deps makes the emulator, the kernel and the image.
+// host is shared with it except the files that are copied at the start. Neither root nor KVM is needed.
+// .ci/boot-deps, which does need root, makes the emulator, the kernel and the image.
 package boot
 
 import (
