@@ -51,3 +51,28 @@ func TestDidYouMean(t *testing.T) {
 		t.Errorf("a word of a megabyte took %v", time.Since(start))
 	}
 }
+
+// TestSeverities has what follows from each severity.
+func TestSeverities(t *testing.T) {
+	for _, test := range []struct {
+		severity               Severity
+		word                   string
+		isProblem, keepsUnused bool
+	}{
+		{Warning, "warning", false, false},
+		{Danger, "warning", true, false},
+		{Unfit, "error", true, false},
+		{Error, "error", true, true},
+	} {
+		fs := Findings{{File: "f", Severity: test.severity, Text: "text"}}
+		if word := test.severity.String(); word != test.word || len(fs.Errors()) != map[string]int{"error": 1}[word] || len(fs.Warnings()) != map[string]int{"warning": 1}[word] {
+			t.Errorf("%d is %s: %d errors, %d warnings; want %s", test.severity, word, len(fs.Errors()), len(fs.Warnings()), test.word)
+		}
+		if isProblem := len(fs.Problems()) == 1; isProblem != test.isProblem || (fs.Err() != nil) != test.keepsUnused {
+			t.Errorf("%d: problem %t, error %v", test.severity, isProblem, fs.Err())
+		}
+		if want := map[string]string{"warning": "f: warning: text", "error": "f: text"}[test.word]; fs.Error() != want {
+			t.Errorf("%q, want %q", fs.Error(), want)
+		}
+	}
+}
