@@ -27,7 +27,9 @@ func TestRogueWithOurAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rogue *net.UDPConn
-	other.Do(func() { rogue, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 5353}) })
+	other.Do(func() {
+		rogue, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 5353})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,6 +122,9 @@ func (r *Responder) plan(applied bool) {
 // renames reports whether the answer to a conflict is another name.
 func (p *plan) renames() bool { return p.policy == mdns.Rename }
 
+// standsBy reports whether two hosts take turns in serving the name.
+func (p *plan) standsBy() bool { return p.policy == mdns.Standby }
+
 // placeFaces makes a face for each IP version of each link, and marks those that are no longer wanted.
 func (r *Responder) placeFaces() {
 	old := r.faces

@@ -65,7 +65,7 @@ func (c *claim) situation() (s situation, ok bool) {
 	switch {
 	case c.phase == held:
 		return 0, false
-	case c.asking() && !(c.live && c.plan.policy == mdns.Standby):
+	case c.asking() && !(c.live && c.plan.standsBy()):
 		return rivalWhileProbing, true
 	case c.live || c.phase == parked:
 		return rivalWhileAnnounced, true
@@ -81,12 +81,12 @@ func (f *face) confront(c *claim, rec wire.Resource, src netip.Addr, different b
 		return
 	}
 	switch in := &f.r.reader; {
-	case c.plan.policy == mdns.Standby && f.served(c, rec):
+	case c.plan.standsBy() && f.served(c, rec):
 		f.contest(c, s, rival{addr: src})
 	case !different, !f.contradicts(c, rec, src), f.r.saysNow(in, rec):
 	case f.r.saidBefore(in, rec):
 		f.correct(c, rec.Type)
-	case c.plan.policy != mdns.Standby:
+	case !c.plan.standsBy():
 		f.contest(c, s, rival{src, f.differs(c, rec)})
 	}
 }

@@ -154,11 +154,11 @@ func (p proposal) compare(other proposal) int {
 func (f *face) meetProbe(c *claim, p Packet) {
 	ours := c.proposals()
 	theirs, echo := f.proposalsOf(c, p)
-	if echo && (c.plan.policy != mdns.Standby || f.pointsHere(c)) {
+	if echo && (!c.plan.standsBy() || f.pointsHere(c)) {
 		return
 	}
 	// In standby the addresses of the hosts decide, not their data.
-	if c.plan.policy == mdns.Standby || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
+	if c.plan.standsBy() || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
 		f.contest(c, simultaneousProbe, rival{addr: p.Src.Addr()})
 	}
 }

@@ -113,4 +113,4 @@ func (f *face) standBy(c *claim, rival netip.Addr) {
 }
 
 // standsBy reports whether a claim is silent while another host serves the name.
-func (c *claim) standsBy() bool { return c.phase == held && c.plan.policy == mdns.Standby }
+func (c *claim) standsBy() bool { return c.phase == held && c.plan.standsBy() }

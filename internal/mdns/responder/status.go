@@ -146,7 +146,7 @@ func (s *slot) standing() mdns.ServiceStatus {
 		switch {
 		case c.phase == held && !c.plan.renames():
 			now.State, now.Why, now.Rival = mdns.Refused, c.why, c.rival
-			if c.plan.policy == mdns.Standby {
+			if c.plan.standsBy() {
 				now.State = mdns.StandingBy
 			}
 			return now

@@ -117,7 +117,7 @@ func (f *face) watchHeld(c *claim, rival netip.Addr, kind mdns.Type, interval, l
 	r, l, key := f.r, f.link, c.node.key
 	r.watch(&watch{
 		link: l, name: c.node.name, key: key, kind: kind, rival: rival,
-		interval: interval, longest: longest, earliest: never, standby: c.plan.policy == mdns.Standby, held: true,
+		interval: interval, longest: longest, earliest: never, standby: c.plan.standsBy(), held: true,
 		over: func() { r.wake(l, key) },
 	})
 }
