@@ -28,6 +28,9 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 			f.wake(start)
 		}
 	}
+	if slept >= SaidTime {
+		clear(r.past.until)
+	}
 	ask := r.now + r.random(sharedDelay, sharedDelay+sharedJitter) // §5.2
 	r.wakeWatches(ask)
 	r.wakeOthers(ask)

@@ -88,32 +88,47 @@ func TestWakeAnswersNothingYet(t *testing.T) {
 	}
 }
 
-// Who took a name over while its owner slept keeps it.
+// Who took a name over while its owner slept keeps it, with the same data too where one of two hosts is to serve.
 func TestNameTakenDuringSleep(t *testing.T) {
-	for policy, want := range map[mdns.Policy]string{mdns.Rename: "Desk #2 announced", mdns.Fail: "Desk refused", mdns.Standby: "Desk standby"} {
-		l := newLab(t)
-		p := sip("Desk", 5060)
-		p.OnConflict = policy
-		a := l.host("alpha", ethernet("192.0.2.1/24", "fe80::1/64"))
-		a.apply(p)
-		l.run(rest)
-		a.dead = true
-		b := l.host("beta", ethernet("192.0.2.2/24", "fe80::2/64"))
-		b.apply(p)
-		l.run(5 * time.Minute)
-		a.dead = false
-		l.mark()
-		a.Wake(l.time(), 5*time.Minute)
-		a.tick()
-		l.run(20 * time.Second)
-		if a.state() != want || b.state() != "Desk announced" {
-			t.Errorf("policy %v: who slept: %s, want %s; who took over: %s", policy, a.state(), want, b.state())
-		}
-		if got := l.of(a, holds(desk, mdns.TypeSRV)); len(got) > 0 {
-			t.Errorf("policy %v: who slept announced %v", policy, got)
-		}
-		if got := l.of(b, isProbe); len(got) > 0 {
-			t.Errorf("policy %v: who took over probes: %v", policy, got)
+	for _, c := range []struct {
+		name        string
+		publication mdns.Publication
+		want        string
+	}{
+		{"rename", with(sip("Desk", 5060), mdns.Rename), "Desk #2 announced"},
+		{"fail", with(sip("Desk", 5060), mdns.Fail), "Desk refused"},
+		{"standby", standby(), "Desk standby"},
+		{"standby, same data", foreign(standby()), "Desk standby"},
+	} {
+		for _, clockStands := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, clock stands %v", c.name, clockStands), func(t *testing.T) {
+				l := newLab(t)
+				a := l.host("alpha", ethernet("192.0.2.1/24", "fe80::1/64"))
+				a.apply(c.publication)
+				l.run(rest)
+				a.dead = true
+				slept := l.now
+				b := l.host("beta", ethernet("192.0.2.2/24", "fe80::2/64"))
+				b.apply(c.publication)
+				l.run(5 * time.Minute)
+				a.dead = false
+				if clockStands {
+					a.epoch = a.epoch.Add(l.now - slept)
+				}
+				l.mark()
+				a.Wake(l.time(), 5*time.Minute)
+				a.tick()
+				l.run(20 * time.Second)
+				if a.state() != c.want || b.state() != "Desk announced" {
+					t.Errorf("who slept: %s, want %s; who took over: %s", a.state(), c.want, b.state())
+				}
+				if got := l.of(a, holds(desk, mdns.TypeSRV)); len(got) > 0 {
+					t.Errorf("who slept announced %d times", len(got))
+				}
+				if got := l.of(b, isProbe); len(got) > 0 {
+					t.Errorf("who took over probes %d times", len(got))
+				}
+			})
 		}
 	}
 }
