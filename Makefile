@@ -53,8 +53,8 @@ fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|/[^/]*:func (Fuzz[A-Za-z0-9_]*).*| \1|' | while read -r dir target; do \
 		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$dir" || exit 1; done
 
-compare: ## the conformance suite against announcer and others of its kind, into docs/conformance.md
-	go -C compare test -count 1 -timeout 30m -v -run TestAnnouncerPassesWhatOthersPass -doc ../docs/conformance.md .
+compare: ## the conformance suite against announcer and others of its kind, into docs/conformance.md (NEW=1: only the rules that it lacks)
+	go -C compare test -count 1 -timeout 1h -v -run TestAnnouncerPassesWhatOthersPass -doc ../docs/conformance.md $(if $(NEW),-new) .
 
 endurance: endurance-life endurance-lan ## what takes too long for every change: a daemon's long life, the LAN in a box with 1,000 seeds
 

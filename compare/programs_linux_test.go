@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,8 +13,7 @@ import (
 type avahi struct{}
 
 const avahiConfig = `[server]
-host-name=pbx
-use-ipv4=yes
+%suse-ipv4=yes
 use-ipv6=yes
 ratelimit-interval-usec=1000000
 ratelimit-burst=1000
@@ -25,8 +25,12 @@ publish-workstation=no
 
 // Write makes a folder /etc for avahi-daemon, with services.
 func (avahi) Write(dir string, s conformance.Setup) error {
+	name := ""
+	if s.Host != "" {
+		name = "host-name=" + s.Host + "\n"
+	}
 	for name, text := range map[string]string{
-		"passwd": "root:x:0:0::/:/bin/sh\navahi:x:0:0::/:/bin/false\n", "group": "root:x:0:\navahi:x:0:\n", "avahi.conf": avahiConfig,
+		"passwd": "root:x:0:0::/:/bin/sh\navahi:x:0:0::/:/bin/false\n", "group": "root:x:0:\navahi:x:0:\n", "avahi.conf": fmt.Sprintf(avahiConfig, name),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err
@@ -52,5 +56,5 @@ func (l library) Write(dir string, s conformance.Setup) error {
 }
 
 func (l library) Command(dir string) *exec.Cmd {
-	return exec.Command(l.peer, l.name, "pbx", dir)
+	return exec.Command(l.peer, l.name, dir)
 }

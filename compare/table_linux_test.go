@@ -33,8 +33,8 @@ const intro = `# Conformance
 
 What announcer and others of its kind do, rule by rule of RFC 6762 and RFC 6763, seen from outside: each check starts the
 program afresh on one end of a cable, sends it raw packets from the other end, and looks at what comes back and when.
-` + "`make compare`" + ` measures all of them in one run and writes this file. It fails where another passes a check that announcer
-does not.
+` + "`make compare`" + ` measures all of them and writes this file; ` + "`make compare NEW=1`" + ` measures the rules that it lacks. It fails where
+another passes a check that announcer does not.
 
 `
 
@@ -42,7 +42,8 @@ const legend = `
 A cell holds the verdict by IPv4, then that by IPv6 where it is another one. "n/a" is what can't be seen from outside (when
 a program is ready for its first packet), or can't be told to the program. What the RFC gives a time for may be 50 ms late. A
 check that fails is run twice more, and the best run counts. avahi-daemon runs with Debian's configuration, by which it
-publishes no IPv4 addresses by IPv6.
+publishes no IPv4 addresses by IPv6. A sleep is a SIGSTOP; a restart is a SIGTERM, for announcer a SIGUSR1 as in its unit, and a
+start.
 
 `
 

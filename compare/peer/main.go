@@ -1,6 +1,6 @@
 // Command peer publishes Avahi files with a Go library for multicast DNS, so that the library can be compared with
-// announcer: "peer zeroconf HOST DIR" or "peer dnssd HOST DIR" publishes those in DIR on the interface eth0 of a host of
-// that name, reads them anew on SIGHUP, and ends in good order on SIGTERM. "peer versions" prints the versions of the
+// announcer: "peer zeroconf DIR" or "peer dnssd DIR" publishes those in DIR on the interface eth0, by the name of the
+// machine, reads them again on SIGHUP, and ends in good order on SIGTERM. "peer versions" prints the versions of the
 // libraries.
 package main
 
@@ -39,14 +39,18 @@ func run(args []string) error {
 	if len(args) == 1 && args[0] == "versions" {
 		return printVersions()
 	}
-	if len(args) != 3 {
-		return fmt.Errorf("want zeroconf or dnssd, a host name and a folder, or versions; have %q", args)
+	if len(args) != 2 {
+		return fmt.Errorf("want zeroconf or dnssd and a folder, or versions; have %q", args)
 	}
-	lib, err := open(args[0], args[1])
+	host, err := os.Hostname()
 	if err != nil {
 		return err
 	}
-	return publish(lib, args[1], args[2])
+	lib, err := open(args[0], host)
+	if err != nil {
+		return err
+	}
+	return publish(lib, host, args[1])
 }
 
 func open(name, host string) (library, error) {

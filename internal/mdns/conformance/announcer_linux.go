@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 
 	"announcer/internal/avahixml"
 	"announcer/services"
@@ -17,7 +18,10 @@ type Announcer struct {
 
 // Write implements [Program].
 func (a Announcer) Write(dir string, s Setup) error {
-	config := fmt.Sprintf("[daemon]\nservices = \"services\"\ninterfaces = %q\nhost = %q\n", Interface, s.Host)
+	config := fmt.Sprintf("[daemon]\nservices = \"services\"\ninterfaces = %q\n", Interface)
+	if s.Host != "" {
+		config += fmt.Sprintf("host = %q\n", s.Host)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "announcer.toml"), []byte(config), 0o644); err != nil {
 		return err
 	}
@@ -28,6 +32,9 @@ func (a Announcer) Write(dir string, s Setup) error {
 func (a Announcer) Command(dir string) *exec.Cmd {
 	return exec.Command(a.Path, "run", "--config", filepath.Join(dir, "announcer.toml"))
 }
+
+// RestartSignal implements [Restarter].
+func (a Announcer) RestartSignal() syscall.Signal { return syscall.SIGUSR1 }
 
 // WriteServices makes a folder of Avahi files, one per group and no others. A group keeps its file when others come and
 // go.

@@ -20,6 +20,9 @@ import (
 // flush is the cache-flush bit of a record's class, and the QU bit of a question's (RFC 6762 §10.2, §5.4).
 const flush = 1 << 15
 
+// legacyPort is the other port that the suite sends from.
+const legacyPort = 40000
+
 // settling is how long the announcements of a new service take, with room for slow ones (RFC 6762 §8.3).
 const settling = 8500 * time.Millisecond
 

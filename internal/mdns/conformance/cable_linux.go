@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,9 +27,6 @@ import (
 
 // Interface is the name of the responder's interface, and of the suite's.
 const Interface = "eth0"
-
-// legacyPort is the other port that the suite sends from.
-const legacyPort = 40000
 
 // Cable joins two hosts in network namespaces: one for a responder, and one on which the suite plays all others. It
 // serves one check after another.
@@ -48,7 +48,7 @@ func NewCables(t testing.TB, n int, slack time.Duration) []*Cable {
 		c.facts.Slack = slack
 		cables = append(cables, c)
 		ends = append(ends, [2]netlab.End{
-			{Host: c.server, Name: Interface, Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}},
+			{Host: c.server, Name: Interface},
 			{Host: c.suite, Name: Interface, Addrs: c.suiteAddresses()},
 		})
 	}
@@ -62,10 +62,12 @@ func NewCables(t testing.TB, n int, slack time.Duration) []*Cable {
 // prepare makes ready what a cable with its two hosts needs beside.
 func (c *Cable) prepare(t testing.TB) {
 	t.Helper()
-	// The responder can reach the hosts that are not on its link, so that it is seen when it does.
-	c.server.IPs(t, "route add 0.0.0.0/0 via "+c.facts.Peers[0].String(), "route add ::/0 via "+c.facts.Peers[1].String())
 	var err error
-	c.server.Do(func() { err = errors.Join(hearOwnAddress(), c.readResponder()) })
+	c.server.Do(func() { err = hearOwnAddress() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(c.setAddresses(ownAddresses...), c.setHostName(hostLabel))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func (c *Cable) listen(t testing.TB, v mdns.IPVersion, port uint16) {
 // suiteAddresses gives those of the hosts that the suite plays. Who is not on the link has no network there.
 func (c *Cable) suiteAddresses() []string {
 	var addrs []string
-	for _, a := range c.facts.Peers {
+	for _, a := range slices.Concat(c.facts.Peers, c.facts.Neighbors) {
 		bits := 64
 		if a.Is4() {
 			bits = 24
@@ -123,6 +125,36 @@ func (c *Cable) suiteAddresses() []string {
 		addrs = append(addrs, netip.PrefixFrom(a, a.BitLen()).String())
 	}
 	return addrs
+}
+
+// ownAddresses are those of the responder, beside a link-local one.
+var ownAddresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("2001:db8::1/64")}
+
+// setAddresses gives the responder's interface other addresses. By its routes it can reach the hosts that are not on its
+// link, so that it is seen when it does.
+func (c *Cable) setAddresses(addrs ...netip.Prefix) (err error) {
+	lines := []string{"addr flush dev " + Interface + " scope global"}
+	for _, a := range addrs {
+		lines = append(lines, fmt.Sprintf("addr add %v dev %s", a, Interface))
+	}
+	lines = append(lines, "route replace 0.0.0.0/0 dev "+Interface, "route replace ::/0 dev "+Interface)
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n"))
+	c.server.Do(func() {
+		var out []byte
+		if out, err = cmd.CombinedOutput(); err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+			return
+		}
+		err = c.readResponder()
+	})
+	return err
+}
+
+// setHostName gives the responder's machine another name.
+func (c *Cable) setHostName(name string) (err error) {
+	c.server.Do(func() { err = unix.Sethostname([]byte(name)) })
+	return err
 }
 
 // hearOwnAddress lets the host take packets with a source address of its own, as they come on a second interface of

@@ -368,6 +368,14 @@ var answerChecks = []Check{
 			b.failf("%v", h)
 		}
 	}},
+	{"6762 §6.1, §10", "NSEC of the host's name lives 120 s, whatever the type", func(b *bench) {
+		b.settle(desk())
+		for _, kind := range []uint16{dns.TypeTXT, dns.TypeHINFO, dns.TypeHTTPS, dns.TypeCAA} {
+			if got := b.expect(records(b.answerTo(query(hostName, kind))), hostName, dns.TypeNSEC).Header().Ttl; got != hostTTL {
+				b.failf("TTL %d for %s", got, dns.TypeToString[kind])
+			}
+		}
+	}},
 	{"6762 §6.1", "a type that the host's name has not is denied by NSEC", func(b *bench) {
 		b.settle(desk())
 		n := b.expect(records(b.answerTo(query(hostName, dns.TypeHINFO))), hostName, dns.TypeNSEC).RR.(*dns.NSEC)

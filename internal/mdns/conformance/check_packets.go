@@ -128,13 +128,9 @@ var packetChecks = []Check{
 		b.start(many(100)...)
 		heard := b.listen(settling)
 		b.ask(query(phoneName, dns.TypePTR))
-		limit := 1500 - 8 - 20
-		if b.v == mdns.V6 {
-			limit = 1500 - 8 - 40
-		}
 		for _, p := range append(heard, b.listen(patience)...) {
-			if len(p.Data) > limit {
-				b.failf("%d bytes; want at most %d", len(p.Data), limit)
+			if len(p.Data) > b.mtu() {
+				b.failf("%d bytes; want at most %d", len(p.Data), b.mtu())
 			}
 		}
 	}},
@@ -145,6 +141,17 @@ var packetChecks = []Check{
 		if n := len(f.packet.Answer); n != 1 {
 			b.failf("%d answers in its packet", n)
 		}
+	}},
+	{"6762 §17", "a packet larger than the MTU holds one record, when it is probed for, announced and answered", func(b *bench) {
+		b.start(append(many(40), largeTXT())...)
+		heard := b.listen(settling)
+		b.ask(query(instanceOf(largeTXT()), dns.TypeANY))
+		b.oneRecordInFragments(append(heard, b.listen(patience)...))
+	}},
+	{"6762 §17", "a packet larger than the MTU holds one record when it says goodbye", func(b *bench) {
+		b.settle(append(many(8), largeTXT())...)
+		b.must("stop the responder", b.lab.Stop())
+		b.oneRecordInFragments(b.listen(3 * time.Second))
 	}},
 	{"6762 §17", "all 100 instances of a type answer one question", func(b *bench) {
 		b.settle(many(100)...)
@@ -189,6 +196,23 @@ var packetChecks = []Check{
 			}
 		}
 	}},
+}
+
+// mtu returns the most bytes of a message that is not fragmented.
+func (b *bench) mtu() int {
+	if b.v == mdns.V6 {
+		return 1500 - 8 - 40
+	}
+	return 1500 - 8 - 20
+}
+
+// oneRecordInFragments fails where a packet that is larger than the MTU has more than one record.
+func (b *bench) oneRecordInFragments(packets []packet) {
+	for _, p := range packets {
+		if n := len(p.Answer) + len(p.Ns) + len(p.Extra); len(p.Data) > b.mtu() && n != 1 {
+			b.failf("%d bytes with %d records: %s", len(p.Data), n, describePacket(p))
+		}
+	}
 }
 
 // eachResponse looks at all responses by multicast that come of announcing and of a few questions.

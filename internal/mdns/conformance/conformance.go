@@ -28,6 +28,16 @@ type Lab interface {
 	Apply(Setup) error
 	// Stop ends the responder in good order, without waiting for it.
 	Stop() error
+	// Suspend keeps the responder from running, as a machine that sleeps does, until Resume.
+	Suspend() error
+	Resume() error
+	// Restart ends the responder as a service manager does that starts it again, and starts it again.
+	Restart() error
+	// SetHostName gives the responder's machine another name than "pbx", until the lab is used for another check.
+	SetHostName(name string) error
+	// SetAddresses replaces the addresses of the responder's interface, but its link-local one of IPv6 stays. Those of
+	// before are back when the lab is used for another check.
+	SetAddresses(addrs ...netip.Prefix) error
 	// Send sends a packet from a host that the suite plays, which is the one with the address From.
 	Send(link.Packet) error
 	// Next waits for the next packet of the responder, until a time, and says whether there was one.
@@ -39,7 +49,7 @@ var ErrUnsupported = errors.New("the responder can't do this")
 
 // Setup is what a responder is to publish.
 type Setup struct {
-	Host   string // first label of the host's name
+	Host   string // first label of the host's name; "": that of the machine
 	Groups []services.Group
 }
 
@@ -47,7 +57,9 @@ type Setup struct {
 type Facts struct {
 	Responder []netip.Prefix // the addresses of the responder's interface
 	Peers     []netip.Addr   // of the hosts that the suite plays: at least two for each IP version
-	Remote    []netip.Addr   // of such hosts that are not on the link: one for each IP version
+	Remote    []netip.Addr   // of such hosts that are in no network of the responder: one for each IP version
+	Second    []netip.Prefix // addresses that the responder can have in a second network of the link: one for each IP version
+	Neighbors []netip.Addr   // of hosts that the suite plays in that network: one for each IP version
 	// Slack is how late things may be because of the machine: 0 where time is simulated.
 	Slack time.Duration
 }
@@ -100,7 +112,7 @@ func (r Result) String() string {
 // Checks gives all checks, in the order of the rules.
 func Checks() []Check {
 	var all []Check
-	for _, table := range [][]Check{packetChecks, startChecks, answerChecks, recordChecks, changeChecks} {
+	for _, table := range [][]Check{packetChecks, startChecks, answerChecks, recordChecks, changeChecks, networkChecks, lifeChecks} {
 		all = append(all, table...)
 	}
 	return all

@@ -18,6 +18,9 @@ type node struct {
 	timer *memlink.Timer
 
 	sources link.Sources
+
+	asleep bool
+	since  time.Time
 }
 
 // newNode puts a responder on a host. It acts as long as the network runs.
@@ -30,6 +33,9 @@ func newNode(n *memlink.Net, host *memlink.Host, seed uint64) *node {
 }
 
 func (d *node) hear(p link.Packet) {
+	if d.asleep {
+		return
+	}
 	d.Handle(d.net.Now(), responder.Packet{Link: p.Link, Version: p.Version(), Src: p.From, Dst: p.To.Addr(), Data: p.Data})
 	d.act()
 }
@@ -44,6 +50,18 @@ func (d *node) apply(desired mdns.Desired) {
 // close says goodbye.
 func (d *node) close() {
 	d.Responder.Close(d.net.Now())
+	d.timer.Reset(d.net.Now())
+}
+
+// suspend keeps the responder from running until resume.
+func (d *node) suspend() {
+	d.asleep, d.since = true, d.net.Now()
+	d.timer.Reset(time.Time{})
+}
+
+func (d *node) resume() {
+	d.asleep = false
+	d.Wake(d.net.Now(), d.net.Now().Sub(d.since))
 	d.timer.Reset(d.net.Now())
 }
 

@@ -3,7 +3,9 @@ package conformance
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,14 +29,19 @@ type Program interface {
 	Command(dir string) *exec.Cmd
 }
 
-// RunProgram runs all checks by both IP versions on a program, as many at a time as there are cables, and gives the
-// results in the order of the checks, those by IPv4 first. Those that fail are run again, when all are done and the
+// Restarter is a [Program] that a service manager ends by another signal than SIGTERM where it starts it again.
+type Restarter interface {
+	RestartSignal() syscall.Signal
+}
+
+// RunProgram runs checks by both IP versions on a program, as many at a time as there are cables, and gives the results
+// in the order of the checks, those by IPv4 first. Those that fail are run again, when all are done and the
 // machine has less to do, and fail for good in the last of the rounds.
-func RunProgram(t testing.TB, p Program, cables []*Cable, rounds int) []Result {
+func RunProgram(t testing.TB, p Program, checks []Check, cables []*Cable, rounds int) []Result {
 	t.Helper()
 	var results []Result
 	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
-		for _, check := range Checks() {
+		for _, check := range checks {
 			results = append(results, Result{Check: check, Version: v})
 		}
 	}
@@ -99,6 +106,7 @@ type programLab struct {
 	process *exec.Cmd
 	output  bytes.Buffer
 	early   *Heard // heard before it was asked for
+	changed bool   // the addresses or the host's name were
 }
 
 // reading is how long a packet that has come may take to be read.
@@ -106,6 +114,7 @@ const reading = 10 * time.Millisecond
 
 // close ends the program where it still runs, and gives the end of what it has said.
 func (l *programLab) close() string {
+	defer l.restore()
 	if l.process == nil {
 		return ""
 	}
@@ -113,6 +122,16 @@ func (l *programLab) close() string {
 	l.process.Wait() // it was killed, or has ended before
 	said := bytes.TrimSpace(l.output.Bytes())
 	return string(said[max(0, len(said)-2000):])
+}
+
+// restore gives the machine back what it had. A cable on which that fails is of no use to the checks that come after.
+func (l *programLab) restore() {
+	if !l.changed {
+		return
+	}
+	if err := errors.Join(l.cable.setAddresses(ownAddresses...), l.cable.setHostName(hostLabel)); err != nil {
+		panic(fmt.Sprintf("conformance: the machine can't be restored: %v", err))
+	}
 }
 
 // now gives the time without a monotonic clock, as packets have it.
@@ -135,6 +154,11 @@ func (l *programLab) Start(s Setup) error {
 	if err := l.program.Write(l.dir, s); err != nil {
 		return err
 	}
+	return l.launch()
+}
+
+// launch starts the program on what was written.
+func (l *programLab) launch() error {
 	cmd := l.program.Command(l.dir)
 	cmd.Stdout, cmd.Stderr = &l.output, &l.output
 	cmd.WaitDelay = time.Second
@@ -156,6 +180,37 @@ func (l *programLab) Apply(s Setup) error {
 
 // Stop implements [Lab].
 func (l *programLab) Stop() error { return l.process.Process.Signal(syscall.SIGTERM) }
+
+// Suspend implements [Lab].
+func (l *programLab) Suspend() error { return l.process.Process.Signal(syscall.SIGSTOP) }
+
+// Resume implements [Lab].
+func (l *programLab) Resume() error { return l.process.Process.Signal(syscall.SIGCONT) }
+
+// Restart implements [Lab].
+func (l *programLab) Restart() error {
+	signal := syscall.SIGTERM
+	if r, ok := l.program.(Restarter); ok {
+		signal = r.RestartSignal()
+	}
+	if err := l.process.Process.Signal(signal); err != nil {
+		return err
+	}
+	_ = l.process.Wait() // however it ends, it is started again
+	return l.launch()
+}
+
+// SetAddresses implements [Lab].
+func (l *programLab) SetAddresses(addrs ...netip.Prefix) error {
+	l.changed = true
+	return l.cable.setAddresses(addrs...)
+}
+
+// SetHostName implements [Lab].
+func (l *programLab) SetHostName(name string) error {
+	l.changed = true
+	return l.cable.setHostName(name)
+}
 
 // Send implements [Lab].
 func (l *programLab) Send(p link.Packet) error {

@@ -20,7 +20,7 @@ const (
 func TestProgramObeysEveryRule(t *testing.T) {
 	netlab.Need(t)
 	announcer := Announcer{built.Announcer(t, "../../..")}
-	for _, r := range RunProgram(t, announcer, NewCables(t, cables, slack), rounds) {
+	for _, r := range RunProgram(t, announcer, Checks(), NewCables(t, cables, slack), rounds) {
 		if r.Verdict == Fail {
 			t.Error(r)
 		}

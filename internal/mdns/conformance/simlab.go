@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -18,7 +19,10 @@ type SimLab struct {
 	facts  Facts
 	server *memlink.Host
 	peer   *memlink.Host // all hosts that the suite plays
+	port   *memlink.Port
 	node   *node
+	setup  Setup
+	name   string // of the machine
 	seed   uint64
 	heard  []Heard
 	forged []link.Packet // packets that the suite sent with the responder's address and has not heard back
@@ -27,11 +31,11 @@ type SimLab struct {
 // NewSimLab makes a lab whose delays are drawn from a seed.
 func NewSimLab(seed uint64) *SimLab {
 	n := memlink.New(seed)
-	lab := &SimLab{net: n, server: n.NewHost("server"), peer: n.NewHost("peer"), seed: seed, facts: LabFacts()}
+	lab := &SimLab{net: n, server: n.NewHost("server"), peer: n.NewHost("peer"), seed: seed, name: hostLabel, facts: LabFacts()}
 	segment := n.NewSegment()
-	lab.server.Plug(segment, lab.facts.Responder...)
+	lab.port = lab.server.Plug(segment, lab.facts.Responder...)
 	var addrs []netip.Prefix
-	for _, a := range append(lab.facts.Peers, lab.facts.Remote...) {
+	for _, a := range slices.Concat(lab.facts.Peers, lab.facts.Remote, lab.facts.Neighbors) {
 		addrs = append(addrs, netip.PrefixFrom(a, a.BitLen()))
 	}
 	lab.peer.Plug(segment, addrs...)
@@ -48,6 +52,8 @@ func LabFacts() Facts {
 		f.Peers = append(f.Peers, netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", 10+i)), netip.MustParseAddr(fmt.Sprintf("2001:db8::1%d", i)))
 	}
 	f.Remote = []netip.Addr{netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("2001:db8:ffff::7")}
+	f.Second = []netip.Prefix{netip.MustParsePrefix("203.0.113.1/24"), netip.MustParsePrefix("2001:db8:2::1/64")}
+	f.Neighbors = []netip.Addr{netip.MustParseAddr("203.0.113.10"), netip.MustParseAddr("2001:db8:2::10")}
 	return f
 }
 
@@ -80,7 +86,8 @@ func (l *SimLab) Start(s Setup) error {
 
 // Apply implements [Lab].
 func (l *SimLab) Apply(s Setup) error {
-	d := mdns.Desired{Host: s.Host, Links: l.server.Links()}
+	l.setup = s
+	d := mdns.Desired{Host: cmp.Or(s.Host, l.name), Links: l.server.Links()}
 	for _, g := range s.Groups {
 		d.Groups = append(d.Groups, mdns.Publication{ID: g.Name, Group: g})
 	}
@@ -92,6 +99,46 @@ func (l *SimLab) Apply(s Setup) error {
 func (l *SimLab) Stop() error {
 	l.node.close()
 	return nil
+}
+
+// Suspend implements [Lab].
+func (l *SimLab) Suspend() error {
+	l.node.suspend()
+	return nil
+}
+
+// Resume implements [Lab].
+func (l *SimLab) Resume() error {
+	l.node.resume()
+	l.net.At(l.Now().Add(100*time.Millisecond), func() { l.Apply(l.setup) }) // when it has looked at its links
+	return nil
+}
+
+// Restart implements [Lab].
+func (l *SimLab) Restart() error {
+	l.node.suspend()
+	return l.Start(l.setup)
+}
+
+// SetHostName implements [Lab].
+func (l *SimLab) SetHostName(name string) error {
+	l.name = name
+	return l.Apply(l.setup)
+}
+
+// SetAddresses implements [Lab].
+func (l *SimLab) SetAddresses(addrs ...netip.Prefix) error {
+	for _, a := range l.facts.Responder {
+		if a.Addr().IsLinkLocalUnicast() && a.Addr().Is6() {
+			addrs = append(addrs, a)
+		}
+	}
+	l.port.SetAddrs(addrs...)
+	l.facts.Responder = addrs
+	if l.node == nil || l.node.asleep {
+		return nil
+	}
+	return l.Apply(l.setup)
 }
 
 // Send implements [Lab].
