@@ -30,20 +30,20 @@ import (
 const exitOwnFailure = 125
 
 func announceCommand() *cli.Command {
-	return command(cli.Command{
+	return anyCommand(cli.Command{
 		Name:  "announce",
 		Usage: "announce once: until Ctrl-C, for a time, or while a command runs",
 		UsageText: "announcer announce [FILE | DIR]... [--for 10m] [-- COMMAND...]\n" +
 			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
 			"announcer announce --name NAME --type TYPE --port PORT [--txt KEY=VALUE]...",
-		Description: "Prints the name of each service once it is on the wire, and always says goodbye. " +
+		Description: "Prints the name of each service once it is on the wire, and always says goodbye, also when the terminal closes. A second Ctrl-C does not wait for the command. " +
 			"The command behind -- starts when all is announced; its exit status is passed on: 126 or 127 where it can't be run, 125 for a failure of announcer itself.",
 		Flags: append(append(wireFlags(),
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
 			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; to fail where they have not within --for"},
 			&cli.StringFlag{Name: "on-conflict", Usage: "where the name is taken: `POLICY` rename, fail or standby", Value: mdns.Rename.String()},
 		), groupFlags()...),
-		Action: announce,
+		Action: announcing(announce, closedTerminal()...),
 	})
 }
 
@@ -113,7 +113,7 @@ func announceWhile(c *cli.Context, command []string) error {
 	}
 	return oneshot.Announce(c.Context, publisher, desired, printEvent, func() error {
 		if len(command) > 0 {
-			return oneshot.Run(command)
+			return oneshot.Run(over(c), command)
 		}
 		return wait(c, publisher)
 	})

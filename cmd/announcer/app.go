@@ -31,8 +31,16 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 }
 
-// command fills in what all commands have in common.
+// command fills in what commands have in common that announce nothing.
 func command(c cli.Command) *cli.Command {
+	if c.Action != nil {
+		c.Action = untilSignal(c.Action, interrupts, nil)
+	}
+	return anyCommand(c)
+}
+
+// anyCommand fills in what all commands have in common.
+func anyCommand(c cli.Command) *cli.Command {
 	c.Flags = append(c.Flags, logFlags()...)
 	c.HideHelpCommand = true
 	c.OnUsageError = usageError

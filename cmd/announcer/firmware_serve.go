@@ -30,7 +30,7 @@ import (
 const lastTransfers = 30 * time.Second
 
 func firmwareServeCommand() *cli.Command {
-	return command(cli.Command{
+	return anyCommand(cli.Command{
 		Name:      "serve",
 		Usage:     "serve the firmware of a directory by HTTP and announce it, until all phones have it",
 		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml]",
@@ -46,7 +46,7 @@ func firmwareServeCommand() *cli.Command {
 			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: made of version and server)"},
 			versionFlag(),
 		),
-		Action: firmwareServe,
+		Action: announcing(firmwareServe, closedTerminal()...),
 	})
 }
 
@@ -75,9 +75,7 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := printHashes(c.App.Writer, server.Files()); err != nil {
-		return err
-	}
+	printHashes(c.App.Writer, server.Files())
 	publisher, err := engine.Open(engineName, log)
 	if err != nil {
 		return err
@@ -127,13 +125,13 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 	return errors.Join(err, served)
 }
 
-// printHashes prints what is served.
-func printHashes(w io.Writer, files []fileserver.File) error {
+// printHashes prints what is served. Nobody has to read that.
+func printHashes(w io.Writer, files []fileserver.File) {
 	var rows [][]string
 	for _, f := range files {
 		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), f.SHA256, diag.Printable(f.Path)})
 	}
-	return table(w, "MODEL VERSION SIZE SHA-256 FILE", rows)
+	_ = table(w, "MODEL VERSION SIZE SHA-256 FILE", rows)
 }
 
 // firmwareOnLinks makes what is to be announced: on every link a group with the URL that is right there or, where the

@@ -2,14 +2,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 )
 
 // The exit codes; scripts depend on them.
@@ -27,18 +24,16 @@ const (
 
 func main() {
 	runtime.MemProfileRate = 0 // nobody takes a profile, and its samples would stay in memory
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is the whole program but for the process around it. It gives the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
 	arranged, command, err := arrange(app, args)
 	if err == nil {
 		app.Metadata[commandKey] = command
-		err = app.RunContext(ctx, arranged)
+		err = app.Run(arranged)
 	}
 	code := report(err, stderr)
 	if code == exitUsage && commandName(args) == runName {

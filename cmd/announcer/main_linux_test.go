@@ -13,7 +13,11 @@ import (
 // TestMain lets the test binary be announcer where it is called by that name, as the scripts do, and runs the
 // tests in a network of their own.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "announcer" {
+	switch filepath.Base(os.Args[0]) {
+	case stubbornName:
+		stubborn()
+	case "announcer":
+		panicOnSignal()
 		main()
 	}
 	netlab.Main(m)

@@ -28,7 +28,7 @@ const avahiServices = "/etc/avahi/services"
 const runName = "run"
 
 func runCommand() *cli.Command {
-	return command(cli.Command{
+	return anyCommand(cli.Command{
 		Name:      runName,
 		Usage:     "the daemon: announce what is defined until it is stopped",
 		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
@@ -38,7 +38,7 @@ func runCommand() *cli.Command {
 		Flags: append(definitionFlags(), socketFlag(),
 			&cli.DurationFlag{Name: "poll", Usage: "look at the files every `TIME`, too (default: 2s where their file system does not tell of changes)"},
 		),
-		Action: runDaemon,
+		Action: announcing(runDaemon),
 	})
 }
 
@@ -52,6 +52,7 @@ func socketFlag() cli.Flag {
 }
 
 func runDaemon(c *cli.Context) error {
+	hangups := hangups() // before anything takes time: a SIGHUP that comes first would end the process
 	if c.Args().Present() {
 		return usagef("run takes no arguments, only flags; want --services %s", c.Args().First())
 	}
@@ -90,7 +91,7 @@ func runDaemon(c *cli.Context) error {
 		Links:        netwatch.Read,
 		LinksChanged: netwatch.Watch(ctx, log),
 		FilesChanged: src.Watch(ctx, log),
-		Hangups:      hangups(),
+		Hangups:      hangups,
 		Health:       health.Start(ctx, log),
 		Sockets:      sockets,
 		Version:      version(),

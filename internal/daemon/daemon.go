@@ -112,6 +112,7 @@ func (d *Daemon) tasks(socket net.Listener) []task {
 func (d *Daemon) loop(ctx context.Context) error {
 	defer close(d.ended)
 	defer d.hub.close()
+	defer d.lastWords()
 	d.spare = time.NewTimer(settleTime)
 	defer d.spare.Stop()
 	if err := d.begin(ctx); err != nil {
@@ -207,6 +208,18 @@ func (d *Daemon) end(ctx context.Context, cause error) error {
 	}
 	d.Log.Info("ended")
 	return cause
+}
+
+// lastWords says goodbye when the loop panics, and lets the panic end the process.
+func (d *Daemon) lastWords() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
+	defer cancel()
+	_ = d.Publisher.Close(ctx) // the panic is what counts
+	panic(cause)
 }
 
 // do has the loop do something, and waits for it. It reports an error where ctx is done first, or the loop ends.

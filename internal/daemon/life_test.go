@@ -38,6 +38,27 @@ func TestRestartSaysNoGoodbye(t *testing.T) {
 	}
 }
 
+// A panic in the loop ends the process, with a goodbye.
+func TestPanicSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		publisher := mdnstest.New()
+		d := &Daemon{
+			Publisher: publisher, Log: slog.New(slog.DiscardHandler), jobs: make(chan func()), ended: make(chan struct{}), memory: newMemory(),
+			Links: func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil },
+		}
+		d.systemd = newSystemd(d.Log)
+		ended := make(chan any, 1)
+		go func() {
+			defer func() { ended <- recover() }()
+			_ = d.loop(t.Context())
+		}()
+		d.jobs <- func() { panic("a bug") }
+		if cause := <-ended; cause != "a bug" || !publisher.SaidGoodbye() {
+			t.Errorf("panic %v, goodbye %t", cause, publisher.SaidGoodbye())
+		}
+	})
+}
+
 // A reload tells what it has changed; of a configuration that is of no use it changes nothing, and tells so until
 // the next one that is.
 func TestReloadIsATransaction(t *testing.T) {

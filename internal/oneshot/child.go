@@ -1,6 +1,7 @@
 package oneshot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ const (
 	exitCannotRun = 126 // found, but not to be executed
 	exitNotFound  = 127
 	exitSignal    = 128 // plus the signal's number
+	exitAbandoned = 125 // it runs on
 )
 
 // Exit is the exit status of a command; Err says why it could not be run, nil where it ran.
@@ -32,9 +34,10 @@ func (e *Exit) Error() string {
 	return fmt.Sprintf("the command ended with exit status %d", e.Code)
 }
 
-// Run runs a command to its end, on the standard streams of this process, and passes the signals on that the
-// process gets. It returns nil where the exit status is 0, else an *[Exit].
-func Run(command []string) error {
+// Run runs a command on the standard streams of this process, and passes on the signals that the process gets. It
+// returns when the command has ended, or when ctx is done, which leaves the command alone. The error is nil if the exit
+// status is 0, else an *[Exit].
+func Run(ctx context.Context, command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	signals := make(chan os.Signal, 8)
@@ -50,6 +53,8 @@ func Run(command []string) error {
 		case s := <-signals:
 			// A command that has just ended can't be signalled any more, which its exit will tell.
 			_ = cmd.Process.Signal(s)
+		case <-ctx.Done():
+			return &Exit{exitAbandoned, fmt.Errorf("%s (pid %d) has not ended and goes on: %w", command[0], cmd.Process.Pid, context.Cause(ctx))}
 		case err := <-ended:
 			return exitOf(cmd.ProcessState, err)
 		}
@@ -58,7 +63,10 @@ func Run(command []string) error {
 
 // passedOn gives the signals that go on to the command. What is typed at a terminal reaches the command without us.
 func passedOn() []os.Signal {
-	signals := []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+	signals := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) has it, for the command too
+		signals = append(signals, syscall.SIGHUP)
+	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		signals = append(signals, os.Interrupt, syscall.SIGQUIT)
 	}

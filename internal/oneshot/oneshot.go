@@ -21,20 +21,21 @@ const (
 	goodbyeTime  = 1500 * time.Millisecond
 )
 
-// Announce publishes desired, calls while once all of it is on the wire, and says goodbye when while returns or
-// fails. Meanwhile it follows other names of this host. announced is called for each service and link with the name that
+// Announce publishes desired, calls while once all of it is on the wire, and says goodbye when while returns, fails or
+// panics. Meanwhile it follows other names of this host. announced is called for each service and link with the name that
 // it has got.
-func Announce(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announced func(mdns.Event), while func() error) error {
-	err := publish(ctx, p, desired, announced)
-	if err == nil {
-		err = followHost(ctx, p, desired, while)
+func Announce(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announced func(mdns.Event), while func() error) (err error) {
+	defer func() {
+		goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTime)
+		defer cancel()
+		if closeErr := p.Close(goodbye); err == nil && closeErr != nil {
+			err = fmt.Errorf("failed to say goodbye: %w", closeErr)
+		}
+	}()
+	if err := publish(ctx, p, desired, announced); err != nil {
+		return err
 	}
-	goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTime)
-	defer cancel()
-	if closeErr := p.Close(goodbye); err == nil && closeErr != nil {
-		err = fmt.Errorf("failed to say goodbye: %w", closeErr)
-	}
-	return err
+	return followHost(ctx, p, desired, while)
 }
 
 // followHost calls while, and meanwhile announces desired again with each other name that this host gets.

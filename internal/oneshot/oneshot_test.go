@@ -111,6 +111,16 @@ func TestAnnounceWhereALinkIsUnreachable(t *testing.T) {
 	}
 }
 
+func TestAnnounceSaysGoodbyeInAPanic(t *testing.T) {
+	p := mdnstest.New()
+	defer func() {
+		if cause := recover(); cause != "a bug" || !p.SaidGoodbye() {
+			t.Errorf("panic %v, goodbye %t", cause, p.SaidGoodbye())
+		}
+	}()
+	_ = Announce(t.Context(), p, desired(mdns.Rename), func(mdns.Event) {}, func() error { panic("a bug") })
+}
+
 func errorText(err error) string {
 	if err == nil {
 		return ""
@@ -154,7 +164,7 @@ func TestRun(t *testing.T) {
 		{[]string{filepath.Join(t.TempDir(), "missing")}, 127, "can't be run"},
 		{[]string{notExecutable}, 126, "permission denied"},
 	} {
-		err := Run(test.command)
+		err := Run(t.Context(), test.command)
 		exit, _ := errors.AsType[*Exit](err)
 		switch {
 		case test.code == 0 && err != nil:
@@ -165,10 +175,21 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A command that does not end is left alone when there is no more time for it.
+func TestRunLeavesTheCommandAlone(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	err := Run(ctx, []string{"sleep", "0.1"})
+	exit, ok := errors.AsType[*Exit](err)
+	if !ok || exit.Code != exitAbandoned || !strings.HasSuffix(exit.Error(), " has not ended and goes on: enough") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestRunPassesSignalsOn runs this test binary again, which runs a shell that waits for a signal.
 func TestRunPassesSignalsOn(t *testing.T) {
 	if os.Getenv("ANNOUNCER_ONESHOT") != "" {
-		err := Run([]string{"sh", "-c", `trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done`})
+		err := Run(t.Context(), []string{"sh", "-c", `trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done`})
 		exit, _ := errors.AsType[*Exit](err)
 		os.Exit(exit.Code)
 	}
