@@ -237,9 +237,9 @@ func (a AskedEvent) text() string {
 }
 
 func (e WireEvent) text() string {
-	return fmt.Sprintf("%s  %-10s %s", e.Time.Local().Format(time.TimeOnly), e.Kind, strings.TrimPrefix(mdns.Event{
-		Kind: e.Kind, Name: e.Name, Type: e.Type, Link: e.Link, Detail: e.Text,
-	}.String(), e.Kind.String()+" "))
+	text := mdns.Event{Kind: e.Kind, Name: e.Name, Type: e.Type, Link: e.Link, Detail: e.Text}.String()
+	what := strings.TrimLeft(strings.TrimPrefix(text, e.Kind.String()), ": ")
+	return fmt.Sprintf("%s  %-10s %s", e.Time.Local().Format(time.TimeOnly), e.Kind, what)
 }
 
 func orDash(text string) string {
