@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"announcer/internal/mdns"
 )
@@ -13,13 +14,13 @@ func TestWoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})
 		b.setLinks(nil, testLink(1, "eth0"), testLink(2, "eth1"))
-		b.publisher.Happen(mdns.Event{Kind: mdns.HostWoke, Detail: "after about 2m10s; everything is announced again"})
+		b.publisher.Happen(mdns.Woke(time.Now(), 130*time.Second))
 		synctest.Wait()
 		applied := b.publisher.Applied()
 		if links := applied[len(applied)-1].Links; !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Name == "eth1" }) {
 			t.Errorf("announced on %v, want eth1 too", links)
 		}
-		b.expectLog(t, `level=INFO msg=woke detail="after about 2m10s; everything is announced again"`)
+		b.expectLog(t, `level=INFO msg=woke detail="the host slept for about 2m10s, or its clock was set forward by that; everything is announced again"`)
 		if err := b.end(); err != nil {
 			t.Error(err)
 		}

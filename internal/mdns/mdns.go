@@ -273,6 +273,13 @@ type Event struct {
 	MAC     string     // of the rival, where the kernel knows it
 }
 
+// Woke returns the event of a sleep of a length. A clock that is set forward, as that of a machine without a battery is
+// soon after its start, can't be told from the end of a pause.
+func Woke(at time.Time, slept time.Duration) Event {
+	return Event{Time: at, Kind: HostWoke, Detail: fmt.Sprintf(
+		"the host slept for about %v, or its clock was set forward by that; everything is announced again", slept.Round(time.Second))}
+}
+
 // String gives the event as a line for people.
 func (e Event) String() string {
 	var b strings.Builder

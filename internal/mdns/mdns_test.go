@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"testing"
+	"time"
 
 	"announcer/internal/dnsname"
 )
@@ -14,6 +15,7 @@ func TestEventString(t *testing.T) {
 		{Event{Kind: ServiceAnnounced, Name: "Front desk", Type: dnsname.MustParse("_sip._udp"), Link: "eth0"}, `announced "Front desk" (_sip._udp) on eth0`},
 		{Event{Kind: ServiceRefused, Name: "PBX", Detail: "the name is taken"}, `refused "PBX": the name is taken`},
 		{Event{Kind: EngineFailed, Link: "eth0", Detail: "it is down"}, "failed on eth0: it is down"},
+		{Woke(time.Time{}, 130*time.Second), "woke: the host slept for about 2m10s, or its clock was set forward by that; everything is announced again"},
 	} {
 		if got := test.event.String(); got != test.want {
 			t.Errorf("got %s; want %s", got, test.want)

@@ -276,8 +276,8 @@ func TestEventText(t *testing.T) {
 	for want, e := range map[string]Event{
 		"05:06:07  asked      192.0.2.9 (00:0f:d3:00:00:01 Digium) for _digiumproxy._udp on eth0: not answered": {Asked: &asked},
 		`05:06:07  conflict   "A" (_digiumproxy._udp) on eth0: \027[2J`:                                         {Event: &WireEvent{Time: at, Kind: mdns.ServiceConflict, Name: "A", Type: digium, Link: "eth0", Text: "\x1b[2J"}},
-		"05:06:07  woke       after about 2m10s; everything is announced again": {
-			Event: &WireEvent{Time: at, Kind: mdns.HostWoke, Text: "after about 2m10s; everything is announced again"},
+		"05:06:07  woke       the host slept": {
+			Event: &WireEvent{Time: at, Kind: mdns.HostWoke, Text: "the host slept"},
 		},
 		"05:06:07  failed     on eth0: no route": {Event: &WireEvent{Time: at, Kind: mdns.EngineFailed, Link: "eth0", Text: "no route"}},
 		"3 events came too fast to be shown":     {Missed: 3},

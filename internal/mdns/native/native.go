@@ -261,7 +261,7 @@ func (p *Publisher) woke(slept time.Duration) {
 			return
 		}
 		p.late = backlogged{}
-		p.emit(mdns.Event{Time: now, Kind: mdns.HostWoke, Detail: fmt.Sprintf("after about %v; everything is announced again", slept.Round(time.Second))})
+		p.emit(mdns.Woke(now, slept))
 	})
 }
 

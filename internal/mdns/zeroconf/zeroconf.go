@@ -80,7 +80,7 @@ func (p *Publisher) woke(slept time.Duration) {
 	p.shutDownAllBut(nil)
 	p.publish(p.entries)
 	p.report(p.entries)
-	p.emit(mdns.Event{Kind: mdns.HostWoke, Detail: fmt.Sprintf("after about %v; everything is announced again", slept.Round(time.Second))})
+	p.emit(mdns.Woke(time.Now(), slept))
 }
 
 // Apply replaces what is published. A service that stays as it is is left alone. Apply reports an error where
