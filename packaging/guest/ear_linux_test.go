@@ -107,10 +107,10 @@ func facts(message dns.Msg) (facts []heard) {
 	return facts
 }
 
-// label returns the first label of a name.
+// label returns the first label of a name, as it is meant.
 func label(name string) string {
 	labels := dns.SplitDomainName(name)
-	return strings.ReplaceAll(labels[0], `\ `, " ")
+	return strings.ReplaceAll(labels[0], `\`, "")
 }
 
 // await returns the next fact of that kind about a name.

@@ -27,8 +27,8 @@ func commands(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	return map[string][]string{
-		"Door":                 {"announcer", "announce", "--interface", "eth0", "--name", "Door", "--type", "_digiumproxy._udp", "--port", "80"},
-		"Phone firmware 2_8_1": {"announcer", "firmware", "serve", firmware, "--interface", "eth0"},
+		"Door":                                   {"announcer", "announce", "--interface", "eth0", "--name", "Door", "--type", "_digiumproxy._udp", "--port", "80"},
+		"Phone firmware 2_8_1 at 192.0.2.5:8080": {"announcer", "firmware", "serve", firmware, "--interface", "eth0"},
 	}
 }
 

@@ -66,6 +66,9 @@ func reportEvents(t *testing.T, events *json.Decoder) (finished bool, err error)
 			continue
 		}
 		t.Logf("guest: %s %s (%.1f s)", e.Action, e.Test, e.Elapsed)
+		if e.Action == "fail" {
+			t.Log(results[e.Test].output.String())
+		}
 		if !strings.Contains(e.Test, "/") {
 			replay(t, results, e.Test)
 		}
