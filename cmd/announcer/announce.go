@@ -181,7 +181,7 @@ func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
 	if byFlags {
 		snap, err = definedByFlags(c)
 	} else {
-		snap, err = loadAll(newSource(c, c.Args().Slice()...), c.App.ErrWriter)
+		snap, err = loadAll(c)
 	}
 	for i := range snap.Publications {
 		snap.Publications[i].OnConflict = policy
@@ -190,7 +190,7 @@ func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
 }
 
 func definedByFlags(c *cli.Context) (source.Snapshot, error) {
-	cfg := newSource(c).Override(config.Default())
+	cfg := sourceRequest(c).Override(config.Default())
 	snap := source.Snapshot{Config: cfg, Host: source.HostName()}
 	group, err := groupOf(c, snap.Host)
 	snap.Publications = []mdns.Publication{{ID: "the command line", Group: group}}

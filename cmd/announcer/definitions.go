@@ -36,12 +36,7 @@ func interfaceFlag() cli.Flag {
 	return &cli.StringSliceFlag{Name: "interface", Aliases: []string{"i"}, Usage: "use the interfaces that match `GLOB`; may be repeated (default: all but loopback, ports of bridges, tunnels, and those of containers and virtual machines)"}
 }
 
-// newSource gives the source that the flags name; paths are definitions that were given as plain arguments.
-func newSource(c *cli.Context, paths ...string) *source.Source {
-	return source.New(sourceRequest(c, paths...))
-}
-
-// sourceRequest gives what the flags ask to be read.
+// sourceRequest returns what the flags ask to be read; paths are definitions that were given as plain arguments.
 func sourceRequest(c *cli.Context, paths ...string) source.Request {
 	request := source.Request{
 		ConfigFile: c.String("config"),
@@ -55,24 +50,27 @@ func sourceRequest(c *cli.Context, paths ...string) source.Request {
 	return request
 }
 
-// load reads all definitions. A configuration that is of no use is told, finding by finding.
-func load(src *source.Source, stderr io.Writer) (source.Snapshot, error) {
-	snap, err := src.Load()
+// usable reports an error if the configuration is unusable, and prints why.
+func usable(snap source.Snapshot, stderr io.Writer) error {
+	err := snap.Usable()
 	if findings, ok := errors.AsType[diag.Findings](err); ok {
 		printFindings(stderr, findings)
-		return snap, silent(exitInvalid)
+		return silent(exitInvalid)
 	}
-	return snap, err
+	return err
 }
 
-// loadAll reads all definitions for a command that is of no use if any of them is wrong.
-func loadAll(src *source.Source, stderr io.Writer) (source.Snapshot, error) {
-	snap, err := load(src, stderr)
+// loadAll reads all definitions for a command that does nothing if any of them is wrong.
+func loadAll(c *cli.Context) (source.Snapshot, error) {
+	snap, err := source.Load(c.Context, sourceRequest(c, c.Args().Slice()...))
 	if err != nil {
 		return snap, err
 	}
+	if err := usable(snap, c.App.ErrWriter); err != nil {
+		return snap, err
+	}
 	if snap.Findings.Err() != nil {
-		printFindings(stderr, snap.Findings)
+		printFindings(c.App.ErrWriter, snap.Findings)
 		return snap, silent(exitInvalid)
 	}
 	return snap, nil

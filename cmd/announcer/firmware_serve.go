@@ -137,7 +137,7 @@ func printHashes(w io.Writer, files []fileserver.File) {
 // firmwareOnLinks makes what is to be announced: on every link a group with the URL that is right there or, where the
 // URL is given, one group for all.
 func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at netip.AddrPort) (desired mdns.Desired, engineName string, err error) {
-	snap := source.Snapshot{Config: newSource(c).Override(config.Default()), Host: source.HostName()}
+	snap := source.Snapshot{Config: sourceRequest(c).Override(config.Default()), Host: source.HostName()}
 	links, err := netwatch.Read()
 	if err != nil {
 		return desired, "", err

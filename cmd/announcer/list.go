@@ -29,7 +29,7 @@ func listCommand() *cli.Command {
 }
 
 func list(c *cli.Context) error {
-	snap, err := loadAll(newSource(c, c.Args().Slice()...), c.App.ErrWriter)
+	snap, err := loadAll(c)
 	if err != nil {
 		return err
 	}

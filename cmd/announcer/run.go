@@ -63,9 +63,15 @@ func runDaemon(c *cli.Context) error {
 	}
 	request := sourceRequest(c)
 	request.Waits, request.Poll = true, c.Duration("poll")
-	src := source.New(request)
-	snap, err := load(src, c.App.ErrWriter)
-	if err != nil {
+	ctx, stop := untilRestart(c.Context)
+	defer stop()
+	definitions := source.New(request)
+	go definitions.Run(ctx)
+	snap, ok := first(ctx, definitions)
+	if !ok {
+		return nil
+	}
+	if err := usable(snap, c.App.ErrWriter); err != nil {
 		return err
 	}
 	log, err := newLogger(c, snap.Config.LogLevel, snap.Config.LogFormat)
@@ -82,23 +88,21 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := untilRestart(c.Context)
-	defer stop()
+	links := netwatch.NewWatcher(log)
+	go links.Run(ctx)
 	d := &daemon.Daemon{
-		Source:       src,
-		Snapshot:     snap,
-		Publisher:    publisher,
-		Links:        netwatch.Read,
-		LinksChanged: netwatch.Watch(ctx, log),
-		FilesChanged: src.Watch(ctx, log),
-		Hangups:      hangups,
-		Health:       health.Start(ctx, log),
-		Sockets:      sockets,
-		Version:      version(),
-		Log:          log,
-		MACs:         netwatch.MACs,
-		Sharers:      link.Sharers,
-		AvahiDir:     avahiServices,
+		Definitions: definitions,
+		Snapshot:    snap,
+		Links:       links,
+		Publisher:   publisher,
+		Hangups:     hangups,
+		Health:      health.Start(ctx, log),
+		Sockets:     sockets,
+		Version:     version(),
+		Log:         log,
+		MACs:        netwatch.MACs,
+		Sharers:     link.Sharers,
+		Avahi:       avahiServices,
 	}
 	return d.Run(ctx)
 }
@@ -114,6 +118,16 @@ func notes(sockets []string, getenv func(string) string) []string {
 		places = append(places, strings.TrimSuffix(socket, ".sock")+".said")
 	}
 	return places
+}
+
+// first waits for the first snapshot of all definitions. There is none if ctx ends before.
+func first(ctx context.Context, definitions *source.Source) (snap source.Snapshot, ok bool) {
+	select {
+	case u := <-definitions.Updates():
+		return u.Snapshot, true
+	case <-ctx.Done():
+		return snap, false
+	}
 }
 
 // untilRestart gives a context that ends with ctx, or by SIGUSR1 for [daemon.ErrRestart].

@@ -98,11 +98,12 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 	}
 	request := sourceRequest(c)
 	request.Lints = lints
-	snap, err := source.New(request).Load()
-	if findings, ok := errors.AsType[diag.Findings](err); ok {
-		return validate.Report{Files: 1, Findings: findings}, nil
-	} else if err != nil {
+	snap, err := source.Load(c.Context, request)
+	if err != nil {
 		return validate.Report{}, err
+	}
+	if findings, ok := errors.AsType[diag.Findings](snap.Usable()); ok {
+		return validate.Report{Files: 1, Findings: findings}, nil
 	}
 	return validate.Read(snap), nil
 }

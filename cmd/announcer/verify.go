@@ -33,7 +33,7 @@ func verifyCommand() *cli.Command {
 }
 
 func verify(c *cli.Context) error {
-	snap, err := loadAll(newSource(c, c.Args().Slice()...), c.App.ErrWriter)
+	snap, err := loadAll(c)
 	if err != nil {
 		return err
 	}

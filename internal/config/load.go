@@ -71,6 +71,26 @@ func Load(file string, data []byte, host string, lints ...services.Lint) (Config
 	return cfg, doc.Findings
 }
 
+// rawDefinitions is a definition file as it is written.
+type rawDefinitions struct {
+	Groups []RawGroup `toml:"group"`
+}
+
+// LoadGroups reads the definition file in data, which came from file: one or more groups, and nothing else. standard is
+// the policy for conflicts of a group that sets none. host and lints are as in [Load]. The groups are unusable if there
+// is an error among the findings.
+func LoadGroups(file string, data []byte, host string, standard mdns.Policy, lints ...services.Lint) ([]mdns.Publication, diag.Findings) {
+	doc := strict.TOML(file, data)
+	var raw rawDefinitions
+	doc.Into(&raw)
+	if len(raw.Groups) == 0 && doc.Findings.Err() == nil {
+		doc.Errorf(strict.Path(""), "it defines nothing; want at least one [[group]]")
+	}
+	groups := loader{doc: doc, file: file}.groups(raw.Groups, host, standard, lints)
+	doc.Findings.Sort()
+	return groups, doc.Findings
+}
+
 // loader makes typed values of raw ones, and reports what is wrong with them.
 type loader struct {
 	doc  *strict.Document

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"announcer/internal/config"
@@ -18,14 +19,38 @@ import (
 	"announcer/internal/validate"
 )
 
-// reload takes what is defined now, whole, and tells all that is wrong with it; where that can't be announced, all
-// stays as it is. What was refused on the network is tried again, changed or not.
-func (d *Daemon) reload(ctx context.Context) status.Reload {
+// reload asks for what is defined now, whole. done, unless nil, receives what comes of it.
+func (d *Daemon) reload(done chan<- status.Reload) {
+	if done != nil {
+		d.waiting = append(d.waiting, done)
+	}
 	d.systemd.reloading()
+	d.Definitions.Reload()
+	d.Links.Refresh()
+}
+
+// updated takes what is defined now.
+func (d *Daemon) updated(ctx context.Context, u source.Update) {
+	if u.Reload {
+		d.reloaded(ctx, u)
+	}
+	if !u.Reload || len(u.Snapshot.BadConfig) > 0 {
+		d.definitionsChanged(ctx, u.Snapshot)
+	}
+	if u.Reload && d.isReady {
+		d.systemd.ready(d.line())
+	}
+}
+
+// reloaded takes what a reload has found, and reports all that is wrong with it. If it cannot be announced, all stays as
+// it is. What was refused on the network is tried again, changed or not.
+func (d *Daemon) reloaded(ctx context.Context, u source.Update) {
 	before := d.Snapshot
-	snap, err := d.Source.Load()
-	if err == nil {
-		d.Snapshot, d.findings = snap, nil // all of them are logged again
+	var err error
+	if len(u.Snapshot.BadConfig) > 0 {
+		err = u.Snapshot.BadConfig
+	} else {
+		d.Snapshot, d.findings = u.Snapshot, nil // all of them are logged again
 		d.notice()
 		err = d.apply(ctx)
 	}
@@ -34,12 +59,27 @@ func (d *Daemon) reload(ctx context.Context) status.Reload {
 		d.findings = d.list()
 		d.Log.Error("reload failed, everything stays as it was", "error", err)
 	} else {
-		d.warnOfRestart(before, snap)
-		d.Log.Info("reloaded", append(attrs(snap.Since(before)), alsoChanged(snap, before)...)...)
+		d.warnOfRestart(before, u.Snapshot)
+		d.Log.Info("reloaded", append(attrs(u.Snapshot.Since(before)), alsoChanged(u.Snapshot, before)...)...)
 	}
 	d.last = d.result(before, err)
-	d.systemd.ready(d.line())
-	return d.last
+	d.lacks(u.Silent)
+	for _, done := range d.waiting {
+		done <- d.last
+	}
+	d.waiting = nil
+}
+
+// lacks says that places have not answered to a reload.
+func (d *Daemon) lacks(silent []source.Silence) {
+	var list []string
+	for _, s := range silent {
+		list = append(list, fmt.Sprintf("%s has not answered for %s", s.Source, time.Since(s.Since).Round(time.Second)))
+	}
+	if len(list) > 0 && d.last.OK {
+		d.last.OK, d.last.Error = false, strings.Join(list, "; ")+"; what it defined before stays in use"
+		d.Log.Error("reload is not complete", "error", d.last.Error)
+	}
 }
 
 // result tells what came of reading everything anew.
@@ -82,13 +122,10 @@ func (d *Daemon) warnOfRestart(before, snap source.Snapshot) {
 
 const nothingDefined = "nothing is defined that could be announced"
 
-// apply hands the definitions and the links, as they are now, to the engine.
+// apply hands the definitions and the links, as they are known now, to the engine.
 func (d *Daemon) apply(ctx context.Context) error {
-	d.giveBack(settleTime)
-	links, err := d.Links()
-	if err != nil {
-		return fmt.Errorf("failed to read the interfaces: %w", err)
-	}
+	d.spare.giveBack()
+	links := d.reading.Links
 	desired, assumed := Desired(d.Snapshot, links)
 	if d.isNews(assumed, desired.Links) {
 		d.Log.Warn(assumed)
@@ -97,7 +134,7 @@ func (d *Daemon) apply(ctx context.Context) error {
 		d.Log.Warn(nothingDefined)
 	}
 	d.warnOfAbsentLinks(desired)
-	d.desired, d.assumed, d.present = desired, assumed, links
+	d.desired, d.assumed = desired, assumed
 	d.applied = d.Health.Answering(desired, d.Snapshot.Config.Check)
 	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		return err

@@ -1,25 +1,25 @@
 // Package daemon is announcer at work for months: it announces what is defined, follows the links, reads everything
 // anew when it is asked to, tells how it stands, and says goodbye at the end.
 //
-// One goroutine, the loop, owns all that the daemon knows. The others bring it work: those who answer on the control
-// socket and for metrics.
+// One goroutine, the loop, owns all that the daemon knows, and never waits for anything but work. The others are tasks that
+// hand it values: definitions, links, what other programs of this host do, hardware addresses, and the questions of those who
+// ask on the control socket and for metrics. Files, netlink and /proc are read by tasks alone, since all of them can hang.
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"announcer/internal/control"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
+	"announcer/internal/netwatch"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -27,46 +27,46 @@ import (
 // goodbyeTime is how long the goodbyes may take: the process is gone within two seconds of a SIGTERM.
 const goodbyeTime = 1500 * time.Millisecond
 
-// Memory that is no longer used is given back to the system when the announcements of a change are over, and soon after
-// a look at the files that found nothing new.
-const (
-	settleTime = 10 * time.Second
-	lookTime   = time.Second
-)
-
 // ErrRestart is the cause for which a context ends when the daemon is to end without goodbyes: another one takes over.
 var ErrRestart = errors.New("a restart")
 
-// Daemon is what a running daemon is made of.
+// Daemon announces services until its context is cancelled.
 type Daemon struct {
-	Source       *source.Source
-	Snapshot     source.Snapshot // what Source has given at the start
-	Publisher    mdns.Publisher
-	Links        func() ([]mdns.Link, error) // such as [netwatch.Read]
-	LinksChanged <-chan struct{}             // asks for Links to be read anew
-	FilesChanged <-chan struct{}             // asks for Source to be read anew, and for what is news to be taken
-	Hangups      <-chan struct{}             // asks for Source to be read anew, and for all of it to be taken
-	Health       *health.Monitor             // nil: all that is defined is announced, whether it answers or not
-	Sockets      []string                    // places for the control socket; none: there is none
-	Version      string
-	Log          *slog.Logger
+	Definitions Definitions
+	Snapshot    source.Snapshot // the first that Definitions handed over
+	Links       Links
+	Publisher   mdns.Publisher
+	Hangups     <-chan struct{} // asks for a reload
+	Health      *health.Monitor // nil: all that is defined is announced, whether it answers or not
+	Sockets     []string        // places for the control socket; none: there is none
+	Version     string
+	Log         *slog.Logger
 
-	MACs     func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known
-	Sharers  func() []string                                  // other programs that have port 5353 open; nil: none
-	AvahiDir string                                           // where Avahi's service files are; "": there is no Avahi
+	MACs    func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known
+	Sharers func() []string                                  // other programs that have port 5353 open; nil: none
+	Avahi   string                                           // the directory of Avahi's service files; "": there is no Avahi
 
 	systemd systemd
-	behind  error         // why what the links and servers are now is not announced yet
-	jobs    chan func()   // for the loop
-	ended   chan struct{} // closed when the loop has ended
-	meet    chan struct{} // asks for a look for other programs
+	behind  error                  // why what the links and servers are now is not announced yet
+	jobs    chan func()            // for the loop
+	ended   chan struct{}          // closed when the loop has ended
+	isReady bool                   // all tasks are
+	waiting []chan<- status.Reload // for the reload that was asked for
+	meet    chan struct{}          // asks for a look for other programs
+	macs    *macs
 	memory
 }
 
-// task is a part of the daemon that runs until ctx is done.
-type task struct {
-	name string
-	run  func(ctx context.Context) error
+// Definitions is the task that hands over what is defined, such as a [source.Source] that runs.
+type Definitions interface {
+	Updates() <-chan source.Update
+	Reload() // asks for an update with what is there now
+}
+
+// Links is the task that hands over the links of this host, such as a [netwatch.Watcher] that runs.
+type Links interface {
+	Readings() <-chan netwatch.Reading
+	Refresh() // asks for the links to be read again
 }
 
 // Run announces until ctx ends, and then says goodbye, unless the cause is [ErrRestart]. An error means that nothing
@@ -75,49 +75,50 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.jobs, d.ended, d.meet = make(chan func()), make(chan struct{}), make(chan struct{}, 1)
 	d.memory = newMemory()
 	d.systemd = newSystemd(d.Log)
+	d.macs = newMACs(d.MACs)
 	socket, err := d.openSocket()
 	if err != nil {
 		return errors.Join(err, d.Publisher.Close(ctx))
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, t := range d.tasks(socket) {
-		group.Go(func() error {
-			if err := t.run(ctx); err != nil {
-				return fmt.Errorf("%s%w", t.name, err)
-			}
-			return nil
-		})
-	}
-	return group.Wait()
+	return run(ctx, d.tasks(socket), d.ready)
 }
 
-// tasks lists what runs side by side.
-func (d *Daemon) tasks(socket net.Listener) []task {
-	tasks := []task{{"", d.loop}}
+// ready reports to the service manager that all tasks are ready.
+func (d *Daemon) ready(ctx context.Context) {
+	// An error means that the daemon ends, and then it is ready no more.
+	_ = d.do(ctx, func() {
+		d.isReady = true
+		d.systemd.ready(d.line())
+	})
+}
+
+// tasks returns what runs side by side.
+func (d *Daemon) tasks(socket net.Listener) []*task {
+	tasks := []*task{newTask("", d.loop), newTask("hardware addresses", d.macs.run(d.Publisher))}
 	if d.Sharers != nil {
-		tasks = append(tasks, task{"the search for other programs: ", d.meetNeighbours})
+		tasks = append(tasks, newTask("the search for other programs", d.meetNeighbours))
 	}
 	if len(d.Sockets) > 0 {
 		o := outlet{"the control socket", socket, func() (net.Listener, error) { return control.Listen(d.Sockets) }, control.Handler(d)}
-		tasks = append(tasks, task{o.name + ": ", func(ctx context.Context) error { return d.serve(ctx, o) }})
+		tasks = append(tasks, newTask(o.name, func(ctx context.Context, ready func()) error { return d.serve(ctx, o, ready) }))
 	}
 	if address := d.Snapshot.Config.Metrics; address != "" {
 		o := outlet{"metrics", nil, func() (net.Listener, error) { return net.Listen("tcp", address) }, control.Public(d)}
-		tasks = append(tasks, task{o.name + ": ", func(ctx context.Context) error { return d.serve(ctx, o) }})
+		tasks = append(tasks, newTask(o.name, func(ctx context.Context, ready func()) error { return d.serve(ctx, o, ready) }))
 	}
 	return tasks
 }
 
 // loop owns what the daemon knows.
-func (d *Daemon) loop(ctx context.Context) error {
+func (d *Daemon) loop(ctx context.Context, ready func()) error {
 	defer close(d.ended)
 	defer d.hub.close()
 	defer d.lastWords()
-	d.spare = time.NewTimer(settleTime)
-	defer d.spare.Stop()
+	defer d.spare.timer.Stop()
 	if err := d.begin(ctx); err != nil {
 		return d.end(ctx, err)
 	}
+	ready()
 	heart := time.NewTicker(d.systemd.interval())
 	defer heart.Stop()
 	for {
@@ -129,33 +130,18 @@ func (d *Daemon) loop(ctx context.Context) error {
 				return d.end(ctx, errors.New("the engine has ended by itself"))
 			}
 			d.happened(event)
-			if event.Kind == mdns.HostWoke {
-				d.woke(ctx)
-			}
-		case questions, open := <-d.asked:
-			if open {
-				d.asks(questions)
-			} else {
-				d.asked = nil
-			}
-		case _, open := <-d.LinksChanged:
-			if !open {
-				d.LinksChanged = nil // the watch ends with ctx
-				continue
-			}
-			d.linksChanged(ctx)
-		case _, open := <-d.FilesChanged:
-			if !open {
-				d.FilesChanged = nil
-				continue
-			}
-			d.filesChanged(ctx)
+		case seen := <-d.macs.seen:
+			d.asks(seen)
+		case reading := <-d.Links.Readings():
+			d.linksChanged(ctx, reading)
+		case update := <-d.Definitions.Updates():
+			d.updated(ctx, update)
 		case <-d.Hangups:
-			d.reload(ctx)
+			d.reload(nil)
 		case <-d.Health.Changed():
 			d.follow(ctx, "what answers now and what does not is not followed yet")
-		case <-d.spare.C:
-			debug.FreeOSMemory()
+		case <-d.spare.timer.C:
+			d.spare.free()
 		case job := <-d.jobs:
 			job()
 		case <-heart.C:
@@ -168,23 +154,23 @@ func (d *Daemon) loop(ctx context.Context) error {
 func (d *Daemon) begin(ctx context.Context) error {
 	d.initial = d.Snapshot.Config
 	d.notice()
-	if o, ok := d.Publisher.(mdns.Observer); ok {
-		d.asked = o.Asked()
+	select {
+	case d.reading = <-d.Links.Readings():
+	case <-ctx.Done():
+		return nil
 	}
-	if err := d.apply(ctx); err != nil {
+	if err := cmp.Or(d.reading.Err, d.apply(ctx)); err != nil {
 		return err
 	}
 	d.last = d.result(source.Snapshot{}, nil)
-	d.systemd.ready(d.line())
 	return nil
 }
 
-// beat is done at regular times. It tells the service manager that all is alive, which it can only where the engine
-// answers.
+// beat runs on every heartbeat. It tells the service manager that all is alive, which it can only if the engine answers.
 func (d *Daemon) beat(ctx context.Context) {
 	d.listen()
 	if d.behind != nil {
-		d.linksChanged(ctx)
+		d.catchUp(ctx)
 	}
 	if d.systemd.there() {
 		d.systemd.alive(d.line())
@@ -251,9 +237,19 @@ func (d *Daemon) Status(ctx context.Context) (s status.Status, err error) {
 }
 
 // Reload implements [control.Daemon].
-func (d *Daemon) Reload(ctx context.Context) (r status.Reload, err error) {
-	err = d.do(ctx, func() { r = d.reload(context.WithoutCancel(ctx)) })
-	return r, err
+func (d *Daemon) Reload(ctx context.Context) (status.Reload, error) {
+	done := make(chan status.Reload, 1)
+	if err := d.do(ctx, func() { d.reload(done) }); err != nil {
+		return status.Reload{}, err
+	}
+	select {
+	case r := <-done:
+		return r, nil
+	case <-ctx.Done():
+		return status.Reload{}, context.Cause(ctx)
+	case <-d.ended:
+		return status.Reload{}, errEnded
+	}
 }
 
 // Watch implements [control.Daemon].

@@ -16,6 +16,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/netwatch"
 	"announcer/internal/printed"
 	"announcer/internal/source"
 	"announcer/internal/status"
@@ -65,29 +66,139 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 		b.write(t, name, content)
 	}
 	config := b.write(t, "announcer.toml", cmp.Or(b.config, "[daemon]\nservices = [\".\"]\n"))
-	src := source.New(source.Request{ConfigFile: config})
-	snap, err := src.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, stop := context.WithCancelCause(t.Context())
 	b.stop = stop
+	definitions := follow(ctx, source.Request{ConfigFile: config}, b.files)
+	first := <-definitions.Updates()
 	b.daemon = &Daemon{
-		Source: src, Snapshot: snap, Publisher: b.publisher, LinksChanged: b.changed, FilesChanged: b.files, Hangups: b.reload,
-		Links: func() ([]mdns.Link, error) {
+		Definitions: definitions, Snapshot: first.Snapshot, Publisher: b.publisher, Hangups: b.reload,
+		Links: newTestLinks(ctx, b.changed, func() ([]mdns.Link, error) {
 			b.linksMu.Lock()
 			defer b.linksMu.Unlock()
 			return b.links, b.linksErr
-		},
+		}),
 		Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 		MACs: func() func(string, netip.Addr) string {
 			return func(string, netip.Addr) string { return "00:0f:d3:01:02:03" }
 		},
-		Sharers: b.look, AvahiDir: b.avahi, Sockets: b.sockets,
+		Sharers: b.look, Avahi: b.avahi, Sockets: b.sockets,
 	}
 	go func() { b.ended <- b.daemon.Run(ctx) }()
 	synctest.Wait()
 	return b
+}
+
+// follow runs a source of files that are looked at when nudged, not by events: those of the system are no part of a bubble.
+func follow(ctx context.Context, request source.Request, nudges <-chan struct{}) *source.Source {
+	var mu sync.Mutex
+	var places []*place
+	src := source.New(request)
+	src.Open = func(path string, _ time.Duration) source.Provider {
+		p := &place{path: path, isFile: path == request.ConfigFile, nudged: make(chan struct{}, 1)}
+		mu.Lock()
+		defer mu.Unlock()
+		places = append(places, p)
+		return p
+	}
+	go src.Run(ctx)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case _, open := <-nudges:
+				if !open {
+					return
+				}
+			}
+			mu.Lock()
+			for _, p := range places {
+				select {
+				case p.nudged <- struct{}{}:
+				default:
+				}
+			}
+			mu.Unlock()
+		}
+	}()
+	return src
+}
+
+// place is the provider of a directory, or of a file, that looks when it is nudged.
+type place struct {
+	path   string
+	isFile bool
+	nudged chan struct{}
+}
+
+func (p *place) String() string { return p.path }
+
+func (p *place) Run(ctx context.Context, yield func([]source.Item)) error {
+	yield(p.items())
+	pulse := time.NewTicker(source.Pulse)
+	defer pulse.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pulse.C:
+			yield(nil)
+		case <-p.nudged:
+			yield(p.items())
+		}
+	}
+}
+
+func (p *place) items() []source.Item {
+	paths, err := []string{p.path}, error(nil)
+	if !p.isFile {
+		paths, err = source.Expand(p.path, source.IsDefinition)
+	}
+	if err != nil {
+		return []source.Item{{Origin: p.path, Err: err}}
+	}
+	items := []source.Item{}
+	for _, path := range paths {
+		data, err := source.ReadFile(path)
+		items = append(items, source.Item{Name: filepath.Base(path), Origin: path, Data: data, Err: err})
+	}
+	return items
+}
+
+// testLinks hands over what a function says when it is nudged, and when it is refreshed.
+type testLinks struct {
+	refreshed chan struct{}
+	readings  chan netwatch.Reading
+}
+
+func newTestLinks(ctx context.Context, nudges <-chan struct{}, read func() ([]mdns.Link, error)) *testLinks {
+	l := &testLinks{make(chan struct{}, 1), make(chan netwatch.Reading)}
+	go func() {
+		for {
+			links, err := read()
+			select {
+			case l.readings <- netwatch.Reading{Links: links, Err: err}:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-nudges:
+			case <-l.refreshed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return l
+}
+
+func (l *testLinks) Readings() <-chan netwatch.Reading { return l.readings }
+
+func (l *testLinks) Refresh() {
+	select {
+	case l.refreshed <- struct{}{}:
+	default:
+	}
 }
 
 func withoutTime(_ []string, a slog.Attr) slog.Attr {
@@ -276,10 +387,14 @@ func TestDaemonFollowsFiles(t *testing.T) {
 
 		b.publisher.ApplyError = errors.New("no")
 		b.write(t, "x.service", definition)
-		failed := "level=ERROR msg=\"the change of the files is not followed\" error=no\n"
-		after("refused by the engine", 0, failed+failed)
+		after("refused by the engine", 0, "level=ERROR msg=\"the change of the files is not followed yet\" error=no\n")
 		b.publisher.ApplyError = nil
-		after("and taken later", 1, "level=INFO msg=\"files changed\" changed=x.service\n")
+		b.status(t) // the loop hears of nothing that was not sent to it
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		applied++
+		b.expectLog(t, "level=INFO msg=\"files changed\" changed="+b.dir+"/x.service\n")
+		after("and taken later", 0, "")
 		close(b.files)
 		if err := b.end(); err != nil {
 			t.Error(err)
@@ -291,7 +406,10 @@ func TestDaemonCannotStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := mdnstest.New()
 		failing.ApplyError = errors.New("port 5353 is taken")
-		d := &Daemon{Publisher: failing, Log: slog.New(slog.DiscardHandler), Links: func() ([]mdns.Link, error) { return nil, nil }}
+		d := &Daemon{
+			Publisher: failing, Log: slog.New(slog.DiscardHandler),
+			Links: newTestLinks(t.Context(), nil, func() ([]mdns.Link, error) { return nil, nil }),
+		}
 		if err := d.Run(t.Context()); err == nil || err.Error() != "port 5353 is taken" || !failing.Closed() {
 			t.Errorf("error %v, closed %t", err, failing.Closed())
 		}

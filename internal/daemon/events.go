@@ -18,6 +18,8 @@ func (d *Daemon) happened(e mdns.Event) {
 	switch {
 	case e.Kind == mdns.EngineFailed:
 		d.failure = e
+	case e.Kind == mdns.HostWoke:
+		d.woke()
 	case e.Rival.IsValid() && e.Kind != mdns.ForeignSeen && e.Kind != mdns.ForeignGone:
 		d.remember(e)
 	}
@@ -27,8 +29,8 @@ func (d *Daemon) happened(e mdns.Event) {
 }
 
 // woke looks at what may have changed while the host slept: the links, and what answers.
-func (d *Daemon) woke(ctx context.Context) {
-	d.linksChanged(ctx)
+func (d *Daemon) woke() {
+	d.Links.Refresh()
 	d.Health.Recheck()
 }
 
@@ -42,11 +44,12 @@ func (d *Daemon) remember(e mdns.Event) {
 	}
 }
 
-// asks takes questions of others.
-func (d *Daemon) asks(questions []mdns.Asked) {
+// asks takes questions of others, with the hardware addresses of those who asked.
+func (d *Daemon) asks(s seen) {
+	d.table = s.mac
 	watched := d.hub.watched()
-	for _, a := range questions {
-		asker, first := d.askers.Add(a, d.mac)
+	for _, a := range s.questions {
+		asker, first := d.askers.Add(a, s.mac)
 		if first {
 			d.logAsker(asker)
 		}

@@ -8,45 +8,71 @@ import (
 	"announcer/internal/source"
 )
 
-// linksChanged announces on the links as they are now, and logs what happened to those that it announces on.
-func (d *Daemon) linksChanged(ctx context.Context) {
+// linksChanged announces on the links as they are now, and logs what happened to those that it announces on. If they
+// could not be read, all stays as it is.
+func (d *Daemon) linksChanged(ctx context.Context, now netwatch.Reading) {
+	if d.unread = now.Err; d.unread != nil {
+		d.fallBehind("the change of the links is not followed yet", now.Err)
+		return
+	}
 	before := d.desired.Links
+	d.reading = now
 	if !d.follow(ctx, "the change of the links is not followed yet") {
 		return
 	}
-	for _, change := range netwatch.Changes(before, d.desired.Links, d.present) {
+	for _, change := range netwatch.Changes(before, d.desired.Links, now) {
 		d.Log.Info("link changed", "iface", change.Link, "change", change.What)
 	}
 }
 
-// follow announces what the links and servers are now. Where that fails, it says so once, and it is tried again with
-// every heartbeat.
+// catchUp tries again what could not be followed.
+func (d *Daemon) catchUp(ctx context.Context) {
+	switch {
+	case d.unread != nil:
+		d.Links.Refresh()
+	case d.unfollowed != nil:
+		d.definitionsChanged(ctx, *d.unfollowed)
+	default:
+		d.follow(ctx, "the change is not followed yet")
+	}
+}
+
+// follow announces what the links and servers are now. If that fails, it says so once, and it is tried again with every
+// heartbeat.
 func (d *Daemon) follow(ctx context.Context, failure string) (ok bool) {
-	err := d.apply(ctx)
-	if err != nil && d.behind == nil {
+	if err := d.apply(ctx); err != nil {
+		d.fallBehind(failure, err)
+		return false
+	}
+	d.behind = d.unread
+	return true
+}
+
+// fallBehind remembers that something is not followed, and says so once.
+func (d *Daemon) fallBehind(failure string, err error) {
+	if d.behind == nil {
 		d.Log.Error(failure, "error", err)
 	}
 	d.behind = err
-	return err == nil
 }
 
-// filesChanged takes what is defined now, where that is news, and tells what is. The engine hears only of what changes
-// what it announces.
-func (d *Daemon) filesChanged(ctx context.Context) {
-	before, snap := d.Snapshot, d.Source.Look()
-	reloadFailed := !d.last.OK && len(before.BadConfig) == 0
-	if reflect.DeepEqual(snap, before) && !reloadFailed {
-		d.giveBack(lookTime)
-		return
-	}
+// definitionsChanged takes what is defined now, and reports what is news. The engine hears only of what changes what it
+// announces.
+func (d *Daemon) definitionsChanged(ctx context.Context, snap source.Snapshot) {
+	before := d.Snapshot
+	d.unfollowed = nil
 	if err := d.take(ctx, snap); err != nil {
-		d.Snapshot = before
+		d.Snapshot, d.unfollowed = before, &snap
 		d.last = d.result(before, err)
-		d.Log.Error("the change of the files is not followed", "error", err)
+		d.fallBehind("the change of the files is not followed yet", err)
 		return
 	}
+	d.behind = d.unread
 	d.last = d.result(before, nil)
 	d.warnOfRestart(before, snap)
+	if reflect.DeepEqual(snap, before) {
+		return
+	}
 	what := "files changed"
 	if snap.Host != before.Host {
 		what = "host name changed"

@@ -33,11 +33,6 @@ func TestDaemonAnnouncesWhatAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		src := source.New(source.Request{ConfigFile: filepath.Join(dir, "announcer.toml")})
-		snap, err := src.Load()
-		if err != nil {
-			t.Fatal(err)
-		}
 		var dead atomic.Bool
 		monitor := health.New(func(context.Context, health.Probe) error {
 			if dead.Load() {
@@ -47,9 +42,11 @@ func TestDaemonAnnouncesWhatAnswers(t *testing.T) {
 		}, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		publisher := mdnstest.New()
+		definitions := follow(ctx, source.Request{ConfigFile: filepath.Join(dir, "announcer.toml")}, nil)
+		first := <-definitions.Updates()
 		d := &Daemon{
-			Source: src, Snapshot: snap, Publisher: publisher, Health: monitor, Log: slog.New(slog.DiscardHandler),
-			Links: func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil },
+			Definitions: definitions, Snapshot: first.Snapshot, Publisher: publisher, Health: monitor, Log: slog.New(slog.DiscardHandler),
+			Links: newTestLinks(ctx, nil, func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil }),
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,13 +45,14 @@ func TestPanicSaysGoodbye(t *testing.T) {
 		publisher := mdnstest.New()
 		d := &Daemon{
 			Publisher: publisher, Log: slog.New(slog.DiscardHandler), jobs: make(chan func()), ended: make(chan struct{}), memory: newMemory(),
-			Links: func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil },
+			Definitions: source.New(source.Request{}), macs: newMACs(nil),
+			Links: newTestLinks(t.Context(), nil, func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil }),
 		}
 		d.systemd = newSystemd(d.Log)
 		ended := make(chan any, 1)
 		go func() {
 			defer func() { ended <- recover() }()
-			_ = d.loop(t.Context())
+			_ = d.loop(t.Context(), func() {})
 		}()
 		d.jobs <- func() { panic("a bug") }
 		if cause := <-ended; cause != "a bug" || !publisher.SaidGoodbye() {
@@ -88,19 +90,13 @@ func TestReloadIsATransaction(t *testing.T) {
 			!slices.Equal(failed.Refused, []string{bad}) || !failed.Good.Equal(good.Time) || b.last() != "x y on eth0" {
 			t.Errorf("%+v, announced %s", failed, b.last())
 		}
-		s := b.status(t)
-		if s.Healthy || !strings.HasPrefix(s.Problems[0], "the configuration is refused, everything stays as it was: ") {
-			t.Errorf("problems %q", s.Problems)
-		}
-		if got := s.Line(); got != "2 services on eth0; 1 file refused; the last reload failed" {
-			t.Errorf("line %q", got)
-		}
 		b.expectLog(t, "level=ERROR msg=\"reload failed, everything stays as it was\"")
-		b.files <- struct{}{}
-		synctest.Wait()
-		s = b.status(t)
+		s := b.status(t)
 		if s.Healthy || s.Files.Refused != 1 || !strings.HasPrefix(s.Problems[0], config+":2") || !strings.HasSuffix(s.Problems[0], "and its last good version of 2000-01-01 00:00:00 is in use") {
 			t.Errorf("problems %q", s.Problems)
+		}
+		if got, want := s.Line(), "2 services on eth0; 1 file refused; the last reload failed"; got != want {
+			t.Errorf("line %q, want %q", got, want)
 		}
 
 		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nmetrics = \"9353\"\n")
@@ -166,31 +162,31 @@ func TestWhoAsks(t *testing.T) {
 	})
 }
 
-// A look that finds nothing new does not end the wait for the announcements of a change.
+// Memory is given back when no change has come for a while.
 func TestMemoryIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := memory{spare: time.NewTimer(time.Hour)}
+		s := newSpare()
 		start := time.Now()
-		for _, want := range []time.Duration{settleTime, settleTime + lookTime} {
-			m.giveBack(settleTime - time.Since(start))
-			m.giveBack(lookTime)
-			<-m.spare.C
-			if got := time.Since(start); got != want {
-				t.Errorf("after %v, want %v", got, want)
-			}
+		s.giveBack()
+		time.Sleep(settleTime / 2)
+		s.giveBack()
+		<-s.timer.C
+		if got, want := time.Since(start), settleTime+settleTime/2; got != want {
+			t.Errorf("after %v, want %v", got, want)
 		}
 	})
 }
 
-// What is known of the hardware addresses is read anew for a host without one after a second, for others after ten.
-func TestHardwareAddressesAreReadAnew(t *testing.T) {
+// The table of hardware addresses is read again for a host without one after a second, for others after ten.
+func TestHardwareAddressesAreReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		known, reads := "", 0
-		d := &Daemon{MACs: func() func(string, netip.Addr) string {
+		m := newMACs(func() func(string, netip.Addr) string {
 			reads++
 			mac := known
 			return func(string, netip.Addr) string { return mac }
-		}}
+		})
+		question := []mdns.Asked{{Link: "eth0", From: netip.MustParseAddr("192.0.2.7")}}
 		for _, step := range []struct {
 			after       time.Duration
 			known, want string
@@ -204,9 +200,36 @@ func TestHardwareAddressesAreReadAnew(t *testing.T) {
 		} {
 			time.Sleep(step.after)
 			known = step.known
-			if got := d.mac("eth0", netip.MustParseAddr("192.0.2.7")); got != step.want || reads != step.reads {
+			m.refresh(t.Context(), question)
+			if got := m.table("eth0", question[0].From); got != step.want || reads != step.reads {
 				t.Errorf("after %v: %q by %d reads, want %q by %d", step.after, got, reads, step.want, step.reads)
 			}
+		}
+	})
+}
+
+// A table of hardware addresses that cannot be read keeps no question from being seen, and is read once.
+func TestHangingHardwareAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		var reads atomic.Int32
+		m := newMACs(func() func(string, netip.Addr) string {
+			reads.Add(1)
+			<-goOn
+			return func(string, netip.Addr) string { return "00:0f:d3:01:02:03" }
+		})
+		question := []mdns.Asked{{Link: "eth0", From: netip.MustParseAddr("192.0.2.7")}}
+		start := time.Now()
+		for range 3 {
+			m.refresh(t.Context(), question)
+		}
+		if took := time.Since(start); took != 3*macPatience || reads.Load() != 1 || m.table("eth0", question[0].From) != "" {
+			t.Errorf("it took %v and %d reads", took, reads.Load())
+		}
+		close(goOn)
+		m.refresh(t.Context(), question)
+		if got := m.table("eth0", question[0].From); got == "" {
+			t.Error("the address is unknown when it could be read")
 		}
 	})
 }
@@ -518,11 +541,11 @@ func TestWatchdog(t *testing.T) {
 func TestControlSocket(t *testing.T) {
 	dir := t.TempDir()
 	run := func(socket string) (stop func() error) {
-		d := &Daemon{
-			Publisher: mdnstest.New(), Log: slog.New(slog.DiscardHandler), Sockets: []string{socket},
-			Links: func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil },
-		}
 		ctx, cancel := context.WithCancel(t.Context())
+		d := &Daemon{
+			Definitions: source.New(source.Request{}), Publisher: mdnstest.New(), Log: slog.New(slog.DiscardHandler), Sockets: []string{socket},
+			Links: newTestLinks(ctx, nil, func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil }),
+		}
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()
 		return func() error { cancel(); return <-ended }
@@ -582,7 +605,7 @@ func TestOutletIsTriedAgain(t *testing.T) {
 			return deaf{make(chan struct{})}, nil
 		}}
 		ended := make(chan error, 1)
-		go func() { ended <- b.daemon.serve(ctx, o) }()
+		go func() { ended <- b.daemon.serve(ctx, o, func() {}) }()
 		synctest.Wait()
 		if s := b.status(t); !slices.Equal(s.Problems, []string{"the socket does not work: no space left on device"}) || b.last() != "x on eth0" {
 			t.Errorf("problems %q", s.Problems)

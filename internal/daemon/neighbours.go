@@ -52,7 +52,8 @@ type neighbours struct {
 
 // meetNeighbours looks for other programs every minute, and when the loop asks for it, until ctx is done. /proc and the
 // files of Avahi may hang: a look that does is left behind at the end.
-func (d *Daemon) meetNeighbours(ctx context.Context) error {
+func (d *Daemon) meetNeighbours(ctx context.Context, ready func()) error {
+	ready()
 	every := time.NewTicker(meetEvery)
 	defer every.Stop()
 	for {
@@ -64,19 +65,38 @@ func (d *Daemon) meetNeighbours(ctx context.Context) error {
 		found := make(chan neighbours, 1)
 		go func() {
 			sharers := d.Sharers()
-			found <- neighbours{sharers, d.announcedTwice(sharers, groups, dirs)}
+			found <- neighbours{sharers, d.announcedTwice(ctx, sharers, groups, dirs)}
 		}()
-		select {
-		case n := <-found:
+		if n, ok := d.patiently(ctx, found); ok {
 			_ = d.do(ctx, func() { d.met(ctx, n) }) // an error means that the daemon ends
-		case <-ctx.Done():
-			return nil
 		}
 		select {
 		case <-every.C:
 		case <-d.meet:
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// hangTime is how long a look for other programs may take before it is a problem.
+const hangTime = 30 * time.Second
+
+// patiently waits for what a look finds, until ctx is done. A look that hangs is a problem until it returns.
+func (d *Daemon) patiently(ctx context.Context, found <-chan neighbours) (n neighbours, ok bool) {
+	const what = "the search for other programs"
+	patience := time.NewTimer(hangTime)
+	defer patience.Stop()
+	for {
+		select {
+		case n = <-found:
+			d.trouble(ctx, what, "")
+			return n, true
+		case <-patience.C:
+			since := time.Now().Add(-hangTime)
+			d.trouble(ctx, what, what+" has not ended since "+since.Format(time.DateTime)+": /proc or the directory of Avahi does not answer")
+		case <-ctx.Done():
+			return n, false
 		}
 	}
 }
@@ -115,14 +135,14 @@ func sharedHint(sharers []string) string {
 }
 
 // announcedTwice tells what Avahi announces, too: from its own folder or, where that is one of ours, all of it.
-func (d *Daemon) announcedTwice(sharers []string, desired mdns.Desired, dirs []string) []string {
-	if d.AvahiDir == "" || !slices.ContainsFunc(sharers, func(s string) bool { return strings.Contains(s, "avahi") }) {
+func (d *Daemon) announcedTwice(ctx context.Context, sharers []string, desired mdns.Desired, dirs []string) []string {
+	if d.Avahi == "" || !slices.ContainsFunc(sharers, func(s string) bool { return strings.Contains(s, "avahi") }) {
 		return nil
 	}
 	if i := slices.IndexFunc(dirs, d.isAvahis); i >= 0 {
 		return []string{fmt.Sprintf("%s is Avahi's own folder, and Avahi runs: it announces the same; want avahi-daemon stopped, or the files in a folder of their own", dirs[i])}
 	}
-	theirs, err := source.New(source.Request{Services: []string{d.AvahiDir}}).Load()
+	theirs, err := source.Load(ctx, source.Request{Services: []string{d.Avahi}})
 	if err != nil {
 		return nil
 	}
@@ -146,7 +166,7 @@ func (d *Daemon) announcedTwice(sharers []string, desired mdns.Desired, dirs []s
 
 func (d *Daemon) isAvahis(dir string) bool {
 	real, err := filepath.EvalSymlinks(dir)
-	theirs, theirErr := filepath.EvalSymlinks(d.AvahiDir)
+	theirs, theirErr := filepath.EvalSymlinks(d.Avahi)
 	return err == nil && theirErr == nil && real == theirs
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,8 +16,12 @@ func TestLookForNeighboursHangs(t *testing.T) {
 			b.look = func() []string { <-hangs; return nil }
 		})
 		time.Sleep(5 * meetEvery)
-		if got := b.status(t).Line(); got != "1 service on eth0" {
+		s := b.status(t)
+		if got := s.Line(); got != "1 service on eth0" {
 			t.Errorf("the state is %q", got)
+		}
+		if want := "the search for other programs has not ended since 2000-01-01 00:00:00: "; len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0], want) {
+			t.Errorf("the problems are %q, want %q", s.Problems, want)
 		}
 		if r := b.reloaded(t); !r.OK {
 			t.Errorf("the reload failed: %s", r.Error)

@@ -34,8 +34,8 @@ func (d *Daemon) openSocket() (net.Listener, error) {
 	return l, nil // serve tells of another error
 }
 
-// serve answers until ctx is done.
-func (d *Daemon) serve(ctx context.Context, o outlet) error {
+// serve answers until ctx is done. It is ready when somebody can ask, or when it was said that nobody can.
+func (d *Daemon) serve(ctx context.Context, o outlet, ready func()) error {
 	l := o.first
 	defer func() {
 		if l != nil {
@@ -51,6 +51,7 @@ func (d *Daemon) serve(ctx context.Context, o outlet) error {
 		if err == nil {
 			told = ""
 			d.trouble(ctx, o.name, "")
+			ready()
 			d.Log.Debug("listens", "for", o.name, "address", l.Addr().String())
 			err = control.Serve(ctx, l, o.http, d.Log)
 			l = nil
@@ -64,6 +65,7 @@ func (d *Daemon) serve(ctx context.Context, o outlet) error {
 			told = text
 		}
 		d.trouble(ctx, o.name, text)
+		ready()
 		select {
 		case <-ctx.Done():
 		case <-time.After(listenAgain):

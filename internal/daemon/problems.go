@@ -58,11 +58,11 @@ func (d *Daemon) namedInterfaces() []string {
 
 // whyUnreached returns why nobody is reached on an interface, "" if somebody may be.
 func (d *Daemon) whyUnreached(name string) string {
-	i := slices.IndexFunc(d.present, func(l mdns.Link) bool { return l.Name == name })
+	i := slices.IndexFunc(d.reading.Links, func(l mdns.Link) bool { return l.Name == name })
 	if i < 0 {
 		return "no interface of that name is up"
 	}
-	link := d.present[i]
+	link := d.reading.Links[i]
 	if why := netwatch.Why(link, d.Snapshot.Config.Interfaces, d.Snapshot.Config.InterfacesDeny); why != "" {
 		return why
 	}
@@ -83,9 +83,7 @@ func (d *Daemon) definitionHints(healthy bool) []string {
 	} else {
 		hints = append(hints, idleLinks(d.desired)...)
 	}
-	if why := d.Source.Polled(); why != "" {
-		hints = append(hints, why)
-	}
+	hints = append(hints, d.Snapshot.Remarks...)
 	if n := len(d.findings.Warnings()); n > 0 && healthy {
 		hints = append(hints, fmt.Sprintf("warnings about the definitions: %d", n))
 	}

@@ -118,7 +118,7 @@ func TestOneList(t *testing.T) {
 				}
 				l.judged(s)
 				if test.spoil == nil {
-					snap, err := source.New(source.Request{ConfigFile: filepath.Join(b.dir, "announcer.toml")}).Load()
+					snap, err := source.Load(t.Context(), source.Request{ConfigFile: filepath.Join(b.dir, "announcer.toml")})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -224,7 +224,7 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 		{"links that can't be read", here, []mdns.Link{testLink(1, "eth0")}, func(b *bench) {
 			b.setLinks(errors.New("netlink is gone"))
 			b.changed <- struct{}{}
-		}, "what the links and servers are now is not announced yet: failed to read the interfaces: netlink is gone", ""},
+		}, "what the links and servers are now is not announced yet: netlink is gone", ""},
 		{"a setting for after a restart", here, []mdns.Link{testLink(1, "eth0")}, func(b *bench) {
 			_ = os.WriteFile(filepath.Join(b.dir, "announcer.toml"), []byte(here+"log_level = \"debug\"\n"), 0o644)
 			b.files <- struct{}{}

@@ -19,9 +19,9 @@ type Change struct {
 func (c Change) String() string { return c.Link + ": " + c.What }
 
 // Changes returns what happened to the interfaces that are announced on, from before to after, in the order of these.
-// present are all interfaces there are now: they, or else the system, say what has become of one that is gone.
-func Changes(before, after, present []mdns.Link) []Change {
-	return changesBetween(before, after, func(l mdns.Link) string { return whereabouts(l, present) })
+// now is the reading that after was chosen from: it says what has become of one that is gone.
+func Changes(before, after []mdns.Link, now Reading) []Change {
+	return changesBetween(before, after, now.whereabouts)
 }
 
 // changesBetween is [Changes] with another way to find out about an interface that is there no more.
@@ -55,13 +55,25 @@ func changesBetween(before, after []mdns.Link, gone func(mdns.Link) string) []Ch
 	return changes
 }
 
-// whereabouts says what has become of an interface that can't be announced on any more.
-func whereabouts(l mdns.Link, present []mdns.Link) string {
-	i := slices.IndexFunc(present, func(p mdns.Link) bool { return p.Index == l.Index })
-	if i >= 0 && present[i].Master != "" {
-		return "port of " + present[i].Master
+// whereabouts returns what has become of an interface that is not announced on any more.
+func (r Reading) whereabouts(l mdns.Link) string {
+	i := slices.IndexFunc(r.Links, func(p mdns.Link) bool { return p.Index == l.Index })
+	switch {
+	case i < 0 && r.Gone[l.Index] != "":
+		return r.Gone[l.Index]
+	case i < 0:
+		return "removed"
+	case r.Links[i].Master != "":
+		return "port of " + r.Links[i].Master
+	case r.Links[i].Name != l.Name:
+		return "renamed to " + r.Links[i].Name
 	}
-	now, err := net.InterfaceByIndex(l.Index)
+	return "no longer used"
+}
+
+// fate returns why an interface is not among those that [Read] returns any more, as the system has it.
+func fate(index int) string {
+	now, err := net.InterfaceByIndex(index)
 	switch {
 	case err != nil:
 		return "removed"
@@ -69,8 +81,6 @@ func whereabouts(l mdns.Link, present []mdns.Link) string {
 		return "down"
 	case now.Flags&net.FlagRunning == 0:
 		return "without a carrier"
-	case now.Name != l.Name:
-		return "renamed to " + now.Name
 	}
 	return "no longer used"
 }

@@ -31,34 +31,87 @@ func Read() ([]mdns.Link, error) {
 	return links, nil
 }
 
-// Watch gives a signal after each change of what [Read] gives since the call. Changes that follow each other within
-// 100 ms, or that nobody has received a signal of yet, are one. Where the system does not tell of changes, that is
-// logged, and Watch looks every 800 ms. The channel is closed when ctx is done.
-func Watch(ctx context.Context, log *slog.Logger) <-chan struct{} {
-	return changes(ctx, nudges(ctx, log), Read)
+// Reading is what [Read] returned.
+type Reading struct {
+	Links []mdns.Link
+	Err   error
+	Gone  map[int]string // why the interfaces of the reading before are not there any more, by index
 }
 
-// changes reads the links a while after each nudge and compares. It ends when nudges is closed.
-func changes(ctx context.Context, nudges <-chan struct{}, read func() ([]mdns.Link, error)) <-chan struct{} {
-	changed := make(chan struct{}, 1)
-	last, lastErr := read()
-	go func() {
-		defer close(changed)
-		for range nudges {
+// Watcher is the task that reads the links of this host.
+type Watcher struct {
+	log      *slog.Logger
+	read     func() ([]mdns.Link, error)
+	refresh  chan struct{}
+	readings chan Reading
+	last     Reading
+}
+
+// NewWatcher returns a watcher that reads nothing before Run.
+func NewWatcher(log *slog.Logger) *Watcher {
+	return &Watcher{log: log, read: Read, refresh: make(chan struct{}, 1), readings: make(chan Reading)}
+}
+
+// String returns "links".
+func (w *Watcher) String() string { return "links" }
+
+// Readings returns the channel that Run hands over readings by: one at the start, and one after each change.
+func (w *Watcher) Readings() <-chan Reading { return w.readings }
+
+// Refresh has the links read again soon. A reading follows if they are others, or could not be read before.
+func (w *Watcher) Refresh() { nudge(w.refresh) }
+
+// Run reads the links until ctx is done. Changes that follow each other within 100 ms are one. Where the system does not
+// report changes, that is logged, and Run looks every 800 ms.
+func (w *Watcher) Run(ctx context.Context) error {
+	return w.run(ctx, nudges(ctx, w.log))
+}
+
+// run reads the links a while after each nudge and compares. It ends when nudges is closed.
+func (w *Watcher) run(ctx context.Context, nudges <-chan struct{}) error {
+	for due := true; ; {
+		if reading := w.next(); due || !reading.same(w.last) {
+			w.last = reading
 			select {
-			case <-time.After(settle):
+			case w.readings <- reading:
 			case <-ctx.Done():
-				return
+				return nil
 			}
-			links, err := read()
-			if reflect.DeepEqual(links, last) && (err == nil) == (lastErr == nil) {
-				continue
-			}
-			last, lastErr = links, err
-			nudge(changed)
 		}
-	}()
-	return changed
+		due = false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.refresh:
+			continue
+		case _, open := <-nudges:
+			if !open {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(settle):
+		}
+	}
+}
+
+// next reads the links, and finds out what has become of those that are gone.
+func (w *Watcher) next() Reading {
+	links, err := w.read()
+	reading := Reading{Links: links, Err: err, Gone: map[int]string{}}
+	for _, old := range w.last.Links {
+		if err == nil && !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Index == old.Index }) {
+			reading.Gone[old.Index] = fate(old.Index)
+		}
+	}
+	return reading
+}
+
+// same reports whether two readings have the same links, or both failed.
+func (r Reading) same(other Reading) bool {
+	return reflect.DeepEqual(r.Links, other.Links) && (r.Err == nil) == (other.Err == nil)
 }
 
 // nudge puts a signal into a channel that holds one, unless one is waiting there.

@@ -3,6 +3,8 @@ package netwatch
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +17,17 @@ func TestChanges(t *testing.T) {
 		now := []mdns.Link{{Index: 1, Name: "lo"}}
 		var failure error
 		nudges := make(chan struct{}, 1)
-		changed := changes(t.Context(), nudges, func() ([]mdns.Link, error) { return now, failure })
+		w := NewWatcher(slog.New(slog.DiscardHandler))
+		w.read = func() ([]mdns.Link, error) { return now, failure }
+		ended := make(chan error)
+		go func() { ended <- w.run(t.Context(), nudges) }()
 		signalled := func() bool {
 			synctest.Wait()
 			select {
-			case <-changed:
+			case r := <-w.Readings():
+				if !reflect.DeepEqual(r.Links, now) || r.Err != failure {
+					t.Errorf("it hands over %+v", r)
+				}
 				return true
 			default:
 				return false
@@ -32,7 +40,7 @@ func TestChanges(t *testing.T) {
 			}
 		}
 
-		expect("start", false)
+		expect("start", true)
 		nudges <- struct{}{}
 		time.Sleep(time.Second)
 		expect("a nudge without a change", false)
@@ -55,9 +63,15 @@ func TestChanges(t *testing.T) {
 		time.Sleep(settle)
 		expect("the same failure", false)
 
+		w.Refresh()
+		expect("asked for the same failure", false)
+		failure, now = nil, []mdns.Link{{Index: 1, Name: "lo"}}
+		w.Refresh()
+		expect("asked for", true)
+
 		close(nudges)
-		if _, open := <-changed; open {
-			t.Error("a signal after the end")
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -67,10 +81,13 @@ func TestChangesInAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		nudges, reads := make(chan struct{}, 1), 0
-		changed := changes(ctx, nudges, func() ([]mdns.Link, error) {
+		w := NewWatcher(slog.New(slog.DiscardHandler))
+		w.read = func() ([]mdns.Link, error) {
 			reads++
 			return []mdns.Link{{Index: reads, Name: "eth0"}}, nil
-		})
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- w.run(ctx, nudges) }()
 		go func() {
 			defer close(nudges)
 			for ctx.Err() == nil {
@@ -79,14 +96,16 @@ func TestChangesInAFlood(t *testing.T) {
 			}
 		}()
 		start := time.Now()
+		<-w.Readings()
 		for range 10 {
-			<-changed
+			<-w.Readings()
 		}
 		if took := time.Since(start); took < 10*settle || took > 10*(settle+2*time.Millisecond) || reads > 11 {
 			t.Errorf("10 signals took %v and %d reads", took, reads)
 		}
 		cancel()
-		for range changed {
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 		for range nudges {
 		}

@@ -131,7 +131,7 @@ func TestPorts(t *testing.T) {
 				return
 			}
 			t.Cleanup(func() { here.IP(t, "link", "del", "master0") })
-			changed := Watch(t.Context(), slog.New(slog.DiscardHandler))
+			changed := watch(t, slog.New(slog.DiscardHandler))
 			expect := func(what, want string) {
 				await(t, changed, what, func(links []mdns.Link) bool {
 					i := slices.IndexFunc(links, func(l mdns.Link) bool { return l.Name == "lan0" })
@@ -143,7 +143,7 @@ func TestPorts(t *testing.T) {
 			here.IP(t, "link", "set", "lan0", "up")
 			expect("enslaved", want)
 			if kind != "vrf" {
-				if got := whereabouts(mdns.Link{Index: readNamed(t, "lan0").Index}, readAll(t)); got != "port of master0" {
+				if got := (Reading{Links: readAll(t)}).whereabouts(readNamed(t, "lan0")); got != "port of master0" {
 					t.Errorf("lan0 is %q", got)
 				}
 			}
@@ -201,7 +201,7 @@ func TestTunnel(t *testing.T) {
 func TestReadAndWatch(t *testing.T) {
 	netlab.Need(t)
 	var log bytes.Buffer
-	changed := Watch(t.Context(), slog.New(slog.NewTextHandler(&log, nil)))
+	changed := watch(t, slog.New(slog.NewTextHandler(&log, nil)))
 	links := readAll(t)
 	if len(links) != 1 || links[0].Name != "lo" || !links[0].Loopback || links[0].Has(mdns.V4) == false {
 		t.Fatalf("got %+v, want lo with 127.0.0.1", links)
@@ -237,12 +237,12 @@ func TestWatchDuplicateAddressDetection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	changed := Watch(t.Context(), slog.New(slog.DiscardHandler))
+	changed := watch(t, slog.New(slog.DiscardHandler))
 	before := readAll(t)
 	(*netlab.Host)(nil).IP(t, "addr", "add", "2001:db8::7/64", "dev", "lan0")
 	var told []string
 	await(t, changed, "a unique address", func(links []mdns.Link) bool {
-		for _, c := range Changes(before, links, links) {
+		for _, c := range Changes(before, links, Reading{Links: links}) {
 			told = append(told, c.String())
 		}
 		before = links
@@ -253,36 +253,37 @@ func TestWatchDuplicateAddressDetection(t *testing.T) {
 	}
 }
 
-// TestWhereabouts asks what has become of an interface.
+// TestWhereabouts has the watcher say what has become of an interface.
 func TestWhereabouts(t *testing.T) {
 	peer := netlab.NewHost(t)
 	netlab.Veth(t, netlab.End{Name: "lan0"}, netlab.End{Host: peer, Name: "eth0"})
-	here, lan0 := (*netlab.Host)(nil), readAll(t)[1]
+	here, lan0 := (*netlab.Host)(nil), readNamed(t, "lan0")
+	w := NewWatcher(slog.New(slog.DiscardHandler))
+	go w.Run(t.Context())
 	expect := func(want string) {
 		t.Helper()
-		deadline := time.Now().Add(10 * time.Second)
-		for got := whereabouts(lan0, nil); got != want; got = whereabouts(lan0, nil) { // the kernel takes a moment
-			if time.Now().After(deadline) {
+		deadline := time.After(10 * time.Second)
+		for got := ""; got != want; {
+			select {
+			case r := <-w.Readings():
+				got = r.whereabouts(lan0)
+			case <-deadline:
 				t.Fatalf("lan0 is %s, want %s", got, want)
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}
+	expect("no longer used")
 	peer.IP(t, "link", "set", "eth0", "down")
 	expect("without a carrier")
+	peer.IP(t, "link", "set", "eth0", "up")
+	expect("no longer used")
 	here.IP(t, "link", "set", "lan0", "down")
 	expect("down")
 	here.IP(t, "link", "set", "lan0", "name", "lan1")
-	peer.IP(t, "link", "set", "eth0", "up")
 	here.IP(t, "link", "set", "lan1", "up")
 	expect("renamed to lan1")
-	here.IP(t, "link", "set", "lan1", "down")
-	here.IP(t, "link", "set", "lan1", "name", "lan0")
-	gone := lan0
-	gone.Index += 1000
-	if got := whereabouts(gone, nil); got != "removed" {
-		t.Errorf("an interface that does not exist is %s", got)
-	}
+	here.IP(t, "link", "del", "lan1")
+	expect("removed")
 }
 
 // TestSubscribeRefused has netlink be refused at the start, and fail later: then there is polling, and a line about it.
@@ -314,17 +315,30 @@ func TestSubscribeRefused(t *testing.T) {
 }
 
 // await waits for signals until the links are as they should be, and fails the test where that takes long.
-func await(t *testing.T, changed <-chan struct{}, what string, as func([]mdns.Link) bool) {
+// watch runs a watcher until the test ends, and returns its readings after the first.
+func watch(t *testing.T, log *slog.Logger) <-chan Reading {
 	t.Helper()
+	w := NewWatcher(log)
+	go w.Run(t.Context())
+	if first := <-w.Readings(); first.Err != nil {
+		t.Fatal(first.Err)
+	}
+	return w.Readings()
+}
+
+// await waits for a reading that is as it should be.
+func await(t *testing.T, readings <-chan Reading, what string, as func([]mdns.Link) bool) {
+	t.Helper()
+	var last Reading
 	deadline := time.After(10 * time.Second)
 	for {
 		select {
-		case <-changed:
-			if as(readAll(t)) {
+		case last = <-readings:
+			if as(last.Links) {
 				return
 			}
 		case <-deadline:
-			t.Fatalf("%s: not told in time; the links are %+v", what, readAll(t))
+			t.Fatalf("%s: not handed over in time; the last reading is %+v", what, last)
 		}
 	}
 }

@@ -1,27 +1,17 @@
-// Package source is where definitions come from: directories of Avahi service files, single files, and the groups of
-// a configuration file. It watches them, too.
+// Package source is where definitions come from: directories of definition files, single files, and the groups of a
+// configuration file.
+//
+// A [Provider] watches one place in a goroutine of its own and yields [Item] values; whatever can block, it does there.
+// [Merge] makes a [Snapshot] of what all providers have yielded; it is pure. A [Source] runs the providers, and hands
+// over a snapshot after each change.
 package source
 
 import (
-	"bytes"
-	"cmp"
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"context"
 	"reflect"
 	"slices"
-	"strings"
-	"sync/atomic"
 	"time"
 
-	"announcer/internal/avahixml"
-	"announcer/internal/config"
-	"announcer/internal/diag"
-	"announcer/internal/mdns"
-	"announcer/internal/phones"
 	"announcer/services"
 )
 
@@ -34,397 +24,272 @@ type Request struct {
 	Interfaces []string // globs
 	Engine     string
 	Poll       time.Duration   // as in [config.Config]
-	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check] and [phones.Lint]
+	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check]
 }
 
-// Snapshot is everything that was defined when it was taken.
-type Snapshot struct {
-	Config       config.Config
-	Host         string             // this host's name: one label
-	Publications []mdns.Publication // those without an error, in order of precedence
-	Findings     diag.Findings      // every error and warning of the files
-	Files        int                // how many definition files there are
-	Refused      []Refusal          // what is not used because of an error, the configuration file included
-	BadConfig    diag.Findings      // the errors of the configuration file, whose last good version is in use then
+const (
+	startTime   = 5 * time.Second  // a new provider that has not answered by then is not waited for
+	silenceTime = 30 * time.Second // a provider that has not answered for so long is reported
+)
+
+// ReloadTime is how long a reload waits for all providers.
+const ReloadTime = 5 * time.Second
+
+// Update is what a [Source] hands over.
+type Update struct {
+	Snapshot Snapshot
+	Reload   bool      // a reload asked for it: it is handed over even if nothing has changed
+	Silent   []Silence // the places that have not answered to the reload
 }
 
-// Refusal is a file, or a directory of files, that is not used because of an error.
-type Refusal struct {
-	File  string    `json:"file"`
-	Since time.Time `json:"since"`         // when an error was first found
-	Good  time.Time `json:"good,omitzero"` // when the last good version, which is in use, was first read; zero: none is in use
-
-	Config bool `json:"config,omitempty"` // it is the configuration file
+// Silence is a place that does not answer.
+type Silence struct {
+	Source string    // as [Provider] names it
+	Since  time.Time // when it last answered
 }
 
-// Source reads definitions, again and again, and remembers the last good version of each file.
+// Source runs the providers of everything that is defined.
 type Source struct {
+	Open Opener // opens the configuration file and all places of definitions; nil: [File] and [Open]
+
 	request Request
-	lints   []services.Lint
-	config  config.Config          // the last good one
-	since   time.Time              // when it was first read; zero: there was none
-	good    map[string]version     // the last good ones, by the name of the file
-	refused map[string]time.Time   // what has an error, by its path, and since when
-	full    map[string]bool        // the directories that had files when they were last there
-	parsed  map[string]parsed      // what became of the contents of each file, by its path
-	buf     bytes.Buffer           // for the contents of one file after the other
-	hosts   map[string]string      // the last names of the host that fit, by the ID of the publication
-	reads   reading                // what was read last
-	news    chan reading           // what is read now, where that is another thing than before
-	polled  atomic.Pointer[string] // what [Source.Polled] returns
-}
+	updates chan Update
+	reloads chan struct{}
+	answers chan answer
 
-// file is where a definition is.
-type file struct {
-	name     string // what makes it the same file as another one: the name in its directory, or the path if given by itself
-	path     string
-	unlisted bool // it was known before; what it is in can't be listed now
-}
-
-// version is what a file said at some time.
-type version struct {
-	path  string
-	group services.Group
-	since time.Time // when it was first read
-}
-
-// parsed is what a file's contents say.
-type parsed struct {
-	sum      [sha256.Size]byte // of the contents; zero where they can't be read
-	since    time.Time         // when they were first read
 	host     string
-	group    services.Group
-	findings diag.Findings
+	config   *task // nil: there is no configuration file
+	places   []*task
+	memory   Memory
+	last     Snapshot
+	begun    bool      // a snapshot was handed over
+	changed  bool      // something was yielded that no snapshot has
+	lacking  bool      // the last reload lacks the answers of some places
+	reloadBy time.Time // zero: no reload waits
 }
 
-// New makes a source. Nothing is read before [Source.Load].
+// New returns a source that reads nothing before Run.
 func New(request Request) *Source {
 	return &Source{
-		request: request, lints: append([]services.Lint{phones.Lint}, request.Lints...), config: config.Default(),
-		full: map[string]bool{}, news: make(chan reading, 1),
+		request: request, host: HostName(),
+		updates: make(chan Update), reloads: make(chan struct{}, 1), answers: make(chan answer),
 	}
 }
 
-// Load reads everything again. A file with an error stays what it was when it was last good; if it never was, it is
-// left out. An error means that the configuration file is unusable, and nothing else was read; it is of type
-// [diag.Findings].
-func (s *Source) Load() (Snapshot, error) {
-	cfg, findings := s.readConfig()
-	if findings.Err() != nil {
-		return Snapshot{}, findings
+// Updates returns the channel that Run hands over snapshots by: one when all providers have answered for the first time,
+// or after 5 s, one after each change, and one when places answer that a reload lacked.
+func (s *Source) Updates() <-chan Update { return s.updates }
+
+// Reload asks for an update with what all providers find from now on. It is handed over when all have answered, or after
+// [ReloadTime] with what there is then; several requests in the meantime are one.
+func (s *Source) Reload() {
+	select {
+	case s.reloads <- struct{}{}:
+	default:
 	}
-	s.use(cfg)
-	return s.read(Snapshot{Findings: findings}), nil
 }
 
-// Look is [Source.Load] for when files have changed and nobody waits for an answer: a configuration file with an error,
-// too, stays what it was when it was last good, so that it keeps no definition from being followed.
-func (s *Source) Look() Snapshot {
-	cfg, findings := s.readConfig()
-	snap := Snapshot{Findings: findings}
-	if findings.Err() == nil {
-		s.use(cfg)
+// Load reads everything once. A place that does not answer within 5 s is an error among the findings. Load itself reports
+// an error only if ctx is done.
+func Load(ctx context.Context, request Request) (Snapshot, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := New(request)
+	go s.Run(ctx)
+	select {
+	case u := <-s.Updates():
+		return u.Snapshot, nil
+	case <-ctx.Done():
+		return Snapshot{}, context.Cause(ctx)
+	}
+}
+
+// Run runs the providers until ctx is done. Those that hang then are left behind.
+func (s *Source) Run(ctx context.Context) error {
+	if s.request.ConfigFile != "" {
+		s.config = s.start(ctx, s.request.ConfigFile, s.request.Poll, File)
 	} else {
-		snap.BadConfig = findings.Errors()
-		s.refuse(&snap, Refusal{File: s.request.ConfigFile, Good: s.since, Config: true})
-		snap.add(s.request.ConfigFile, diag.Warning, "its last good version stays in use")
+		s.configure(ctx)
 	}
-	return s.read(snap)
+	hosts := make(chan string)
+	go WatchHost(ctx, s.host, func(name string) {
+		select {
+		case hosts <- name:
+		case <-ctx.Done():
+		}
+	})
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		due := time.Now().Add(s.wait(time.Now()))
+		timer.Reset(time.Until(due))
+		select {
+		case <-ctx.Done():
+			return nil
+		case a := <-s.answers:
+			s.take(ctx, a)
+		case s.host = <-hosts:
+			s.changed = true
+			s.configure(ctx)
+		case <-s.reloads:
+			s.ask()
+		case <-timer.C:
+			s.overdue(due)
+		}
+		s.deliver(ctx)
+	}
 }
 
-// use takes a configuration over, unless it is the one in use.
-func (s *Source) use(cfg config.Config) {
-	if s.since.IsZero() || !reflect.DeepEqual(cfg, s.config) {
-		s.config, s.since = cfg, time.Now()
-	}
-}
+// lateness is how late a timer may fire before this process is taken to have slept.
+const lateness = 2 * time.Second
 
-// refuse adds a refusal, and since when it is one.
-func (s *Source) refuse(snap *Snapshot, r Refusal) {
-	since, known := s.refused[r.File]
-	if !known {
-		since = time.Now()
-	}
-	r.Since = since
-	snap.Refused = append(snap.Refused, r)
-}
-
-// read adds to a snapshot what is defined by the configuration and the files that it names.
-func (s *Source) read(snap Snapshot) Snapshot {
-	snap.Config = s.Override(s.config)
-	snap.Host = cmp.Or(snap.Config.Host, HostName())
-	s.tell(reading{config: s.request.ConfigFile, services: snap.Config.Services, poll: snap.Config.Poll})
-	files := s.files(snap.Config.Services, &snap)
-	good, parsed := make(map[string]version, len(files)), make(map[string]parsed, len(files))
-	snap.Publications = slices.Grow(snap.Publications, len(files)+len(snap.Config.Groups))
-	for _, f := range files {
-		snap.Files++
-		parsed[f.path] = s.parse(f.path, snap.Host)
-		if v, ok := s.take(f, parsed[f.path], &snap); ok {
-			good[f.name] = v
-			snap.Publications = append(snap.Publications, snap.publication(v))
+// overdue takes notice that something is overdue. Who has slept cannot blame a provider for it.
+func (s *Source) overdue(due time.Time) {
+	s.changed = true
+	if now := time.Now(); now.Sub(due) > lateness {
+		for _, t := range s.tasks() {
+			t.heard = now
 		}
 	}
-	s.good, s.parsed, s.refused = good, parsed, map[string]time.Time{}
-	for _, r := range snap.Refused {
-		s.refused[r.File] = r.Since
-	}
-	for _, i := range snap.Config.IdleRules(snap.Publications) {
-		snap.Findings = append(snap.Findings, diag.Finding{
-			File: s.request.ConfigFile, Element: fmt.Sprintf("rule %d", i+1), Severity: diag.Warning, Text: "it matches no file that is announced",
-		})
-	}
-	snap.Publications = append(snap.Publications, snap.Config.Groups...)
-	s.nameAll(&snap)
-	return snap
 }
 
-// nameAll remembers for each publication the last name of the host with which its own is short enough, and reports those
-// that keep it.
-func (s *Source) nameAll(snap *Snapshot) {
-	hosts := map[string]string{}
-	for i := range snap.Publications {
-		p := &snap.Publications[i]
-		switch {
-		case !p.Group.Wildcards:
-			continue
-		case p.Group.Fits(snap.Host):
-			p.Host = snap.Host
-		default:
-			p.Host = s.hosts[p.ID]
-			snap.add(p.ID, diag.Warning, fmt.Sprintf("it keeps the name %q, with the last name of this host that is short enough", p.Instance(snap.Host)))
-		}
-		hosts[p.ID] = p.Host
+// take remembers an answer.
+func (s *Source) take(ctx context.Context, a answer) {
+	wasSilent := a.from.silent(time.Now())
+	if !a.from.take(a) && !wasSilent && !s.lacking {
+		return
 	}
-	s.hosts = hosts
+	s.changed = true
+	if a.from == s.config {
+		s.configure(ctx)
+	}
 }
 
-func (s *Source) readConfig() (config.Config, diag.Findings) {
-	path := s.request.ConfigFile
-	if path == "" {
-		return config.Default(), nil
+// configure takes the configuration as it is now, and runs the providers of the places that it names.
+func (s *Source) configure(ctx context.Context) {
+	if s.config != nil && s.config.items == nil {
+		return
 	}
-	data, err := ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && s.request.Optional:
-		return config.Default(), s.lost("it does not exist any more")
-	case err != nil:
-		return config.Config{}, diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}
-	case config.IsBlank(data):
-		return config.Default(), s.lost("it has nothing but comments and white space")
+	s.memory = s.memory.configure(s.input())
+	cfg, before := s.memory.inUse(s.request), s.places
+	s.places = nil
+	for _, path := range cfg.Services {
+		s.places = append(s.places, s.place(ctx, path, cfg.Poll, before))
 	}
-	return config.Load(path, data, HostName(), s.lints...)
-}
-
-// lost returns an error if a configuration that says nothing would replace one that did: a full disk, a crash or an
-// editor at work may be the reason.
-func (s *Source) lost(what string) diag.Findings {
-	if reflect.DeepEqual(s.config, config.Default()) {
-		return nil
-	}
-	return diag.Findings{{File: s.request.ConfigFile, Severity: diag.Error, Text: what + "; want what it said before, or [daemon] alone if nothing is to be set"}}
-}
-
-// Override gives a configuration with what the request sets in its place.
-func (s *Source) Override(cfg config.Config) config.Config {
-	if len(s.request.Services) > 0 {
-		cfg.Services = s.request.Services
-	}
-	if len(s.request.Interfaces) > 0 {
-		cfg.Interfaces = s.request.Interfaces
-	}
-	cfg.Engine = cmp.Or(s.request.Engine, cfg.Engine)
-	cfg.Poll = cmp.Or(s.request.Poll, cfg.Poll)
-	return cfg
-}
-
-// files lists the definition files below paths in byte order of their names. Of files with one name in several
-// directories the one in the first directory counts, and none if that is a link to /dev/null; a file that is given by
-// itself counts in any case.
-func (s *Source) files(paths []string, snap *Snapshot) []file {
-	taken := map[string]bool{}
-	var all []file
-	for _, path := range paths {
-		found, err := s.list(path)
-		if err != nil {
-			found = s.unlisted(path, err, snap)
-		}
-		for _, f := range found {
-			name := filepath.Base(f)
-			if f == path {
-				name = path
-			}
-			if !taken[name] && (f == path || !IsMask(f)) {
-				all = append(all, file{name, f, err != nil})
-			}
-			taken[name] = true
+	for _, t := range before {
+		if !slices.Contains(s.places, t) {
+			t.stop()
 		}
 	}
-	slices.SortStableFunc(all, func(a, b file) int { return cmp.Compare(filepath.Base(a.path), filepath.Base(b.path)) })
+}
+
+// place returns the task of a path: the one that runs already, or a new one.
+func (s *Source) place(ctx context.Context, path string, poll time.Duration, running []*task) *task {
+	for _, t := range running {
+		if t.path == path && t.poll == poll {
+			return t
+		}
+	}
+	return s.start(ctx, path, poll, Open)
+}
+
+// Opener returns the provider of a place.
+type Opener func(place string, poll time.Duration) Provider
+
+// start runs the provider of a place.
+func (s *Source) start(ctx context.Context, path string, poll time.Duration, open Opener) *task {
+	if s.Open != nil {
+		open = s.Open
+	}
+	t := startTask(ctx, open(path, poll), s.answers)
+	t.path, t.poll = path, poll
+	return t
+}
+
+// Open returns the provider for a place of definitions as the configuration names it.
+func Open(place string, poll time.Duration) Provider {
+	return Directory(place, poll)
+}
+
+// ask has all providers run again for a reload.
+func (s *Source) ask() {
+	s.reloadBy = time.Now().Add(ReloadTime)
+	for _, t := range s.tasks() {
+		t.ask()
+	}
+}
+
+// tasks returns all tasks.
+func (s *Source) tasks() []*task {
+	if s.config == nil {
+		return s.places
+	}
+	return append([]*task{s.config}, s.places...)
+}
+
+// wait returns the time until something is overdue.
+func (s *Source) wait(now time.Time) time.Duration {
+	next := now.Add(time.Hour)
+	if !s.reloadBy.IsZero() && s.reloadBy.Before(next) {
+		next = s.reloadBy
+	}
+	for _, t := range s.tasks() {
+		if due := t.due(); due.After(now) && due.Before(next) {
+			next = due
+		}
+	}
+	return next.Sub(now)
+}
+
+// deliver hands over a snapshot if there is news, or a reload waits for it, and all that matters has answered.
+func (s *Source) deliver(ctx context.Context) {
+	now := time.Now()
+	reload := !s.reloadBy.IsZero() && (!slices.ContainsFunc(s.tasks(), (*task).owes) || !now.Before(s.reloadBy))
+	starting := slices.ContainsFunc(s.tasks(), func(t *task) bool { return t.items == nil && t.err == nil && !t.silent(now) })
+	unknown := s.config != nil && s.config.items == nil // what the configuration says, and so everything
+	waits := !s.reloadBy.IsZero()                       // a change until then is what the reload has found
+	if !reload && (waits || unknown || starting || !s.changed) {
+		return
+	}
+	u := Update{Reload: reload}
+	u.Snapshot, s.memory = Merge(s.input(), s.memory)
+	owing := s.owing()
+	complete := s.lacking && len(owing) == 0
+	if reload {
+		u.Silent, s.reloadBy, s.lacking = owing, time.Time{}, len(owing) > 0
+	}
+	s.changed = false
+	if !reload && !complete && s.begun && reflect.DeepEqual(u.Snapshot, s.last) {
+		return
+	}
+	s.lacking = s.lacking && !complete
+	s.last, s.begun = u.Snapshot, true
+	select {
+	case s.updates <- u:
+	case <-ctx.Done():
+	}
+}
+
+// owing returns the places that have not answered since a reload asked.
+func (s *Source) owing() []Silence {
+	var all []Silence
+	for _, t := range s.tasks() {
+		if t.owes() {
+			all = append(all, Silence{t.provider.String(), t.heard})
+		}
+	}
 	return all
 }
 
-// list returns the files that a path stands for. That a directory with good files has become something else, or a good
-// file a directory, is an error.
-func (s *Source) list(path string) ([]string, error) {
-	found, err := Expand(path, IsService)
-	if err != nil {
-		return nil, err
+// input returns all that was yielded.
+func (s *Source) input() Input {
+	now := time.Now()
+	in := Input{Request: s.request, Now: now, Host: s.host}
+	if s.config != nil {
+		in.Config = s.config.place(now)
 	}
-	isFile := slices.Equal(found, []string{path})
-	_, wasFile := s.good[path]
-	switch {
-	case wasFile && !isFile:
-		return nil, errors.New("it is a directory now; want a regular file, as before")
-	case isFile && !wasFile && len(s.known(path)) > 0:
-		return nil, errors.New("it is not a directory any more; want one, as before")
+	for _, t := range s.places {
+		in.Places = append(in.Places, t.place(now))
 	}
-	s.full[path] = !isFile && len(found) > 0
-	return found, nil
-}
-
-// unlisted reports why the files of a path can't be listed, and returns those to count on: none if the path does not
-// exist, else those that were good before, since an unreadable directory says nothing of its files.
-func (s *Source) unlisted(path string, err error, snap *Snapshot) []string {
-	if !errors.Is(err, errMissing) {
-		known := s.known(path)
-		snap.add(path, diag.Error, err.Error())
-		s.refuse(snap, Refusal{File: path, Good: s.newest(known)})
-		return known
-	}
-	severity := diag.Danger
-	if slices.Contains(config.DefaultServices(), path) {
-		severity = diag.Warning
-	}
-	switch {
-	case s.full[path]:
-		snap.add(path, diag.Danger, "the directory does not exist any more, and what its files defined is withdrawn")
-	case slices.Equal(snap.Config.Services, config.DefaultServices()):
-	case s.request.Waits:
-		snap.add(path, severity, "it does not exist; it is waited for")
-	case len(s.request.Services) > 0:
-		snap.add(path, diag.Error, err.Error())
-	default:
-		snap.add(path, severity, err.Error())
-	}
-	return nil
-}
-
-// known returns the files at and below a path that were good when they were last read.
-func (s *Source) known(path string) []string {
-	var files []string
-	for _, v := range s.good {
-		if v.path == path || filepath.Dir(v.path) == filepath.Clean(path) {
-			files = append(files, v.path)
-		}
-	}
-	slices.Sort(files)
-	return files
-}
-
-// newest returns when the youngest of the last good versions of files was first read, zero for no files.
-func (s *Source) newest(files []string) (newest time.Time) {
-	for _, v := range s.good {
-		if v.since.After(newest) && slices.Contains(files, v.path) {
-			newest = v.since
-		}
-	}
-	return newest
-}
-
-// IsMask says whether a file is a link to /dev/null, which lets no file of that name count. (An empty file is none: a
-// full disk or an editor at work can leave one behind.)
-func IsMask(path string) bool {
-	null, err := os.Stat(os.DevNull)
-	if err != nil {
-		return false
-	}
-	info, err := os.Stat(path)
-	return err == nil && os.SameFile(info, null)
-}
-
-func (s *Snapshot) add(path string, severity diag.Severity, text string) {
-	s.Findings = append(s.Findings, diag.Finding{File: path, Severity: severity, Text: text})
-}
-
-// IsService says whether a file in a directory is a service file: its name ends in ".service" and does not start with
-// a dot.
-func IsService(name string) bool {
-	return strings.HasSuffix(name, ".service") && !strings.HasPrefix(name, ".")
-}
-
-// errMissing says that there is nothing at a path.
-var errMissing = errors.New("it does not exist; want a file, or a directory with files")
-
-// Expand gives the files that a path stands for: the path itself, or those in a directory whose names fit, in byte order.
-func Expand(path string, fits func(name string) bool) ([]string, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errMissing
-	case err != nil:
-		return nil, fmt.Errorf("it can't be read: %w", cause(err))
-	case !info.IsDir():
-		return []string{path}, nil
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, fmt.Errorf("the directory can't be read: %w", cause(err))
-	}
-	var files []string
-	for _, e := range entries {
-		if fits(e.Name()) {
-			files = append(files, filepath.Join(path, e.Name()))
-		}
-	}
-	return files, nil
-}
-
-// take gives the definition of a file as it is now or, where it has an error, as it was when it was last good.
-func (s *Source) take(f file, p parsed, snap *Snapshot) (v version, ok bool) {
-	if v, ok = s.good[f.name]; ok && f.unlisted && !p.read() {
-		return v, true // why, is reported of the directory
-	}
-	v, findings := version{f.path, p.group, p.since}, p.findings
-	if findings.Err() == nil {
-		findings = slices.Concat(findings, checkProblem(snap.publication(v)))
-	}
-	snap.Findings = append(snap.Findings, findings...)
-	if findings.Err() == nil {
-		return v, true
-	}
-	v, ok = s.good[f.name]
-	switch {
-	case !ok || checkProblem(snap.publication(v)) != nil:
-		s.refuse(snap, Refusal{File: f.path})
-		return v, false
-	case v.path == f.path:
-		snap.add(f.path, diag.Warning, "its last good version stays announced")
-	default:
-		snap.add(f.path, diag.Warning, "what "+v.path+" said stays announced")
-	}
-	s.refuse(snap, Refusal{File: f.path, Good: v.since})
-	return v, true
-}
-
-// publication gives what is announced of a file.
-func (s *Snapshot) publication(v version) mdns.Publication {
-	return s.Config.Overlay(mdns.Publication{ID: v.path, Group: v.group})
-}
-
-// read reports whether there are contents.
-func (p parsed) read() bool { return p.sum != [sha256.Size]byte{} }
-
-// parse reads a file. What it says is known where it says the same as before.
-func (s *Source) parse(path, host string) parsed {
-	data, err := readFile(path, &s.buf)
-	if err != nil {
-		return parsed{findings: diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}}}
-	}
-	p := parsed{sum: sha256.Sum256(data), since: time.Now(), host: host}
-	if before, ok := s.parsed[path]; ok && before.host == host && before.sum == p.sum {
-		return before
-	}
-	p.group, p.findings = avahixml.Decode(path, data, host, s.lints...)
-	return p
+	return in
 }

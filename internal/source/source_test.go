@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -32,8 +33,47 @@ func write(t *testing.T, path, content string) string {
 	return path
 }
 
-// load gives what [defined] says of everything, and the findings.
-func load(t *testing.T, s *Source, dir string) (is string, findings diag.Findings) {
+// reader reads everything when it is asked to, and remembers what was good.
+type reader struct {
+	request Request
+	memory  Memory
+}
+
+func newReader(request Request) *reader { return &reader{request: request} }
+
+// Look returns what is defined now.
+func (r *reader) Look() Snapshot {
+	in := Input{Request: r.request, Now: time.Now(), Host: HostName()}
+	if r.request.ConfigFile != "" {
+		in.Config = placeAt(r.request.ConfigFile, true)
+	}
+	r.memory = r.memory.configure(in)
+	for _, path := range r.memory.inUse(r.request).Services {
+		in.Places = append(in.Places, placeAt(path, false))
+	}
+	var snap Snapshot
+	snap, r.memory = Merge(in, r.memory)
+	return snap
+}
+
+// Load returns what is defined now, and an error if the configuration file cannot be used.
+func (r *reader) Load() (Snapshot, error) {
+	snap := r.Look()
+	if len(snap.BadConfig) > 0 {
+		return snap, snap.BadConfig
+	}
+	return snap, nil
+}
+
+// placeAt returns what is at a path.
+func placeAt(path string, isFile bool) Place {
+	d := &directory{path: path, isFile: isFile, guard: newGuard(), buf: new(bytes.Buffer)}
+	d.guard.begin()
+	return Place{Path: path, Items: d.look()}
+}
+
+// load returns what [defined] says of everything, and the findings.
+func load(t *testing.T, s *reader, dir string) (is string, findings diag.Findings) {
 	t.Helper()
 	snap, err := s.Load()
 	if err != nil {
@@ -116,7 +156,7 @@ func TestLoad(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "lib")); err == nil {
 				dirs = append(dirs, filepath.Join(dir, "lib"))
 			}
-			got, findings := load(t, New(Request{Services: dirs}), dir)
+			got, findings := load(t, newReader(Request{Services: dirs}), dir)
 			if got != test.want {
 				t.Errorf("defined %s, want %s", got, test.want)
 			}
@@ -135,7 +175,7 @@ func TestLoadFilesByThemselves(t *testing.T) {
 	a := write(t, filepath.Join(dir, "1/x.service"), definition("a"))
 	b := write(t, filepath.Join(dir, "2/x.service"), definition("b"))
 	other := write(t, filepath.Join(dir, "other"), definition("other"))
-	if got, findings := load(t, New(Request{Services: []string{a, b, other, a}}), dir); got != "other=other 1/x.service=a 2/x.service=b" || len(findings) > 0 {
+	if got, findings := load(t, newReader(Request{Services: []string{a, b, other, a}}), dir); got != "other=other 1/x.service=a 2/x.service=b" || len(findings) > 0 {
 		t.Errorf("defined %s, findings %v", got, findings)
 	}
 }
@@ -143,7 +183,7 @@ func TestLoadFilesByThemselves(t *testing.T) {
 func TestLoadKeepsTheLastGoodVersion(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "a.service"), definition("a"))
-	s := New(Request{Services: []string{dir}})
+	s := newReader(Request{Services: []string{dir}})
 	load(t, s, dir)
 
 	write(t, path, "<service-group><nme>b</nme></service-group>")
@@ -184,7 +224,7 @@ name = "from TOML"
 type = "_http._tcp"
 port = 80
 `, filepath.Join(dir, "s")))
-	snap, err := New(Request{ConfigFile: cfg}).Load()
+	snap, err := newReader(Request{ConfigFile: cfg}).Load()
 	if err != nil || len(snap.Publications) != 2 {
 		t.Fatalf("error %v, publications %v", err, snap.Publications)
 	}
@@ -197,7 +237,7 @@ port = 80
 		if content != "" {
 			write(t, path, content)
 		}
-		if _, err := New(Request{ConfigFile: path}).Load(); err == nil || !strings.HasPrefix(err.Error(), path) {
+		if _, err := newReader(Request{ConfigFile: path}).Load(); err == nil || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%s configuration: error %v, want one that names it", name, err)
 		}
 	}
@@ -209,7 +249,7 @@ func TestLoadWithCheck(t *testing.T) {
 	path := write(t, filepath.Join(dir, "s/a.service"), definition("a"))
 	text := fmt.Sprintf("[daemon]\nservices = [%q]\n[[rule]]\nmatch = 'a.service'\ncheck = %%q\n", filepath.Join(dir, "s"))
 	cfg := write(t, filepath.Join(dir, "announcer.toml"), fmt.Sprintf(text, "tcp"))
-	s := New(Request{ConfigFile: cfg})
+	s := newReader(Request{ConfigFile: cfg})
 	snap, err := s.Load()
 	if err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != mdns.CheckTCP || len(snap.Findings) > 0 {
 		t.Fatalf("%v, %+v", err, snap)
@@ -234,7 +274,7 @@ func TestLoadKeepsWhatABrokenFileWouldHide(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "etc/b.service"), definition("b"))
 	write(t, filepath.Join(dir, "lib/a.service"), definition("stock"))
-	s := New(Request{Services: []string{filepath.Join(dir, "etc"), filepath.Join(dir, "lib")}})
+	s := newReader(Request{Services: []string{filepath.Join(dir, "etc"), filepath.Join(dir, "lib")}})
 	load(t, s, dir)
 	write(t, filepath.Join(dir, "etc/a.service"), "<service-group>")
 	got, findings := load(t, s, dir)
@@ -250,7 +290,7 @@ func TestLoadKeepsTheFilesOfAnUnreadableDirectory(t *testing.T) {
 	write(t, filepath.Join(etc, "a.service"), definition("a"))
 	write(t, filepath.Join(etc, "b.service"), definition("b"))
 	write(t, filepath.Join(dir, "lib/a.service"), definition("stock"))
-	s := New(Request{Services: []string{etc, filepath.Join(dir, "lib")}})
+	s := newReader(Request{Services: []string{etc, filepath.Join(dir, "lib")}})
 	load(t, s, dir)
 	if err := os.RemoveAll(etc); err != nil {
 		t.Fatal(err)
@@ -281,7 +321,7 @@ func TestLoadWithoutTheDirectory(t *testing.T) {
 		{"configured", Request{ConfigFile: cfg}, dir + ": warning: " + text},
 		{"default", Request{ConfigFile: filepath.Join(dir, "announcer.toml"), Optional: true}, ""},
 	} {
-		if _, findings := load(t, New(test.request), dir); findings.Error() != test.want {
+		if _, findings := load(t, newReader(test.request), dir); findings.Error() != test.want {
 			t.Errorf("%s: findings %v, want %s", test.name, findings, test.want)
 		}
 	}
@@ -322,7 +362,7 @@ func TestLookKeepsTheLastGoodConfiguration(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()
 				path := write(t, filepath.Join(dir, "announcer.toml"), setting)
-				s := New(Request{ConfigFile: path, Optional: true})
+				s := newReader(Request{ConfigFile: path, Optional: true})
 				before, err := s.Load()
 				if err != nil {
 					t.Fatal(err)
@@ -374,7 +414,7 @@ func TestLoadOfAConfigurationThatSaysNothing(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := write(t, filepath.Join(t.TempDir(), "announcer.toml"), test.content)
-			s := New(Request{ConfigFile: path, Optional: true})
+			s := newReader(Request{ConfigFile: path, Optional: true})
 			_, err := s.Load()
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("error %v, want %q", err, test.want)
@@ -417,7 +457,7 @@ func TestLoadKeepsTheLastGoodFile(t *testing.T) {
 					if where == "by itself" && test.name == "a link to nowhere" {
 						return // the file is gone then, and that withdraws what it says
 					}
-					s := New(Request{Services: []string{given}, Waits: true})
+					s := newReader(Request{Services: []string{given}, Waits: true})
 					load(t, s, dir)
 					good := time.Now()
 					time.Sleep(time.Hour)
@@ -458,7 +498,7 @@ func TestLoadOfDirectories(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			etc := filepath.Join(dir, "etc")
-			s := New(Request{Services: []string{etc}, Waits: true})
+			s := newReader(Request{Services: []string{etc}, Waits: true})
 			if test.before {
 				write(t, filepath.Join(etc, "a.service"), definition("a"))
 				load(t, s, dir)

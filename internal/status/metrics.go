@@ -38,6 +38,7 @@ var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "problems", "Problems that announcer status lists.", problems),
 	newMetric(prometheus.GaugeValue, "findings", "What is wrong with the definitions, by severity.", findings, "severity"),
 	newMetric(prometheus.GaugeValue, "refused_since_timestamp_seconds", "When an error was first found in a file that is not used because of it.", refusedSince, "file"),
+	newMetric(prometheus.GaugeValue, "source_answers", "Whether the configuration file or a place with definitions answers.", sourceAnswers, "source"),
 	newMetric(prometheus.GaugeValue, "services", "Services by state, counted on each of their links.", servicesByState, "state"),
 	newMetric(prometheus.GaugeValue, "check_up", "Whether the server of a definition answers, all of it or enough.", checks, "file"),
 	newMetric(prometheus.GaugeValue, "files_refused", "Definition files that have an error.", filesRefused),
@@ -69,6 +70,12 @@ func findings(s Status, add func(float64, ...string)) {
 func refusedSince(s Status, add func(float64, ...string)) {
 	for _, r := range s.Files.Refusals {
 		add(float64(r.Since.UnixMilli())/1000, r.File)
+	}
+}
+
+func sourceAnswers(s Status, add func(float64, ...string)) {
+	for _, source := range s.Sources {
+		add(zeroOrOne(source.Silent.IsZero()), source.Name)
 	}
 }
 

@@ -22,21 +22,22 @@ const Version = 1
 
 // Status is how a daemon stands.
 type Status struct {
-	Version    int            `json:"version"` // [Version]
-	Time       time.Time      `json:"time"`    // when this was so
-	Healthy    bool           `json:"healthy"` // there are no problems
-	Problems   []string       `json:"problems"`
-	Hints      []string       `json:"hints"` // what may be wrong, or worth knowing
-	Daemon     Daemon         `json:"daemon"`
-	Services   []Service      `json:"services"`
-	Files      Files          `json:"files"`
-	Reload     Reload         `json:"reload"`
-	Conflicts  []Conflict     `json:"conflicts"`  // the last one of each definition, the newest first
-	Foreign    []mdns.Foreign `json:"foreign"`    // what others announce of the types that we do, and of the phones'
-	Asked      Asked          `json:"asked"`      // who asks for these types
-	Links      []Link         `json:"links"`      // of this host
-	Neighbours []string       `json:"neighbours"` // other programs of this host that speak multicast DNS
-	Traffic    mdns.Traffic   `json:"traffic"`
+	Version    int                  `json:"version"` // [Version]
+	Time       time.Time            `json:"time"`    // when this was so
+	Healthy    bool                 `json:"healthy"` // there are no problems
+	Problems   []string             `json:"problems"`
+	Hints      []string             `json:"hints"` // what may be wrong, or worth knowing
+	Daemon     Daemon               `json:"daemon"`
+	Services   []Service            `json:"services"`
+	Files      Files                `json:"files"`
+	Sources    []source.PlaceStatus `json:"sources"` // the configuration file, and the places where definitions are
+	Reload     Reload               `json:"reload"`
+	Conflicts  []Conflict           `json:"conflicts"`  // the last one of each definition, the newest first
+	Foreign    []mdns.Foreign       `json:"foreign"`    // what others announce of the types that we do, and of the phones'
+	Asked      Asked                `json:"asked"`      // who asks for these types
+	Links      []Link               `json:"links"`      // of this host
+	Neighbours []string             `json:"neighbours"` // other programs of this host that speak multicast DNS
+	Traffic    mdns.Traffic         `json:"traffic"`
 }
 
 // Daemon is the process.

@@ -51,7 +51,8 @@ func full() Status {
 		}, []health.PublicationState{
 			{ID: "a.service", Check: "sip", State: health.Degraded, LastError: "half of it is gone"}, {ID: "d.service", Check: "tcp", State: health.Down, LastError: "refused"},
 		}),
-		Files: Files{Read: 4, Refused: 1, Refusals: []source.Refusal{{File: "bad.service", Since: now.Add(-time.Hour), Good: now.Add(-48 * time.Hour)}}, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
+		Files:   Files{Read: 4, Refused: 1, Refusals: []source.Refusal{{File: "bad.service", Since: now.Add(-time.Hour), Good: now.Add(-48 * time.Hour)}}, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
+		Sources: []source.PlaceStatus{{Name: "/etc/announcer/services", Files: 4}, {Name: "/srv/nfs", Silent: now.Add(-time.Minute)}},
 		Reload: Reload{Time: now.Add(-time.Minute), OK: true, Good: now.Add(-time.Minute), Changes: source.Changes{
 			Added: []string{"c.service"}, Changed: []string{}, Removed: []string{}, Refused: []string{"bad.service"},
 		}},
@@ -307,6 +308,7 @@ func TestMetrics(t *testing.T) {
 		`announcer_findings{severity="error"} 1`,
 		`announcer_findings{severity="warning"} 0`,
 		`announcer_refused_since_timestamp_seconds{file="bad.service"} 1.772597167e+09`,
+		`announcer_source_answers{source="/etc/announcer/services"} 1`, `announcer_source_answers{source="/srv/nfs"} 0`,
 		`announcer_services{state="announced"} 1`,
 		`announcer_services{state="refused"} 1`,
 		`announcer_services{state="standby"} 0`,

@@ -24,15 +24,16 @@ type Report struct {
 	Findings diag.Findings
 }
 
-// Paths checks files and directories (of which the .service files are taken) as they would be announced by an engine
-// on the given host. A file that ends in .toml is a configuration; it is checked alone, without what it names. The
+// Paths checks files and directories (of which the .service and .toml files are taken) as they would be announced by an
+// engine on the given host. A .toml file that is given by itself may be a configuration; it is checked alone, without what
+// it names. The
 // lints come beside [phones.Lint].
 func Paths(paths []string, engineName, host string, lints ...services.Lint) Report {
 	lints = append([]services.Lint{phones.Lint}, lints...)
 	var report Report
 	var publications []mdns.Publication
 	for _, path := range paths {
-		files, err := source.Expand(path, source.IsService)
+		files, err := source.Expand(path, source.IsDefinition)
 		if err != nil {
 			report.Findings = append(report.Findings, fault(path, err))
 		}
@@ -41,7 +42,7 @@ func Paths(paths []string, engineName, host string, lints ...services.Lint) Repo
 				continue
 			}
 			report.Files++
-			found, findings := one(file, host, lints)
+			found, findings := one(file, file == path, host, lints)
 			publications = append(publications, found...)
 			report.Findings = append(report.Findings, findings...)
 		}
@@ -67,14 +68,18 @@ func fault(file string, err error) diag.Finding {
 	return diag.Finding{File: file, Severity: diag.Error, Text: err.Error()}
 }
 
-// one checks a file by itself, in the format that its name tells; what tells none is an Avahi file.
-func one(file, host string, lints []services.Lint) ([]mdns.Publication, diag.Findings) {
+// one checks a file by itself, in the format that its name tells; what tells none is an Avahi file. A TOML file that was
+// given by itself may be a whole configuration.
+func one(file string, isGiven bool, host string, lints []services.Lint) ([]mdns.Publication, diag.Findings) {
 	data, err := source.ReadFile(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
 	}
 	switch format, _ := convert.FormatOf(file); format {
 	case convert.TOML:
+		if !isGiven {
+			return config.LoadGroups(file, data, host, mdns.Rename, lints...)
+		}
 		cfg, findings := config.Load(file, data, host, lints...)
 		return cfg.Groups, findings
 	case convert.JSON, convert.DNSSD, convert.Zone:

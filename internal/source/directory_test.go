@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -16,11 +15,11 @@ import (
 // TestAwait has events come at set times, and measures when they have settled.
 func TestAwait(t *testing.T) {
 	const ms = time.Millisecond
-	save := func(name string) func(*watcher) {
-		return func(w *watcher) { w.events.Events <- fsnotify.Event{Name: name, Op: fsnotify.Write} }
+	save := func(name string) func(*directory) {
+		return func(w *directory) { w.events.Events <- fsnotify.Event{Name: name, Op: fsnotify.Write} }
 	}
-	stream := func(from, to, every time.Duration) map[time.Duration]func(*watcher) {
-		all := map[time.Duration]func(*watcher){}
+	stream := func(from, to, every time.Duration) map[time.Duration]func(*directory) {
+		all := map[time.Duration]func(*directory){}
 		for at := from; at <= to; at += every {
 			all[at] = save("/etc/x/a.service")
 		}
@@ -28,25 +27,26 @@ func TestAwait(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		events map[time.Duration]func(*watcher)
+		events map[time.Duration]func(*directory)
 		every  time.Duration
 		ends   time.Duration
 		stale  bool
 	}{
-		{"one event", map[time.Duration]func(*watcher){time.Second: save("/etc/x/a.service")}, 0, time.Second + settle, false},
-		{"a burst", stream(time.Second, time.Second+300*ms, 30*ms), 0, time.Second + 300*ms + settle, false},
-		{"a stream that does not end", stream(time.Second, time.Minute, 30*ms), 0, time.Second + settleMost, false},
-		{"events of other files", map[time.Duration]func(*watcher){ms: save("/etc/x/a.service~"), 2 * ms: save("/etc/x/.a.service.swp"), 3 * ms: save("")}, time.Second, time.Second, false},
-		{"the configuration", map[time.Duration]func(*watcher){ms: save("/etc/announcer.toml")}, time.Minute, ms + settle, false},
-		{"a directory itself", map[time.Duration]func(*watcher){ms: save("/etc/x")}, time.Minute, ms + settle, true},
-		{"events that were lost", map[time.Duration]func(*watcher){ms: func(w *watcher) { w.events.Errors <- fsnotify.ErrEventOverflow }}, time.Minute, ms + settle, true},
+		{"one event", map[time.Duration]func(*directory){time.Second: save("/etc/x/a.service")}, time.Minute, time.Second + settle, false},
+		{"a burst", stream(time.Second, time.Second+300*ms, 30*ms), time.Minute, time.Second + 300*ms + settle, false},
+		{"a stream that does not end", stream(time.Second, time.Minute, 30*ms), time.Minute, time.Second + settleMost, false},
+		{"events of other files", map[time.Duration]func(*directory){ms: save("/etc/x/a.service~"), 2 * ms: save("/etc/x/.a.service.swp"), 3 * ms: save("")}, time.Second, time.Second, false},
+		{"the configuration", map[time.Duration]func(*directory){ms: save("/etc/announcer.toml")}, time.Minute, ms + settle, false},
+		{"a directory itself", map[time.Duration]func(*directory){ms: save("/etc/x")}, time.Minute, ms + settle, true},
+		{"events that were lost", map[time.Duration]func(*directory){ms: func(w *directory) { w.events.Errors <- fsnotify.ErrEventOverflow }}, time.Minute, ms + settle, true},
 		{"polling within a stream", stream(80*ms, time.Minute, 30*ms), 100 * ms, 100 * ms, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				w := &watcher{
-					places: places{dirs: map[string]fs.FileInfo{"/etc/x": nil}, names: map[string]bool{"announcer.toml": true}},
+				w := &directory{
+					looked: time.Now(), guard: newGuard(),
+					ways:   ways{dirs: map[string]fs.FileInfo{"/etc/x": nil}, names: map[string]bool{"announcer.toml": true}},
 					events: &fsnotify.Watcher{Events: make(chan fsnotify.Event, 1), Errors: make(chan error, 1)},
 					every:  test.every,
 				}
@@ -58,15 +58,15 @@ func TestAwait(t *testing.T) {
 					})
 				}
 				start := time.Now()
-				if !w.await(ctx) {
-					t.Error("it has ended")
+				if got := w.await(ctx); got != changed {
+					t.Errorf("the reason is %v", got)
 				}
 				if took := time.Since(start); took != test.ends || w.stale != test.stale {
 					t.Errorf("it took %v, stale %t; want %v, %t", took, w.stale, test.ends, test.stale)
 				}
 				cancel()
-				if w.await(ctx) {
-					t.Error("it goes on after the end")
+				if got := w.await(ctx); got != ended {
+					t.Errorf("after the end the reason is %v", got)
 				}
 			})
 		})
@@ -97,18 +97,4 @@ func TestWatchHost(t *testing.T) {
 			t.Errorf("told at %v, want %v", told, want)
 		}
 	})
-}
-
-// TestWatchOfOtherFiles has a reading come that is about other files.
-func TestWatchOfOtherFiles(t *testing.T) {
-	s := New(Request{})
-	changed := s.Watch(t.Context(), slog.New(slog.DiscardHandler))
-	for _, dir := range []string{t.TempDir(), t.TempDir()} {
-		s.tell(reading{services: []string{dir}})
-		s.tell(reading{services: []string{dir}}) // no news
-		<-changed
-	}
-	if len(s.news) > 0 {
-		t.Error("what is no news is told")
-	}
 }

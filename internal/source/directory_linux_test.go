@@ -2,12 +2,11 @@ package source
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,10 +15,13 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/mdns"
 	"announcer/internal/netlab"
-	"announcer/internal/printed"
+	"announcer/internal/testkit/hangfs"
 )
 
-func TestMain(m *testing.M) { netlab.Main(m) }
+func TestMain(m *testing.M) {
+	hangfs.Main()
+	netlab.Main(m)
+}
 
 // mounted gives a directory on a file system of its own, which tells of changes whatever that of the machine does.
 func mounted(t *testing.T) string {
@@ -33,52 +35,64 @@ func mounted(t *testing.T) string {
 	return dir
 }
 
-// follower is a source with its watch.
+// follower is a source at work.
 type follower struct {
 	*Source
-	dir     string
-	changed <-chan struct{}
-	log     printed.Text
+	dir  string
+	last Snapshot
 }
 
-// follow begins to watch and waits until it does.
+// follow runs a source until the test ends.
 func follow(t *testing.T, dir string, request Request) *follower {
 	t.Helper()
 	request.Waits = true
-	f := &follower{Source: New(request), dir: dir}
-	load(t, f.Source, dir)
-	f.changed = f.Watch(t.Context(), slog.New(slog.NewTextHandler(&f.log, nil)))
-	f.settled(t)
+	f := &follower{dir: dir}
+	f.Source = New(request)
+	go f.Run(t.Context())
+	f.last = (<-f.Updates()).Snapshot
 	return f
 }
 
-// settled waits until there have been no signals for a while.
+// Look returns what was handed over last.
+func (f *follower) Look() Snapshot { return f.last }
+
+// settled waits until nothing has been handed over for a while.
 func (f *follower) settled(t *testing.T) {
 	t.Helper()
 	for quiet := 10 * settle; ; {
 		select {
-		case <-f.changed:
-			f.Look()
+		case u := <-f.Updates():
+			f.last = u.Snapshot
 		case <-time.After(quiet):
 			return
 		}
 	}
 }
 
-// await waits for signals until what is defined is as it should be.
+// await waits until what is defined is as it should be.
 func (f *follower) await(t *testing.T, want string) {
 	t.Helper()
-	got := "no signal"
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(10 * time.Second); defined(f.last, f.dir) != want; {
 		select {
-		case <-f.changed:
-			if got = defined(f.Look(), f.dir); got == want {
-				return
-			}
+		case u := <-f.Updates():
+			f.last = u.Snapshot
 		case <-deadline: // long before anybody looks without a reason
-			t.Fatalf("defined %s, want %s", got, want)
+			t.Fatalf("defined %s, want %s", defined(f.last, f.dir), want)
 		}
 	}
+}
+
+// reload returns what a reload hands over.
+func (f *follower) reload(t *testing.T) Update {
+	t.Helper()
+	f.Reload()
+	for u := range f.Updates() {
+		f.last = u.Snapshot
+		if u.Reload {
+			return u
+		}
+	}
+	panic("the channel of updates was closed")
 }
 
 // step is something that happens to files below a directory.
@@ -225,8 +239,8 @@ func TestWatch(t *testing.T) {
 					t.Fatalf("defined %s, want %s", got, is)
 				}
 			}
-			if said := f.log.String(); said != "" {
-				t.Error("the watch says: ", said)
+			if len(f.last.Remarks) > 0 {
+				t.Error("the watch remarks: ", f.last.Remarks)
 			}
 		})
 	}
@@ -274,8 +288,8 @@ func TestWatchTheConfiguration(t *testing.T) {
 		!strings.Contains(snap.Findings.Error(), "its last good version stays in use") {
 		t.Errorf("with a configuration that broke: refused %v, %v", snap.Refused, snap.Findings)
 	}
-	if snap, err := f.Load(); err == nil {
-		t.Errorf("a configuration that broke was loaded: %+v", snap)
+	if u := f.reload(t); len(u.Snapshot.BadConfig) == 0 || u.Snapshot.Usable() != nil {
+		t.Errorf("a reload of a configuration that broke gives %+v", u)
 	}
 	removed("conf")(t, dir)
 	f.settled(t)
@@ -284,8 +298,8 @@ func TestWatchTheConfiguration(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "conf/announcer.toml"), "[daemon]\n")
 	f.await(t, "")
-	if snap, err := f.Load(); err != nil || len(snap.Findings) > 0 || !reflect.DeepEqual(snap.Config, config.Default()) {
-		t.Errorf("with a configuration that sets nothing: %v, error %v", snap, err)
+	if snap := f.Look(); len(snap.Findings) > 0 || !reflect.DeepEqual(snap.Config, config.Default()) {
+		t.Errorf("with a configuration that sets nothing: %+v", snap)
 	}
 }
 
@@ -319,15 +333,15 @@ func TestHostNameOfAConfinedProcess(t *testing.T) {
 	}
 }
 
-// TestWatchOfTheHost has the host get another name, and wants the files be read for it within two seconds.
+// TestWatchOfTheHost has the host get another name, and wants a snapshot with it within two seconds.
 func TestWatchOfTheHost(t *testing.T) {
 	here, dir := (*netlab.Host)(nil), mounted(t)
 	here.Rename(t, "pbx-a")
 	f := follow(t, dir, Request{Services: []string{dir}})
 	here.Rename(t, "pbx-b")
 	select {
-	case <-f.changed:
-		if host := f.Look().Host; host != "pbx-b" {
+	case u := <-f.Updates():
+		if host := u.Snapshot.Host; host != "pbx-b" {
 			t.Errorf("the host is called %s", host)
 		}
 	case <-time.After(2 * time.Second):
@@ -355,7 +369,7 @@ func TestLongHostName(t *testing.T) {
 		return strings.Join(all, ", ")
 	}
 	long := strings.Repeat("x", 60)
-	s := New(Request{ConfigFile: config})
+	s := newReader(Request{ConfigFile: config})
 	for _, step := range []struct {
 		name, host string
 		change     func()
@@ -392,16 +406,13 @@ func TestLongHostName(t *testing.T) {
 	}
 }
 
-// TestWatchOfTouches sees to it that what changes nothing gives the same snapshot, and that it is looked at all the same.
+// TestWatchOfTouches sees to it that what changes nothing is no update.
 func TestWatchOfTouches(t *testing.T) {
 	dir := mounted(t)
 	path := filepath.Join(dir, "a.service")
 	saved("a.service", "a")(t, dir)
 	f := follow(t, dir, Request{Services: []string{dir}})
-	before, err := f.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := f.Look()
 	for _, touch := range []func() error{
 		func() error { return os.Chtimes(path, time.Now(), time.Now()) },
 		func() error { return os.Chmod(path, 0o600) },
@@ -414,12 +425,12 @@ func TestWatchOfTouches(t *testing.T) {
 		}
 	}
 	select {
-	case <-f.changed:
-	case <-time.After(10 * time.Second):
-		t.Error("nobody has looked")
+	case u := <-f.Updates():
+		t.Errorf("a touch is an update: %+v", u)
+	case <-time.After(10 * settle):
 	}
-	if after, err := f.Load(); err != nil || !reflect.DeepEqual(before, after) {
-		t.Errorf("before %+v\nafter  %+v, error %v", before, after, err)
+	if u := f.reload(t); !reflect.DeepEqual(before, u.Snapshot) {
+		t.Errorf("before %+v\nafter  %+v", before, u.Snapshot)
 	}
 }
 
@@ -437,8 +448,8 @@ func TestWatchAnOverlay(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(merged, unix.MNT_DETACH) })
 	f := follow(t, dir, Request{Services: []string{merged}})
-	if got, want := f.log.String(), merged+" is on an overlay, which does not tell of every change"; !strings.Contains(got, want) {
-		t.Errorf("the watch says %q, want %q", got, want)
+	if got, want := f.last.Remarks, "the definitions are looked at every 2s: "+merged+" is on an overlay, which does not tell of every change"; !slices.Equal(got, []string{want}) {
+		t.Errorf("the remarks are %q, want %q", got, want)
 	}
 	saved("lower/a.service", "b")(t, dir)
 	f.await(t, "merged/a.service=b")
@@ -471,8 +482,8 @@ func TestWatchWithoutEvents(t *testing.T) {
 	f := follow(t, dir, Request{Services: []string{dir}})
 	saved("a.service", "b")(t, dir)
 	f.await(t, "a.service=b")
-	if got, want := f.log.String(), "files can't be watched: "; !strings.Contains(got, want) || !strings.Contains(got, "every=2s") {
-		t.Errorf("the watch says %q, want %q", got, want)
+	if got, want := f.last.Remarks, "the definitions are looked at every 2s: files cannot be watched: "; len(got) != 1 || !strings.HasPrefix(got[0], want) {
+		t.Errorf("the remarks are %q, want %q", got, want)
 	}
 }
 
@@ -480,19 +491,19 @@ func TestWatchWithoutEvents(t *testing.T) {
 // that may be open are.
 func TestWatchWithoutFreeFiles(t *testing.T) {
 	dir := mounted(t)
-	var log printed.Text
-	w := &watcher{polled: new(atomic.Pointer[string]), log: slog.New(slog.NewTextHandler(&log, nil)), reads: reading{services: []string{dir}}}
-	defer w.close()
-	w.prepare()
+	d := &directory{path: dir, guard: newGuard()}
+	defer d.close()
+	d.guard.begin()
+	d.prepare()
 	giveBack := takeFiles(t)
-	w.prepare()
+	d.prepare()
 	giveBack()
-	if want := "a directory can't be read: open " + dir + ": too many open files"; w.every != pollEvery || !w.places.has(dir) || !strings.Contains(log.String(), want) {
-		t.Errorf("it looks every %v at %v, and says %q; want %v, %s, and %q", w.every, w.places.dirs, log.String(), pollEvery, dir, want)
+	if want := "a directory cannot be read: open " + dir + ": too many open files"; d.every != pollEvery || !d.ways.has(dir) || !strings.Contains(string(d.remark), want) {
+		t.Errorf("it looks every %v at %v, and says %q; want %v, %s, and %q", d.every, d.ways.dirs, d.remark, pollEvery, dir, want)
 	}
-	w.prepare()
-	if w.every != pollAnyway {
-		t.Errorf("afterwards it looks every %v, want %v", w.every, pollAnyway)
+	d.prepare()
+	if d.every != pollAnyway {
+		t.Errorf("afterwards it looks every %v, want %v", d.every, pollAnyway)
 	}
 }
 

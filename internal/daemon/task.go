@@ -1,0 +1,55 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// task is a part of the daemon that runs until its context is done.
+type task struct {
+	name  string
+	ready chan struct{}
+	do    func(ctx context.Context, ready func()) error
+}
+
+func newTask(name string, do func(ctx context.Context, ready func()) error) *task {
+	return &task{name, make(chan struct{}), do}
+}
+
+// String returns the name, "" for the loop, which speaks for the daemon.
+func (t *task) String() string { return t.name }
+
+// Ready returns a channel that is closed when the task does its work.
+func (t *task) Ready() <-chan struct{} { return t.ready }
+
+// Run does the work. An error names the task.
+func (t *task) Run(ctx context.Context) error {
+	err := t.do(ctx, sync.OnceFunc(func() { close(t.ready) }))
+	if err != nil && t.name != "" {
+		return fmt.Errorf("%s: %w", t.name, err)
+	}
+	return err
+}
+
+// run runs tasks until ctx is done or one of them fails, and calls ready when all are.
+func run(ctx context.Context, tasks []*task, ready func(context.Context)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, t := range tasks {
+		group.Go(func() error { return t.Run(ctx) })
+	}
+	group.Go(func() error {
+		for _, t := range tasks {
+			select {
+			case <-t.Ready():
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		ready(ctx)
+		return nil
+	})
+	return group.Wait()
+}

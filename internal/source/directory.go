@@ -1,0 +1,316 @@
+package source
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	settle     = 50 * time.Millisecond  // an editor that saves a file does several things in a row
+	settleMost = 500 * time.Millisecond // a file that never stops changing is not waited for
+	pollEvery  = 2 * time.Second        // where the system does not report changes
+	pollAnyway = time.Minute            // for what is never reported, such as a file system mounted over a directory
+	attempts   = 10                     // to find directories that stay the same for a moment
+)
+
+// directory is the provider of the definition files in a directory, or of one file.
+type directory struct {
+	path   string
+	isFile bool          // it is a file in any case
+	poll   time.Duration // between two looks; 0: as the file system needs it
+
+	guard  *guard
+	buf    *bytes.Buffer // for reading one file after the other
+	items  []Item        // yielded last
+	unread string        // why the directory could not be listed
+
+	links  []string // of the items: they may lead to another file system
+	ways   ways
+	events *fsnotify.Watcher // nil: there are no events
+	stale  bool              // what is watched may be something else than what is there now
+	why    string            // why events alone are not enough
+	every  time.Duration     // between two looks without an event
+	remark Remark            // why the files are polled; "": they are not, or as it was asked for
+	looked time.Time         // the time of the last look
+}
+
+// Directory returns the provider of the definition files in a directory, or of the file at that path. It follows changes
+// by events, and by a look once a minute. If poll is 0, it also looks every 2 s at a file system that does not report
+// changes made elsewhere; otherwise it looks at that interval.
+func Directory(path string, poll time.Duration) Provider {
+	return &directory{path: path, poll: poll}
+}
+
+// File returns the provider of the file at a path, as [Directory] does. What else is there is an error.
+func File(path string, poll time.Duration) Provider {
+	return &directory{path: path, isFile: true, poll: poll}
+}
+
+// String returns the path.
+func (d *directory) String() string { return d.path }
+
+// Run implements [Provider].
+func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
+	d.guard, d.buf, d.items, d.stale = newGuard(), new(bytes.Buffer), nil, true
+	defer d.close()
+	for reason := changed; reason != ended; reason = d.await(ctx) {
+		d.guard.begin()
+		if reason == changed || !d.answers() {
+			d.prepare()
+			yield(d.look())
+		} else {
+			yield(nil)
+		}
+	}
+	return nil
+}
+
+// answers reports whether all files can still be reached. It hangs if the place itself does.
+func (d *directory) answers() bool {
+	_, err := os.Stat(d.path)
+	for _, link := range d.links {
+		_, linkErr := attempt(d.guard, link, func() (struct{}, error) {
+			_, err := os.Stat(link)
+			return struct{}{}, err
+		})
+		err = cmp.Or(err, linkErr)
+	}
+	return err == nil
+}
+
+// look reads the files. It returns nil if they are what they were.
+func (d *directory) look() []Item {
+	d.looked = time.Now()
+	paths, err := d.list()
+	if err != nil {
+		return d.news([]Item{{Origin: d.path, Err: err}})
+	}
+	before := make(map[string][]byte, len(d.items))
+	for _, item := range d.items {
+		before[item.Origin] = item.Data
+	}
+	items := make([]Item, 0, len(paths)+1)
+	for _, path := range paths {
+		items = append(items, d.read(path, before[path]))
+	}
+	if d.remark != "" {
+		items = append(items, Item{Origin: d.path, Err: d.remark})
+	}
+	return d.news(items)
+}
+
+// list returns the paths of the files.
+func (d *directory) list() ([]string, error) {
+	if d.isFile {
+		return []string{d.path}, nil
+	}
+	return Expand(d.path, IsDefinition)
+}
+
+// news returns items, or nil if they are those that were yielded last.
+func (d *directory) news(items []Item) []Item {
+	if d.items != nil && sameItems(d.items, items) {
+		return nil
+	}
+	d.items = items
+	return items
+}
+
+// read returns the item of a file. If the file holds what it did before, the item shares its bytes.
+func (d *directory) read(path string, before []byte) Item {
+	item := Item{Name: filepath.Base(path), Origin: path}
+	if path == d.path {
+		item.Name = path
+	}
+	buf := d.buf
+	data, err := attempt(d.guard, path, func() ([]byte, error) {
+		if path != d.path && IsMask(path) {
+			return nil, ErrMasked
+		}
+		return readFile(path, buf)
+	})
+	if _, hangs := errors.AsType[*hangError](err); hangs {
+		d.buf = new(bytes.Buffer) // the call that hangs may still fill the other one
+	}
+	switch {
+	case err != nil:
+		item.Err = err
+	case before != nil && bytes.Equal(data, before):
+		item.Data = before
+	default:
+		item.Data = bytes.Clone(data)
+	}
+	return item
+}
+
+// reason is why a provider stops waiting.
+type reason uint8
+
+const (
+	ended   reason = iota // its context is done
+	pulse                 // it is time to see whether the place still answers
+	changed               // the files may have changed
+)
+
+// await waits for a reason to look again: a change that has settled, or time.
+func (d *directory) await(ctx context.Context) reason {
+	var quiet, enough <-chan time.Time
+	poll, beat := time.After(time.Until(d.looked.Add(d.every))), time.After(Pulse)
+	var events <-chan fsnotify.Event
+	var errs <-chan error
+	if d.events != nil {
+		events, errs = d.events.Events, d.events.Errors
+	}
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-beat:
+			return pulse
+		case <-poll:
+			return changed
+		case <-quiet:
+			return changed
+		case <-enough:
+			return changed
+		case key := <-d.guard.back:
+			delete(d.guard.hung, key)
+			d.stale = true
+		case e, open := <-events:
+			if !open {
+				return changed
+			}
+			if !d.ways.concern(e.Name) {
+				continue
+			}
+			d.stale = d.stale || d.ways.has(e.Name)
+		case <-errs: // events were lost
+			d.stale = true
+		}
+		quiet = time.After(settle)
+		if enough == nil {
+			enough = time.After(settleMost)
+		}
+	}
+	return ended
+}
+
+// prepare has events come from everything that matters now. What happens after it returns is not missed.
+func (d *directory) prepare() {
+	d.stale = d.stale || d.why != "" // what failed may not fail now
+	for range attempts {
+		found := d.find()
+		d.ways.names = found.names
+		if !d.stale && found.same(d.ways) {
+			break
+		}
+		d.watch(found) // and look again: nobody has reported what came before it was watched
+	}
+	d.pace()
+}
+
+// find returns the ways as they are now.
+func (d *directory) find() ways {
+	d.links, d.unread = nil, ""
+	w := newWays()
+	end := w.walk(d.path)
+	info, err := os.Stat(end)
+	if err != nil || !info.IsDir() {
+		return w
+	}
+	entries, err := os.ReadDir(end)
+	if errors.Is(err, fs.ErrPermission) {
+		return w // until its permissions change, which is an event of the directory above
+	}
+	if err != nil {
+		d.unread = "a directory cannot be read: " + err.Error()
+	}
+	w.dirs[end] = info
+	for _, e := range entries {
+		if IsDefinition(e.Name()) && e.Type()&fs.ModeSymlink != 0 {
+			d.follow(filepath.Join(end, e.Name()), w)
+		}
+	}
+	return w
+}
+
+// follow adds the ways of a symbolic link, unless the file system that it leads to hangs.
+func (d *directory) follow(link string, w ways) {
+	found, err := attempt(d.guard, link, func() (ways, error) {
+		found := newWays()
+		found.walk(link)
+		return found, nil
+	})
+	if err == nil {
+		w.join(found)
+	}
+	d.links = append(d.links, link)
+}
+
+// watching is where events come from.
+type watching struct {
+	*fsnotify.Watcher
+	why string // why events alone are not enough, "" if they are
+}
+
+// watch replaces what events come from.
+func (d *directory) watch(w ways) {
+	d.close()
+	d.ways, d.stale = w, false
+	all, err := attempt(d.guard, "events of "+d.path, w.watch)
+	d.events, d.why = all.Watcher, all.why
+	if err != nil {
+		d.why = "files cannot be watched: " + err.Error()
+	}
+}
+
+// watch has events come from all directories.
+func (w ways) watch() (all watching, err error) {
+	all.Watcher, err = fsnotify.NewWatcher()
+	if err != nil {
+		return watching{}, err
+	}
+	all.why = w.eventless()
+	for dir := range w.dirs {
+		if err := all.Add(dir); err != nil {
+			all.why = dir + " cannot be watched: " + err.Error()
+		}
+	}
+	return all, nil
+}
+
+// pace sets the time between two looks. If events alone are not enough for a reason, that is a remark.
+func (d *directory) pace() {
+	d.every, d.remark = pollAnyway, ""
+	if d.poll > 0 {
+		d.every = d.poll
+		return
+	}
+	if why := cmp.Or(d.why, d.unread); why != "" {
+		d.every = pollEvery
+		d.remark = Remark(fmt.Sprintf("the definitions are looked at every %s: %s", d.every, why))
+	}
+}
+
+func (d *directory) close() {
+	if d.events != nil {
+		d.events.Close()
+		d.events = nil
+	}
+}
+
+// sameItems reports whether two lists of items say the same.
+func sameItems(a, b []Item) bool {
+	return slices.EqualFunc(a, b, func(a, b Item) bool {
+		return a.Name == b.Name && a.Origin == b.Origin && bytes.Equal(a.Data, b.Data) && fmt.Sprint(a.Err) == fmt.Sprint(b.Err)
+	})
+}

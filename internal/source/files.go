@@ -1,0 +1,51 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// IsMask reports whether a file is a link to /dev/null, which lets no file of that name count. (An empty file is none: a
+// full disk or an editor at work can leave one behind.)
+func IsMask(path string) bool {
+	null, err := os.Stat(os.DevNull)
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && os.SameFile(info, null)
+}
+
+// IsDefinition reports whether a file in a directory is a definition file: its name ends in ".service" or ".toml" and
+// does not start with a dot.
+func IsDefinition(name string) bool {
+	return (strings.HasSuffix(name, ".service") || strings.HasSuffix(name, ".toml")) && !strings.HasPrefix(name, ".")
+}
+
+// Expand returns the files that a path stands for: the path itself, or those in a directory whose names fit, in byte order.
+func Expand(path string, fits func(name string) bool) ([]string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrMissing
+	case err != nil:
+		return nil, fmt.Errorf("it can't be read: %w", cause(err))
+	case !info.IsDir():
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("the directory can't be read: %w", cause(err))
+	}
+	var files []string
+	for _, e := range entries {
+		if fits(e.Name()) {
+			files = append(files, filepath.Join(path, e.Name()))
+		}
+	}
+	return files, nil
+}
