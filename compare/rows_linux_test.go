@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/conformance"
+	"announcer/internal/publication"
 )
 
 // rows are the verdicts of a comparison that was written before: of each rule, the cells of the programs in their order.
@@ -39,7 +39,7 @@ func (r rows) missing(checks []conformance.Check) []conformance.Check {
 // with returns the results of a program in all checks: those that it has now, and for the others what its row says.
 func (r rows) with(program int, ran []conformance.Result) []conformance.Result {
 	var all []conformance.Result
-	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 		for _, check := range conformance.Checks() {
 			i := slices.IndexFunc(ran, func(result conformance.Result) bool { return key(result.Check) == key(check) && result.Version == v })
 			if i >= 0 {
@@ -53,10 +53,10 @@ func (r rows) with(program int, ran []conformance.Result) []conformance.Result {
 }
 
 // verdict returns what a row says of a program, such as "pass", or "pass, fail" where the IP versions differ.
-func (r rows) verdict(c conformance.Check, program int, v mdns.IPVersion) conformance.Verdict {
+func (r rows) verdict(c conformance.Check, program int, v publication.IPVersion) conformance.Verdict {
 	words := strings.Split(r[key(c)][program], ", ")
 	word := words[0]
-	if v == mdns.V6 {
+	if v == publication.V6 {
 		word = words[len(words)-1]
 	}
 	for _, verdict := range []conformance.Verdict{conformance.Pass, conformance.Fail} {

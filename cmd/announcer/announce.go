@@ -13,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
-	"announcer/internal/daemon"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
@@ -22,6 +21,7 @@ import (
 	"announcer/internal/oneshot"
 	"announcer/internal/phones"
 	"announcer/internal/preset"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -41,7 +41,7 @@ func announceCommand() *cli.Command {
 		Flags: append(append(wireFlags(),
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
 			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; to fail where they have not within --for"},
-			&cli.StringFlag{Name: "on-conflict", Usage: "where the name is taken: `POLICY` rename, fail or standby", Value: mdns.Rename.String()},
+			&cli.StringFlag{Name: "on-conflict", Usage: "where the name is taken: `POLICY` rename, fail or standby", Value: publication.Rename.String()},
 		), groupFlags()...),
 		Action: announcing(announce, closedTerminal()...),
 	})
@@ -96,7 +96,7 @@ func announceWhile(c *cli.Context, command []string) error {
 	if err != nil {
 		return err
 	}
-	desired, assumed := daemon.Desired(snap, links)
+	desired, assumed := snap.Desired(links)
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func announceWhile(c *cli.Context, command []string) error {
 	if err := checkUntilSeen(c, snap.Config.Engine, command); err != nil {
 		return err
 	}
-	publisher, err := engine.Open(snap.Config.Engine, log)
+	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC)
 	if err != nil {
 		return err
 	}
@@ -128,8 +128,8 @@ func checkUntilSeen(c *cli.Context, engine string, command []string) error {
 		return usagef("--until-seen: %d is no number of hosts; want 1 or more", n)
 	case len(command) > 0:
 		return usagef("--until-seen does not go with a command behind --: which of the two is to end it?")
-	case engine != config.EngineNative:
-		return usagef("--until-seen: the engine %q does not tell who asks; want --engine %s", engine, config.EngineNative)
+	case engine != publication.EngineNative:
+		return usagef("--until-seen: the engine %q does not tell who asks; want --engine %s", engine, publication.EngineNative)
 	}
 	return nil
 }
@@ -168,9 +168,9 @@ func withLimit(ctx context.Context, limit time.Duration) (context.Context, conte
 
 // whatToAnnounce reads the files that are given, or makes the group that the flags define.
 func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
-	policy, ok := mdns.ParsePolicy(c.String("on-conflict"))
+	policy, ok := publication.ParsePolicy(c.String("on-conflict"))
 	if !ok {
-		return source.Snapshot{}, usagef("--on-conflict: %q is not a policy; want %s", c.String("on-conflict"), strings.Join(mdns.PolicyWords(), ", "))
+		return source.Snapshot{}, usagef("--on-conflict: %q is not a policy; want %s", c.String("on-conflict"), strings.Join(publication.PolicyWords(), ", "))
 	}
 	byFlags := c.IsSet("preset") || c.IsSet("name") || c.IsSet("type")
 	if byFlags == c.Args().Present() {
@@ -193,7 +193,7 @@ func definedByFlags(c *cli.Context) (source.Snapshot, error) {
 	cfg := sourceRequest(c).Override(config.Default())
 	snap := source.Snapshot{Config: cfg, Host: source.HostName()}
 	group, err := groupOf(c, snap.Host)
-	snap.Publications = []mdns.Publication{{ID: "the command line", Group: group}}
+	snap.Publications = []publication.Publication{{ID: "the command line", Group: group}}
 	return snap, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -81,16 +82,16 @@ func asked(c *cli.Context, typ string) (q browse.Question, err error) {
 }
 
 // clientLinks gives the links to ask on.
-func clientLinks(c *cli.Context) ([]mdns.Link, error) {
+func clientLinks(c *cli.Context) ([]publication.Link, error) {
 	links, err := netwatch.Read()
 	if err != nil {
 		return nil, err
 	}
 	chosen, assumed := netwatch.Select(links, c.StringSlice("interface"), nil)
-	return chosen, chosenLinks(mdns.Desired{Links: chosen}, assumed, c.App.ErrWriter)
+	return chosen, chosenLinks(publication.Desired{Links: chosen}, assumed, c.App.ErrWriter)
 }
 
-func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links []mdns.Link) error {
+func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links []publication.Link) error {
 	type found struct {
 		Type      string `json:"type"`
 		Interface string `json:"interface"`
@@ -113,8 +114,9 @@ func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links
 	return errors.Join(err, table(c.App.Writer, "TYPE INTERFACE", rows))
 }
 
-func browseServices(ctx context.Context, c *cli.Context, q browse.Question, links []mdns.Link) error {
+func browseServices(ctx context.Context, c *cli.Context, q browse.Question, links []publication.Link) error {
 	entries, err := browse.Services(ctx, []browse.Question{q}, links)
+	entries = browse.WithMACs(entries, netwatch.MACs())
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, struct {
 			Version  int            `json:"version"`

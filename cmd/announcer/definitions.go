@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/validate"
 )
@@ -77,7 +77,7 @@ func loadAll(c *cli.Context) (source.Snapshot, error) {
 }
 
 // allFindings prints and returns what is wrong with definitions that can be announced.
-func allFindings(snap source.Snapshot, desired mdns.Desired, stderr io.Writer) diag.Findings {
+func allFindings(snap source.Snapshot, desired publication.Desired, stderr io.Writer) diag.Findings {
 	findings := validate.List(snap.Findings, validate.Together(desired, snap.Config.Engine))
 	printFindings(stderr, findings)
 	return findings
@@ -90,7 +90,7 @@ func printFindings(w io.Writer, findings diag.Findings) {
 }
 
 // chosenLinks tells what was assumed about the choice of links, and reports an error where that is none.
-func chosenLinks(desired mdns.Desired, assumed string, stderr io.Writer) error {
+func chosenLinks(desired publication.Desired, assumed string, stderr io.Writer) error {
 	if assumed != "" {
 		fmt.Fprintln(stderr, "announcer: "+assumed)
 	}

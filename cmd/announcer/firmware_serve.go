@@ -15,14 +15,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
-	"announcer/internal/daemon"
 	"announcer/internal/diag"
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
 	"announcer/internal/oneshot"
 	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 )
 
@@ -76,7 +75,7 @@ func firmwareServe(c *cli.Context) error {
 		return err
 	}
 	printHashes(c.App.Writer, server.Files())
-	publisher, err := engine.Open(engineName, log)
+	publisher, err := engine.Open(engineName, log, netwatch.MAC)
 	if err != nil {
 		return err
 	}
@@ -136,13 +135,13 @@ func printHashes(w io.Writer, files []fileserver.File) {
 
 // firmwareOnLinks makes what is to be announced: on every link a group with the URL that is right there or, where the
 // URL is given, one group for all.
-func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at netip.AddrPort) (desired mdns.Desired, engineName string, err error) {
+func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at netip.AddrPort) (desired publication.Desired, engineName string, err error) {
 	snap := source.Snapshot{Config: sourceRequest(c).Override(config.Default()), Host: source.HostName()}
 	links, err := netwatch.Read()
 	if err != nil {
 		return desired, "", err
 	}
-	desired, assumed := daemon.Desired(snap, links)
+	desired, assumed := snap.Desired(links)
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return desired, "", err
 	}
@@ -151,10 +150,10 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 		if err != nil {
 			return desired, "", firmwareFault(c, dir, err)
 		}
-		desired.Groups = []mdns.Publication{{ID: "firmware", Group: group}}
+		desired.Groups = []publication.Publication{{ID: "firmware", Group: group}}
 		return desired, snap.Config.Engine, nil
 	}
-	var reachable []mdns.Link
+	var reachable []publication.Link
 	for _, link := range desired.Links {
 		addr, ok := addressOn(link, at.Addr())
 		if !ok {
@@ -166,7 +165,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 			return desired, "", firmwareFault(c, dir, err)
 		}
 		reachable = append(reachable, link)
-		desired.Groups = append(desired.Groups, mdns.Publication{ID: "firmware on " + link.Name, Group: group, Interfaces: []string{link.Name}})
+		desired.Groups = append(desired.Groups, publication.Publication{ID: "firmware on " + link.Name, Group: group, Interfaces: []string{link.Name}})
 	}
 	if desired.Links = reachable; len(reachable) == 0 {
 		return desired, "", errors.New("no link has an address that phones can load from; want --listen or --interface with one that is there, or --url")
@@ -176,7 +175,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 
 // addressOn gives the address by which phones on a link reach the server, which listens on the given address or,
 // where that is unspecified, on all: IPv4 where the link has any.
-func addressOn(link mdns.Link, listen netip.Addr) (addr netip.Addr, ok bool) {
+func addressOn(link publication.Link, listen netip.Addr) (addr netip.Addr, ok bool) {
 	addrs := slices.DeleteFunc(link.Published(), func(a netip.Addr) bool {
 		return a.Is6() && a.IsLinkLocalUnicast() || !listen.IsUnspecified() && a != listen.Unmap()
 	})

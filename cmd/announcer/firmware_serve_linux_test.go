@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/netlab"
+	"announcer/internal/publication"
 )
 
 // serving is announcer firmware serve, on the loopback unless the arguments say something else.
@@ -144,13 +144,13 @@ func TestServeOnTwoLinks(t *testing.T) {
 }
 
 func TestAddressOn(t *testing.T) {
-	link := mdns.Link{Index: 1, Name: "eth0"}
+	link := publication.Link{Index: 1, Name: "eth0"}
 	for _, prefix := range []string{"fe80::1/64", "2001:db8::1/64", "192.0.2.9/24", "192.0.2.5/24"} {
-		link.Addrs = append(link.Addrs, mdns.LinkAddr{Prefix: netip.MustParsePrefix(prefix)})
+		link.Addrs = append(link.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix(prefix)})
 	}
-	bare := mdns.Link{Index: 2, Name: "eth1", Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("fe80::2/64")}}}
+	bare := publication.Link{Index: 2, Name: "eth1", Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("fe80::2/64")}}}
 	for _, test := range []struct {
-		link   mdns.Link
+		link   publication.Link
 		listen string
 		url    string
 	}{

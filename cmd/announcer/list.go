@@ -9,10 +9,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"announcer/internal/daemon"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 )
 
 func listCommand() *cli.Command {
@@ -37,7 +37,7 @@ func list(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	desired, assumed := daemon.Desired(snap, links)
+	desired, assumed := snap.Desired(links)
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ type listedService struct {
 	Why        string   `json:"why,omitempty"`
 }
 
-func listed(d mdns.Desired, instances []mdns.Instance) any {
+func listed(d publication.Desired, instances []mdns.Instance) any {
 	all := []listedService{}
 	for _, in := range instances {
 		all = append(all, listedService{
@@ -114,7 +114,7 @@ func fate(in mdns.Instance) string {
 	return "announce"
 }
 
-func linkNames(links []mdns.Link) []string {
+func linkNames(links []publication.Link) []string {
 	names := []string{}
 	for _, l := range links {
 		names = append(names, l.Name)
@@ -122,7 +122,7 @@ func linkNames(links []mdns.Link) []string {
 	return names
 }
 
-func listTable(w io.Writer, d mdns.Desired, instances []mdns.Instance) error {
+func listTable(w io.Writer, d publication.Desired, instances []mdns.Instance) error {
 	var rows [][]string
 	for _, in := range instances {
 		host := in.Target(mdns.HostName(d.Host)).String()
@@ -143,9 +143,9 @@ func listTable(w io.Writer, d mdns.Desired, instances []mdns.Instance) error {
 	return nil
 }
 
-func listWire(w io.Writer, d mdns.Desired, instances []mdns.Instance) error {
+func listWire(w io.Writer, d publication.Desired, instances []mdns.Instance) error {
 	for _, link := range d.Links {
-		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 			if !link.Has(v) {
 				continue
 			}

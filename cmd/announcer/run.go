@@ -84,7 +84,7 @@ func runDaemon(c *cli.Context) error {
 		socket = snap.Config.Socket
 	}
 	sockets := control.Places(socket, os.Getenv)
-	publisher, err := engine.Open(snap.Config.Engine, log, notes(sockets, os.Getenv)...)
+	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC, notes(sockets, os.Getenv)...)
 	if err != nil {
 		return err
 	}

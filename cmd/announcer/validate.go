@@ -8,9 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/validate"
 	"announcer/services"
@@ -94,7 +94,7 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 		lints = append(lints, prober.Lint)
 	}
 	if c.Args().Present() {
-		return validate.Paths(c.Args().Slice(), cmp.Or(c.String("engine"), config.Engines()[0]), source.HostName(), lints...), nil
+		return validate.Paths(c.Args().Slice(), cmp.Or(c.String("engine"), publication.Engines()[0]), source.HostName(), lints...), nil
 	}
 	request := sourceRequest(c)
 	request.Lints = lints

@@ -10,13 +10,13 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
-	"announcer/internal/daemon"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/stranger"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 )
 
 func verifyCommand() *cli.Command {
@@ -41,7 +41,7 @@ func verify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	desired, assumed := daemon.Desired(snap, links)
+	desired, assumed := snap.Desired(links)
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
 		return err
 	}
@@ -67,12 +67,13 @@ func verify(c *cli.Context) error {
 }
 
 // look asks with two clients: ours, which knows who says what, and one that knows nothing of announcer.
-func look(ctx context.Context, questions []browse.Question, links []mdns.Link) ([]browse.Entry, error) {
+func look(ctx context.Context, questions []browse.Question, links []publication.Link) ([]browse.Entry, error) {
 	var both errgroup.Group
 	var ours []browse.Entry
 	strangers := make([][]browse.Entry, len(questions))
 	both.Go(func() (err error) {
 		ours, err = browse.Services(ctx, questions, links)
+		ours = browse.WithMACs(ours, netwatch.MACs())
 		return err
 	})
 	for i, q := range questions {

@@ -12,24 +12,14 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
-	"announcer/internal/mdns"
-)
-
-// The engines that put services on the wire.
-const (
-	EngineNative   = "native"   // announcer's own
-	EngineZeroconf = "zeroconf" // on github.com/grandcat/zeroconf
+	"announcer/internal/publication"
 )
 
 // The words that a configuration can have; the first of each is the default.
 var (
-	engines    = []string{EngineNative, EngineZeroconf}
 	logLevels  = []string{"info", "debug", "warn", "error"}
 	logFormats = []string{"text", "json"}
 )
-
-// Engines gives the names of the engines, the default first.
-func Engines() []string { return slices.Clone(engines) }
 
 // defaultServices is where definitions are unless the configuration says something else: the admin's own, those of
 // programs that run, those of packages. It is the order of precedence, too, as with systemd's units.
@@ -58,8 +48,8 @@ type Config struct {
 	Interfaces     []string // globs of interface names; empty: all that are fit
 	InterfacesDeny []string // globs of those to leave alone in any case
 	Host           string   // this host's name: one label; "": as the system has it
-	Engine         string   // one of [Engines]
-	OnConflict     mdns.Policy
+	Engine         string   // one of [publication.Engines]
+	OnConflict     publication.Policy
 	LogLevel       string        // "debug", "info", "warn" or "error"
 	LogFormat      string        // "text" or "json"
 	Socket         string        // path of the control socket; "": where the system has a place for it
@@ -67,13 +57,13 @@ type Config struct {
 	Poll           time.Duration // between two looks at the files where no event tells of a change; 0: as their file system needs it
 	Check          health.Settings
 
-	Groups []mdns.Publication
+	Groups []publication.Publication
 	Rules  []Rule
 }
 
 // Default gives the configuration of an empty file.
 func Default() Config {
-	return Config{Services: DefaultServices(), Engine: engines[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
+	return Config{Services: DefaultServices(), Engine: publication.Engines()[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
 }
 
 // IsBlank reports whether a file sets nothing: there are only comments and white space.
@@ -92,16 +82,16 @@ type Rule struct {
 	Match []string     // globs of file names; empty: all
 	Type  dnsname.Name // of a service in the file; zero: any
 
-	Interfaces []string     // nil: not set
-	OnConflict *mdns.Policy // nil: not set
-	Check      *mdns.Check  // nil: not set
+	Interfaces []string            // nil: not set
+	OnConflict *publication.Policy // nil: not set
+	Check      *publication.Check  // nil: not set
 }
 
 // Overlay adds to the publication of an Avahi file what the configuration says about it. Of several rules that match
 // the file, the first that sets a key has its way. The ID of the publication is the path of the file.
-func (c Config) Overlay(p mdns.Publication) mdns.Publication {
-	var policy *mdns.Policy
-	var check *mdns.Check
+func (c Config) Overlay(p publication.Publication) publication.Publication {
+	var policy *publication.Policy
+	var check *publication.Check
 	for _, rule := range c.Rules {
 		if !rule.matches(p) {
 			continue
@@ -127,7 +117,7 @@ func (c Config) Overlay(p mdns.Publication) mdns.Publication {
 }
 
 // IdleRules returns the indexes of the rules that match none of the publications of Avahi files.
-func (c Config) IdleRules(files []mdns.Publication) []int {
+func (c Config) IdleRules(files []publication.Publication) []int {
 	var idle []int
 	for i, rule := range c.Rules {
 		if !slices.ContainsFunc(files, rule.matches) {
@@ -137,7 +127,7 @@ func (c Config) IdleRules(files []mdns.Publication) []int {
 	return idle
 }
 
-func (r Rule) matches(p mdns.Publication) bool {
+func (r Rule) matches(p publication.Publication) bool {
 	file := filepath.Base(p.ID)
 	byName := len(r.Match) == 0 || slices.ContainsFunc(r.Match, func(glob string) bool {
 		ok, _ := path.Match(glob, file)
@@ -146,7 +136,7 @@ func (r Rule) matches(p mdns.Publication) bool {
 	return byName && (r.Type.IsZero() || r.matchesType(p))
 }
 
-func (r Rule) matchesType(p mdns.Publication) bool {
+func (r Rule) matchesType(p publication.Publication) bool {
 	for _, s := range p.Group.Services {
 		if s.Type.Equal(r.Type) {
 			return true

@@ -10,17 +10,17 @@ import (
 	"unicode/utf8"
 
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
 // NewRawGroup gives the form in which a publication is written.
-func NewRawGroup(p mdns.Publication) RawGroup {
+func NewRawGroup(p publication.Publication) RawGroup {
 	raw := RawGroup{Name: p.Group.Name, Wildcards: p.Group.Wildcards, Interfaces: p.Interfaces}
-	if p.OnConflict != mdns.Rename {
+	if p.OnConflict != publication.Rename {
 		raw.OnConflict = p.OnConflict.String()
 	}
-	if p.Check != mdns.NoCheck {
+	if p.Check != publication.NoCheck {
 		raw.Check = p.Check.String()
 	}
 	for _, s := range p.Group.Services {

@@ -7,15 +7,15 @@ import (
 	"testing"
 
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
 func TestEncodeTOML(t *testing.T) {
-	publications := []mdns.Publication{
+	publications := []publication.Publication{
 		{ID: `x: group "A \"b\" \\\x01\n\x7fé"`, Group: services.Group{Name: "A \"b\" \\\x01\n\x7fé", Services: []services.Service{{Type: dnsname.MustParse("_http._tcp"), Port: 80}}}},
 		{
-			ID: `x: group "PBX on %h"`, Interfaces: []string{"eth0", "vlan*"}, OnConflict: mdns.Standby, Check: mdns.CheckTCP,
+			ID: `x: group "PBX on %h"`, Interfaces: []string{"eth0", "vlan*"}, OnConflict: publication.Standby, Check: publication.CheckTCP,
 			Group: services.Group{Name: "PBX on %h", Wildcards: true, Services: []services.Service{
 				{
 					Type: dnsname.MustParse(`_a\.b\\c._udp`), Protocol: services.IPv4, Subtypes: []dnsname.Name{dnsname.MustParse("_x1._sub._a1._udp"), dnsname.MustParse("_x2._sub._a1._udp")},

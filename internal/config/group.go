@@ -7,8 +7,8 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
-	"announcer/internal/mdns"
 	"announcer/internal/preset"
+	"announcer/internal/publication"
 	"announcer/internal/strict"
 	"announcer/services"
 )
@@ -57,9 +57,9 @@ func (t *RawTXT) UnmarshalText(text []byte) error {
 
 // Publication makes a publication without an ID of the group at p, for a host that is named without its domain, and
 // reports what is wrong with it. standard is the policy for conflicts of a group that sets none.
-func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, standard mdns.Policy, lints ...services.Lint) mdns.Publication {
+func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, standard publication.Policy, lints ...services.Lint) publication.Publication {
 	before := len(doc.Findings)
-	publication := mdns.Publication{
+	publication := publication.Publication{
 		Interfaces: globs(doc, p.Key("interfaces"), g.Interfaces),
 		OnConflict: policy(doc, p.Key("on_conflict"), g.OnConflict, standard),
 		Check:      check(doc, p.Key("check"), g.Check),

@@ -13,7 +13,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/strict"
 	"announcer/services"
 )
@@ -79,7 +79,7 @@ type rawDefinitions struct {
 // LoadGroups reads the definition file in data, which came from file: one or more groups, and nothing else. standard is
 // the policy for conflicts of a group that sets none. host and lints are as in [Load]. The groups are unusable if there
 // is an error among the findings.
-func LoadGroups(file string, data []byte, host string, standard mdns.Policy, lints ...services.Lint) ([]mdns.Publication, diag.Findings) {
+func LoadGroups(file string, data []byte, host string, standard publication.Policy, lints ...services.Lint) ([]publication.Publication, diag.Findings) {
 	doc := strict.TOML(file, data)
 	var raw rawDefinitions
 	doc.Into(&raw)
@@ -105,8 +105,8 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.Interfaces = globs(l.doc, p.Key("interfaces"), raw.Interfaces)
 	cfg.InterfacesDeny = globs(l.doc, p.Key("interfaces_deny"), raw.InterfacesDeny)
 	cfg.Host = l.host(p.Key("host"), raw.Host)
-	cfg.Engine = l.word(p.Key("engine"), raw.Engine, engines)
-	cfg.OnConflict = policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
+	cfg.Engine = l.word(p.Key("engine"), raw.Engine, publication.Engines())
+	cfg.OnConflict = policy(l.doc, p.Key("on_conflict"), raw.OnConflict, publication.Rename)
 	cfg.Poll = l.poll(p.Key("poll"), raw.Poll)
 	cfg.LogLevel = l.word(p.Key("log_level"), raw.LogLevel, logLevels)
 	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
@@ -253,25 +253,25 @@ func choice(words []string) string {
 }
 
 // policy gives standard where a key is not set.
-func policy(doc *strict.Document, p strict.Path, word string, standard mdns.Policy) mdns.Policy {
+func policy(doc *strict.Document, p strict.Path, word string, standard publication.Policy) publication.Policy {
 	if !doc.Has(p) {
 		return standard
 	}
-	parsed, ok := mdns.ParsePolicy(word)
+	parsed, ok := publication.ParsePolicy(word)
 	if !ok {
-		unknownWord(doc, p, word, mdns.PolicyWords())
+		unknownWord(doc, p, word, publication.PolicyWords())
 	}
 	return parsed
 }
 
 // check gives no check where a key is not set.
-func check(doc *strict.Document, p strict.Path, word string) mdns.Check {
+func check(doc *strict.Document, p strict.Path, word string) publication.Check {
 	if !doc.Has(p) {
-		return mdns.NoCheck
+		return publication.NoCheck
 	}
-	parsed, ok := mdns.ParseCheck(word)
+	parsed, ok := publication.ParseCheck(word)
 	if !ok {
-		unknownWord(doc, p, word, mdns.CheckWords())
+		unknownWord(doc, p, word, publication.CheckWords())
 	}
 	return parsed
 }
@@ -286,8 +286,8 @@ func globs(doc *strict.Document, p strict.Path, patterns []string) []string {
 	return patterns
 }
 
-func (l loader) groups(raw []RawGroup, host string, standard mdns.Policy, lints []services.Lint) []mdns.Publication {
-	var groups []mdns.Publication
+func (l loader) groups(raw []RawGroup, host string, standard publication.Policy, lints []services.Lint) []publication.Publication {
+	var groups []publication.Publication
 	seen := map[string]int{}
 	for i, group := range raw {
 		p := strict.Path("").Key("group").Index(i)
@@ -311,7 +311,7 @@ func (l loader) rule(p strict.Path, raw rawRule) Rule {
 		}
 	}
 	if l.doc.Has(p.Key("on_conflict")) {
-		set := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, mdns.Rename)
+		set := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, publication.Rename)
 		rule.OnConflict = &set
 	}
 	if l.doc.Has(p.Key("check")) {

@@ -12,7 +12,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -58,7 +58,7 @@ func TestReference(t *testing.T) {
 	daemon.Interfaces, daemon.InterfacesDeny = nil, nil // written as []
 	compare(t, Default(), daemon)
 
-	fail, auto := mdns.Fail, mdns.CheckAuto
+	fail, auto := publication.Fail, publication.CheckAuto
 	compare(t, []Rule{{
 		Match: []string{"firmware-*.service", "staging.service"}, Type: dnsname.MustParse("_digiumproxy._udp"),
 		Interfaces: []string{"vlan20"}, OnConflict: &fail, Check: &auto,
@@ -66,10 +66,10 @@ func TestReference(t *testing.T) {
 	if len(cfg.Groups) != 3 {
 		t.Fatalf("%d groups; want 3", len(cfg.Groups))
 	}
-	compare(t, mdns.Publication{
+	compare(t, publication.Publication{
 		ID:         `announcer.toml: group "Workshop printer at %h"`,
 		Interfaces: []string{"eth0", "vlan*"},
-		OnConflict: mdns.Standby,
+		OnConflict: publication.Standby,
 		Group: services.Group{Name: "Workshop printer at %h", Wildcards: true, Services: []services.Service{{
 			Type: dnsname.MustParse("_ipp._tcp"), Subtypes: []dnsname.Name{dnsname.MustParse("_universal._sub._ipp._tcp")},
 			Domain: dnsname.Local, Host: dnsname.MustParse("printer.local"), Port: 631,
@@ -100,7 +100,7 @@ func TestReferenceHasEveryKey(t *testing.T) {
 
 func TestMinimal(t *testing.T) {
 	cfg := example(t, "announcer-minimal.toml")
-	compare(t, []mdns.Publication{{
+	compare(t, []publication.Publication{{
 		ID: `announcer-minimal.toml: group "DPMA at 192.0.2.20"`,
 		Group: services.Group{Name: "DPMA at 192.0.2.20", Services: []services.Service{{
 			Type: dnsname.MustParse("_digiumproxy._udp"), Port: 5060,
@@ -121,7 +121,7 @@ func TestDirectories(t *testing.T) {
 func TestDaemon(t *testing.T) {
 	compare(t, Config{
 		Services: DefaultServices(), Interfaces: []string{"eth*"}, InterfacesDeny: []string{"eth1", "eth2"}, Host: "Büro",
-		Engine: "zeroconf", OnConflict: mdns.Fail, Poll: 1500 * time.Millisecond, LogLevel: "debug", LogFormat: "json",
+		Engine: "zeroconf", OnConflict: publication.Fail, Poll: 1500 * time.Millisecond, LogLevel: "debug", LogFormat: "json",
 		Check: health.Settings{Interval: time.Minute, Timeout: 500 * time.Millisecond, Down: 1, Up: 100},
 	}, load(t, "x", `
 [daemon]
@@ -162,14 +162,14 @@ preset = "switchvox"
 server = "[2001:db8::20]:5061"
 transport = "tls"
 `)
-	compare(t, []mdns.Publication{
-		{ID: `x: group "A"`, OnConflict: mdns.Fail, Group: services.Group{Name: "A", Services: []services.Service{
+	compare(t, []publication.Publication{
+		{ID: `x: group "A"`, OnConflict: publication.Fail, Group: services.Group{Name: "A", Services: []services.Service{
 			{Type: dnsname.MustParse("_http._tcp"), Protocol: services.IPv6, Port: 80, TXT: services.TXT{"one"}},
 		}}},
-		{ID: `x: group "A" (2)`, OnConflict: mdns.Rename, Group: services.Group{Name: "A", Services: []services.Service{
+		{ID: `x: group "A" (2)`, OnConflict: publication.Rename, Group: services.Group{Name: "A", Services: []services.Service{
 			{Type: dnsname.MustParse("_http._tcp"), Port: 81, TXT: services.TXT{"k="}},
 		}}},
-		{ID: `x: group "PBX on %h"`, OnConflict: mdns.Fail, Check: mdns.CheckSIP, Group: services.Group{Name: "PBX on %h", Wildcards: true, Services: []services.Service{{
+		{ID: `x: group "PBX on %h"`, OnConflict: publication.Fail, Check: publication.CheckSIP, Group: services.Group{Name: "PBX on %h", Wildcards: true, Services: []services.Service{{
 			Type: dnsname.MustParse("_digiumproxy._udp"), Port: 5061,
 			TXT: services.TXT{"sipUrl=sip:proxy@[2001:db8::20]:5061;transport=tls", "serviceType=switchvox"},
 		}}}},
@@ -220,24 +220,24 @@ interfaces = []
 		id         string
 		group      services.Group
 		interfaces []string
-		policy     mdns.Policy
-		check      mdns.Check
+		policy     publication.Policy
+		check      publication.Check
 	}{
-		{"/etc/announcer/services/other.service", web, nil, mdns.Fail, mdns.NoCheck},
-		{"/etc/announcer/services/other.service", phones, []string{"vlan10"}, mdns.Fail, mdns.NoCheck},
-		{"special.service", web, []string{"vlan20"}, mdns.Rename, mdns.CheckHTTP},
-		{"special-2.service", phones, []string{"vlan20"}, mdns.Standby, mdns.CheckHTTP},
-		{"fw-1.service", web, []string{"vlan20"}, mdns.Standby, mdns.CheckHTTP},
-		{"fw-12.service", web, nil, mdns.Fail, mdns.NoCheck},
-		{"free.service", web, []string{}, mdns.Fail, mdns.NoCheck},
+		{"/etc/announcer/services/other.service", web, nil, publication.Fail, publication.NoCheck},
+		{"/etc/announcer/services/other.service", phones, []string{"vlan10"}, publication.Fail, publication.NoCheck},
+		{"special.service", web, []string{"vlan20"}, publication.Rename, publication.CheckHTTP},
+		{"special-2.service", phones, []string{"vlan20"}, publication.Standby, publication.CheckHTTP},
+		{"fw-1.service", web, []string{"vlan20"}, publication.Standby, publication.CheckHTTP},
+		{"fw-12.service", web, nil, publication.Fail, publication.NoCheck},
+		{"free.service", web, []string{}, publication.Fail, publication.NoCheck},
 	} {
-		got := cfg.Overlay(mdns.Publication{ID: test.id, Group: test.group})
-		compare(t, mdns.Publication{ID: test.id, Group: test.group, Interfaces: test.interfaces, OnConflict: test.policy, Check: test.check}, got)
+		got := cfg.Overlay(publication.Publication{ID: test.id, Group: test.group})
+		compare(t, publication.Publication{ID: test.id, Group: test.group, Interfaces: test.interfaces, OnConflict: test.policy, Check: test.check}, got)
 	}
 }
 
 func TestEngines(t *testing.T) {
-	if engines := Engines(); len(engines) == 0 || engines[0] != Default().Engine {
+	if engines := publication.Engines(); len(engines) == 0 || engines[0] != Default().Engine {
 		t.Errorf("the engines are %q; want the default first", engines)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -232,7 +232,7 @@ func TestPublic(t *testing.T) {
 	if answer.Code != http.StatusOK || answer.Body.String() != "ok: 0 services\n" {
 		t.Errorf("with a bad file: %d, %q", answer.Code, answer.Body)
 	}
-	d.state.Links = []status.Link{{Name: "eth0", Faults: []mdns.Fault{{Link: "eth0", Version: mdns.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"}}}}
+	d.state.Links = []status.Link{{Name: "eth0", Faults: []publication.Fault{{Link: "eth0", Version: publication.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"}}}}
 	answer = httptest.NewRecorder()
 	Public(d).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
 	const want = "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by dnsmasq (pid 9)\n"

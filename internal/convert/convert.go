@@ -15,6 +15,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -89,9 +90,9 @@ type Definition struct {
 	Name       string // what files that are made of it are called, without the suffix
 	Origin     string // the file that it came from and, if that has several, which group: what findings name
 	Group      services.Group
-	Interfaces []string // as in [mdns.Publication]
-	OnConflict mdns.Policy
-	Check      mdns.Check
+	Interfaces []string // as in [publication.Publication]
+	OnConflict publication.Policy
+	Check      publication.Check
 }
 
 // File is a file to be written.
@@ -144,7 +145,7 @@ func EncodeTogether(f Format, defs []Definition, host string) ([]byte, diag.Find
 }
 
 // definitions makes definitions of what one file holds, with names that differ.
-func definitions(file string, publications []mdns.Publication) []Definition {
+func definitions(file string, publications []publication.Publication) []Definition {
 	var defs []Definition
 	taken := map[string]bool{}
 	last := map[string]int{} // the number that a name got last
@@ -224,10 +225,10 @@ func (r *report) policies(d Definition, what, hint string) {
 	if len(d.Interfaces) > 0 {
 		r.warnf(d, "interfaces", "%s can't say on which interfaces to announce%s", what, hint)
 	}
-	if d.OnConflict != mdns.Rename {
+	if d.OnConflict != publication.Rename {
 		r.warnf(d, "on_conflict", "%s can't say what happens in a conflict%s", what, hint)
 	}
-	if d.Check != mdns.NoCheck {
+	if d.Check != publication.NoCheck {
 		r.warnf(d, "check", "%s can't say how to check whether it answers%s", what, hint)
 	}
 }
@@ -235,14 +236,14 @@ func (r *report) policies(d Definition, what, hint string) {
 // settle gives each service of the definitions the name that it has in a format that makes no difference between
 // IPv4 and IPv6.
 func settle(defs []Definition, host string) []mdns.Instance {
-	desired := mdns.Desired{Host: host, Links: []mdns.Link{{Index: 1}}}
+	desired := publication.Desired{Host: host, Links: []publication.Link{{Index: 1}}}
 	for _, d := range defs {
 		group := d.Group
 		group.Services = slices.Clone(group.Services)
 		for i := range group.Services {
 			group.Services[i].Protocol = services.AnyProtocol
 		}
-		desired.Groups = append(desired.Groups, mdns.Publication{ID: d.Origin, Group: group})
+		desired.Groups = append(desired.Groups, publication.Publication{ID: d.Origin, Group: group})
 	}
 	return mdns.Settle(desired, nil)
 }
@@ -252,7 +253,7 @@ func decodeAvahi(file string, data []byte, host string, lints []services.Lint) (
 	if findings.Err() != nil {
 		return nil, findings
 	}
-	return definitions(file, []mdns.Publication{{Group: group}}), findings
+	return definitions(file, []publication.Publication{{Group: group}}), findings
 }
 
 func encodeAvahi(defs []Definition, _ string) ([]File, diag.Findings) {
@@ -296,7 +297,7 @@ func name(defs []Definition) string {
 func rawGroups(defs []Definition) []config.RawGroup {
 	groups := []config.RawGroup{}
 	for _, d := range defs {
-		groups = append(groups, config.NewRawGroup(mdns.Publication{Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check}))
+		groups = append(groups, config.NewRawGroup(publication.Publication{Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check}))
 	}
 	return groups
 }

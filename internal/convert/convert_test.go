@@ -11,7 +11,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -270,7 +270,7 @@ func TestEncodeTogether(t *testing.T) {
 }
 
 func TestPolicies(t *testing.T) {
-	defs := []Definition{{Name: "a", Origin: "a.toml", Group: nasty["plain"], Interfaces: []string{"eth0"}, OnConflict: mdns.Standby, Check: mdns.CheckTCP}}
+	defs := []Definition{{Name: "a", Origin: "a.toml", Group: nasty["plain"], Interfaces: []string{"eth0"}, OnConflict: publication.Standby, Check: publication.CheckTCP}}
 	for _, f := range []Format{Avahi, DNSSD, Zone} {
 		_, findings := Encode(f, defs, host)
 		checkFindings(t, string(f), findings, []string{"a.toml: interfaces: warning: ", "a.toml: on_conflict: warning: ", "a.toml: check: warning: "})
@@ -279,7 +279,7 @@ func TestPolicies(t *testing.T) {
 		files, findings := Encode(f, defs, host)
 		checkFindings(t, string(f), findings, nil)
 		back, _ := Decode(f, files[0].Name, files[0].Data, host)
-		if len(back) != 1 || !slices.Equal(back[0].Interfaces, defs[0].Interfaces) || back[0].OnConflict != mdns.Standby || back[0].Check != mdns.CheckTCP {
+		if len(back) != 1 || !slices.Equal(back[0].Interfaces, defs[0].Interfaces) || back[0].OnConflict != publication.Standby || back[0].Check != publication.CheckTCP {
 			t.Errorf("%s: %+v is read back", f, back)
 		}
 	}

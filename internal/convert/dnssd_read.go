@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"announcer/internal/diag"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -39,7 +39,7 @@ func decodeDNSSD(file string, data []byte, host string, lints []services.Lint) (
 	if r.findings.Err() != nil {
 		return nil, r.findings
 	}
-	return definitions(file, []mdns.Publication{{Group: r.group()}}), r.findings
+	return definitions(file, []publication.Publication{{Group: r.group()}}), r.findings
 }
 
 // line is a line of a file with those that continue it.

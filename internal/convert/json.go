@@ -6,7 +6,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/strict"
 	"announcer/services"
 )
@@ -58,10 +58,10 @@ func decodeJSON(file string, data []byte, host string, lints []services.Lint) ([
 	if raw.Version != schemaVersion {
 		doc.Errorf(strict.Path("").Key("version"), "the version of the format is %d; want %d", raw.Version, schemaVersion)
 	}
-	var publications []mdns.Publication
+	var publications []publication.Publication
 	for i, group := range raw.Groups {
 		p := strict.Path("").Key("groups").Index(i)
-		publications = append(publications, group.Publication(doc, p, host, mdns.Rename, lints...))
+		publications = append(publications, group.Publication(doc, p, host, publication.Rename, lints...))
 	}
 	doc.Findings.Sort()
 	if doc.Findings.Err() != nil {

@@ -12,6 +12,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/dnstext"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -121,8 +122,8 @@ func (r *zoneReader) first(name dnsname.Name, recordType uint16) *zoneRecord {
 	return nil
 }
 
-func (r *zoneReader) groups() []mdns.Publication {
-	var groups []mdns.Publication
+func (r *zoneReader) groups() []publication.Publication {
+	var groups []publication.Publication
 	index := map[string]int{}   // of the group of an instance name
 	lines := map[string][]int{} // of the services of that group
 	for _, record := range r.records {
@@ -139,7 +140,7 @@ func (r *zoneReader) groups() []mdns.Publication {
 		if !ok {
 			i = len(groups)
 			index[instance] = i
-			groups = append(groups, mdns.Publication{Group: services.Group{Name: instance}})
+			groups = append(groups, publication.Publication{Group: services.Group{Name: instance}})
 		}
 		groups[i].Group.Services = append(groups[i].Group.Services, service)
 		lines[instance] = append(lines[instance], record.line)

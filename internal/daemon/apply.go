@@ -10,10 +10,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
-	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
-	"announcer/internal/netwatch"
-	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 	"announcer/internal/validate"
@@ -126,7 +123,7 @@ const nothingDefined = "nothing is defined that could be announced"
 func (d *Daemon) apply(ctx context.Context) error {
 	d.spare.giveBack()
 	links := d.reading.Links
-	desired, assumed := Desired(d.Snapshot, links)
+	desired, assumed := d.Snapshot.Desired(links)
 	if d.isNews(assumed, desired.Links) {
 		d.Log.Warn(assumed)
 	}
@@ -147,28 +144,17 @@ func (d *Daemon) apply(ctx context.Context) error {
 
 // isNews reports whether a sentence about the choice of links is worth a line of the log: it is another one than before,
 // and where no interface is named, other links are used, too. (Interfaces of containers come and go all the time.)
-func (d *Daemon) isNews(assumed string, links []mdns.Link) bool {
-	sameLinks := slices.EqualFunc(links, d.desired.Links, func(a, b mdns.Link) bool { return a.Index == b.Index && a.Name == b.Name })
+func (d *Daemon) isNews(assumed string, links []publication.Link) bool {
+	sameLinks := slices.EqualFunc(links, d.desired.Links, func(a, b publication.Link) bool { return a.Index == b.Index && a.Name == b.Name })
 	byDefault := len(d.Snapshot.Config.Interfaces) == 0 && d.assumed != ""
 	return assumed != "" && assumed != d.assumed && !(byDefault && sameLinks)
 }
 
 // warnOfAbsentLinks tells of each group that is for interfaces that are not here, when that is news.
-func (d *Daemon) warnOfAbsentLinks(next mdns.Desired) {
+func (d *Daemon) warnOfAbsentLinks(next publication.Desired) {
 	for _, p := range next.Groups {
 		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(d.desired.Links) {
 			d.Log.Warn("announced nowhere: none of its interfaces is here and used", "file", p.ID, "interfaces", p.Interfaces)
 		}
 	}
-}
-
-// Desired joins what is defined with the links to announce it on. assumed is a sentence about the choice of links,
-// "" where it was explicit.
-func Desired(snap source.Snapshot, links []mdns.Link) (desired mdns.Desired, assumed string) {
-	chosen, assumed := netwatch.Select(links, snap.Config.Interfaces, snap.Config.InterfacesDeny)
-	watched := mdns.WatchedTypes(snap.Publications)
-	if full, err := phones.ServiceType.Join(dnsname.Local); err == nil && !slices.ContainsFunc(watched, full.Equal) {
-		watched = append(watched, full)
-	}
-	return mdns.Desired{Host: snap.Host, Links: chosen, Groups: snap.Publications, Watched: watched}, assumed
 }

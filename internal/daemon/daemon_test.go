@@ -14,10 +14,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/netwatch"
 	"announcer/internal/printed"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -28,7 +28,7 @@ const definition = "<service-group><name>x</name><service><type>_http._tcp</type
 type bench struct {
 	dir       string
 	linksMu   sync.Mutex // the daemon may look by itself
-	links     []mdns.Link
+	links     []publication.Link
 	linksErr  error
 	changed   chan struct{}
 	files     chan struct{}
@@ -46,7 +46,7 @@ type bench struct {
 }
 
 // setLinks changes what the daemon finds when it reads the links.
-func (b *bench) setLinks(err error, links ...mdns.Link) {
+func (b *bench) setLinks(err error, links ...publication.Link) {
 	b.linksMu.Lock()
 	defer b.linksMu.Unlock()
 	b.links, b.linksErr = links, err
@@ -55,7 +55,7 @@ func (b *bench) setLinks(err error, links ...mdns.Link) {
 func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench {
 	t.Helper()
 	b := &bench{
-		dir: t.TempDir(), links: []mdns.Link{testLink(1, "eth0")}, publisher: mdnstest.New(),
+		dir: t.TempDir(), links: []publication.Link{testLink(1, "eth0")}, publisher: mdnstest.New(),
 		changed: make(chan struct{}), files: make(chan struct{}), reload: make(chan struct{}), ended: make(chan error, 1),
 	}
 	b.look = func() []string { return b.sharers }
@@ -72,7 +72,7 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 	first := <-definitions.Updates()
 	b.daemon = &Daemon{
 		Definitions: definitions, Snapshot: first.Snapshot, Publisher: b.publisher, Hangups: b.reload,
-		Links: newTestLinks(ctx, b.changed, func() ([]mdns.Link, error) {
+		Links: newTestLinks(ctx, b.changed, func() ([]publication.Link, error) {
 			b.linksMu.Lock()
 			defer b.linksMu.Unlock()
 			return b.links, b.linksErr
@@ -171,7 +171,7 @@ type testLinks struct {
 	readings  chan netwatch.Reading
 }
 
-func newTestLinks(ctx context.Context, nudges <-chan struct{}, read func() ([]mdns.Link, error)) *testLinks {
+func newTestLinks(ctx context.Context, nudges <-chan struct{}, read func() ([]publication.Link, error)) *testLinks {
 	l := &testLinks{make(chan struct{}, 1), make(chan netwatch.Reading)}
 	go func() {
 		for {
@@ -208,8 +208,8 @@ func withoutTime(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func testLink(index int, name string) mdns.Link {
-	return mdns.Link{Index: index, Name: name, MTU: 1500, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24")}}}
+func testLink(index int, name string) publication.Link {
+	return publication.Link{Index: index, Name: name, MTU: 1500, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24")}}}
 }
 
 func (b *bench) write(t *testing.T, name, content string) (path string) {
@@ -408,7 +408,7 @@ func TestDaemonCannotStart(t *testing.T) {
 		failing.ApplyError = errors.New("port 5353 is taken")
 		d := &Daemon{
 			Publisher: failing, Log: slog.New(slog.DiscardHandler),
-			Links: newTestLinks(t.Context(), nil, func() ([]mdns.Link, error) { return nil, nil }),
+			Links: newTestLinks(t.Context(), nil, func() ([]publication.Link, error) { return nil, nil }),
 		}
 		if err := d.Run(t.Context()); err == nil || err.Error() != "port 5353 is taken" || !failing.Closed() {
 			t.Errorf("error %v, closed %t", err, failing.Closed())

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"announcer/internal/health"
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 )
 
@@ -46,7 +46,7 @@ func TestDaemonAnnouncesWhatAnswers(t *testing.T) {
 		first := <-definitions.Updates()
 		d := &Daemon{
 			Definitions: definitions, Snapshot: first.Snapshot, Publisher: publisher, Health: monitor, Log: slog.New(slog.DiscardHandler),
-			Links: newTestLinks(ctx, nil, func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil }),
+			Links: newTestLinks(ctx, nil, func() ([]publication.Link, error) { return []publication.Link{testLink(1, "eth0")}, nil }),
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()

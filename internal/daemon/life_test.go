@@ -23,6 +23,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -46,7 +47,7 @@ func TestPanicSaysGoodbye(t *testing.T) {
 		d := &Daemon{
 			Publisher: publisher, Log: slog.New(slog.DiscardHandler), jobs: make(chan func()), ended: make(chan struct{}), memory: newMemory(),
 			Definitions: source.New(source.Request{}), macs: newMACs(nil),
-			Links: newTestLinks(t.Context(), nil, func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil }),
+			Links: newTestLinks(t.Context(), nil, func() ([]publication.Link, error) { return []publication.Link{testLink(1, "eth0")}, nil }),
 		}
 		d.systemd = newSystemd(d.Log)
 		ended := make(chan any, 1)
@@ -544,7 +545,7 @@ func TestControlSocket(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		d := &Daemon{
 			Definitions: source.New(source.Request{}), Publisher: mdnstest.New(), Log: slog.New(slog.DiscardHandler), Sockets: []string{socket},
-			Links: newTestLinks(ctx, nil, func() ([]mdns.Link, error) { return []mdns.Link{testLink(1, "eth0")}, nil }),
+			Links: newTestLinks(ctx, nil, func() ([]publication.Link, error) { return []publication.Link{testLink(1, "eth0")}, nil }),
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()

@@ -8,6 +8,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -22,8 +23,8 @@ type memory struct {
 	initial    config.Config // what the daemon was started with
 	findings   diag.Findings // all that is wrong with the definitions
 	together   diag.Findings // what of it is wrong only because of other definitions, the links or the engine
-	desired    mdns.Desired
-	applied    mdns.Desired // what of it answers
+	desired    publication.Desired
+	applied    publication.Desired // what of it answers
 	assumed    string
 	reading    netwatch.Reading // all links of this host
 	unread     error            // why the links could not be read the last time

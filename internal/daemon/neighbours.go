@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -34,7 +35,7 @@ func (d *Daemon) listen() {
 			d.heard = l.Heard
 		}
 	}
-	if !slices.ContainsFunc(d.desired.Links, func(l mdns.Link) bool { return !l.Loopback }) {
+	if !slices.ContainsFunc(d.desired.Links, func(l publication.Link) bool { return !l.Loopback }) {
 		d.heard = now // there is nobody to be heard
 	}
 	was := d.silent
@@ -57,7 +58,7 @@ func (d *Daemon) meetNeighbours(ctx context.Context, ready func()) error {
 	every := time.NewTicker(meetEvery)
 	defer every.Stop()
 	for {
-		var groups mdns.Desired
+		var groups publication.Desired
 		var dirs []string
 		if err := d.do(ctx, func() { groups, dirs = d.desired, d.Snapshot.Config.Services }); err != nil {
 			return nil
@@ -135,7 +136,7 @@ func sharedHint(sharers []string) string {
 }
 
 // announcedTwice tells what Avahi announces, too: from its own folder or, where that is one of ours, all of it.
-func (d *Daemon) announcedTwice(ctx context.Context, sharers []string, desired mdns.Desired, dirs []string) []string {
+func (d *Daemon) announcedTwice(ctx context.Context, sharers []string, desired publication.Desired, dirs []string) []string {
 	if d.Avahi == "" || !slices.ContainsFunc(sharers, func(s string) bool { return strings.Contains(s, "avahi") }) {
 		return nil
 	}
@@ -171,7 +172,7 @@ func (d *Daemon) isAvahis(dir string) bool {
 }
 
 // instances gives keys of what a publication announces: name and type.
-func instances(p mdns.Publication, host string) []string {
+func instances(p publication.Publication, host string) []string {
 	var all []string
 	for _, s := range p.Group.Services {
 		all = append(all, dnsname.Fold(p.Instance(host))+" "+s.Type.Key())

@@ -9,6 +9,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/internal/status"
 )
 
@@ -58,7 +59,7 @@ func (d *Daemon) namedInterfaces() []string {
 
 // whyUnreached returns why nobody is reached on an interface, "" if somebody may be.
 func (d *Daemon) whyUnreached(name string) string {
-	i := slices.IndexFunc(d.reading.Links, func(l mdns.Link) bool { return l.Name == name })
+	i := slices.IndexFunc(d.reading.Links, func(l publication.Link) bool { return l.Name == name })
 	if i < 0 {
 		return "no interface of that name is up"
 	}
@@ -91,10 +92,10 @@ func (d *Daemon) definitionHints(healthy bool) []string {
 }
 
 // idleLinks returns a sentence for each link that no definition is for.
-func idleLinks(desired mdns.Desired) []string {
+func idleLinks(desired publication.Desired) []string {
 	var hints []string
 	for _, link := range desired.Links {
-		if !slices.ContainsFunc(desired.Groups, func(p mdns.Publication) bool { return p.On(link) }) {
+		if !slices.ContainsFunc(desired.Groups, func(p publication.Publication) bool { return p.On(link) }) {
 			hints = append(hints, fmt.Sprintf("nothing is announced on %s: no definition is for it", link.Name))
 		}
 	}

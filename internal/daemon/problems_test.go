@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 	"announcer/internal/validate"
@@ -122,7 +122,7 @@ func TestOneList(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					desired, _ := Desired(snap, b.links)
+					desired, _ := snap.Desired(b.links)
 					seen := validate.List(snap.Findings, validate.Together(desired, snap.Config.Engine))
 					l.is("announcer validate", validate.Read(snap).Findings, len(s.Files.Findings))
 					l.is("announcer verify", seen, len(s.Files.Findings))
@@ -208,28 +208,28 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		config string
-		links  []mdns.Link
+		links  []publication.Link
 		later  func(b *bench)
 		want   string // a part of the only problem; "": there is none
 		hint   string
 	}{
-		{"nothing", here, []mdns.Link{testLink(1, "eth0")}, nil, "", ""},
-		{"an interface that is not there", here + "interfaces = [\"eth0\", \"vlan20\"]\n", []mdns.Link{testLink(1, "eth0")}, nil,
+		{"nothing", here, []publication.Link{testLink(1, "eth0")}, nil, "", ""},
+		{"an interface that is not there", here + "interfaces = [\"eth0\", \"vlan20\"]\n", []publication.Link{testLink(1, "eth0")}, nil,
 			`nobody is reached on "vlan20", which is named: no interface of that name is up`, ""},
-		{"a glob that matches nothing", here + "interfaces = [\"eth0\", \"vlan*\"]\n", []mdns.Link{testLink(1, "eth0")}, nil, "", `no interface that is up is named "vlan*"`},
-		{"the port of a bridge", here + "interfaces = [\"eth0\", \"eth1\"]\n", []mdns.Link{testLink(1, "eth0"), port}, nil, `nobody is reached on "eth1", which is named: it is a port of br0`, ""},
-		{"an interface of a rule that is left out", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth0\", \"docker0\"]\n", []mdns.Link{testLink(1, "eth0"), testLink(2, "docker0")}, nil,
+		{"a glob that matches nothing", here + "interfaces = [\"eth0\", \"vlan*\"]\n", []publication.Link{testLink(1, "eth0")}, nil, "", `no interface that is up is named "vlan*"`},
+		{"the port of a bridge", here + "interfaces = [\"eth0\", \"eth1\"]\n", []publication.Link{testLink(1, "eth0"), port}, nil, `nobody is reached on "eth1", which is named: it is a port of br0`, ""},
+		{"an interface of a rule that is left out", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth0\", \"docker0\"]\n", []publication.Link{testLink(1, "eth0"), testLink(2, "docker0")}, nil,
 			`nobody is reached on "docker0", which is named: it is named like an interface of`, ""},
-		{"no interface of a rule", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"vlan20\"]\n", []mdns.Link{testLink(1, "eth0")}, nil, `is announced nowhere`, ""},
-		{"links that can't be read", here, []mdns.Link{testLink(1, "eth0")}, func(b *bench) {
+		{"no interface of a rule", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"vlan20\"]\n", []publication.Link{testLink(1, "eth0")}, nil, `is announced nowhere`, ""},
+		{"links that can't be read", here, []publication.Link{testLink(1, "eth0")}, func(b *bench) {
 			b.setLinks(errors.New("netlink is gone"))
 			b.changed <- struct{}{}
 		}, "what the links and servers are now is not announced yet: netlink is gone", ""},
-		{"a setting for after a restart", here, []mdns.Link{testLink(1, "eth0")}, func(b *bench) {
+		{"a setting for after a restart", here, []publication.Link{testLink(1, "eth0")}, func(b *bench) {
 			_ = os.WriteFile(filepath.Join(b.dir, "announcer.toml"), []byte(here+"log_level = \"debug\"\n"), 0o644)
 			b.files <- struct{}{}
 		}, "", "another log_level is configured; it is used after a restart"},
-		{"a link for which nothing is defined", here + "interfaces = [\"*\"]\n[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth*\"]\n", []mdns.Link{testLink(1, "eth0"), testLink(2, "vlan20")}, nil,
+		{"a link for which nothing is defined", here + "interfaces = [\"*\"]\n[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth*\"]\n", []publication.Link{testLink(1, "eth0"), testLink(2, "vlan20")}, nil,
 			"", "nothing is announced on vlan20: no definition is for it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -258,7 +258,7 @@ func TestTwoServersByLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := here + "[[rule]]\nmatch = \"a*\"\ninterfaces = [\"eth*\"]\n[[rule]]\nmatch = \"b*\"\ninterfaces = [\"vlan*\"]\n"
 		b := start(t, map[string]string{"a.service": phone("a", asterisk, sipURL), "b.service": phone("b", asterisk, sipURL)}, func(b *bench) {
-			b.config, b.links = config, []mdns.Link{testLink(1, "eth0"), testLink(2, "vlan20")}
+			b.config, b.links = config, []publication.Link{testLink(1, "eth0"), testLink(2, "vlan20")}
 		})
 		defer b.end()
 		if s := b.status(t); !s.Healthy {

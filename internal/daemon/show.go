@@ -4,6 +4,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 	"cmp"
@@ -59,7 +60,7 @@ func (d *Daemon) files() status.Files {
 func (d *Daemon) conflictList() []status.Conflict {
 	list := []status.Conflict{}
 	for id, c := range d.conflicts {
-		if id != "" && !slices.ContainsFunc(d.desired.Groups, func(p mdns.Publication) bool { return p.ID == id }) {
+		if id != "" && !slices.ContainsFunc(d.desired.Groups, func(p publication.Publication) bool { return p.ID == id }) {
 			delete(d.conflicts, id)
 			continue
 		}
@@ -72,7 +73,7 @@ func (d *Daemon) conflictList() []status.Conflict {
 func (d *Daemon) linkList(seen mdns.Observation) []status.Link {
 	list := []status.Link{}
 	for _, l := range d.reading.Links {
-		link := status.Link{Name: l.Name, Addresses: []netip.Addr{}, Faults: []mdns.Fault{}, Traffic: mdns.LinkTraffic{Link: l.Name}}
+		link := status.Link{Name: l.Name, Addresses: []netip.Addr{}, Faults: []publication.Fault{}, Traffic: mdns.LinkTraffic{Link: l.Name}}
 		link.Why = netwatch.Why(l, d.Snapshot.Config.Interfaces, d.Snapshot.Config.InterfacesDeny)
 		link.Used = link.Why == ""
 		for _, a := range l.Addrs {

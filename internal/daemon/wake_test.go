@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // After a sleep the links are read again, whether the system told of a change or not, and the log says that it slept.
@@ -17,7 +18,7 @@ func TestWoke(t *testing.T) {
 		b.publisher.Happen(mdns.Woke(time.Now(), 130*time.Second))
 		synctest.Wait()
 		applied := b.publisher.Applied()
-		if links := applied[len(applied)-1].Links; !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Name == "eth1" }) {
+		if links := applied[len(applied)-1].Links; !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Name == "eth1" }) {
 			t.Errorf("announced on %v, want eth1 too", links)
 		}
 		b.expectLog(t, `level=INFO msg=woke detail="the host slept for about 2m10s, or its clock was set forward by that; everything is announced again"`)

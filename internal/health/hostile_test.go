@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/sip/siptest"
 )
 
@@ -84,7 +84,7 @@ func TestMonitorHostile(t *testing.T) {
 					return Ask(ctx, Probe{Options, "sip:proxy@" + server.Load().(string) + ";transport=" + transport})
 				}, slog.New(slog.DiscardHandler))
 				settings := Settings{Interval: 10 * time.Millisecond, Timeout: 5 * time.Second, Down: 2, Up: 2}
-				m.Answering(mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}, settings)
+				m.Answering(publication.Desired{Groups: []publication.Publication{tcp("a", 80)}}, settings)
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan struct{})
 				go func() {
@@ -95,7 +95,7 @@ func TestMonitorHostile(t *testing.T) {
 				if !b.Floods { // which ends a question by itself
 					settings.Timeout = 100 * time.Millisecond
 				}
-				m.Answering(mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}, settings)
+				m.Answering(publication.Desired{Groups: []publication.Publication{tcp("a", 80)}}, settings)
 				server.Store(siptest.Hostile(t, transport, b).Addr.String())
 				expectState(t, m, Down)
 				cancel()

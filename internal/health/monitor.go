@@ -1,6 +1,7 @@
 package health
 
 import (
+	"announcer/internal/publication"
 	"context"
 	"fmt"
 	"log/slog"
@@ -8,8 +9,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"announcer/internal/mdns"
 )
 
 // Settings say how often is asked, and what follows from the answers.
@@ -138,7 +137,7 @@ func (m *Monitor) lastOf(parts []Part) (why string, latency time.Duration) {
 
 // Answering takes over what is desired, and gives it without the publications that do not answer. What was asked before
 // is known, and is not asked again because of this.
-func (m *Monitor) Answering(d mdns.Desired, settings Settings) mdns.Desired {
+func (m *Monitor) Answering(d publication.Desired, settings Settings) publication.Desired {
 	if m == nil {
 		return d
 	}
@@ -150,7 +149,7 @@ func (m *Monitor) Answering(d mdns.Desired, settings Settings) mdns.Desired {
 	for _, w := range m.watched {
 		withheld[w.ID] = !w.State.Announced()
 	}
-	var answering []mdns.Publication
+	var answering []publication.Publication
 	for _, p := range d.Groups {
 		if !withheld[p.ID] {
 			answering = append(answering, p)
@@ -161,7 +160,7 @@ func (m *Monitor) Answering(d mdns.Desired, settings Settings) mdns.Desired {
 }
 
 // watch replaces what is watched. Servers and publications that stay keep their states.
-func (m *Monitor) watch(d mdns.Desired) {
+func (m *Monitor) watch(d publication.Desired) {
 	before := map[string]PublicationState{}
 	for _, w := range m.watched {
 		before[w.ID] = w.PublicationState

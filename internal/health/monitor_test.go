@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -82,9 +82,9 @@ func (b *bench) times(target string) int {
 }
 
 // announced gives the IDs of what is let through.
-func (b *bench) announced(publications ...mdns.Publication) string {
+func (b *bench) announced(publications ...publication.Publication) string {
 	var ids []string
-	for _, p := range b.Answering(mdns.Desired{Host: "pbx", Groups: publications}, DefaultSettings()).Groups {
+	for _, p := range b.Answering(publication.Desired{Host: "pbx", Groups: publications}, DefaultSettings()).Groups {
 		ids = append(ids, p.ID)
 	}
 	return strings.Join(ids, " ")
@@ -100,8 +100,8 @@ func (b *bench) expectLog(t *testing.T, want string) {
 }
 
 // tcp gives a publication that is checked at a port of this host.
-func tcp(id string, port uint16) mdns.Publication {
-	return mdns.Publication{ID: id, Check: mdns.CheckTCP, Group: services.Group{Name: id + " on %h", Wildcards: true, Services: []services.Service{{Type: web, Port: port}}}}
+func tcp(id string, port uint16) publication.Publication {
+	return publication.Publication{ID: id, Check: publication.CheckTCP, Group: services.Group{Name: id + " on %h", Wildcards: true, Services: []services.Service{{Type: web, Port: port}}}}
 }
 
 func pass(d time.Duration) {
@@ -112,8 +112,8 @@ func pass(d time.Duration) {
 func TestMonitorAnnouncesWhatAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		unchecked := mdns.Publication{ID: "any", Group: services.Group{Name: "any"}}
-		all := []mdns.Publication{tcp("a", 80), unchecked, tcp("b", 81)}
+		unchecked := publication.Publication{ID: "any", Group: services.Group{Name: "any"}}
+		all := []publication.Publication{tcp("a", 80), unchecked, tcp("b", 81)}
 		b.kill("localhost:81")
 		if got := b.announced(all...); got != "any" {
 			t.Errorf("before the first answer %q is announced", got)
@@ -206,7 +206,7 @@ func TestMonitorIsQuietWhereNothingChanges(t *testing.T) {
 func TestMonitorDegraded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		p := publication(mdns.CheckAuto, firmware)
+		p := published(publication.CheckAuto, firmware)
 		d40, d65 := "http://192.0.2.10/eff/2_8_1_D40_firmware.eff", "http://192.0.2.10/eff/2_8_1_D65_firmware.eff"
 		b.announced(p)
 		pass(time.Second)
@@ -232,7 +232,7 @@ func TestMonitorDegraded(t *testing.T) {
 func TestMonitorAsksOnceForMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		var all []mdns.Publication
+		var all []publication.Publication
 		for i := range 100 {
 			all = append(all, tcp(fmt.Sprint(i), 80))
 		}
@@ -248,7 +248,7 @@ func TestMonitorAsksFewAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
 		b.takes = 2 * time.Second
-		var all []mdns.Publication
+		var all []publication.Publication
 		for i := range 40 {
 			all = append(all, tcp(fmt.Sprint(i), uint16(1000+i)))
 		}
@@ -321,7 +321,7 @@ func TestMonitorEndless(t *testing.T) {
 			}
 			return err
 		}
-		var all []mdns.Publication
+		var all []publication.Publication
 		var targets []string
 		for i := range 2 * maxAsking {
 			all = append(all, tcp(fmt.Sprint(i), uint16(1000+i)))
@@ -363,7 +363,7 @@ func TestMonitorEnds(t *testing.T) {
 			<-release
 			return nil
 		}, slog.New(slog.DiscardHandler))
-		m.Answering(mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}, DefaultSettings())
+		m.Answering(publication.Desired{Groups: []publication.Publication{tcp("a", 80)}}, DefaultSettings())
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
@@ -376,7 +376,7 @@ func TestMonitorEnds(t *testing.T) {
 
 func TestNoMonitor(t *testing.T) {
 	var m *Monitor
-	d := mdns.Desired{Groups: []mdns.Publication{tcp("a", 80)}}
+	d := publication.Desired{Groups: []publication.Publication{tcp("a", 80)}}
 	if got := m.Answering(d, DefaultSettings()); len(got.Groups) != 1 || m.Changed() != nil || m.States() != nil {
 		t.Error("no monitor withholds something")
 	}

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/sip"
 	"announcer/services"
 )
@@ -43,8 +43,8 @@ const thisHost = "localhost"
 
 // Plan gives what has to answer before a publication is announced: each of its parts. There is none where nothing is to
 // be checked. The error says which service the check is not fit for, and what would be.
-func Plan(p mdns.Publication) ([]Part, error) {
-	if p.Check == mdns.NoCheck {
+func Plan(p publication.Publication) ([]Part, error) {
+	if p.Check == publication.NoCheck {
 		return nil, nil
 	}
 	var parts []Part
@@ -58,19 +58,19 @@ func Plan(p mdns.Publication) ([]Part, error) {
 	return parts, nil
 }
 
-func plan(check mdns.Check, s services.Service) (Part, error) {
+func plan(check publication.Check, s services.Service) (Part, error) {
 	_, hasFiles := s.TXT.Get("firmwareUrl")
 	sipURL, hasServer := s.TXT.Get("sipUrl")
 	switch {
-	case check == mdns.CheckTCP:
+	case check == publication.CheckTCP:
 		return connects(s)
-	case check == mdns.CheckHTTP && hasFiles, check == mdns.CheckAuto && hasFiles:
+	case check == publication.CheckHTTP && hasFiles, check == publication.CheckAuto && hasFiles:
 		return files(s.TXT)
-	case check == mdns.CheckHTTP:
+	case check == publication.CheckHTTP:
 		return page(s)
-	case check == mdns.CheckSIP && hasServer, check == mdns.CheckAuto && hasServer:
+	case check == publication.CheckSIP && hasServer, check == publication.CheckAuto && hasServer:
 		return options(sipURL)
-	case check == mdns.CheckSIP:
+	case check == publication.CheckSIP:
 		return optionsAt(s)
 	case isTCP(s):
 		return connects(s)

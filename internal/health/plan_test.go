@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -21,8 +21,8 @@ var (
 	dpma = services.Service{Type: phones, Port: 5060, TXT: services.TXT{"sipUrl=sip:proxy@192.0.2.20:5060;transport=tcp", "serviceType=asterisk"}}
 )
 
-func publication(check mdns.Check, s ...services.Service) mdns.Publication {
-	return mdns.Publication{ID: "x.service", Check: check, Group: services.Group{Name: "x", Services: s}}
+func published(check publication.Check, s ...services.Service) publication.Publication {
+	return publication.Publication{ID: "x.service", Check: check, Group: services.Group{Name: "x", Services: s}}
 }
 
 func TestPlan(t *testing.T) {
@@ -35,29 +35,29 @@ func TestPlan(t *testing.T) {
 	known.Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.30"), netip.MustParseAddr("2001:db8::30")}
 	for _, test := range []struct {
 		name string
-		p    mdns.Publication
+		p    publication.Publication
 		want string // parts behind each other; or the error
 	}{
-		{"off", publication(mdns.NoCheck, firmware), ""},
-		{"auto: firmware", publication(mdns.CheckAuto, firmware), files},
-		{"auto: a SIP server", publication(mdns.CheckAuto, dpma), "options sip:proxy@192.0.2.20:5060;transport=tcp"},
-		{"auto: TCP on this host", publication(mdns.CheckAuto, at("_ssh._tcp", 22)), "connect localhost:22"},
-		{"auto: TCP on another host", publication(mdns.CheckAuto, printer), "connect printer.example.com:631"},
-		{"auto: TCP at addresses", publication(mdns.CheckAuto, known), "connect 192.0.2.30:631 | connect [2001:db8::30]:631"},
-		{"auto: both", publication(mdns.CheckAuto, dpma, firmware), "options sip:proxy@192.0.2.20:5060;transport=tcp; " + files},
-		{"auto: UDP without a URL", publication(mdns.CheckAuto, at("_x._udp", 1)),
+		{"off", published(publication.NoCheck, firmware), ""},
+		{"auto: firmware", published(publication.CheckAuto, firmware), files},
+		{"auto: a SIP server", published(publication.CheckAuto, dpma), "options sip:proxy@192.0.2.20:5060;transport=tcp"},
+		{"auto: TCP on this host", published(publication.CheckAuto, at("_ssh._tcp", 22)), "connect localhost:22"},
+		{"auto: TCP on another host", published(publication.CheckAuto, printer), "connect printer.example.com:631"},
+		{"auto: TCP at addresses", published(publication.CheckAuto, known), "connect 192.0.2.30:631 | connect [2001:db8::30]:631"},
+		{"auto: both", published(publication.CheckAuto, dpma, firmware), "options sip:proxy@192.0.2.20:5060;transport=tcp; " + files},
+		{"auto: UDP without a URL", published(publication.CheckAuto, at("_x._udp", 1)),
 			`error: "auto" can't be done for _x._udp: nothing says what to ask: it has no sipUrl and no firmwareUrl, and is not of TCP; want "tcp", "http" or "sip"`},
-		{"tcp", publication(mdns.CheckTCP, dpma), "connect localhost:5060"},
-		{"tcp without a port", publication(mdns.CheckTCP, at("_x._tcp", 0)), `error: "tcp" can't be done for _x._tcp: it has no port; want one`},
-		{"http: firmware", publication(mdns.CheckHTTP, firmware), files},
-		{"http: a page", publication(mdns.CheckHTTP, at("_http._tcp", 8080, "path=/a b")), "page http://localhost:8080/a%20b"},
-		{"http: HTTPS", publication(mdns.CheckHTTP, at("_https._tcp", 443)), "page https://localhost:443/"},
-		{"http without a port", publication(mdns.CheckHTTP, at("_http._tcp", 0)), `error: "http" can't be done for _http._tcp: it has no port; want one`},
-		{"sip: sipUrl", publication(mdns.CheckSIP, dpma), "options sip:proxy@192.0.2.20:5060;transport=tcp"},
-		{"sip: UDP at the port", publication(mdns.CheckSIP, at("_sip._udp", 5060)), "options sip:localhost:5060;transport=udp"},
-		{"sip: TCP at the port", publication(mdns.CheckSIP, at("_sip._tcp", 5060)), "options sip:localhost:5060;transport=tcp"},
-		{"sip: TLS at the port", publication(mdns.CheckSIP, at("_sips._tcp", 5061)), "options sip:localhost:5061;transport=tls"},
-		{"sip: no URL", publication(mdns.CheckSIP, firmware),
+		{"tcp", published(publication.CheckTCP, dpma), "connect localhost:5060"},
+		{"tcp without a port", published(publication.CheckTCP, at("_x._tcp", 0)), `error: "tcp" can't be done for _x._tcp: it has no port; want one`},
+		{"http: firmware", published(publication.CheckHTTP, firmware), files},
+		{"http: a page", published(publication.CheckHTTP, at("_http._tcp", 8080, "path=/a b")), "page http://localhost:8080/a%20b"},
+		{"http: HTTPS", published(publication.CheckHTTP, at("_https._tcp", 443)), "page https://localhost:443/"},
+		{"http without a port", published(publication.CheckHTTP, at("_http._tcp", 0)), `error: "http" can't be done for _http._tcp: it has no port; want one`},
+		{"sip: sipUrl", published(publication.CheckSIP, dpma), "options sip:proxy@192.0.2.20:5060;transport=tcp"},
+		{"sip: UDP at the port", published(publication.CheckSIP, at("_sip._udp", 5060)), "options sip:localhost:5060;transport=udp"},
+		{"sip: TCP at the port", published(publication.CheckSIP, at("_sip._tcp", 5060)), "options sip:localhost:5060;transport=tcp"},
+		{"sip: TLS at the port", published(publication.CheckSIP, at("_sips._tcp", 5061)), "options sip:localhost:5061;transport=tls"},
+		{"sip: no URL", published(publication.CheckSIP, firmware),
 			`error: "sip" can't be done for _digiumproxy._udp: sipUrl: "http://192.0.2.10" is not a SIP URL; want such as sip:proxy@192.0.2.20:5060;transport=udp`},
 	} {
 		parts, err := Plan(test.p)

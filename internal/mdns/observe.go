@@ -2,15 +2,15 @@ package mdns
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/publication"
 )
 
 // Observer is an engine that also tells what others do.
 type Observer interface {
-	// Asked gives who asks for the types in [Desired.Watched], several at a time, until Close. A receiver that is slow
+	// Asked gives who asks for the types in [publication.Desired.Watched], several at a time, until Close. A receiver that is slow
 	// misses some.
 	Asked() <-chan []Asked
 	// Observe tells what was sent and heard since the engine was made.
@@ -68,20 +68,6 @@ type LinkTraffic struct {
 type Observation struct {
 	Traffic Traffic
 	Links   []LinkTraffic
-	Foreign []Foreign // in the order in which they were first heard
-	Faults  []Fault   // in the order of the links
-}
-
-// WatchedTypes gives the service types, each in its domain, that publications have.
-func WatchedTypes(groups []Publication) []dnsname.Name {
-	var types []dnsname.Name
-	for _, p := range groups {
-		for _, s := range p.Group.Services {
-			full, err := s.Type.Join(s.In())
-			if err == nil && !slices.ContainsFunc(types, full.Equal) {
-				types = append(types, full)
-			}
-		}
-	}
-	return types
+	Foreign []Foreign           // in the order in which they were first heard
+	Faults  []publication.Fault // in the order of the links
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -53,8 +54,8 @@ func TestCarries(t *testing.T) {
 		protocol services.Protocol
 		v4, v6   bool
 	}{{services.AnyProtocol, true, true}, {services.IPv4, true, false}, {services.IPv6, false, true}} {
-		if V4.Carries(test.protocol) != test.v4 || V6.Carries(test.protocol) != test.v6 {
-			t.Errorf("%s: IPv4 %t, IPv6 %t", test.protocol, V4.Carries(test.protocol), V6.Carries(test.protocol))
+		if publication.V4.Carries(test.protocol) != test.v4 || publication.V6.Carries(test.protocol) != test.v6 {
+			t.Errorf("%s: IPv4 %t, IPv6 %t", test.protocol, publication.V4.Carries(test.protocol), publication.V6.Carries(test.protocol))
 		}
 	}
 }
@@ -67,12 +68,12 @@ func TestTypeString(t *testing.T) {
 }
 
 func TestPolicyWords(t *testing.T) {
-	for _, word := range PolicyWords() {
-		if p, ok := ParsePolicy(word); !ok || p.String() != word {
+	for _, word := range publication.PolicyWords() {
+		if p, ok := publication.ParsePolicy(word); !ok || p.String() != word {
 			t.Errorf("ParsePolicy(%q) = %v, %t", word, p, ok)
 		}
 	}
-	if _, ok := ParsePolicy("Rename"); ok {
+	if _, ok := publication.ParsePolicy("Rename"); ok {
 		t.Error("Rename is taken for rename")
 	}
 }

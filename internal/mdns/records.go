@@ -6,13 +6,14 @@ import (
 	"strconv"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/publication"
 )
 
 var metaName = dnsname.MustParse("_services._dns-sd._udp") // RFC 6763 §9
 
 // Records gives what one link should hold on one IP version: the records of every instance to be published there
 // and of this host, each once, in the order of the instances.
-func Records(host string, instances []Instance, link Link, v IPVersion) []Record {
+func Records(host string, instances []Instance, link publication.Link, v publication.IPVersion) []Record {
 	own := HostName(host)
 	set := recordSet{seen: map[Record]bool{}}
 	for _, in := range instances {
@@ -24,8 +25,8 @@ func Records(host string, instances []Instance, link Link, v IPVersion) []Record
 	return set.records
 }
 
-func onLink(in Instance, link Link) bool {
-	return slices.ContainsFunc(in.Links, func(l Link) bool { return l.Index == link.Index })
+func onLink(in Instance, link publication.Link) bool {
+	return slices.ContainsFunc(in.Links, func(l publication.Link) bool { return l.Index == link.Index })
 }
 
 type recordSet struct {
@@ -81,7 +82,7 @@ func (in Instance) Records(own dnsname.Name) []Record {
 }
 
 // HostRecords gives the addresses of this host on a link and their reverse names (RFC 6762 §4).
-func HostRecords(own dnsname.Name, link Link) []Record {
+func HostRecords(own dnsname.Name, link publication.Link) []Record {
 	var records, reverse []Record
 	for _, a := range link.Published() {
 		records = append(records, Record{Name: own, TTL: HostTTL, Unique: true, Data: Address{a}})

@@ -8,13 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
-func link(index int, name string, prefixes ...string) Link {
-	l := Link{Index: index, Name: name, MTU: 1500}
+func link(index int, name string, prefixes ...string) publication.Link {
+	l := publication.Link{Index: index, Name: name, MTU: 1500}
 	for _, p := range prefixes {
-		l.Addrs = append(l.Addrs, LinkAddr{Prefix: netip.MustParsePrefix(p)})
+		l.Addrs = append(l.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix(p)})
 	}
 	return l
 }
@@ -23,8 +24,8 @@ func service(typ string, port uint16, txt ...string) services.Service {
 	return services.Service{Type: dnsname.MustParse(typ), Port: port, TXT: txt}
 }
 
-func publication(id, name string, ss ...services.Service) Publication {
-	return Publication{ID: id, Group: services.Group{Name: name, Services: ss}}
+func published(id, name string, ss ...services.Service) publication.Publication {
+	return publication.Publication{ID: id, Group: services.Group{Name: name, Services: ss}}
 }
 
 // text gives the records of a link as lines.
@@ -54,32 +55,32 @@ pbx.local. 120 IN flush AAAA 2001:db8::5
 
 	tests := []struct {
 		name    string
-		groups  []Publication
-		version IPVersion
+		groups  []publication.Publication
+		version publication.IPVersion
 		want    string
 	}{
-		{"nothing but the host", nil, V4, host},
-		{"all kinds of data (RFC 6763 §4 to §9)", []Publication{publication("a", `Front.desk \ Büro`, full)}, V4,
+		{"nothing but the host", nil, publication.V4, host},
+		{"all kinds of data (RFC 6763 §4 to §9)", []publication.Publication{published("a", `Front.desk \ Büro`, full)}, publication.V4,
 			`_services._dns-sd._udp.local. 4500 IN PTR _ipp._tcp.local.
 _ipp._tcp.local. 4500 IN PTR Front\.desk\ \\\ B\195\188ro._ipp._tcp.local.
 _colour._sub._ipp._tcp.local. 4500 IN PTR Front\.desk\ \\\ B\195\188ro._ipp._tcp.local.
 Front\.desk\ \\\ B\195\188ro._ipp._tcp.local. 120 IN flush SRV 0 0 631 pbx.local.
 Front\.desk\ \\\ B\195\188ro._ipp._tcp.local. 4500 IN flush TXT "a=1" "path=C:\\x" "bin=\000\255"
 ` + host},
-		{"no TXT is one empty string (RFC 6763 §6.1)", []Publication{publication("a", "x", service("_http._tcp", 80))}, V6,
+		{"no TXT is one empty string (RFC 6763 §6.1)", []publication.Publication{published("a", "x", service("_http._tcp", 80))}, publication.V6,
 			`_services._dns-sd._udp.local. 4500 IN PTR _http._tcp.local.
 _http._tcp.local. 4500 IN PTR x._http._tcp.local.
 x._http._tcp.local. 120 IN flush SRV 0 0 80 pbx.local.
 x._http._tcp.local. 4500 IN flush TXT ""
 ` + host},
-		{"one IP version only, there", []Publication{publication("a", "x", v4)}, V4,
+		{"one IP version only, there", []publication.Publication{published("a", "x", v4)}, publication.V4,
 			`_services._dns-sd._udp.local. 4500 IN PTR _http._tcp.local.
 _http._tcp.local. 4500 IN PTR x._http._tcp.local.
 x._http._tcp.local. 120 IN flush SRV 0 0 80 pbx.local.
 x._http._tcp.local. 4500 IN flush TXT ""
 ` + host},
-		{"one IP version only, on the other", []Publication{publication("a", "x", v4)}, V6, host},
-		{"a foreign host has addresses and no reverse names", []Publication{publication("a", "x", foreign)}, V4,
+		{"one IP version only, on the other", []publication.Publication{published("a", "x", v4)}, publication.V6, host},
+		{"a foreign host has addresses and no reverse names", []publication.Publication{published("a", "x", foreign)}, publication.V4,
 			`_services._dns-sd._udp.local. 4500 IN PTR _sip._udp.local.
 _sip._udp.local. 4500 IN PTR x._sip._udp.local.
 x._sip._udp.local. 120 IN flush SRV 0 0 5060 sw.local.
@@ -87,13 +88,13 @@ x._sip._udp.local. 4500 IN flush TXT ""
 sw.local. 120 IN flush A 192.0.2.9
 sw.local. 120 IN flush AAAA 2001:db8::9
 ` + host},
-		{"another domain", []Publication{publication("a", "x", elsewhere)}, V4,
+		{"another domain", []publication.Publication{published("a", "x", elsewhere)}, publication.V4,
 			`_services._dns-sd._udp.example.com. 4500 IN PTR _http._tcp.example.com.
 _http._tcp.example.com. 4500 IN PTR x._http._tcp.example.com.
 x._http._tcp.example.com. 120 IN flush SRV 0 0 80 pbx.local.
 x._http._tcp.example.com. 4500 IN flush TXT ""
 ` + host},
-		{"what two services share stands once", []Publication{publication("a", "x", service("_http._tcp", 80)), publication("b", "y", service("_http._tcp", 80))}, V4,
+		{"what two services share stands once", []publication.Publication{published("a", "x", service("_http._tcp", 80)), published("b", "y", service("_http._tcp", 80))}, publication.V4,
 			`_services._dns-sd._udp.local. 4500 IN PTR _http._tcp.local.
 _http._tcp.local. 4500 IN PTR x._http._tcp.local.
 x._http._tcp.local. 120 IN flush SRV 0 0 80 pbx.local.
@@ -105,7 +106,7 @@ y._http._tcp.local. 4500 IN flush TXT ""
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			instances := Settle(Desired{Host: "pbx", Links: []Link{eth0}, Groups: test.groups}, nil)
+			instances := Settle(publication.Desired{Host: "pbx", Links: []publication.Link{eth0}, Groups: test.groups}, nil)
 			if diff := cmp.Diff(test.want, text(Records("pbx", instances, eth0, test.version))); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
 			}
@@ -115,15 +116,15 @@ y._http._tcp.local. 4500 IN flush TXT ""
 
 func TestRecordsStayOnTheirLinks(t *testing.T) {
 	eth0, vlan20 := link(2, "eth0", "192.0.2.5/24"), link(3, "vlan20", "198.51.100.5/24")
-	p := publication("a", "x", service("_http._tcp", 80))
+	p := published("a", "x", service("_http._tcp", 80))
 	p.Interfaces = []string{"vlan*"}
-	instances := Settle(Desired{Host: "pbx", Links: []Link{eth0, vlan20}, Groups: []Publication{p}}, nil)
+	instances := Settle(publication.Desired{Host: "pbx", Links: []publication.Link{eth0, vlan20}, Groups: []publication.Publication{p}}, nil)
 	for _, test := range []struct {
-		link Link
+		link publication.Link
 		srv  bool
 		addr string
 	}{{eth0, false, "192.0.2.5"}, {vlan20, true, "198.51.100.5"}} {
-		got := text(Records("pbx", instances, test.link, V4))
+		got := text(Records("pbx", instances, test.link, publication.V4))
 		if strings.Contains(got, "SRV") != test.srv || !strings.Contains(got, "A "+test.addr) || strings.Count(got, " A ") != 1 {
 			t.Errorf("on %s: got\n%s", test.link.Name, got)
 		}
@@ -131,28 +132,30 @@ func TestRecordsStayOnTheirLinks(t *testing.T) {
 }
 
 func TestPublished(t *testing.T) {
-	addr := func(prefix string) LinkAddr { return LinkAddr{Prefix: netip.MustParsePrefix(prefix)} }
-	with := func(a LinkAddr, set func(*LinkAddr)) LinkAddr { set(&a); return a }
-	tentative := func(a *LinkAddr) { a.Tentative = true }
-	deprecated := func(a *LinkAddr) { a.Deprecated = true }
-	temporary := func(a *LinkAddr) { a.Temporary = true }
+	addr := func(prefix string) publication.LinkAddr {
+		return publication.LinkAddr{Prefix: netip.MustParsePrefix(prefix)}
+	}
+	with := func(a publication.LinkAddr, set func(*publication.LinkAddr)) publication.LinkAddr { set(&a); return a }
+	tentative := func(a *publication.LinkAddr) { a.Tentative = true }
+	deprecated := func(a *publication.LinkAddr) { a.Deprecated = true }
+	temporary := func(a *publication.LinkAddr) { a.Temporary = true }
 	tests := []struct {
 		name  string
-		addrs []LinkAddr
+		addrs []publication.LinkAddr
 		want  string
 	}{
-		{"both versions, sorted", []LinkAddr{addr("2001:db8::5/64"), addr("192.0.2.7/24"), addr("192.0.2.5/24")}, "192.0.2.5 192.0.2.7 2001:db8::5"},
-		{"link-local only without a better one", []LinkAddr{addr("fe80::1/64"), addr("169.254.1.1/16"), addr("192.0.2.5/24")}, "192.0.2.5 fe80::1"},
-		{"link-local beside a global one", []LinkAddr{addr("fe80::1/64"), addr("2001:db8::5/64")}, "2001:db8::5"},
-		{"tentative never", []LinkAddr{with(addr("2001:db8::5/64"), tentative)}, ""},
-		{"temporary never", []LinkAddr{with(addr("2001:db8::5/64"), temporary), addr("fe80::1/64")}, "fe80::1"},
-		{"deprecated without a better one", []LinkAddr{with(addr("2001:db8::5/64"), deprecated)}, "2001:db8::5"},
-		{"deprecated beside a better one", []LinkAddr{with(addr("2001:db8::5/64"), deprecated), addr("2001:db8::6/64")}, "2001:db8::6"},
-		{"once", []LinkAddr{addr("192.0.2.5/24"), addr("192.0.2.5/25")}, "192.0.2.5"},
+		{"both versions, sorted", []publication.LinkAddr{addr("2001:db8::5/64"), addr("192.0.2.7/24"), addr("192.0.2.5/24")}, "192.0.2.5 192.0.2.7 2001:db8::5"},
+		{"link-local only without a better one", []publication.LinkAddr{addr("fe80::1/64"), addr("169.254.1.1/16"), addr("192.0.2.5/24")}, "192.0.2.5 fe80::1"},
+		{"link-local beside a global one", []publication.LinkAddr{addr("fe80::1/64"), addr("2001:db8::5/64")}, "2001:db8::5"},
+		{"tentative never", []publication.LinkAddr{with(addr("2001:db8::5/64"), tentative)}, ""},
+		{"temporary never", []publication.LinkAddr{with(addr("2001:db8::5/64"), temporary), addr("fe80::1/64")}, "fe80::1"},
+		{"deprecated without a better one", []publication.LinkAddr{with(addr("2001:db8::5/64"), deprecated)}, "2001:db8::5"},
+		{"deprecated beside a better one", []publication.LinkAddr{with(addr("2001:db8::5/64"), deprecated), addr("2001:db8::6/64")}, "2001:db8::6"},
+		{"once", []publication.LinkAddr{addr("192.0.2.5/24"), addr("192.0.2.5/25")}, "192.0.2.5"},
 	}
 	for _, test := range tests {
 		var got []string
-		for _, a := range (Link{Addrs: test.addrs}).Published() {
+		for _, a := range (publication.Link{Addrs: test.addrs}).Published() {
 			got = append(got, a.String())
 		}
 		if strings.Join(got, " ") != test.want {
@@ -176,7 +179,7 @@ func TestLinkHas(t *testing.T) {
 	tentative := link(1, "eth0", "2001:db8::5/64")
 	tentative.Addrs[0].Tentative = true
 	for _, test := range []struct {
-		link   Link
+		link   publication.Link
 		v4, v6 bool
 	}{
 		{link(1, "eth0"), false, false},
@@ -184,8 +187,8 @@ func TestLinkHas(t *testing.T) {
 		{link(1, "eth0", "fe80::1/64"), false, true},
 		{tentative, false, false},
 	} {
-		if test.link.Has(V4) != test.v4 || test.link.Has(V6) != test.v6 {
-			t.Errorf("%v: Has(4) = %t, Has(6) = %t; want %t, %t", test.link, test.link.Has(V4), test.link.Has(V6), test.v4, test.v6)
+		if test.link.Has(publication.V4) != test.v4 || test.link.Has(publication.V6) != test.v6 {
+			t.Errorf("%v: Has(4) = %t, Has(6) = %t; want %t, %t", test.link, test.link.Has(publication.V4), test.link.Has(publication.V6), test.v4, test.v6)
 		}
 	}
 }

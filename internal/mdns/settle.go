@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -14,10 +15,10 @@ type Instance struct {
 	Wanted  string // the instance name that was asked for, wildcards expanded
 	Label   string // the one that it has: one label, raw text
 	Service services.Service
-	Links   []Link // where it is to be seen
-	State   State  // Probing where it is to be published, else StandingBy or Refused
-	Why     string // a sentence where Label is not Wanted, or State not Probing
-	Rival   string // the ID of the publication that has the name Wanted, "" where none of ours has it
+	Links   []publication.Link // where it is to be seen
+	State   State              // Probing where it is to be published, else StandingBy or Refused
+	Why     string             // a sentence where Label is not Wanted, or State not Probing
+	Rival   string             // the ID of the publication that has the name Wanted, "" where none of ours has it
 }
 
 // Name gives the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
@@ -34,7 +35,7 @@ func (in Instance) Name() dnsname.Name {
 // Settle gives every service of d its name. Of two that can't share one (see [services.Service.Collides]) on a
 // link, the later goes by the policy of its publication; two with the same data share the name. renamed holds,
 // by the ID of a publication, the name that the network has left for it.
-func Settle(d Desired, renamed map[string]string) []Instance {
+func Settle(d publication.Desired, renamed map[string]string) []Instance {
 	var settled []Instance
 	placed := map[string][]int{} // folded label to indexes of settled
 	for _, p := range d.Groups {
@@ -76,7 +77,7 @@ func (in Instance) tooLong() string {
 }
 
 // place finds a free name for an instance, or takes it off the wire.
-func place(in *Instance, policy Policy, settled []Instance, placed map[string][]int) {
+func place(in *Instance, policy publication.Policy, settled []Instance, placed map[string][]int) {
 	for {
 		rival := findRival(in, settled, placed[dnsname.Fold(in.Label)])
 		if rival == nil {
@@ -87,10 +88,10 @@ func place(in *Instance, policy Policy, settled []Instance, placed map[string][]
 		}
 		in.Why = fmt.Sprintf("%s has the name %q", rival.origin(), in.Label)
 		switch policy {
-		case Fail:
+		case publication.Fail:
 			in.State = Refused
 			return
-		case Standby:
+		case publication.Standby:
 			in.State = StandingBy
 			return
 		}
@@ -110,7 +111,7 @@ func findRival(in *Instance, settled []Instance, sameLabel []int) *Instance {
 	return nil
 }
 
-func shareLink(a, b []Link) bool {
+func shareLink(a, b []publication.Link) bool {
 	for _, x := range a {
 		for _, y := range b {
 			if x.Index == y.Index {

@@ -7,54 +7,55 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
 func TestSettle(t *testing.T) {
-	both := []Link{link(2, "eth0", "192.0.2.5/24"), link(3, "vlan20", "198.51.100.5/24")}
+	both := []publication.Link{link(2, "eth0", "192.0.2.5/24"), link(3, "vlan20", "198.51.100.5/24")}
 	v4, v6 := service("_http._tcp", 80), service("_http._tcp", 81)
 	v4.Protocol, v6.Protocol = services.IPv4, services.IPv6
-	with := func(p Publication, policy Policy, interfaces ...string) Publication {
+	with := func(p publication.Publication, policy publication.Policy, interfaces ...string) publication.Publication {
 		p.OnConflict, p.Interfaces = policy, interfaces
 		return p
 	}
-	wild := publication("a", "%h desk %h")
+	wild := published("a", "%h desk %h")
 	wild.Group.Wildcards, wild.Group.Services = true, []services.Service{service("_http._tcp", 80)}
 
 	tests := []struct {
 		name    string
-		groups  []Publication
+		groups  []publication.Publication
 		renamed map[string]string
 		want    string
 	}{
-		{"one", []Publication{publication("a", "x", service("_http._tcp", 80))}, nil, "a/0 x probing eth0 vlan20"},
-		{"wildcards", []Publication{wild}, nil, "a/0 pbx desk pbx probing eth0 vlan20"},
-		{"interfaces by glob", []Publication{with(publication("a", "x", service("_http._tcp", 80)), Rename, "vlan*", "wlan0")}, nil, "a/0 x probing vlan20"},
-		{"no such interface", []Publication{with(publication("a", "x", service("_http._tcp", 80)), Rename, "wlan0")}, nil, "a/0 x probing"},
-		{"two types share a name", []Publication{publication("a", "x", service("_http._tcp", 80), service("_ipp._tcp", 631))}, nil,
+		{"one", []publication.Publication{published("a", "x", service("_http._tcp", 80))}, nil, "a/0 x probing eth0 vlan20"},
+		{"wildcards", []publication.Publication{wild}, nil, "a/0 pbx desk pbx probing eth0 vlan20"},
+		{"interfaces by glob", []publication.Publication{with(published("a", "x", service("_http._tcp", 80)), publication.Rename, "vlan*", "wlan0")}, nil, "a/0 x probing vlan20"},
+		{"no such interface", []publication.Publication{with(published("a", "x", service("_http._tcp", 80)), publication.Rename, "wlan0")}, nil, "a/0 x probing"},
+		{"two types share a name", []publication.Publication{published("a", "x", service("_http._tcp", 80), service("_ipp._tcp", 631))}, nil,
 			"a/0 x probing eth0 vlan20; a/1 x probing eth0 vlan20"},
-		{"one type twice in a group", []Publication{publication("a", "x", service("_digiumproxy._udp", 5060), service("_digiumproxy._udp", 80), service("_http._tcp", 80))}, nil,
+		{"one type twice in a group", []publication.Publication{published("a", "x", service("_digiumproxy._udp", 5060), service("_digiumproxy._udp", 80), service("_http._tcp", 80))}, nil,
 			"a/0 x probing eth0 vlan20; a/1 x #2 probing eth0 vlan20 (service 1 of a has the name \"x\"); a/2 x probing eth0 vlan20"},
-		{"identical duplicates are one", []Publication{publication("a", "x", service("_http._tcp", 80), service("_http._tcp", 80))}, nil,
+		{"identical duplicates are one", []publication.Publication{published("a", "x", service("_http._tcp", 80), service("_http._tcp", 80))}, nil,
 			"a/0 x probing eth0 vlan20; a/1 x probing eth0 vlan20"},
-		{"the first file keeps the name, whatever its case", []Publication{publication("a", "X", service("_http._tcp", 80)), publication("b", "x", service("_HTTP._tcp", 81)), publication("c", "x", service("_http._tcp", 82))}, nil,
+		{"the first file keeps the name, whatever its case", []publication.Publication{published("a", "X", service("_http._tcp", 80)), published("b", "x", service("_HTTP._tcp", 81)), published("c", "x", service("_http._tcp", 82))}, nil,
 			"a/0 X probing eth0 vlan20; b/0 x #2 probing eth0 vlan20 (service 1 of a has the name \"x\"); c/0 x #3 probing eth0 vlan20 (service 1 of b has the name \"x #2\")"},
-		{"fail", []Publication{publication("a", "x", service("_http._tcp", 80)), with(publication("b", "x", service("_http._tcp", 81)), Fail)}, nil,
+		{"fail", []publication.Publication{published("a", "x", service("_http._tcp", 80)), with(published("b", "x", service("_http._tcp", 81)), publication.Fail)}, nil,
 			"a/0 x probing eth0 vlan20; b/0 x refused eth0 vlan20 (service 1 of a has the name \"x\")"},
-		{"standby", []Publication{publication("a", "x", service("_http._tcp", 80)), with(publication("b", "x", service("_http._tcp", 81)), Standby)}, nil,
+		{"standby", []publication.Publication{published("a", "x", service("_http._tcp", 80)), with(published("b", "x", service("_http._tcp", 81)), publication.Standby)}, nil,
 			"a/0 x probing eth0 vlan20; b/0 x standby eth0 vlan20 (service 1 of a has the name \"x\")"},
-		{"who was refused has no name to keep", []Publication{publication("a", "x", service("_http._tcp", 80)), with(publication("b", "x", service("_http._tcp", 81)), Fail), publication("c", "x", service("_http._tcp", 80))}, nil,
+		{"who was refused has no name to keep", []publication.Publication{published("a", "x", service("_http._tcp", 80)), with(published("b", "x", service("_http._tcp", 81)), publication.Fail), published("c", "x", service("_http._tcp", 80))}, nil,
 			"a/0 x probing eth0 vlan20; b/0 x refused eth0 vlan20 (service 1 of a has the name \"x\"); c/0 x probing eth0 vlan20"},
-		{"on other links there is no collision", []Publication{with(publication("a", "x", service("_http._tcp", 80)), Rename, "eth0"), with(publication("b", "x", service("_http._tcp", 81)), Rename, "vlan20")}, nil,
+		{"on other links there is no collision", []publication.Publication{with(published("a", "x", service("_http._tcp", 80)), publication.Rename, "eth0"), with(published("b", "x", service("_http._tcp", 81)), publication.Rename, "vlan20")}, nil,
 			"a/0 x probing eth0; b/0 x probing vlan20"},
-		{"nor on other IP versions", []Publication{publication("a", "x", v4, v6)}, nil, "a/0 x probing eth0 vlan20; a/1 x probing eth0 vlan20"},
-		{"the network renames a whole group", []Publication{publication("a", "x", service("_http._tcp", 80), service("_ipp._tcp", 631))}, map[string]string{"a": "x #2"},
+		{"nor on other IP versions", []publication.Publication{published("a", "x", v4, v6)}, nil, "a/0 x probing eth0 vlan20; a/1 x probing eth0 vlan20"},
+		{"the network renames a whole group", []publication.Publication{published("a", "x", service("_http._tcp", 80), service("_ipp._tcp", 631))}, map[string]string{"a": "x #2"},
 			"a/0 x #2 probing eth0 vlan20 (the name is taken on the network); a/1 x #2 probing eth0 vlan20 (the name is taken on the network)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, in := range Settle(Desired{Host: "pbx", Links: both, Groups: test.groups}, test.renamed) {
+			for _, in := range Settle(publication.Desired{Host: "pbx", Links: both, Groups: test.groups}, test.renamed) {
 				line := fmt.Sprintf("%s/%d %s %s", in.ID, in.Index, in.Label, in.State)
 				for _, l := range in.Links {
 					line += " " + l.Name
@@ -81,7 +82,7 @@ func TestSettleRefusesWhatARenameMadeTooLong(t *testing.T) {
 	s.Domain = mustName(t, append(domain, strings.Repeat("d", 52))...)
 	other := s
 	other.Port = 81
-	got := Settle(Desired{Host: "pbx", Links: []Link{link(2, "eth0")}, Groups: []Publication{publication("a", "x", s, other)}}, nil)
+	got := Settle(publication.Desired{Host: "pbx", Links: []publication.Link{link(2, "eth0")}, Groups: []publication.Publication{published("a", "x", s, other)}}, nil)
 	if got[0].State != Probing || got[1].State != Refused || !strings.Contains(got[1].Why, "too long") {
 		t.Errorf("got %v %q and %v %q; want the second refused for its length", got[0].State, got[0].Why, got[1].State, got[1].Why)
 	}
@@ -103,9 +104,9 @@ func TestSettleLongHosts(t *testing.T) {
 		{"too long from the start", long, "", "PBX " + long, Refused, `the name "PBX ` + long + `" has 64 bytes, at most 63`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := publication("a", "PBX %h", service("_http._tcp", 80))
+			p := published("a", "PBX %h", service("_http._tcp", 80))
 			p.Group.Wildcards, p.Host = true, test.last
-			got := Settle(Desired{Host: test.host, Links: []Link{link(2, "eth0")}, Groups: []Publication{p}}, nil)[0]
+			got := Settle(publication.Desired{Host: test.host, Links: []publication.Link{link(2, "eth0")}, Groups: []publication.Publication{p}}, nil)[0]
 			if got.Label != test.label || got.State != test.state || got.Why != test.why {
 				t.Errorf("got %q, %v, %q; want %q, %v, %q", got.Label, got.State, got.Why, test.label, test.state, test.why)
 			}
@@ -116,9 +117,9 @@ func TestSettleLongHosts(t *testing.T) {
 func BenchmarkSettle(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			d := Desired{Host: "pbx", Links: []Link{link(2, "eth0")}}
+			d := publication.Desired{Host: "pbx", Links: []publication.Link{link(2, "eth0")}}
 			for i := range n {
-				d.Groups = append(d.Groups, publication(fmt.Sprint(i), fmt.Sprint("name ", i), service("_http._tcp", 80)))
+				d.Groups = append(d.Groups, published(fmt.Sprint(i), fmt.Sprint("name ", i), service("_http._tcp", 80)))
 			}
 			for b.Loop() {
 				Settle(d, nil)

@@ -1,12 +1,11 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
-
-	"announcer/internal/mdns"
 )
 
 // Change is one thing that happened to an interface.
@@ -20,23 +19,23 @@ func (c Change) String() string { return c.Link + ": " + c.What }
 
 // Changes returns what happened to the interfaces that are announced on, from before to after, in the order of these.
 // now is the reading that after was chosen from: it says what has become of one that is gone.
-func Changes(before, after []mdns.Link, now Reading) []Change {
+func Changes(before, after []publication.Link, now Reading) []Change {
 	return changesBetween(before, after, now.whereabouts)
 }
 
 // changesBetween is [Changes] with another way to find out about an interface that is there no more.
-func changesBetween(before, after []mdns.Link, gone func(mdns.Link) string) []Change {
+func changesBetween(before, after []publication.Link, gone func(publication.Link) string) []Change {
 	var changes []Change
-	tell := func(l mdns.Link, format string, args ...any) {
+	tell := func(l publication.Link, format string, args ...any) {
 		changes = append(changes, Change{l.Name, fmt.Sprintf(format, args...)})
 	}
 	for _, old := range before {
-		if !slices.ContainsFunc(after, func(l mdns.Link) bool { return l.Index == old.Index }) {
+		if !slices.ContainsFunc(after, func(l publication.Link) bool { return l.Index == old.Index }) {
 			tell(old, "%s", gone(old))
 		}
 	}
 	for _, l := range after {
-		i := slices.IndexFunc(before, func(old mdns.Link) bool { return l.Index == old.Index })
+		i := slices.IndexFunc(before, func(old publication.Link) bool { return l.Index == old.Index })
 		if i < 0 {
 			tell(l, "up, %s", with(l.Addrs))
 			continue
@@ -56,8 +55,8 @@ func changesBetween(before, after []mdns.Link, gone func(mdns.Link) string) []Ch
 }
 
 // whereabouts returns what has become of an interface that is not announced on any more.
-func (r Reading) whereabouts(l mdns.Link) string {
-	i := slices.IndexFunc(r.Links, func(p mdns.Link) bool { return p.Index == l.Index })
+func (r Reading) whereabouts(l publication.Link) string {
+	i := slices.IndexFunc(r.Links, func(p publication.Link) bool { return p.Index == l.Index })
 	switch {
 	case i < 0 && r.Gone[l.Index] != "":
 		return r.Gone[l.Index]
@@ -86,7 +85,7 @@ func fate(index int) string {
 }
 
 // with lists the addresses of an interface that is new.
-func with(addrs []mdns.LinkAddr) string {
+func with(addrs []publication.LinkAddr) string {
 	if len(addrs) == 0 {
 		return "without an address"
 	}
@@ -97,9 +96,9 @@ func with(addrs []mdns.LinkAddr) string {
 	return "with " + strings.Join(list, " and ")
 }
 
-func addrChanges(before, after []mdns.LinkAddr) []string {
-	find := func(addrs []mdns.LinkAddr, a mdns.LinkAddr) int {
-		return slices.IndexFunc(addrs, func(b mdns.LinkAddr) bool { return a.Prefix == b.Prefix })
+func addrChanges(before, after []publication.LinkAddr) []string {
+	find := func(addrs []publication.LinkAddr, a publication.LinkAddr) int {
+		return slices.IndexFunc(addrs, func(b publication.LinkAddr) bool { return a.Prefix == b.Prefix })
 	}
 	var changes []string
 	for _, a := range before {
@@ -125,7 +124,7 @@ func addrChanges(before, after []mdns.LinkAddr) []string {
 }
 
 // states says how an address stands, where that is not as it should be.
-func states(a mdns.LinkAddr) string {
+func states(a publication.LinkAddr) string {
 	return choose(a.Tentative, " (tentative)", "") + choose(a.Deprecated, " (deprecated)", "")
 }
 

@@ -3,6 +3,7 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,8 +12,6 @@ import (
 	"reflect"
 	"slices"
 	"time"
-
-	"announcer/internal/mdns"
 )
 
 const (
@@ -23,7 +22,7 @@ const (
 // Read gives the interfaces that are up, have a carrier and pass multicast on, by index, with their addresses in order.
 // The loopback is one of them, though the system doesn't say that it passes multicast on. How an address stands, and
 // what an interface is a port of, is known on Linux only.
-func Read() ([]mdns.Link, error) {
+func Read() ([]publication.Link, error) {
 	links, err := read()
 	if err != nil {
 		return nil, fmt.Errorf("the network interfaces can't be read: %w", err)
@@ -33,7 +32,7 @@ func Read() ([]mdns.Link, error) {
 
 // Reading is what [Read] returned.
 type Reading struct {
-	Links []mdns.Link
+	Links []publication.Link
 	Err   error
 	Gone  map[int]string // why the interfaces of the reading before are not there any more, by index
 }
@@ -41,7 +40,7 @@ type Reading struct {
 // Watcher is the task that reads the links of this host.
 type Watcher struct {
 	log      *slog.Logger
-	read     func() ([]mdns.Link, error)
+	read     func() ([]publication.Link, error)
 	refresh  chan struct{}
 	readings chan Reading
 	last     Reading
@@ -102,7 +101,7 @@ func (w *Watcher) next() Reading {
 	links, err := w.read()
 	reading := Reading{Links: links, Err: err, Gone: map[int]string{}}
 	for _, old := range w.last.Links {
-		if err == nil && !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Index == old.Index }) {
+		if err == nil && !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Index == old.Index }) {
 			reading.Gone[old.Index] = fate(old.Index)
 		}
 	}
@@ -137,13 +136,13 @@ func poll(ctx context.Context, nudges chan<- struct{}) {
 }
 
 // portable reads the interfaces with what every system tells of them.
-func portable() ([]mdns.Link, error) {
+func portable() ([]publication.Link, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, err
 	}
 	const up = net.FlagUp | net.FlagRunning
-	var links []mdns.Link
+	var links []publication.Link
 	for _, i := range interfaces {
 		if i.Flags&up != up || i.Flags&(net.FlagMulticast|net.FlagLoopback) == 0 {
 			continue
@@ -152,14 +151,14 @@ func portable() ([]mdns.Link, error) {
 		if err != nil {
 			continue // gone since
 		}
-		link := mdns.Link{
+		link := publication.Link{
 			Index: i.Index, Name: i.Name, MTU: i.MTU, Loopback: i.Flags&net.FlagLoopback != 0, PointToPoint: i.Flags&net.FlagPointToPoint != 0,
 		}
 		for _, a := range addrs {
 			if n, ok := a.(*net.IPNet); ok {
 				addr, _ := netip.AddrFromSlice(n.IP)
 				ones, _ := n.Mask.Size()
-				link.Addrs = append(link.Addrs, mdns.LinkAddr{Prefix: netip.PrefixFrom(addr.Unmap(), ones)})
+				link.Addrs = append(link.Addrs, publication.LinkAddr{Prefix: netip.PrefixFrom(addr.Unmap(), ones)})
 			}
 		}
 		links = append(links, link)
@@ -167,10 +166,10 @@ func portable() ([]mdns.Link, error) {
 	return inOrder(links), nil
 }
 
-func inOrder(links []mdns.Link) []mdns.Link {
-	slices.SortFunc(links, func(a, b mdns.Link) int { return a.Index - b.Index })
+func inOrder(links []publication.Link) []publication.Link {
+	slices.SortFunc(links, func(a, b publication.Link) int { return a.Index - b.Index })
 	for _, l := range links {
-		slices.SortFunc(l.Addrs, func(a, b mdns.LinkAddr) int { return a.Prefix.Compare(b.Prefix) })
+		slices.SortFunc(l.Addrs, func(a, b publication.LinkAddr) int { return a.Prefix.Compare(b.Prefix) })
 	}
 	return links
 }

@@ -1,6 +1,7 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,17 +9,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"announcer/internal/mdns"
 )
 
 func TestChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := []mdns.Link{{Index: 1, Name: "lo"}}
+		now := []publication.Link{{Index: 1, Name: "lo"}}
 		var failure error
 		nudges := make(chan struct{}, 1)
 		w := NewWatcher(slog.New(slog.DiscardHandler))
-		w.read = func() ([]mdns.Link, error) { return now, failure }
+		w.read = func() ([]publication.Link, error) { return now, failure }
 		ended := make(chan error)
 		go func() { ended <- w.run(t.Context(), nudges) }()
 		signalled := func() bool {
@@ -45,7 +44,7 @@ func TestChanges(t *testing.T) {
 		time.Sleep(time.Second)
 		expect("a nudge without a change", false)
 
-		now = []mdns.Link{{Index: 1, Name: "lo"}, {Index: 2, Name: "eth0"}}
+		now = []publication.Link{{Index: 1, Name: "lo"}, {Index: 2, Name: "eth0"}}
 		nudges <- struct{}{}
 		time.Sleep(settle - time.Millisecond)
 		expect("before it settles", false)
@@ -65,7 +64,7 @@ func TestChanges(t *testing.T) {
 
 		w.Refresh()
 		expect("asked for the same failure", false)
-		failure, now = nil, []mdns.Link{{Index: 1, Name: "lo"}}
+		failure, now = nil, []publication.Link{{Index: 1, Name: "lo"}}
 		w.Refresh()
 		expect("asked for", true)
 
@@ -82,9 +81,9 @@ func TestChangesInAFlood(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		nudges, reads := make(chan struct{}, 1), 0
 		w := NewWatcher(slog.New(slog.DiscardHandler))
-		w.read = func() ([]mdns.Link, error) {
+		w.read = func() ([]publication.Link, error) {
 			reads++
-			return []mdns.Link{{Index: reads, Name: "eth0"}}, nil
+			return []publication.Link{{Index: reads, Name: "eth0"}}, nil
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- w.run(ctx, nudges) }()

@@ -1,6 +1,7 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"context"
 	"errors"
 	"fmt"
@@ -12,13 +13,11 @@ import (
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
-
-	"announcer/internal/mdns"
 )
 
 // read asks the kernel by netlink, which alone tells how an address stands. Where that is refused, net.Interfaces may
 // still be allowed.
-func read() ([]mdns.Link, error) {
+func read() ([]publication.Link, error) {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
 		return portable()
@@ -36,14 +35,14 @@ func read() ([]mdns.Link, error) {
 }
 
 // fromKernel puts together what the kernel says of links and of addresses.
-func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []mdns.Link {
+func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []publication.Link {
 	const up = unix.IFF_UP | unix.IFF_RUNNING
-	var found []mdns.Link
+	var found []publication.Link
 	for _, m := range links {
 		if m.Attributes == nil || m.Flags&up != up || m.Flags&(unix.IFF_MULTICAST|unix.IFF_LOOPBACK) == 0 {
 			continue
 		}
-		link := mdns.Link{
+		link := publication.Link{
 			Index: int(m.Index), Name: m.Attributes.Name, MTU: int(m.Attributes.MTU), Loopback: m.Flags&unix.IFF_LOOPBACK != 0,
 			Master: master(m, links), PointToPoint: m.Flags&unix.IFF_POINTOPOINT != 0,
 		}
@@ -83,9 +82,9 @@ func master(port rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) string {
 // vrf is the kind of a VRF (IFLA_INFO_KIND), and the slave kind of the interfaces in it (IFLA_INFO_SLAVE_KIND).
 const vrf = "vrf"
 
-func linkAddr(m rtnetlink.AddressMessage) (addr mdns.LinkAddr, ok bool) {
+func linkAddr(m rtnetlink.AddressMessage) (addr publication.LinkAddr, ok bool) {
 	if m.Attributes == nil {
-		return mdns.LinkAddr{}, false
+		return publication.LinkAddr{}, false
 	}
 	ip := m.Attributes.Local // on a point-to-point link, Address is that of the other end
 	if ip == nil {
@@ -93,10 +92,10 @@ func linkAddr(m rtnetlink.AddressMessage) (addr mdns.LinkAddr, ok bool) {
 	}
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {
-		return mdns.LinkAddr{}, false
+		return publication.LinkAddr{}, false
 	}
 	flags := m.Attributes.Flags | uint32(m.Flags)
-	return mdns.LinkAddr{
+	return publication.LinkAddr{
 		Prefix:     netip.PrefixFrom(a, int(m.PrefixLength)),
 		Tentative:  flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0,
 		Deprecated: flags&unix.IFA_F_DEPRECATED != 0,

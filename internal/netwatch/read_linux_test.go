@@ -20,8 +20,8 @@ import (
 	"github.com/mdlayher/netlink/nltest"
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/mdns"
 	"announcer/internal/netlab"
+	"announcer/internal/publication"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }
@@ -62,9 +62,9 @@ func TestFromKernel(t *testing.T) {
 		{Index: 2},
 		{Index: 2, Attributes: &rtnetlink.AddressAttributes{}},
 	})
-	want := []mdns.Link{
-		{Index: 1, Name: "lo", MTU: 1500, Loopback: true, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("127.0.0.1/8")}}},
-		{Index: 2, Name: "eth0", MTU: 1500, Addrs: []mdns.LinkAddr{
+	want := []publication.Link{
+		{Index: 1, Name: "lo", MTU: 1500, Loopback: true, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("127.0.0.1/8")}}},
+		{Index: 2, Name: "eth0", MTU: 1500, Addrs: []publication.LinkAddr{
 			{Prefix: netip.MustParsePrefix("10.1.2.3/24")},
 			{Prefix: netip.MustParsePrefix("10.1.2.4/24")},
 			{Prefix: netip.MustParsePrefix("2001:db8::2/64"), Tentative: true},
@@ -72,7 +72,7 @@ func TestFromKernel(t *testing.T) {
 			{Prefix: netip.MustParsePrefix("2001:db8::4/64"), Deprecated: true},
 			{Prefix: netip.MustParsePrefix("2001:db8::5/64"), Tentative: true},
 		}},
-		{Index: 3, Name: "ppp0", MTU: 1500, PointToPoint: true, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.7/32")}}},
+		{Index: 3, Name: "ppp0", MTU: 1500, PointToPoint: true, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.7/32")}}},
 	}
 	if diff := cmp.Diff(want, got, comparePrefixes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -133,8 +133,8 @@ func TestPorts(t *testing.T) {
 			t.Cleanup(func() { here.IP(t, "link", "del", "master0") })
 			changed := watch(t, slog.New(slog.DiscardHandler))
 			expect := func(what, want string) {
-				await(t, changed, what, func(links []mdns.Link) bool {
-					i := slices.IndexFunc(links, func(l mdns.Link) bool { return l.Name == "lan0" })
+				await(t, changed, what, func(links []publication.Link) bool {
+					i := slices.IndexFunc(links, func(l publication.Link) bool { return l.Name == "lan0" })
 					return i >= 0 && links[i].Master == want
 				})
 			}
@@ -154,10 +154,10 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-func readNamed(t *testing.T, name string) mdns.Link {
+func readNamed(t *testing.T, name string) publication.Link {
 	t.Helper()
 	links := readAll(t)
-	i := slices.IndexFunc(links, func(l mdns.Link) bool { return l.Name == name })
+	i := slices.IndexFunc(links, func(l publication.Link) bool { return l.Name == name })
 	if i < 0 {
 		t.Fatalf("there is no %s: %+v", name, links)
 	}
@@ -193,7 +193,7 @@ func TestTunnel(t *testing.T) {
 	if chosen, _ := Select(readAll(t), []string{"tun0"}, nil); len(chosen) != 1 {
 		t.Errorf("named, it gives %+v", chosen)
 	}
-	if links, err := portable(); err != nil || !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Name == "tun0" && l.PointToPoint }) {
+	if links, err := portable(); err != nil || !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Name == "tun0" && l.PointToPoint }) {
 		t.Errorf("without netlink there are %+v, %v", links, err)
 	}
 }
@@ -203,26 +203,26 @@ func TestReadAndWatch(t *testing.T) {
 	var log bytes.Buffer
 	changed := watch(t, slog.New(slog.NewTextHandler(&log, nil)))
 	links := readAll(t)
-	if len(links) != 1 || links[0].Name != "lo" || !links[0].Loopback || links[0].Has(mdns.V4) == false {
+	if len(links) != 1 || links[0].Name != "lo" || !links[0].Loopback || links[0].Has(publication.V4) == false {
 		t.Fatalf("got %+v, want lo with 127.0.0.1", links)
 	}
 
 	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}}, netlab.End{Host: netlab.NewHost(t), Name: "eth0"})
-	await(t, changed, "a new interface", func(links []mdns.Link) bool {
+	await(t, changed, "a new interface", func(links []publication.Link) bool {
 		return len(links) == 2 && links[1].Name == "lan0" && !links[1].Loopback && links[1].MTU == 1500 && len(links[1].Published()) == 2
 	})
 
 	here := (*netlab.Host)(nil)
 	here.IP(t, "addr", "add", "2001:db8::9/64", "dev", "lan0", "preferred_lft", "0", "valid_lft", "1000")
-	await(t, changed, "a deprecated address", func(links []mdns.Link) bool {
-		return slices.ContainsFunc(links[1].Addrs, func(a mdns.LinkAddr) bool {
+	await(t, changed, "a deprecated address", func(links []publication.Link) bool {
+		return slices.ContainsFunc(links[1].Addrs, func(a publication.LinkAddr) bool {
 			return a.Deprecated && a.Prefix == netip.MustParsePrefix("2001:db8::9/64")
 		})
 	})
 	here.IP(t, "addr", "del", "192.0.2.1/24", "dev", "lan0")
-	await(t, changed, "an address gone", func(links []mdns.Link) bool { return len(links) == 2 && !links[1].Has(mdns.V4) })
+	await(t, changed, "an address gone", func(links []publication.Link) bool { return len(links) == 2 && !links[1].Has(publication.V4) })
 	here.IP(t, "link", "set", "lan0", "down")
-	await(t, changed, "a link down", func(links []mdns.Link) bool { return len(links) == 1 })
+	await(t, changed, "a link down", func(links []publication.Link) bool { return len(links) == 1 })
 	if log.Len() > 0 { // it would be polling that told
 		t.Error("the watch says: ", &log)
 	}
@@ -241,7 +241,7 @@ func TestWatchDuplicateAddressDetection(t *testing.T) {
 	before := readAll(t)
 	(*netlab.Host)(nil).IP(t, "addr", "add", "2001:db8::7/64", "dev", "lan0")
 	var told []string
-	await(t, changed, "a unique address", func(links []mdns.Link) bool {
+	await(t, changed, "a unique address", func(links []publication.Link) bool {
 		for _, c := range Changes(before, links, Reading{Links: links}) {
 			told = append(told, c.String())
 		}
@@ -327,7 +327,7 @@ func watch(t *testing.T, log *slog.Logger) <-chan Reading {
 }
 
 // await waits for a reading that is as it should be.
-func await(t *testing.T, readings <-chan Reading, what string, as func([]mdns.Link) bool) {
+func await(t *testing.T, readings <-chan Reading, what string, as func([]publication.Link) bool) {
 	t.Helper()
 	var last Reading
 	deadline := time.After(10 * time.Second)
@@ -343,7 +343,7 @@ func await(t *testing.T, readings <-chan Reading, what string, as func([]mdns.Li
 	}
 }
 
-func readAll(t *testing.T) []mdns.Link {
+func readAll(t *testing.T) []publication.Link {
 	t.Helper()
 	links, err := Read()
 	if err != nil {

@@ -3,13 +3,12 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"context"
 	"log/slog"
-
-	"announcer/internal/mdns"
 )
 
-func read() ([]mdns.Link, error) { return portable() }
+func read() ([]publication.Link, error) { return portable() }
 
 func nudges(ctx context.Context, _ *slog.Logger) <-chan struct{} {
 	c := make(chan struct{}, 1)

@@ -1,12 +1,11 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"announcer/internal/mdns"
 )
 
 // Select returns the links to announce on: those that a glob of allow matches and none of deny does. Without allow,
@@ -14,8 +13,8 @@ import (
 // virtual machine (see [VirtualNames]). A port of a bridge, bond or team is chosen by its full name only: what arrives
 // there goes to the bridge. note is for people: what was assumed, which glob matches nothing, which port was named; ""
 // if there is nothing to say.
-func Select(links []mdns.Link, allow, deny []string) (chosen []mdns.Link, note string) {
-	var leftOut []mdns.Link
+func Select(links []publication.Link, allow, deny []string) (chosen []publication.Link, note string) {
+	var leftOut []publication.Link
 	for _, link := range links {
 		switch {
 		case Why(link, allow, deny) == "":
@@ -36,18 +35,18 @@ func notes(sentences ...string) string {
 }
 
 // worthNaming drops the ports of what is left out itself: a container's end of docker0 says no more than docker0.
-func worthNaming(leftOut []mdns.Link) []mdns.Link {
-	return slices.DeleteFunc(slices.Clone(leftOut), func(l mdns.Link) bool {
-		return slices.ContainsFunc(leftOut, func(other mdns.Link) bool { return other.Name == l.Master })
+func worthNaming(leftOut []publication.Link) []publication.Link {
+	return slices.DeleteFunc(slices.Clone(leftOut), func(l publication.Link) bool {
+		return slices.ContainsFunc(leftOut, func(other publication.Link) bool { return other.Name == l.Master })
 	})
 }
 
 // portsAlone reports the globs that match ports and nothing else.
-func portsAlone(links []mdns.Link, globs []string) string {
+func portsAlone(links []publication.Link, globs []string) string {
 	var found []string
 	for _, glob := range globs {
-		matched := slices.DeleteFunc(slices.Clone(links), func(l mdns.Link) bool { return !l.Matches([]string{glob}) })
-		alone := !slices.ContainsFunc(matched, func(l mdns.Link) bool { return l.Master == "" || l.Name == glob })
+		matched := slices.DeleteFunc(slices.Clone(links), func(l publication.Link) bool { return !l.Matches([]string{glob}) })
+		alone := !slices.ContainsFunc(matched, func(l publication.Link) bool { return l.Master == "" || l.Name == glob })
 		if len(matched) > 0 && alone {
 			found = append(found, fmt.Sprintf("%q matches nothing but %s; want %s named", glob, names(matched), matched[0].Master))
 		}
@@ -56,7 +55,7 @@ func portsAlone(links []mdns.Link, globs []string) string {
 }
 
 // portsNamed warns of ports that were chosen by their full names.
-func portsNamed(chosen []mdns.Link) string {
+func portsNamed(chosen []publication.Link) string {
 	var found []string
 	for _, l := range chosen {
 		if l.Master != "" {
@@ -67,7 +66,7 @@ func portsNamed(chosen []mdns.Link) string {
 }
 
 // assumed says what was done where no interface was named.
-func assumed(chosen, leftOut []mdns.Link) string {
+func assumed(chosen, leftOut []publication.Link) string {
 	const unnamed = "no interface was named"
 	switch {
 	case len(chosen) == 0 && len(leftOut) == 0:
@@ -81,10 +80,10 @@ func assumed(chosen, leftOut []mdns.Link) string {
 }
 
 // missing says which globs no link matches, "" where all do.
-func missing(links []mdns.Link, globs []string) string {
+func missing(links []publication.Link, globs []string) string {
 	var absent []string
 	for _, glob := range globs {
-		if !slices.ContainsFunc(links, func(l mdns.Link) bool { return l.Matches([]string{glob}) }) {
+		if !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Matches([]string{glob}) }) {
 			absent = append(absent, strconv.Quote(glob))
 		}
 	}
@@ -95,7 +94,7 @@ func missing(links []mdns.Link, globs []string) string {
 }
 
 // names lists links for people.
-func names(links []mdns.Link) string {
+func names(links []publication.Link) string {
 	if len(links) == 0 {
 		return "none"
 	}

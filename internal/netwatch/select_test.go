@@ -1,31 +1,30 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-
-	"announcer/internal/mdns"
 )
 
 func TestSelect(t *testing.T) {
-	here := []mdns.Link{
+	here := []publication.Link{
 		{Index: 1, Name: "lo", Loopback: true}, {Index: 2, Name: "eth0"}, {Index: 3, Name: "wlan0"}, {Index: 4, Name: "docker0"},
 		{Index: 5, Name: "br-1f2e3d4c5b6a"}, {Index: 6, Name: "veth7a"}, {Index: 7, Name: "virbr0"}, {Index: 8, Name: "cni0"}, {Index: 9, Name: "br0"},
 	}
 	const leftOut = ", not lo, docker0, br-1f2e3d4c5b6a, veth7a, virbr0, cni0"
-	bridged := []mdns.Link{
+	bridged := []publication.Link{
 		{Index: 1, Name: "lo", Loopback: true}, {Index: 2, Name: "eth0", Master: "bond0"}, {Index: 3, Name: "eth1", Master: "br0"},
 		{Index: 4, Name: "bond0", Master: "br0"}, {Index: 5, Name: "br0"}, {Index: 6, Name: "docker0"}, {Index: 7, Name: "veth1", Master: "docker0"},
 	}
 	const ports = "eth0 (port of bond0), eth1 (port of br0), bond0 (port of br0)"
 	const warning = "eth1 is a port of br0: nobody can ask there, since every question goes to br0; want br0 named"
-	vpn := []mdns.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "tun0", PointToPoint: true}, {Index: 3, Name: "wg0", PointToPoint: true}}
+	vpn := []publication.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "tun0", PointToPoint: true}, {Index: 3, Name: "wg0", PointToPoint: true}}
 	for _, test := range []struct {
 		name        string
-		links       []mdns.Link
+		links       []publication.Link
 		allow, deny []string
 		chosen      []string
 		note        string
@@ -44,7 +43,7 @@ func TestSelect(t *testing.T) {
 		{"one of three matches", here[:2], []string{"ppp*", "lo", "eht0"}, nil, []string{"lo"}, `no interface that is up is named "ppp*" or "eht0"; there are: lo, eth0`},
 		{"a match that is denied", here[:2], []string{"eth0"}, []string{"eth0"}, nil, ""},
 		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface that is up is named "eth0"; there are: none`},
-		{"a loopback of another name", []mdns.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named, and there is none to use but loop7; want it named"},
+		{"a loopback of another name", []publication.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named, and there is none to use but loop7; want it named"},
 		{"ports", bridged, nil, nil, []string{"br0"}, "no interface was named: using br0, not lo, eth1 (port of br0), bond0 (port of br0), docker0"},
 		{"nothing but ports", bridged[1:2], nil, nil, nil, "no interface was named, and there is none to use but eth0 (port of bond0); want it named"},
 		{"a port by name", bridged, []string{"eth1"}, nil, []string{"eth1"}, warning},
@@ -73,24 +72,24 @@ func TestSelect(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	for _, test := range []struct {
-		link        mdns.Link
+		link        publication.Link
 		allow, deny []string
 		want        string
 	}{
-		{mdns.Link{Name: "eth0"}, nil, nil, ""},
-		{mdns.Link{Name: "eth0"}, []string{"eth*"}, nil, ""},
-		{mdns.Link{Name: "eth0"}, []string{"eth*"}, []string{"eth0"}, "denied by interfaces_deny"},
-		{mdns.Link{Name: "eth0"}, []string{"lan*", "wan0"}, nil, "not among the interfaces that are named: lan* wan0"},
-		{mdns.Link{Name: "lo", Loopback: true}, nil, nil, "it is the loopback"},
-		{mdns.Link{Name: "eth0", Master: "br0"}, nil, nil, "port of br0"},
-		{mdns.Link{Name: "eth0", Master: "br0"}, []string{"eth*"}, nil, "port of br0"},
-		{mdns.Link{Name: "eth0", Master: "br0"}, []string{"br0"}, nil, "port of br0"},
-		{mdns.Link{Name: "eth0", Master: "br0"}, []string{"eth0"}, nil, ""},
-		{mdns.Link{Name: "veth1", Master: "docker0"}, nil, nil, "port of docker0"},
-		{mdns.Link{Name: "wg0", PointToPoint: true}, nil, nil, "it is a point-to-point link"},
-		{mdns.Link{Name: "wg0", PointToPoint: true}, []string{"wg0"}, nil, ""},
-		{mdns.Link{Name: "virbr0"}, nil, nil, "it is named like an interface of libvirt"},
-		{mdns.Link{Name: "virbr0"}, []string{"virbr0"}, nil, ""},
+		{publication.Link{Name: "eth0"}, nil, nil, ""},
+		{publication.Link{Name: "eth0"}, []string{"eth*"}, nil, ""},
+		{publication.Link{Name: "eth0"}, []string{"eth*"}, []string{"eth0"}, "denied by interfaces_deny"},
+		{publication.Link{Name: "eth0"}, []string{"lan*", "wan0"}, nil, "not among the interfaces that are named: lan* wan0"},
+		{publication.Link{Name: "lo", Loopback: true}, nil, nil, "it is the loopback"},
+		{publication.Link{Name: "eth0", Master: "br0"}, nil, nil, "port of br0"},
+		{publication.Link{Name: "eth0", Master: "br0"}, []string{"eth*"}, nil, "port of br0"},
+		{publication.Link{Name: "eth0", Master: "br0"}, []string{"br0"}, nil, "port of br0"},
+		{publication.Link{Name: "eth0", Master: "br0"}, []string{"eth0"}, nil, ""},
+		{publication.Link{Name: "veth1", Master: "docker0"}, nil, nil, "port of docker0"},
+		{publication.Link{Name: "wg0", PointToPoint: true}, nil, nil, "it is a point-to-point link"},
+		{publication.Link{Name: "wg0", PointToPoint: true}, []string{"wg0"}, nil, ""},
+		{publication.Link{Name: "virbr0"}, nil, nil, "it is named like an interface of libvirt"},
+		{publication.Link{Name: "virbr0"}, []string{"virbr0"}, nil, ""},
 	} {
 		t.Run(fmt.Sprintf("%s %s", test.link.Name, test.allow), func(t *testing.T) {
 			if got := Why(test.link, test.allow, test.deny); got != test.want {
@@ -109,7 +108,7 @@ func TestVirtualNames(t *testing.T) {
 		"cali1a2b3c4d5e6", "vxlan.calico", "flannel.1", "flannel-wg", "cilium_host", "cilium_vxlan", "weave", "kube-ipvs0", "kube-bridge", "nodelocaldns",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if owner(mdns.Link{Name: name}) == "" {
+			if owner(publication.Link{Name: name}) == "" {
 				t.Error("it is announced on")
 			}
 		})
@@ -119,7 +118,7 @@ func TestVirtualNames(t *testing.T) {
 		"bridge0", "vmbr0", "xenbr0", "bond0", "team0", "vlan20", "eth0.20", "tap0", "macvlan0", "ztabcdef12", "lan1", "nic0", "usb0", "end0", "veno1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if by := owner(mdns.Link{Name: name}); by != "" {
+			if by := owner(publication.Link{Name: name}); by != "" {
 				t.Errorf("it is taken for an interface of %s", by)
 			}
 		})

@@ -1,9 +1,8 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"strings"
-
-	"announcer/internal/mdns"
 )
 
 // digits is a glob for the twelve hexadecimal digits with which Docker numbers its networks.
@@ -63,7 +62,7 @@ func VirtualNames() []string {
 }
 
 // owner returns what a link is named after, "" if its name is none of the virtual ones.
-func owner(link mdns.Link) string {
+func owner(link publication.Link) string {
 	for _, v := range virtual {
 		if link.Matches([]string{v.glob}) {
 			return v.owner

@@ -1,14 +1,13 @@
 package netwatch
 
 import (
+	"announcer/internal/publication"
 	"slices"
 	"strings"
-
-	"announcer/internal/mdns"
 )
 
 // Why returns the reason for which [Select] leaves a link out, "" if it does not.
-func Why(link mdns.Link, allow, deny []string) string {
+func Why(link publication.Link, allow, deny []string) string {
 	switch {
 	case link.Matches(deny):
 		return "denied by interfaces_deny"

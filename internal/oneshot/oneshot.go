@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -24,7 +25,7 @@ const (
 // Announce publishes desired, calls while once all of it is on the wire, and says goodbye when while returns, fails or
 // panics. Meanwhile it follows other names of this host. announced is called for each service and link with the name that
 // it has got.
-func Announce(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announced func(mdns.Event), while func() error) (err error) {
+func Announce(ctx context.Context, p mdns.Publisher, desired publication.Desired, announced func(mdns.Event), while func() error) (err error) {
 	defer func() {
 		goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 		defer cancel()
@@ -39,7 +40,7 @@ func Announce(ctx context.Context, p mdns.Publisher, desired mdns.Desired, annou
 }
 
 // followHost calls while, and meanwhile announces desired again with each other name that this host gets.
-func followHost(ctx context.Context, p mdns.Publisher, desired mdns.Desired, while func() error) (err error) {
+func followHost(ctx context.Context, p mdns.Publisher, desired publication.Desired, while func() error) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	var failed error
 	var task sync.WaitGroup
@@ -60,7 +61,7 @@ func followHost(ctx context.Context, p mdns.Publisher, desired mdns.Desired, whi
 }
 
 // publish returns once every service is announced on every link, or one of them can't be.
-func publish(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announced func(mdns.Event)) error {
+func publish(ctx context.Context, p mdns.Publisher, desired publication.Desired, announced func(mdns.Event)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, announceTime, errTooLong)
 	defer cancel()
 	if err := p.Apply(ctx, desired); err != nil {
@@ -85,14 +86,14 @@ func publish(ctx context.Context, p mdns.Publisher, desired mdns.Desired, announ
 
 // unreachable reports each link with IPv4 addresses where services for IPv4 can't be announced by it. Phones speak IPv4, so
 // IPv6 is no replacement. Where a link has no IPv4 address and can't be served by IPv6, its services are refused.
-func unreachable(p mdns.Publisher, desired mdns.Desired) error {
+func unreachable(p mdns.Publisher, desired publication.Desired) error {
 	o, ok := p.(mdns.Observer)
 	if !ok {
 		return nil
 	}
 	var errs []error
 	for _, f := range o.Observe().Faults {
-		if f.Version == mdns.V4 && wants(desired, f) {
+		if f.Version == publication.V4 && wants(desired, f) {
 			errs = append(errs, errors.New(f.String()))
 		}
 	}
@@ -100,9 +101,9 @@ func unreachable(p mdns.Publisher, desired mdns.Desired) error {
 }
 
 // wants reports whether a service is for the link and the IP version of a fault.
-func wants(desired mdns.Desired, f mdns.Fault) bool {
-	i := slices.IndexFunc(desired.Links, func(l mdns.Link) bool { return l.Name == f.Link })
-	return i >= 0 && slices.ContainsFunc(desired.Groups, func(p mdns.Publication) bool {
+func wants(desired publication.Desired, f publication.Fault) bool {
+	i := slices.IndexFunc(desired.Links, func(l publication.Link) bool { return l.Name == f.Link })
+	return i >= 0 && slices.ContainsFunc(desired.Groups, func(p publication.Publication) bool {
 		return p.On(desired.Links[i]) && slices.ContainsFunc(p.Group.Services, func(s services.Service) bool {
 			return f.Version.Carries(s.Protocol)
 		})

@@ -18,13 +18,14 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
-func desired(policies ...mdns.Policy) mdns.Desired {
-	d := mdns.Desired{Host: "pbx", Links: []mdns.Link{{Index: 1, Name: "eth0", Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24")}}}}}
+func desired(policies ...publication.Policy) publication.Desired {
+	d := publication.Desired{Host: "pbx", Links: []publication.Link{{Index: 1, Name: "eth0", Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24")}}}}}
 	for i, policy := range policies {
-		d.Groups = append(d.Groups, mdns.Publication{ID: string(rune('a' + i)), OnConflict: policy, Group: services.Group{
+		d.Groups = append(d.Groups, publication.Publication{ID: string(rune('a' + i)), OnConflict: policy, Group: services.Group{
 			Name: "x", Services: []services.Service{{Type: dnsname.MustParse("_http._tcp"), Port: uint16(80 + i)}},
 		}})
 	}
@@ -35,14 +36,14 @@ func TestAnnounce(t *testing.T) {
 	failure := errors.New("it failed")
 	tests := []struct {
 		name      string
-		desired   mdns.Desired
+		desired   publication.Desired
 		while     error
 		announced []string // before while
 		err       string
 	}{
-		{"two names", desired(mdns.Rename, mdns.Rename), nil, []string{"x", "x #2"}, ""},
-		{"a failure passes through", desired(mdns.Rename), failure, []string{"x"}, "it failed"},
-		{"a refused service", desired(mdns.Rename, mdns.Fail), nil, nil, `"x" is not announced on eth0: service 1 of a has the name "x"`},
+		{"two names", desired(publication.Rename, publication.Rename), nil, []string{"x", "x #2"}, ""},
+		{"a failure passes through", desired(publication.Rename), failure, []string{"x"}, "it failed"},
+		{"a refused service", desired(publication.Rename, publication.Fail), nil, nil, `"x" is not announced on eth0: service 1 of a has the name "x"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,7 +69,7 @@ func TestAnnounce(t *testing.T) {
 // observing is a publisher with faults.
 type observing struct {
 	*mdnstest.Publisher
-	faults []mdns.Fault
+	faults []publication.Fault
 }
 
 func (o observing) Asked() <-chan []mdns.Asked { return nil }
@@ -76,27 +77,27 @@ func (o observing) Observe() mdns.Observation  { return mdns.Observation{Faults:
 
 // Nothing is called announced where a link with IPv4 addresses can't be served by IPv4.
 func TestAnnounceWhereALinkIsUnreachable(t *testing.T) {
-	fault := func(link string, v mdns.IPVersion) mdns.Fault {
-		return mdns.Fault{Link: link, Version: v, Why: "somebody has the port"}
+	fault := func(link string, v publication.IPVersion) publication.Fault {
+		return publication.Fault{Link: link, Version: v, Why: "somebody has the port"}
 	}
 	const lost = "no phone can be reached by IPv4 on eth0: somebody has the port"
 	tests := []struct {
 		name     string
 		protocol services.Protocol
 		on       []string
-		faults   []mdns.Fault
+		faults   []publication.Fault
 		err      string
 	}{
-		{"IPv4", services.AnyProtocol, nil, []mdns.Fault{fault("eth0", mdns.V4)}, lost},
-		{"a service for IPv4", services.IPv4, nil, []mdns.Fault{fault("eth0", mdns.V4)}, lost},
-		{"both", services.AnyProtocol, nil, []mdns.Fault{fault("eth0", mdns.V4), fault("eth0", mdns.V6)}, lost},
-		{"IPv6 beside IPv4", services.AnyProtocol, nil, []mdns.Fault{fault("eth0", mdns.V6)}, ""},
-		{"a service for IPv6", services.IPv6, nil, []mdns.Fault{fault("eth0", mdns.V4)}, ""},
-		{"a service that is not for the link", services.AnyProtocol, []string{"lo"}, []mdns.Fault{fault("eth0", mdns.V4)}, ""},
+		{"IPv4", services.AnyProtocol, nil, []publication.Fault{fault("eth0", publication.V4)}, lost},
+		{"a service for IPv4", services.IPv4, nil, []publication.Fault{fault("eth0", publication.V4)}, lost},
+		{"both", services.AnyProtocol, nil, []publication.Fault{fault("eth0", publication.V4), fault("eth0", publication.V6)}, lost},
+		{"IPv6 beside IPv4", services.AnyProtocol, nil, []publication.Fault{fault("eth0", publication.V6)}, ""},
+		{"a service for IPv6", services.IPv6, nil, []publication.Fault{fault("eth0", publication.V4)}, ""},
+		{"a service that is not for the link", services.AnyProtocol, []string{"lo"}, []publication.Fault{fault("eth0", publication.V4)}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := desired(mdns.Rename)
+			d := desired(publication.Rename)
 			d.Groups[0].Group.Services[0].Protocol, d.Groups[0].Interfaces = test.protocol, test.on
 			p := observing{mdnstest.New(), test.faults}
 			announced, ran := 0, false
@@ -118,7 +119,7 @@ func TestAnnounceSaysGoodbyeInAPanic(t *testing.T) {
 			t.Errorf("panic %v, goodbye %t", cause, p.SaidGoodbye())
 		}
 	}()
-	_ = Announce(t.Context(), p, desired(mdns.Rename), func(mdns.Event) {}, func() error { panic("a bug") })
+	_ = Announce(t.Context(), p, desired(publication.Rename), func(mdns.Event) {}, func() error { panic("a bug") })
 }
 
 func errorText(err error) string {
@@ -131,13 +132,13 @@ func errorText(err error) string {
 // silent is a publisher that never gets anything announced.
 type silent struct{ *mdnstest.Publisher }
 
-func (silent) Apply(context.Context, mdns.Desired) error { return nil }
-func (silent) Status() []mdns.ServiceStatus              { return []mdns.ServiceStatus{{State: mdns.Probing}} }
+func (silent) Apply(context.Context, publication.Desired) error { return nil }
+func (silent) Status() []mdns.ServiceStatus                     { return []mdns.ServiceStatus{{State: mdns.Probing}} }
 
 func TestAnnounceEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := silent{mdnstest.New()}
-		err := Announce(t.Context(), p, desired(mdns.Rename), func(mdns.Event) {}, func() error {
+		err := Announce(t.Context(), p, desired(publication.Rename), func(mdns.Event) {}, func() error {
 			t.Error("the command ran though nothing was announced")
 			return nil
 		})

@@ -11,6 +11,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/preset"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -187,29 +188,29 @@ func TestPresetsPassLint(t *testing.T) {
 }
 
 func TestTwoServers(t *testing.T) {
-	publication := func(id, name string, interfaces []string, txt ...string) mdns.Publication {
+	published := func(id, name string, interfaces []string, txt ...string) publication.Publication {
 		g := group(txt...)
 		g.Name = name
-		return mdns.Publication{ID: id, Group: g, Interfaces: interfaces}
+		return publication.Publication{ID: id, Group: g, Interfaces: interfaces}
 	}
 	eth0, eth1 := []string{"eth0"}, []string{"eth1"}
 	tests := []struct {
 		name   string
-		groups []mdns.Publication
+		groups []publication.Publication
 		want   []string // the files with a finding
 	}{
-		{"one", []mdns.Publication{publication("a", "A", nil, dpma)}, nil},
-		{"two", []mdns.Publication{publication("a", "A", nil, dpma), publication("b", "B", nil, firmware)}, []string{"b"}},
-		{"three", []mdns.Publication{publication("a", "A", nil, dpma), publication("b", "B", nil, firmware), publication("c", "C", eth1, dpma)}, []string{"b", "c"}},
-		{"apart", []mdns.Publication{publication("a", "A", eth0, dpma), publication("b", "B", eth1, firmware)}, nil},
-		{"in one group", []mdns.Publication{publication("a", "A", nil, dpma, firmware)}, []string{"a"}},
-		{"the same twice", []mdns.Publication{publication("a", "A", nil, dpma), publication("b", "A", nil, dpma)}, nil},
+		{"one", []publication.Publication{published("a", "A", nil, dpma)}, nil},
+		{"two", []publication.Publication{published("a", "A", nil, dpma), published("b", "B", nil, firmware)}, []string{"b"}},
+		{"three", []publication.Publication{published("a", "A", nil, dpma), published("b", "B", nil, firmware), published("c", "C", eth1, dpma)}, []string{"b", "c"}},
+		{"apart", []publication.Publication{published("a", "A", eth0, dpma), published("b", "B", eth1, firmware)}, nil},
+		{"in one group", []publication.Publication{published("a", "A", nil, dpma, firmware)}, []string{"a"}},
+		{"the same twice", []publication.Publication{published("a", "A", nil, dpma), published("b", "A", nil, dpma)}, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			links := []mdns.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "eth1"}}
+			links := []publication.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "eth1"}}
 			var got []string
-			for _, f := range TwoServers(mdns.Settle(mdns.Desired{Host: "pbx", Links: links, Groups: test.groups}, nil)) {
+			for _, f := range TwoServers(mdns.Settle(publication.Desired{Host: "pbx", Links: links, Groups: test.groups}, nil)) {
 				got = append(got, f.File)
 				if f.Severity != diag.Danger || f.Code != CodeTwoServers {
 					t.Errorf("%v", f)

@@ -1,9 +1,8 @@
 package source
 
 import (
+	"announcer/internal/publication"
 	"reflect"
-
-	"announcer/internal/mdns"
 )
 
 // Changes is what became of the definitions between two snapshots.
@@ -38,8 +37,8 @@ func (s Snapshot) Since(before Snapshot) Changes {
 	return changes
 }
 
-func byID(publications []mdns.Publication) map[string]mdns.Publication {
-	all := map[string]mdns.Publication{}
+func byID(publications []publication.Publication) map[string]publication.Publication {
+	all := map[string]publication.Publication{}
 	for _, p := range publications {
 		all[p.ID] = p
 	}

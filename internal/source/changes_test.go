@@ -5,16 +5,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
 func TestSince(t *testing.T) {
-	group := func(id, name string, interfaces ...string) mdns.Publication {
-		return mdns.Publication{ID: id, Group: services.Group{Name: name}, Interfaces: interfaces}
+	group := func(id, name string, interfaces ...string) publication.Publication {
+		return publication.Publication{ID: id, Group: services.Group{Name: name}, Interfaces: interfaces}
 	}
 	before := Snapshot{
-		Publications: []mdns.Publication{group("a", "A"), group("b", "B"), group("c", "C"), group("d", "D"), group("e", "E")},
+		Publications: []publication.Publication{group("a", "A"), group("b", "B"), group("c", "C"), group("d", "D"), group("e", "E")},
 		Refused:      []Refusal{{File: "x"}},
 	}
 	for _, test := range []struct {
@@ -25,11 +25,11 @@ func TestSince(t *testing.T) {
 		{"nothing", before, Changes{[]string{}, []string{}, []string{}, []string{"x"}}},
 		{"all", Snapshot{}, Changes{[]string{}, []string{}, []string{"a", "b", "c", "d", "e"}, []string{}}},
 		{"some of each", Snapshot{
-			Publications: []mdns.Publication{group("z", "Z"), group("a", "A2"), group("b", "B", "eth0"), group("d", "D"), group("f", "C")},
+			Publications: []publication.Publication{group("z", "Z"), group("a", "A2"), group("b", "B", "eth0"), group("d", "D"), group("f", "C")},
 			Refused:      []Refusal{{File: "d"}, {File: "y"}},
 		}, Changes{[]string{"z", "f"}, []string{"a", "b"}, []string{"c", "e"}, []string{"d", "y"}}},
 		{"only the order", Snapshot{
-			Publications: []mdns.Publication{group("b", "B"), group("a", "A"), group("c", "C"), group("d", "D"), group("e", "E")},
+			Publications: []publication.Publication{group("b", "B"), group("a", "A"), group("c", "C"), group("d", "D"), group("e", "E")},
 		}, Changes{[]string{}, []string{}, []string{}, []string{}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

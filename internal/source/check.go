@@ -3,11 +3,11 @@ package source
 import (
 	"announcer/internal/diag"
 	"announcer/internal/health"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // checkProblem tells whether the check that a rule wants can't be done.
-func checkProblem(p mdns.Publication) diag.Findings {
+func checkProblem(p publication.Publication) diag.Findings {
 	if _, err := health.Plan(p); err != nil {
 		return diag.Findings{{File: p.ID, Element: "check", Severity: diag.Error, Text: err.Error()}}
 	}

@@ -15,6 +15,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/mdns"
 	"announcer/internal/netlab"
+	"announcer/internal/publication"
 	"announcer/internal/testkit/hangfs"
 )
 
@@ -363,7 +364,7 @@ func TestLongHostName(t *testing.T) {
 	write(config, "[daemon]\nservices = \".\"\n[[group]]\nname = \"Group %h\"\nreplace_wildcards = true\n[[group.service]]\ntype = \"_http._tcp\"\nport = 80\n")
 	names := func(snap Snapshot) string {
 		var all []string
-		for _, in := range mdns.Settle(mdns.Desired{Host: snap.Host, Groups: snap.Publications}, nil) {
+		for _, in := range mdns.Settle(publication.Desired{Host: snap.Host, Groups: snap.Publications}, nil) {
 			all = append(all, fmt.Sprintf("%s %s", in.Label, in.State))
 		}
 		return strings.Join(all, ", ")

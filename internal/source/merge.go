@@ -16,8 +16,8 @@ import (
 	"announcer/internal/avahixml"
 	"announcer/internal/config"
 	"announcer/internal/diag"
-	"announcer/internal/mdns"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -53,14 +53,14 @@ type Memory struct {
 // Snapshot is everything that was defined when it was taken.
 type Snapshot struct {
 	Config       config.Config
-	Host         string             // this host's name: one label
-	Publications []mdns.Publication // those without an error, in order of precedence
-	Findings     diag.Findings      // every error and warning of the files
-	Files        int                // how many definition files there are
-	Refused      []Refusal          // what is not used because of an error, the configuration file included
-	BadConfig    diag.Findings      // the errors of the configuration file; its last good version, if any, is in use
-	Places       []PlaceStatus      // the configuration file and all places
-	Remarks      []string           // what else is worth knowing
+	Host         string                    // this host's name: one label
+	Publications []publication.Publication // those without an error, in order of precedence
+	Findings     diag.Findings             // every error and warning of the files
+	Files        int                       // how many definition files there are
+	Refused      []Refusal                 // what is not used because of an error, the configuration file included
+	BadConfig    diag.Findings             // the errors of the configuration file; its last good version, if any, is in use
+	Places       []PlaceStatus             // the configuration file and all places
+	Remarks      []string                  // what else is worth knowing
 }
 
 // PlaceStatus is how a place stands.
@@ -99,8 +99,8 @@ type parsed struct {
 	data     []byte
 	since    time.Time // when they were first read
 	host     string    // for which they were checked
-	policy   mdns.Policy
-	groups   []mdns.Publication
+	policy   publication.Policy
+	groups   []publication.Publication
 	findings diag.Findings
 }
 
@@ -435,7 +435,7 @@ func (m *merger) parse(f file) parsed {
 		return p
 	}
 	group, findings := avahixml.Decode(f.Origin, f.Data, p.host, m.in.Request.lints()...)
-	p.groups, p.findings = []mdns.Publication{{ID: f.Origin, Group: group}}, findings
+	p.groups, p.findings = []publication.Publication{{ID: f.Origin, Group: group}}, findings
 	return p
 }
 
@@ -457,11 +457,11 @@ func (m *merger) lastGood(f file) version {
 
 // overlaid returns what is announced of a file: the rules are laid over what an Avahi file says, while the groups of a
 // TOML file say all themselves.
-func (m *merger) overlaid(v version) []mdns.Publication {
+func (m *merger) overlaid(v version) []publication.Publication {
 	if strings.HasSuffix(v.origin, ".toml") {
 		return v.groups
 	}
-	return []mdns.Publication{m.snap.Config.Overlay(v.groups[0])}
+	return []publication.Publication{m.snap.Config.Overlay(v.groups[0])}
 }
 
 // checkProblems reports whether the checks that are wanted for a file cannot be made.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // definition gives a service file that publishes one service under a name.
@@ -251,7 +251,7 @@ func TestLoadWithCheck(t *testing.T) {
 	cfg := write(t, filepath.Join(dir, "announcer.toml"), fmt.Sprintf(text, "tcp"))
 	s := newReader(Request{ConfigFile: cfg})
 	snap, err := s.Load()
-	if err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != mdns.CheckTCP || len(snap.Findings) > 0 {
+	if err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != publication.CheckTCP || len(snap.Findings) > 0 {
 		t.Fatalf("%v, %+v", err, snap)
 	}
 
@@ -264,7 +264,7 @@ func TestLoadWithCheck(t *testing.T) {
 
 	write(t, path, definition("a"))
 	write(t, cfg, fmt.Sprintf(text, "off"))
-	if snap, err = s.Load(); err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != mdns.NoCheck {
+	if snap, err = s.Load(); err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != publication.NoCheck {
 		t.Errorf("switched off: %v, %+v", err, snap)
 	}
 }

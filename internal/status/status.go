@@ -13,6 +13,7 @@ import (
 	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 )
 
@@ -120,12 +121,12 @@ type Asked struct {
 
 // Link is an interface of this host.
 type Link struct {
-	Name      string           `json:"name"`
-	Used      bool             `json:"used"`
-	Why       string           `json:"why,omitempty"` // where it is not used
-	Addresses []netip.Addr     `json:"addresses"`
-	Faults    []mdns.Fault     `json:"faults"` // IP versions by which nobody is reached, though it has addresses of them
-	Traffic   mdns.LinkTraffic `json:"traffic"`
+	Name      string              `json:"name"`
+	Used      bool                `json:"used"`
+	Why       string              `json:"why,omitempty"` // where it is not used
+	Addresses []netip.Addr        `json:"addresses"`
+	Faults    []publication.Fault `json:"faults"` // IP versions by which nobody is reached, though it has addresses of them
+	Traffic   mdns.LinkTraffic    `json:"traffic"`
 }
 
 // Event is something that the daemon tells those who watch it: of these one is set.
@@ -157,7 +158,7 @@ type WireEvent struct {
 }
 
 // Services puts together how each service of the groups stands: its server, where that is checked, and on its links.
-func Services(groups []mdns.Publication, statuses []mdns.ServiceStatus, checks []health.PublicationState) []Service {
+func Services(groups []publication.Publication, statuses []mdns.ServiceStatus, checks []health.PublicationState) []Service {
 	services := []Service{}
 	type key struct {
 		id    string
@@ -225,8 +226,8 @@ func (s Status) Line() string {
 }
 
 // Faults returns the IP versions by which nobody is reached, of all links.
-func (s Status) Faults() []mdns.Fault {
-	var all []mdns.Fault
+func (s Status) Faults() []publication.Fault {
+	var all []publication.Fault
 	for _, l := range s.Links {
 		all = append(all, l.Faults...)
 	}
@@ -345,7 +346,7 @@ func (s Service) problem(now time.Time, links []Link) string {
 func (s Service) absence(links []Link) string {
 	var unused []string
 	for _, l := range links {
-		if !l.Used && (mdns.Link{Name: l.Name}).Matches(s.interfaces) {
+		if !l.Used && (publication.Link{Name: l.Name}).Matches(s.interfaces) {
 			unused = append(unused, fmt.Sprintf("%s is not used: %s", l.Name, l.Why))
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -36,7 +37,7 @@ func full() Status {
 	group := func(name string, port uint16) services.Group {
 		return services.Group{Name: name, Services: []services.Service{{Type: digium, Port: port}}}
 	}
-	groups := []mdns.Publication{
+	groups := []publication.Publication{
 		{ID: "a.service", Group: group("A", 5060)}, {ID: "b.service", Group: group("B", 5061)}, {ID: "c.service", Group: group("C", 5062)},
 		{ID: "d.service", Group: group("D", 5063)},
 	}
@@ -58,7 +59,7 @@ func full() Status {
 		}},
 		Conflicts:  []Conflict{{Time: now.Add(-time.Hour), Kind: mdns.ServiceConflict, File: "a.service", Name: "A", Type: digium, Link: "eth0", Rival: rival, MAC: "00:50:58:00:00:01", Text: `192.0.2.9 has the name; trying "A #2"`}},
 		Foreign:    []mdns.Foreign{{Link: "eth0", Type: digium, Name: "Bad\x1b[2J", From: rival, Since: now.Add(-25 * time.Hour), Heard: now}},
-		Links:      []Link{{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5")}, Faults: []mdns.Fault{}, Traffic: mdns.LinkTraffic{Link: "eth0", Heard: now, Received: 7, Answers: 3, SendErrors: 1}}, {Name: "lo", Why: "it is the loopback", Addresses: []netip.Addr{}, Faults: []mdns.Fault{}}},
+		Links:      []Link{{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5")}, Faults: []publication.Fault{}, Traffic: mdns.LinkTraffic{Link: "eth0", Heard: now, Received: 7, Answers: 3, SendErrors: 1}}, {Name: "lo", Why: "it is the loopback", Addresses: []netip.Addr{}, Faults: []publication.Fault{}}},
 		Neighbours: []string{"avahi-daemon (pid 7)"},
 		Traffic:    mdns.Traffic{Queries: 5, Responses: 2, Malformed: 1, Conflicts: 1},
 	}
@@ -193,7 +194,7 @@ func TestAbsence(t *testing.T) {
 		{[]string{"wlan0"}, "none of its interfaces is here"},
 	} {
 		t.Run(strings.Join(test.interfaces, " "), func(t *testing.T) {
-			s := Status{Reload: Reload{OK: true}, Links: links, Services: Services([]mdns.Publication{{
+			s := Status{Reload: Reload{OK: true}, Links: links, Services: Services([]publication.Publication{{
 				ID: "a.service", Interfaces: test.interfaces, Group: services.Group{Name: "A", Services: []services.Service{{Type: digium, Port: 5060}}},
 			}}, nil, nil)}
 			s.Diagnose()
@@ -339,8 +340,8 @@ func TestMetrics(t *testing.T) {
 
 // An IP version by which nobody is reached is a problem, whatever else is well, and is in the line and the metrics.
 func TestFaults(t *testing.T) {
-	s := Status{Reload: Reload{OK: true}, Links: []Link{{Name: "eth0", Used: true, Faults: []mdns.Fault{
-		{Link: "eth0", Version: mdns.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"},
+	s := Status{Reload: Reload{OK: true}, Links: []Link{{Name: "eth0", Used: true, Faults: []publication.Fault{
+		{Link: "eth0", Version: publication.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"},
 	}}}}
 	s.Diagnose()
 	const problem = "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by dnsmasq (pid 9)"

@@ -14,6 +14,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/phones"
+	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -31,7 +32,7 @@ type Report struct {
 func Paths(paths []string, engineName, host string, lints ...services.Lint) Report {
 	lints = append([]services.Lint{phones.Lint}, lints...)
 	var report Report
-	var publications []mdns.Publication
+	var publications []publication.Publication
 	for _, path := range paths {
 		files, err := source.Expand(path, source.IsDefinition)
 		if err != nil {
@@ -70,7 +71,7 @@ func fault(file string, err error) diag.Finding {
 
 // one checks a file by itself, in the format that its name tells; what tells none is an Avahi file. A TOML file that was
 // given by itself may be a whole configuration.
-func one(file string, isGiven bool, host string, lints []services.Lint) ([]mdns.Publication, diag.Findings) {
+func one(file string, isGiven bool, host string, lints []services.Lint) ([]publication.Publication, diag.Findings) {
 	data, err := source.ReadFile(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
@@ -78,15 +79,15 @@ func one(file string, isGiven bool, host string, lints []services.Lint) ([]mdns.
 	switch format, _ := convert.FormatOf(file); format {
 	case convert.TOML:
 		if !isGiven {
-			return config.LoadGroups(file, data, host, mdns.Rename, lints...)
+			return config.LoadGroups(file, data, host, publication.Rename, lints...)
 		}
 		cfg, findings := config.Load(file, data, host, lints...)
 		return cfg.Groups, findings
 	case convert.JSON, convert.DNSSD, convert.Zone:
 		definitions, findings := convert.Decode(format, file, data, host, lints...)
-		var publications []mdns.Publication
+		var publications []publication.Publication
 		for _, d := range definitions {
-			publications = append(publications, mdns.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check})
+			publications = append(publications, publication.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check})
 		}
 		return publications, findings
 	}
@@ -94,11 +95,11 @@ func one(file string, isGiven bool, host string, lints []services.Lint) ([]mdns.
 	if findings.Err() != nil {
 		return nil, findings
 	}
-	return []mdns.Publication{{ID: file, Group: group}}, findings
+	return []publication.Publication{{ID: file, Group: group}}, findings
 }
 
 // Together finds what is wrong with what is desired only because of each other, of its links, or of the engine.
-func Together(desired mdns.Desired, engineName string) diag.Findings {
+func Together(desired publication.Desired, engineName string) diag.Findings {
 	var findings diag.Findings
 	for _, p := range desired.Groups {
 		for _, problem := range engine.Limits(engineName, p, desired.Host) {
@@ -124,21 +125,21 @@ func collision(in mdns.Instance) string {
 
 // Anywhere returns what is desired of publications on a host whose links are not known: on one for each way in which
 // they can meet.
-func Anywhere(publications []mdns.Publication, host string) mdns.Desired {
-	return mdns.Desired{Host: host, Links: anyLinks(publications), Groups: publications}
+func Anywhere(publications []publication.Publication, host string) publication.Desired {
+	return publication.Desired{Host: host, Links: anyLinks(publications), Groups: publications}
 }
 
 // anyLinks gives a link for each glob of interfaces, and one more, so that publications meet on a link if they
 // can meet at all on the links that a host may have.
-func anyLinks(publications []mdns.Publication) []mdns.Link {
+func anyLinks(publications []publication.Publication) []publication.Link {
 	names := []string{""}
 	for _, p := range publications {
 		names = append(names, p.Interfaces...)
 	}
 	slices.Sort(names)
-	var links []mdns.Link
+	var links []publication.Link
 	for i, name := range slices.Compact(names) {
-		links = append(links, mdns.Link{Index: i + 1, Name: name})
+		links = append(links, publication.Link{Index: i + 1, Name: name})
 	}
 	return links
 }

@@ -1,13 +1,12 @@
 package validate
 
 import (
+	"announcer/internal/publication"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"announcer/internal/config"
 )
 
 const definition = `<?xml version="1.0" standalone='no'?>
@@ -67,7 +66,7 @@ b.service: warning: "X #2" is announced beside "x" of a.service on one link; …
 					paths = []string{filepath.Join(dir, name)}
 				}
 			}
-			report := Paths(paths, config.Engines()[0], "pbx")
+			report := Paths(paths, publication.Engines()[0], "pbx")
 			report.Findings.Sort()
 			got := strings.ReplaceAll(report.Findings.Error(), dir+"/", "")
 			if report.Files != test.count || !sameLines(test.want, got) {
@@ -84,10 +83,10 @@ func TestPathsOfAMask(t *testing.T) {
 	if err := os.Symlink("/dev/null", mask); err != nil {
 		t.Fatal(err)
 	}
-	if r := Paths([]string{dir}, config.Engines()[0], "pbx"); r.Files != 0 || len(r.Findings) > 0 {
+	if r := Paths([]string{dir}, publication.Engines()[0], "pbx"); r.Files != 0 || len(r.Findings) > 0 {
 		t.Errorf("%d files, %v", r.Files, r.Findings)
 	}
-	if r := Paths([]string{mask}, config.Engines()[0], "pbx"); r.Files != 1 || r.Findings.Error() != mask+": it is a device; want a regular file" {
+	if r := Paths([]string{mask}, publication.Engines()[0], "pbx"); r.Files != 1 || r.Findings.Error() != mask+": it is a device; want a regular file" {
 		t.Errorf("%d files, %v", r.Files, r.Findings)
 	}
 }
@@ -116,7 +115,7 @@ func sameLines(want, got string) bool {
 }
 
 func TestPathsOfNothing(t *testing.T) {
-	report := Paths([]string{filepath.Join(t.TempDir(), "none")}, config.Engines()[0], "pbx")
+	report := Paths([]string{filepath.Join(t.TempDir(), "none")}, publication.Engines()[0], "pbx")
 	if report.Files != 0 || len(report.Findings.Errors()) != 1 {
 		t.Errorf("got %+v", report)
 	}
@@ -132,7 +131,7 @@ func BenchmarkPaths(b *testing.B) {
 			}
 			b.ResetTimer()
 			for b.Loop() {
-				if report := Paths([]string{dir}, config.Engines()[0], "pbx"); report.Files != n || report.Findings.Err() != nil {
+				if report := Paths([]string{dir}, publication.Engines()[0], "pbx"); report.Files != n || report.Findings.Err() != nil {
 					b.Fatalf("%d files, findings %v", report.Files, report.Findings)
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -44,7 +45,18 @@ type Entry struct {
 // Sender is a host as the source of packets.
 type Sender struct {
 	Addr netip.Addr
-	MAC  string // hardware address, where the kernel knows it
+	MAC  string // hardware address, "" if unknown; see [WithMACs]
+}
+
+// WithMACs fills in the hardware addresses of those who announce entries. mac returns that of a host on a link, "" if
+// unknown.
+func WithMACs(entries []Entry, mac func(link string, host netip.Addr) string) []Entry {
+	for _, e := range entries {
+		for i := range e.From {
+			e.From[i].MAC = mac(e.Link, e.From[i].Addr)
+		}
+	}
+	return entries
 }
 
 // String gives "192.0.2.7", or "192.0.2.7 (02:00:00:00:00:01)".
@@ -63,7 +75,7 @@ type Type struct {
 
 // Types asks until ctx is done, and gives the service types that there are in a domain then, in order. It reports an
 // error for each link that can't be asked on.
-func Types(ctx context.Context, domain dnsname.Name, links []mdns.Link) ([]Type, error) {
+func Types(ctx context.Context, domain dnsname.Name, links []publication.Link) ([]Type, error) {
 	conn, err := link.Open()
 	if err != nil {
 		return nil, err
@@ -71,7 +83,7 @@ func Types(ctx context.Context, domain dnsname.Name, links []mdns.Link) ([]Type,
 	return types(ctx, conn, domain, links)
 }
 
-func types(ctx context.Context, conn link.Conn, domain dnsname.Name, links []mdns.Link) ([]Type, error) {
+func types(ctx context.Context, conn link.Conn, domain dnsname.Name, links []publication.Link) ([]Type, error) {
 	name, err := allTypes.Join(domain)
 	if err != nil {
 		conn.Close()
@@ -99,7 +111,7 @@ func below(name, domain dnsname.Name) []string {
 
 // Services asks until ctx is done, and gives the services that answer the questions then, in order. It reports an error
 // for each link that can't be asked on.
-func Services(ctx context.Context, questions []Question, links []mdns.Link) ([]Entry, error) {
+func Services(ctx context.Context, questions []Question, links []publication.Link) ([]Entry, error) {
 	conn, err := link.Open()
 	if err != nil {
 		return nil, err
@@ -107,7 +119,7 @@ func Services(ctx context.Context, questions []Question, links []mdns.Link) ([]E
 	return find(ctx, conn, questions, links)
 }
 
-func find(ctx context.Context, conn link.Conn, questions []Question, links []mdns.Link) ([]Entry, error) {
+func find(ctx context.Context, conn link.Conn, questions []Question, links []publication.Link) ([]Entry, error) {
 	names := make([]dnsname.Name, len(questions))
 	for i, q := range questions {
 		var err error
@@ -149,7 +161,7 @@ func InOrder(all []Entry) []Entry {
 
 // Resolve finds one service, on the link where it is known whole first. It reports an error where nothing is found
 // until ctx is done.
-func Resolve(ctx context.Context, instance string, q Question, links []mdns.Link) (Entry, error) {
+func Resolve(ctx context.Context, instance string, q Question, links []publication.Link) (Entry, error) {
 	conn, err := link.Open()
 	if err != nil {
 		return Entry{}, err
@@ -157,7 +169,7 @@ func Resolve(ctx context.Context, instance string, q Question, links []mdns.Link
 	return resolve(ctx, conn, instance, q, links)
 }
 
-func resolve(ctx context.Context, conn link.Conn, instance string, q Question, links []mdns.Link) (Entry, error) {
+func resolve(ctx context.Context, conn link.Conn, instance string, q Question, links []publication.Link) (Entry, error) {
 	name, err := q.Type.Join(q.Domain)
 	if err == nil {
 		name, err = name.Child(instance)

@@ -20,6 +20,7 @@ import (
 	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/native"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -70,7 +71,7 @@ func inLab(t *testing.T, test func(t *testing.T, l *lab)) {
 }
 
 // asker adds a host that asks.
-func (l *lab) asker() (link.Conn, []mdns.Link) {
+func (l *lab) asker() (link.Conn, []publication.Link) {
 	l.askers++
 	h := l.net.NewHost(fmt.Sprint("asker ", l.askers))
 	conn := h.Conn()
@@ -110,9 +111,9 @@ func (l *lab) engine(t *testing.T, name, addr string, groups ...services.Group) 
 	h.Plug(l.segment, netip.MustParsePrefix(addr))
 	p := native.New(native.Config{Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}})
 	t.Cleanup(func() { p.Close(context.Background()) })
-	d := mdns.Desired{Host: name, Links: h.Links()}
+	d := publication.Desired{Host: name, Links: h.Links()}
 	for _, g := range groups {
-		d.Groups = append(d.Groups, mdns.Publication{ID: g.Name, Group: g})
+		d.Groups = append(d.Groups, publication.Publication{ID: g.Name, Group: g})
 	}
 	if err := p.Apply(t.Context(), d); err != nil {
 		t.Fatal(err)
@@ -357,7 +358,7 @@ func TestLinksThatCannotBeAskedOn(t *testing.T) {
 			t.Error("no link at all is no error")
 		}
 		conn, links := l.asker()
-		bad := []mdns.Link{{Index: 77, Name: "bare0"}, {Index: 78, Name: "gone0", Addrs: links[0].Addrs}}
+		bad := []publication.Link{{Index: 77, Name: "bare0"}, {Index: 78, Name: "gone0", Addrs: links[0].Addrs}}
 		_, err := find(ctx, conn, []Question{sipLocal}, append(bad, links...))
 		if err == nil || !strings.Contains(err.Error(), "bare0 can't be asked on: it has no address") || !strings.Contains(err.Error(), "gone0 can't be asked on") {
 			t.Errorf("the error is %v; want it to name both links", err)
@@ -367,7 +368,7 @@ func TestLinksThatCannotBeAskedOn(t *testing.T) {
 
 // What a hostile network can make a cache hold is bounded.
 func TestTheCacheIsBounded(t *testing.T) {
-	v := newCache(mdns.Link{})
+	v := newCache(publication.Link{})
 	v.now = time.Now()
 	for i := range cacheMost + 1000 {
 		name, _ := local.Child(fmt.Sprint("host", i))

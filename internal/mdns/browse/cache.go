@@ -8,7 +8,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -21,13 +21,12 @@ const metMost = 256
 // cache is what was heard on a link: who says which record. What several hosts say of one name is kept apart, so that
 // rivals show.
 type cache struct {
-	link    mdns.Link
+	link    publication.Link
 	records map[recordKey][]saying
 	size    int
 	now     time.Time
-	met     map[netip.Addr]bool   // hosts that said something
-	unasked []netip.Addr          // those of them that were not asked anything themselves
-	macs    map[netip.Addr]string // hardware addresses that were looked up
+	met     map[netip.Addr]bool // hosts that said something
+	unasked []netip.Addr        // those of them that were not asked anything themselves
 }
 
 type recordKey struct {
@@ -43,8 +42,8 @@ type saying struct {
 	until time.Time // when its TTL is over
 }
 
-func newCache(l mdns.Link) *cache {
-	return &cache{link: l, records: map[recordKey][]saying{}, met: map[netip.Addr]bool{}, macs: map[netip.Addr]string{}}
+func newCache(l publication.Link) *cache {
+	return &cache{link: l, records: map[recordKey][]saying{}, met: map[netip.Addr]bool{}}
 }
 
 // take notes what a response says.
@@ -65,7 +64,7 @@ func (v *cache) take(m wire.Message, from netip.Addr) {
 const goodbyeGrace = time.Second
 
 func (v *cache) onLink(a netip.Addr) bool {
-	return slices.ContainsFunc(v.link.Addrs, func(own mdns.LinkAddr) bool { return own.Masked().Contains(a) && own.Addr() != a })
+	return slices.ContainsFunc(v.link.Addrs, func(own publication.LinkAddr) bool { return own.Masked().Contains(a) && own.Addr() != a })
 }
 
 // note takes the place of what the same host said before: of the same record, and of all of the name and type from
@@ -166,7 +165,7 @@ func (v *cache) entries(instance dnsname.Name, q Question) []Entry {
 		srv := s.Data.(mdns.SRV)
 		e := Entry{
 			Link: v.link.Name, Instance: instance.Label(), Type: q.Type, Domain: q.Domain, Host: srv.Target, Port: srv.Port,
-			TXT: v.text(instance, s.from), Addrs: v.addresses(srv.Target), From: []Sender{v.sender(s.from)},
+			TXT: v.text(instance, s.from), Addrs: v.addresses(srv.Target), From: []Sender{{Addr: s.from}},
 		}
 		i := slices.IndexFunc(all, func(other Entry) bool {
 			return other.Host.Equal(e.Host) && other.Port == e.Port && slices.Equal(other.TXT, e.TXT)
@@ -174,19 +173,11 @@ func (v *cache) entries(instance dnsname.Name, q Question) []Entry {
 		if i < 0 {
 			all = append(all, e)
 		} else {
-			all[i].From = append(all[i].From, v.sender(s.from))
+			all[i].From = append(all[i].From, Sender{Addr: s.from})
 			slices.SortFunc(all[i].From, func(a, b Sender) int { return a.Addr.Compare(b.Addr) })
 		}
 	}
 	return all
-}
-
-// sender gives a host, with its hardware address looked up once.
-func (v *cache) sender(a netip.Addr) Sender {
-	if _, known := v.macs[a]; !known {
-		v.macs[a] = netwatch.MAC(v.link.Index, a)
-	}
-	return Sender{a, v.macs[a]}
 }
 
 // text gives the TXT strings of an instance as a host last said them or, where it says none, as anybody does; nil

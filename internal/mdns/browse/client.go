@@ -14,6 +14,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // When questions are asked (RFC 6762 §5.2).
@@ -40,7 +41,7 @@ type schedule struct {
 // client asks on some links, and hears what comes back.
 type client struct {
 	conn    link.Conn
-	links   []mdns.Link
+	links   []publication.Link
 	sources link.Sources
 	views   []*cache                  // one for each link
 	wanted  func(v *cache) []question // what is to be asked on a link, as things stand
@@ -48,7 +49,7 @@ type client struct {
 	failed  map[int]error             // why a link can't be asked on, by its place
 }
 
-func newClient(conn link.Conn, links []mdns.Link, wanted func(*cache) []question) *client {
+func newClient(conn link.Conn, links []publication.Link, wanted func(*cache) []question) *client {
 	c := &client{conn: conn, links: links, sources: link.NewSources(links), wanted: wanted, failed: map[int]error{}}
 	for _, l := range links {
 		c.views = append(c.views, newCache(l))
@@ -160,7 +161,7 @@ func (v *cache) delay() time.Duration {
 // send asks questions on a link, by each IP version that it has.
 func (c *client) send(i int, v *cache, questions []question) {
 	var packets []link.Packet
-	for _, version := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, version := range []publication.IPVersion{publication.V4, publication.V6} {
 		if !v.link.Has(version) {
 			continue
 		}
@@ -174,10 +175,10 @@ func (c *client) send(i int, v *cache, questions []question) {
 }
 
 // failure returns why the packets to a link reach not all whom they are for, nil where they do.
-func (c *client) failure(l mdns.Link, packets []link.Packet) error {
+func (c *client) failure(l publication.Link, packets []link.Packet) error {
 	for _, f := range c.conn.Faults() {
 		here := (f.Link == 0 || f.Link == l.Index) && l.Has(f.Version)
-		if here && (f.Version == mdns.V4 || !l.Has(mdns.V4)) { // phones speak IPv4
+		if here && (f.Version == publication.V4 || !l.Has(publication.V4)) { // phones speak IPv4
 			return errors.New(f.Why)
 		}
 	}

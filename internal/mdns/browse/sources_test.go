@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 )
 
 // Where another program holds the port, what is found is not all that there is, and the error names the program.
@@ -19,7 +19,7 @@ func TestPortIsHeld(t *testing.T) {
 		const why = "port 5353 for IPv4 is held by dnsmasq (pid 9)"
 		asker := l.net.NewHost("asker")
 		conn := asker.Conn()
-		conn.SetFaults(link.Fault{Version: mdns.V4, Why: why})
+		conn.SetFaults(link.Fault{Version: publication.V4, Why: why})
 		asker.Plug(l.segment, netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("fe80::1/64"))
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()

@@ -9,6 +9,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -74,16 +75,16 @@ func describe(r Result) string {
 }
 
 func TestExpect(t *testing.T) {
-	link := func(name, prefix string) mdns.Link {
-		l := mdns.Link{Index: len(name), Name: name}
-		l.Addrs = append(l.Addrs, mdns.LinkAddr{Prefix: netip.MustParsePrefix(prefix)})
+	link := func(name, prefix string) publication.Link {
+		l := publication.Link{Index: len(name), Name: name}
+		l.Addrs = append(l.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix(prefix)})
 		return l
 	}
 	foreign := services.Service{Type: sip, Port: 1, Host: dnsname.MustParse("x.local"), Addresses: addrs("192.0.2.99", "192.0.2.9")}
-	instances := mdns.Settle(mdns.Desired{Host: "pbx", Links: []mdns.Link{link("eth0", "192.0.2.1/24"), link("wlan0", "198.51.100.1/24")}, Groups: []mdns.Publication{
+	instances := mdns.Settle(publication.Desired{Host: "pbx", Links: []publication.Link{link("eth0", "192.0.2.1/24"), link("wlan0", "198.51.100.1/24")}, Groups: []publication.Publication{
 		{ID: "a", Group: services.Group{Name: "On %h", Wildcards: true, Services: []services.Service{{Type: sip, Port: 5060}}}},
 		{ID: "b", Group: services.Group{Name: "There", Services: []services.Service{foreign}}, Interfaces: []string{"eth*"}},
-		{ID: "c", Group: services.Group{Name: "On pbx", Services: []services.Service{{Type: sip, Port: 5061}}}, OnConflict: mdns.Fail},
+		{ID: "c", Group: services.Group{Name: "On pbx", Services: []services.Service{{Type: sip, Port: 5061}}}, OnConflict: publication.Fail},
 	}}, nil)
 	var got []string
 	for _, e := range Expect("pbx", instances) {

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/native"
 	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -39,7 +39,7 @@ func TestWhoIsToldOnACable(t *testing.T) {
 	if err != nil || len(all) != 1 {
 		t.Fatalf("found %+v, %v; want one service", all, err)
 	}
-	if from := all[0].From[0]; from.Addr != netip.MustParseAddr("192.0.2.2") || from.MAC != mac {
+	if from := WithMACs(all, netwatch.MACs())[0].From[0]; from.Addr != netip.MustParseAddr("192.0.2.2") || from.MAC != mac {
 		t.Errorf("announced by %v; want 192.0.2.2 (%s)", from, mac)
 	}
 }
@@ -50,15 +50,15 @@ func announceOn(t *testing.T, host *netlab.Host, g services.Group) (mac string) 
 	var p *native.Publisher
 	var err error
 	host.Do(func() {
-		var links []mdns.Link
+		var links []publication.Link
 		if links, err = netwatch.Read(); err != nil {
 			return
 		}
-		if p, err = native.Open(slog.New(slog.DiscardHandler)); err != nil {
+		if p, err = native.Open(slog.New(slog.DiscardHandler), nil); err != nil {
 			return
 		}
 		links, _ = netwatch.Select(links, []string{"eth0"}, nil)
-		err = p.Apply(t.Context(), mdns.Desired{Host: "pbx", Links: links, Groups: []mdns.Publication{{ID: g.Name, Group: g}}})
+		err = p.Apply(t.Context(), publication.Desired{Host: "pbx", Links: links, Groups: []publication.Publication{{ID: g.Name, Group: g}}})
 		if nic, e := net.InterfaceByName("eth0"); e == nil {
 			mac = nic.HardwareAddr.String()
 		}

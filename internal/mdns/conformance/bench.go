@@ -11,9 +11,9 @@ import (
 	"github.com/miekg/dns"
 
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/dnstext"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -39,14 +39,14 @@ type packet struct {
 type bench struct {
 	lab   Lab
 	facts Facts
-	v     mdns.IPVersion
+	v     publication.IPVersion
 	slack time.Duration
 
 	setup Setup
 	began time.Time // the responder was started
 }
 
-func newBench(lab Lab, v mdns.IPVersion) *bench {
+func newBench(lab Lab, v publication.IPVersion) *bench {
 	facts := lab.Facts()
 	return &bench{lab: lab, facts: facts, v: v, slack: facts.Slack}
 }
@@ -153,7 +153,7 @@ func (b *bench) each(d time.Duration, f func(packet)) []packet {
 func (b *bench) peer(i int) netip.AddrPort {
 	var of []netip.Addr
 	for _, a := range b.facts.Peers {
-		if a.Is4() == (b.v == mdns.V4) {
+		if a.Is4() == (b.v == publication.V4) {
 			of = append(of, a)
 		}
 	}
@@ -163,7 +163,7 @@ func (b *bench) peer(i int) netip.AddrPort {
 // remote gives the address of a host that is not on the link.
 func (b *bench) remote() netip.AddrPort {
 	for _, a := range b.facts.Remote {
-		if a.Is4() == (b.v == mdns.V4) {
+		if a.Is4() == (b.v == publication.V4) {
 			return netip.AddrPortFrom(a, link.Port)
 		}
 	}
@@ -174,7 +174,7 @@ func (b *bench) remote() netip.AddrPort {
 // responder gives the responder's own address, one that is not link-local where it has any.
 func (b *bench) responder() netip.AddrPort {
 	i := slices.IndexFunc(b.facts.Responder, func(p netip.Prefix) bool {
-		return p.Addr().Is4() == (b.v == mdns.V4) && !p.Addr().IsLinkLocalUnicast()
+		return p.Addr().Is4() == (b.v == publication.V4) && !p.Addr().IsLinkLocalUnicast()
 	})
 	if i < 0 {
 		b.skipf("the responder has no address by IPv%d", b.v)

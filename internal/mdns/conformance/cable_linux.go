@@ -20,9 +20,9 @@ import (
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/netlab"
+	"announcer/internal/publication"
 )
 
 // Interface is the name of the responder's interface, and of the suite's.
@@ -75,7 +75,7 @@ func (c *Cable) prepare(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 		for _, port := range []uint16{link.Port, legacyPort} {
 			c.listen(t, v, port)
 		}
@@ -83,7 +83,7 @@ func (c *Cable) prepare(t testing.TB) {
 }
 
 // listen opens a socket of the suite and reads from it until the test ends.
-func (c *Cable) listen(t testing.TB, v mdns.IPVersion, port uint16) {
+func (c *Cable) listen(t testing.TB, v publication.IPVersion, port uint16) {
 	t.Helper()
 	s, err := c.open(v, port)
 	if err != nil {
@@ -208,11 +208,11 @@ type socket struct {
 }
 
 // open opens a socket of the suite.
-func (c *Cable) open(v mdns.IPVersion, port uint16) (s *socket, err error) {
+func (c *Cable) open(v publication.IPVersion, port uint16) (s *socket, err error) {
 	c.suite.Do(func() { s, err = openSocket(v, port) })
 	switch {
 	case err != nil:
-	case v == mdns.V4:
+	case v == publication.V4:
 		err = s.setUp4(c.index)
 	default:
 		err = s.setUp6(c.index)
@@ -220,9 +220,9 @@ func (c *Cable) open(v mdns.IPVersion, port uint16) (s *socket, err error) {
 	return s, err
 }
 
-func openSocket(v mdns.IPVersion, port uint16) (*socket, error) {
+func openSocket(v publication.IPVersion, port uint16) (*socket, error) {
 	level, transparent := unix.SOL_IP, unix.IP_TRANSPARENT // to send with any source address
-	if v == mdns.V6 {
+	if v == publication.V6 {
 		level, transparent = unix.SOL_IPV6, unix.IPV6_TRANSPARENT
 	}
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) (err error) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -103,7 +103,7 @@ var lifeChecks = []Check{
 		b.expect(answers(b.answerTo(query(deskName, dns.TypeSRV))), deskName, dns.TypeSRV)
 	}},
 	{"6762 §8.2, §9", "an address of before, sent back by another host, is no conflict", func(b *bench) {
-		before := b.announcementOf(hostName, map[mdns.IPVersion]uint16{mdns.V4: dns.TypeA, mdns.V6: dns.TypeAAAA}[b.v])
+		before := b.announcementOf(hostName, map[publication.IPVersion]uint16{publication.V4: dns.TypeA, publication.V6: dns.TypeAAAA}[b.v])
 		b.must("change the addresses", b.lab.SetAddresses(movedTo...))
 		b.listen(settling)
 		b.echo(before, hostName, b.peer(1), 3*time.Second)

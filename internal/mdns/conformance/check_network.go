@@ -1,13 +1,12 @@
 package conformance
 
 import (
+	"announcer/internal/publication"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/miekg/dns"
-
-	"announcer/internal/mdns"
 )
 
 var networkChecks = []Check{
@@ -39,7 +38,7 @@ var networkChecks = []Check{
 	}},
 	{"6762 §11", "multicasts leave from an address of the host's name, or by IPv6 a link-local one", func(b *bench) {
 		for _, p := range b.settleInTwoNetworks() {
-			linkLocal := b.v == mdns.V6 && p.From.Addr().IsLinkLocalUnicast()
+			linkLocal := b.v == publication.V6 && p.From.Addr().IsLinkLocalUnicast()
 			if p.Multicast() && !linkLocal && p.From.Addr() != b.responder().Addr() && p.From.Addr() != b.second().Addr() {
 				b.failf("a packet from %v: %s", p.From, describePacket(p))
 			}
@@ -50,7 +49,7 @@ var networkChecks = []Check{
 		for _, f := range find(answers(b.settleInTwoNetworks()), deskName, dns.TypeSRV) {
 			sources = append(sources, f.packet.From.Addr())
 		}
-		if b.v == mdns.V6 && slices.ContainsFunc(sources, netip.Addr.IsLinkLocalUnicast) {
+		if b.v == publication.V6 && slices.ContainsFunc(sources, netip.Addr.IsLinkLocalUnicast) {
 			return
 		}
 		for _, own := range []netip.Addr{b.responder().Addr(), b.second().Addr()} {
@@ -89,11 +88,11 @@ func (b *bench) global() []netip.Prefix {
 
 // second returns the responder's address in the second network.
 func (b *bench) second() netip.Prefix {
-	i := slices.IndexFunc(b.facts.Second, func(p netip.Prefix) bool { return p.Addr().Is4() == (b.v == mdns.V4) })
+	i := slices.IndexFunc(b.facts.Second, func(p netip.Prefix) bool { return p.Addr().Is4() == (b.v == publication.V4) })
 	return b.facts.Second[i]
 }
 
 // of returns the address of the IP version that the check is about.
 func (b *bench) of(addrs []netip.Addr) netip.Addr {
-	return addrs[slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is4() == (b.v == mdns.V4) })]
+	return addrs[slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is4() == (b.v == publication.V4) })]
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -200,7 +200,7 @@ var packetChecks = []Check{
 
 // mtu returns the most bytes of a message that is not fragmented.
 func (b *bench) mtu() int {
-	if b.v == mdns.V6 {
+	if b.v == publication.V6 {
 		return 1500 - 8 - 40
 	}
 	return 1500 - 8 - 20

@@ -11,8 +11,8 @@ import (
 	"net/netip"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -95,7 +95,7 @@ type Check struct {
 // Result is how a responder did in a check.
 type Result struct {
 	Check
-	Version mdns.IPVersion
+	Version publication.IPVersion
 	Verdict Verdict
 	Saw     string // what was seen, where it did not pass
 }
@@ -119,7 +119,7 @@ func Checks() []Check {
 }
 
 // Run runs the check by an IP version in a fresh lab.
-func (c Check) Run(lab Lab, v mdns.IPVersion) (result Result) {
+func (c Check) Run(lab Lab, v publication.IPVersion) (result Result) {
 	result = Result{Check: c, Version: v}
 	defer func() {
 		switch end := recover().(type) {

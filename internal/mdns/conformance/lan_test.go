@@ -19,6 +19,7 @@ import (
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // With -lan.seeds 1000 the LAN in a box is run that often; -lan.seed 17 replays one run, and -lan.capture FILE writes
@@ -149,9 +150,9 @@ func lanAddress(net, i int) netip.Prefix {
 func (l *lan) addServer(seed uint64, i int) {
 	h := l.net.NewHost(fmt.Sprintf("server %d", i))
 	h.Plug(l.segment, lanAddress(0, i))
-	desired := mdns.Desired{Host: fmt.Sprintf("pbx%d", l.dice.IntN(lanHostNames)), Links: h.Links()}
+	desired := publication.Desired{Host: fmt.Sprintf("pbx%d", l.dice.IntN(lanHostNames)), Links: h.Links()}
 	for id := range 1 + l.dice.IntN(2) {
-		desired.Groups = append(desired.Groups, mdns.Publication{
+		desired.Groups = append(desired.Groups, publication.Publication{
 			ID:    fmt.Sprint(id),
 			Group: group(fmt.Sprintf("Desk %d", l.dice.IntN(lanNames)), fmt.Sprintf("server=%d", i), fmt.Sprintf("service=%d", id)),
 		})

@@ -4,10 +4,10 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/responder"
+	"announcer/internal/publication"
 )
 
 // node is our responder on a host of a simulated network.
@@ -41,7 +41,7 @@ func (d *node) hear(p link.Packet) {
 }
 
 // apply replaces what is published.
-func (d *node) apply(desired mdns.Desired) {
+func (d *node) apply(desired publication.Desired) {
 	d.sources = link.NewSources(desired.Links)
 	d.Apply(d.net.Now(), desired)
 	d.timer.Reset(d.net.Now())

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 )
 
 // Program is a responder that runs as a process. It reads anew what it is to publish on SIGHUP, and ends in good order
@@ -40,7 +40,7 @@ type Restarter interface {
 func RunProgram(t testing.TB, p Program, checks []Check, cables []*Cable, rounds int) []Result {
 	t.Helper()
 	var results []Result
-	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 		for _, check := range checks {
 			results = append(results, Result{Check: check, Version: v})
 		}
@@ -87,7 +87,7 @@ func longestFirst(results []Result) []*Result {
 	return order
 }
 
-func (c *Cable) run(p Program, dir string, check Check, v mdns.IPVersion) Result {
+func (c *Cable) run(p Program, dir string, check Check, v publication.IPVersion) Result {
 	lab := &programLab{cable: c, program: p, dir: dir, plugged: now()}
 	result := check.Run(lab, v)
 	said := lab.close()

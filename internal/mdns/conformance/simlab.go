@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/link/memlink"
+	"announcer/internal/publication"
 )
 
 // SimLab is a [Lab] in simulated time, with our own responder.
@@ -87,9 +87,9 @@ func (l *SimLab) Start(s Setup) error {
 // Apply implements [Lab].
 func (l *SimLab) Apply(s Setup) error {
 	l.setup = s
-	d := mdns.Desired{Host: cmp.Or(s.Host, l.name), Links: l.server.Links()}
+	d := publication.Desired{Host: cmp.Or(s.Host, l.name), Links: l.server.Links()}
 	for _, g := range s.Groups {
-		d.Groups = append(d.Groups, mdns.Publication{ID: g.Name, Group: g})
+		d.Groups = append(d.Groups, publication.Publication{ID: g.Name, Group: g})
 	}
 	l.node.apply(d)
 	return nil

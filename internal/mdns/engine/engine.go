@@ -4,31 +4,32 @@ package engine
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 
-	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/native"
 	"announcer/internal/mdns/zeroconf"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
-// Open starts the engine of that name, one of [config.Engines]. notes are places for the file in which the native one
-// keeps what it says for its next start.
-func Open(name string, log *slog.Logger, notes ...string) (mdns.Publisher, error) {
+// Open starts the engine of that name, one of [publication.Engines]. mac returns the hardware address of a neighbour, ""
+// if unknown. notes are places for the file in which the native engine keeps what it says for its next start.
+func Open(name string, log *slog.Logger, mac func(link int, a netip.Addr) string, notes ...string) (mdns.Publisher, error) {
 	switch name {
-	case config.EngineNative:
-		return native.Open(log, notes...)
-	case config.EngineZeroconf:
+	case publication.EngineNative:
+		return native.Open(log, mac, notes...)
+	case publication.EngineZeroconf:
 		return zeroconf.New(log), nil
 	}
-	return nil, fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, config.Engines()), strings.Join(config.Engines(), ", "))
+	return nil, fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, publication.Engines()), strings.Join(publication.Engines(), ", "))
 }
 
 // Limits tells what a publication needs that the engine can't do.
-func Limits(name string, p mdns.Publication, host string) []services.Problem {
-	if name == config.EngineZeroconf {
+func Limits(name string, p publication.Publication, host string) []services.Problem {
+	if name == publication.EngineZeroconf {
 		return zeroconf.Limits(p, host)
 	}
 	return nil

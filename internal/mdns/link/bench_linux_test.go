@@ -1,14 +1,13 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"errors"
 	"net"
 	"testing"
 	"time"
 
 	"golang.org/x/net/ipv4"
-
-	"announcer/internal/mdns"
 )
 
 // Neither end of a cable allocates anything for a packet.
@@ -89,7 +88,7 @@ func transfer(b *testing.B, size int) {
 // BenchmarkExchange gives the time for a query by multicast and a unicast answer, where each wakes a sleeping reader.
 func BenchmarkExchange(b *testing.B) {
 	client, server, batch := pair(b)
-	if err := client.SetLinks([]mdns.Link{{Index: batch[0].Link}}); err != nil { // unicast only
+	if err := client.SetLinks([]publication.Link{{Index: batch[0].Link}}); err != nil { // unicast only
 		b.Fatal(err)
 	}
 	go func() {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/netlab"
+	"announcer/internal/publication"
 )
 
 // hold has the port for itself, as a program does that knows of no others.
@@ -26,7 +26,7 @@ func hold(t *testing.T, network, addr string) *net.UDPConn {
 }
 
 // heldFault is what is told where this very process holds the port.
-func heldFault(t *testing.T, v mdns.IPVersion) Fault {
+func heldFault(t *testing.T, v publication.IPVersion) Fault {
 	t.Helper()
 	program, err := os.ReadFile("/proc/self/comm")
 	if err != nil {
@@ -54,13 +54,13 @@ func awaitFaults(t *testing.T, s *Sockets, want ...Fault) {
 func TestPortHeld(t *testing.T) {
 	tests := []struct {
 		name, network, addr string
-		lost                []mdns.IPVersion
+		lost                []publication.IPVersion
 	}{
-		{"IPv4", "udp4", ":5353", []mdns.IPVersion{mdns.V4}},
-		{"127.0.0.1 only", "udp4", "127.0.0.1:5353", []mdns.IPVersion{mdns.V4}},
-		{"IPv6", "udp6", ":5353", []mdns.IPVersion{mdns.V6}},
-		{"::1 only", "udp6", "[::1]:5353", []mdns.IPVersion{mdns.V6}},
-		{"both by one socket", "udp", ":5353", []mdns.IPVersion{mdns.V4, mdns.V6}},
+		{"IPv4", "udp4", ":5353", []publication.IPVersion{publication.V4}},
+		{"127.0.0.1 only", "udp4", "127.0.0.1:5353", []publication.IPVersion{publication.V4}},
+		{"IPv6", "udp6", ":5353", []publication.IPVersion{publication.V6}},
+		{"::1 only", "udp6", "[::1]:5353", []publication.IPVersion{publication.V6}},
+		{"both by one socket", "udp", ":5353", []publication.IPVersion{publication.V4, publication.V6}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestPortHeldLater(t *testing.T) {
 	server.sockets[0].rest(time.Now())
 	server.mu.Unlock()
 	holder := hold(t, "udp4", "127.0.0.1:5353")
-	awaitFaults(t, server, heldFault(t, mdns.V4))
+	awaitFaults(t, server, heldFault(t, publication.V4))
 	holder.Close()
 	server.sockets[0].again = time.Now().Add(time.Hour)
 	if err := server.SetLinks(here); err != nil {
@@ -104,7 +104,7 @@ func TestPortHeldLater(t *testing.T) {
 func TestHoldersAreNoSharers(t *testing.T) {
 	netlab.Need(t)
 	hold(t, "udp4", "127.0.0.1:5353")
-	shared := socket{version: mdns.V6}
+	shared := socket{version: publication.V6}
 	if err := shared.open(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,11 +114,11 @@ func TestHoldersAreNoSharers(t *testing.T) {
 		t.Fatalf("sockets %v, error %v", sockets, err)
 	}
 	for _, s := range sockets {
-		if s.holds() != (s.version() == mdns.V4) {
+		if s.holds() != (s.version() == publication.V4) {
 			t.Errorf("%v holds the port: %v", s.addr, s.holds())
 		}
 	}
-	if got := holding(sockets, mdns.V4); len(got) != 1 || got[0].version() != mdns.V4 {
+	if got := holding(sockets, publication.V4); len(got) != 1 || got[0].version() != publication.V4 {
 		t.Errorf("IPv4 is held by %v", got)
 	}
 }
@@ -137,7 +137,7 @@ func TestGroupThatCannotBeJoined(t *testing.T) {
 	}
 	err = server.SetLinks(here)
 	faults := server.Faults()
-	if err == nil || len(faults) != 1 || faults[0].Version != mdns.V4 || faults[0].Link != here[0].Index {
+	if err == nil || len(faults) != 1 || faults[0].Version != publication.V4 || faults[0].Link != here[0].Index {
 		t.Errorf("error %v, faults %v; want one of IPv4 on link %d", err, faults, here[0].Index)
 	}
 	if err := os.WriteFile(setting, before, 0o644); err != nil {

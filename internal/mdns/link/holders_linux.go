@@ -1,6 +1,7 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"bufio"
 	"bytes"
 	"encoding/binary"
@@ -16,8 +17,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"announcer/internal/mdns"
 )
 
 // portSocket is a UDP socket on port 5353, as the kernel lists it.
@@ -46,11 +45,11 @@ func portSockets() ([]portSocket, error) {
 }
 
 // version returns the IP version of a socket. One of IPv6 may take the port of IPv4 too.
-func (s portSocket) version() mdns.IPVersion {
+func (s portSocket) version() publication.IPVersion {
 	if s.addr.Is4() {
-		return mdns.V4
+		return publication.V4
 	}
-	return mdns.V6
+	return publication.V6
 }
 
 // parsePortSockets reads /proc/net/udp: of the columns, the second is the local address, the eighth the user, the
@@ -90,7 +89,7 @@ const unknownHolder = "another program"
 
 // holder names the programs that have port 5353 of an IP version for themselves, for people: "dnsmasq (pid 812)". A
 // program of another user is known by its user only.
-func holder(v mdns.IPVersion) string {
+func holder(v publication.IPVersion) string {
 	sockets, err := portSockets()
 	sockets = holding(sockets, v)
 	if err != nil || len(sockets) == 0 {
@@ -101,8 +100,8 @@ func holder(v mdns.IPVersion) string {
 
 // holding returns those of the sockets that keep us from the port of an IP version: a socket of that version, or else one
 // of IPv6 that takes the packets of IPv4 too.
-func holding(sockets []portSocket, v mdns.IPVersion) []portSocket {
-	for _, of := range []mdns.IPVersion{v, mdns.V6} {
+func holding(sockets []portSocket, v publication.IPVersion) []portSocket {
+	for _, of := range []publication.IPVersion{v, publication.V6} {
 		var candidates, found []portSocket
 		for _, s := range sockets {
 			if s.version() == of {
@@ -148,7 +147,7 @@ func (s portSocket) holds() bool {
 func Sharers() []string {
 	sockets, _ := portSockets() // where the list can't be read, nothing is known
 	own := ownSockets()
-	open := map[mdns.IPVersion]bool{} // by this program
+	open := map[publication.IPVersion]bool{} // by this program
 	for _, s := range sockets {
 		open[s.version()] = open[s.version()] || own[s.target()]
 	}

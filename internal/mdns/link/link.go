@@ -19,11 +19,10 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"errors"
 	"net/netip"
 	"time"
-
-	"announcer/internal/mdns"
 )
 
 // Port is the UDP port of multicast DNS (RFC 6762 §3).
@@ -43,8 +42,8 @@ var (
 )
 
 // Group gives the group of an IP version.
-func Group(v mdns.IPVersion) netip.AddrPort {
-	if v == mdns.V4 {
+func Group(v publication.IPVersion) netip.AddrPort {
+	if v == publication.V4 {
 		return Group4
 	}
 	return Group6
@@ -67,11 +66,11 @@ type Packet struct {
 }
 
 // Version gives the IP version of a packet.
-func (p Packet) Version() mdns.IPVersion {
+func (p Packet) Version() publication.IPVersion {
 	if p.To.Addr().Is4() {
-		return mdns.V4
+		return publication.V4
 	}
-	return mdns.V6
+	return publication.V6
 }
 
 // Multicast says whether a packet goes to a group rather than to one host.
@@ -79,7 +78,7 @@ func (p Packet) Multicast() bool { return p.To.Addr().IsMulticast() }
 
 // Fault is an IP version that can't be used on a link.
 type Fault struct {
-	Version mdns.IPVersion
+	Version publication.IPVersion
 	Link    int    // index of the interface; 0 is every one
 	Why     string // "port 5353 for IPv4 is held by dnsmasq (pid 812), which lets no other program use it"
 }
@@ -101,7 +100,7 @@ type Conn interface {
 
 	// SetLinks says which interfaces to listen on, all of them. The error tells on which it fails and why; the
 	// others are listened on. What failed before is tried again at once.
-	SetLinks(links []mdns.Link) error
+	SetLinks(links []publication.Link) error
 
 	// Faults lists the IP versions that can't be used now. The Conn tries again by itself; Read returns when the list
 	// changes. The list is replaced whole.

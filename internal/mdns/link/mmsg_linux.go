@@ -1,13 +1,12 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"encoding/binary"
 	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"announcer/internal/mdns"
 )
 
 // The batches of golang.org/x/net allocate an address for each packet. Here all memory is laid out once, and
@@ -104,7 +103,7 @@ func (r *receiver) prepare(i int) {
 	r.headers[i].SetControllen(oobSize)
 }
 
-func (r *receiver) packet(i int, v mdns.IPVersion) Packet {
+func (r *receiver) packet(i int, v publication.IPVersion) Packet {
 	h := &r.headers[i]
 	p := Packet{Data: r.buffers[i][:min(h.n, MaxPacket)], From: address(&r.names[i], v)}
 	if h.n > MaxPacket {
@@ -138,9 +137,9 @@ func (p *Packet) take(header unix.Cmsghdr, data []byte) {
 }
 
 // address reads a socket address. Port and address are in network order.
-func address(name *unix.RawSockaddrInet6, v mdns.IPVersion) netip.AddrPort {
+func address(name *unix.RawSockaddrInet6, v publication.IPVersion) netip.AddrPort {
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&name.Port))[:])
-	if v == mdns.V4 {
+	if v == publication.V4 {
 		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(name)).Addr), port)
 	}
 	return netip.AddrPortFrom(netip.AddrFrom16(name.Addr), port)
@@ -153,7 +152,7 @@ type transmitter struct {
 }
 
 // write sends the packets of an IP version and says how many went out.
-func (t *transmitter) write(fd int, v mdns.IPVersion, batch []Packet) (sent int) {
+func (t *transmitter) write(fd int, v publication.IPVersion, batch []Packet) (sent int) {
 	n := 0
 	for i := range batch {
 		p := &batch[i]
@@ -194,14 +193,14 @@ func (t *transmitter) flush(fd, n int) (sent int) {
 	return sent
 }
 
-func (t *transmitter) prepare(i int, p *Packet, v mdns.IPVersion) {
+func (t *transmitter) prepare(i int, p *Packet, v publication.IPVersion) {
 	p.Err = nil
 	t.packets[i] = p
 	t.setUp(i)
 	h := &t.headers[i]
 	t.iovecs[i].Base = unsafe.SliceData(p.Data)
 	t.iovecs[i].SetLen(len(p.Data))
-	if v == mdns.V4 {
+	if v == publication.V4 {
 		h.Namelen = unix.SizeofSockaddrInet4
 		*(*unix.RawSockaddrInet4)(unsafe.Pointer(&t.names[i])) = unix.RawSockaddrInet4{
 			Family: unix.AF_INET, Port: networkPort(p.To.Port()), Addr: p.To.Addr().As4(),

@@ -1,13 +1,12 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"announcer/internal/mdns"
 )
 
 // receiveBuffer is what the kernel is asked to hold for a socket, in bytes; it grants what net.core.rmem_max allows.
@@ -15,7 +14,7 @@ const receiveBuffer = 1 << 20
 
 // socket is one UDP socket on port 5353.
 type socket struct {
-	version mdns.IPVersion
+	version publication.IPVersion
 	fd      int // -1 while it rests after a failure
 	inode   uint64
 	joined  map[int]bool // indexes of the interfaces where it is in the group
@@ -32,7 +31,7 @@ type socket struct {
 func (s *socket) name() string { return fmt.Sprintf("IPv%d", s.version) }
 
 func (s *socket) family() int {
-	if s.version == mdns.V4 {
+	if s.version == publication.V4 {
 		return unix.AF_INET
 	}
 	return unix.AF_INET6
@@ -81,7 +80,7 @@ func (s *socket) fail(err error, now time.Time) {
 // bindShared shares the port with SO_REUSEADDR. SO_REUSEPORT is set only for the sake of a program that knows
 // nothing else: among sockets that have it the kernel picks one by a hash of the sender, and does so even for a
 // packet to a group that only one of them is in.
-func bindShared(fd int, v mdns.IPVersion) error {
+func bindShared(fd int, v publication.IPVersion) error {
 	err := bind(fd, v)
 	if errors.Is(err, unix.EADDRINUSE) && unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) == nil {
 		err = bind(fd, v)
@@ -89,8 +88,8 @@ func bindShared(fd int, v mdns.IPVersion) error {
 	return err
 }
 
-func bind(fd int, v mdns.IPVersion) error {
-	if v == mdns.V4 {
+func bind(fd int, v publication.IPVersion) error {
+	if v == publication.V4 {
 		return unix.Bind(fd, &unix.SockaddrInet4{Port: Port})
 	}
 	return unix.Bind(fd, &unix.SockaddrInet6{Port: Port})
@@ -103,8 +102,8 @@ type option struct {
 
 // Packet info (interface, destination) and TTL with each packet; groups only of interfaces that this socket has
 // joined itself, not those of other programs; TTL 255 (RFC 6762 §11); other programs of this host hear us.
-var options = map[mdns.IPVersion][]option{
-	mdns.V4: {
+var options = map[publication.IPVersion][]option{
+	publication.V4: {
 		{level: unix.SOL_IP, name: unix.IP_PKTINFO, value: 1},
 		{level: unix.SOL_IP, name: unix.IP_RECVTTL, value: 1},
 		{level: unix.SOL_IP, name: unix.IP_MULTICAST_ALL, value: 0},
@@ -112,7 +111,7 @@ var options = map[mdns.IPVersion][]option{
 		{level: unix.SOL_IP, name: unix.IP_MULTICAST_TTL, value: 255},
 		{level: unix.SOL_IP, name: unix.IP_TTL, value: 255},
 	},
-	mdns.V6: {
+	publication.V6: {
 		{level: unix.SOL_IPV6, name: unix.IPV6_V6ONLY, value: 1},
 		{level: unix.SOL_IPV6, name: unix.IPV6_RECVPKTINFO, value: 1},
 		{level: unix.SOL_IPV6, name: unix.IPV6_RECVHOPLIMIT, value: 1},
@@ -128,7 +127,7 @@ var commonOptions = []option{
 	{level: unix.SOL_SOCKET, name: unix.SO_RCVBUF, value: receiveBuffer},
 }
 
-func configure(fd int, v mdns.IPVersion) error {
+func configure(fd int, v publication.IPVersion) error {
 	for _, o := range append(options[v], commonOptions...) {
 		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil && !o.optional {
 			return fmt.Errorf("socket option %d of level %d: %w", o.name, o.level, err)
@@ -140,7 +139,7 @@ func configure(fd int, v mdns.IPVersion) error {
 // join enters the group on an interface. It is no error to be in it already.
 func (s *socket) join(index int) error {
 	option := unix.IP_ADD_MEMBERSHIP
-	if s.version == mdns.V6 {
+	if s.version == publication.V6 {
 		option = unix.IPV6_JOIN_GROUP
 	}
 	err := s.membership(option, index)
@@ -154,9 +153,9 @@ func (s *socket) join(index int) error {
 
 // leaveAllBut leaves the group where the links don't want it. The kernel keeps the membership on an interface that
 // is gone, and counts it, until it is left.
-func (s *socket) leaveAllBut(links []mdns.Link) {
+func (s *socket) leaveAllBut(links []publication.Link) {
 	option := unix.IP_DROP_MEMBERSHIP
-	if s.version == mdns.V6 {
+	if s.version == publication.V6 {
 		option = unix.IPV6_LEAVE_GROUP
 	}
 	wanted := map[int]bool{}
@@ -172,7 +171,7 @@ func (s *socket) leaveAllBut(links []mdns.Link) {
 }
 
 func (s *socket) membership(option, index int) error {
-	if s.version == mdns.V4 {
+	if s.version == publication.V4 {
 		return unix.SetsockoptIPMreqn(s.fd, unix.SOL_IP, option,
 			&unix.IPMreqn{Multiaddr: Group4.Addr().As4(), Ifindex: int32(index)})
 	}

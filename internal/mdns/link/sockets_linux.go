@@ -1,6 +1,7 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"net"
@@ -12,8 +13,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"announcer/internal/mdns"
 )
 
 // A socket that fails is opened again after minRest, which doubles up to maxRest as long as that fails too. A group that
@@ -48,7 +47,7 @@ type Sockets struct {
 	mu      sync.Mutex // over what follows: Read, Write, SetLinks and Close may come from different goroutines
 	sockets []*socket
 	links   map[int]bool
-	wanted  []mdns.Link
+	wanted  []publication.Link
 	deaf    []Fault   // links whose group can't be joined
 	rejoin  time.Time // when to try that again
 	faults  []Fault   // what Faults gives
@@ -67,7 +66,7 @@ func Open() (*Sockets, error) {
 	}
 	var failed error
 	usable := false
-	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 		sock := &socket{version: v, fd: -1}
 		err := s.openSocket(sock)
 		if errors.Is(err, unix.EAFNOSUPPORT) {
@@ -380,14 +379,14 @@ func (s *Sockets) wakeUp() { unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) 
 func (s *Sockets) Write(batch []Packet) (sent int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 		sent += s.tx.write(s.first(v), v, batch)
 	}
 	return sent
 }
 
 // first gives the descriptor of the socket that the packets of an IP version go out through; -1 is none.
-func (s *Sockets) first(v mdns.IPVersion) int {
+func (s *Sockets) first(v publication.IPVersion) int {
 	for _, sock := range s.sockets {
 		if sock.version == v && sock.fd >= 0 {
 			return sock.fd
@@ -397,7 +396,7 @@ func (s *Sockets) first(v mdns.IPVersion) int {
 }
 
 // SetLinks implements [Conn].
-func (s *Sockets) SetLinks(links []mdns.Link) error {
+func (s *Sockets) SetLinks(links []publication.Link) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -420,7 +419,7 @@ func (s *Sockets) join() error {
 		sock.leaveAllBut(s.wanted)
 	}
 	for _, l := range s.wanted {
-		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 			if !l.Has(v) || s.first(v) < 0 {
 				continue
 			}
@@ -439,7 +438,7 @@ func (s *Sockets) join() error {
 
 // joinLink joins the group on an interface with the first socket that has room for it: the kernel lets one have
 // a few memberships only (20 of IPv4, unless net.ipv4.igmp_max_memberships says otherwise).
-func (s *Sockets) joinLink(index int, v mdns.IPVersion) error {
+func (s *Sockets) joinLink(index int, v publication.IPVersion) error {
 	if i := slices.IndexFunc(s.sockets, func(sock *socket) bool { return sock.version == v && sock.joined[index] }); i >= 0 {
 		return s.sockets[i].join(index)
 	}

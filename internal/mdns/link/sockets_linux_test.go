@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/mdns"
 	"announcer/internal/netlab"
+	"announcer/internal/publication"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { netlab.Main(m) }
 const patience = 5 * time.Second
 
 // open opens the sockets of a host, which listen on links.
-func open(t testing.TB, h *netlab.Host, links ...mdns.Link) *Sockets {
+func open(t testing.TB, h *netlab.Host, links ...publication.Link) *Sockets {
 	t.Helper()
 	var s *Sockets
 	var err error
@@ -42,7 +42,7 @@ func open(t testing.TB, h *netlab.Host, links ...mdns.Link) *Sockets {
 }
 
 // linkOf describes an interface when its three addresses are there.
-func linkOf(t testing.TB, h *netlab.Host, name string) mdns.Link {
+func linkOf(t testing.TB, h *netlab.Host, name string) publication.Link {
 	t.Helper()
 	for end := time.Now().Add(patience); ; {
 		if l := interfaceOf(t, h, name); len(l.Addrs) >= 3 {
@@ -54,19 +54,19 @@ func linkOf(t testing.TB, h *netlab.Host, name string) mdns.Link {
 	}
 }
 
-func interfaceOf(t testing.TB, h *netlab.Host, name string) mdns.Link {
+func interfaceOf(t testing.TB, h *netlab.Host, name string) publication.Link {
 	t.Helper()
-	var l mdns.Link
+	var l publication.Link
 	var err error
 	h.Do(func() {
 		var i *net.Interface
 		if i, err = net.InterfaceByName(name); err != nil {
 			return
 		}
-		l = mdns.Link{Index: i.Index, Name: name, MTU: i.MTU}
+		l = publication.Link{Index: i.Index, Name: name, MTU: i.MTU}
 		addrs, _ := i.Addrs()
 		for _, a := range addrs {
-			l.Addrs = append(l.Addrs, mdns.LinkAddr{Prefix: netip.MustParsePrefix(a.String())})
+			l.Addrs = append(l.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix(a.String())})
 		}
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func interfaceOf(t testing.TB, h *netlab.Host, name string) mdns.Link {
 }
 
 // lan joins this host and a new one, the phone, by cables lan0, lan1..., and gives the links of both.
-func lan(t testing.TB, cables int) (phone *netlab.Host, here, there []mdns.Link) {
+func lan(t testing.TB, cables int) (phone *netlab.Host, here, there []publication.Link) {
 	t.Helper()
 	phone = netlab.NewHost(t)
 	for i := range cables {
@@ -157,7 +157,7 @@ func TestPacketsTellWhereTheyComeFrom(t *testing.T) {
 }
 
 // linkLocal gives the link-local address of a link with port 5353.
-func linkLocal(t testing.TB, l mdns.Link) netip.AddrPort {
+func linkLocal(t testing.TB, l publication.Link) netip.AddrPort {
 	t.Helper()
 	for _, a := range l.Addrs {
 		if a.Addr().IsLinkLocalUnicast() {
@@ -210,7 +210,7 @@ func TestTwentyFiveLinks(t *testing.T) {
 		heard[fmt.Sprintf("%s IPv%d on %d", p.Data, p.Version(), p.Link)]++
 	}
 	for _, l := range here {
-		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 			if key := fmt.Sprintf("%s IPv%d on %d", l.Name, v, l.Index); heard[key] != 1 {
 				t.Errorf("heard %q %d times; want once", key, heard[key])
 			}
@@ -242,7 +242,7 @@ func TestLinksThatAreGoneMakeRoom(t *testing.T) {
 		name := fmt.Sprintf("gone%d", i)
 		here.IP(t, "link", "add", name, "type", "veth", "peer", "name", "peer")
 		here.IP(t, "addr", "add", "198.51.100.1/24", "dev", name)
-		if err := server.SetLinks([]mdns.Link{interfaceOf(t, nil, name)}); err != nil {
+		if err := server.SetLinks([]publication.Link{interfaceOf(t, nil, name)}); err != nil {
 			t.Fatal(err)
 		}
 		here.IP(t, "link", "del", name)
@@ -254,9 +254,9 @@ func TestLinksThatAreGoneMakeRoom(t *testing.T) {
 
 func TestSetLinksTellsWhereItFails(t *testing.T) {
 	phone, here, there := lan(t, 1)
-	missing := mdns.Link{Index: 4711, Name: "wlan7", Addrs: here[0].Addrs}
+	missing := publication.Link{Index: 4711, Name: "wlan7", Addrs: here[0].Addrs}
 	server, client := open(t, nil), open(t, phone, there...)
-	err := server.SetLinks([]mdns.Link{missing, here[0]})
+	err := server.SetLinks([]publication.Link{missing, here[0]})
 	if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), "failed to listen on wlan7 by IPv4: no such device") {
 		t.Errorf("error %v; want that wlan7 is no device", err)
 	}
@@ -311,7 +311,7 @@ func TestOtherProgramsTakeNothing(t *testing.T) {
 	if err := unix.SetsockoptInt(other, unix.SOL_IP, unix.IP_MULTICAST_ALL, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := bind(other, mdns.V4); err != nil {
+	if err := bind(other, publication.V4); err != nil {
 		t.Fatal(err)
 	}
 	const senders = 32
@@ -341,7 +341,7 @@ func TestPortOfAProgramWithReusePortOnly(t *testing.T) {
 	if err := unix.SetsockoptInt(other, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := bind(other, mdns.V4); err != nil {
+	if err := bind(other, publication.V4); err != nil {
 		t.Fatal(err)
 	}
 	if server := open(t, nil); server.Faults() != nil {

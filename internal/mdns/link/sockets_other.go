@@ -3,6 +3,7 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"net"
@@ -14,8 +15,6 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
-
-	"announcer/internal/mdns"
 )
 
 // Sockets is the real network, as a [Conn]. On this system a goroutine reads each socket.
@@ -37,7 +36,7 @@ type Sockets struct {
 }
 
 type membership struct {
-	version mdns.IPVersion
+	version publication.IPVersion
 	index   int
 }
 
@@ -53,10 +52,10 @@ func Open() (*Sockets, error) {
 		return nil, errors.Join(err4, err6)
 	}
 	if err4 != nil {
-		s.faults = append(s.faults, Fault{Version: mdns.V4, Why: err4.Error()})
+		s.faults = append(s.faults, Fault{Version: publication.V4, Why: err4.Error()})
 	}
 	if err6 != nil {
-		s.faults = append(s.faults, Fault{Version: mdns.V6, Why: err6.Error()})
+		s.faults = append(s.faults, Fault{Version: publication.V6, Why: err6.Error()})
 	}
 	return s, nil
 }
@@ -223,9 +222,9 @@ func (s *Sockets) writeOne(p *Packet) error {
 	source := p.From.Addr().AsSlice() // nil of the zero value
 	var err error
 	switch {
-	case p.Version() == mdns.V4 && s.four != nil:
+	case p.Version() == publication.V4 && s.four != nil:
 		_, err = s.four.WriteTo(p.Data, &ipv4.ControlMessage{IfIndex: p.Link, Src: source}, to)
-	case p.Version() == mdns.V6 && s.six != nil:
+	case p.Version() == publication.V6 && s.six != nil:
 		_, err = s.six.WriteTo(p.Data, &ipv6.ControlMessage{IfIndex: p.Link, Src: source}, to)
 	default:
 		return ErrNoSocket
@@ -234,7 +233,7 @@ func (s *Sockets) writeOne(p *Packet) error {
 }
 
 // SetLinks implements [Conn].
-func (s *Sockets) SetLinks(links []mdns.Link) error {
+func (s *Sockets) SetLinks(links []publication.Link) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wanted := map[membership]bool{}
@@ -242,7 +241,7 @@ func (s *Sockets) SetLinks(links []mdns.Link) error {
 	var failed error
 	for _, l := range links {
 		s.links[l.Index] = true
-		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 			m := membership{v, l.Index}
 			if !l.Has(v) || !s.has(v) {
 				continue
@@ -267,13 +266,13 @@ func (s *Sockets) SetLinks(links []mdns.Link) error {
 	return failed
 }
 
-func (s *Sockets) has(v mdns.IPVersion) bool {
-	return v == mdns.V4 && s.four != nil || v == mdns.V6 && s.six != nil
+func (s *Sockets) has(v publication.IPVersion) bool {
+	return v == publication.V4 && s.four != nil || v == publication.V6 && s.six != nil
 }
 
 func (s *Sockets) join(m membership) error {
 	i := &net.Interface{Index: m.index}
-	if m.version == mdns.V4 {
+	if m.version == publication.V4 {
 		return s.four.JoinGroup(i, net.UDPAddrFromAddrPort(Group4))
 	}
 	return s.six.JoinGroup(i, net.UDPAddrFromAddrPort(Group6))
@@ -282,7 +281,7 @@ func (s *Sockets) join(m membership) error {
 // leave ends a membership. Where the interface is gone, so is the membership.
 func (s *Sockets) leave(m membership) {
 	i := &net.Interface{Index: m.index}
-	if m.version == mdns.V4 {
+	if m.version == publication.V4 {
 		s.four.LeaveGroup(i, net.UDPAddrFromAddrPort(Group4))
 		return
 	}

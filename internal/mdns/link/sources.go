@@ -1,24 +1,23 @@
 package link
 
 import (
+	"announcer/internal/publication"
 	"net/netip"
-
-	"announcer/internal/mdns"
 )
 
 // Sources chooses the source addresses of packets to send. The zero value leaves the choice to the kernel.
-type Sources map[sourceKey]mdns.Sources
+type Sources map[sourceKey]publication.Sources
 
 type sourceKey struct {
 	link    int
-	version mdns.IPVersion
+	version publication.IPVersion
 }
 
-// NewSources returns the sources of packets on links, see [mdns.Link.Sources].
-func NewSources(links []mdns.Link) Sources {
+// NewSources returns the sources of packets on links, see [publication.Link.Sources].
+func NewSources(links []publication.Link) Sources {
 	s := Sources{}
 	for _, l := range links {
-		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 			s[sourceKey{l.Index, v}] = l.Sources(v)
 		}
 	}

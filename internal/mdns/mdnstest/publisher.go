@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // Publisher settles what is applied and calls it announced at once. It is a [mdns.Observer] of what a test says.
@@ -16,7 +17,7 @@ type Publisher struct {
 	Questions  chan []mdns.Asked // what Asked gives
 
 	mu       sync.Mutex
-	applied  []mdns.Desired
+	applied  []publication.Desired
 	statuses []mdns.ServiceStatus
 	closed   bool
 	goodbye  bool
@@ -36,7 +37,7 @@ func New() *Publisher {
 }
 
 // Apply records d and announces what can be announced.
-func (p *Publisher) Apply(_ context.Context, d mdns.Desired) error {
+func (p *Publisher) Apply(_ context.Context, d publication.Desired) error {
 	if p.ApplyError != nil {
 		return p.ApplyError
 	}
@@ -125,7 +126,7 @@ func (p *Publisher) SaidGoodbye() bool {
 }
 
 // Applied gives all that was applied, in order.
-func (p *Publisher) Applied() []mdns.Desired {
+func (p *Publisher) Applied() []publication.Desired {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.applied

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 )
 
 // Another program that holds the port of an IP version is named, at the start and for links that come later; when it goes,
@@ -26,19 +28,19 @@ func TestPortIsHeldAndFreed(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer holder.Close()
-			p, err := Open(slog.New(slog.DiscardHandler))
+			p, err := Open(slog.New(slog.DiscardHandler), netwatch.MAC)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer p.Close(t.Context())
-			d := mdns.Desired{Host: "pbx", Groups: []mdns.Publication{sip("Desk")}}
+			d := publication.Desired{Host: "pbx", Groups: []publication.Publication{sip("Desk")}}
 			if err := p.Apply(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}
 			if faults := p.Observe().Faults; faults != nil {
 				t.Errorf("without a link there are the faults %v", faults)
 			}
-			d.Links = []mdns.Link{linkOf(t, nil, "eth0")}
+			d.Links = []publication.Link{linkOf(t, nil, "eth0")}
 			if err := p.Apply(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}
@@ -57,9 +59,9 @@ func TestPortIsHeldAndFreed(t *testing.T) {
 				t.Errorf("it is %v though nobody can be reached", s.State)
 			}
 			holder.Close()
-			v := mdns.V4
+			v := publication.V4
 			if lost[0] == "IPv6" {
-				v = mdns.V6
+				v = publication.V6
 			}
 			near.await(t, v, "probe", probe)
 			near.await(t, v, "announcement", announcement)

@@ -20,7 +20,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/responder"
-	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/internal/wakeup"
 )
 
@@ -58,9 +58,9 @@ type Publisher struct {
 	end  bool // the loop has ended and takes no jobs
 
 	// The loop's own:
-	desired  *mdns.Desired // what was applied last; nil before, and at the end
+	desired  *publication.Desired // what was applied last; nil before, and at the end
 	faults   []link.Fault
-	links    []mdns.Link // of desired, with their faults
+	links    []publication.Link // of desired, with their faults
 	sources  link.Sources
 	rivals   map[neighbour]hardware
 	packets  []link.Packet
@@ -79,14 +79,14 @@ var (
 )
 
 // Open makes an engine on the sockets of this host that holds nothing yet. notes are places for the file in which it
-// keeps what it says for the next start. It reports an error where port 5353 can't be opened.
-func Open(log *slog.Logger, notes ...string) (*Publisher, error) {
+// keeps what it says for the next start; mac is as in [Config]. It reports an error if port 5353 can't be opened.
+func Open(log *slog.Logger, mac func(link int, a netip.Addr) string, notes ...string) (*Publisher, error) {
 	conn, err := link.Open()
 	if err != nil {
 		return nil, err
 	}
 	return New(Config{
-		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: netwatch.MAC,
+		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: mac,
 		Notes: notes, Sleeps: wakeup.Watch,
 	}), nil
 }
@@ -123,7 +123,7 @@ func New(config Config) *Publisher {
 }
 
 // Apply implements [mdns.Publisher].
-func (p *Publisher) Apply(ctx context.Context, d mdns.Desired) error {
+func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 	if p.config.Own != nil {
 		d.Own = append(slices.Clone(d.Own), p.config.Own()...)
 	}
@@ -360,8 +360,8 @@ func (p *Publisher) unsent() (err error) {
 	return err
 }
 
-func (p *Publisher) link(index int) (l mdns.Link, here bool) {
-	i := slices.IndexFunc(p.links, func(l mdns.Link) bool { return l.Index == index })
+func (p *Publisher) link(index int) (l publication.Link, here bool) {
+	i := slices.IndexFunc(p.links, func(l publication.Link) bool { return l.Index == index })
 	if i < 0 {
 		return l, false
 	}
@@ -444,7 +444,7 @@ func (p *Publisher) mac(name string, rival netip.Addr) string {
 	if p.config.MAC == nil || ok && time.Since(known.at) < rivalsTime {
 		return known.mac
 	}
-	i := slices.IndexFunc(p.links, func(l mdns.Link) bool { return l.Name == name })
+	i := slices.IndexFunc(p.links, func(l publication.Link) bool { return l.Name == name })
 	if i < 0 {
 		return known.mac
 	}

@@ -16,11 +16,12 @@ import (
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
-func sip(name string) mdns.Publication {
-	return mdns.Publication{ID: name + ".service", Group: services.Group{Name: name, Services: []services.Service{
+func sip(name string) publication.Publication {
+	return publication.Publication{ID: name + ".service", Group: services.Group{Name: name, Services: []services.Service{
 		{Type: dnsname.MustParse("_sip._udp"), Port: 5060},
 	}}}
 }
@@ -32,9 +33,9 @@ type machine struct {
 	name string
 }
 
-func (m machine) apply(t *testing.T, pubs ...mdns.Publication) {
+func (m machine) apply(t *testing.T, pubs ...publication.Publication) {
 	t.Helper()
-	if err := m.Apply(t.Context(), mdns.Desired{Host: m.name, Links: m.host.Links(), Groups: pubs}); err != nil {
+	if err := m.Apply(t.Context(), publication.Desired{Host: m.name, Links: m.host.Links(), Groups: pubs}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -145,7 +146,7 @@ func TestAnnounceAndClose(t *testing.T) {
 		if got := a.state(); got != "Desk probing" && got != "Desk announced" {
 			t.Errorf("after the end: %s", got)
 		}
-		if err := a.Apply(t.Context(), mdns.Desired{}); err == nil {
+		if err := a.Apply(t.Context(), publication.Desired{}); err == nil {
 			t.Error("Apply after Close reports no error")
 		}
 		if err := a.Close(t.Context()); err != nil {
@@ -253,12 +254,12 @@ func TestAskedInBatches(t *testing.T) {
 func TestObserver(t *testing.T) {
 	lan(t, func(t *testing.T, a, b machine, _ *capture) {
 		a.apply(t, sip("Desk"))
-		watching := mdns.Desired{Host: b.name, Links: b.host.Links(), Watched: []dnsname.Name{dnsname.MustParse("_sip._udp.local")}}
+		watching := publication.Desired{Host: b.name, Links: b.host.Links(), Watched: []dnsname.Name{dnsname.MustParse("_sip._udp.local")}}
 		if err := b.Apply(t.Context(), watching); err != nil {
 			t.Fatal(err)
 		}
 		watching.Host, watching.Links = a.name, a.host.Links()
-		watching.Groups = []mdns.Publication{sip("Desk")}
+		watching.Groups = []publication.Publication{sip("Desk")}
 		time.Sleep(4 * time.Second)
 		foreign := b.Observe().Foreign
 		if len(foreign) != 1 || foreign[0].Name != "Desk" || foreign[0].Link != "eth0" || foreign[0].From != netip.MustParseAddr("192.0.2.1") || foreign[0].MAC != "02:00:00:00:00:01" {
@@ -268,7 +269,7 @@ func TestObserver(t *testing.T) {
 			t.Fatal(err)
 		}
 		watching.Host, watching.Links, watching.Groups = b.name, b.host.Links(), nil
-		for _, d := range []mdns.Desired{{Host: b.name, Links: b.host.Links()}, watching} { // b asks anew
+		for _, d := range []publication.Desired{{Host: b.name, Links: b.host.Links()}, watching} { // b asks anew
 			if err := b.Apply(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}

@@ -20,6 +20,7 @@ import (
 	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 var noteTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -126,7 +127,7 @@ func TestNotePlaces(t *testing.T) {
 }
 
 // text is a publication with a TXT record.
-func text(txt string) mdns.Publication {
+func text(txt string) publication.Publication {
 	p := sip("Desk")
 	p.Group.Services[0].TXT = []string{txt}
 	return p

@@ -7,6 +7,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 )
 
 // publish hands what was applied to the responder, with what is wrong with each link. What came back is probed for and
@@ -31,18 +32,18 @@ func (p *Publisher) followFaults() {
 }
 
 // faultsOn returns the IP versions that a link has addresses of and that can't be used.
-func faultsOn(l mdns.Link, faults []link.Fault) []mdns.Fault {
-	var on []mdns.Fault
+func faultsOn(l publication.Link, faults []link.Fault) []publication.Fault {
+	var on []publication.Fault
 	for _, f := range faults {
 		if (f.Link == 0 || f.Link == l.Index) && l.Has(f.Version) {
-			on = append(on, mdns.Fault{Link: l.Name, Version: f.Version, Why: f.Why})
+			on = append(on, publication.Fault{Link: l.Name, Version: f.Version, Why: f.Why})
 		}
 	}
 	return on
 }
 
-func faultsOf(links []mdns.Link) []mdns.Fault {
-	var all []mdns.Fault
+func faultsOf(links []publication.Link) []publication.Fault {
+	var all []publication.Fault
 	for _, l := range links {
 		all = append(all, l.Faults...)
 	}
@@ -50,14 +51,14 @@ func faultsOf(links []mdns.Link) []mdns.Fault {
 }
 
 // tellFaults reports the faults that are new, and those that are over on links that are still there.
-func (p *Publisher) tellFaults(before, now []mdns.Fault) {
+func (p *Publisher) tellFaults(before, now []publication.Fault) {
 	for _, f := range now {
 		if !slices.Contains(before, f) {
 			p.emit(mdns.Event{Time: time.Now(), Kind: mdns.Unreachable, Link: f.Link, Detail: f.String()})
 		}
 	}
 	for _, f := range before {
-		if slices.ContainsFunc(p.links, func(l mdns.Link) bool { return l.Name == f.Link && l.Has(f.Version) }) {
+		if slices.ContainsFunc(p.links, func(l publication.Link) bool { return l.Name == f.Link && l.Has(f.Version) }) {
 			p.emit(mdns.Event{Time: time.Now(), Kind: mdns.Reachable, Link: f.Link,
 				Detail: fmt.Sprintf("phones can be reached by IPv%d on %s again", f.Version, f.Link)})
 		}

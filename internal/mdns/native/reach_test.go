@@ -12,11 +12,14 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/link/memlink"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
 // held is the fault that another program holds the port of an IP version.
-func held(v mdns.IPVersion) link.Fault { return link.Fault{Version: v, Why: "somebody has the port"} }
+func held(v publication.IPVersion) link.Fault {
+	return link.Fault{Version: v, Why: "somebody has the port"}
+}
 
 // kinds returns the events of some kinds as lines.
 func kinds(events []mdns.Event, wanted ...mdns.EventKind) (lines []string) {
@@ -41,15 +44,15 @@ func TestFaults(t *testing.T) {
 		why      string
 		lost     []string
 	}{
-		{"IPv4 of both", services.AnyProtocol, "192.0.2.1/24 fe80::1/64", []link.Fault{held(mdns.V4)}, mdns.Announced, "", []string{lost4}},
-		{"IPv6 of both", services.AnyProtocol, "192.0.2.1/24 fe80::1/64", []link.Fault{held(mdns.V6)}, mdns.Announced, "", []string{lost6}},
-		{"both", services.AnyProtocol, "192.0.2.1/24 fe80::1/64", []link.Fault{held(mdns.V4), held(mdns.V6)}, mdns.Refused, lost4 + "; " + lost6, []string{lost4, lost6}},
-		{"IPv4 alone", services.AnyProtocol, "192.0.2.1/24", []link.Fault{held(mdns.V4)}, mdns.Refused, lost4, []string{lost4}},
-		{"IPv6 alone", services.AnyProtocol, "fe80::1/64", []link.Fault{held(mdns.V6)}, mdns.Refused, lost6, []string{lost6}},
-		{"an IPv4 service", services.IPv4, "192.0.2.1/24 fe80::1/64", []link.Fault{held(mdns.V4)}, mdns.Refused, lost4, []string{lost4}},
-		{"an IPv6 service", services.IPv6, "192.0.2.1/24 fe80::1/64", []link.Fault{held(mdns.V4)}, mdns.Announced, "", []string{lost4}},
-		{"IPv6 where there is none", services.AnyProtocol, "192.0.2.1/24", []link.Fault{held(mdns.V6)}, mdns.Announced, "", nil},
-		{"another link", services.AnyProtocol, "192.0.2.1/24", []link.Fault{{Version: mdns.V4, Link: 7, Why: "x"}}, mdns.Announced, "", nil},
+		{"IPv4 of both", services.AnyProtocol, "192.0.2.1/24 fe80::1/64", []link.Fault{held(publication.V4)}, mdns.Announced, "", []string{lost4}},
+		{"IPv6 of both", services.AnyProtocol, "192.0.2.1/24 fe80::1/64", []link.Fault{held(publication.V6)}, mdns.Announced, "", []string{lost6}},
+		{"both", services.AnyProtocol, "192.0.2.1/24 fe80::1/64", []link.Fault{held(publication.V4), held(publication.V6)}, mdns.Refused, lost4 + "; " + lost6, []string{lost4, lost6}},
+		{"IPv4 alone", services.AnyProtocol, "192.0.2.1/24", []link.Fault{held(publication.V4)}, mdns.Refused, lost4, []string{lost4}},
+		{"IPv6 alone", services.AnyProtocol, "fe80::1/64", []link.Fault{held(publication.V6)}, mdns.Refused, lost6, []string{lost6}},
+		{"an IPv4 service", services.IPv4, "192.0.2.1/24 fe80::1/64", []link.Fault{held(publication.V4)}, mdns.Refused, lost4, []string{lost4}},
+		{"an IPv6 service", services.IPv6, "192.0.2.1/24 fe80::1/64", []link.Fault{held(publication.V4)}, mdns.Announced, "", []string{lost4}},
+		{"IPv6 where there is none", services.AnyProtocol, "192.0.2.1/24", []link.Fault{held(publication.V6)}, mdns.Announced, "", nil},
+		{"another link", services.AnyProtocol, "192.0.2.1/24", []link.Fault{{Version: publication.V4, Link: 7, Why: "x"}}, mdns.Announced, "", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,7 +98,7 @@ func TestFaultIsOver(t *testing.T) {
 	onSegment(t, "192.0.2.1/24 fe80::1/64", func(t *testing.T, m machine, conn *memlink.Conn) {
 		m.apply(t, sip("Desk"))
 		time.Sleep(10 * time.Second)
-		conn.SetFaults(held(mdns.V4))
+		conn.SetFaults(held(publication.V4))
 		time.Sleep(time.Minute)
 		before := m.Observe().Links[0]
 		conn.SetFaults()
@@ -110,12 +113,12 @@ func TestFaultIsOver(t *testing.T) {
 // A holder that is followed by another one is told of again; the same one is not, however often that is applied.
 func TestFaultsAreToldOnce(t *testing.T) {
 	onSegment(t, "192.0.2.1/24", func(t *testing.T, m machine, conn *memlink.Conn) {
-		conn.SetFaults(held(mdns.V4))
+		conn.SetFaults(held(publication.V4))
 		for range 3 {
 			m.apply(t, sip("Desk"))
 			time.Sleep(time.Minute)
 		}
-		conn.SetFaults(link.Fault{Version: mdns.V4, Why: "somebody else has it"})
+		conn.SetFaults(link.Fault{Version: publication.V4, Why: "somebody else has it"})
 		time.Sleep(time.Second)
 		if got := kinds(pending(m), mdns.Unreachable, mdns.Reachable); len(got) != 2 || !strings.HasSuffix(got[1], "somebody else has it") {
 			t.Errorf("got the events %q", got)

@@ -10,6 +10,8 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/netlab"
+	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 )
 
 // A server on the network that has the link-local address of this host, which IPv6 lets through, is no program of it.
@@ -18,12 +20,12 @@ func TestRogueWithOurAddress(t *testing.T) {
 	other := netlab.NewHost(t)
 	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.1/24", "fe80::1/64"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"fe80::1/64"}})
 	l := linkOf(t, nil, "eth0")
-	p, err := Open(slog.New(slog.DiscardHandler))
+	p, err := Open(slog.New(slog.DiscardHandler), netwatch.MAC)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sips := dnsname.MustParse("_sip._udp.local")
-	if err := p.Apply(t.Context(), mdns.Desired{Host: "pbx", Links: []mdns.Link{l}, Groups: []mdns.Publication{sip("Desk")}, Watched: []dnsname.Name{sips}}); err != nil {
+	if err := p.Apply(t.Context(), publication.Desired{Host: "pbx", Links: []publication.Link{l}, Groups: []publication.Publication{sip("Desk")}, Watched: []dnsname.Name{sips}}); err != nil {
 		t.Fatal(err)
 	}
 	var rogue *net.UDPConn

@@ -16,26 +16,28 @@ import (
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/netlab"
+	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 )
 
 // patience is how long something that has to come may take.
 const patience = 10 * time.Second
 
 // linkOf describes an interface of a host; nil is the host of the tests.
-func linkOf(t *testing.T, h *netlab.Host, name string) mdns.Link {
+func linkOf(t *testing.T, h *netlab.Host, name string) publication.Link {
 	t.Helper()
-	var l mdns.Link
+	var l publication.Link
 	var err error
 	h.Do(func() {
 		var nic *net.Interface
 		if nic, err = net.InterfaceByName(name); err != nil {
 			return
 		}
-		l = mdns.Link{Index: nic.Index, Name: name, MTU: nic.MTU}
+		l = publication.Link{Index: nic.Index, Name: name, MTU: nic.MTU}
 		var addrs []net.Addr
 		addrs, err = nic.Addrs()
 		for _, a := range addrs {
-			l.Addrs = append(l.Addrs, mdns.LinkAddr{Prefix: netip.MustParsePrefix(a.String())})
+			l.Addrs = append(l.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix(a.String())})
 		}
 	})
 	if err != nil {
@@ -47,7 +49,7 @@ func linkOf(t *testing.T, h *netlab.Host, name string) mdns.Link {
 // phone is a host on the network with strict reverse path filtering, and what it hears.
 type phone struct {
 	host *netlab.Host
-	link mdns.Link
+	link publication.Link
 	conn *link.Sockets
 }
 
@@ -69,7 +71,7 @@ func plugIn(t *testing.T, own []string, addrs ...string) []*phone {
 		var err error
 		n.host.Do(func() {
 			if n.conn, err = link.Open(); err == nil {
-				err = n.conn.SetLinks([]mdns.Link{n.link})
+				err = n.conn.SetLinks([]publication.Link{n.link})
 			}
 		})
 		if err != nil {
@@ -99,7 +101,7 @@ type heard struct {
 }
 
 // await reads what others send by an IP version until one message is like it has to be, and returns all of them.
-func (n *phone) await(t *testing.T, v mdns.IPVersion, what string, like func(heard) bool) []heard {
+func (n *phone) await(t *testing.T, v publication.IPVersion, what string, like func(heard) bool) []heard {
 	t.Helper()
 	var all []heard
 	batch := make([]link.Packet, link.MaxBatch)
@@ -161,14 +163,14 @@ func from(all []heard) string {
 // desk announces a service on eth0 by an engine on real sockets.
 func desk(t *testing.T) *Publisher {
 	t.Helper()
-	p, err := Open(slog.New(slog.DiscardHandler))
+	p, err := Open(slog.New(slog.DiscardHandler), netwatch.MAC)
 	if err != nil {
 		t.Fatal(err)
 	}
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	t.Cleanup(func() { p.Close(over) })
-	d := mdns.Desired{Host: "pbx", Links: []mdns.Link{linkOf(t, nil, "eth0")}, Groups: []mdns.Publication{sip("Desk")}}
+	d := publication.Desired{Host: "pbx", Links: []publication.Link{linkOf(t, nil, "eth0")}, Groups: []publication.Publication{sip("Desk")}}
 	if err := p.Apply(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -196,14 +198,14 @@ func TestEveryNetworkIsReached(t *testing.T) {
 	p := desk(t)
 	want := []string{"[192.0.2.1]", "[198.51.100.1]", "[198.51.100.1]"}
 	for i, n := range near {
-		n.await(t, mdns.V4, "probe", probe)
-		if got := from(n.await(t, mdns.V4, "announcement", announcement)); got != want[i] {
+		n.await(t, publication.V4, "probe", probe)
+		if got := from(n.await(t, publication.V4, "announcement", announcement)); got != want[i] {
 			t.Errorf("%v hears %s; want %s", n.link.Addrs[0], got, want[i])
 		}
 	}
 	for i, n := range near {
 		n.conn.Write([]link.Packet{{Data: question(mdns.TypeAAAA), Link: n.link.Index, To: link.Group4}})
-		all := n.await(t, mdns.V4, "answer", denial)
+		all := n.await(t, publication.V4, "answer", denial)
 		if got := from(all[len(all)-1:]); got != want[i] {
 			t.Errorf("%v gets an answer from %s; want %s", n.link.Addrs[0], got, want[i])
 		}
@@ -212,7 +214,7 @@ func TestEveryNetworkIsReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range near {
-		n.await(t, mdns.V4, "goodbye", goodbye)
+		n.await(t, publication.V4, "goodbye", goodbye)
 	}
 }
 
@@ -221,11 +223,11 @@ func TestSourceThatIsGone(t *testing.T) {
 	near := plugIn(t, []string{"192.0.2.1/24", "198.51.100.1/24"}, "192.0.2.2/24")[0]
 	near.host.IP(t, "route", "add", "198.51.100.0/24", "dev", "eth0")
 	desk(t)
-	near.await(t, mdns.V4, "announcement", announcement)
+	near.await(t, publication.V4, "announcement", announcement)
 	var here *netlab.Host
 	here.IPs(t, "addr del 192.0.2.1/24 dev eth0", "addr add 192.0.2.7/24 dev eth0")
 	near.conn.Write([]link.Packet{{Data: question(mdns.TypeAAAA), Link: near.link.Index, To: link.Group4}})
-	near.await(t, mdns.V4, "answer", denial)
+	near.await(t, publication.V4, "answer", denial)
 }
 
 // By IPv6 all leaves from the link-local address, which every host has a route to.
@@ -233,7 +235,7 @@ func TestIPv6LeavesFromTheLinkLocalAddress(t *testing.T) {
 	near := plugIn(t, []string{"2001:db8::1/64", "2001:db8:1::1/64"}, "2001:db8::2/64", "2001:db8:1::2/64")
 	desk(t)
 	for _, n := range near {
-		all := n.await(t, mdns.V6, "announcement", announcement)
+		all := n.await(t, publication.V6, "announcement", announcement)
 		if got := all[len(all)-1].From.Addr(); !got.IsLinkLocalUnicast() {
 			t.Errorf("%v hears an announcement from %v", n.link.Addrs[0], got)
 		}

@@ -12,12 +12,13 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }
 
 // cable gives the engine on real sockets at one end of a cable, and a socket of a stranger at the other.
-func cable(t *testing.T) (p *Publisher, l mdns.Link, stranger *net.UDPConn) {
+func cable(t *testing.T) (p *Publisher, l publication.Link, stranger *net.UDPConn) {
 	other := netlab.NewHost(t)
 	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.2/24"}})
 	nic, err := net.InterfaceByName("eth0")
@@ -29,18 +30,18 @@ func cable(t *testing.T) (p *Publisher, l mdns.Link, stranger *net.UDPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stranger.Close() })
-	p, err = Open(slog.New(slog.DiscardHandler))
+	p, err = Open(slog.New(slog.DiscardHandler), netwatch.MAC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, mdns.Link{Index: nic.Index, Name: "eth0", MTU: 1500, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}, stranger
+	return p, publication.Link{Index: nic.Index, Name: "eth0", MTU: 1500, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}, stranger
 }
 
 // The engine on real sockets answers a program that knows no multicast DNS, on the other end of a cable.
 func TestOnACable(t *testing.T) {
 	netlab.Need(t)
 	p, l, stranger := cable(t)
-	if err := p.Apply(t.Context(), mdns.Desired{Host: "pbx", Links: []mdns.Link{l}, Groups: []mdns.Publication{sip("Front.desk é")}}); err != nil {
+	if err := p.Apply(t.Context(), publication.Desired{Host: "pbx", Links: []publication.Link{l}, Groups: []publication.Publication{sip("Front.desk é")}}); err != nil {
 		t.Fatal(err)
 	}
 	for e := range p.Events() {

@@ -13,6 +13,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -27,11 +28,11 @@ const (
 const rest = 70 * time.Second
 
 // announced gives a lab with one host that has announced its service, and nothing more to do for a while.
-func announced(t testing.TB, pubs ...mdns.Publication) (*lab, *host) {
+func announced(t testing.TB, pubs ...publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
 	if len(pubs) == 0 {
-		pubs = []mdns.Publication{sip("Desk", 5060)}
+		pubs = []publication.Publication{sip("Desk", 5060)}
 	}
 	h.apply(pubs...)
 	l.run(rest)
@@ -91,7 +92,7 @@ func TestClasses(t *testing.T) {
 		data, _ := m.Encode(1000)
 		data[len(data)-2], data[len(data)-1] = byte(class>>8), byte(class)
 		h := l.hosts[0]
-		h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: data})
+		h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: data})
 		h.tick()
 		l.run(time.Second)
 		if len(l.sent) != want {
@@ -649,7 +650,7 @@ func TestDenialFollowsTheTypes(t *testing.T) {
 		if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. "+want {
 			t.Errorf("%v, want NSEC with %s", got, want)
 		}
-		h.links = []mdns.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
+		h.links = []publication.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
 		h.apply(sip("Desk", 5060))
 		l.run(time.Minute)
 	}
@@ -687,13 +688,13 @@ func TestEachLinkHasItsAddresses(t *testing.T) {
 	data, _ := m.Encode(100)
 	for _, c := range []struct {
 		link    int
-		version mdns.IPVersion
+		version publication.IPVersion
 		src     string
 		want    string
 	}{
-		{2, mdns.V4, "192.0.2.99:5353", "pbx.local A 192.0.2.1"},
-		{2, mdns.V6, "[fe80::99]:5353", "pbx.local A 192.0.2.1"},
-		{3, mdns.V4, "198.51.100.99:5353", "pbx.local A 198.51.100.1"},
+		{2, publication.V4, "192.0.2.99:5353", "pbx.local A 192.0.2.1"},
+		{2, publication.V6, "[fe80::99]:5353", "pbx.local A 192.0.2.1"},
+		{3, publication.V4, "198.51.100.99:5353", "pbx.local A 198.51.100.1"},
 	} {
 		l.mark()
 		src := netip.MustParseAddrPort(c.src)
@@ -738,7 +739,7 @@ func TestThousandInstances(t *testing.T) {
 }
 
 // large is a service whose TXT record is larger than an ordinary packet.
-func large(name string, port uint16) mdns.Publication {
+func large(name string, port uint16) publication.Publication {
 	p := sip(name, port)
 	for range 30 {
 		p.Group.Services[0].TXT = append(p.Group.Services[0].TXT, "k="+strings.Repeat("x", 200))
@@ -772,15 +773,15 @@ func TestFragmentsHoldOneRecord(t *testing.T) {
 	many := ethernet("fe80::1/64")
 	for i := range 100 {
 		many.Addrs = append(many.Addrs,
-			mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i)}), 24)},
-			mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(1 + i)}), 64)})
+			publication.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i)}), 24)},
+			publication.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(1 + i)}), 64)})
 	}
 	narrow := ethernet("192.0.2.1/24", "fe80::1/64")
 	narrow.MTU = 600
 	all := query(ask(desk, mdns.TypeANY), ask("pbx.local", mdns.TypeANY), ask(sips, mdns.TypePTR))
 	unicast := query(askQU(desk, mdns.TypeANY), askQU("pbx.local", mdns.TypeANY), askQU(sips, mdns.TypePTR))
 	for name, c := range map[string]struct {
-		link mdns.Link
+		link publication.Link
 		act  func(l *lab, h *host)
 		sent func(sent) bool // what must have been sent
 	}{
@@ -796,7 +797,9 @@ func TestFragmentsHoldOneRecord(t *testing.T) {
 		"legacy, addresses": {many, func(l *lab, h *host) {
 			l.hear(netip.MustParseAddrPort("192.0.2.200:40000"), query(ask("pbx.local", mdns.TypeAAAA)))
 		}, holds("pbx.local", mdns.TypeAAAA)},
-		"changes":              {many, func(l *lab, h *host) { h.apply(append([]mdns.Publication{large("Desk", 5061)}, servers(150)...)...) }, holds(desk, mdns.TypeSRV)},
+		"changes": {many, func(l *lab, h *host) {
+			h.apply(append([]publication.Publication{large("Desk", 5061)}, servers(150)...)...)
+		}, holds(desk, mdns.TypeSRV)},
 		"goodbye of one":       {many, func(l *lab, h *host) { h.apply(servers(150)...) }, bids(desk, mdns.TypeTXT)},
 		"goodbyes at the end":  {many, func(l *lab, h *host) { h.Close(l.time()); h.tick() }, bids(desk, mdns.TypeTXT)},
 		"goodbye of addresses": {many, func(l *lab, h *host) { h.Close(l.time()); h.tick() }, bids("pbx.local", mdns.TypeAAAA)},
@@ -804,7 +807,7 @@ func TestFragmentsHoldOneRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
 			h := l.host("pbx", c.link)
-			h.apply(append([]mdns.Publication{large("Desk", 5060)}, servers(150)...)...)
+			h.apply(append([]publication.Publication{large("Desk", 5060)}, servers(150)...)...)
 			l.run(30 * time.Second)
 			c.act(l, h)
 			l.run(3 * time.Second)
@@ -814,7 +817,7 @@ func TestFragmentsHoldOneRecord(t *testing.T) {
 			mtu := c.link.MTU
 			for _, s := range l.sent {
 				headers := 28
-				if s.Version == mdns.V6 {
+				if s.Version == publication.V6 {
 					headers = 48
 				}
 				if n := len(s.msg.Answers) + len(s.msg.Authority) + len(s.msg.Additional); len(s.Data) > mtu-headers && n != 1 {
@@ -852,7 +855,7 @@ func TestMoreThanTheLargestPacket(t *testing.T) {
 	l := newLab(t)
 	link := ethernet()
 	for i := range 1000 {
-		link.Addrs = append(link.Addrs, mdns.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(1 + i%250)}), 16)})
+		link.Addrs = append(link.Addrs, publication.LinkAddr{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(1 + i%250)}), 16)})
 	}
 	h := l.host("pbx", link)
 	h.apply(sip("Desk", 5060))
@@ -943,8 +946,8 @@ func TestIgnored(t *testing.T) {
 		t.Errorf("%v, %s", l.sent, h.state())
 	}
 	before := h.Stats().Malformed
-	h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("x")})
-	h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\xc0\x0c")})
+	h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("x")})
+	h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\xc0\x0c")})
 	if got := h.Stats().Malformed - before; got != 2 {
 		t.Errorf("%d malformed, want 2", got)
 	}
@@ -952,7 +955,7 @@ func TestIgnored(t *testing.T) {
 
 // Services of one IP version, subtypes, port 0, other domains and foreign hosts: all that a definition can say.
 func TestEverythingThatADefinitionCanSay(t *testing.T) {
-	p := mdns.Publication{ID: "x", Group: services.Group{Name: "A.b", Services: []services.Service{{
+	p := publication.Publication{ID: "x", Group: services.Group{Name: "A.b", Services: []services.Service{{
 		Type: dnsname.MustParse("_ipp._tcp"), Protocol: services.IPv4, Domain: dnsname.MustParse("example.com"),
 		Subtypes: []dnsname.Name{dnsname.MustParse("_color._sub._ipp._tcp")},
 		Host:     dnsname.MustParse("printer.example.com"), Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.1")},

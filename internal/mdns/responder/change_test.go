@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 func goodbyes(s sent) bool {
@@ -17,7 +18,7 @@ func goodbyes(s sent) bool {
 }
 
 func onV4(keep func(sent) bool) func(sent) bool {
-	return func(s sent) bool { return s.Version == mdns.V4 && keep(s) }
+	return func(s sent) bool { return s.Version == publication.V4 && keep(s) }
 }
 
 // RFC 6762 §8.4: changed data is announced with cache-flush, without goodbye and without a probe.
@@ -220,7 +221,7 @@ func TestAddressGoes(t *testing.T) {
 	l.run(time.Minute)
 	l.mark()
 	all := h.links[0].Addrs
-	h.links = []mdns.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
+	h.links = []publication.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
 	h.apply(sip("Desk", 5060))
 	l.run(10 * time.Second)
 	if got := l.of(h, isProbe); len(got) > 0 {
@@ -240,7 +241,7 @@ func TestAddressGoes(t *testing.T) {
 	h.links[0].Addrs = all[2:]
 	h.apply(sip("Desk", 5060))
 	l.run(10 * time.Second)
-	v6 := func(s sent) bool { return s.Version == mdns.V6 && bids("pbx.local", mdns.TypeA)(s) }
+	v6 := func(s sent) bool { return s.Version == publication.V6 && bids("pbx.local", mdns.TypeA)(s) }
 	if got := l.of(h, v6); len(got) != 2 {
 		t.Errorf("%d goodbyes for the last IPv4 address, want 2", len(got))
 	}
@@ -249,8 +250,8 @@ func TestAddressGoes(t *testing.T) {
 // The source address of our packets follows the addresses of the link.
 func TestSourceAddressChanges(t *testing.T) {
 	l, h := announced(t)
-	f := h.byLink[faceKey{2, mdns.V4}]
-	h.links = []mdns.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
+	f := h.byLink[faceKey{2, publication.V4}]
+	h.links = []publication.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
 	before := f.sources.To(netip.Addr{})
 	h.apply(sip("Desk", 5060))
 	if got := f.sources.To(netip.Addr{}); before != netip.MustParseAddr("192.0.2.1") || got != netip.MustParseAddr("192.0.2.7") {
@@ -282,7 +283,7 @@ func TestClose(t *testing.T) {
 	if !h.Done() {
 		t.Fatal("not done after 100 ms")
 	}
-	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 		gone := map[mdns.Record]bool{}
 		for _, s := range l.sent {
 			for _, r := range s.msg.Answers {

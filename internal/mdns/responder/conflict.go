@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -55,7 +56,7 @@ func (l *conflictLog) after(at moment) moment {
 // claims gives the claims on a name on this link, one per IP version.
 func (l *link) claims(r *Responder, key string) []*claim {
 	var claims []*claim
-	for _, v := range [...]mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range [...]publication.IPVersion{publication.V4, publication.V6} {
 		f := r.byLink[faceKey{l.Index, v}]
 		if f == nil {
 			continue
@@ -140,7 +141,7 @@ func (r *Responder) forgetRename(id string) {
 func (r *Responder) forgetRenames() {
 	wanted := map[string]string{"": r.desired.Host}
 	for _, p := range r.desired.Groups {
-		if p.OnConflict == mdns.Rename {
+		if p.OnConflict == publication.Rename {
 			wanted[p.ID] = p.Instance(r.host)
 		}
 	}

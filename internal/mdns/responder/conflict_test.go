@@ -12,10 +12,11 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
-func with(p mdns.Publication, policy mdns.Policy) mdns.Publication {
+func with(p publication.Publication, policy publication.Policy) publication.Publication {
 	p.OnConflict = policy
 	return p
 }
@@ -227,7 +228,7 @@ func TestManyConflicts(t *testing.T) {
 
 // RFC 6762 §8.1: the pause between attempts ends when there was no conflict for a minute.
 func TestCalmAfterManyConflicts(t *testing.T) {
-	var pubs []mdns.Publication
+	var pubs []publication.Publication
 	var rivals []mdns.Record
 	for i := range conflictMost {
 		name := fmt.Sprintf("Desk %d", i)
@@ -256,7 +257,7 @@ func TestCalmAfterManyConflicts(t *testing.T) {
 
 // fail: stay off, say who has the name, try again when something is applied.
 func TestFail(t *testing.T) {
-	p := with(sip("Desk", 5060), mdns.Fail)
+	p := with(sip("Desk", 5060), publication.Fail)
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
 	h.apply(p)
@@ -451,7 +452,7 @@ func TestForeignHostThatAnswersItself(t *testing.T) {
 
 // Two hosts that won a name in two parts of a network, and are heard by nobody else when it is one again, find each other.
 func TestConflictAfterPartition(t *testing.T) {
-	for _, policy := range []mdns.Policy{mdns.Rename, mdns.Standby} {
+	for _, policy := range []publication.Policy{publication.Rename, publication.Standby} {
 		l := newLab(t)
 		a := l.host("pbx", ethernet("192.0.2.1/24"))
 		b := l.host("pbx", ethernet("192.0.2.2/24"))
@@ -465,7 +466,7 @@ func TestConflictAfterPartition(t *testing.T) {
 		}
 		l.lose = nil
 		l.run(10 * time.Minute)
-		want := map[mdns.Policy]string{mdns.Rename: "Desk #2 announced, Desk announced", mdns.Standby: "Desk announced, Desk standby"}[policy]
+		want := map[publication.Policy]string{publication.Rename: "Desk #2 announced, Desk announced", publication.Standby: "Desk announced, Desk standby"}[policy]
 		if got := a.state() + ", " + b.state(); got != want || a.Responder.host == b.Responder.host {
 			t.Errorf("%v: together again: %s on %s and %s, want %s", policy, got, a.Responder.host, b.Responder.host, want)
 		}

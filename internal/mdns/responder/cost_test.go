@@ -10,6 +10,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // busy gives a host that has announced n services.
@@ -23,7 +24,7 @@ func packet(src netip.AddrPort, m wire.Message) Packet {
 	if !ok {
 		panic("too long")
 	}
-	return Packet{Link: 2, Version: mdns.V4, Src: src, Dst: group4.Addr(), Data: data}
+	return Packet{Link: 2, Version: publication.V4, Src: src, Dst: group4.Addr(), Data: data}
 }
 
 // unrelated is a response of five records that is none of our business.
@@ -144,7 +145,7 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkStart(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {
-			var pubs []mdns.Publication
+			var pubs []publication.Publication
 			for i := range n {
 				pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
 			}
@@ -152,7 +153,7 @@ func BenchmarkStart(b *testing.B) {
 			for b.Loop() {
 				l := newLab(b)
 				h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
-				h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: pubs})
+				h.Apply(l.time(), publication.Desired{Host: h.name, Links: h.links, Groups: pubs})
 				for events := 0; events < n; events += len(h.Events()) {
 					_, next := h.Tick(l.time())
 					l.now = next.Sub(epoch)
@@ -171,7 +172,7 @@ func BenchmarkRemove(b *testing.B) {
 				b.StopTimer()
 				l, h := busy(b, n)
 				d := h.desired
-				var left []mdns.Publication
+				var left []publication.Publication
 				for i := 0; i < n; i += 2 {
 					left = append(left, d.Groups[i])
 				}

@@ -8,6 +8,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // pace is the time between packets by multicast: a neighbour's receive buffer holds some 90 of them.
@@ -15,7 +16,7 @@ const pace = 200 * time.Microsecond
 
 // link is an interface as the responder knows it, for both IP versions.
 type link struct {
-	mdns.Link
+	publication.Link
 	watches map[string]*watch // by the key of the name
 	traffic mdns.LinkTraffic
 	heard   moment // when a packet last came from another host
@@ -41,7 +42,7 @@ func (f *face) canReply(to netip.AddrPort) bool {
 	case to.Port() == 0, a.IsUnspecified(), a.IsMulticast(), a.IsLoopback() && !f.link.Loopback:
 		return false
 	}
-	return !a.Is4() || a != broadcast4 && !slices.ContainsFunc(f.link.Addrs, func(own mdns.LinkAddr) bool { return isBroadcast(own.Prefix, a) })
+	return !a.Is4() || a != broadcast4 && !slices.ContainsFunc(f.link.Addrs, func(own publication.LinkAddr) bool { return isBroadcast(own.Prefix, a) })
 }
 
 var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
@@ -58,7 +59,7 @@ func (f *face) isOwn(src netip.Addr) bool {
 		return true
 	}
 	if src.IsLinkLocalUnicast() {
-		return slices.ContainsFunc(f.link.Addrs, func(a mdns.LinkAddr) bool { return a.Addr().WithZone("") == src })
+		return slices.ContainsFunc(f.link.Addrs, func(a publication.LinkAddr) bool { return a.Addr().WithZone("") == src })
 	}
 	return f.r.own[src]
 }
@@ -71,7 +72,7 @@ func (f *face) fromHere(src netip.Addr) bool {
 
 type faceKey struct {
 	link    int
-	version mdns.IPVersion
+	version publication.IPVersion
 }
 
 // face is what the host shows on one link by one IP version. What it hears is answered there and nowhere else, with the
@@ -79,8 +80,8 @@ type faceKey struct {
 type face struct {
 	r       *Responder
 	link    *link
-	version mdns.IPVersion
-	sources mdns.Sources // of our packets
+	version publication.IPVersion
+	sources publication.Sources // of our packets
 
 	zone   map[string]*node // by key
 	claims []*claim         // in the order of the plan
@@ -102,7 +103,7 @@ type face struct {
 	unwanted     bool   // no longer in the plan; it goes with its last goodbye
 }
 
-func newFace(r *Responder, l *link, v mdns.IPVersion) *face {
+func newFace(r *Responder, l *link, v publication.IPVersion) *face {
 	return &face{
 		r: r, link: l, version: v,
 		zone: map[string]*node{}, leaving: map[identity]*farewell{},
@@ -269,7 +270,7 @@ func (f *face) limit() int {
 func (f *face) hardLimit() int { return 9000 - f.headers() }
 
 func (f *face) headers() int {
-	if f.version == mdns.V4 {
+	if f.version == publication.V4 {
 		return 20 + 8
 	}
 	return 40 + 8
@@ -311,7 +312,7 @@ func (f *face) multicastTo(asker netip.Addr, count *uint64) { f.multicastUntil(c
 // multicastUntil does the same with a message that is known, when it comes back, until a time.
 func (f *face) multicastUntil(count *uint64, asker netip.Addr, until moment) {
 	out := Out{Dst: group4, Asker: asker}
-	if f.version == mdns.V6 {
+	if f.version == publication.V6 {
 		out.Dst = group6
 	}
 	f.r.echoes.add(f.send(out), until)

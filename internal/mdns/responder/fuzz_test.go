@@ -14,25 +14,26 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // The fuzz target's host has two links, the second with IPv6 alone; packets also come in on one that it doesn't have.
 var (
-	fuzzLinks = []mdns.Link{
+	fuzzLinks = []publication.Link{
 		ethernet("192.0.2.1/24", "2001:db8:2::1/64", "fe80::1/64"),
-		{Index: 3, Name: "eth1", MTU: 1280, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("fe80::2/64")}}},
+		{Index: 3, Name: "eth1", MTU: 1280, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("fe80::2/64")}}},
 	}
-	fuzzFaces = []faceKey{{2, mdns.V4}, {2, mdns.V6}, {3, mdns.V6}, {9, mdns.V4}}
+	fuzzFaces = []faceKey{{2, publication.V4}, {2, publication.V6}, {3, publication.V6}, {9, publication.V4}}
 )
 
 // sources are where the packets of the fuzz target come from: neighbours, this host, a port of no meaning, another
 // network.
-var sources = map[mdns.IPVersion][]netip.AddrPort{
-	mdns.V4: {
+var sources = map[publication.IPVersion][]netip.AddrPort{
+	publication.V4: {
 		stranger, netip.MustParseAddrPort("192.0.2.1:5353"), netip.MustParseAddrPort("192.0.2.200:40000"),
 		netip.MustParseAddrPort("198.51.100.1:5353"), netip.MustParseAddrPort("192.0.2.0:5353"),
 	},
-	mdns.V6: {
+	publication.V6: {
 		netip.MustParseAddrPort("[fe80::99]:5353"), netip.MustParseAddrPort("[fe80::1]:5353"), netip.MustParseAddrPort("[2001:db8:2::99]:40000"),
 		netip.MustParseAddrPort("[2001:db8:9::1]:5353"), netip.MustParseAddrPort("[fe80::2]:5353"),
 	},
@@ -67,11 +68,11 @@ func cut(script []byte) (s step, rest []byte, ok bool) {
 	from := sources[face.version]
 	s.packet = Packet{Link: face.link, Version: face.version, Src: from[int(route&7)%len(from)], Dst: group4.Addr(), Data: script[:size]}
 	switch {
-	case route >= 128 && face.version == mdns.V4:
+	case route >= 128 && face.version == publication.V4:
 		s.packet.Dst = netip.MustParseAddr("192.0.2.1")
 	case route >= 128:
 		s.packet.Dst = netip.MustParseAddr("fe80::1")
-	case face.version == mdns.V6:
+	case face.version == publication.V6:
 		s.packet.Dst = group6.Addr()
 	}
 	s.wait = wait * ms
@@ -82,14 +83,14 @@ func cut(script []byte) (s step, rest []byte, ok bool) {
 }
 
 // fuzzDesired is what the fuzz target publishes at first, and what it turns to and fro.
-func fuzzDesired(changed bool) mdns.Desired {
-	d := mdns.Desired{Host: "announcer-test", Links: fuzzLinks, Groups: []mdns.Publication{
-		sip("Desk", 5060), with(sip("Fail", 5060), mdns.Fail), with(sip("Stand", 5060), mdns.Standby), sip("sip.example.com (10.1.2.3)", 5070),
+func fuzzDesired(changed bool) publication.Desired {
+	d := publication.Desired{Host: "announcer-test", Links: fuzzLinks, Groups: []publication.Publication{
+		sip("Desk", 5060), with(sip("Fail", 5060), publication.Fail), with(sip("Stand", 5060), publication.Standby), sip("sip.example.com (10.1.2.3)", 5070),
 	}}
 	if changed {
-		d.Links, d.Groups = fuzzLinks[:1], []mdns.Publication{sip("Desk", 5061), d.Groups[2], d.Groups[1]}
+		d.Links, d.Groups = fuzzLinks[:1], []publication.Publication{sip("Desk", 5061), d.Groups[2], d.Groups[1]}
 	}
-	d.Watched = mdns.WatchedTypes(d.Groups)
+	d.Watched = publication.WatchedTypes(d.Groups)
 	return d
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // head is a header with counts of questions and answers, and what follows.
@@ -77,7 +78,7 @@ func TestHostilePackets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, h := announced(t)
-			p := Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: c.data}
+			p := Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: c.data}
 			if c.from != "" {
 				p.Src = netip.MustParseAddrPort(c.from)
 			}
@@ -159,7 +160,7 @@ func TestWhatIsNoConflict(t *testing.T) {
 	} {
 		l, h := announced(t)
 		for _, h := range l.hosts {
-			h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: stranger, Dst: group4.Addr(), Data: data})
+			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: data})
 			h.tick()
 		}
 		l.run(3 * time.Second)
@@ -197,7 +198,7 @@ func TestFlood(t *testing.T) {
 	flood := func(d time.Duration, packet func(n int) []byte) {
 		for n, end := 0, l.now+d; l.now < end; n++ {
 			src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + n%250)}), Port)
-			h.Handle(l.time(), Packet{Link: 2, Version: mdns.V4, Src: src, Dst: group4.Addr(), Data: packet(n)})
+			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: src, Dst: group4.Addr(), Data: packet(n)})
 			h.tick()
 			l.run(300 * time.Microsecond)
 			if len(h.waiting) > truncatedMost || len(h.zone()) > 20 || len(h.renamed) > 2 || len(h.Responder.events) > 1000 {
@@ -225,7 +226,7 @@ func TestFlood(t *testing.T) {
 }
 
 // zone gives the names on the first link by IPv4.
-func (h *host) zone() map[string]*node { return h.byLink[faceKey{2, mdns.V4}].zone }
+func (h *host) zone() map[string]*node { return h.byLink[faceKey{2, publication.V4}].zone }
 
 // A clock that is set back stands still until it has caught up; one that is set forward an hour makes nothing happen
 // but what is due, and no more than once.

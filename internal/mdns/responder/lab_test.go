@@ -12,6 +12,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -35,7 +36,7 @@ type host struct {
 	*Responder
 	lab   *lab
 	name  string
-	links []mdns.Link
+	links []publication.Link
 	dead  bool
 	next  time.Time
 	asked []mdns.Asked
@@ -59,16 +60,16 @@ func (s sent) multicast() bool { return s.Dst.Addr().IsMulticast() }
 
 func newLab(t testing.TB) *lab { return &lab{t: t, seed: 1} }
 
-func ethernet(addrs ...string) mdns.Link {
-	l := mdns.Link{Index: 2, Name: "eth0", MTU: 1500}
+func ethernet(addrs ...string) publication.Link {
+	l := publication.Link{Index: 2, Name: "eth0", MTU: 1500}
 	for _, a := range addrs {
-		l.Addrs = append(l.Addrs, mdns.LinkAddr{Prefix: netip.MustParsePrefix(a)})
+		l.Addrs = append(l.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix(a)})
 	}
 	return l
 }
 
 // host adds a host with an interface on the segment for each link.
-func (l *lab) host(name string, links ...mdns.Link) *host {
+func (l *lab) host(name string, links ...publication.Link) *host {
 	h := &host{lab: l, name: name, links: links}
 	h.Responder = New(Config{
 		Rand:  rand.New(rand.NewPCG(l.seed, uint64(len(l.hosts)))),
@@ -81,8 +82,8 @@ func (l *lab) host(name string, links ...mdns.Link) *host {
 
 func (l *lab) time() time.Time { return epoch.Add(l.now) }
 
-func (h *host) apply(pubs ...mdns.Publication) {
-	h.Apply(h.lab.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: pubs})
+func (h *host) apply(pubs ...publication.Publication) {
+	h.Apply(h.lab.time(), publication.Desired{Host: h.name, Links: h.links, Groups: pubs})
 	h.tick()
 }
 
@@ -115,7 +116,7 @@ func (l *lab) carry(from *host, o Out) {
 
 // sources returns the addresses that a packet leaves a host from.
 func (h *host) sources(o Out) []netip.Addr {
-	i := slices.IndexFunc(h.links, func(l mdns.Link) bool { return l.Index == o.Link })
+	i := slices.IndexFunc(h.links, func(l publication.Link) bool { return l.Index == o.Link })
 	switch {
 	case i < 0:
 		return nil
@@ -136,10 +137,10 @@ func (l *lab) deliver(to *host, src netip.AddrPort, o Out) {
 	}
 }
 
-func (h *host) address(index int, v mdns.IPVersion) netip.Addr {
+func (h *host) address(index int, v publication.IPVersion) netip.Addr {
 	for _, l := range h.links {
 		for _, a := range l.Addrs {
-			if l.Index == index && a.Addr().Is4() == (v == mdns.V4) {
+			if l.Index == index && a.Addr().Is4() == (v == publication.V4) {
 				return a.Addr()
 			}
 		}
@@ -208,9 +209,9 @@ func (l *lab) hearOn(src netip.AddrPort, dst netip.Addr, m wire.Message) {
 	if !ok {
 		l.t.Fatal("the message does not fit")
 	}
-	version := mdns.V6
+	version := publication.V6
 	if src.Addr().Is4() {
-		version = mdns.V4
+		version = publication.V4
 	}
 	for _, h := range l.hosts {
 		if !h.dead {
@@ -254,15 +255,15 @@ func response(records ...mdns.Record) wire.Message {
 }
 
 // sip is a publication of one SIP service.
-func sip(name string, port uint16) mdns.Publication {
-	return mdns.Publication{ID: name + ".service", Group: services.Group{Name: name, Services: []services.Service{
+func sip(name string, port uint16) publication.Publication {
+	return publication.Publication{ID: name + ".service", Group: services.Group{Name: name, Services: []services.Service{
 		{Type: dnsname.MustParse("_sip._udp"), Port: port, TXT: services.TXT{"transport=udp"}},
 	}}}
 }
 
 // servers gives publications with names of their own.
-func servers(n int) []mdns.Publication {
-	var pubs []mdns.Publication
+func servers(n int) []publication.Publication {
+	var pubs []publication.Publication
 	for i := range n {
 		pubs = append(pubs, sip(fmt.Sprintf("Server number %d", i), 5060))
 	}

@@ -10,13 +10,14 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // watching gives a host that announces and watches its type, and nobody knows of yet.
-func watching(t *testing.T, pubs ...mdns.Publication) (*lab, *host) {
+func watching(t *testing.T, pubs ...publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
-	h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: pubs, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
+	h.Apply(l.time(), publication.Desired{Host: h.name, Links: h.links, Groups: pubs, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
 	h.tick()
 	l.run(10 * time.Second)
 	h.Events()
@@ -45,15 +46,15 @@ func TestAsked(t *testing.T) {
 	subtype.Group.Services[0].Subtypes = []dnsname.Name{dnsname.MustParse("_desk._sub._sip._udp")}
 	for _, c := range []struct {
 		name string
-		pubs []mdns.Publication
+		pubs []publication.Publication
 		src  netip.AddrPort
 		ask  string
 		kind mdns.Type
 		want string
 	}{
-		{"published", []mdns.Publication{sip("Desk", 5060)}, stranger, strings.ToUpper(sips), mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=true own=false"},
+		{"published", []publication.Publication{sip("Desk", 5060)}, stranger, strings.ToUpper(sips), mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=true own=false"},
 		{"not published", nil, stranger, sips, mdns.TypeANY, "192.0.2.99 _sip._udp eth0 answered=false own=false"},
-		{"a subtype", []mdns.Publication{subtype}, stranger, "_desk._sub." + sips, mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=true own=false"},
+		{"a subtype", []publication.Publication{subtype}, stranger, "_desk._sub." + sips, mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=true own=false"},
 		{"by a program without multicast DNS", nil, netip.MustParseAddrPort("192.0.2.99:40000"), sips, mdns.TypePTR, "192.0.2.99 _sip._udp eth0 answered=false own=false"},
 		{"by this host", nil, netip.MustParseAddrPort("192.0.2.1:5353"), sips, mdns.TypePTR, "192.0.2.1 _sip._udp eth0 answered=false own=true"},
 		{"for another record", nil, stranger, sips, mdns.TypeA, ""},
@@ -80,7 +81,7 @@ func TestSurvey(t *testing.T) {
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
 	watched := []dnsname.Name{dnsname.MustParse(sips)}
 	apply := func() {
-		h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Watched: watched})
+		h.Apply(l.time(), publication.Desired{Host: h.name, Links: h.links, Watched: watched})
 		h.tick()
 	}
 	apply()
@@ -109,7 +110,7 @@ func TestSurvey(t *testing.T) {
 func TestSurveyHidesNobody(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
-	desired := mdns.Desired{Host: h.name, Links: h.links, Groups: []mdns.Publication{sip("Desk", 5060)}, Watched: []dnsname.Name{dnsname.MustParse(sips)}}
+	desired := publication.Desired{Host: h.name, Links: h.links, Groups: []publication.Publication{sip("Desk", 5060)}, Watched: []dnsname.Name{dnsname.MustParse(sips)}}
 	h.Apply(l.time(), desired)
 	h.tick()
 	l.run(3500 * ms)
@@ -166,7 +167,7 @@ func TestForeignExpires(t *testing.T) {
 	l, h := watching(t)
 	l.hear(stranger, response(record(sips, 100, false, ptr("Other."+sips))))
 	l.run(99 * time.Second)
-	asked := l.of(h, func(s sent) bool { return isQuestion(s) && s.Version == mdns.V4 })
+	asked := l.of(h, func(s sent) bool { return isQuestion(s) && s.Version == publication.V4 })
 	if at := times(asked); !near(at, 10*ms, 10*time.Second) || h.foreign() == "" {
 		t.Errorf("asked at %v, others %q", at, h.foreign())
 	}

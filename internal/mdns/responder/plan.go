@@ -6,6 +6,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // kind says what a claimed name is.
@@ -25,10 +26,10 @@ type plan struct {
 	kind   kind
 	name   dnsname.Name
 	key    string
-	unique [][]mdns.Record // by type
-	shared []mdns.Record   // those that point to it
-	needs  string          // key of the host that a service is on
-	policy mdns.Policy     // of a publication; Rename for the host's name, Fail for what only points to or from it
+	unique [][]mdns.Record    // by type
+	shared []mdns.Record      // those that point to it
+	needs  string             // key of the host that a service is on
+	policy publication.Policy // of a publication; Rename for the host's name, Fail for what only points to or from it
 }
 
 // want is a plan for a face, with the places where its fate is told.
@@ -74,7 +75,7 @@ func (p *plan) merged(other *plan) *plan {
 }
 
 // adopt takes over what is desired.
-func (r *Responder) adopt(d mdns.Desired) {
+func (r *Responder) adopt(d publication.Desired) {
 	if !r.planned || d.Host != r.desired.Host {
 		r.host = d.Host
 		r.forgetRename("")
@@ -120,10 +121,10 @@ func (r *Responder) plan(applied bool) {
 }
 
 // renames reports whether the answer to a conflict is another name.
-func (p *plan) renames() bool { return p.policy == mdns.Rename }
+func (p *plan) renames() bool { return p.policy == publication.Rename }
 
 // standsBy reports whether two hosts take turns in serving the name.
-func (p *plan) standsBy() bool { return p.policy == mdns.Standby }
+func (p *plan) standsBy() bool { return p.policy == publication.Standby }
 
 // placeFaces makes a face for each IP version of each link, and marks those that are no longer wanted.
 func (r *Responder) placeFaces() {
@@ -133,7 +134,7 @@ func (r *Responder) placeFaces() {
 		f.unwanted = true
 	}
 	for _, l := range r.desired.Links {
-		for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 			if l.Has(v) {
 				r.faces = append(r.faces, r.face(l, v))
 			}
@@ -148,7 +149,7 @@ func (r *Responder) placeFaces() {
 }
 
 // face gives the face of a link, made if need be.
-func (r *Responder) face(l mdns.Link, v mdns.IPVersion) *face {
+func (r *Responder) face(l publication.Link, v publication.IPVersion) *face {
 	key := faceKey{l.Index, v}
 	f := r.byLink[key]
 	if f == nil {
@@ -177,7 +178,7 @@ func (r *Responder) dropFaces() {
 	})
 }
 
-func (r *Responder) link(l mdns.Link) *link {
+func (r *Responder) link(l publication.Link) *link {
 	i := slices.IndexFunc(r.links, func(known *link) bool { return known.Index == l.Index })
 	if i < 0 {
 		i = len(r.links)
@@ -189,7 +190,7 @@ func (r *Responder) link(l mdns.Link) *link {
 // servicePlans gives the plans of each instance that is to be published: its own, then those of foreign hosts.
 func (r *Responder) servicePlans(instances []mdns.Instance) [][]*plan {
 	own := mdns.HostName(r.host)
-	policies := map[string]mdns.Policy{}
+	policies := map[string]publication.Policy{}
 	for _, p := range r.desired.Groups {
 		policies[p.ID] = p.OnConflict
 	}
@@ -202,7 +203,7 @@ func (r *Responder) servicePlans(instances []mdns.Instance) [][]*plan {
 		}
 		target := in.Target(own)
 		p := &plan{kind: service, name: name, key: name.Key(), needs: target.Key(), policy: policies[in.ID]}
-		foreign := &plan{kind: foreignHost, name: target, key: target.Key(), policy: mdns.Fail}
+		foreign := &plan{kind: foreignHost, name: target, key: target.Key(), policy: publication.Fail}
 		for _, record := range in.Records(own) {
 			if _, ok := record.Data.(mdns.Address); ok {
 				foreign.add(record)
@@ -255,11 +256,11 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 
 // of gives the place of a link among those of an instance, -1 where it is none of them.
 func (l *link) of(in mdns.Instance) int {
-	return slices.IndexFunc(in.Links, func(other mdns.Link) bool { return other.Index == l.Index })
+	return slices.IndexFunc(in.Links, func(other publication.Link) bool { return other.Index == l.Index })
 }
 
 // hostPlans gives the plans for the host's name on a link, and for the reverse names.
-func hostPlans(own dnsname.Name, l mdns.Link) []*plan {
+func hostPlans(own dnsname.Name, l publication.Link) []*plan {
 	host := &plan{kind: hostName, name: own, key: own.Key()}
 	plans := []*plan{host}
 	for _, record := range mdns.HostRecords(own, l) {
@@ -267,7 +268,7 @@ func hostPlans(own dnsname.Name, l mdns.Link) []*plan {
 			host.add(record)
 			continue
 		}
-		p := &plan{kind: reverseName, name: record.Name, key: record.Name.Key(), policy: mdns.Fail}
+		p := &plan{kind: reverseName, name: record.Name, key: record.Name.Key(), policy: publication.Fail}
 		p.add(record)
 		plans = append(plans, p)
 	}

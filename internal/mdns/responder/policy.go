@@ -7,6 +7,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // situation is how a claim meets another host that has or wants its name.
@@ -28,7 +29,7 @@ type rival struct {
 // happens to the one on the other, too.
 func (f *face) contest(c *claim, s situation, by rival) {
 	switch c.plan.policy {
-	case mdns.Rename:
+	case publication.Rename:
 		switch s {
 		case rivalWhileProbing:
 			f.giveWay(c, by)
@@ -37,7 +38,7 @@ func (f *face) contest(c *claim, s situation, by rival) {
 		case simultaneousProbe:
 			f.yield(c, by)
 		}
-	case mdns.Fail:
+	case publication.Fail:
 		switch s {
 		case rivalWhileProbing:
 			f.stayOff(c, by)
@@ -46,7 +47,7 @@ func (f *face) contest(c *claim, s situation, by rival) {
 		case simultaneousProbe:
 			f.yield(c, by)
 		}
-	case mdns.Standby:
+	case publication.Standby:
 		if !f.link.onLink(by.addr) {
 			return // hosts of the link stand by for one another
 		}
@@ -173,7 +174,7 @@ func (c *claim) contested(by netip.Addr) {
 }
 
 // carries reports whether an address is of the IP version of the face.
-func (f *face) carries(a netip.Addr) bool { return a.Is4() == (f.version == mdns.V4) }
+func (f *face) carries(a netip.Addr) bool { return a.Is4() == (f.version == publication.V4) }
 
 // keptOff returns the claim that another host keeps off the link by contesting its name again and again: this one, or
 // the one of the host that it needs. It returns nil if there is none.

@@ -12,6 +12,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 var (
@@ -27,11 +28,11 @@ func rivalSRV() wire.Message { return response(record(desk, 120, true, srv(9, "x
 func greaterProbe() wire.Message { return probeOf(record(desk, 120, false, srv(9999, "x.local"))) }
 
 // dual is a link with both IP versions.
-func dual() mdns.Link { return ethernet("192.0.2.1/24", "fe80::1/64") }
+func dual() publication.Link { return ethernet("192.0.2.1/24", "fe80::1/64") }
 
 // A name that is given up to a host that is not there is had back soon, whatever it is the name of.
 func TestNameIsHadBackFromNobody(t *testing.T) {
-	withHost := with(sip("Desk", 5060), mdns.Fail)
+	withHost := with(sip("Desk", 5060), publication.Fail)
 	withHost.Group.Services[0].Host = dnsname.MustParse("phone.local")
 	withHost.Group.Services[0].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.50")}
 	for _, c := range []struct {
@@ -84,7 +85,7 @@ func TestFailWaitsForTheEnd(t *testing.T) {
 			a, b := l.host("a", ethernet("192.0.2.1/24", "fe80::1/64")), l.host("b", ethernet("192.0.2.2/24", "fe80::2/64"))
 			a.apply(sip("Desk", 5060))
 			l.run(5 * time.Second)
-			b.apply(with(sip("Desk", 5061), mdns.Fail))
+			b.apply(with(sip("Desk", 5061), publication.Fail))
 			l.run(5 * time.Second)
 			since := b.Status()[0].Since
 			l.mark()
@@ -115,16 +116,16 @@ func TestFailWaitsForTheEnd(t *testing.T) {
 func TestKeptOff(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		policy mdns.Policy
+		policy publication.Policy
 		src    netip.AddrPort
 		says   wire.Message
 		every  time.Duration
 	}{
-		{"a greater probe a second", mdns.Rename, stranger, greaterProbe(), time.Second},
-		{"the same by IPv6", mdns.Rename, stranger6, greaterProbe(), time.Second},
-		{"the same against fail", mdns.Fail, stranger, greaterProbe(), time.Second},
-		{"the same against standby", mdns.Standby, netip.MustParseAddrPort("192.0.2.0:5353"), greaterProbe(), time.Second},
-		{"other data, never when it is probed for", mdns.Rename, stranger, rivalSRV(), 2 * time.Second},
+		{"a greater probe a second", publication.Rename, stranger, greaterProbe(), time.Second},
+		{"the same by IPv6", publication.Rename, stranger6, greaterProbe(), time.Second},
+		{"the same against fail", publication.Fail, stranger, greaterProbe(), time.Second},
+		{"the same against standby", publication.Standby, netip.MustParseAddrPort("192.0.2.0:5353"), greaterProbe(), time.Second},
+		{"other data, never when it is probed for", publication.Rename, stranger, rivalSRV(), 2 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
@@ -247,7 +248,7 @@ func TestStandbyIsNotKeptFromElsewhere(t *testing.T) {
 // A name belongs to a link: who loses a simultaneous probe by one IP version is silent on the other, too, until it has
 // won both.
 func TestSimultaneousProbeCountsForTheLink(t *testing.T) {
-	for _, policy := range []mdns.Policy{mdns.Rename, mdns.Fail} {
+	for _, policy := range []publication.Policy{publication.Rename, publication.Fail} {
 		for _, src := range []netip.AddrPort{stranger, stranger6} {
 			for _, at := range []time.Duration{260 * ms, 600 * ms, 740 * ms} {
 				t.Run(strings.Join([]string{policy.String(), src.String(), at.String()}, " "), func(t *testing.T) {
@@ -258,13 +259,13 @@ func TestSimultaneousProbeCountsForTheLink(t *testing.T) {
 					l.hear(src, greaterProbe())
 					lost := l.now
 					l.run(10 * time.Second)
-					first := map[mdns.IPVersion]time.Duration{}
+					first := map[publication.IPVersion]time.Duration{}
 					for _, s := range l.of(h, holds(desk, mdns.TypeSRV)) {
 						if _, ok := first[s.Version]; !ok {
 							first[s.Version] = s.at
 						}
 					}
-					for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+					for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 						if at := first[v] - lost; at < 1750*ms || at > 1800*ms {
 							t.Errorf("announced by IPv%d %v after the probe was lost, want 1.75 s", v, at)
 						}
@@ -314,12 +315,12 @@ func TestWinWithoutTheOtherVersion(t *testing.T) {
 	h := l.host("pbx", dual())
 	h.apply(sip("Desk", 5060))
 	l.run(650 * ms)
-	h.byLink[faceKey{2, mdns.V6}].zone[dnsname.MustParse(desk).Key()].claim.round = 0 // it is behind
+	h.byLink[faceKey{2, publication.V6}].zone[dnsname.MustParse(desk).Key()].claim.round = 0 // it is behind
 	l.run(450 * ms)
 	if h.state() != "Desk probing" {
 		t.Fatalf("%s before both versions have probed", h.state())
 	}
-	h.links = []mdns.Link{ethernet("192.0.2.1/24")}
+	h.links = []publication.Link{ethernet("192.0.2.1/24")}
 	h.apply(sip("Desk", 5060))
 	l.run(100 * ms)
 	if h.state() != "Desk announced" {
@@ -376,7 +377,7 @@ func TestHostKeptOff(t *testing.T) {
 // Hosts that want one name on a segment that loses a third of all packets and falls apart for a while: in the end one of
 // them has it, by both IP versions, and the others know who.
 func TestOneOwnerAfterTrouble(t *testing.T) {
-	for _, policy := range []mdns.Policy{mdns.Fail, mdns.Standby} {
+	for _, policy := range []publication.Policy{publication.Fail, publication.Standby} {
 		for seed := range uint64(30) {
 			dice := rand.New(rand.NewPCG(seed, 7))
 			l := newLab(t)

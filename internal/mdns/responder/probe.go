@@ -7,6 +7,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // The schedule of probing (RFC 6762 §8.1, §8.2).
@@ -105,8 +106,8 @@ func (f *face) writeProbe(batch []*claim) bool {
 // takesUnicast reports whether a reply by unicast would reach us (RFC 6762 §15.1), and be believed to come from the link:
 // where our addresses are in no network, none would (§11).
 func (f *face) takesUnicast() bool {
-	return !f.r.config.SharedPort && slices.ContainsFunc(f.link.Addrs, func(a mdns.LinkAddr) bool {
-		return a.Addr().Is4() == (f.version == mdns.V4) && !a.IsSingleIP()
+	return !f.r.config.SharedPort && slices.ContainsFunc(f.link.Addrs, func(a publication.LinkAddr) bool {
+		return a.Addr().Is4() == (f.version == publication.V4) && !a.IsSingleIP()
 	})
 }
 

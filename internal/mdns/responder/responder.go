@@ -18,6 +18,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // Port is the UDP port of multicast DNS (RFC 6762 §3).
@@ -43,7 +44,7 @@ type Config struct {
 // Packet is a packet that came in.
 type Packet struct {
 	Link    int // index of the interface that it came in on
-	Version mdns.IPVersion
+	Version publication.IPVersion
 	Src     netip.AddrPort // without zone
 	Dst     netip.Addr     // a multicast group or an address of this host
 	Data    []byte
@@ -52,7 +53,7 @@ type Packet struct {
 // Out is a packet to send.
 type Out struct {
 	Link    int // index of the interface to send it on
-	Version mdns.IPVersion
+	Version publication.IPVersion
 	Dst     netip.AddrPort // the group, or one host
 	Src     netip.Addr     // of a reply: the address that was asked; zero if the group was
 	Asker   netip.Addr     // of a multicast: the host that it answers; zero for everybody
@@ -75,7 +76,7 @@ type Responder struct {
 	epoch   time.Time
 	now     moment
 	stats   Stats
-	desired mdns.Desired
+	desired publication.Desired
 	host    string // label: the wanted one, or what a conflict has made of it
 	own     map[netip.Addr]bool
 
@@ -132,7 +133,7 @@ func New(config Config) *Responder {
 }
 
 // Apply replaces what is published. What the packets say is up to [Responder.Tick].
-func (r *Responder) Apply(now time.Time, d mdns.Desired) {
+func (r *Responder) Apply(now time.Time, d publication.Desired) {
 	r.clock(now)
 	r.adopt(d)
 	r.plan(true)

@@ -11,6 +11,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // Who may send back what a host said itself: a reflector, and a slow access point.
@@ -22,7 +23,7 @@ var senders = map[string]netip.AddrPort{
 }
 
 // text is a SIP service with a TXT record.
-func text(txt string) mdns.Publication {
+func text(txt string) publication.Publication {
 	p := sip("Desk", 5060)
 	p.Group.Services[0].TXT = []string{txt}
 	return p
@@ -42,7 +43,7 @@ func TestEchoOfTheDataBefore(t *testing.T) {
 			h.apply(p)
 		}, []mdns.Record{record(desk, 120, true, srv(5060, "PBX.local"))}},
 		{"the host's address", func(h *host) {
-			h.links = []mdns.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
+			h.links = []publication.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
 			h.apply(text("before"))
 		}, []mdns.Record{record("pbx.local", 120, true, addr("192.0.2.1")), record("1.2.0.192.in-addr.arpa", 120, true, ptr("pbx.local"))}},
 	} {
@@ -67,7 +68,7 @@ func TestEchoOfTheDataBefore(t *testing.T) {
 
 // What was proposed before a change is no simultaneous probe of another host.
 func TestEchoOfAProbe(t *testing.T) {
-	for _, policy := range []mdns.Policy{mdns.Rename, mdns.Fail, mdns.Standby} {
+	for _, policy := range []publication.Policy{publication.Rename, publication.Fail, publication.Standby} {
 		t.Run(policy.String(), func(t *testing.T) {
 			l := newLab(t)
 			h := l.host("pbx", dual())
@@ -138,7 +139,7 @@ func TestEchoAfterARestart(t *testing.T) {
 			h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
 			h.apply(text("before"))
 			l.run(time.Minute)
-			h.links = []mdns.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
+			h.links = []publication.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
 			again := restarted(l, h, c.down)
 			again.apply(text("now"))
 			l.run(c.late)
@@ -199,14 +200,14 @@ func TestRivalWithSomeOfOurData(t *testing.T) {
 }
 
 // legs gives a host with two links, and a service of each.
-func legs(t *testing.T, first, second mdns.Publication) (*lab, *host) {
+func legs(t *testing.T, first, second publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	other := ethernet("198.51.100.1/24", "fe80::2/64")
 	other.Index, other.Name = 3, "eth1"
 	h := l.host("pbx", dual(), other)
 	first.Interfaces, second.Interfaces = []string{"eth1"}, []string{"eth0"}
 	second.ID = "second.service"
-	h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: []mdns.Publication{first, second}, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
+	h.Apply(l.time(), publication.Desired{Host: h.name, Links: h.links, Groups: []publication.Publication{first, second}, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
 	h.tick()
 	return l, h
 }
@@ -247,7 +248,7 @@ func TestOtherLegIsNoRival(t *testing.T) {
 // A service that moves to another host is known as that host's, at the latest when two minutes have passed.
 func TestServiceThatMovedToAnotherHost(t *testing.T) {
 	l, h := watching(t, sip("Desk", 5060), sip("Lobby", 5060))
-	h.Apply(l.time(), mdns.Desired{Host: h.name, Links: h.links, Groups: []mdns.Publication{sip("Lobby", 5060)}, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
+	h.Apply(l.time(), publication.Desired{Host: h.name, Links: h.links, Groups: []publication.Publication{sip("Lobby", 5060)}, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
 	h.tick()
 	l.run(10 * time.Second)
 	l.hear(stranger, response(record(sips, 4500, false, ptr(desk))))
@@ -367,7 +368,7 @@ func TestEchoIsCorrected(t *testing.T) {
 			h := l.host("pbx", ethernet("192.0.2.1/24"))
 			h.apply(text("before"))
 			l.run(time.Minute)
-			h.links = []mdns.Link{ethernet("192.0.2.7/24")}
+			h.links = []publication.Link{ethernet("192.0.2.7/24")}
 			h.apply(text("now"))
 			l.run(30 * time.Second)
 			l.mark()

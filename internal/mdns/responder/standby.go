@@ -7,6 +7,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 // Standby goes by the sender, not by the data: the two hosts usually hold the same files. Who serves a name keeps it;
@@ -40,7 +41,7 @@ func (f *face) elect(c *claim, rival netip.Addr) {
 		return // the hosts have met in a lower network
 	}
 	c.rivalAt, c.ownThere = f.r.now, own
-	if f.version == mdns.V6 && f.byIPv4(c) != nil {
+	if f.version == publication.V6 && f.byIPv4(c) != nil {
 		f.r.reviews.set(c.reviewOf(rival), f.r.now+reviewWait)
 		return
 	}
@@ -50,7 +51,7 @@ func (f *face) elect(c *claim, rival netip.Addr) {
 // byIPv4 gives the claim on the same name by IPv4.
 func (f *face) byIPv4(c *claim) *claim {
 	for _, other := range f.link.claims(f.r, c.node.key) {
-		if other.face.version == mdns.V4 {
+		if other.face.version == publication.V4 {
 			return other
 		}
 	}

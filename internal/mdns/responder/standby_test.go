@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // pair gives two hosts with the same files, standing by for one another.
@@ -18,17 +19,17 @@ func pair(t testing.TB, seed uint64) (l *lab, a, b *host) {
 	return l, a, b
 }
 
-func standby() mdns.Publication { return with(sip("Desk", 5060), mdns.Standby) }
+func standby() publication.Publication { return with(sip("Desk", 5060), publication.Standby) }
 
 // foreign makes the data of both hosts the same.
-func foreign(p mdns.Publication) mdns.Publication {
+func foreign(p publication.Publication) publication.Publication {
 	p.Group.Services[0].Host = mdns.HostName("server")
 	return p
 }
 
 // Who serves keeps the name; the other one is silent, whether their data differ or not.
 func TestStandbyWaits(t *testing.T) {
-	for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+	for _, p := range []publication.Publication{standby(), foreign(standby())} {
 		l, a, b := pair(t, 1)
 		b.apply(p) // b has the higher address
 		l.run(5 * time.Second)
@@ -129,7 +130,7 @@ func TestStandbyWithLoss(t *testing.T) {
 
 // Of two that wake at once the lower source address serves, on both IP versions; the IPv4 one decides.
 func TestStandbyElection(t *testing.T) {
-	for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+	for _, p := range []publication.Publication{standby(), foreign(standby())} {
 		for seed := range uint64(20) {
 			l, a, b := pair(t, seed)
 			a.apply(p)
@@ -144,7 +145,7 @@ func TestStandbyElection(t *testing.T) {
 
 // The same when a partition heals: both serve, then one falls silent.
 func TestStandbyPartition(t *testing.T) {
-	for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+	for _, p := range []publication.Publication{standby(), foreign(standby())} {
 		l, a, b := pair(t, 1)
 		l.lose = func(*host, *host) bool { return true }
 		a.apply(p)
@@ -170,12 +171,12 @@ func TestStandbyOnANewVersion(t *testing.T) {
 	l.run(5 * time.Second)
 	a.apply(standby())
 	l.run(5 * time.Second)
-	a.links = []mdns.Link{ethernet("192.0.2.1/24", "fe80::9/64")}
+	a.links = []publication.Link{ethernet("192.0.2.1/24", "fe80::9/64")}
 	a.apply(standby())
 	l.mark()
 	l.run(10 * time.Second)
 	about := l.of(a, func(s sent) bool {
-		return s.Version == mdns.V6 && isProbe(s) && strings.Contains(string(s.Data), "Desk")
+		return s.Version == publication.V6 && isProbe(s) && strings.Contains(string(s.Data), "Desk")
 	})
 	if len(about) > 0 || a.state() != "Desk standby" {
 		t.Errorf("%s, probes at %v", a.state(), times(about))
@@ -264,7 +265,7 @@ func TestStandbyElectionInSeveralNetworks(t *testing.T) {
 		{"both have networks of their own", []string{"192.0.2.3/24", "198.51.100.9/24"}, []string{"10.0.0.1/24", "192.0.2.5/24"}},
 		{"the same with IPv6", []string{"192.0.2.3/24", "fe80::9/64"}, []string{"10.0.0.1/24", "192.0.2.5/24", "fe80::2/64"}},
 	} {
-		for _, p := range []mdns.Publication{standby(), foreign(standby())} {
+		for _, p := range []publication.Publication{standby(), foreign(standby())} {
 			for seed := range uint64(10) {
 				l := newLab(t)
 				l.seed = seed

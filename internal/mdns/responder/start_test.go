@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 const ms = time.Millisecond
@@ -229,14 +230,14 @@ func TestServiceWaitsForItsHost(t *testing.T) {
 // RFC 6762 §8: a new link, a new IP version and a new address are probed for and announced.
 func TestNewAddressIsProbedFor(t *testing.T) {
 	l, h := announced(t)
-	h.links[0].Addrs = append(h.links[0].Addrs, mdns.LinkAddr{Prefix: netip.MustParsePrefix("192.0.2.7/24")})
+	h.links[0].Addrs = append(h.links[0].Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix("192.0.2.7/24")})
 	h.apply(sip("Desk", 5060))
 	l.run(10 * time.Second)
-	probes := l.of(h, func(s sent) bool { return isProbe(s) && s.Version == mdns.V4 })
+	probes := l.of(h, func(s sent) bool { return isProbe(s) && s.Version == publication.V4 })
 	if len(probes) != 3 || !slices.Contains(brief(probes[0].msg.Authority), "pbx.local A 192.0.2.7") {
 		t.Errorf("probes %v", probes)
 	}
-	got := l.of(h, func(s sent) bool { return holds("pbx.local", mdns.TypeA)(s) && s.Version == mdns.V4 })
+	got := l.of(h, func(s sent) bool { return holds("pbx.local", mdns.TypeA)(s) && s.Version == publication.V4 })
 	if len(got) != 4 || !slices.Contains(brief(got[0].msg.Answers), "pbx.local A 192.0.2.1") || !slices.Contains(brief(got[0].msg.Answers), "pbx.local A 192.0.2.7") {
 		t.Errorf("announced %d times", len(got))
 	}
@@ -256,7 +257,7 @@ func TestLinkBackUp(t *testing.T) {
 	l.mark()
 	h.apply(sip("Desk", 5060))
 	l.run(2 * time.Second)
-	for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 		if got := l.of(h, func(s sent) bool { return isProbe(s) && s.Version == v }); len(got) != 3 {
 			t.Errorf("IPv%d: %d probes, want 3", v, len(got))
 		}
@@ -291,8 +292,8 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 func TestOtherAddressesOfThisHost(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
-	h.Apply(l.time(), mdns.Desired{
-		Host: "pbx", Links: h.links, Groups: []mdns.Publication{sip("Desk", 5060)}, Own: []netip.Addr{netip.MustParseAddr("198.51.100.1")},
+	h.Apply(l.time(), publication.Desired{
+		Host: "pbx", Links: h.links, Groups: []publication.Publication{sip("Desk", 5060)}, Own: []netip.Addr{netip.MustParseAddr("198.51.100.1")},
 	})
 	h.tick()
 	h.SharePort(true)
@@ -343,7 +344,7 @@ func TestProbesOfAHostWithoutANetwork(t *testing.T) {
 // On the loopback all packets are of this host, from whatever address: they are answered, and no rival's.
 func TestLoopback(t *testing.T) {
 	l := newLab(t)
-	lo := mdns.Link{Index: 2, Name: "lo", MTU: 65536, Loopback: true, Addrs: []mdns.LinkAddr{{Prefix: netip.MustParsePrefix("127.0.0.1/8")}}}
+	lo := publication.Link{Index: 2, Name: "lo", MTU: 65536, Loopback: true, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("127.0.0.1/8")}}}
 	h := l.host("pbx", lo)
 	h.apply(sip("Desk", 5060))
 	l.run(time.Minute)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -169,7 +170,7 @@ func (s *slot) standing() mdns.ServiceStatus {
 }
 
 func (s *slot) noClaim() string {
-	i := slices.IndexFunc(s.instance.Links, func(l mdns.Link) bool { return l.Name == s.status.Link })
+	i := slices.IndexFunc(s.instance.Links, func(l publication.Link) bool { return l.Name == s.status.Link })
 	var faults []string
 	for _, fault := range s.instance.Links[i].Faults {
 		if fault.Version.Carries(s.instance.Service.Protocol) {

@@ -8,6 +8,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // sleep lets a host sleep. Where its clock stands still meanwhile, as that of a suspended machine does, no time passes.
@@ -37,7 +38,7 @@ func TestWake(t *testing.T) {
 				l.run(1300 * ms)
 				for _, name := range names {
 					n := dnsname.MustParse(name)
-					for _, v := range []mdns.IPVersion{mdns.V4, mdns.V6} {
+					for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
 						probes := l.of(h, func(s sent) bool { return isProbe(s) && s.Version == v && asksFor(s, n) })
 						if wakes != (len(probes) == 3) || !wakes && len(probes) > 0 {
 							t.Errorf("IPv%d: %d probes for %s", v, len(probes), name)
@@ -92,11 +93,11 @@ func TestWakeAnswersNothingYet(t *testing.T) {
 func TestNameTakenDuringSleep(t *testing.T) {
 	for _, c := range []struct {
 		name        string
-		publication mdns.Publication
+		publication publication.Publication
 		want        string
 	}{
-		{"rename", with(sip("Desk", 5060), mdns.Rename), "Desk #2 announced"},
-		{"fail", with(sip("Desk", 5060), mdns.Fail), "Desk refused"},
+		{"rename", with(sip("Desk", 5060), publication.Rename), "Desk #2 announced"},
+		{"fail", with(sip("Desk", 5060), publication.Fail), "Desk refused"},
 		{"standby", standby(), "Desk standby"},
 		{"standby, same data", foreign(standby()), "Desk standby"},
 	} {
@@ -196,7 +197,7 @@ func TestAddressChangedDuringSleep(t *testing.T) {
 	l.run(rest)
 	h.sleep(5*time.Minute, false)
 	l.run(150 * ms)
-	h.links = []mdns.Link{ethernet("192.0.2.7/24")}
+	h.links = []publication.Link{ethernet("192.0.2.7/24")}
 	h.apply(sip("Desk", 5060))
 	l.run(10 * time.Second)
 	for _, s := range l.of(h, isResponse) {
@@ -215,7 +216,7 @@ func TestAddressChangedDuringSleep(t *testing.T) {
 func TestOthersAfterSleep(t *testing.T) {
 	l := newLab(t)
 	a, b, c := l.host("alpha", ethernet("192.0.2.1/24")), l.host("beta", ethernet("192.0.2.2/24")), l.host("gamma", ethernet("192.0.2.3/24"))
-	a.Apply(l.time(), mdns.Desired{Host: "alpha", Links: a.links, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
+	a.Apply(l.time(), publication.Desired{Host: "alpha", Links: a.links, Watched: []dnsname.Name{dnsname.MustParse(sips)}})
 	a.tick()
 	b.apply(sip("Beta", 5060))
 	c.apply(sip("Gamma", 5060))
@@ -236,7 +237,7 @@ func TestOthersAfterSleep(t *testing.T) {
 func TestStandbyAfterSleep(t *testing.T) {
 	l := newLab(t)
 	p := sip("Desk", 5060)
-	p.OnConflict = mdns.Standby
+	p.OnConflict = publication.Standby
 	a := l.host("alpha", ethernet("192.0.2.1/24"))
 	a.apply(p)
 	l.run(rest)

@@ -23,10 +23,10 @@ import (
 	"github.com/grandcat/zeroconf"
 
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/dnstext"
 	"announcer/internal/mdns/libsock"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -37,7 +37,7 @@ const (
 
 // Services asks until ctx is done, and gives the services of a type and domain that it saw, in order. It reports an
 // error for each link that can't be asked on.
-func Services(ctx context.Context, q browse.Question, links []mdns.Link) ([]browse.Entry, error) {
+func Services(ctx context.Context, q browse.Question, links []publication.Link) ([]browse.Entry, error) {
 	seen := map[string]browse.Entry{}
 	err := ask(ctx, links, q, func(link string, answer *zeroconf.ServiceEntry) {
 		if e, ok := parse(answer, link, q); ok {
@@ -48,7 +48,7 @@ func Services(ctx context.Context, q browse.Question, links []mdns.Link) ([]brow
 }
 
 // ask asks a question on all links until ctx is done.
-func ask(ctx context.Context, links []mdns.Link, q browse.Question, heard func(link string, answer *zeroconf.ServiceEntry)) error {
+func ask(ctx context.Context, links []publication.Link, q browse.Question, heard func(link string, answer *zeroconf.ServiceEntry)) error {
 	if len(links) == 0 {
 		return browse.ErrNoLink
 	}
@@ -74,7 +74,7 @@ func ask(ctx context.Context, links []mdns.Link, q browse.Question, heard func(l
 }
 
 // askOn asks a question on one link until ctx is done.
-func askOn(ctx context.Context, link mdns.Link, q browse.Question, heard func(*zeroconf.ServiceEntry)) error {
+func askOn(ctx context.Context, link publication.Link, q browse.Question, heard func(*zeroconf.ServiceEntry)) error {
 	length := firstRound
 	for ctx.Err() == nil {
 		if err := askOnce(ctx, link, length, q, heard); err != nil {
@@ -86,7 +86,7 @@ func askOn(ctx context.Context, link mdns.Link, q browse.Question, heard func(*z
 }
 
 // askOnce asks a question and waits for answers as long as the round lasts.
-func askOnce(ctx context.Context, link mdns.Link, length time.Duration, q browse.Question, heard func(*zeroconf.ServiceEntry)) error {
+func askOnce(ctx context.Context, link publication.Link, length time.Duration, q browse.Question, heard func(*zeroconf.ServiceEntry)) error {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	resolver, err := open(link)
@@ -104,12 +104,12 @@ func askOnce(ctx context.Context, link mdns.Link, length time.Duration, q browse
 }
 
 // open makes a resolver for one link.
-func open(link mdns.Link) (*zeroconf.Resolver, error) {
+func open(link publication.Link) (*zeroconf.Resolver, error) {
 	var traffic zeroconf.IPType
-	if link.Has(mdns.V4) {
+	if link.Has(publication.V4) {
 		traffic |= zeroconf.IPv4
 	}
-	if link.Has(mdns.V6) {
+	if link.Has(publication.V6) {
 		traffic |= zeroconf.IPv6
 	}
 	if traffic == 0 {

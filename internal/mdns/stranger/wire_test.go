@@ -21,6 +21,7 @@ import (
 	"announcer/internal/mdns/zeroconf"
 	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -32,15 +33,15 @@ func TestMain(m *testing.M) { netlab.Main(m) }
 func publish(t *testing.T, host *netlab.Host, link string, all ...services.Group) {
 	t.Helper()
 	netlab.Need(t)
-	var groups []mdns.Publication
+	var groups []publication.Publication
 	for _, g := range all {
-		groups = append(groups, mdns.Publication{ID: g.Name, Group: g})
+		groups = append(groups, publication.Publication{ID: g.Name, Group: g})
 	}
 	engine := zeroconf.New(slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { engine.Close(context.Background()) })
 	var err error
 	host.Do(func() {
-		err = engine.Apply(t.Context(), mdns.Desired{Host: "pbx", Links: links(t, link), Groups: groups})
+		err = engine.Apply(t.Context(), publication.Desired{Host: "pbx", Links: links(t, link), Groups: groups})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +60,7 @@ func publish(t *testing.T, host *netlab.Host, link string, all ...services.Group
 }
 
 // links gives interfaces of the host of the calling thread.
-func links(t *testing.T, names ...string) (some []mdns.Link) {
+func links(t *testing.T, names ...string) (some []publication.Link) {
 	all, err := netwatch.Read()
 	if err != nil {
 		t.Error(err)
@@ -187,7 +188,7 @@ func TestLinksThatCannotBeAskedOn(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	bad := []mdns.Link{{Index: 1, Name: "lo"}, {Index: 4711, Name: "gone0", Addrs: links(t, "lo")[0].Addrs}}
+	bad := []publication.Link{{Index: 1, Name: "lo"}, {Index: 4711, Name: "gone0", Addrs: links(t, "lo")[0].Addrs}}
 	_, err := Services(ctx, question, append(bad, links(t, "lo")...))
 	if err == nil || !strings.Contains(err.Error(), "lo can't be asked on: it has no address") || !strings.Contains(err.Error(), "gone0 can't be asked on") {
 		t.Errorf("the error is %v; want it to name both links", err)

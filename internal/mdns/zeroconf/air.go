@@ -1,6 +1,7 @@
 package zeroconf
 
 import (
+	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"net"
@@ -9,8 +10,6 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
-
-	"announcer/internal/mdns"
 )
 
 const (
@@ -79,7 +78,7 @@ func listen(v voice, hear hearer) {
 
 // follow joins the multicast groups on the links, and leaves them on all others. Where it fails, nothing is heard,
 // and it is tried again the next time.
-func (a *air) follow(links []mdns.Link) {
+func (a *air) follow(links []publication.Link) {
 	stay := map[int]bool{}
 	for _, link := range links {
 		stay[link.Index] = a.joined[link.Index] ||

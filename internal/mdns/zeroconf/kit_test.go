@@ -21,6 +21,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -186,9 +187,9 @@ func closed(t *testing.T, p *Publisher) {
 }
 
 // apply publishes groups on links, by the host pbx.
-func apply(t *testing.T, p *Publisher, links []mdns.Link, groups ...mdns.Publication) {
+func apply(t *testing.T, p *Publisher, links []publication.Link, groups ...publication.Publication) {
 	t.Helper()
-	if err := p.Apply(t.Context(), mdns.Desired{Host: "pbx", Links: links, Groups: groups}); err != nil {
+	if err := p.Apply(t.Context(), publication.Desired{Host: "pbx", Links: links, Groups: groups}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -213,22 +214,22 @@ func await(t *testing.T, p *Publisher, kind mdns.EventKind, n int) []mdns.Event 
 }
 
 // group is a publication of one service.
-func group(name, typ string, port uint16, txt ...string) mdns.Publication {
-	return mdns.Publication{ID: name + ".service", Group: services.Group{Name: name, Services: []services.Service{
+func group(name, typ string, port uint16, txt ...string) publication.Publication {
+	return publication.Publication{ID: name + ".service", Group: services.Group{Name: name, Services: []services.Service{
 		{Type: dnsname.MustParse(typ), Port: port, TXT: txt},
 	}}}
 }
 
 // links gives interfaces as they are.
-func links(t *testing.T, names ...string) []mdns.Link {
+func links(t *testing.T, names ...string) []publication.Link {
 	t.Helper()
 	all, err := netwatch.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var some []mdns.Link
+	var some []publication.Link
 	for _, name := range names {
-		i := slices.IndexFunc(all, func(l mdns.Link) bool { return l.Name == name })
+		i := slices.IndexFunc(all, func(l publication.Link) bool { return l.Name == name })
 		if i < 0 {
 			t.Fatalf("no interface %s in %v", name, all)
 		}

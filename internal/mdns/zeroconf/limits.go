@@ -8,6 +8,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -17,7 +18,7 @@ const Notice = `the zeroconf engine does not answer queries for the addresses of
 // Limits tells what a publication needs that the library can't do: in one warning what is left undone, and an error
 // for each service that would be published with something false, which Apply refuses. host is the name of this host
 // without its domain.
-func Limits(p mdns.Publication, host string) []services.Problem {
+func Limits(p publication.Publication, host string) []services.Problem {
 	own := mdns.HostName(host)
 	var problems []services.Problem
 	var undone []string
@@ -27,7 +28,7 @@ func Limits(p mdns.Publication, host string) []services.Problem {
 		}
 		undone = append(undone, shortcomings(s, p.Instance(host))...)
 	}
-	if p.OnConflict != mdns.Rename {
+	if p.OnConflict != publication.Rename {
 		undone = append(undone, fmt.Sprintf("keeps to the conflict policy %q among the definitions of this host only", p.OnConflict))
 	}
 	if len(undone) > 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -36,32 +36,32 @@ func TestLimits(t *testing.T) {
 
 	for _, test := range []struct {
 		name     string
-		policy   mdns.Policy
+		policy   publication.Policy
 		services []services.Service
 		want     []string
 	}{
-		{"PBX", mdns.Rename, []services.Service{plain, addressed, own, noPort}, nil},
-		{"PBX", mdns.Rename, []services.Service{v4, v4, subtypes}, []string{
+		{"PBX", publication.Rename, []services.Service{plain, addressed, own, noPort}, nil},
+		{"PBX", publication.Rename, []services.Service{v4, v4, subtypes}, []string{
 			"-1 warning: the zeroconf engine announces on IPv4 and IPv6 where only one of them is wanted, does not answer queries for subtypes and leaves out subtypes of another type",
 		}},
-		{"PBX", mdns.Standby, []services.Service{plain}, []string{
+		{"PBX", publication.Standby, []services.Service{plain}, []string{
 			`-1 warning: the zeroconf engine keeps to the conflict policy "standby" among the definitions of this host only`,
 		}},
-		{"PBX Ltd.", mdns.Rename, []services.Service{plain}, []string{
+		{"PBX Ltd.", publication.Rename, []services.Service{plain}, []string{
 			"-1 warning: the zeroconf engine does not answer queries for a name with a comma in the type or a dot at the end of the instance",
 		}},
-		{"PBX", mdns.Rename, []services.Service{comma}, []string{
+		{"PBX", publication.Rename, []services.Service{comma}, []string{
 			"-1 warning: the zeroconf engine does not answer queries for a name with a comma in the type or a dot at the end of the instance",
 		}},
-		{"PBX", mdns.Rename, []services.Service{plain, foreign}, []string{
+		{"PBX", publication.Rename, []services.Service{plain, foreign}, []string{
 			"1 error: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses beside it, or another engine",
 		}},
-		{"PBX", mdns.Rename, []services.Service{elsewhere, root}, []string{
+		{"PBX", publication.Rename, []services.Service{elsewhere, root}, []string{
 			"0 error: the zeroconf engine would name the host pbx.local.example.com instead of pbx.local; want a host in the domain of the service, or another engine",
 			"1 error: the zeroconf engine can't publish in the root domain; want a domain such as local",
 		}},
 	} {
-		p := mdns.Publication{ID: "x", Group: services.Group{Name: test.name, Services: test.services}, OnConflict: test.policy}
+		p := publication.Publication{ID: "x", Group: services.Group{Name: test.name, Services: test.services}, OnConflict: test.policy}
 		var got []string
 		for _, problem := range Limits(p, "pbx") {
 			got = append(got, fmt.Sprintf("%d %s: %s", problem.Service, problem.Severity, problem.Text))

@@ -7,6 +7,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -23,7 +24,7 @@ type entry struct {
 // the addresses of the host.
 type service struct {
 	services.Service
-	link  mdns.Link
+	link  publication.Link
 	label string // the instance name, raw
 }
 
@@ -45,7 +46,7 @@ func (s service) text() string {
 }
 
 // plan gives the status that each service is to have on each link, and what is to be published for it.
-func plan(d mdns.Desired) []entry {
+func plan(d publication.Desired) []entry {
 	own := mdns.HostName(d.Host)
 	var entries []entry
 	for _, in := range mdns.Settle(onBothVersions(d), nil) {
@@ -65,7 +66,7 @@ func plan(d mdns.Desired) []entry {
 
 // onBothVersions has every service announced on IPv4 and IPv6, as the library does: two services that would share
 // a name, one on each, need two names.
-func onBothVersions(d mdns.Desired) mdns.Desired {
+func onBothVersions(d publication.Desired) publication.Desired {
 	d.Groups = slices.Clone(d.Groups)
 	for i := range d.Groups {
 		group := &d.Groups[i].Group
@@ -78,7 +79,7 @@ func onBothVersions(d mdns.Desired) mdns.Desired {
 }
 
 // plant puts an instance on one of its links.
-func plant(in mdns.Instance, link mdns.Link, own dnsname.Name) entry {
+func plant(in mdns.Instance, link publication.Link, own dnsname.Name) entry {
 	e := entry{link: link.Index, status: mdns.ServiceStatus{
 		ID: in.ID, Service: in.Index, Type: in.Service.Type, Wanted: in.Wanted, Name: in.Label, Link: link.Name, State: in.State,
 	}}
@@ -99,7 +100,7 @@ func plant(in mdns.Instance, link mdns.Link, own dnsname.Name) entry {
 }
 
 // publishable gives what the library is able to publish of an instance.
-func publishable(in mdns.Instance, link mdns.Link, own dnsname.Name) service {
+func publishable(in mdns.Instance, link publication.Link, own dnsname.Name) service {
 	s := service{Service: in.Service, link: link, label: in.Label}
 	if target := in.Target(own); target.Equal(own) {
 		s.Addresses = link.Published()

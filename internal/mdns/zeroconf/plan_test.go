@@ -11,6 +11,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -109,14 +110,14 @@ down0 refused: down0 has no address that could be published
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			entries := plan(mdns.Desired{
+			entries := plan(publication.Desired{
 				Host: "pbx",
-				Links: []mdns.Link{
+				Links: []publication.Link{
 					link(2, "lan0", "192.0.2.1/24", "2001:db8::1/64", "fe80::1/64"),
 					link(3, "lan1", "198.51.100.1/24"),
 					link(4, "down0"),
 				},
-				Groups: []mdns.Publication{{ID: "pbx.service", Group: services.Group{Name: "PBX", Services: test.services}}},
+				Groups: []publication.Publication{{ID: "pbx.service", Group: services.Group{Name: "PBX", Services: test.services}}},
 			})
 			if diff := cmp.Diff(test.want, describe(entries)); diff != "" {
 				t.Errorf("other entries than wanted (-want +got):\n%s", diff)
@@ -127,7 +128,7 @@ down0 refused: down0 has no address that could be published
 
 func TestTheSameTwiceIsOne(t *testing.T) {
 	s := services.Service{Type: dnsname.MustParse("_sip._udp"), Port: 5060, TXT: services.TXT{"a"}}
-	entries := plan(mdns.Desired{Host: "pbx", Links: []mdns.Link{link(2, "lan0", "192.0.2.1/24")}, Groups: []mdns.Publication{
+	entries := plan(publication.Desired{Host: "pbx", Links: []publication.Link{link(2, "lan0", "192.0.2.1/24")}, Groups: []publication.Publication{
 		{ID: "a", Group: services.Group{Name: "PBX", Services: []services.Service{s, s}}},
 		{ID: "b", Group: services.Group{Name: "PBX", Services: []services.Service{s}}},
 		{ID: "c", Group: services.Group{Name: "Other", Services: []services.Service{s}}},
@@ -161,10 +162,10 @@ func describe(entries []entry) string {
 	return b.String()
 }
 
-func link(index int, name string, prefixes ...string) mdns.Link {
-	l := mdns.Link{Index: index, Name: name, MTU: 1500}
+func link(index int, name string, prefixes ...string) publication.Link {
+	l := publication.Link{Index: index, Name: name, MTU: 1500}
 	for _, p := range prefixes {
-		l.Addrs = append(l.Addrs, mdns.LinkAddr{Prefix: netip.MustParsePrefix(p)})
+		l.Addrs = append(l.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix(p)})
 	}
 	return l
 }

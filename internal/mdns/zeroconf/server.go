@@ -10,9 +10,9 @@ import (
 	"github.com/grandcat/zeroconf"
 	"github.com/miekg/dns"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/dnstext"
 	"announcer/internal/mdns/libsock"
+	"announcer/internal/publication"
 )
 
 // server is a service that is registered with the library.
@@ -43,8 +43,8 @@ func register(e entry) (*server, error) {
 	if err == nil {
 		err = sockets.Bind(s.link.Name)
 	}
-	if err == nil && s.link.Has(mdns.V4) && !sockets.HasIPv4() {
-		fault := mdns.Fault{Link: s.link.Name, Version: mdns.V4, Why: "another program holds port 5353 for IPv4, or the multicast group can't be joined"}
+	if err == nil && s.link.Has(publication.V4) && !sockets.HasIPv4() {
+		fault := publication.Fault{Link: s.link.Name, Version: publication.V4, Why: "another program holds port 5353 for IPv4, or the multicast group can't be joined"}
 		err = errors.New(fault.String()) // the library makes do with IPv6, which phones don't speak
 	}
 	if err != nil {

@@ -30,6 +30,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 	"announcer/internal/wakeup"
 )
 
@@ -49,7 +50,7 @@ type Publisher struct {
 	mu      sync.Mutex // guards what follows
 	air     *air       // nil until something is applied
 	own     dnsname.Name
-	links   []mdns.Link
+	links   []publication.Link
 	servers map[string]*server // by the key of their service
 	failed  map[string]error   // why a service has no server, by its key
 	waiting []*server          // those whose announcement has not been heard
@@ -85,7 +86,7 @@ func (p *Publisher) woke(slept time.Duration) {
 
 // Apply replaces what is published. A service that stays as it is is left alone. Apply reports an error where
 // nothing at all can be published; that a single service can't is an event, and tried again at the next call.
-func (p *Publisher) Apply(ctx context.Context, d mdns.Desired) error {
+func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -190,7 +191,7 @@ func (p *Publisher) sendAll(link int, packets []*dns.Msg) error {
 }
 
 // current gives a link as it was last applied, or as given where it isn't there any more.
-func (p *Publisher) current(link mdns.Link) mdns.Link {
+func (p *Publisher) current(link publication.Link) publication.Link {
 	for _, l := range p.links {
 		if l.Index == link.Index {
 			return l
@@ -223,8 +224,8 @@ func (p *Publisher) hear(link int, from netip.Addr, packet []byte) {
 // isOurs says whether a packet comes from this host. All on the loopback does, whatever its source: for multicast
 // there Linux takes the address of another interface, or 0.0.0.0.
 func (p *Publisher) isOurs(link int, from netip.Addr) bool {
-	return slices.ContainsFunc(p.links, func(l mdns.Link) bool {
-		return l.Index == link && (l.Loopback || slices.ContainsFunc(l.Addrs, func(a mdns.LinkAddr) bool { return a.Addr().WithZone("") == from }))
+	return slices.ContainsFunc(p.links, func(l publication.Link) bool {
+		return l.Index == link && (l.Loopback || slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return a.Addr().WithZone("") == from }))
 	})
 }
 

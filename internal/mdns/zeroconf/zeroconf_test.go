@@ -21,6 +21,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/dnstext"
 	"announcer/internal/netlab"
+	"announcer/internal/publication"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 )
 
 // onLoopback gives an engine and a peer on lo.
-func onLoopback(t *testing.T) (*Publisher, *peer, []mdns.Link) {
+func onLoopback(t *testing.T) (*Publisher, *peer, []publication.Link) {
 	t.Helper()
 	netlab.Need(t)
 	return engine(t), newPeer(t, nil, "udp4", "lo"), links(t, "lo")
@@ -51,7 +52,7 @@ func TestAnyNameAndTXT(t *testing.T) {
 		"tab\tand\x01\x7f":       `tab\009and\001\127`,
 		strings.Repeat(".ä", 21): strings.Repeat(`\.\195\164`, 21), // 63 bytes
 	}
-	var groups []mdns.Publication
+	var groups []publication.Publication
 	for name := range names {
 		groups = append(groups, group(name, "_names._udp", 4000, txt...))
 	}
@@ -232,7 +233,7 @@ func TestOneNameForTwo(t *testing.T) {
 	second := group("PBX", "_sip._udp", 5061)
 	second.ID = "second"
 	third := group("PBX", "_sip._udp", 5062)
-	third.ID, third.OnConflict = "third", mdns.Fail
+	third.ID, third.OnConflict = "third", publication.Fail
 	apply(t, p, lo, group("PBX", "_sip._udp", 5060), second, third)
 	peer.wait(`PBX\ #2._sip._udp.local. SRV 0 0 5061 pbx.local.`)
 	var got []string
@@ -273,7 +274,7 @@ func TestCloseSaysGoodbye(t *testing.T) {
 	if withdrawn != 2 || len(p.Status()) != 0 {
 		t.Errorf("%d services were withdrawn, the status is %v; want 2, and nothing", withdrawn, p.Status())
 	}
-	if err := p.Apply(t.Context(), mdns.Desired{Host: "pbx", Links: lo}); err == nil {
+	if err := p.Apply(t.Context(), publication.Desired{Host: "pbx", Links: lo}); err == nil {
 		t.Error("a closed engine takes new services")
 	}
 	if len(peer.packets) > 0 {
@@ -287,7 +288,7 @@ func TestCloseReleasesAll(t *testing.T) {
 	lo := links(t, "lo")
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	p := New(slog.New(slog.DiscardHandler))
-	var groups []mdns.Publication
+	var groups []publication.Publication
 	for i := range 5 {
 		groups = append(groups, group(fmt.Sprint("PBX ", i), "_sip._udp", 5060))
 	}
@@ -464,7 +465,7 @@ func TestSilenceIsReported(t *testing.T) {
 
 func TestWhatWasNotHeardIsAskedFor(t *testing.T) {
 	p, peer, lo := onLoopback(t)
-	var groups []mdns.Publication
+	var groups []publication.Publication
 	for i := range maxQuestions + 1 {
 		groups = append(groups, group(fmt.Sprintf("PBX.%d", i), "_sip._udp", 5060))
 	}
@@ -494,7 +495,7 @@ func TestWhatWasNotHeardIsAskedFor(t *testing.T) {
 
 func TestLinkThatIsNotThere(t *testing.T) {
 	p, _, _ := onLoopback(t)
-	apply(t, p, []mdns.Link{link(4711, "gone0", "192.0.2.1/24")}, group("PBX", "_sip._udp", 5060))
+	apply(t, p, []publication.Link{link(4711, "gone0", "192.0.2.1/24")}, group("PBX", "_sip._udp", 5060))
 	if e := await(t, p, mdns.ServiceRefused, 1); !strings.Contains(e[0].Detail, "gone0") {
 		t.Errorf("the event is %v; want it to name the link", e[0])
 	}

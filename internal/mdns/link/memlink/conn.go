@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 )
 
 // backlog is how many packets wait to be read before more are lost: about as many as in a socket on Linux.
@@ -120,7 +120,7 @@ func (c *Conn) send(p link.Packet) error {
 }
 
 // SetLinks implements [link.Conn].
-func (c *Conn) SetLinks(links []mdns.Link) error {
+func (c *Conn) SetLinks(links []publication.Link) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.links)

@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 )
 
 // capture writes a file in the format of libpcap, with Ethernet frames as they would have been on a wire.
@@ -46,7 +46,7 @@ func (c *capture) packet(now time.Time, from *Port, p link.Packet) {
 
 func ethernet(from *Port, p link.Packet) []byte {
 	frame := append(destination(from, p), from.mac()...)
-	if p.Version() == mdns.V4 {
+	if p.Version() == publication.V4 {
 		return append(binary.BigEndian.AppendUint16(frame, 0x0800), ip4(p)...)
 	}
 	return append(binary.BigEndian.AppendUint16(frame, 0x86DD), ip6(p)...)
@@ -61,7 +61,7 @@ func (p *Port) mac() []byte {
 func destination(from *Port, p link.Packet) []byte {
 	addr := p.To.Addr().AsSlice()
 	switch {
-	case p.Multicast() && p.Version() == mdns.V4:
+	case p.Multicast() && p.Version() == publication.V4:
 		return append([]byte{0x01, 0, 0x5E, addr[1] & 0x7F}, addr[2:]...)
 	case p.Multicast():
 		return append([]byte{0x33, 0x33}, addr[12:]...)

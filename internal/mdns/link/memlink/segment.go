@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 )
 
 // maxUDP is the most bytes that a UDP packet can carry.
@@ -72,7 +72,7 @@ func (n *Net) NewHost(name string) *Host {
 type Port struct {
 	host    *Host
 	segment *Segment
-	link    mdns.Link
+	link    publication.Link
 	side    int
 	down    bool
 }
@@ -82,17 +82,17 @@ func (h *Host) Plug(s *Segment, addrs ...netip.Prefix) *Port {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	i := len(h.ports)
-	p := &Port{host: h, segment: s, link: mdns.Link{Index: i + 2, Name: fmt.Sprintf("eth%d", i), MTU: 1500}}
+	p := &Port{host: h, segment: s, link: publication.Link{Index: i + 2, Name: fmt.Sprintf("eth%d", i), MTU: 1500}}
 	p.link.Addrs = linkAddrs(addrs)
 	h.ports = append(h.ports, p)
 	s.ports = append(s.ports, p)
 	return p
 }
 
-func linkAddrs(addrs []netip.Prefix) []mdns.LinkAddr {
-	var all []mdns.LinkAddr
+func linkAddrs(addrs []netip.Prefix) []publication.LinkAddr {
+	var all []publication.LinkAddr
 	for _, a := range addrs {
-		all = append(all, mdns.LinkAddr{Prefix: a})
+		all = append(all, publication.LinkAddr{Prefix: a})
 	}
 	return all
 }
@@ -112,11 +112,11 @@ func (p *Port) SetDown(down bool) {
 }
 
 // Link describes the interface.
-func (p *Port) Link() mdns.Link { return p.link }
+func (p *Port) Link() publication.Link { return p.link }
 
 // Links describes the interfaces of a host.
-func (h *Host) Links() []mdns.Link {
-	var links []mdns.Link
+func (h *Host) Links() []publication.Link {
+	var links []publication.Link
 	for _, p := range h.ports {
 		links = append(links, p.link)
 	}
@@ -204,7 +204,7 @@ func (p *Port) hears(from *Port, packet link.Packet) bool {
 	if packet.Multicast() {
 		return p.link.Has(packet.Version())
 	}
-	return slices.ContainsFunc(p.link.Addrs, func(a mdns.LinkAddr) bool { return a.Addr() == packet.To.Addr() })
+	return slices.ContainsFunc(p.link.Addrs, func(a publication.LinkAddr) bool { return a.Addr() == packet.To.Addr() })
 }
 
 func (n *Net) deliver(delay time.Duration, to *Port, packet *link.Packet) {

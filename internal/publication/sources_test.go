@@ -1,4 +1,4 @@
-package mdns
+package publication
 
 import (
 	"fmt"
@@ -74,4 +74,12 @@ func TestSources(t *testing.T) {
 			}
 		})
 	}
+}
+
+func link(index int, name string, prefixes ...string) Link {
+	l := Link{Index: index, Name: name, MTU: 1500}
+	for _, p := range prefixes {
+		l.Addrs = append(l.Addrs, LinkAddr{Prefix: netip.MustParsePrefix(p)})
+	}
+	return l
 }

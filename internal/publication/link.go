@@ -1,0 +1,85 @@
+package publication
+
+import (
+	"net/netip"
+	"path"
+	"slices"
+
+	"announcer/services"
+)
+
+// IPVersion is 4 or 6.
+type IPVersion uint8
+
+// The IP versions.
+const (
+	V4 IPVersion = 4
+	V6 IPVersion = 6
+)
+
+// Carries says whether services of a protocol are announced on an IP version.
+func (v IPVersion) Carries(p services.Protocol) bool {
+	return p == services.AnyProtocol || (p == services.IPv4) == (v == V4)
+}
+
+// Link is a network interface that multicast goes out on.
+type Link struct {
+	Index    int
+	Name     string
+	MTU      int // bytes
+	Loopback bool
+	Addrs    []LinkAddr
+
+	// Master is the bridge, bond or team that the interface is a port of; "" if none. What arrives on a port goes to
+	// its master.
+	Master       string
+	PointToPoint bool // a tunnel or dial-up line, with one host at the other end
+
+	Faults []Fault // IP versions that an engine can't use on the link now
+}
+
+// LinkAddr is an address of an interface with what the kernel knows about it.
+type LinkAddr struct {
+	netip.Prefix      // the address with the length of its network's prefix
+	Tentative    bool // not yet known to be unique on the link (RFC 4862 §5.4)
+	Deprecated   bool // still valid, but not for new connections
+	Temporary    bool // a privacy address that changes (RFC 8981)
+}
+
+// Matches says whether one of the globs (see [path.Match]) matches the link's name.
+func (l Link) Matches(globs []string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool {
+		ok, _ := path.Match(glob, l.Name)
+		return ok
+	})
+}
+
+// Has says whether the link can be spoken on by an IP version: it has an address of it that is not tentative, and no fault.
+func (l Link) Has(v IPVersion) bool {
+	return !slices.ContainsFunc(l.Faults, func(f Fault) bool { return f.Version == v }) &&
+		slices.ContainsFunc(l.Addrs, func(a LinkAddr) bool { return !a.Tentative && a.Addr().Is4() == (v == V4) })
+}
+
+// Published gives the addresses that the host's records hold on this link, in order: no tentative and no temporary
+// ones, and link-local or deprecated ones only where the link has no better one of that IP version.
+func (l Link) Published() []netip.Addr {
+	return append(l.published(V4), l.published(V6)...)
+}
+
+func (l Link) published(v IPVersion) []netip.Addr {
+	var good, poor []netip.Addr
+	for _, a := range l.Addrs {
+		switch {
+		case a.Addr().Is4() != (v == V4), a.Tentative, a.Temporary:
+		case a.Deprecated, a.Addr().IsLinkLocalUnicast():
+			poor = append(poor, a.Addr().WithZone(""))
+		default:
+			good = append(good, a.Addr().WithZone(""))
+		}
+	}
+	if len(good) == 0 {
+		good = poor
+	}
+	slices.SortFunc(good, netip.Addr.Compare)
+	return slices.Compact(good)
+}
