@@ -16,7 +16,7 @@ build: ## the program, as ./announcer
 
 test: check lan ## build, vet, staticcheck, gofmt and all tests with the race detector (NOSKIP=1: none may be skipped)
 ifdef NOSKIP
-	go test -race -json ./... | go run ./internal/noskip
+	go test -race -json ./... | go run ./internal/testkit/noskip
 else
 	go test -race ./...
 endif
@@ -33,7 +33,7 @@ check:
 
 # Simulations have one goroutine: the race detector finds nothing in them and takes ten times as long.
 lan: ## the LAN in a box with 30 seeds
-	go test -run LANInABox ./internal/mdns/conformance
+	go test -run LANInABox ./internal/testkit/conformance
 
 test-deps: ## the programs that the interop tests talk to, unpacked into .test-deps
 	@.ci/test-deps
@@ -59,10 +59,10 @@ compare: ## the conformance suite against announcer and others of its kind, into
 endurance: endurance-life endurance-lan ## what takes too long for every change: a daemon's long life, the LAN in a box with 1,000 seeds
 
 endurance-life:
-	go test -count 1 -timeout 1h -v ./internal/endurance -endurance.long
+	go test -count 1 -timeout 1h -v ./internal/testkit/endurance -endurance.long
 
 endurance-lan:
-	go test -count 1 -timeout 2h -run LANInABox ./internal/mdns/conformance -lan.seeds 1000
+	go test -count 1 -timeout 2h -run LANInABox ./internal/testkit/conformance -lan.seeds 1000
 
 cross: $(PLATFORMS) ## the program for every platform, in dist/
 

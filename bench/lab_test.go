@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 const (

@@ -18,7 +18,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 var (

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/built"
-	"announcer/internal/mdns/conformance"
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/built"
+	"announcer/internal/testkit/conformance"
+	"announcer/internal/testkit/netlab"
 )
 
 var (

@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"announcer/internal/mdns/conformance"
+	"announcer/internal/testkit/conformance"
 )
 
 // avahi is avahi-daemon with the configuration that Debian gives it.

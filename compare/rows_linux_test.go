@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"announcer/internal/mdns/conformance"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/conformance"
 )
 
 // rows are the verdicts of a comparison that was written before: of each rule, the cells of the programs in their order.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"announcer/internal/mdns/conformance"
+	"announcer/internal/testkit/conformance"
 )
 
 // competitor is a program with its results.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
 	"announcer/internal/testkit/boot"
+	"announcer/internal/testkit/netlab"
 )
 
 var bootRun = flag.String("boot.run", "", "run only those tests in the guest that match the `regexp`")

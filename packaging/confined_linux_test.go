@@ -24,7 +24,7 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // patience is how long the program may take for what it does in a moment.

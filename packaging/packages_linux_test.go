@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // TestMain runs the tests in namespaces, where they may mount and chroot. Called by the name "confine" the test binary

@@ -16,7 +16,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 const phoneService = "<service-group><name>PBX</name><service><type>_digiumproxy._udp</type><port>5060</port></service></service-group>"

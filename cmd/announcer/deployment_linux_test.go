@@ -17,7 +17,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 const (

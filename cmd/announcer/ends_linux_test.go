@@ -21,7 +21,7 @@ import (
 
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // panicEnv has the program panic, in a goroutine of its own, when it gets SIGUSR2.

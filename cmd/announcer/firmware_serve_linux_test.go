@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 // serving is announcer firmware serve, on the loopback unless the arguments say something else.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // shellDefinition is a shell function: def NAME PORT [TXT] prints a definition.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // TestMain lets the test binary be announcer where it is called by that name, as the scripts do, and runs the

@@ -21,7 +21,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 var mdnsGroup = net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}

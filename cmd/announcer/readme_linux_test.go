@@ -15,7 +15,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // notRun are the commands of the README that build or test the project, which the tests are a part of.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/sip/siptest"
+	"announcer/internal/testkit/siptest"
 )
 
 // restartPatience is how long a test waits for what should happen at once.

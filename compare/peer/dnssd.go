@@ -6,7 +6,7 @@ import (
 
 	"github.com/brutella/dnssd"
 
-	"announcer/internal/mdns/conformance"
+	"announcer/internal/testkit/conformance"
 	"announcer/services"
 )
 

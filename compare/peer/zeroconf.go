@@ -5,8 +5,8 @@ import (
 
 	"github.com/grandcat/zeroconf"
 
-	"announcer/internal/mdns/conformance"
 	"announcer/internal/mdns/dnstext"
+	"announcer/internal/testkit/conformance"
 	"announcer/services"
 )
 

@@ -14,12 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/netwatch"
-	"announcer/internal/printed"
 	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
+	"announcer/internal/testkit/mdnstest"
+	"announcer/internal/testkit/printed"
 )
 
 const definition = "<service-group><name>x</name><service><type>_http._tcp</type><port>80</port></service></service-group>"

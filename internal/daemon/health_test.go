@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"announcer/internal/health"
-	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/publication"
 	"announcer/internal/source"
+	"announcer/internal/testkit/mdnstest"
 )
 
 // TestDaemonAnnouncesWhatAnswers lets a server come, go and come back.

@@ -21,11 +21,11 @@ import (
 	"announcer/internal/control"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
+	"announcer/internal/testkit/mdnstest"
 )
 
 func TestRestartSaysNoGoodbye(t *testing.T) {

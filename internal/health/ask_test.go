@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/sip/siptest"
+	"announcer/internal/testkit/siptest"
 )
 
 func TestAsk(t *testing.T) {

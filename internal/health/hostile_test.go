@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"announcer/internal/publication"
-	"announcer/internal/sip/siptest"
+	"announcer/internal/testkit/siptest"
 )
 
 // What a question may take beyond its time, and in all the memory that is allocated meanwhile, by the server too: ten

@@ -20,8 +20,8 @@ import (
 	"github.com/mdlayher/netlink/nltest"
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }

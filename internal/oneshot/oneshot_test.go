@@ -16,9 +16,9 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/mdnstest"
 	"announcer/services"
 )
 

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/sip/siptest"
+	"announcer/internal/testkit/siptest"
 )
 
 // fileServer answers HEAD for a few files, and fails the test for anything else than HEAD.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"announcer/internal/guard"
-	"announcer/internal/sip/siptest"
+	"announcer/internal/testkit/siptest"
 )
 
 // TestHostile lets peers do what they like to both requests by all transports. Each exchange ends at its deadline at the

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/sip/siptest"
+	"announcer/internal/testkit/siptest"
 )
 
 func target(p *siptest.Peer, transport Transport) Target {

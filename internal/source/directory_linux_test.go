@@ -14,9 +14,9 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/mdns"
-	"announcer/internal/netlab"
 	"announcer/internal/publication"
 	"announcer/internal/testkit/hangfs"
+	"announcer/internal/testkit/netlab"
 )
 
 func TestMain(m *testing.M) {

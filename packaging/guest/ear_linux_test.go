@@ -12,7 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 var mdnsGroup = netip.MustParseAddrPort("224.0.0.251:5353")

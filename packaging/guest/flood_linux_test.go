@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/sip/siptest"
+	"announcer/internal/testkit/siptest"
 )
 
 const (

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // TestMain refuses to run anywhere but in the guest: the tests install packages and stop services.

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // commands are those that announce until they are ended.

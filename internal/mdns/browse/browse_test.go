@@ -17,10 +17,10 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/native"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
 	"announcer/services"
 )
 

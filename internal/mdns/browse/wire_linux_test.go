@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"announcer/internal/mdns/native"
-	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 	"announcer/services"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/grandcat/zeroconf"
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }

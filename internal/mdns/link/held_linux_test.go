@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 // hold has the port for itself, as a program does that knows of no others.

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }

@@ -12,8 +12,8 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/testkit/memlink"
 )
 
 // faulty is a network on which sending fails as long as it is told to.

@@ -14,9 +14,9 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
 	"announcer/services"
 )
 

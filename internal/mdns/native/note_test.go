@@ -17,10 +17,10 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
 )
 
 var noteTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)

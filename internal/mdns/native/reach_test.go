@@ -11,8 +11,8 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
 	"announcer/services"
 )
 

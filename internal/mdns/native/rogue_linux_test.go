@@ -9,9 +9,9 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 // A server on the network that has the link-local address of this host, which IPv6 lets through, is no program of it.

@@ -15,9 +15,9 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 // patience is how long something that has to come may take.

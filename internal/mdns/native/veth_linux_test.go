@@ -10,9 +10,9 @@ import (
 	"github.com/miekg/dns"
 
 	"announcer/internal/mdns"
-	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }

@@ -12,9 +12,9 @@ import (
 	"github.com/miekg/dns"
 
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/mdnstest"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/mdnstest"
 )
 
 // The fuzz target's host has two links, the second with IPv6 alone; packets also come in on one that it doesn't have.

@@ -19,9 +19,9 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/zeroconf"
-	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 	"announcer/services"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/mdnstest"
+	"announcer/internal/testkit/mdnstest"
 )
 
 var (

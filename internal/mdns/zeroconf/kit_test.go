@@ -19,9 +19,9 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/netlab"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 	"announcer/services"
 )
 

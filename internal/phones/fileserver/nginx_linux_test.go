@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 const (

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // Dir is the directory in the guest for the files of a test.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // floor is a machine that plays phones, joined to a server. Its addresses are floorAddress(0), floorAddress(1) and so on.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
 )
 
 // SimLab is a [Lab] in simulated time, with our own responder.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/built"
+	"announcer/internal/testkit/built"
 )
 
 // goneWithin is how long after SIGTERM a neighbour may still list what was announced.
@@ -16,7 +16,7 @@ const goneWithin = 2 * time.Second
 
 // TestAnnouncer runs the program itself, built with the race detector.
 func TestAnnouncer(t *testing.T) {
-	announcer := built.Announcer(t, "../..", "-race")
+	announcer := built.Announcer(t, "../../..", "-race")
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T)
@@ -26,10 +26,10 @@ func TestAnnouncer(t *testing.T) {
 		{"beside", func(t *testing.T) { testBeside(t, announcer) }},
 		{"announced twice", func(t *testing.T) { testAnnouncedTwice(t, announcer) }},
 		{"corpus", func(t *testing.T) { testCorpus(t, announcer) }},
-		{"example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services") }},
-		{"more examples", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/more") }},
-		{"engine zeroconf", func(t *testing.T) { testLikeAvahi(t, announcer, "../../examples/services", "--engine", "zeroconf") }},
-		{"two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../examples/more/two-sites") }},
+		{"example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../../examples/services") }},
+		{"more examples", func(t *testing.T) { testLikeAvahi(t, announcer, "../../../examples/more") }},
+		{"engine zeroconf", func(t *testing.T) { testLikeAvahi(t, announcer, "../../../examples/services", "--engine", "zeroconf") }},
+		{"two sites", func(t *testing.T) { testTwoSites(t, announcer, "../../../examples/more/two-sites") }},
 		{"announce", func(t *testing.T) { testAnnounce(t, announcer) }},
 		{"exit status", func(t *testing.T) { testExitStatus(t, announcer) }},
 		{"check of firmware", func(t *testing.T) { testCheckFirmware(t, announcer) }},

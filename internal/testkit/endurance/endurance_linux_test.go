@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 var long = flag.Bool("endurance.long", false, "live the long life: ten minutes")

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/built"
+	"announcer/internal/testkit/built"
 )
 
 // daemon is a process of announcer.
@@ -31,7 +31,7 @@ func newDaemon(t *testing.T, f *files, socketDir string) *daemon {
 	t.Helper()
 	dir := t.TempDir()
 	d := &daemon{
-		program: built.Announcer(t, "../.."),
+		program: built.Announcer(t, "../../.."),
 		config:  filepath.Join(dir, "announcer.toml"), log: filepath.Join(dir, "log"), socket: filepath.Join(socketDir, "announcer.sock"),
 	}
 	f.put(t, d.config, fmt.Sprintf("[daemon]\nservices = %q\ninterfaces = \"eth0\"\nhost = \"pbx\"\nsocket = %q\n", f.dir, d.socket))

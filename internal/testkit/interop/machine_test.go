@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // bus is the address of a machine's D-Bus.

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // atOnce is how many tests run at a time, unless the command line says otherwise: most of the time they wait for each
@@ -18,7 +18,7 @@ import (
 const atOnce = "6"
 
 func TestMain(m *testing.M) {
-	if fetched, err := filepath.Abs("../../.test-deps/bin"); err == nil {
+	if fetched, err := filepath.Abs("../../../.test-deps/bin"); err == nil {
 		os.Setenv("PATH", fetched+":"+os.Getenv("PATH"))
 	}
 	flag.Set("test.parallel", atOnce)

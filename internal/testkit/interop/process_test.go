@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/printed"
+	"announcer/internal/testkit/printed"
 )
 
 // patience is how long another program may take for what it does in a moment.

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"announcer/internal/mdns/dnstext"
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 const (

@@ -17,9 +17,9 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
 )
 
 // With -lan.seeds 1000 the LAN in a box is run that often; -lan.seed 17 replays one run, and -lan.capture FILE writes
@@ -65,7 +65,7 @@ func TestLANInABox(t *testing.T) {
 			t.Parallel()
 			runLAN(t, seed)
 			if t.Failed() {
-				t.Logf("replay it with: go test ./internal/mdns/conformance -run LANInABox -lan.seed %d -lan.capture lan.pcap", seed)
+				t.Logf("replay it with: go test ./internal/testkit/conformance -run LANInABox -lan.seed %d -lan.capture lan.pcap", seed)
 			}
 		})
 	}

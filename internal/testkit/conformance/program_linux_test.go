@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/built"
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/built"
+	"announcer/internal/testkit/netlab"
 )
 
 func TestMain(m *testing.M) { netlab.Main(m) }

@@ -21,8 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/mdns/link"
-	"announcer/internal/netlab"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 // Interface is the name of the responder's interface, and of the suite's.

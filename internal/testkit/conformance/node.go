@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/link/memlink"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
 )
 
 // node is our responder on a host of a simulated network.

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/netlab"
+	"announcer/internal/testkit/netlab"
 )
 
 // A fault lasts this long, and may cost a hundredth of a processor.
