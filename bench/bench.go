@@ -10,16 +10,16 @@ package bench
 
 import "fmt"
 
-// What all responders announce, but for the number in the name.
+// What all responders announce, except the number in the name.
 const (
 	Type = "_digiumproxy._udp"
 	Port = 5060
 )
 
-// Text gives the strings of the TXT record.
+// Text returns the strings of the TXT record.
 func Text() []string {
 	return []string{"sipUrl=sip:proxy@192.0.2.1:5060;transport=udp", "serviceType=asterisk"}
 }
 
-// Name gives the instance name of service i: without a space, since zeroconf answers for no name with one.
+// Name returns the instance name of service i: without a space, since zeroconf answers for no name with one.
 func Name(i int) string { return fmt.Sprintf("Server-%05d", i) }

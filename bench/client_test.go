@@ -137,7 +137,7 @@ func (c *client) tell(packets [][]byte, most int, d time.Duration) (told int) {
 	return told
 }
 
-// unread says whether packets wait in a socket of the responder.
+// unread reports whether packets wait in a socket of the responder.
 func (l *lab) unread() (waiting bool) {
 	l.server.Do(func() {
 		table, _ := os.ReadFile("/proc/thread-self/net/udp")

@@ -44,7 +44,7 @@ func newEar(t *testing.T, l *lab) *ear {
 	return e
 }
 
-// listen gives what was heard up to a time.
+// listen returns what was heard up to a time.
 func (e *ear) listen(until time.Time) (all []heard) {
 	e.each(until, func(h heard) bool {
 		all = append(all, h)
@@ -53,7 +53,7 @@ func (e *ear) listen(until time.Time) (all []heard) {
 	return all
 }
 
-// each hands what is heard to f until it says that it has enough, and says whether that came to be in time.
+// each hands what is heard to f until it says that it has enough, and reports whether that came to be in time.
 func (e *ear) each(until time.Time, f func(heard) bool) bool {
 	timeout := time.After(time.Until(until))
 	for {
@@ -132,7 +132,7 @@ func instance(i int) dnsname.Name {
 	return name
 }
 
-// encode gives a message as a packet.
+// encode returns a message as a packet.
 func encode(m wire.Message) []byte {
 	packet, ok := m.Encode(1472)
 	if !ok {

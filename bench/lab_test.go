@@ -197,7 +197,7 @@ func (l *lab) run(t *testing.T, program string, args ...string) {
 	})
 }
 
-// cpu gives the processor time that the program has had, kernel included.
+// cpu returns the processor time that the program has had, kernel included.
 func (p *process) cpu() time.Duration {
 	const processClock = 2 // CPUCLOCK_SCHED: of a whole process, to the nanosecond
 	var ts unix.Timespec
@@ -207,7 +207,7 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// memory gives a line of /proc/PID/status, such as VmRSS, in bytes.
+// memory returns a line of /proc/PID/status, such as VmRSS, in bytes.
 func (p *process) memory(key string) float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	_, rest, _ := strings.Cut(string(text), key+":")

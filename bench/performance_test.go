@@ -44,7 +44,7 @@ type scale struct {
 	many     int // services, where a table says 1,000
 	most     int // services, where it says 10,000
 	phones   int
-	browses  int // of all phones; what is worst counts, but for the CPU
+	browses  int // of all phones; what is worst counts, except the CPU
 	starts   int // of announcer, with many services
 	changes  int
 	before   int           // services before one is added
@@ -186,7 +186,7 @@ func (r *tables) start(t *testing.T, n int, names ...string) ([]*lab, starting) 
 	return labs, rows
 }
 
-// without gives those who take part but for some.
+// without returns those who take part except some.
 func (r *tables) without(names ...string) []string {
 	return slices.DeleteFunc(slices.Clone(r.scale.names), func(name string) bool { return slices.Contains(names, name) })
 }

@@ -60,7 +60,7 @@ func spread(phones int, f func(i int)) (times []time.Time) {
 	return times
 }
 
-// isFull says whether who listens from one time to another hears of n services.
+// isFull reports whether who listens from one time to another hears of n services.
 func isFull(n int, packets []heard, from, to time.Time) bool {
 	found := sightings{}
 	for _, p := range packets {

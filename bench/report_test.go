@@ -96,7 +96,7 @@ func times(n float64) bar { return bar{floors: n} }
 func most(n float64) bar  { return bar{most: n} }
 func least(n float64) bar { return bar{least: n} }
 
-// barText gives the bar of a row, "" where it has none.
+// barText returns the bar of a row, "" where it has none.
 func (r *row) barText() string {
 	switch b := r.bar; {
 	case b.of != nil:
@@ -111,7 +111,7 @@ func (r *row) barText() string {
 	return ""
 }
 
-// verdict says whether announcer meets the bar, "" where there is none.
+// verdict reports whether announcer meets the bar, "" if there is none.
 func (r *row) verdict() string {
 	value, limit := r.values["announcer"], r.bar.most
 	switch b := r.bar; {
@@ -152,7 +152,7 @@ func (r *row) cell(name string) string {
 	return fmt.Sprintf("%.1f", value)
 }
 
-// String gives the tables as Markdown.
+// String returns the tables as Markdown.
 func (r *tables) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", surroundings())
@@ -190,7 +190,7 @@ func surroundings() string {
 		strings.ReplaceAll(said("go", "list", "-m", "github.com/grandcat/zeroconf", "github.com/brutella/dnssd"), "\n", "; "))
 }
 
-// loadAverage gives the number of threads that wanted to run, in the last 1, 5 and 15 minutes: those of the
+// loadAverage returns the number of threads that wanted to run, in the last 1, 5 and 15 minutes: those of the
 // measurement, which are one or two, and all others.
 func loadAverage() string {
 	text, _ := os.ReadFile("/proc/loadavg")

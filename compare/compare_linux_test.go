@@ -92,7 +92,7 @@ func output(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// moduleIn gives "MODULE VERSION" out of such pairs.
+// moduleIn returns "MODULE VERSION" out of such pairs.
 func moduleIn(t *testing.T, versions []string, module string) string {
 	t.Helper()
 	for i, word := range versions {

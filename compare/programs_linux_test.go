@@ -39,7 +39,7 @@ func (avahi) Write(dir string, s conformance.Setup) error {
 	return conformance.WriteServices(filepath.Join(dir, "avahi/services"), s.Groups)
 }
 
-// Command gives avahi-daemon a file system where /etc is the folder, and nothing runs.
+// Command runs avahi-daemon on a file system where /etc is the folder.
 func (avahi) Command(dir string) *exec.Cmd {
 	return exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs tmpfs /run && mount --bind "$0" /etc &&
 		exec avahi-daemon --no-drop-root --no-chroot --no-rlimits --no-proc-title --file=/etc/avahi.conf`, dir)

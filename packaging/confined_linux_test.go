@@ -109,7 +109,7 @@ func (d debian) unit(t *testing.T) unit {
 	return unit(text)
 }
 
-// values gives what the unit has for a key, line by line.
+// values returns what the unit has for a key, line by line.
 func (u unit) values(key string) (values []string) {
 	for _, m := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(string(u), -1) {
 		values = append(values, m[1])
@@ -117,7 +117,7 @@ func (u unit) values(key string) (values []string) {
 	return values
 }
 
-// words gives the words of the one value that the unit has for a key.
+// words returns the words of the one value that the unit has for a key.
 func (u unit) words(t *testing.T, key string) []string {
 	t.Helper()
 	values := u.values(key)
@@ -149,7 +149,7 @@ func (u unit) confinement(t *testing.T, d debian) confinement {
 	return how
 }
 
-// systemCalls gives the system calls of this machine that the values of SystemCallFilter= leave.
+// systemCalls returns the system calls of this machine that the values of SystemCallFilter= leave.
 func systemCalls(t *testing.T, filters []string) []string {
 	t.Helper()
 	sets := map[string][]string{}

@@ -75,7 +75,7 @@ exit $code
 	return d
 }
 
-// overlay gives a directory with what another one has. What is written there, the other one never sees.
+// overlay returns a directory with what another one has. What is written there, the other one never sees.
 func overlay(t *testing.T, lower string) string {
 	t.Helper()
 	memory, root := t.TempDir(), t.TempDir()
@@ -148,7 +148,7 @@ func (d debian) dpkg(t *testing.T, args ...string) {
 	output(t, cmd)
 }
 
-// asked gives what systemd was asked to do with units since the last time, apart from questions.
+// asked returns what systemd was asked to do with units since the last time, apart from questions.
 func (d debian) asked(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(d.path("run/asked"))
@@ -173,7 +173,7 @@ func (d debian) wantAsked(t *testing.T, after string, want ...string) {
 	}
 }
 
-// files gives the files of the root and what they are, but for those of the package managers.
+// files returns the files of the root and what they are, except those of the package managers.
 func (d debian) files(t *testing.T) map[string]fs.FileMode {
 	t.Helper()
 	files := map[string]fs.FileMode{}

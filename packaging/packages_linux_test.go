@@ -113,7 +113,7 @@ func build(t *testing.T, project string, env ...string) packages {
 	return packages{deb: only(t, dist, "*.deb"), rpm: only(t, dist, "*.rpm")}
 }
 
-// only gives the one file of a directory that matches the pattern.
+// only returns the one file of a directory that matches the pattern.
 func only(t *testing.T, dir, pattern string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, pattern))

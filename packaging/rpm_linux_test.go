@@ -43,7 +43,7 @@ func testRPM(t *testing.T, p packages) {
 	}
 }
 
-// filesOfRPM gives what the .rpm should have: the files of the .deb, some of them elsewhere.
+// filesOfRPM returns what the .rpm should have: the files of the .deb, some of them elsewhere.
 func filesOfRPM(t *testing.T, p packages, d debian) []string {
 	t.Helper()
 	var files []string
@@ -66,7 +66,7 @@ func filesOfRPM(t *testing.T, p packages, d debian) []string {
 	return files
 }
 
-// added gives the files that are new or have changed.
+// added returns the files that are new or have changed.
 func added(before, after map[string]fs.FileMode) map[string]fs.FileMode {
 	news := maps.Clone(after)
 	maps.DeleteFunc(news, func(path string, mode fs.FileMode) bool { return before[path] == mode })

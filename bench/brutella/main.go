@@ -59,7 +59,7 @@ func main() {
 	<-ended
 }
 
-// text gives the TXT strings as the library wants them.
+// text returns the TXT strings as the library wants them.
 func text() map[string]string {
 	pairs := map[string]string{}
 	for _, s := range bench.Text() {

@@ -158,7 +158,7 @@ func wait(c *cli.Context, publisher mdns.Publisher) error {
 	return nil
 }
 
-// withLimit gives a context that ends after a time, if there is one.
+// withLimit returns a context that ends after a time, if there is one.
 func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if limit > 0 {
 		return context.WithTimeout(ctx, limit)
@@ -240,7 +240,7 @@ func presetOf(c *cli.Context, host string) (services.Group, error) {
 	return group, err
 }
 
-// fillFlag gives the flag for a value of a stock definition.
+// fillFlag returns the flag for a value of a stock definition.
 func fillFlag(value string) string {
 	switch value {
 	case "version":

@@ -17,7 +17,7 @@ const runsCommand = "announce"
 
 // arrange puts the arguments in the order that urfave/cli reads them in: the command, its flags, "--", all else.
 // Flags may stand anywhere before the first "--", also in front of the command. What follows that "--" are plain
-// arguments, but for a command that runs another one: there it is that other command, given apart.
+// arguments, except a command that runs another one: there it is that other command, given apart.
 func arrange(app *cli.App, args []string) (arranged, command []string, err error) {
 	args, behind, dashes := cutDashes(args)
 	name, args := cutName(logFlags(), args)
@@ -78,7 +78,7 @@ func descend(cmd *cli.Command, args []string) (names []string, found *cli.Comman
 	return nil, nil, nil, usagef("%s has no command %q%s (see announcer %[1]s --help)", cmd.Name, name, diag.DidYouMean(name, all))
 }
 
-// allFlags gives the flags of a command and of its subcommands.
+// allFlags returns the flags of a command and of its subcommands.
 func allFlags(cmd *cli.Command) []cli.Flag {
 	flags := slices.Clone(cmd.Flags)
 	for _, sub := range cmd.Subcommands {
@@ -170,7 +170,7 @@ func takesValue(f cli.Flag) bool {
 	return !isBool
 }
 
-// valueHint gives "--port NUMBER" for a flag whose usage text names its value as `NUMBER`.
+// valueHint returns "--port NUMBER" for a flag whose usage text names its value as `NUMBER`.
 func valueHint(arg string, f cli.Flag) string {
 	if doc, ok := f.(cli.DocGenerationFlag); ok {
 		if parts := strings.Split(doc.GetUsage(), "`"); len(parts) == 3 {

@@ -67,7 +67,7 @@ func browseAction(c *cli.Context) error {
 	return browseServices(ctx, c, q, links)
 }
 
-// asked gives the question that the arguments ask: for a type, that of the phones if it is "", in the domain of the flags.
+// asked returns the question that the arguments ask: for a type, that of the phones if it is "", in the domain of the flags.
 func asked(c *cli.Context, typ string) (q browse.Question, err error) {
 	if q.Domain, err = services.ParseDomain(c.String("domain")); err != nil {
 		return q, usagef("--domain: %w", err)
@@ -81,7 +81,7 @@ func asked(c *cli.Context, typ string) (q browse.Question, err error) {
 	return q, nil
 }
 
-// clientLinks gives the links to ask on.
+// clientLinks returns the links to ask on.
 func clientLinks(c *cli.Context) ([]publication.Link, error) {
 	links, err := netwatch.Read()
 	if err != nil {
@@ -140,7 +140,7 @@ func addresses(addrs []netip.Addr) string {
 	return strings.Join(words, ",")
 }
 
-// txtText gives the strings of a TXT record on one line.
+// txtText returns the strings of a TXT record on one line.
 func txtText(txt services.TXT) string {
 	var words []string
 	for _, s := range txt {

@@ -88,7 +88,7 @@ func dialDaemon(c *cli.Context) (*control.Client, error) {
 	return client, err
 }
 
-// socketOf gives the path of the socket that the flags or the configuration name, "" where neither does.
+// socketOf returns the path of the socket that the flags or the configuration name, "" where neither does.
 func socketOf(c *cli.Context) string {
 	if c.IsSet("socket") {
 		return c.String("socket")

@@ -89,7 +89,7 @@ func (v *converter) fault(path string, err error) {
 	v.tell(diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}})
 }
 
-// files gives the files that the arguments stand for.
+// files returns the files that the arguments stand for.
 func (v *converter) files() []string {
 	var all []string
 	for _, path := range v.c.Args().Slice() {
@@ -106,13 +106,13 @@ func (v *converter) files() []string {
 	return all
 }
 
-// readable says whether a file in a directory is a definition.
+// readable reports whether a file in a directory is a definition.
 func (v *converter) readable(name string) bool {
 	_, ok := convert.FormatOf(name)
 	return (ok || v.from != "") && !strings.HasPrefix(name, ".")
 }
 
-// read gives the definitions of a file, none where it has an error.
+// read returns the definitions of a file, none where it has an error.
 func (v *converter) read(path string) []convert.Definition {
 	f, ok := convert.FormatOf(path)
 	if v.from != "" {
@@ -155,7 +155,7 @@ func readInput(ctx context.Context, path string) ([]byte, error) {
 	}
 }
 
-// definitions gives those of all files.
+// definitions returns those of all files.
 func (v *converter) definitions() []convert.Definition {
 	var all []convert.Definition
 	for _, path := range v.files() {

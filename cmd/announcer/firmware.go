@@ -82,7 +82,7 @@ func scanned(c *cli.Context) (dir string, found phones.Firmware, err error) {
 	return dir, found, err
 }
 
-// releaseOf gives the firmware to work with. What is odd about it is told.
+// releaseOf returns the firmware to work with. What is odd about it is told.
 func releaseOf(c *cli.Context) (dir string, release phones.Release, err error) {
 	dir, found, err := scanned(c)
 	if err != nil {

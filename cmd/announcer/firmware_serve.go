@@ -173,7 +173,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 	return desired, snap.Config.Engine, nil
 }
 
-// addressOn gives the address by which phones on a link reach the server, which listens on the given address or,
+// addressOn returns the address by which phones on a link reach the server, which listens on the given address or,
 // where that is unspecified, on all: IPv4 where the link has any.
 func addressOn(link publication.Link, listen netip.Addr) (addr netip.Addr, ok bool) {
 	addrs := slices.DeleteFunc(link.Published(), func(a netip.Addr) bool {

@@ -23,7 +23,7 @@ const (
 	standardRow = 20 // rows of the table, where the height of the terminal is not known
 )
 
-// transferView shows who loads what: on a terminal a table that is drawn anew, else a line for each event.
+// transferView shows who loads what: on a terminal a table that is drawn again, else a line for each event.
 type transferView struct {
 	out      io.Writer
 	terminal bool
@@ -77,7 +77,7 @@ func (p *transferView) line(t fileserver.Transfer) string {
 	return fmt.Sprintf("%s stopped after %s of %s, %d %%", who, bytesText(t.Sent), t.File.Path, t.Percent())
 }
 
-// count gives "3 of 6 phones".
+// count returns "3 of 6 phones".
 func (p *transferView) count() string {
 	if p.until > 0 {
 		return fmt.Sprintf("%d of %s", len(p.done), count(p.until, "phone"))
@@ -139,7 +139,7 @@ func (p *transferView) height() int {
 	return standardRow
 }
 
-// table gives the lines of the table, with at most so many transfers: those that run, and the last that ended.
+// table returns the lines of the table, with at most so many transfers: those that run, and the last that ended.
 func (p *transferView) table(running []fileserver.Transfer, most int) []string {
 	shown := running[:min(len(running), most)]
 	rest := most - len(shown)

@@ -176,7 +176,7 @@ func (s *onlooker) learn(m *dns.Msg) {
 
 func instance(name string) string { return strings.TrimSuffix(name, "."+webServices) }
 
-// services gives what there is, as "NAME=PORT" in order.
+// services returns the services, as "NAME=PORT" in order.
 func (s *onlooker) services() string {
 	var found []string
 	for _, rr := range s.records {
@@ -194,7 +194,7 @@ func (s *onlooker) services() string {
 	return strings.Join(found, " ")
 }
 
-// hosts gives the names that have an IPv4 address, without the domain, in order.
+// hosts returns the names that have an IPv4 address, without the domain, in order.
 func (s *onlooker) hosts() string {
 	return s.labels(func(rr dns.RR) string {
 		if a, ok := rr.(*dns.A); ok {
@@ -204,7 +204,7 @@ func (s *onlooker) hosts() string {
 	})
 }
 
-// targets gives the hosts that services are on, without the domain, in order.
+// targets returns the hosts that services are on, without the domain, in order.
 func (s *onlooker) targets() string {
 	return s.labels(func(rr dns.RR) string {
 		if srv, ok := rr.(*dns.SRV); ok {
@@ -214,7 +214,7 @@ func (s *onlooker) targets() string {
 	})
 }
 
-// labels gives the hosts that are found in the records, each once.
+// labels returns the hosts that are found in the records, each once.
 func (s *onlooker) labels(find func(dns.RR) string) string {
 	var found []string
 	for _, rr := range s.records {
@@ -226,7 +226,7 @@ func (s *onlooker) labels(find func(dns.RR) string) string {
 	return strings.Join(slices.Compact(found), " ")
 }
 
-// addresses gives those that are held, in order, but for link-local ones.
+// addresses returns those that are held, in order, except link-local ones.
 func (s *onlooker) addresses() string {
 	var found []string
 	for _, rr := range s.records {
@@ -243,7 +243,7 @@ func (s *onlooker) addresses() string {
 	return strings.Join(found, " ")
 }
 
-// texts gives the strings of all TXT records, in order.
+// texts returns the strings of all TXT records, in order.
 func (s *onlooker) texts() string {
 	var found []string
 	for _, rr := range s.records {

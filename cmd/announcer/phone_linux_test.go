@@ -53,7 +53,7 @@ func newPhone(h *netlab.Host, model string) *phone {
 	return &phone{host: h, model: model, version: "1_4_0_0_63880", done: make(chan struct{})}
 }
 
-// did gives what the phone did so far.
+// did returns what the phone did so far.
 func (p *phone) did() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -163,7 +163,7 @@ func (p *phone) hearSIP(conn net.PacketConn) {
 	}
 }
 
-// hear takes what a packet says, and says whether there is a server then.
+// hear takes what a packet says, and reports whether there is a server then.
 func (p *phone) hear(packet []byte) bool {
 	var m dns.Msg
 	if m.Unpack(packet) != nil || !m.Response {
@@ -194,7 +194,7 @@ func (p *phone) hear(packet []byte) bool {
 	return len(p.found) > 0
 }
 
-// decide does what there is to do, and says whether the phone has a PBX now.
+// decide does what there is to do, and reports whether the phone has a PBX now.
 func (p *phone) decide(ctx context.Context) (has bool, err error) {
 	if len(p.found) == 0 || time.Since(p.since) < countdown {
 		return false, nil

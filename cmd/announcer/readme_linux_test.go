@@ -33,7 +33,7 @@ var install = regexp.MustCompile(`(?ms)^## Install$.*?^## `)
 // deploymentHeading begins the section that TestDeployment runs, since it needs phones.
 const deploymentHeading = "\n## Deploying phones in ten minutes\n"
 
-// readme gives the section on deployment, and all else.
+// readme returns the section on deployment, and all else.
 func readme(t *testing.T) (deploying, others string) {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")
@@ -48,7 +48,7 @@ func readme(t *testing.T) (deploying, others string) {
 	return deploying, install.ReplaceAllString(before+"\n## "+after, "## ")
 }
 
-// blocks gives the contents of the fenced blocks of a kind.
+// blocks returns the contents of the fenced blocks of a kind.
 func blocks(t *testing.T, text, kind string) []string {
 	t.Helper()
 	var found []string
@@ -129,7 +129,7 @@ func compare(t *testing.T, s step, got []string) {
 	}
 }
 
-// matches says whether a line is as wanted: "…" stands for any text, and runs of blanks for each other.
+// matches reports whether a line is as wanted: "…" stands for any text, and runs of blanks for each other.
 func matches(want, got string) bool {
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.Join(strings.Fields(want), " ")), "…", ".*")
 	return regexp.MustCompile("^" + pattern + "$").MatchString(strings.Join(strings.Fields(got), " "))

@@ -78,7 +78,7 @@ func restartAction(c *cli.Context) error {
 	return nil
 }
 
-// newBatch gives what the flags say of how to ask.
+// newBatch returns what the flags say of how to ask.
 func newBatch(c *cli.Context) (restart.Batch, error) {
 	b := restart.Batch{
 		Ask: sip.CheckSync, User: c.String("user"), Transport: sip.Transport(c.String("transport")),
@@ -102,7 +102,7 @@ func newBatch(c *cli.Context) (restart.Batch, error) {
 	return b, nil
 }
 
-// phonesToRestart gives those that are named, those in the list, and those in the networks.
+// phonesToRestart returns those that are named, those in the list, and those in the networks.
 func phonesToRestart(c *cli.Context, transport sip.Transport) ([]netip.AddrPort, error) {
 	var phones []netip.AddrPort
 	for _, text := range c.Args().Slice() {

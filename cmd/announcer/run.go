@@ -130,7 +130,7 @@ func first(ctx context.Context, definitions *source.Source) (snap source.Snapsho
 	}
 }
 
-// untilRestart gives a context that ends with ctx, or by SIGUSR1 for [daemon.ErrRestart].
+// untilRestart returns a context that ends with ctx, or by SIGUSR1 for [daemon.ErrRestart].
 func untilRestart(ctx context.Context) (restart context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -145,7 +145,7 @@ func untilRestart(ctx context.Context) (restart context.Context, stop func()) {
 	return ctx, func() { cancel(nil) }
 }
 
-// hangups gives a value for each SIGHUP; several in a row count as one.
+// hangups returns a value for each SIGHUP; several in a row count as one.
 func hangups() <-chan struct{} {
 	signals, reload := make(chan os.Signal, 1), make(chan struct{}, 1)
 	signal.Notify(signals, syscall.SIGHUP)

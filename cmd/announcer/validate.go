@@ -74,7 +74,7 @@ func probeTable(w io.Writer, probes []phones.Probe) error {
 	return table(w, "ANSWER SIZE URL", rows)
 }
 
-// bytesText gives a number of bytes for people, "-" for none.
+// bytesText returns a number of bytes for people, "-" for none.
 func bytesText(n int64) string {
 	switch {
 	case n <= 0:
@@ -87,7 +87,7 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// validated checks the arguments or, where there are none, what the daemon would read.
+// validated checks the arguments or, if there are none, what the daemon would read.
 func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 	var lints []services.Lint
 	if c.Bool("probe") {
@@ -108,7 +108,7 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 	return validate.Read(snap), nil
 }
 
-// count gives "1 file", "2 files".
+// count returns "1 file", "2 files".
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

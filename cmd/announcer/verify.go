@@ -86,7 +86,7 @@ func look(ctx context.Context, questions []browse.Question, links []publication.
 	return browse.Union(ours, slices.Concat(strangers...)), err
 }
 
-// questionsFor gives what to ask: every type that is expected, and always that of the phones.
+// questionsFor returns what to ask: every type that is expected, and always that of the phones.
 func questionsFor(want []browse.Expected) []browse.Question {
 	questions := []browse.Question{{Type: phoneType, Domain: dnsname.Local}}
 	for _, w := range want {
@@ -97,7 +97,7 @@ func questionsFor(want []browse.Expected) []browse.Question {
 	return questions
 }
 
-// harmless says whether a result is about a service of somebody else that phones don't care about, or one that only the
+// harmless reports whether a result is about a service of somebody else that phones don't care about, or one that only the
 // client saw that hears no goodbyes.
 func harmless(r browse.Result) bool {
 	return r.Verdict == browse.Foreign && (!r.Found.Type.Equal(phoneType) || r.Found.From == nil)
@@ -112,7 +112,7 @@ func printVerdicts(c *cli.Context, results []browse.Result) error {
 	return table(c.App.Writer, "RESULT NAME TYPE INTERFACE DETAIL", rows)
 }
 
-// entryOf gives the entry that a result is about: the expected one or, where it is foreign, the one found.
+// entryOf returns the entry that a result is about: the expected one or, where it is foreign, the one found.
 func entryOf(r browse.Result) browse.Entry {
 	if r.Expected != nil {
 		return r.Expected.Entry

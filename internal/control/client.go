@@ -31,7 +31,7 @@ const (
 type Client struct {
 	http     http.Client
 	path     string        // of the socket
-	patience time.Duration // until the daemon has to have begun an answer, but for a reload
+	patience time.Duration // until the daemon has to have begun an answer, except a reload
 }
 
 // Dial finds the daemon at one of the places. Where it can't be reached, the error is a *[NoDaemonError].
@@ -69,12 +69,12 @@ func newClient(path string) *Client {
 	}}}
 }
 
-// Status writes the state of the daemon, and says whether all is well.
+// Status writes the state of the daemon, and reports whether all is well.
 func (c *Client) Status(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
 	return c.ask(ctx, c.patience, http.MethodGet, "/status", w, inJSON)
 }
 
-// Reload has the daemon read everything anew, writes what came of it, and says whether nothing was refused.
+// Reload has the daemon read everything again, writes what came of it, and reports whether nothing was refused.
 func (c *Client) Reload(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
 	return c.ask(ctx, reloadPatience, http.MethodPost, "/reload", w, inJSON)
 }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer gives the number of the process at the other end, 0 where it is not known.
+// peer returns the number of the process at the other end, 0 if unknown.
 func peer(conn *net.UnixConn) int {
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -34,11 +34,11 @@ const (
 
 // Daemon is what the server asks.
 type Daemon interface {
-	// Status gives the state.
+	// Status returns the state.
 	Status(ctx context.Context) (status.Status, error)
-	// Reload reads everything anew, and tells what came of it.
+	// Reload reads everything again, and tells what came of it.
 	Reload(ctx context.Context) (status.Reload, error)
-	// Watch gives what happens from now on, until stop is called.
+	// Watch returns what happens from now on, until stop is called.
 	Watch() (events <-chan status.Event, stop func(), err error)
 }
 
@@ -104,7 +104,7 @@ func (s server) status(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, st, func(w io.Writer) error { return st.WriteText(w) })
 }
 
-// state gives the state, or tells the client that there is none to be had.
+// state returns the state, or tells the client that there is none to be had.
 func (s server) state(w http.ResponseWriter, r *http.Request) (st status.Status, ok bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
@@ -205,7 +205,7 @@ func setType(w http.ResponseWriter, inJSON bool) {
 	}
 }
 
-// timely gives the client a while to take what is written next.
+// timely sets the deadline by which the client must take what is written next.
 func timely(w http.ResponseWriter) {
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 }

@@ -46,7 +46,7 @@ func Places(named string, getenv func(string) string) []string {
 // RunningError tells of another daemon that has the socket.
 type RunningError struct {
 	Path string
-	PID  int // 0 where it is not known
+	PID  int // 0 if unknown
 }
 
 func (e *RunningError) Error() string {

@@ -122,7 +122,7 @@ func unescape(text string) (b byte, n int, err error) {
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// CheckUTF8 says whether Avahi would take text in a name: UTF-8 without the noncharacters of Unicode (U+FDD0 to
+// CheckUTF8 reports whether Avahi would take text in a name: UTF-8 without the noncharacters of Unicode (U+FDD0 to
 // U+FDEF and the last two of each plane) and without NUL.
 func CheckUTF8(text string) error {
 	for i, r := range text {
@@ -166,13 +166,13 @@ func FromWire(wire string) (Name, error) {
 	return Name{wire}, nil
 }
 
-// Wire gives the name as it stands in a packet, uncompressed; "" for the zero Name.
+// Wire returns the name as it stands in a packet, uncompressed; "" for the zero Name.
 func (n Name) Wire() string { return n.wire }
 
-// IsZero says whether n is no name at all.
+// IsZero reports whether n is no name at all.
 func (n Name) IsZero() bool { return n.wire == "" }
 
-// Labels gives the labels as raw bytes, most specific first.
+// Labels returns the labels as raw bytes, most specific first.
 func (n Name) Labels() []string {
 	var labels []string
 	for i := 0; i < len(n.wire) && n.wire[i] != 0; i += 1 + int(n.wire[i]) {
@@ -181,7 +181,7 @@ func (n Name) Labels() []string {
 	return labels
 }
 
-// Label gives the first label, "" for the root.
+// Label returns the first label, "" for the root.
 func (n Name) Label() string {
 	if len(n.wire) <= 1 {
 		return ""
@@ -189,7 +189,7 @@ func (n Name) Label() string {
 	return n.wire[1 : 1+n.wire[0]]
 }
 
-// Parent gives the name without its first label; the parent of the root is the root.
+// Parent returns the name without its first label; the parent of the root is the root.
 func (n Name) Parent() Name {
 	if len(n.wire) <= 1 {
 		return n
@@ -197,12 +197,12 @@ func (n Name) Parent() Name {
 	return Name{n.wire[1+n.wire[0]:]}
 }
 
-// Child gives the name with label, raw bytes, in front.
+// Child returns the name with label, raw bytes, in front.
 func (n Name) Child(label string) (Name, error) {
 	return New(append([]string{label}, n.Labels()...)...)
 }
 
-// Join gives the labels of n followed by those of parent.
+// Join returns the labels of n followed by those of parent.
 func (n Name) Join(parent Name) (Name, error) {
 	return New(append(n.Labels(), parent.Labels()...)...)
 }
@@ -220,7 +220,7 @@ func (n Name) Equal(other Name) bool {
 	return true
 }
 
-// HasSuffix says whether n is parent or a name below it, without regard to ASCII case.
+// HasSuffix reports whether n is parent or a name below it, without regard to ASCII case.
 func (n Name) HasSuffix(parent Name) bool {
 	for at := n; len(at.wire) >= len(parent.wire) && len(at.wire) > 0; at = at.Parent() {
 		if at.Equal(parent) {
@@ -233,7 +233,7 @@ func (n Name) HasSuffix(parent Name) bool {
 	return false
 }
 
-// Key gives a string that is the same for names that are equal but for ASCII case: the key for maps.
+// Key returns a string that is the same for names that are equal except ASCII case: the key for maps.
 func (n Name) Key() string { return Fold(n.wire) }
 
 // Fold lowers the ASCII letters of a label or name and leaves every other byte as it is (RFC 6762 §16). Length
@@ -258,10 +258,10 @@ func lower(b byte) byte {
 	return b
 }
 
-// MarshalText gives what [Name.String] does.
+// MarshalText returns what [Name.String] does.
 func (n Name) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 
-// String gives the name for people: UTF-8 as it is, a dot or backslash inside a label behind a backslash, control
+// String returns the name for people: UTF-8 as it is, a dot or backslash inside a label behind a backslash, control
 // bytes and broken UTF-8 as \DDD, no dot at the end; "." for the root. [Parse] reads it back.
 func (n Name) String() string {
 	return n.text(func(b *strings.Builder, label string) {
@@ -281,7 +281,7 @@ func (n Name) String() string {
 	})
 }
 
-// Master gives the name as a zone file has it (RFC 1035 §5.1): printable ASCII as it is, the characters that are
+// Master returns the name as a zone file has it (RFC 1035 §5.1): printable ASCII as it is, the characters that are
 // special there behind a backslash, all other bytes as \DDD, a dot at the end.
 func (n Name) Master() string {
 	if n.wire == "\x00" {

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// server gives each connection to a function.
+// server returns each connection to a function.
 func server(t *testing.T, do func(net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,7 +14,7 @@ type Change struct {
 	What string // such as "address 192.0.2.7/24 added"
 }
 
-// String gives a line such as "eth0: address 192.0.2.7/24 added".
+// String returns a line such as "eth0: address 192.0.2.7/24 added".
 func (c Change) String() string { return c.Link + ": " + c.What }
 
 // Changes returns what happened to the interfaces that are announced on, from before to after, in the order of these.

@@ -4,10 +4,10 @@ package netwatch
 
 import "net/netip"
 
-// MAC gives "": on this system hardware addresses are not read.
+// MAC returns "": on this system hardware addresses are not read.
 func MAC(int, netip.Addr) string { return "" }
 
-// MACs gives a function that knows no hardware address: on this system they are not read.
+// MACs returns a function that knows no hardware address: on this system they are not read.
 func MACs() func(link string, a netip.Addr) string {
 	return func(string, netip.Addr) string { return "" }
 }

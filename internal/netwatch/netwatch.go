@@ -19,7 +19,7 @@ const (
 	pollEvery = 800 * time.Millisecond // where the system doesn't tell of changes
 )
 
-// Read gives the interfaces that are up, have a carrier and pass multicast on, by index, with their addresses in order.
+// Read returns the interfaces that are up, have a carrier and pass multicast on, by index, with their addresses in order.
 // The loopback is one of them, though the system doesn't say that it passes multicast on. How an address stands, and
 // what an interface is a port of, is known on Linux only.
 func Read() ([]publication.Link, error) {

@@ -103,7 +103,7 @@ func linkAddr(m rtnetlink.AddressMessage) (addr publication.LinkAddr, ok bool) {
 	}, true
 }
 
-// nudges gives a signal for each netlink message about links and addresses, or at intervals where there is no
+// nudges returns a signal for each netlink message about links and addresses, or at intervals if there is no
 // netlink.
 func nudges(ctx context.Context, log *slog.Logger) <-chan struct{} {
 	return subscribe(ctx, log, func() (*netlink.Conn, error) {

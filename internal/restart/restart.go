@@ -34,10 +34,10 @@ type Result struct {
 // errNotAsked says that the end came before it was a phone's turn.
 var errNotAsked = errors.New("it was not asked")
 
-// NotAsked gives the result for a phone that nobody has asked.
+// NotAsked returns the result for a phone that nobody has asked.
 func NotAsked(phone netip.AddrPort) Result { return Result{Phone: phone, Err: errNotAsked} }
 
-// OK says whether the phone said that it restarts.
+// OK reports whether the phone said that it restarts.
 func (r Result) OK() bool { return r.Err == nil && r.Answer.OK() }
 
 // Run asks all phones, in order. progress is called after each answer, by one goroutine at a time. When ctx ends, so
@@ -94,7 +94,7 @@ func (b Batch) ask(ctx context.Context, phone netip.AddrPort) Result {
 	return Result{Phone: phone, Answer: answer, Err: err, Took: time.Since(start)}
 }
 
-// Word gives the result in a word: "200" or another code, "timeout", "refused", "unreachable", "closed", "stopped" (asked,
+// Word returns the result in a word: "200" or another code, "timeout", "refused", "unreachable", "closed", "stopped" (asked,
 // and not waited for), "not asked" or "failed".
 func (r Result) Word() string {
 	if r.Err == nil {
@@ -126,7 +126,7 @@ var hints = map[int]string{
 	501: "it takes no NOTIFY",
 }
 
-// Detail gives the result in a sentence.
+// Detail returns the result in a sentence.
 func (r Result) Detail() string {
 	switch hint := hints[r.Answer.Code]; {
 	case errors.Is(r.Err, context.Canceled):

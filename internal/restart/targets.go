@@ -58,7 +58,7 @@ func ParseList(file string, data []byte, transport sip.Transport) ([]netip.AddrP
 	return phones, findings.Err()
 }
 
-// ParseNetwork gives all phones that can be in a network such as 10.1.2.0/24: its addresses but for the first and the
+// ParseNetwork returns all phones that can be in a network such as 10.1.2.0/24: its addresses except the first and the
 // last one of IPv4.
 func ParseNetwork(text string, transport sip.Transport) ([]netip.AddrPort, error) {
 	network, err := netip.ParsePrefix(text)

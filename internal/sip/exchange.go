@@ -72,7 +72,7 @@ func (t Target) dial(ctx context.Context) (net.Conn, error) {
 	return nil, fmt.Errorf("%q is not a transport", t.Transport)
 }
 
-// addrPort gives a socket's address without a zone.
+// addrPort returns a socket's address without a zone.
 func addrPort(a net.Addr) netip.AddrPort {
 	var ap netip.AddrPort
 	switch a := a.(type) {
@@ -84,7 +84,7 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
-// failure gives the error that says why there is no response.
+// failure returns the error that says why there is no response.
 func failure(ctx context.Context, err error) error {
 	var netErr net.Error
 	switch {

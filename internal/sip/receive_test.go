@@ -13,7 +13,7 @@ import (
 
 var asked = options(Target{Host: "192.0.2.20", Port: 5060, Transport: TCP}, netip.MustParseAddrPort("192.0.2.1:40000"))
 
-// reply gives a response to asked with the start line and headers; VIA and CSEQ stand for those of the request.
+// reply returns a response to asked with the start line and headers; VIA and CSEQ stand for those of the request.
 func reply(lines ...string) string {
 	text := strings.Join(lines, "\r\n") + "\r\n\r\n"
 	return strings.NewReplacer("VIA", "SIP/2.0/TCP 192.0.2.1:40000;branch="+asked.branch+";rport=40000", "CSEQ", asked.cseq).Replace(text)

@@ -43,7 +43,7 @@ func newRequest(method string, t Target, uri, user string, local netip.AddrPort,
 // randomTag returns 80 random bits; RFC 3261 §19.3 wants 32.
 func randomTag() string { return rand.Text()[:16] }
 
-// plain gives an address without its zone, which means nothing on another host.
+// plain returns an address without its zone, which means nothing on another host.
 func plain(a netip.Addr) string { return a.WithZone("").String() }
 
 func options(t Target, local netip.AddrPort) request {

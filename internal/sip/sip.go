@@ -19,17 +19,17 @@ type Answer struct {
 	Reason string // such as "OK", in the words of the other side
 }
 
-// OK says whether the request was granted.
+// OK reports whether the request was granted.
 func (a Answer) OK() bool { return a.Code >= 200 && a.Code < 300 }
 
-// String gives "481 Call/Transaction Does Not Exist".
+// String returns "481 Call/Transaction Does Not Exist".
 func (a Answer) String() string { return fmt.Sprintf("%d %s", a.Code, a.Reason) }
 
 // serviceUnavailable is what a server answers that is there and says that it can't serve (RFC 3261 §21.5.4).
 const serviceUnavailable = 503
 
 // Alive asks a server by OPTIONS (RFC 3261 §11) whether it is alive, and gives its answer. Any response says that it is,
-// a refusal and a provisional one too, but for 503, with which a server says itself that it is out of service: that is
+// a refusal and a provisional one too, except 503, with which a server says itself that it is out of service: that is
 // an error. Without a response the error is [ErrTimeout], [ErrRefused], [ErrUnreachable], [ErrClosed], that of ctx if it
 // was cancelled, or what else went wrong, such as [guard.ErrTooMuch].
 func Alive(ctx context.Context, t Target) (Answer, error) {

@@ -20,10 +20,10 @@ const (
 	TLS Transport = "tls"
 )
 
-// Transports gives the transports that there are, the default first.
+// Transports returns the transports that there are, the default first.
 func Transports() []string { return []string{string(UDP), string(TCP), string(TLS)} }
 
-// Port gives the port of a transport where none is named (RFC 3261 §19.1.2).
+// Port returns the port of a transport where none is named (RFC 3261 §19.1.2).
 func (t Transport) Port() uint16 {
 	if t == TLS {
 		return 5061
@@ -101,13 +101,13 @@ func parameter(params, name string) string {
 	return ""
 }
 
-// Address gives "host:port".
+// Address returns "host:port".
 func (t Target) Address() string { return net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port))) }
 
-// String gives the target as a URL.
+// String returns the target as a URL.
 func (t Target) String() string { return fmt.Sprintf("%s;transport=%s", t.uri(), t.Transport) }
 
-// uri gives the target as it stands in a request.
+// uri returns the target as it stands in a request.
 func (t Target) uri() string {
 	host, _, _ := strings.Cut(t.Host, "%")
 	user := t.User
@@ -117,7 +117,7 @@ func (t Target) uri() string {
 	return fmt.Sprintf("sip:%s%s:%d", user, uriHost(host), t.Port)
 }
 
-// uriHost gives a host as it stands in URIs, an IPv6 address in brackets.
+// uriHost returns a host as it stands in URIs, an IPv6 address in brackets.
 func uriHost(host string) string {
 	if strings.Contains(host, ":") {
 		return "[" + host + "]"
@@ -125,7 +125,7 @@ func uriHost(host string) string {
 	return host
 }
 
-// CheckUser gives an error unless user can stand in a SIP URL as it is (RFC 3261 §25.1: user).
+// CheckUser returns an error unless user can stand in a SIP URL as it is (RFC 3261 §25.1: user).
 func CheckUser(user string) error {
 	if user == "" || strings.ContainsFunc(user, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.!~*'()&=+$,;?/", r))

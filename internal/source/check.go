@@ -6,7 +6,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// checkProblem tells whether the check that a rule wants can't be done.
+// checkProblem reports whether the check that a rule wants can't be done.
 func checkProblem(p publication.Publication) diag.Findings {
 	if _, err := health.Plan(p); err != nil {
 		return diag.Findings{{File: p.ID, Element: "check", Severity: diag.Error, Text: err.Error()}}

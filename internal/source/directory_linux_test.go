@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	netlab.Main(m)
 }
 
-// mounted gives a directory on a file system of its own, which tells of changes whatever that of the machine does.
+// mounted returns a directory on a file system of its own, which tells of changes whatever that of the machine does.
 func mounted(t *testing.T) string {
 	t.Helper()
 	netlab.Need(t)
@@ -103,7 +103,7 @@ func saved(name, says string) step {
 	return func(t *testing.T, dir string) { write(t, filepath.Join(dir, name), definition(says)) }
 }
 
-// do gives a step that calls a function of package os with paths below the directory.
+// do returns a step that calls a function of package os with paths below the directory.
 func do(f func(from, to string) error, from, to string) step {
 	return func(t *testing.T, dir string) {
 		t.Helper()

@@ -17,7 +17,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// definition gives a service file that publishes one service under a name.
+// definition returns a service file that publishes one service under a name.
 func definition(name string) string {
 	return fmt.Sprintf("<service-group><name>%s</name><service><type>_http._tcp</type><port>80</port></service></service-group>", name)
 }
@@ -82,7 +82,7 @@ func load(t *testing.T, s *reader, dir string) (is string, findings diag.Finding
 	return defined(snap, dir), snap.Findings
 }
 
-// defined gives the IDs (relative to dir) and names of what is defined.
+// defined returns the IDs (relative to dir) and names of what is defined.
 func defined(snap Snapshot, dir string) string {
 	var all []string
 	for _, p := range snap.Publications {
@@ -404,7 +404,7 @@ func TestLookKeepsTheLastGoodConfiguration(t *testing.T) {
 	}
 }
 
-// TestLoadOfAConfigurationThatSaysNothing is about the start, where there is no last good version.
+// TestLoadOfAConfigurationThatSaysNothing is about the start, if there is no last good version.
 func TestLoadOfAConfigurationThatSaysNothing(t *testing.T) {
 	for _, test := range []struct{ name, content, want string }{
 		{"comments", "# put .service files into /etc/announcer/services\n\n", ""},

@@ -75,7 +75,7 @@ func split(path string) (root string, names []string) {
 	return filepath.VolumeName(path) + string(filepath.Separator), components(path)
 }
 
-// components gives the names in a path.
+// components returns the names in a path.
 func components(path string) []string {
 	path = path[len(filepath.VolumeName(path)):]
 	return slices.DeleteFunc(strings.Split(filepath.ToSlash(path), "/"), func(name string) bool { return name == "" || name == "." })
@@ -88,7 +88,7 @@ func (w ways) add(dir string) {
 	}
 }
 
-// same says whether the directories are the same ones, not only of the same names.
+// same reports whether the directories are the same ones, not only of the same names.
 func (w ways) same(other ways) bool {
 	if len(w.dirs) != len(other.dirs) {
 		return false
@@ -101,13 +101,13 @@ func (w ways) same(other ways) bool {
 	return true
 }
 
-// concern says whether something that happened at a path can matter.
+// concern reports whether something that happened at a path can matter.
 func (w ways) concern(path string) bool {
 	name := filepath.Base(path)
 	return w.has(path) || w.names[name] || IsDefinition(name)
 }
 
-// has says whether a path is that of one of the directories.
+// has reports whether a path is that of one of the directories.
 func (w ways) has(path string) bool {
 	_, ok := w.dirs[path]
 	return ok

@@ -90,10 +90,10 @@ type Files struct {
 	Findings diag.Findings    `json:"findings"` // errors and warnings
 }
 
-// Reload is what came of reading everything anew.
+// Reload is what came of reading everything again.
 type Reload struct {
 	Time  time.Time `json:"time"`
-	OK    bool      `json:"ok"`              // false: the configuration is of no use, and everything stayed as it was
+	OK    bool      `json:"ok"`              // false: the configuration is unusable, and everything stayed as it was
 	Error string    `json:"error,omitempty"` // where it is not ok: what is wrong, and what stays as it was
 	source.Changes
 	Good time.Time `json:"good"` // when it last went well
@@ -234,7 +234,7 @@ func (s Status) Faults() []publication.Fault {
 	return all
 }
 
-// on gives the links on which the service is in a state.
+// on returns the links on which the service is in a state.
 func (s Service) on(state mdns.State) []string {
 	var links []string
 	for _, l := range s.Links {
@@ -245,7 +245,7 @@ func (s Service) on(state mdns.State) []string {
 	return links
 }
 
-// count gives "1 file", "2 files".
+// count returns "1 file", "2 files".
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

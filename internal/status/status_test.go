@@ -32,7 +32,7 @@ var (
 	rival  = netip.MustParseAddr("192.0.2.9")
 )
 
-// full gives a status in which everything is to be told.
+// full returns a status in which everything is to be told.
 func full() Status {
 	group := func(name string, port uint16) services.Group {
 		return services.Group{Name: name, Services: []services.Service{{Type: digium, Port: port}}}
@@ -391,7 +391,7 @@ func fields(t reflect.Type, path string) []string {
 	return all
 }
 
-// documented gives the first column of the tables below a heading of docs/status.md.
+// documented returns the first column of the tables below a heading of docs/status.md.
 func documented(t *testing.T, heading string) []string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/status.md")

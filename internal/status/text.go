@@ -249,7 +249,7 @@ func orDash(text string) string {
 	return text
 }
 
-// ago gives how long ago something was, in its two largest units: "3d4h", "12m5s".
+// ago returns how long ago something was, in its two largest units: "3d4h", "12m5s".
 func (p *page) ago(t time.Time) string {
 	d := max(p.now.Sub(t), 0)
 	switch {

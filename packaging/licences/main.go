@@ -52,7 +52,7 @@ func run(program string, out io.Writer) error {
 	return nil
 }
 
-// linked gives Go and the modules of others that are linked into a program for Linux, by path.
+// linked returns Go and the modules of others that are linked into a program for Linux, by path.
 func linked(program string) ([]module, error) {
 	root, err := goList("env", "GOROOT")
 	if err != nil {
@@ -114,7 +114,7 @@ func printLicences(out io.Writer, m module, dir fs.FS) error {
 	return nil
 }
 
-// isLicence says whether a file of that name has a licence, or what a licence wants to be passed on with it.
+// isLicence reports whether a file of that name has a licence, or what a licence wants to be passed on with it.
 func isLicence(name string) bool {
 	stem := strings.ToUpper(strings.TrimSuffix(name, path.Ext(name)))
 	stem, _, _ = strings.Cut(stem, "-")

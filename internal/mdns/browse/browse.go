@@ -59,7 +59,7 @@ func WithMACs(entries []Entry, mac func(link string, host netip.Addr) string) []
 	return entries
 }
 
-// String gives "192.0.2.7", or "192.0.2.7 (02:00:00:00:00:01)".
+// String returns "192.0.2.7", or "192.0.2.7 (02:00:00:00:00:01)".
 func (s Sender) String() string {
 	if s.MAC == "" {
 		return s.Addr.String()
@@ -103,7 +103,7 @@ func types(ctx context.Context, conn link.Conn, domain dnsname.Name, links []pub
 	return all, err
 }
 
-// below gives the labels of a name in front of those of a domain.
+// below returns the labels of a name in front of those of a domain.
 func below(name, domain dnsname.Name) []string {
 	labels := name.Labels()
 	return labels[:max(0, len(labels)-len(domain.Labels()))]

@@ -129,7 +129,7 @@ func (l *lab) listen() {
 	})
 }
 
-// look gives what the asker finds in a time.
+// look returns what the asker finds in a time.
 func (l *lab) look(t *testing.T, d time.Duration) []Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)

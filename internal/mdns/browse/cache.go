@@ -103,7 +103,7 @@ func sameData(a, b mdns.Data) bool {
 	return a == b
 }
 
-// said gives the records of a name and type that hold.
+// said returns the records of a name and type that hold.
 func (v *cache) said(name dnsname.Name, kind mdns.Type) []saying {
 	var live []saying
 	for _, s := range v.records[recordKey{name.Key(), kind}] {
@@ -114,12 +114,12 @@ func (v *cache) said(name dnsname.Name, kind mdns.Type) []saying {
 	return live
 }
 
-// instances gives the names one label below a name that PTR records of it point to.
+// instances returns the names one label below a name that PTR records of it point to.
 func (v *cache) instances(name dnsname.Name) []dnsname.Name {
 	return slices.DeleteFunc(v.pointed(name), func(target dnsname.Name) bool { return !target.Parent().Equal(name) })
 }
 
-// pointed gives the names that PTR records of a name point to, each once.
+// pointed returns the names that PTR records of a name point to, each once.
 func (v *cache) pointed(name dnsname.Name) []dnsname.Name {
 	var targets []dnsname.Name
 	known := map[string]bool{}
@@ -132,7 +132,7 @@ func (v *cache) pointed(name dnsname.Name) []dnsname.Name {
 	return targets
 }
 
-// missing gives the questions for what is not known of an instance.
+// missing returns the questions for what is not known of an instance.
 func (v *cache) missing(instance dnsname.Name) []question {
 	var wanted []question
 	servers := v.said(instance, mdns.TypeSRV)
@@ -158,7 +158,7 @@ func (v *cache) addresses(host dnsname.Name) []netip.Addr {
 	return Sorted(addrs)
 }
 
-// entries gives what is said of an instance: one entry, or more where hosts contradict each other.
+// entries returns what is said of an instance: one entry, or more where hosts contradict each other.
 func (v *cache) entries(instance dnsname.Name, q Question) []Entry {
 	var all []Entry
 	for _, s := range v.said(instance, mdns.TypeSRV) {
@@ -180,7 +180,7 @@ func (v *cache) entries(instance dnsname.Name, q Question) []Entry {
 	return all
 }
 
-// text gives the TXT strings of an instance as a host last said them or, where it says none, as anybody does; nil
+// text returns the TXT strings of an instance as a host last said them or, where it says none, as anybody does; nil
 // where nobody does.
 func (v *cache) text(instance dnsname.Name, from netip.Addr) services.TXT {
 	var latest *saying
@@ -196,7 +196,7 @@ func (v *cache) text(instance dnsname.Name, from netip.Addr) services.TXT {
 	return append(services.TXT{}, latest.Data.(mdns.TXT).Strings()...)
 }
 
-// Sorted gives addresses in order, each once. It sorts in place.
+// Sorted returns addresses in order, each once. It sorts in place.
 func Sorted(addrs []netip.Addr) []netip.Addr {
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	return slices.Compact(addrs)

@@ -129,7 +129,7 @@ func (c *client) ask() (next time.Time) {
 	return next
 }
 
-// due gives the questions that are due on a link, and when the next one is; zero is never.
+// due returns the questions that are due on a link, and when the next one is; zero is never.
 func (c *client) due(i int) (due []question, next time.Time) {
 	v, asked := c.views[i], c.asked[i]
 	for _, q := range c.wanted(v) {
@@ -150,7 +150,7 @@ func (c *client) due(i int) (due []question, next time.Time) {
 	return due, next
 }
 
-// delay gives the time until a new question is asked: what is asked at the start is delayed at random.
+// delay returns the time until a new question is asked: what is asked at the start is delayed at random.
 func (v *cache) delay() time.Duration {
 	if v.size == 0 {
 		return startDelay + rand.N(startJitter)
@@ -217,7 +217,7 @@ func (c *client) greet(v *cache) {
 // messageSize is what fits an ordinary packet of either IP version (RFC 6762 §17).
 const messageSize = 1500 - 40 - 8
 
-// queries gives the messages that ask questions. What is known already goes with them, as much as fits: what is left
+// queries returns the messages that ask questions. What is known already goes with them, as much as fits: what is left
 // out is only told once more (RFC 6762 §7.1).
 func (v *cache) queries(questions []question) [][]byte {
 	var messages [][]byte

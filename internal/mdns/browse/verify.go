@@ -54,10 +54,10 @@ const (
 
 var verdictWords = []string{"ok", "missing", "differs", "foreign"}
 
-// String gives "ok", "missing", "differs" or "foreign".
+// String returns "ok", "missing", "differs" or "foreign".
 func (v Verdict) String() string { return verdictWords[v] }
 
-// MarshalText gives the word of [Verdict.String].
+// MarshalText returns the word of [Verdict.String].
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 // Result is what is to be said of one service.
@@ -101,7 +101,7 @@ func Compare(want []Expected, got []Entry) []Result {
 	return results
 }
 
-// Union gives what either of two clients saw, in order. Of a service that both saw, what the first one says counts.
+// Union returns what either of two clients saw, in order. Of a service that both saw, what the first one says counts.
 func Union(first, second []Entry) []Entry {
 	all := slices.Clone(first)
 	for _, e := range second {
@@ -115,7 +115,7 @@ func Union(first, second []Entry) []Entry {
 	return InOrder(all)
 }
 
-// closest gives the index of the entry with the name of want that differs least, and how; -1 where there is none.
+// closest returns the index of the entry with the name of want that differs least, and how; -1 if there is none.
 func closest(want Entry, got []Entry) (at int, differences []Difference) {
 	at = -1
 	for i, e := range got {

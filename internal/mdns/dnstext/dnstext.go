@@ -15,7 +15,7 @@ import (
 // special are the characters that the library prints behind a backslash in names.
 const special = `. '@;()"\`
 
-// Name gives a name as the library prints it, with a dot at the end.
+// Name returns a name as the library prints it, with a dot at the end.
 func Name(n dnsname.Name) string {
 	var b strings.Builder
 	for _, label := range n.Labels() {
@@ -27,10 +27,10 @@ func Name(n dnsname.Name) string {
 	return b.String()
 }
 
-// Label gives one label, raw bytes, as the library prints it.
+// Label returns one label, raw bytes, as the library prints it.
 func Label(raw string) string { return escape(raw, special) }
 
-// String gives a TXT string, raw bytes, as the library prints it.
+// String returns a TXT string, raw bytes, as the library prints it.
 func String(raw string) string { return escape(raw, `"\`) }
 
 func escape(raw, special string) string {
@@ -67,7 +67,7 @@ func ParseName(text string) (dnsname.Name, error) {
 	return dnsname.New(labels...)
 }
 
-// labelEnd gives the index of the first dot that is not escaped, or the length.
+// labelEnd returns the index of the first dot that is not escaped, or the length.
 func labelEnd(text string) int {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -80,7 +80,7 @@ func labelEnd(text string) int {
 	return len(text)
 }
 
-// Unescape gives the raw bytes of a TXT string, or of a label, that the library printed.
+// Unescape returns the raw bytes of a TXT string, or of a label, that the library printed.
 func Unescape(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

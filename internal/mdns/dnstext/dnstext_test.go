@@ -102,7 +102,7 @@ func TestString(t *testing.T) {
 	}
 }
 
-// pack gives the data of a TXT record as it goes out.
+// pack returns the data of a TXT record as it goes out.
 func pack(t *testing.T, txt *dns.TXT) string {
 	t.Helper()
 	const header = 11 // root name, type, class, TTL and length

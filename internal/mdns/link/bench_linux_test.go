@@ -25,7 +25,7 @@ func TestTransferAllocatesNothing(t *testing.T) {
 	}
 }
 
-// pair gives two ends of a cable, and a batch of queries of the usual size that goes from client to server.
+// pair returns two ends of a cable, and a batch of queries of the usual size that goes from client to server.
 func pair(b testing.TB) (client, server *Sockets, batch []Packet) {
 	b.Helper()
 	phone, here, there := lan(b, 1)
@@ -37,7 +37,7 @@ func pair(b testing.TB) (client, server *Sockets, batch []Packet) {
 	return client, server, batch
 }
 
-// BenchmarkTransfer gives the time per packet that is sent and read again at the other end of the cable.
+// BenchmarkTransfer returns the time per packet that is sent and read again at the other end of the cable.
 func BenchmarkTransfer(b *testing.B) {
 	b.Run("one by one", func(b *testing.B) { transfer(b, 1) })
 	b.Run("batches", func(b *testing.B) { transfer(b, MaxBatch) })
@@ -85,7 +85,7 @@ func transfer(b *testing.B, size int) {
 	}
 }
 
-// BenchmarkExchange gives the time for a query by multicast and a unicast answer, where each wakes a sleeping reader.
+// BenchmarkExchange returns the time for a query by multicast and a unicast answer, where each wakes a sleeping reader.
 func BenchmarkExchange(b *testing.B) {
 	client, server, batch := pair(b)
 	if err := client.SetLinks([]publication.Link{{Index: batch[0].Link}}); err != nil { // unicast only
@@ -114,7 +114,7 @@ func BenchmarkExchange(b *testing.B) {
 	}
 }
 
-// listenXNet gives what golang.org/x/net makes of a socket in the group on lan0, and the index of lan0.
+// listenXNet returns what golang.org/x/net makes of a socket in the group on lan0, and the index of lan0.
 func listenXNet(b *testing.B) (*ipv4.PacketConn, int) {
 	b.Helper()
 	c, err := net.ListenPacket("udp4", Group4.String())

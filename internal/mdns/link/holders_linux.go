@@ -183,7 +183,7 @@ func programs(sockets []portSocket) []string {
 	return names
 }
 
-// userName gives the name that belongs to the number of a user, or the number.
+// userName returns the name that belongs to the number of a user, or the number.
 func userName(id string) string {
 	if u, err := user.LookupId(id); err == nil {
 		return u.Username

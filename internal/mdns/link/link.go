@@ -41,7 +41,7 @@ var (
 	Group6 = netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xFF, 1: 0x02, 15: 0xFB}), Port)
 )
 
-// Group gives the group of an IP version.
+// Group returns the group of an IP version.
 func Group(v publication.IPVersion) netip.AddrPort {
 	if v == publication.V4 {
 		return Group4
@@ -65,7 +65,7 @@ type Packet struct {
 	Err  error          // received: ErrTooLong where Data is cut off; sent: why it did not go out
 }
 
-// Version gives the IP version of a packet.
+// Version returns the IP version of a packet.
 func (p Packet) Version() publication.IPVersion {
 	if p.To.Addr().Is4() {
 		return publication.V4
@@ -73,7 +73,7 @@ func (p Packet) Version() publication.IPVersion {
 	return publication.V6
 }
 
-// Multicast says whether a packet goes to a group rather than to one host.
+// Multicast reports whether a packet goes to a group rather than to one host.
 func (p Packet) Multicast() bool { return p.To.Addr().IsMulticast() }
 
 // Fault is an IP version that can't be used on a link.
@@ -106,7 +106,7 @@ type Conn interface {
 	// changes. The list is replaced whole.
 	Faults() []Fault
 
-	// Shared says whether another program of this host has port 5353 open as well. Unicast replies may go there,
+	// Shared reports whether another program of this host has port 5353 open as well. Unicast replies may go there,
 	// so questions are better asked without the QU bit (RFC 6762 §15.1).
 	Shared() bool
 

@@ -62,10 +62,10 @@ func (r *receiver) reset() {
 	r.used = 0
 }
 
-// full says whether there is no room for another packet. Those of other links take room too.
+// full reports whether there is no room for another packet. Those of other links take room too.
 func (r *receiver) full() bool { return r.used == MaxBatch }
 
-// read appends what a socket has to batch, as far as there is room, but for packets of other links.
+// read appends what a socket has to batch, as far as there is room, except packets of other links.
 func (r *receiver) read(s *socket, batch []Packet, links map[int]bool) ([]Packet, error) {
 	if r.buffers == nil {
 		r.buffers = make([][bufferSize]byte, MaxBatch)
@@ -233,7 +233,7 @@ func (t *transmitter) control(i, level, kind, size int) unsafe.Pointer {
 	return unsafe.Pointer(&t.oobs[i][unix.CmsgLen(0)])
 }
 
-// networkPort gives a port whose bytes in memory are in network order.
+// networkPort returns a port whose bytes in memory are in network order.
 func networkPort(port uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], port)

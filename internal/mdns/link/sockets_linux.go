@@ -233,7 +233,7 @@ func (s *Sockets) waitBriefly(d time.Duration) error {
 	})
 }
 
-// receive reads from the sockets that have something. It says whether Read is to return. What ends a wait is most likely
+// receive reads from the sockets that have something. It reports whether Read is to return. What ends a wait is most likely
 // a packet for the socket that had the last one too: that is tried before epoll is asked.
 func (s *Sockets) receive(epoll uintptr) bool {
 	s.mu.Lock()
@@ -324,7 +324,7 @@ func (s *Sockets) reopen(due func(*socket) bool) {
 	}
 }
 
-// nextTry gives the time when something is to be tried again, or until, where that is sooner; zero is never.
+// nextTry returns the time when something is to be tried again, or until, where that is sooner; zero is never.
 func (s *Sockets) nextTry(until time.Time) time.Time {
 	sooner := func(at time.Time) {
 		if until.IsZero() || at.Before(until) {
@@ -385,7 +385,7 @@ func (s *Sockets) Write(batch []Packet) (sent int) {
 	return sent
 }
 
-// first gives the descriptor of the socket that the packets of an IP version go out through; -1 is none.
+// first returns the descriptor of the socket that the packets of an IP version go out through; -1 is none.
 func (s *Sockets) first(v publication.IPVersion) int {
 	for _, sock := range s.sockets {
 		if sock.version == v && sock.fd >= 0 {

@@ -156,7 +156,7 @@ func TestPacketsTellWhereTheyComeFrom(t *testing.T) {
 	}
 }
 
-// linkLocal gives the link-local address of a link with port 5353.
+// linkLocal returns the link-local address of a link with port 5353.
 func linkLocal(t testing.TB, l publication.Link) netip.AddrPort {
 	t.Helper()
 	for _, a := range l.Addrs {

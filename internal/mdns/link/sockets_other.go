@@ -60,7 +60,7 @@ func Open() (*Sockets, error) {
 	return s, nil
 }
 
-// inUse says whether a program of this host has the port open: a socket that doesn't share can't be bound then.
+// inUse reports whether a program of this host has the port open: a socket that doesn't share can't be bound then.
 func inUse() bool {
 	c, err := net.ListenPacket("udp", fmt.Sprintf(":%d", Port))
 	if err != nil {

@@ -59,7 +59,7 @@ func publish(t *testing.T, host *netlab.Host, link string, all ...services.Group
 	}
 }
 
-// links gives interfaces of the host of the calling thread.
+// links returns interfaces of the host of the calling thread.
 func links(t *testing.T, names ...string) (some []publication.Link) {
 	all, err := netwatch.Read()
 	if err != nil {
@@ -105,7 +105,7 @@ func TestEveryNameAndTXTIsFoundOnLoopback(t *testing.T) {
 	}
 }
 
-// look gives what is seen on links of this host in a time: two rounds of questions, if it is 2.5 s.
+// look returns what is seen on links of this host in a time: two rounds of questions, if it is 2.5 s.
 func look(t *testing.T, d time.Duration, names ...string) []browse.Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -134,7 +134,7 @@ func TestEachLinkIsToldApart(t *testing.T) {
 	}
 }
 
-// linkLocal gives the IPv6 address that the kernel gave eth0 of a host.
+// linkLocal returns the IPv6 address that the kernel gave eth0 of a host.
 func linkLocal(t *testing.T, host *netlab.Host) (addr string) {
 	t.Helper()
 	host.Do(func() {

@@ -39,10 +39,10 @@ func (b *Builder) Start(buf []byte, limit int, id, flags uint16) {
 	b.buf = append(b.buf, make([]byte, 8)...)
 }
 
-// Len gives the size of the message so far.
+// Len returns the size of the message so far.
 func (b *Builder) Len() int { return len(b.buf) - b.start }
 
-// Empty says whether nothing was added.
+// Empty reports whether nothing was added.
 func (b *Builder) Empty() bool { return b.Len() == HeaderSize }
 
 // Mark is a state of a Builder to go back to.
@@ -57,7 +57,7 @@ func (b *Builder) Mark() Mark { return Mark{len(b.buf), b.counts} }
 // Rewind takes back what was added since the mark.
 func (b *Builder) Rewind(m Mark) { b.buf, b.counts = b.buf[:m.size], m.counts }
 
-// Finish gives buf with the message behind it.
+// Finish returns buf with the message behind it.
 func (b *Builder) Finish() []byte {
 	for i, n := range b.counts {
 		binary.BigEndian.PutUint16(b.buf[b.start+4+2*i:], n)
@@ -185,7 +185,7 @@ func (b *Builder) name(wire string, compress bool) {
 	b.buf = append(b.buf, 0)
 }
 
-// find gives the offset of a name in the message, 0 where there is none.
+// find returns the offset of a name in the message, 0 if there is none.
 func (b *Builder) find(hash uint32, wire string) uint16 {
 	for i := hash % nameSlots; b.names[i] != 0; i = (i + 1) % nameSlots {
 		if b.holds(int(b.names[i]), wire) {
@@ -209,7 +209,7 @@ func (b *Builder) remember(hash uint32, wire string) {
 	b.used++
 }
 
-// holds says whether the name wire stands at an offset of the message. What was taken back may have left an offset
+// holds reports whether the name wire stands at an offset of the message. What was taken back may have left an offset
 // that now leads elsewhere, so it relies on nothing but the bytes.
 func (b *Builder) holds(at int, wire string) bool {
 	msg := b.buf[b.start:]

@@ -83,10 +83,10 @@ func (m Message) Encode(limit int) ([]byte, bool) {
 	return b.Finish(), ok
 }
 
-// Name gives the name of a record that was just read, in the case of the packet.
+// Name returns the name of a record that was just read, in the case of the packet.
 func (r *Reader) Name(rec Resource) dnsname.Name { return r.nameAt(rec.nameAt) }
 
-// nameAt gives the name at an offset; the zero Name where there is none.
+// nameAt returns the name at an offset; the zero Name if there is none.
 func (r *Reader) nameAt(at int) dnsname.Name {
 	n, _, ok := unpack(&r.data, r.msg, at, false)
 	if !ok {
@@ -96,7 +96,7 @@ func (r *Reader) nameAt(at int) dnsname.Name {
 	return name
 }
 
-// Value gives the data of a record. It says false where the data does not have the form of its type.
+// Value returns the data of a record. It says false where the data does not have the form of its type.
 func (r *Reader) Value(rec Resource) (data mdns.Data, ok bool) {
 	switch rec.Type {
 	case mdns.TypePTR:
@@ -127,7 +127,7 @@ func (r *Reader) Value(rec Resource) (data mdns.Data, ok bool) {
 
 func first(t mdns.TXT, ok bool) (mdns.Data, bool) { return t, ok }
 
-// nameIn gives the name that the data of a record ends in, after the given number of bytes.
+// nameIn returns the name that the data of a record ends in, after the given number of bytes.
 func (r *Reader) nameIn(rec Resource, offset int) (name dnsname.Name, ok bool) {
 	if len(rec.Data) < offset {
 		return dnsname.Name{}, false

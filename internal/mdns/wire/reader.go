@@ -55,13 +55,13 @@ type Header struct {
 	Counts [4]uint16 // questions, answers, authority and additional records
 }
 
-// Response says whether the message is a response.
+// Response reports whether the message is a response.
 func (h Header) Response() bool { return h.Flags&FlagResponse != 0 }
 
-// Truncated says whether more messages with known answers follow (RFC 6762 §7.2).
+// Truncated reports whether more messages with known answers follow (RFC 6762 §7.2).
 func (h Header) Truncated() bool { return h.Flags&FlagTruncated != 0 }
 
-// Ordinary says whether opcode and rcode are 0; other messages are ignored (RFC 6762 §18.3, §18.11).
+// Ordinary reports whether opcode and rcode are 0; other messages are ignored (RFC 6762 §18.3, §18.11).
 func (h Header) Ordinary() bool { return h.Flags&(maskOpcode|maskRcode) == 0 }
 
 // Question is a question in a packet.
@@ -97,7 +97,7 @@ type Reader struct {
 	data [dnsname.MaxName]byte
 }
 
-// Reset starts on a packet. It reports ErrMalformed where there is no whole header.
+// Reset starts on a packet. It reports ErrMalformed if there is no whole header.
 func (r *Reader) Reset(packet []byte) error {
 	if len(packet) < HeaderSize {
 		return ErrMalformed
@@ -119,7 +119,7 @@ func (r *Reader) Err() error {
 	return nil
 }
 
-// Question gives the next question; ok is false behind the last one and behind a malformed one.
+// Question returns the next question; ok is false behind the last one and behind a malformed one.
 func (r *Reader) Question() (q Question, ok bool) {
 	if r.left[0] == 0 || r.bad {
 		return q, false
@@ -141,7 +141,7 @@ func (r *Reader) Question() (q Question, ok bool) {
 	return q, true
 }
 
-// Resource gives the next record, after the questions; ok is false behind the last one and behind a malformed one.
+// Resource returns the next record, after the questions; ok is false behind the last one and behind a malformed one.
 func (r *Reader) Resource() (rec Resource, ok bool) {
 	for r.left[0] > 0 {
 		if _, ok := r.Question(); !ok {
@@ -184,7 +184,7 @@ func (r *Reader) Resource() (rec Resource, ok bool) {
 	return rec, true
 }
 
-// QuestionBytes gives the question section as it stands in the packet, once all questions are read; a reply to a
+// QuestionBytes returns the question section as it stands in the packet, once all questions are read; a reply to a
 // legacy query repeats it (RFC 6762 §6.7). Pointers in it lead backwards, so it can stand behind another header.
 func (r *Reader) QuestionBytes() []byte { return r.msg[HeaderSize:r.at] }
 
@@ -199,7 +199,7 @@ func targetAt(t mdns.Type) (offset int, ok bool) {
 	return 0, false
 }
 
-// Target gives the name that PTR, SRV or NSEC data holds, uncompressed and folded, valid until the next call of
+// Target returns the name that PTR, SRV or NSEC data holds, uncompressed and folded, valid until the next call of
 // Target; nil for other types and where the data is malformed.
 func (r *Reader) Target(rec Resource) []byte {
 	offset, ok := targetAt(rec.Type)
@@ -230,7 +230,7 @@ func (r *Reader) AppendData(dst []byte, rec Resource) []byte {
 	return append(dst, r.msg[next:end]...)
 }
 
-// Is says whether a record in the packet has the given data; names are compared without regard to ASCII case.
+// Is reports whether a record in the packet has the given data; names are compared without regard to ASCII case.
 func (r *Reader) Is(rec Resource, data mdns.Data) bool {
 	if rec.Type != data.Type() {
 		return false
@@ -260,7 +260,7 @@ func (r *Reader) Is(rec Resource, data mdns.Data) bool {
 	return false
 }
 
-// bitmap gives the types of window 0 of NSEC data (RFC 4034 §4.1.2), without zero bytes at the end.
+// bitmap returns the types of window 0 of NSEC data (RFC 4034 §4.1.2), without zero bytes at the end.
 func (r *Reader) bitmap(rec Resource) (bits []byte, ok bool) {
 	_, next, ok := unpack(&r.data, r.msg, rec.dataAt, false)
 	end := rec.dataAt + len(rec.Data)

@@ -331,7 +331,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// classes says whether there is a question that Encode would change.
+// classes reports whether there is a question that Encode would change.
 func classes(m Message) bool {
 	for _, q := range m.Questions {
 		if q.Class != ClassIN {

@@ -88,10 +88,10 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
-// Files gives what is served.
+// Files returns what is served.
 func (s *Server) Files() []File { return s.files }
 
-// prefix gives the path of the directory's URL, with slashes around it.
+// prefix returns the path of the directory's URL, with slashes around it.
 func (s *Server) prefix() string {
 	_, rest, _ := strings.Cut(s.config.URL, "://")
 	_, dir, _ := strings.Cut(rest, "/")

@@ -42,10 +42,10 @@ func (all spans) with(piece span) spans {
 	return joined[:min(len(joined), maxSpans)]
 }
 
-// cover says whether the pieces are all of a file.
+// cover reports whether the pieces are all of a file.
 func (all spans) cover(size int64) bool { return len(all) == 1 && all[0] == span{0, size} }
 
-// record remembers what a phone got, and says whether that makes the file whole.
+// record remembers what a phone got, and reports whether that makes the file whole.
 func (s *Server) record(t Transfer, piece span) (whole bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,10 +25,10 @@ type Transfer struct {
 	Whole   bool // the phone has all of the file now, by this transfer or by several with parts of it
 }
 
-// Percent gives how much of the file was sent, 0 to 100.
+// Percent returns how much of the file was sent, 0 to 100.
 func (t Transfer) Percent() int { return int(100 * t.Sent / max(t.File.Size, 1)) }
 
-// Rate gives bytes per second.
+// Rate returns bytes per second.
 func (t Transfer) Rate() float64 {
 	if t.Took <= 0 {
 		return 0
@@ -36,7 +36,7 @@ func (t Transfer) Rate() float64 {
 	return float64(t.Sent) / t.Took.Seconds()
 }
 
-// Running gives the transfers that run now, the oldest first.
+// Running returns the transfers that run now, the oldest first.
 func (s *Server) Running() []Transfer {
 	s.mu.Lock()
 	var all []Transfer
@@ -67,13 +67,13 @@ func (s *Server) begin(r *http.Request, f File, file *os.File) *transfer {
 	return t
 }
 
-// host gives the address that a request came from.
+// host returns the address that a request came from.
 func host(r *http.Request) netip.Addr {
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return addr.Addr().Unmap().WithZone("")
 }
 
-// now gives the transfer as it stands.
+// now returns the transfer as it stands.
 func (t *transfer) now() Transfer {
 	now := t.Transfer
 	now.Took = time.Since(t.Started)
@@ -81,7 +81,7 @@ func (t *transfer) now() Transfer {
 	return now
 }
 
-// position gives the position in the file, less what the phone has not got yet.
+// position returns the position in the file, less what the phone has not got yet.
 func (t *transfer) position() int64 {
 	at, err := t.file.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Server) end(t *transfer, counted *counter) {
 	s.config.Report(last)
 }
 
-// delivered waits until the phone has acknowledged all that was sent, and says whether it has. It gives up where the
+// delivered waits until the phone has acknowledged all that was sent, and reports whether it has. It gives up where the
 // phone is slower than it may be.
 func (t *transfer) delivered() bool {
 	last, deadline := unacknowledged(t.conn), time.Now().Add(stallTime)
@@ -190,7 +190,7 @@ func (c *counter) count(n int64, err error) {
 	}
 }
 
-// from gives the place in the file at which the body began. Several parts in one answer have none.
+// from returns the place in the file at which the body began. Several parts in one answer have none.
 func (c *counter) from() (start int64, ok bool) {
 	switch c.status {
 	case http.StatusOK:

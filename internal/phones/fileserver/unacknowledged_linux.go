@@ -10,7 +10,7 @@ import (
 // tcpClosed is the state of a connection that was reset (include/net/tcp_states.h).
 const tcpClosed = 7
 
-// unacknowledged gives the bytes that were given to the kernel and not yet acknowledged by the other side, -1 where
+// unacknowledged returns the bytes that were given to the kernel and not yet acknowledged by the other side, -1 where
 // the connection is gone. It looks at the socket without touching the connection.
 func unacknowledged(conn net.Conn) int64 {
 	c, ok := conn.(syscall.Conn)

@@ -131,7 +131,7 @@ func (b *bench) nextOfAny(until time.Time) (packet, bool) {
 	return packet{h, m}, true
 }
 
-// listen gives what is heard in a time.
+// listen returns what is heard in a time.
 func (b *bench) listen(d time.Duration) []packet {
 	return b.each(d, func(packet) {})
 }
@@ -149,7 +149,7 @@ func (b *bench) each(d time.Duration, f func(packet)) []packet {
 	}
 }
 
-// peer gives the address of a host that the suite plays, by number.
+// peer returns the address of a host that the suite plays, by number.
 func (b *bench) peer(i int) netip.AddrPort {
 	var of []netip.Addr
 	for _, a := range b.facts.Peers {
@@ -160,7 +160,7 @@ func (b *bench) peer(i int) netip.AddrPort {
 	return netip.AddrPortFrom(of[i], link.Port)
 }
 
-// remote gives the address of a host that is not on the link.
+// remote returns the address of a host that is not on the link.
 func (b *bench) remote() netip.AddrPort {
 	for _, a := range b.facts.Remote {
 		if a.Is4() == (b.v == publication.V4) {
@@ -171,7 +171,7 @@ func (b *bench) remote() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// responder gives the responder's own address, one that is not link-local where it has any.
+// responder returns the responder's own address, one that is not link-local where it has any.
 func (b *bench) responder() netip.AddrPort {
 	i := slices.IndexFunc(b.facts.Responder, func(p netip.Prefix) bool {
 		return p.Addr().Is4() == (b.v == publication.V4) && !p.Addr().IsLinkLocalUnicast()
@@ -210,7 +210,7 @@ func (b *bench) answerTo(m *dns.Msg) []packet {
 	return b.listen(patience)
 }
 
-// expect gives the first record of a name and type among found ones, or fails.
+// expect returns the first record of a name and type among found ones, or fails.
 func (b *bench) expect(all []found, name string, kind uint16) found {
 	of := find(all, name, kind)
 	if len(of) == 0 {
@@ -247,7 +247,7 @@ type found struct {
 	packet packet
 }
 
-// records gives the records in the answer and additional sections of responses.
+// records returns the records in the answer and additional sections of responses.
 func records(packets []packet) []found {
 	var all []found
 	for _, p := range packets {
@@ -260,7 +260,7 @@ func records(packets []packet) []found {
 	return all
 }
 
-// answers gives the records in the answer sections of responses.
+// answers returns the records in the answer sections of responses.
 func answers(packets []packet) []found {
 	var all []found
 	for _, p := range packets {
@@ -273,12 +273,12 @@ func answers(packets []packet) []found {
 	return all
 }
 
-// find gives the records of a name and type, goodbyes left out.
+// find returns the records of a name and type, goodbyes left out.
 func find(all []found, name string, kind uint16) []found {
 	return slices.DeleteFunc(findAll(all, name, kind), func(f found) bool { return f.Header().Ttl == 0 })
 }
 
-// goodbyes gives the records of a name and type that say goodbye.
+// goodbyes returns the records of a name and type that say goodbye.
 func goodbyes(all []found, name string, kind uint16) []found {
 	return slices.DeleteFunc(findAll(all, name, kind), func(f found) bool { return f.Header().Ttl != 0 })
 }
@@ -303,7 +303,7 @@ func pointsTo(rr dns.RR, target string) bool {
 	return ok && strings.EqualFold(ptr.Ptr, target)
 }
 
-// probes gives the packets that probe for a name.
+// probes returns the packets that probe for a name.
 func probes(packets []packet, name string) []packet {
 	var of []packet
 	for _, p := range packets {
@@ -391,7 +391,7 @@ func group(name string, txt ...string) services.Group {
 	}}
 }
 
-// many gives groups with names of their own.
+// many returns groups with names of their own.
 func many(n int) []services.Group {
 	var groups []services.Group
 	for i := range n {
@@ -400,7 +400,7 @@ func many(n int) []services.Group {
 	return groups
 }
 
-// instanceOf gives the name of the instance that a group of one service has, as the library prints it.
+// instanceOf returns the name of the instance that a group of one service has, as the library prints it.
 func instanceOf(g services.Group) string {
 	return dnstext.Label(g.Name) + "." + dnstext.Name(g.Services[0].Type) + "local."
 }

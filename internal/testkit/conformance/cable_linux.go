@@ -111,7 +111,7 @@ func (c *Cable) listen(t testing.TB, v publication.IPVersion, port uint16) {
 	})
 }
 
-// suiteAddresses gives those of the hosts that the suite plays. Who is not on the link has no network there.
+// suiteAddresses returns those of the hosts that the suite plays. Who is not on the link has no network there.
 func (c *Cable) suiteAddresses() []string {
 	var addrs []string
 	for _, a := range slices.Concat(c.facts.Peers, c.facts.Neighbors) {
@@ -130,7 +130,7 @@ func (c *Cable) suiteAddresses() []string {
 // ownAddresses are those of the responder, beside a link-local one.
 var ownAddresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("2001:db8::1/64")}
 
-// setAddresses gives the responder's interface other addresses. By its routes it can reach the hosts that are not on its
+// setAddresses changes the addresses of the responder's interface. By its routes it can reach the hosts that are not on its
 // link, so that it is seen when it does.
 func (c *Cable) setAddresses(addrs ...netip.Prefix) (err error) {
 	lines := []string{"addr flush dev " + Interface + " scope global"}
@@ -151,7 +151,7 @@ func (c *Cable) setAddresses(addrs ...netip.Prefix) (err error) {
 	return err
 }
 
-// setHostName gives the responder's machine another name.
+// setHostName changes the name of the responder's machine.
 func (c *Cable) setHostName(name string) (err error) {
 	c.server.Do(func() { err = unix.Sethostname([]byte(name)) })
 	return err

@@ -513,7 +513,7 @@ func (b *bench) onceASecond() []packet {
 	return heard
 }
 
-// addressRecord gives the A record of the responder.
+// addressRecord returns the A record of the responder.
 func (b *bench) addressRecord() dns.RR {
 	for _, p := range b.facts.Responder {
 		if p.Addr().Is4() {
@@ -549,7 +549,7 @@ func (b *bench) legacyReply(m *dns.Msg) packet {
 	return packet{}
 }
 
-// withTXT gives a group whose service has another TXT record.
+// withTXT returns a group whose service has another TXT record.
 func withTXT(g services.Group, strs ...string) services.Group {
 	g.Services = slices.Clone(g.Services)
 	g.Services[0].TXT = strs

@@ -216,7 +216,7 @@ func (b *bench) change(groups ...services.Group) []packet {
 	return b.listen(5 * time.Second)
 }
 
-// expectGoodbye gives the first goodbye for the desk.
+// expectGoodbye returns the first goodbye for the desk.
 func (b *bench) expectGoodbye(heard []packet) found { return b.expectGoodbyeIn(answers(heard)) }
 
 func (b *bench) expectGoodbyeIn(all []found) found {

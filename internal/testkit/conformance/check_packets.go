@@ -249,7 +249,7 @@ func largeTXT() services.Group {
 	return group("Large", strs...)
 }
 
-// malformed gives packets that no responder should believe.
+// malformed returns packets that no responder should believe.
 func malformed() [][]byte {
 	good, _ := query(deskName, dns.TypeSRV).Pack()
 	answer, _ := response(srv(deskName, 0, 9, "rival.local.", hostTTL), txt(deskName, ptrTTL, "a=b")).Pack()

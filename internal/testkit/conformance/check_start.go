@@ -237,7 +237,7 @@ func (b *bench) eachProbeQuestion(good func(dns.Question) bool) {
 	}
 }
 
-// announcements gives the times of the announcements of the desk's SRV record.
+// announcements returns the times of the announcements of the desk's SRV record.
 func (b *bench) announcements() []time.Time {
 	b.start(desk())
 	heard := append(b.awaitAnnouncement(), b.listen(30*time.Second)...)

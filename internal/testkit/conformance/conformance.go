@@ -20,7 +20,7 @@ import (
 type Lab interface {
 	// Facts tells what the link is like.
 	Facts() Facts
-	// Now gives the time of the lab's clock.
+	// Now returns the time of the lab's clock.
 	Now() time.Time
 	// Start starts the responder. It returns at once, before the responder has sent anything.
 	Start(Setup) error
@@ -33,14 +33,14 @@ type Lab interface {
 	Resume() error
 	// Restart ends the responder as a service manager does that starts it again, and starts it again.
 	Restart() error
-	// SetHostName gives the responder's machine another name than "pbx", until the lab is used for another check.
+	// SetHostName sets the name of the responder's machine, otherwise "pbx", until the lab is used for another check.
 	SetHostName(name string) error
 	// SetAddresses replaces the addresses of the responder's interface, but its link-local one of IPv6 stays. Those of
 	// before are back when the lab is used for another check.
 	SetAddresses(addrs ...netip.Prefix) error
 	// Send sends a packet from a host that the suite plays, which is the one with the address From.
 	Send(link.Packet) error
-	// Next waits for the next packet of the responder, until a time, and says whether there was one.
+	// Next waits for the next packet of the responder, until a time, and reports whether there was one.
 	Next(until time.Time) (Heard, bool)
 }
 
@@ -82,7 +82,7 @@ const (
 
 var verdictWords = []string{"pass", "fail", "n/a"}
 
-// String gives "pass", "fail" or "n/a".
+// String returns "pass", "fail" or "n/a".
 func (v Verdict) String() string { return verdictWords[v] }
 
 // Check is one rule with the test of it.
@@ -100,7 +100,7 @@ type Result struct {
 	Saw     string // what was seen, where it did not pass
 }
 
-// String gives the result as a line.
+// String returns the result as a line.
 func (r Result) String() string {
 	text := fmt.Sprintf("%-4s %s (IPv%d): %s", r.Verdict, r.Section, r.Version, r.Rule)
 	if r.Saw != "" {
@@ -109,7 +109,7 @@ func (r Result) String() string {
 	return text
 }
 
-// Checks gives all checks, in the order of the rules.
+// Checks returns all checks, in the order of the rules.
 func Checks() []Check {
 	var all []Check
 	for _, table := range [][]Check{packetChecks, startChecks, answerChecks, recordChecks, changeChecks, networkChecks, lifeChecks} {

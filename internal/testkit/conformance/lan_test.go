@@ -191,7 +191,7 @@ func (p *phone) ask() {
 	p.pause = min(2*p.pause, lanPause)
 }
 
-// known gives as much of what was found as fits a packet, in an order that does not depend on the map.
+// known returns as much of what was found as fits a packet, in an order that does not depend on the map.
 func (p *phone) known() []mdns.Record {
 	var all []mdns.Record
 	for _, key := range slices.Sorted(maps.Keys(p.found)) {
@@ -222,7 +222,7 @@ func (p *phone) hear(packet link.Packet) {
 	}
 }
 
-// instances gives the names that the servers have, with the server of each.
+// instances returns the names that the servers have, with the server of each.
 func (l *lan) instances(t *testing.T) map[string]*node {
 	owners := map[string]*node{}
 	for _, s := range l.servers {
@@ -246,7 +246,7 @@ func (l *lan) instances(t *testing.T) map[string]*node {
 	return owners
 }
 
-// checkPhones says whether each phone knows each service.
+// checkPhones reports whether each phone knows each service.
 func (l *lan) checkPhones(t *testing.T) {
 	for name, server := range l.instances(t) {
 		missing := 0

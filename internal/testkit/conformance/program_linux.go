@@ -20,12 +20,12 @@ import (
 	"announcer/internal/publication"
 )
 
-// Program is a responder that runs as a process. It reads anew what it is to publish on SIGHUP, and ends in good order
+// Program is a responder that runs as a process. It reads again what it is to publish on SIGHUP, and ends in good order
 // on SIGTERM.
 type Program interface {
 	// Write puts what is to be published into a folder.
 	Write(dir string, s Setup) error
-	// Command gives the command that publishes what is in the folder on [Interface].
+	// Command returns the command that publishes what is in the folder on [Interface].
 	Command(dir string) *exec.Cmd
 }
 
@@ -71,7 +71,7 @@ func runAll(p Program, dir string, cables []*Cable, todo []*Result) {
 	workers.Wait()
 }
 
-// longestFirst gives results in the order in which to work on them, so that no long check is waited for at the end. How
+// longestFirst returns results in the order in which to work on them, so that no long check is waited for at the end. How
 // long one takes is known from a simulation.
 func longestFirst(results []Result) []*Result {
 	took := map[*Result]time.Duration{}
@@ -124,7 +124,7 @@ func (l *programLab) close() string {
 	return string(said[max(0, len(said)-2000):])
 }
 
-// restore gives the machine back what it had. A cable on which that fails is of no use to the checks that come after.
+// restore restores what the machine had. A cable on which that fails is unusable to the checks that come after.
 func (l *programLab) restore() {
 	if !l.changed {
 		return
@@ -134,7 +134,7 @@ func (l *programLab) restore() {
 	}
 }
 
-// now gives the time without a monotonic clock, as packets have it.
+// now returns the time without a monotonic clock, as packets have it.
 func now() time.Time { return time.Now().Round(0) }
 
 // Facts implements [Lab].
@@ -241,7 +241,7 @@ func (l *programLab) Next(until time.Time) (Heard, bool) {
 	}
 }
 
-// take gives a packet if it came by then, and keeps it otherwise.
+// take returns a packet if it came by then, and keeps it otherwise.
 func (l *programLab) take(h Heard, until time.Time) (Heard, bool) {
 	l.early = nil
 	if h.At.After(until) {

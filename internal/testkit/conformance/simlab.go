@@ -43,7 +43,7 @@ func NewSimLab(seed uint64) *SimLab {
 	return lab
 }
 
-// LabFacts gives the addresses that labs use, without slack.
+// LabFacts returns the addresses that labs use, without slack.
 func LabFacts() Facts {
 	f := Facts{Responder: []netip.Prefix{
 		netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("2001:db8::1/64"), netip.MustParsePrefix("fe80::1/64"),

@@ -129,7 +129,7 @@ func (d *daemon) goroutines(t *testing.T) int {
 	return n
 }
 
-// status gives a number from /proc/PID/status.
+// status returns a number from /proc/PID/status.
 func (d *daemon) status(t *testing.T, key string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
@@ -149,7 +149,7 @@ func (d *daemon) status(t *testing.T, key string) int {
 	return 0
 }
 
-// cpu gives the time that the process has computed.
+// cpu returns the time that the process has computed.
 func (d *daemon) cpu(t *testing.T) time.Duration {
 	t.Helper()
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", d.cmd.Process.Pid))

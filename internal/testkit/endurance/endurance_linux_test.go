@@ -123,14 +123,14 @@ type files struct {
 	ever map[definition]bool // all that a file has ever said
 }
 
-// said says whether a file has ever said a definition.
+// said reports whether a file has ever said a definition.
 func (f *files) said(d definition) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.ever[d]
 }
 
-// texts gives what the files say, in order.
+// texts returns what the files say, in order.
 func (f *files) texts() []string {
 	var all []string
 	for _, d := range f.good {
@@ -184,7 +184,7 @@ func (f *files) breakOne(t *testing.T) {
 	}
 }
 
-// repair gives every file a good version that should have one.
+// repair writes a good version of every file that should have one.
 func (f *files) repair(t *testing.T) {
 	t.Helper()
 	for name := range f.good {
@@ -200,7 +200,7 @@ func (f *files) remove(t *testing.T, name string) {
 	delete(f.good, name)
 }
 
-// write gives a file a good version: in place, or by a rename as most editors do.
+// write writes a good version of a file: in place, or by a rename as most editors do.
 func (f *files) write(t *testing.T, name string) {
 	t.Helper()
 	d := definition{name: f.good[name].name, version: fmt.Sprint("v=", f.dice.IntN(1000)), port: 5060 + f.dice.IntN(3)}

@@ -91,7 +91,7 @@ func (s *stranger) hear() {
 	}
 }
 
-// definitions gives what a message announces: each instance of which it has both SRV and TXT.
+// definitions returns what a message announces: each instance of which it has both SRV and TXT.
 func definitions(m *dns.Msg) []definition {
 	found := map[string]definition{}
 	for _, rr := range slices.Concat(m.Answer, m.Extra) {
@@ -113,7 +113,7 @@ func definitions(m *dns.Msg) []definition {
 	return slices.DeleteFunc(slices.Collect(maps.Values(found)), func(d definition) bool { return d.port == 0 || d.version == "" })
 }
 
-// ask gives what answers a question for the type, each service in text.
+// ask returns what answers a question for the type, each service in text.
 func (s *stranger) ask(t *testing.T) []string {
 	t.Helper()
 	var question dns.Msg

@@ -167,7 +167,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// readIfThere gives "" for a file that is not there.
+// readIfThere returns "" for a file that is not there.
 func readIfThere(file string) string {
 	text, _ := os.ReadFile(file)
 	return string(text)

@@ -80,7 +80,7 @@ func findByStranger(ctx context.Context, n neighbour) (discovery, error) {
 	return look(ctx, s.ask, reverses(n.link))
 }
 
-// reverses gives the names under which the names of the server's addresses are found.
+// reverses returns the names under which the names of the server's addresses are found.
 func reverses(l link) []string {
 	var reverses []string
 	for _, address := range l.addresses("1") {
@@ -189,7 +189,7 @@ func look(ctx context.Context, ask ask, reverses []string) (found discovery, err
 	return found, nil
 }
 
-// pointers gives what the PTR records of a name say.
+// pointers returns what the PTR records of a name say.
 func (a ask) pointers(ctx context.Context, name string) (targets []string, err error) {
 	records, err := a(ctx, name, dns.TypePTR)
 	for _, rr := range records {

@@ -32,7 +32,7 @@ type sighting struct {
 // theServers stands for the addresses of the machine that announces.
 const theServers = "the server's"
 
-// onBothVersions gives the sightings of services that are announced on both IP versions.
+// onBothVersions returns the sightings of services that are announced on both IP versions.
 func onBothVersions(services ...service) []sighting {
 	var seen []sighting
 	for _, s := range services {
@@ -146,7 +146,7 @@ func (w watch) await(t *testing.T, count int, limit time.Duration) {
 	}
 }
 
-// there gives the services that have come and not gone, as avahi-browse names them.
+// there returns the services that have come and not gone, as avahi-browse names them.
 func (w watch) there() []string {
 	var there []string
 	for line := range strings.Lines(w.out.String()) {

@@ -112,7 +112,7 @@ func (c *capture) end(t *testing.T) {
 	})
 }
 
-// tshark gives fields of the packets of a file that a filter lets through, a line each. Fields are parted by tabs, the
+// tshark returns fields of the packets of a file that a filter lets through, a line each. Fields are parted by tabs, the
 // values of a field by bars.
 func tshark(t *testing.T, file, filter string, fields ...string) []string {
 	t.Helper()
@@ -134,7 +134,7 @@ func tshark(t *testing.T, file, filter string, fields ...string) []string {
 // and the data of a TXT record need not be text.
 var harmless = regexp.MustCompile(`^(DNS (query|response) retransmission|Trailing stray characters)`)
 
-// complaints gives what is wrong with the packets of a file: what tshark can't read at all, and on port 5353 what it
+// complaints returns what is wrong with the packets of a file: what tshark can't read at all, and on port 5353 what it
 // takes for an error, warns of or does not know as multicast DNS.
 func complaints(t *testing.T, file string) []string {
 	t.Helper()

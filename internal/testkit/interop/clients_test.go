@@ -71,7 +71,7 @@ func (n neighbour) zeroconfTraffic() zeroconf.IPType {
 	return zeroconf.IPv4AndIPv6
 }
 
-// strs gives the strings of a TXT record as github.com/miekg/dns writes them, without the empty one that stands for none.
+// strs returns the strings of a TXT record as github.com/miekg/dns writes them, without the empty one that stands for none.
 func strs(text []string) []string {
 	var txt []string
 	for _, s := range text {

@@ -123,7 +123,7 @@ func inNameOrder(list []published) []published {
 	})
 }
 
-// heard gives the records that the announcing machine multicast, by an IP version ("ip" or "ipv6"), those with a TTL and
+// heard returns the records that the announcing machine multicast, by an IP version ("ip" or "ipv6"), those with a TTL and
 // the goodbyes.
 func (c *capture) heard(t *testing.T, version string) (announced, gone []dns.RR) {
 	t.Helper()
@@ -161,7 +161,7 @@ func same(rr dns.RR) func(dns.RR) bool {
 	return func(other dns.RR) bool { return rr.String() == other.String() }
 }
 
-// published gives all services in the domains of those that are wanted, each with those of the wanted subtypes that it has.
+// published returns all services in the domains of those that are wanted, each with those of the wanted subtypes that it has.
 func (a ask) published(ctx context.Context, want []published) (found []published, err error) {
 	subtypes, domains := map[string]bool{}, map[string]bool{}
 	for _, w := range want {
@@ -248,7 +248,7 @@ func batches(t *testing.T, files map[string]measured) []batch {
 	return batches
 }
 
-// on gives the services of a file by IP version.
+// on returns the services of a file by IP version.
 func (m measured) on(t *testing.T) map[string][]published {
 	t.Helper()
 	on := map[string][]published{}
@@ -272,7 +272,7 @@ func (m measured) on(t *testing.T) map[string][]published {
 	return on
 }
 
-// withTTLs gives the services on an IP version, with other TTLs.
+// withTTLs returns the services on an IP version, with other TTLs.
 func (b batch) withTTLs(version string, ttls ttls) []published {
 	services := slices.Clone(b.on[version])
 	for i := range services {

@@ -34,7 +34,7 @@ type neighbour struct {
 // link is a network of two machines, the first of which announces.
 type link struct {
 	name   string // of the interface of the machine that announces; the neighbour's is eth0
-	v4, v6 string // the addresses without the last number: 1 announces, 2 is the neighbour; "" where there are none
+	v4, v6 string // the addresses without the last number: 1 announces, 2 is the neighbour; "" if there are none
 }
 
 var (
@@ -45,7 +45,7 @@ var (
 	vlan20   = link{"vlan20", "203.0.113.", "2001:db8:20::"}
 )
 
-// String gives the IP versions of a link.
+// String returns the IP versions of a link.
 func (l link) String() string {
 	switch {
 	case l.v4 == "":
@@ -56,7 +56,7 @@ func (l link) String() string {
 	return "IPv4 and IPv6"
 }
 
-// addresses gives those of one end, 1 or 2.
+// addresses returns those of one end, 1 or 2.
 func (l link) addresses(end string) []string {
 	var addrs []string
 	for _, net := range []string{l.v4, l.v6} {
@@ -67,7 +67,7 @@ func (l link) addresses(end string) []string {
 	return addrs
 }
 
-// versions gives its IP versions as options of commands: -4, -6.
+// versions returns its IP versions as options of commands: -4, -6.
 func (l link) versions() []string {
 	var versions []string
 	if l.v4 != "" {
@@ -92,7 +92,7 @@ func (l link) end(m machine, name, number string) netlab.End {
 	return e
 }
 
-// newServer gives a machine that announces on an interface v0, and its neighbour there, which looks at it with Avahi.
+// newServer returns a machine that announces on an interface v0, and its neighbour there, which looks at it with Avahi.
 func newServer(t *testing.T) (server machine, other neighbour) {
 	t.Helper()
 	server = newMachine(t, hostname)
@@ -123,7 +123,7 @@ func newNeighbour(t *testing.T, server machine, l link) neighbour {
 	}
 	n := neighbour{newMachine(t, "phone"), l}
 	netlab.Veth(t, l.end(server, l.name, "1"), l.end(n.machine, "eth0", "2"))
-	if l.v4 != "" { // Linux sends no multicast from a socket of no interface where there is no route for it
+	if l.v4 != "" { // Linux sends no multicast from a socket of no interface if there is no route for it
 		n.IP(t, "route", "add", "default", "via", l.v4+"1")
 	}
 	return n

@@ -87,7 +87,7 @@ func findByResolved(ctx context.Context, n neighbour) (found discovery, err erro
 // addressOnLink is an address as resolvectl prints it, before its interface.
 var addressOnLink = regexp.MustCompile(`([0-9a-f.:]+) +--`)
 
-// pointers gives what the PTR records of a name say.
+// pointers returns what the PTR records of a name say.
 func (m machine) pointers(ctx context.Context, name string) (targets []string, err error) {
 	out, err := m.output(ctx, "resolvectl", "query", "--legend=no", "--type=PTR", name)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 //go:embed captured
 var captured embed.FS
 
-// Captured gives what a program said on a real network, a message each, in order: "avahi-server" or another of
+// Captured returns what a program said on a real network, a message each, in order: "avahi-server" or another of
 // captured/README.md; "*" is all of them.
 func Captured(program string) [][]byte {
 	files, _ := captured.ReadDir("captured")

@@ -61,7 +61,7 @@ func (p *Publisher) Apply(_ context.Context, d publication.Desired) error {
 	return nil
 }
 
-// Status gives what the last Apply led to.
+// Status returns what the last Apply led to.
 func (p *Publisher) Status() []mdns.ServiceStatus {
 	p.wait()
 	p.mu.Lock()
@@ -69,10 +69,10 @@ func (p *Publisher) Status() []mdns.ServiceStatus {
 	return p.statuses
 }
 
-// Asked gives Questions.
+// Asked returns Questions.
 func (p *Publisher) Asked() <-chan []mdns.Asked { return p.Questions }
 
-// Observe gives what [Publisher.See] was given last.
+// Observe returns what [Publisher.See] was given last.
 func (p *Publisher) Observe() mdns.Observation {
 	p.wait()
 	p.mu.Lock()
@@ -107,7 +107,7 @@ func (p *Publisher) wait() {
 	}
 }
 
-// Events gives the events of every Apply.
+// Events returns the events of every Apply.
 func (p *Publisher) Events() <-chan mdns.Event { return p.events }
 
 // Close records that it was called, and whether goodbyes were said: not by a context that is over.
@@ -118,21 +118,21 @@ func (p *Publisher) Close(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// SaidGoodbye says whether Close said goodbye.
+// SaidGoodbye reports whether Close said goodbye.
 func (p *Publisher) SaidGoodbye() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.goodbye
 }
 
-// Applied gives all that was applied, in order.
+// Applied returns all that was applied, in order.
 func (p *Publisher) Applied() []publication.Desired {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.applied
 }
 
-// Closed says whether Close was called.
+// Closed reports whether Close was called.
 func (p *Publisher) Closed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -76,7 +76,7 @@ func (c *Conn) Read(batch []link.Packet, until time.Time) (int, error) {
 	}
 }
 
-// poll gives what is there; done says whether Read is to return.
+// poll returns what is there; done reports whether Read is to return.
 func (c *Conn) poll(batch []link.Packet) (n int, done bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -37,7 +37,7 @@ func Live(seed uint64) *Net {
 	return n
 }
 
-// Now gives the time.
+// Now returns the time.
 func (n *Net) Now() time.Time {
 	if n.live {
 		return time.Now()
@@ -45,7 +45,7 @@ func (n *Net) Now() time.Time {
 	return Start.Add(n.now)
 }
 
-// Step makes the next thing happen and says whether there was one. Time is simulated only.
+// Step makes the next thing happen and reports whether there was one. Time is simulated only.
 func (n *Net) Step() bool {
 	e, ok := n.events.pop()
 	if !ok {
@@ -60,7 +60,7 @@ func (n *Net) Step() bool {
 	return true
 }
 
-// StepUntil makes the next thing happen that happens until a time, and says whether there was one; otherwise it is that
+// StepUntil makes the next thing happen that happens until a time, and reports whether there was one; otherwise it is that
 // time then. Time is simulated only.
 func (n *Net) StepUntil(until time.Time) bool {
 	end := until.Sub(Start)
@@ -88,7 +88,7 @@ type Timer struct {
 	armed time.Duration // the earliest event in the queue that is this timer's; 0: none
 }
 
-// NewTimer gives a timer that is not set. Time is simulated only.
+// NewTimer returns a timer that is not set. Time is simulated only.
 func (n *Net) NewTimer(f func()) *Timer { return &Timer{net: n, f: f} }
 
 // Reset sets the timer to a time, the next moment where that has passed, or stops it where that is zero.

@@ -52,12 +52,12 @@ func ethernet(from *Port, p link.Packet) []byte {
 	return append(binary.BigEndian.AppendUint16(frame, 0x86DD), ip6(p)...)
 }
 
-// mac gives the address of an interface: locally administered, with the numbers of host and interface.
+// mac returns the address of an interface: locally administered, with the numbers of host and interface.
 func (p *Port) mac() []byte {
 	return []byte{0x02, 0, byte(p.host.number >> 16), byte(p.host.number >> 8), byte(p.host.number), byte(p.link.Index)}
 }
 
-// destination gives the address that a frame goes to: a group (RFC 1112 §6.4, RFC 2464 §7) or an interface.
+// destination returns the address that a frame goes to: a group (RFC 1112 §6.4, RFC 2464 §7) or an interface.
 func destination(from *Port, p link.Packet) []byte {
 	addr := p.To.Addr().AsSlice()
 	switch {

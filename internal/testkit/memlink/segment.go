@@ -77,7 +77,7 @@ type Port struct {
 	down    bool
 }
 
-// Plug gives a host an interface on a segment, with an index from 2 and a name such as "eth0".
+// Plug adds an interface on a segment to a host, with an index from 2 and a name such as "eth0".
 func (h *Host) Plug(s *Segment, addrs ...netip.Prefix) *Port {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()

@@ -73,7 +73,7 @@ func (h *Host) Start(cmd *exec.Cmd) (err error) {
 	return err
 }
 
-// Rename gives the host another name.
+// Rename changes the name of the host.
 func (h *Host) Rename(t testing.TB, name string) {
 	t.Helper()
 	var err error
@@ -84,7 +84,7 @@ func (h *Host) Rename(t testing.TB, name string) {
 }
 
 // IP runs the command ip of iproute2 on the host, as in h.IP(t, "link", "set", "eth0", "down"). It skips the test
-// where there is no such command.
+// if there is no such command.
 func (h *Host) IP(t testing.TB, args ...string) {
 	t.Helper()
 	h.ip(t, exec.Command("ip", args...))
@@ -98,7 +98,7 @@ func (h *Host) IPs(t testing.TB, lines ...string) {
 	h.ip(t, cmd)
 }
 
-// ip runs a command ip. It skips the test where there is none.
+// ip runs a command ip. It skips the test if there is none.
 func (h *Host) ip(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	if cmd.Err != nil {
@@ -151,7 +151,7 @@ func (h *Host) namespace() string {
 	return h.path
 }
 
-// up gives an end its addresses, without the second that the kernel takes to find out whether somebody else has
+// up assigns an end its addresses, without the second that the kernel takes to find out whether somebody else has
 // an IPv6 address (RFC 4862 §5.4), or without IPv6.
 func (e End) up(t testing.TB) {
 	t.Helper()
@@ -191,7 +191,7 @@ func (e End) running() (running bool) {
 	return running
 }
 
-// hasLinkLocal says whether an end has a link-local IPv6 address, and no address that is tentative still. Each line of
+// hasLinkLocal reports whether an end has a link-local IPv6 address, and no address that is tentative still. Each line of
 // the file is "ADDRESS INDEX PREFIX-LENGTH SCOPE FLAGS NAME".
 func (e End) hasLinkLocal() (has bool) {
 	addrs, err := os.ReadFile("/proc/thread-self/net/if_inet6")

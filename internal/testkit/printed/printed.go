@@ -19,7 +19,7 @@ func (t *Text) Write(b []byte) (int, error) {
 	return t.buf.Write(b)
 }
 
-// String gives the text so far.
+// String returns the text so far.
 func (t *Text) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -65,7 +65,7 @@ var Provisional = Behaviour{Name: "tries for ever", Transports: []string{"udp", 
 	}
 }}
 
-// message gives a message without a body, as [flood] wants it.
+// message returns a message without a body, as [flood] wants it.
 func message(startLine, method string) string {
 	return strings.Join([]string{startLine, "Via: SIP/2.0/TCP 192.0.2.9:5060;branch=z9hG4bK#;rport", "Max-Forwards: 70", "From: <sip:x@192.0.2.9>;tag=#",
 		"To: <sip:announcer@192.0.2.1>", "Call-ID: #@192.0.2.9", "CSeq: 102 " + method, "Content-Length: 0", "", ""}, "\r\n")
@@ -228,7 +228,7 @@ func (p *HostilePeer) serve(conn net.Conn, secure *tls.Config) {
 	p.behaviour.do(conn)
 }
 
-// packets gives each client that sends something a goroutine.
+// packets starts a goroutine for each client that sends something.
 func (p *HostilePeer) packets(conn *net.UDPConn) {
 	clients := map[netip.AddrPort]*packetClient{}
 	buf := make([]byte, 65535)

@@ -24,7 +24,7 @@ type Peer struct {
 	closers  []io.Closer
 }
 
-// Answers gives a function for [Listen] that answers each request with the same responses, each such as "200 OK".
+// Answers returns a function for [Listen] that answers each request with the same responses, each such as "200 OK".
 func Answers(responses ...string) func(int) []string { return func(int) []string { return responses } }
 
 // Listen starts a peer on an address such as "127.0.0.1:0", by "udp", "tcp" or "tls", until the test ends. answer gives
@@ -66,7 +66,7 @@ func Start(transport, address string, answer func(n int) []string) (*Peer, error
 	return p, nil
 }
 
-// certificate gives one that no client trusts.
+// certificate returns one that no client trusts.
 func certificate() *tls.Config {
 	server := httptest.NewUnstartedServer(nil)
 	server.StartTLS()
@@ -83,7 +83,7 @@ func (p *Peer) Close() {
 	}
 }
 
-// Requests gives the requests received so far.
+// Requests returns the requests received so far.
 func (p *Peer) Requests() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,7 +152,7 @@ func readRequest(r *bufio.Reader) (string, error) {
 	return request.String(), nil
 }
 
-// respond gives the responses to a request; "" closes the stream.
+// respond returns the responses to a request; "" closes the stream.
 func (p *Peer) respond(request string) []string {
 	p.mu.Lock()
 	n := len(p.requests)
@@ -169,7 +169,7 @@ func (p *Peer) respond(request string) []string {
 	return responses
 }
 
-// response gives the response to a request with a status such as "200 OK".
+// response returns the response to a request with a status such as "200 OK".
 func response(request, status string) string {
 	text := "SIP/2.0 " + status + "\r\n"
 	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
@@ -182,7 +182,7 @@ func response(request, status string) string {
 	return text + "Content-Length: 0\r\n\r\n"
 }
 
-// Header gives the value of a header of a message, "" if it has none.
+// Header returns the value of a header of a message, "" if it has none.
 func Header(message, name string) string {
 	for line := range strings.Lines(message) {
 		if value, ok := strings.CutPrefix(line, name+": "); ok {
