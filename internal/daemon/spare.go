@@ -5,9 +5,12 @@ import (
 	"time"
 )
 
-// settleTime is the time from a change until the memory that it took is given back to the system: its announcements are
-// over then.
-const settleTime = 10 * time.Second
+// Memory is given back to the system when the announcements of a change are over, and once a minute, since a look at
+// files that finds nothing new takes some, too.
+const (
+	settleTime = 10 * time.Second
+	spareTime  = time.Minute
+)
 
 // spare gives memory that is no longer used back to the system.
 type spare struct{ timer *time.Timer }
@@ -17,5 +20,8 @@ func newSpare() spare { return spare{time.NewTimer(settleTime)} }
 // giveBack has memory given back when nothing has changed for a while.
 func (s spare) giveBack() { s.timer.Reset(settleTime) }
 
-// free gives memory back.
-func (s spare) free() { debug.FreeOSMemory() }
+// free gives memory back, now and regularly.
+func (s spare) free() {
+	debug.FreeOSMemory()
+	s.timer.Reset(spareTime)
+}

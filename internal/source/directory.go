@@ -34,7 +34,7 @@ type directory struct {
 	items  []Item        // yielded last
 	unread string        // why the directory could not be listed
 
-	links  []string // of the items: they may lead to another file system
+	links  map[string]bool // the items that are symbolic links: they may lead to another file system
 	ways   ways
 	events *fsnotify.Watcher // nil: there are no events
 	stale  bool              // what is watched may be something else than what is there now
@@ -78,7 +78,7 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 // answers reports whether all files can still be reached. It hangs if the place itself does.
 func (d *directory) answers() bool {
 	_, err := os.Stat(d.path)
-	for _, link := range d.links {
+	for link := range d.links {
 		_, linkErr := attempt(d.guard, link, func() (struct{}, error) {
 			_, err := os.Stat(link)
 			return struct{}{}, err
@@ -132,16 +132,7 @@ func (d *directory) read(path string, before []byte) Item {
 	if path == d.path {
 		item.Name = path
 	}
-	buf := d.buf
-	data, err := attempt(d.guard, path, func() ([]byte, error) {
-		if path != d.path && IsMask(path) {
-			return nil, ErrMasked
-		}
-		return readFile(path, buf)
-	})
-	if _, hangs := errors.AsType[*hangError](err); hangs {
-		d.buf = new(bytes.Buffer) // the call that hangs may still fill the other one
-	}
+	data, err := d.contents(path)
 	switch {
 	case err != nil:
 		item.Err = err
@@ -151,6 +142,24 @@ func (d *directory) read(path string, before []byte) Item {
 		item.Data = bytes.Clone(data)
 	}
 	return item
+}
+
+// contents reads a file into the buffer. A symbolic link can lead to another file system, which hangs by itself.
+func (d *directory) contents(path string) ([]byte, error) {
+	if !d.links[path] {
+		return readFile(path, d.buf)
+	}
+	buf := d.buf
+	data, err := attempt(d.guard, path, func() ([]byte, error) {
+		if IsMask(path) {
+			return nil, ErrMasked
+		}
+		return readFile(path, buf)
+	})
+	if _, hangs := errors.AsType[*hangError](err); hangs {
+		d.buf = new(bytes.Buffer) // the call that hangs may still fill the other one
+	}
+	return data, err
 }
 
 // reason is why a provider stops waiting.
@@ -220,7 +229,7 @@ func (d *directory) prepare() {
 
 // find returns the ways as they are now.
 func (d *directory) find() ways {
-	d.links, d.unread = nil, ""
+	d.links, d.unread = map[string]bool{}, ""
 	w := newWays()
 	end := w.walk(d.path)
 	info, err := os.Stat(end)
@@ -237,7 +246,7 @@ func (d *directory) find() ways {
 	w.dirs[end] = info
 	for _, e := range entries {
 		if IsDefinition(e.Name()) && e.Type()&fs.ModeSymlink != 0 {
-			d.follow(filepath.Join(end, e.Name()), w)
+			d.follow(filepath.Join(d.path, e.Name()), w)
 		}
 	}
 	return w
@@ -253,7 +262,7 @@ func (d *directory) follow(link string, w ways) {
 	if err == nil {
 		w.join(found)
 	}
-	d.links = append(d.links, link)
+	d.links[link] = true
 }
 
 // watching is where events come from.

@@ -46,7 +46,7 @@ type Memory struct {
 	good     map[string]version   // the last good ones, by the name of the item
 	refused  map[string]time.Time // what has an error, by its origin, and since when
 	full     map[string]bool      // the places that had files when they last existed
-	parsed   map[string]parsed    // what the contents of each file say, by its origin
+	parsed   map[string]*parsed   // what the contents of each file say, by its origin
 	hosts    map[string]string    // the last names of the host that fit, by the ID of the publication
 }
 
@@ -89,9 +89,9 @@ type Refusal struct {
 
 // version is what a file said at some time.
 type version struct {
-	place  string // the path of its place
-	origin string
-	parsed
+	place   string // the path of its place
+	origin  string
+	*parsed // nil: it never said anything
 }
 
 // parsed is what the contents of a file say.
@@ -171,7 +171,7 @@ func (r Request) lints() []services.Lint { return append([]services.Lint{phones.
 // was, it is left out. A place that cannot be read, or does not answer, withdraws nothing.
 func Merge(in Input, before Memory) (Snapshot, Memory) {
 	m := merger{in: in, before: before, after: before}
-	m.after.good, m.after.refused, m.after.parsed = map[string]version{}, map[string]time.Time{}, map[string]parsed{}
+	m.after.good, m.after.refused, m.after.parsed = map[string]version{}, map[string]time.Time{}, map[string]*parsed{}
 	m.after.full = maps.Clone(before.full)
 	if m.after.full == nil {
 		m.after.full = map[string]bool{}
@@ -404,7 +404,7 @@ func (m *merger) define(f file) {
 	if findings.Err() != nil {
 		v = m.lastGood(f)
 	}
-	if v.groups == nil {
+	if v.parsed == nil {
 		return
 	}
 	m.after.good[f.Name] = v
@@ -425,8 +425,8 @@ func (m *merger) now(f file) (version, diag.Findings) {
 }
 
 // parse reads the contents of a file. What they say is known if they are what they were.
-func (m *merger) parse(f file) parsed {
-	p := parsed{data: f.Data, since: m.in.Now, host: m.snap.Host, policy: m.snap.Config.OnConflict}
+func (m *merger) parse(f file) *parsed {
+	p := &parsed{data: f.Data, since: m.in.Now, host: m.snap.Host, policy: m.snap.Config.OnConflict}
 	if before, ok := m.before.parsed[f.Origin]; ok && before.host == p.host && before.policy == p.policy && bytes.Equal(before.data, p.data) {
 		return before
 	}

@@ -69,6 +69,7 @@ func (r *reader) Load() (Snapshot, error) {
 func placeAt(path string, isFile bool) Place {
 	d := &directory{path: path, isFile: isFile, guard: newGuard(), buf: new(bytes.Buffer)}
 	d.guard.begin()
+	d.find()
 	return Place{Path: path, Items: d.look()}
 }
 
