@@ -76,16 +76,18 @@ func TestCheck(t *testing.T) {
 			"-1 0 0 error: the name is empty", "0 6 0 warning: the port is 0", "0 7 0 error: the TXT string is empty", "1 1 0 error: the service has no type", "1 6 0 warning: the port is 0",
 		}},
 	} {
-		problems := test.group.Check("pbx")
-		if len(problems) != len(test.want) {
-			t.Errorf("%s: %d problems, want %d: %+v", test.what, len(problems), len(test.want), problems)
-			continue
-		}
-		for i, p := range problems {
-			place, words, _ := strings.Cut(test.want[i], ": ")
-			if got := fmt.Sprintf("%d %d %d %s", p.Service, p.Field, p.Index, p.Severity); got != place || !strings.Contains(p.Text, words) {
-				t.Errorf("%s: %s: %s; want %s", test.what, got, p.Text, test.want[i])
+		t.Run(test.what, func(t *testing.T) {
+			problems := test.group.Check("pbx")
+			if len(problems) != len(test.want) {
+				t.Errorf("%s: %d problems, want %d: %+v", test.what, len(problems), len(test.want), problems)
+				return
 			}
-		}
+			for i, p := range problems {
+				place, words, _ := strings.Cut(test.want[i], ": ")
+				if got := fmt.Sprintf("%d %d %d %s", p.Service, p.Field, p.Index, p.Severity); got != place || !strings.Contains(p.Text, words) {
+					t.Errorf("%s: %s: %s; want %s", test.what, got, p.Text, test.want[i])
+				}
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -100,9 +101,11 @@ func TestParseName(t *testing.T) {
 	for text, good := range map[string]bool{
 		"Front desk": true, `a.b\c`: true, "  a b \n": true, "": false, "\xff": false, "a\x00b": false, "\uFDD0": false, "\U0001FFFE": false,
 	} {
-		if name, err := ParseName(text); good != (err == nil) || good && name != text {
-			t.Errorf("%q: %q, %v", text, name, err)
-		}
+		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
+			if name, err := ParseName(text); good != (err == nil) || good && name != text {
+				t.Errorf("%q: %q, %v", text, name, err)
+			}
+		})
 	}
 }
 
@@ -110,8 +113,10 @@ func TestParseTXT(t *testing.T) {
 	for text, good := range map[string]bool{
 		"k=v": true, "=": true, "\x00\xff": true, strings.Repeat("x", 255): true, "": false, strings.Repeat("x", 256): false,
 	} {
-		if txt, err := ParseTXT(text); good != (err == nil) || good && txt != text {
-			t.Errorf("%q: %q, %v", text, txt, err)
-		}
+		t.Run(fmt.Sprintf("%.20q of %d bytes", text, len(text)), func(t *testing.T) {
+			if txt, err := ParseTXT(text); good != (err == nil) || good && txt != text {
+				t.Errorf("%q: %q, %v", text, txt, err)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -29,9 +30,11 @@ func TestNextName(t *testing.T) {
 		e:                 strings.Repeat("é", 30) + " #2",
 		a[:59] + "😀":      a[:59] + " #2",
 	} {
-		if got := NextName(name); got != want {
-			t.Errorf("NextName(%q) = %q; want %q", name, got, want)
-		}
+		t.Run(fmt.Sprintf("%.20q of %d bytes", name, len(name)), func(t *testing.T) {
+			if got := NextName(name); got != want {
+				t.Errorf("NextName(%q) = %q; want %q", name, got, want)
+			}
+		})
 	}
 }
 
@@ -49,9 +52,11 @@ func TestNextHost(t *testing.T) {
 		a:                a[:61] + "-2",
 		a[:61] + "-9":    a[:60] + "-10",
 	} {
-		if got := NextHost(label); got != want {
-			t.Errorf("NextHost(%q) = %q; want %q", label, got, want)
-		}
+		t.Run(fmt.Sprintf("%.20q of %d bytes", label, len(label)), func(t *testing.T) {
+			if got := NextHost(label); got != want {
+				t.Errorf("NextHost(%q) = %q; want %q", label, got, want)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,17 +25,21 @@ func with(change func(*Service)) Service {
 
 func TestProtocol(t *testing.T) {
 	for _, p := range []Protocol{AnyProtocol, IPv4, IPv6} {
-		if back, ok := ParseProtocol(p.String()); back != p || !ok {
-			t.Errorf("%s is read as %s, %t", p, back, ok)
-		}
-		if !p.Overlaps(p) || !p.Overlaps(AnyProtocol) || !AnyProtocol.Overlaps(p) {
-			t.Errorf("%s does not overlap itself and any", p)
-		}
+		t.Run(p.String(), func(t *testing.T) {
+			if back, ok := ParseProtocol(p.String()); back != p || !ok {
+				t.Errorf("%s is read as %s, %t", p, back, ok)
+			}
+			if !p.Overlaps(p) || !p.Overlaps(AnyProtocol) || !AnyProtocol.Overlaps(p) {
+				t.Errorf("%s does not overlap itself and any", p)
+			}
+		})
 	}
 	for _, word := range []string{"", "IPv4", "inet", "ipv4 "} {
-		if p, ok := ParseProtocol(word); ok {
-			t.Errorf("%q is read as %s", word, p)
-		}
+		t.Run(fmt.Sprintf("%q", word), func(t *testing.T) {
+			if p, ok := ParseProtocol(word); ok {
+				t.Errorf("%q is read as %s", word, p)
+			}
+		})
 	}
 	if IPv4.Overlaps(IPv6) {
 		t.Error("IPv4 overlaps IPv6")
@@ -52,9 +57,11 @@ func TestInstance(t *testing.T) {
 		{"PBX on %h", false, "testhost", "PBX on %h"},
 		{"%h", true, "%h%h", "%h%h"}, // what is put in is not looked at again
 	} {
-		if got := (Group{Name: test.name, Wildcards: test.wildcards}).Instance(test.host); got != test.want {
-			t.Errorf("%q on %q: %q; want %q", test.name, test.host, got, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := (Group{Name: test.name, Wildcards: test.wildcards}).Instance(test.host); got != test.want {
+				t.Errorf("%q on %q: %q; want %q", test.name, test.host, got, test.want)
+			}
+		})
 	}
 }
 
@@ -103,12 +110,14 @@ func TestEqualAndCollides(t *testing.T) {
 		{"an address more", with(func(s *Service) { s.Addresses = []netip.Addr{addr} }), false, false},
 		{"one IP version", with(func(s *Service) { s.Protocol = IPv6 }), false, false},
 	} {
-		if got := phone.Equal(test.other); got != test.equal || test.other.Equal(phone) != got {
-			t.Errorf("%s: Equal gives %t; want %t both ways", test.what, got, test.equal)
-		}
-		if got := phone.Collides(test.other); got != test.collides || test.other.Collides(phone) != got {
-			t.Errorf("%s: Collides gives %t; want %t both ways", test.what, got, test.collides)
-		}
+		t.Run(test.what, func(t *testing.T) {
+			if got := phone.Equal(test.other); got != test.equal || test.other.Equal(phone) != got {
+				t.Errorf("%s: Equal gives %t; want %t both ways", test.what, got, test.equal)
+			}
+			if got := phone.Collides(test.other); got != test.collides || test.other.Collides(phone) != got {
+				t.Errorf("%s: Collides gives %t; want %t both ways", test.what, got, test.collides)
+			}
+		})
 	}
 	v4 := with(func(s *Service) { s.Protocol = IPv4 })
 	v6 := with(func(s *Service) { s.Protocol, s.Port = IPv6, 1 })
@@ -120,9 +129,11 @@ func TestEqualAndCollides(t *testing.T) {
 func TestTXT(t *testing.T) {
 	txt := TXT{"a=1", "A=2", "flag", "=x", "b=c=d"}
 	for key, want := range map[string]string{"A": "1", "flag": "", "b": "c=d", "": "x"} {
-		if got, ok := txt.Get(key); !ok || got != want {
-			t.Errorf("Get(%q) = %q, %t; want %q", key, got, ok, want)
-		}
+		t.Run(fmt.Sprintf("%q", key), func(t *testing.T) {
+			if got, ok := txt.Get(key); !ok || got != want {
+				t.Errorf("Get(%q) = %q, %t; want %q", key, got, ok, want)
+			}
+		})
 	}
 	if got, ok := txt.Get("c"); ok {
 		t.Errorf(`Get("c") = %q`, got)

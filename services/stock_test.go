@@ -59,23 +59,25 @@ func TestStock(t *testing.T) {
 			"sipUrl=http://[2001:db8::10]:8080", "firmwareUrl=http://[2001:db8::10]:8080/", "firmwareVersion=2_8_1", "serviceType=firmware", "D65File=eff/2_8_1/2_8_1_D65_firmware.eff",
 		}},
 	} {
-		data, err := Stock(test.preset, test.fill)
-		if err != nil {
-			t.Errorf("%s of %+v: %v", test.preset, test.fill, err)
-			continue
-		}
-		var file stockFile
-		if err := xml.Unmarshal(data, &file); err != nil {
-			t.Errorf("%s: %v\n%s", test.preset, err, data)
-			continue
-		}
-		if file.Name.Text != test.name || file.Name.Wildcards != "" || len(file.Service) != 1 {
-			t.Errorf("%s: want one service of the name %q:\n%s", test.preset, test.name, data)
-			continue
-		}
-		if s := file.Service[0]; s.Type != "_digiumproxy._udp" || s.Port != test.port || !slices.Equal(s.TXT, test.txt) {
-			t.Errorf("%s: want port %d, TXT %q:\n%s", test.preset, test.port, test.txt, data)
-		}
+		t.Run(test.preset+" "+test.fill.Transport+" "+test.name, func(t *testing.T) {
+			data, err := Stock(test.preset, test.fill)
+			if err != nil {
+				t.Errorf("%s of %+v: %v", test.preset, test.fill, err)
+				return
+			}
+			var file stockFile
+			if err := xml.Unmarshal(data, &file); err != nil {
+				t.Errorf("%s: %v\n%s", test.preset, err, data)
+				return
+			}
+			if file.Name.Text != test.name || file.Name.Wildcards != "" || len(file.Service) != 1 {
+				t.Errorf("%s: want one service of the name %q:\n%s", test.preset, test.name, data)
+				return
+			}
+			if s := file.Service[0]; s.Type != "_digiumproxy._udp" || s.Port != test.port || !slices.Equal(s.TXT, test.txt) {
+				t.Errorf("%s: want port %d, TXT %q:\n%s", test.preset, test.port, test.txt, data)
+			}
+		})
 	}
 }
 
@@ -94,67 +96,70 @@ func TestStockProblems(t *testing.T) {
 	files := func(files ...ModelFile) Fill { return firmwareWith(func(f *Fill) { f.Files = files }) }
 	path := func(p string) Fill { return files(ModelFile{"D40", p}) }
 	for _, test := range []struct {
+		name   string
 		preset string
 		fill   Fill
 		want   []string // "value: words of the text"
 	}{
-		{"", Fill{}, []string{`preset: "" is not a preset; want one of dpma, switchvox, firmware`}},
-		{"switchbox", Fill{}, []string{"preset: did you mean switchvox?"}},
-		{"dpma", Fill{}, []string{"server: it is missing"}},
-		{"dpma", Fill{Name: "\xff", Transport: "sctp"}, []string{"name: is not UTF-8", `transport: "sctp" is not a transport; want udp, tcp or tls`, "server: it is missing"}},
-		{"dpma", Fill{Server: "192.0.2.20", Name: " PBX"}, []string{"name: has white space around it"}},
-		{"dpma", Fill{Server: "192.0.2.20", Name: "P\x01X"}, []string{"name: control character"}},
-		{"dpma", Fill{Server: "192.0.2.20", URL: "http://192.0.2.10/", Version: "2_8_1", Files: firmware.Files}, []string{"url: no use for it", "version: no use for it", "files: no use for it"}},
-		{"switchvox", server("192.0.2.300"), []string{`server: "192.0.2.300" is neither a host name nor an address`}},
-		{"switchvox", server("0.0.0.0"), []string{"server: is not the address of a server"}},
-		{"switchvox", server("ff02::fb"), []string{"server: is not the address of a server"}},
-		{"switchvox", server("fe80::1%eth0"), []string{"server: has a zone"}},
-		{"switchvox", server("[fe80::1%eth0]:5060"), []string{"server: has a zone"}},
-		{"switchvox", server("[2001:db8::20:5060"), []string{"server: is not [ADDRESS]:PORT"}},
-		{"switchvox", server("[2001:db8::20]5060"), []string{"server: is not [ADDRESS]:PORT"}},
-		{"switchvox", server("[pbx]:5060"), []string{"server: is not [ADDRESS]:PORT"}},
-		{"switchvox", server("192.0.2.20:"), []string{"server: has no port behind the colon"}},
-		{"switchvox", server("192.0.2.20:0"), []string{`server: "0" is not a port`}},
-		{"switchvox", server("192.0.2.20:65536"), []string{`server: "65536" is not a port`}},
-		{"switchvox", server("pbx:sip"), []string{`server: "sip" is not a port`}},
-		{"switchvox", server(":5060"), []string{`server: "" is not a host`}},
-		{"switchvox", server("sip:proxy@192.0.2.20:5060"), []string{"server: is more than a host; want its name or address alone"}},
-		{"switchvox", server("http://192.0.2.20/"), []string{"server: is more than a host"}},
-		{"switchvox", server("front desk"), []string{"server: is not a host"}},
-		{"switchvox", server("-pbx"), []string{"server: is not a host"}},
-		{"firmware", Fill{}, []string{"url: it is missing", "version: it is missing", "files: they are missing"}},
-		{"firmware", firmwareWith(func(f *Fill) { f.Server, f.Transport = "192.0.2.20", "udp" }), []string{"server: no use for it", "transport: no use for it"}},
-		{"firmware", url("192.0.2.10"), []string{"url: is not an HTTP URL; want such as http://192.0.2.10/"}},
-		{"firmware", url("tftp://192.0.2.10/"), []string{"url: is not an HTTP URL"}},
-		{"firmware", url("http:///x"), []string{"url: is not an HTTP URL"}},
-		{"firmware", url("http://user:secret@192.0.2.10/"), []string{`url: "http://user:xxxxx@192.0.2.10/" holds a user`}},
-		{"firmware", url("http://192.0.2.10/?a=b"), []string{"url: is not a directory"}},
-		{"firmware", url("http://192.0.2.10/#a"), []string{"url: is not a directory"}},
-		{"firmware", url("http://192.0.2.10:70000/"), []string{`url: "70000" is not a port`}},
-		{"firmware", url("http://192.0.2.300/"), []string{"url: is neither a host name nor an address"}},
-		{"firmware", version("2.8.1"), []string{"version: want 2_8_1"}},
-		{"firmware", version("latest"), []string{"version: is not a firmware version"}},
-		{"firmware", files(ModelFile{"d40", "a"}, ModelFile{"D40", "a"}, ModelFile{"D80", "a"}, ModelFile{"D40", "b"}), []string{
+		{"no preset", "", Fill{}, []string{`preset: "" is not a preset; want one of dpma, switchvox, firmware`}},
+		{"unknown preset", "switchbox", Fill{}, []string{"preset: did you mean switchvox?"}},
+		{"no server", "dpma", Fill{}, []string{"server: it is missing"}},
+		{"name not UTF-8 and unknown transport", "dpma", Fill{Name: "\xff", Transport: "sctp"}, []string{"name: is not UTF-8", `transport: "sctp" is not a transport; want udp, tcp or tls`, "server: it is missing"}},
+		{"name with white space around it", "dpma", Fill{Server: "192.0.2.20", Name: " PBX"}, []string{"name: has white space around it"}},
+		{"name with a control character", "dpma", Fill{Server: "192.0.2.20", Name: "P\x01X"}, []string{"name: control character"}},
+		{"firmware values for dpma", "dpma", Fill{Server: "192.0.2.20", URL: "http://192.0.2.10/", Version: "2_8_1", Files: firmware.Files}, []string{"url: no use for it", "version: no use for it", "files: no use for it"}},
+		{"server is no address", "switchvox", server("192.0.2.300"), []string{`server: "192.0.2.300" is neither a host name nor an address`}},
+		{"server is unspecified", "switchvox", server("0.0.0.0"), []string{"server: is not the address of a server"}},
+		{"server is multicast", "switchvox", server("ff02::fb"), []string{"server: is not the address of a server"}},
+		{"server with a zone", "switchvox", server("fe80::1%eth0"), []string{"server: has a zone"}},
+		{"server with a zone and a port", "switchvox", server("[fe80::1%eth0]:5060"), []string{"server: has a zone"}},
+		{"server without closing bracket", "switchvox", server("[2001:db8::20:5060"), []string{"server: is not [ADDRESS]:PORT"}},
+		{"server without colon behind the bracket", "switchvox", server("[2001:db8::20]5060"), []string{"server: is not [ADDRESS]:PORT"}},
+		{"server is a name in brackets", "switchvox", server("[pbx]:5060"), []string{"server: is not [ADDRESS]:PORT"}},
+		{"server without port behind the colon", "switchvox", server("192.0.2.20:"), []string{"server: has no port behind the colon"}},
+		{"server with port 0", "switchvox", server("192.0.2.20:0"), []string{`server: "0" is not a port`}},
+		{"server with port 65536", "switchvox", server("192.0.2.20:65536"), []string{`server: "65536" is not a port`}},
+		{"server with a named port", "switchvox", server("pbx:sip"), []string{`server: "sip" is not a port`}},
+		{"server is a port alone", "switchvox", server(":5060"), []string{`server: "" is not a host`}},
+		{"server is a SIP URL", "switchvox", server("sip:proxy@192.0.2.20:5060"), []string{"server: is more than a host; want its name or address alone"}},
+		{"server is an HTTP URL", "switchvox", server("http://192.0.2.20/"), []string{"server: is more than a host"}},
+		{"server with a space", "switchvox", server("front desk"), []string{"server: is not a host"}},
+		{"server with a hyphen in front", "switchvox", server("-pbx"), []string{"server: is not a host"}},
+		{"no firmware values", "firmware", Fill{}, []string{"url: it is missing", "version: it is missing", "files: they are missing"}},
+		{"server values for firmware", "firmware", firmwareWith(func(f *Fill) { f.Server, f.Transport = "192.0.2.20", "udp" }), []string{"server: no use for it", "transport: no use for it"}},
+		{"url without a scheme", "firmware", url("192.0.2.10"), []string{"url: is not an HTTP URL; want such as http://192.0.2.10/"}},
+		{"url of TFTP", "firmware", url("tftp://192.0.2.10/"), []string{"url: is not an HTTP URL"}},
+		{"url without a host", "firmware", url("http:///x"), []string{"url: is not an HTTP URL"}},
+		{"url with a user", "firmware", url("http://user:secret@192.0.2.10/"), []string{`url: "http://user:xxxxx@192.0.2.10/" holds a user`}},
+		{"url with a query", "firmware", url("http://192.0.2.10/?a=b"), []string{"url: is not a directory"}},
+		{"url with a fragment", "firmware", url("http://192.0.2.10/#a"), []string{"url: is not a directory"}},
+		{"url with port 70000", "firmware", url("http://192.0.2.10:70000/"), []string{`url: "70000" is not a port`}},
+		{"url of no address", "firmware", url("http://192.0.2.300/"), []string{"url: is neither a host name nor an address"}},
+		{"version with dots", "firmware", version("2.8.1"), []string{"version: want 2_8_1"}},
+		{"version is a word", "firmware", version("latest"), []string{"version: is not a firmware version"}},
+		{"models that are none or twice", "firmware", files(ModelFile{"d40", "a"}, ModelFile{"D40", "a"}, ModelFile{"D80", "a"}, ModelFile{"D40", "b"}), []string{
 			`files: "d40" is not a model; want such as D40, in capitals`, "files: all models but that one", "files: D40 is there twice",
 		}},
-		{"firmware", path(""), []string{"files: D40 has no file"}},
-		{"firmware", path("/a.eff"), []string{"files: without a slash in front"}},
-		{"firmware", path("http://192.0.2.10/a.eff"), []string{"files: is not a path below the URL"}},
-		{"firmware", path("a b.eff"), []string{"files: is not a path that a phone can ask for"}},
-		{"firmware", path("../a.eff"), []string{"files: is not a path that a phone can ask for"}},
-		{"firmware", path("a.eff\n"), []string{"files: is not a path that a phone can ask for"}},
+		{"empty path", "firmware", path(""), []string{"files: D40 has no file"}},
+		{"absolute path", "firmware", path("/a.eff"), []string{"files: without a slash in front"}},
+		{"path is a URL", "firmware", path("http://192.0.2.10/a.eff"), []string{"files: is not a path below the URL"}},
+		{"path with a space", "firmware", path("a b.eff"), []string{"files: is not a path that a phone can ask for"}},
+		{"path above the directory", "firmware", path("../a.eff"), []string{"files: is not a path that a phone can ask for"}},
+		{"path with a line end", "firmware", path("a.eff\n"), []string{"files: is not a path that a phone can ask for"}},
 	} {
-		data, err := Stock(test.preset, test.fill)
-		fillErr, ok := errors.AsType[*FillError](err)
-		if !ok || len(fillErr.Problems) != len(test.want) {
-			t.Errorf("%s of %+v: error %v, want %q; data %q", test.preset, test.fill, err, test.want, data)
-			continue
-		}
-		for i, p := range fillErr.Problems {
-			if value, words, _ := strings.Cut(test.want[i], ": "); p.Value != value || !strings.Contains(p.Text, words) {
-				t.Errorf("%s of %+v: %s: %s; want %s", test.preset, test.fill, p.Value, p.Text, test.want[i])
+		t.Run(test.name, func(t *testing.T) {
+			data, err := Stock(test.preset, test.fill)
+			fillErr, ok := errors.AsType[*FillError](err)
+			if !ok || len(fillErr.Problems) != len(test.want) {
+				t.Errorf("%s of %+v: error %v, want %q; data %q", test.preset, test.fill, err, test.want, data)
+				return
 			}
-		}
+			for i, p := range fillErr.Problems {
+				if value, words, _ := strings.Cut(test.want[i], ": "); p.Value != value || !strings.Contains(p.Text, words) {
+					t.Errorf("%s of %+v: %s: %s; want %s", test.preset, test.fill, p.Value, p.Text, test.want[i])
+				}
+			}
+		})
 	}
 	_, err := Stock("firmware", Fill{URL: "http://192.0.2.10/", Version: "2.8.1"})
 	want := "preset firmware: version: \"2.8.1\" has dots, and phones compare it with a spelling that has underscores; want 2_8_1\n" +

@@ -161,13 +161,15 @@ func TestAddressOn(t *testing.T) {
 		{link, "198.51.100.1", ""},
 		{bare, "::", ""},
 	} {
-		url := ""
-		if addr, ok := addressOn(test.link, netip.MustParseAddr(test.listen)); ok {
-			url = httpURL(addr, 8080)
-		}
-		if url != test.url {
-			t.Errorf("%s, listening on %s: %q, want %q", test.link.Name, test.listen, url, test.url)
-		}
+		t.Run(test.link.Name+" listening on "+test.listen, func(t *testing.T) {
+			url := ""
+			if addr, ok := addressOn(test.link, netip.MustParseAddr(test.listen)); ok {
+				url = httpURL(addr, 8080)
+			}
+			if url != test.url {
+				t.Errorf("%s, listening on %s: %q, want %q", test.link.Name, test.listen, url, test.url)
+			}
+		})
 	}
 	if got := httpURL(netip.MustParseAddr("192.0.2.5"), 80); got != "http://192.0.2.5/" {
 		t.Errorf("the port of HTTP: %s", got)

@@ -88,15 +88,17 @@ func TestAnnounceWhileThePortIsHeld(t *testing.T) {
 		network, addr string
 		fails         bool
 	}{{"udp4", "127.0.0.1:5353", true}, {"udp", ":5353", true}, {"udp6", ":5353", false}} {
-		holder := holdPort(t, test.network, test.addr)
-		answer, code := l.ended("announce", "--preset", "dpma", "--server", "192.0.2.5", "-i", "eth0", "--for", "1s")
-		says := strings.Contains(answer, "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by ")
-		if failed := code == exitFailed; failed != test.fails || says != test.fails {
-			t.Errorf("%s %s is held: it ends with %d:\n%s", test.network, test.addr, code, answer)
-		}
-		if test.fails && strings.Contains(answer, "announced ") {
-			t.Errorf("%s is held, and it says:\n%s", test.addr, answer)
-		}
-		holder.Close()
+		t.Run(test.network+" "+test.addr, func(t *testing.T) {
+			holder := holdPort(t, test.network, test.addr)
+			answer, code := l.ended("announce", "--preset", "dpma", "--server", "192.0.2.5", "-i", "eth0", "--for", "1s")
+			says := strings.Contains(answer, "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by ")
+			if failed := code == exitFailed; failed != test.fails || says != test.fails {
+				t.Errorf("%s %s is held: it ends with %d:\n%s", test.network, test.addr, code, answer)
+			}
+			if test.fails && strings.Contains(answer, "announced ") {
+				t.Errorf("%s is held, and it says:\n%s", test.addr, answer)
+			}
+			holder.Close()
+		})
 	}
 }

@@ -62,20 +62,23 @@ func serve(t *testing.T, d Daemon) *Client {
 
 func TestPlaces(t *testing.T) {
 	for _, c := range []struct {
+		what  string
 		named string
 		env   map[string]string
 		want  []string
 	}{
-		{"/tmp/x", map[string]string{"RUNTIME_DIRECTORY": "/run/a"}, []string{"/tmp/x"}},
-		{"", nil, []string{"/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock"}},
-		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer/control"}, []string{"/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock"}},
-		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer"}, []string{"/run/announcer/announcer.sock", "/run/announcer/control/announcer.sock"}},
-		{"", map[string]string{"RUNTIME_DIRECTORY": "/run/a:/run/b", "XDG_RUNTIME_DIR": "/run/user/7"},
+		{"named", "/tmp/x", map[string]string{"RUNTIME_DIRECTORY": "/run/a"}, []string{"/tmp/x"}},
+		{"nothing is said", "", nil, []string{"/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock"}},
+		{"the directory of the unit", "", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer/control"}, []string{"/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock"}},
+		{"the directory above", "", map[string]string{"RUNTIME_DIRECTORY": "/run/announcer"}, []string{"/run/announcer/announcer.sock", "/run/announcer/control/announcer.sock"}},
+		{"two directories and a session", "", map[string]string{"RUNTIME_DIRECTORY": "/run/a:/run/b", "XDG_RUNTIME_DIR": "/run/user/7"},
 			[]string{"/run/a/announcer.sock", "/run/announcer/control/announcer.sock", "/run/announcer/announcer.sock", "/run/user/7/announcer.sock"}},
 	} {
-		if got := Places(c.named, func(key string) string { return c.env[key] }); !slices.Equal(got, c.want) {
-			t.Errorf("%v: %q, want %q", c, got, c.want)
-		}
+		t.Run(c.what, func(t *testing.T) {
+			if got := Places(c.named, func(key string) string { return c.env[key] }); !slices.Equal(got, c.want) {
+				t.Errorf("%v: %q, want %q", c, got, c.want)
+			}
+		})
 	}
 }
 
@@ -151,10 +154,12 @@ func TestClient(t *testing.T) {
 		{"reload", c.Reload, false, false, "1 added, 0 changed, 0 removed, 1 refused\nadded    x.service\nrefused  y.service\n"},
 		{"reload", c.Reload, true, false, `"refused": [`},
 	} {
-		var out bytes.Buffer
-		if well, err := test.ask(t.Context(), &out, test.inJSON); err != nil || well != test.well || !strings.Contains(out.String(), test.want) {
-			t.Errorf("%s: well %t, error %v, %s", test.name, well, err, out.String())
-		}
+		t.Run(fmt.Sprintf("%s json=%t", test.name, test.inJSON), func(t *testing.T) {
+			var out bytes.Buffer
+			if well, err := test.ask(t.Context(), &out, test.inJSON); err != nil || well != test.well || !strings.Contains(out.String(), test.want) {
+				t.Errorf("%s: well %t, error %v, %s", test.name, well, err, out.String())
+			}
+		})
 	}
 	d.events <- status.Event{Missed: 3}
 	d.events <- status.Event{Missed: 4}
@@ -220,11 +225,13 @@ func (w *firstLines) Write(p []byte) (int, error) {
 func TestPublic(t *testing.T) {
 	d := &daemon{state: status.Status{Healthy: true}}
 	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/status": 404, "/watch": 404, "/reload": 404} {
-		answer := httptest.NewRecorder()
-		Public(d).ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
-		if answer.Code != want {
-			t.Errorf("%s: %d, want %d", path, answer.Code, want)
-		}
+		t.Run(path, func(t *testing.T) {
+			answer := httptest.NewRecorder()
+			Public(d).ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+			if answer.Code != want {
+				t.Errorf("%s: %d, want %d", path, answer.Code, want)
+			}
+		})
 	}
 	d.state = status.Status{Problems: []string{"a.service: it is bad"}, Reload: status.Reload{OK: true}}
 	answer := httptest.NewRecorder()

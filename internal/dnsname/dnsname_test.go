@@ -1,6 +1,7 @@
 package dnsname
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -24,14 +25,16 @@ func TestParse(t *testing.T) {
 		strings.Repeat("x.", 9): slices.Repeat([]string{"x"}, 9),
 		strings.Repeat(long+".", 3) + strings.Repeat("x", 61): {long, long, long, strings.Repeat("x", 61)}, // 255 bytes
 	} {
-		name, err := Parse(text)
-		if err != nil {
-			t.Errorf("%q: %v", text, err)
-			continue
-		}
-		if got := name.Labels(); !slices.Equal(got, want) {
-			t.Errorf("%q: %q; want %q", text, got, want)
-		}
+		t.Run(fmt.Sprintf("%.20q of %d bytes", text, len(text)), func(t *testing.T) {
+			name, err := Parse(text)
+			if err != nil {
+				t.Errorf("%q: %v", text, err)
+				return
+			}
+			if got := name.Labels(); !slices.Equal(got, want) {
+				t.Errorf("%q: %q; want %q", text, got, want)
+			}
+		})
 	}
 }
 
@@ -59,9 +62,11 @@ func TestParseRefuses(t *testing.T) {
 		`\239\191\191.local`: "the noncharacter U+FFFF",
 		strings.Repeat(long+".", 3) + strings.Repeat("x", 62): "the name takes 256 bytes; the most is 255",
 	} {
-		if name, err := Parse(text); err == nil || !strings.Contains(err.Error(), words) {
-			t.Errorf("%q: %v, %v; want %q", text, name, err, words)
-		}
+		t.Run(fmt.Sprintf("%.20q of %d bytes", text, len(text)), func(t *testing.T) {
+			if name, err := Parse(text); err == nil || !strings.Contains(err.Error(), words) {
+				t.Errorf("%q: %v, %v; want %q", text, name, err, words)
+			}
+		})
 	}
 }
 
@@ -87,13 +92,15 @@ func TestText(t *testing.T) {
 		{[]string{`a"(b);@$`}, `a"(b);@$`, `a\"\(b\)\;\@\$.`},
 		{[]string{"\uFFFD"}, "\uFFFD", `\239\191\189.`},
 	} {
-		name := mustNew(t, test.labels...)
-		if got := name.String(); got != test.people {
-			t.Errorf("%q: %s; want %s", test.labels, got, test.people)
-		}
-		if got := name.Master(); got != test.master {
-			t.Errorf("%q in a zone file: %s; want %s", test.labels, got, test.master)
-		}
+		t.Run(test.people, func(t *testing.T) {
+			name := mustNew(t, test.labels...)
+			if got := name.String(); got != test.people {
+				t.Errorf("%q: %s; want %s", test.labels, got, test.people)
+			}
+			if got := name.Master(); got != test.master {
+				t.Errorf("%q in a zone file: %s; want %s", test.labels, got, test.master)
+			}
+		})
 	}
 }
 
@@ -149,13 +156,15 @@ func TestEqual(t *testing.T) {
 		{"É.local", "é.local", false, false},
 		{"[.local", "{.local", false, false},
 	} {
-		a, b := MustParse(test.a), MustParse(test.b)
-		if a.Equal(b) != test.isEqual || (a.Key() == b.Key()) != test.isEqual {
-			t.Errorf("%s and %s: Equal gives %v, the keys are %q and %q", a, b, a.Equal(b), a.Key(), b.Key())
-		}
-		if a.HasSuffix(b) != test.isInOrSame {
-			t.Errorf("%s in %s: %v", a, b, a.HasSuffix(b))
-		}
+		t.Run(test.a+" and "+test.b, func(t *testing.T) {
+			a, b := MustParse(test.a), MustParse(test.b)
+			if a.Equal(b) != test.isEqual || (a.Key() == b.Key()) != test.isEqual {
+				t.Errorf("%s and %s: Equal gives %v, the keys are %q and %q", a, b, a.Equal(b), a.Key(), b.Key())
+			}
+			if a.HasSuffix(b) != test.isInOrSame {
+				t.Errorf("%s in %s: %v", a, b, a.HasSuffix(b))
+			}
+		})
 	}
 }
 
@@ -179,9 +188,11 @@ func TestFromWire(t *testing.T) {
 		"bytes behind it":  "\x00\x00",
 		"a length and end": "\x01",
 	} {
-		if name, err := FromWire(wire); err == nil {
-			t.Errorf("%s is taken for %q", what, name)
-		}
+		t.Run(what, func(t *testing.T) {
+			if name, err := FromWire(wire); err == nil {
+				t.Errorf("%s is taken for %q", what, name)
+			}
+		})
 	}
 }
 

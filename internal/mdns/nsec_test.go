@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -23,8 +24,10 @@ func TestNSECHoldsTypes(t *testing.T) {
 
 func TestTXTFromWireChecksLengths(t *testing.T) {
 	for wire, want := range map[string]bool{"": true, "\x00": true, "\x03a=b": true, "\x04a=b": false, "\x03a=b\x09": false} {
-		if _, ok := TXTFromWire(wire); ok != want {
-			t.Errorf("%q: %v, want %v", wire, ok, want)
-		}
+		t.Run(fmt.Sprintf("%q", wire), func(t *testing.T) {
+			if _, ok := TXTFromWire(wire); ok != want {
+				t.Errorf("%q: %v, want %v", wire, ok, want)
+			}
+		})
 	}
 }

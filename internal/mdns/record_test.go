@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -28,10 +29,12 @@ func TestTXT(t *testing.T) {
 		{[]string{"a=1", "b"}, "\x03a=1\x01b"},
 		{[]string{"\x00\xff"}, "\x02\x00\xff"},
 	} {
-		txt := NewTXT(test.strs...)
-		if txt.Wire() != test.wire || !slices.Equal(txt.Strings(), test.strs) {
-			t.Errorf("NewTXT(%q): wire %q, strings %q; want %q", test.strs, txt.Wire(), txt.Strings(), test.wire)
-		}
+		t.Run(fmt.Sprintf("%q", test.strs), func(t *testing.T) {
+			txt := NewTXT(test.strs...)
+			if txt.Wire() != test.wire || !slices.Equal(txt.Strings(), test.strs) {
+				t.Errorf("NewTXT(%q): wire %q, strings %q; want %q", test.strs, txt.Wire(), txt.Strings(), test.wire)
+			}
+		})
 	}
 }
 
@@ -54,9 +57,11 @@ func TestCarries(t *testing.T) {
 		protocol services.Protocol
 		v4, v6   bool
 	}{{services.AnyProtocol, true, true}, {services.IPv4, true, false}, {services.IPv6, false, true}} {
-		if publication.V4.Carries(test.protocol) != test.v4 || publication.V6.Carries(test.protocol) != test.v6 {
-			t.Errorf("%s: IPv4 %t, IPv6 %t", test.protocol, publication.V4.Carries(test.protocol), publication.V6.Carries(test.protocol))
-		}
+		t.Run(test.protocol.String(), func(t *testing.T) {
+			if publication.V4.Carries(test.protocol) != test.v4 || publication.V6.Carries(test.protocol) != test.v6 {
+				t.Errorf("%s: IPv4 %t, IPv6 %t", test.protocol, publication.V4.Carries(test.protocol), publication.V6.Carries(test.protocol))
+			}
+		})
 	}
 }
 

@@ -124,10 +124,12 @@ func TestRecordsStayOnTheirLinks(t *testing.T) {
 		srv  bool
 		addr string
 	}{{eth0, false, "192.0.2.5"}, {vlan20, true, "198.51.100.5"}} {
-		got := text(Records("pbx", instances, test.link, publication.V4))
-		if strings.Contains(got, "SRV") != test.srv || !strings.Contains(got, "A "+test.addr) || strings.Count(got, " A ") != 1 {
-			t.Errorf("on %s: got\n%s", test.link.Name, got)
-		}
+		t.Run(test.link.Name, func(t *testing.T) {
+			got := text(Records("pbx", instances, test.link, publication.V4))
+			if strings.Contains(got, "SRV") != test.srv || !strings.Contains(got, "A "+test.addr) || strings.Count(got, " A ") != 1 {
+				t.Errorf("on %s: got\n%s", test.link.Name, got)
+			}
+		})
 	}
 }
 
@@ -154,13 +156,15 @@ func TestPublished(t *testing.T) {
 		{"once", []publication.LinkAddr{addr("192.0.2.5/24"), addr("192.0.2.5/25")}, "192.0.2.5"},
 	}
 	for _, test := range tests {
-		var got []string
-		for _, a := range (publication.Link{Addrs: test.addrs}).Published() {
-			got = append(got, a.String())
-		}
-		if strings.Join(got, " ") != test.want {
-			t.Errorf("%s: got %v, want %s", test.name, got, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, a := range (publication.Link{Addrs: test.addrs}).Published() {
+				got = append(got, a.String())
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("%s: got %v, want %s", test.name, got, test.want)
+			}
+		})
 	}
 }
 
@@ -169,9 +173,11 @@ func TestReverseName(t *testing.T) {
 		"192.0.2.20":  "20.2.0.192.in-addr.arpa",
 		"2001:db8::1": "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
 	} {
-		if got := ReverseName(netip.MustParseAddr(addr)).String(); got != want {
-			t.Errorf("ReverseName(%s) = %s, want %s", addr, got, want)
-		}
+		t.Run(addr, func(t *testing.T) {
+			if got := ReverseName(netip.MustParseAddr(addr)).String(); got != want {
+				t.Errorf("ReverseName(%s) = %s, want %s", addr, got, want)
+			}
+		})
 	}
 }
 
@@ -179,16 +185,19 @@ func TestLinkHas(t *testing.T) {
 	tentative := link(1, "eth0", "2001:db8::5/64")
 	tentative.Addrs[0].Tentative = true
 	for _, test := range []struct {
+		name   string
 		link   publication.Link
 		v4, v6 bool
 	}{
-		{link(1, "eth0"), false, false},
-		{link(1, "eth0", "192.0.2.5/24"), true, false},
-		{link(1, "eth0", "fe80::1/64"), false, true},
-		{tentative, false, false},
+		{"no address", link(1, "eth0"), false, false},
+		{"IPv4", link(1, "eth0", "192.0.2.5/24"), true, false},
+		{"IPv6 link-local", link(1, "eth0", "fe80::1/64"), false, true},
+		{"tentative", tentative, false, false},
 	} {
-		if test.link.Has(publication.V4) != test.v4 || test.link.Has(publication.V6) != test.v6 {
-			t.Errorf("%v: Has(4) = %t, Has(6) = %t; want %t, %t", test.link, test.link.Has(publication.V4), test.link.Has(publication.V6), test.v4, test.v6)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if test.link.Has(publication.V4) != test.v4 || test.link.Has(publication.V6) != test.v6 {
+				t.Errorf("%v: Has(4) = %t, Has(6) = %t; want %t, %t", test.link, test.link.Has(publication.V4), test.link.Has(publication.V6), test.v4, test.v6)
+			}
+		})
 	}
 }

@@ -24,13 +24,15 @@ func TestSourceOfAUnicast(t *testing.T) {
 		{link(1, "eth0", "fe80::1/64"), "192.0.2.77", "invalid IP"},
 	}
 	for _, test := range tests {
-		to, v := netip.MustParseAddr(test.to), V6
-		if to.Is4() {
-			v = V4
-		}
-		if got := test.link.Sources(v).To(to); got.String() != test.want {
-			t.Errorf("to %s: from %s, want %s", test.to, got, test.want)
-		}
+		t.Run(fmt.Sprintf("%v to %s", test.link.Addrs, test.to), func(t *testing.T) {
+			to, v := netip.MustParseAddr(test.to), V6
+			if to.Is4() {
+				v = V4
+			}
+			if got := test.link.Sources(v).To(to); got.String() != test.want {
+				t.Errorf("to %s: from %s, want %s", test.to, got, test.want)
+			}
+		})
 	}
 }
 

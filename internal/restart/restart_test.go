@@ -150,8 +150,10 @@ func TestWords(t *testing.T) {
 		{NotAsked(netip.AddrPort{}), "not asked", "it was not asked"},
 		{Result{Err: fmt.Errorf("tls: nonsense")}, "failed", "tls: nonsense"},
 	} {
-		if word, detail := test.result.Word(), test.result.Detail(); word != test.word || detail != test.detail {
-			t.Errorf("%s, %q; want %s, %q", word, detail, test.word, test.detail)
-		}
+		t.Run(test.word, func(t *testing.T) {
+			if word, detail := test.result.Word(), test.result.Detail(); word != test.word || detail != test.detail {
+				t.Errorf("%s, %q; want %s, %q", word, detail, test.word, test.detail)
+			}
+		})
 	}
 }

@@ -31,14 +31,16 @@ func TestParsePhone(t *testing.T) {
 		{"0.0.0.0", sip.UDP, `"0.0.0.0" is not the address of one phone; want such as 192.0.2.31`},
 		{"255.255.255.255", sip.UDP, `"255.255.255.255" is not the address of one phone; want such as 192.0.2.31`},
 	} {
-		phone, err := ParsePhone(test.text, test.transport)
-		got := phone.String()
-		if err != nil {
-			got = err.Error()
-		}
-		if got != test.want {
-			t.Errorf("%q: %s, want %s", test.text, got, test.want)
-		}
+		t.Run(fmt.Sprintf("%q over %s", test.text, test.transport), func(t *testing.T) {
+			phone, err := ParsePhone(test.text, test.transport)
+			got := phone.String()
+			if err != nil {
+				got = err.Error()
+			}
+			if got != test.want {
+				t.Errorf("%q: %s, want %s", test.text, got, test.want)
+			}
+		})
 	}
 }
 
@@ -52,9 +54,11 @@ func TestParseList(t *testing.T) {
 			`list:3: "192.0.2.32:0" has the port 0; want one from 1 to 65535`,
 		"# nobody\n": "list: there is no phone in it; want an address on each line",
 	} {
-		if _, err := ParseList("list", []byte(text), sip.UDP); err == nil || err.Error() != want {
-			t.Errorf("%q: %v\nwant %s", text, err, want)
-		}
+		t.Run(fmt.Sprintf("%.20q", text), func(t *testing.T) {
+			if _, err := ParseList("list", []byte(text), sip.UDP); err == nil || err.Error() != want {
+				t.Errorf("%q: %v\nwant %s", text, err, want)
+			}
+		})
 	}
 }
 
@@ -70,10 +74,12 @@ func TestParseNetwork(t *testing.T) {
 		{"10.1.2.4/32", 1, "10.1.2.4:5060", "10.1.2.4:5060"},
 		{"2001:db8::/120", 256, "[2001:db8::]:5060", "[2001:db8::ff]:5060"},
 	} {
-		phones, err := ParseNetwork(test.text, sip.UDP)
-		if err != nil || len(phones) != test.count || phones[0].String() != test.first || phones[len(phones)-1].String() != test.last {
-			t.Errorf("%s: %d phones, %v", test.text, len(phones), err)
-		}
+		t.Run(test.text, func(t *testing.T) {
+			phones, err := ParseNetwork(test.text, sip.UDP)
+			if err != nil || len(phones) != test.count || phones[0].String() != test.first || phones[len(phones)-1].String() != test.last {
+				t.Errorf("%s: %d phones, %v", test.text, len(phones), err)
+			}
+		})
 	}
 	for text, want := range map[string]string{
 		"10.1.2.0":      `"10.1.2.0" is not a network; want such as 10.1.2.0/24`,
@@ -82,9 +88,11 @@ func TestParseNetwork(t *testing.T) {
 		"2001:db8::/64": "2001:db8::/64 has more than 65534 addresses; want a /112 or smaller",
 		"224.0.0.0/24":  `"224.0.0.0/24" is multicast; want a network of phones, such as 10.1.2.0/24`,
 	} {
-		if _, err := ParseNetwork(text, sip.UDP); err == nil || err.Error() != want {
-			t.Errorf("%s: %v, want %s", text, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if _, err := ParseNetwork(text, sip.UDP); err == nil || err.Error() != want {
+				t.Errorf("%s: %v, want %s", text, err, want)
+			}
+		})
 	}
 }
 

@@ -115,8 +115,10 @@ func TestHostileCancel(t *testing.T) {
 func TestTooMuch(t *testing.T) {
 	b := siptest.Behaviours()[slices.IndexFunc(siptest.Behaviours(), func(b siptest.Behaviour) bool { return b.Name == "floods responses to others" })]
 	for _, transport := range []Transport{UDP, TCP, TLS} {
-		if _, err := Alive(t.Context(), hostileTarget(siptest.Hostile(t, string(transport), b), transport)); !errors.Is(err, guard.ErrTooMuch) {
-			t.Errorf("%s: %v, want %v", transport, err, guard.ErrTooMuch)
-		}
+		t.Run(string(transport), func(t *testing.T) {
+			if _, err := Alive(t.Context(), hostileTarget(siptest.Hostile(t, string(transport), b), transport)); !errors.Is(err, guard.ErrTooMuch) {
+				t.Errorf("%s: %v, want %v", transport, err, guard.ErrTooMuch)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -66,16 +67,18 @@ func TestAlive(t *testing.T) {
 
 func TestNobodyListens(t *testing.T) {
 	for _, transport := range []Transport{UDP, TCP, TLS} {
-		p, err := siptest.Start(string(transport), "127.0.0.1:0", siptest.Answers())
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), within)
-		defer cancel()
-		if _, err := Alive(ctx, target(p, transport)); !errors.Is(err, ErrRefused) {
-			t.Errorf("%s: %v, want %v", transport, err, ErrRefused)
-		}
+		t.Run(string(transport), func(t *testing.T) {
+			p, err := siptest.Start(string(transport), "127.0.0.1:0", siptest.Answers())
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), within)
+			defer cancel()
+			if _, err := Alive(ctx, target(p, transport)); !errors.Is(err, ErrRefused) {
+				t.Errorf("%s: %v, want %v", transport, err, ErrRefused)
+			}
+		})
 	}
 }
 
@@ -184,17 +187,19 @@ $`, "ADDR", regexp.QuoteMeta(p.Addr.String())))
 
 func TestCheckSyncOnIPv6(t *testing.T) {
 	for _, transport := range []Transport{UDP, TCP} {
-		p := siptest.Listen(t, string(transport), "[::1]:0", siptest.Answers("481 Call/Transaction Does Not Exist"))
-		got, err := CheckSync(t.Context(), target(p, transport))
-		if err != nil || got.String() != "481 Call/Transaction Does Not Exist" || got.OK() {
-			t.Errorf("%s: %v, %v", transport, got, err)
-		}
-		request := p.Requests()[0]
-		for name, want := range map[string]string{"To": "<sip:" + p.Addr.String() + ";ob>", "From": `"asterisk" <sip:asterisk@[::1]>`, "Via": "SIP/2.0/" + strings.ToUpper(string(transport)) + " [::1]:"} {
-			if got := siptest.Header(request, name); !strings.HasPrefix(got, want) {
-				t.Errorf("%s: %s is %q, want %q", transport, name, got, want)
+		t.Run(string(transport), func(t *testing.T) {
+			p := siptest.Listen(t, string(transport), "[::1]:0", siptest.Answers("481 Call/Transaction Does Not Exist"))
+			got, err := CheckSync(t.Context(), target(p, transport))
+			if err != nil || got.String() != "481 Call/Transaction Does Not Exist" || got.OK() {
+				t.Errorf("%s: %v, %v", transport, got, err)
 			}
-		}
+			request := p.Requests()[0]
+			for name, want := range map[string]string{"To": "<sip:" + p.Addr.String() + ";ob>", "From": `"asterisk" <sip:asterisk@[::1]>`, "Via": "SIP/2.0/" + strings.ToUpper(string(transport)) + " [::1]:"} {
+				if got := siptest.Header(request, name); !strings.HasPrefix(got, want) {
+					t.Errorf("%s: %s is %q, want %q", transport, name, got, want)
+				}
+			}
+		})
 	}
 }
 
@@ -275,13 +280,15 @@ func TestParseURL(t *testing.T) {
 		{"sip:proxy@[2001:db8::20]:5070;transport=tcp", Target{"proxy", "2001:db8::20", 5070, TCP}},
 		{"sip:proxy@[2001:db8::20]", Target{"proxy", "2001:db8::20", 5060, UDP}},
 	} {
-		got, err := ParseURL(test.text)
-		if err != nil || got != test.want {
-			t.Errorf("%s: %+v, %v; want %+v", test.text, got, err, test.want)
-		}
-		if again, err := ParseURL(got.String()); err != nil || again != got {
-			t.Errorf("%s: as a URL %s, which is %+v, %v", test.text, got, again, err)
-		}
+		t.Run(test.text, func(t *testing.T) {
+			got, err := ParseURL(test.text)
+			if err != nil || got != test.want {
+				t.Errorf("%s: %+v, %v; want %+v", test.text, got, err, test.want)
+			}
+			if again, err := ParseURL(got.String()); err != nil || again != got {
+				t.Errorf("%s: as a URL %s, which is %+v, %v", test.text, got, again, err)
+			}
+		})
 	}
 	for text, want := range map[string]string{
 		"":                                `"" is not a SIP URL; want such as sip:proxy@192.0.2.20:5060;transport=udp`,
@@ -295,9 +302,11 @@ func TestParseURL(t *testing.T) {
 		"sip:p@192.0.2.20:70000":          `has no port from 1 to 65535 behind the colon; want`,
 		"sip:p@192.0.2.20;transport=sctp": `names the transport "sctp"; want one of udp, tcp, tls`,
 	} {
-		if got, err := ParseURL(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %+v, %v; want %s", text, got, err, want)
-		}
+		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
+			if got, err := ParseURL(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %+v, %v; want %s", text, got, err, want)
+			}
+		})
 	}
 }
 
@@ -315,8 +324,10 @@ func FuzzParseURL(f *testing.F) {
 
 func TestCheckUser(t *testing.T) {
 	for user, ok := range map[string]bool{"1001": true, "000fd3-x.1": true, "": false, "a b": false, "a@b": false, "a\r\nX: y": false, "é": false} {
-		if err := CheckUser(user); (err == nil) != ok {
-			t.Errorf("%q: %v", user, err)
-		}
+		t.Run(fmt.Sprintf("%q", user), func(t *testing.T) {
+			if err := CheckUser(user); (err == nil) != ok {
+				t.Errorf("%q: %v", user, err)
+			}
+		})
 	}
 }

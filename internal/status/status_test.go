@@ -96,11 +96,13 @@ func TestLine(t *testing.T) {
 		"0 services; 1 on the way; 3 not announced; 1 file refused":                  func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
 		"0 services": func(s *Status) { s.Services, s.Files.Refused = nil, 0 },
 	} {
-		s := full()
-		change(&s)
-		if got := s.Line(); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			s := full()
+			change(&s)
+			if got := s.Line(); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
 	}
 }
 
@@ -275,18 +277,22 @@ func TestReloadText(t *testing.T) {
 func TestEventText(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.Local)
 	asked := AskedEvent{Asked: mdns.Asked{Time: at, Link: "eth0", From: rival, Type: digium}, MAC: "00:0f:d3:00:00:01", Vendor: "Digium"}
-	for want, e := range map[string]Event{
-		"05:06:07  asked      192.0.2.9 (00:0f:d3:00:00:01 Digium) for _digiumproxy._udp on eth0: not answered": {Asked: &asked},
-		`05:06:07  conflict   "A" (_digiumproxy._udp) on eth0: \027[2J`:                                         {Event: &WireEvent{Time: at, Kind: mdns.ServiceConflict, Name: "A", Type: digium, Link: "eth0", Text: "\x1b[2J"}},
-		"05:06:07  woke       the host slept": {
-			Event: &WireEvent{Time: at, Kind: mdns.HostWoke, Text: "the host slept"},
-		},
-		"05:06:07  failed     on eth0: no route": {Event: &WireEvent{Time: at, Kind: mdns.EngineFailed, Link: "eth0", Text: "no route"}},
-		"3 events came too fast to be shown":     {Missed: 3},
+	for _, test := range []struct {
+		name  string
+		want  string
+		event Event
+	}{
+		{"asked", "05:06:07  asked      192.0.2.9 (00:0f:d3:00:00:01 Digium) for _digiumproxy._udp on eth0: not answered", Event{Asked: &asked}},
+		{"conflict with a control character", `05:06:07  conflict   "A" (_digiumproxy._udp) on eth0: \027[2J`, Event{Event: &WireEvent{Time: at, Kind: mdns.ServiceConflict, Name: "A", Type: digium, Link: "eth0", Text: "\x1b[2J"}}},
+		{"woke", "05:06:07  woke       the host slept", Event{Event: &WireEvent{Time: at, Kind: mdns.HostWoke, Text: "the host slept"}}},
+		{"failed", "05:06:07  failed     on eth0: no route", Event{Event: &WireEvent{Time: at, Kind: mdns.EngineFailed, Link: "eth0", Text: "no route"}}},
+		{"missed", "3 events came too fast to be shown", Event{Missed: 3}},
 	} {
-		if got := e.Text(); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.event.Text(); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
 }
 
@@ -417,17 +423,19 @@ func TestDocumentation(t *testing.T) {
 		"announcer reload --json": reflect.TypeFor[Reload](),
 		"announcer watch --json":  reflect.TypeFor[Event](),
 	} {
-		got, want := documented(t, heading), fields(typ, "")
-		for _, field := range want {
-			if !slices.Contains(got, field) {
-				t.Errorf("%s: %s is not documented", heading, field)
+		t.Run(heading, func(t *testing.T) {
+			got, want := documented(t, heading), fields(typ, "")
+			for _, field := range want {
+				if !slices.Contains(got, field) {
+					t.Errorf("%s: %s is not documented", heading, field)
+				}
 			}
-		}
-		for _, field := range got {
-			if !slices.Contains(want, field) {
-				t.Errorf("%s: %s is documented, and is not there", heading, field)
+			for _, field := range got {
+				if !slices.Contains(want, field) {
+					t.Errorf("%s: %s is documented, and is not there", heading, field)
+				}
 			}
-		}
+		})
 	}
 	var names []string
 	for _, m := range metrics {

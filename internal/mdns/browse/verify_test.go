@@ -45,17 +45,19 @@ func TestCompare(t *testing.T) {
 		{"somebody else has another name", []Entry{plain("PBX")}, []Entry{plain("Other"), plain("PBX")}, []string{"ok PBX", "foreign Other at pbx.local"}},
 		{"somebody else has our name", []Entry{plain("PBX")}, []Entry{rival, plain("PBX")}, []string{"ok PBX", "foreign PBX at rival.local"}},
 	} {
-		var want []Expected
-		for _, e := range test.want {
-			want = append(want, Expected{ID: "x", Entry: e})
-		}
-		var got []string
-		for _, r := range Compare(want, test.got) {
-			got = append(got, describe(r))
-		}
-		if diff := cmp.Diff(test.text, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			var want []Expected
+			for _, e := range test.want {
+				want = append(want, Expected{ID: "x", Entry: e})
+			}
+			var got []string
+			for _, r := range Compare(want, test.got) {
+				got = append(got, describe(r))
+			}
+			if diff := cmp.Diff(test.text, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		})
 	}
 }
 

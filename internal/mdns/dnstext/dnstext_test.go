@@ -1,6 +1,7 @@
 package dnstext
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -21,24 +22,28 @@ func TestName(t *testing.T) {
 		{[]string{"it's \"a\"; b@c", "local"}, `it\'s\ \"a\"\;\ b\@c.local.`},
 		{[]string{"\x00\x1f\x7f$,", "local"}, `\000\031\127$,.local.`},
 	} {
-		name, err := dnsname.New(test.labels...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := Name(name); got != test.want {
-			t.Errorf("Name(%q) = %s; want %s", test.labels, got, test.want)
-		}
-		if back, err := ParseName(test.want); err != nil || back != name {
-			t.Errorf("ParseName(%s) = %q, %v; want %q", test.want, back.Labels(), err, test.labels)
-		}
+		t.Run(test.want, func(t *testing.T) {
+			name, err := dnsname.New(test.labels...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := Name(name); got != test.want {
+				t.Errorf("Name(%q) = %s; want %s", test.labels, got, test.want)
+			}
+			if back, err := ParseName(test.want); err != nil || back != name {
+				t.Errorf("ParseName(%s) = %q, %v; want %q", test.want, back.Labels(), err, test.labels)
+			}
+		})
 	}
 }
 
 func TestParseNameRefuses(t *testing.T) {
 	for _, text := range []string{"", "a..b.", "..", ".a", string(make([]byte, 64)) + ".local."} {
-		if name, err := ParseName(text); err == nil {
-			t.Errorf("ParseName(%q) = %q; want an error", text, name.Labels())
-		}
+		t.Run(fmt.Sprintf("%.20q of %d bytes", text, len(text)), func(t *testing.T) {
+			if name, err := ParseName(text); err == nil {
+				t.Errorf("ParseName(%q) = %q; want an error", text, name.Labels())
+			}
+		})
 	}
 }
 
@@ -93,12 +98,14 @@ func FuzzParse(f *testing.F) {
 
 func TestString(t *testing.T) {
 	for _, raw := range []string{"", "a=1", `path=C:\new\100`, `say="hi"`, "bin=\x00\x01\xff", "ü=ö"} {
-		if wire := pack(t, &dns.TXT{Txt: []string{String(raw)}}); wire != string([]byte{byte(len(raw))})+raw {
-			t.Errorf("%q goes out as %q", raw, wire)
-		}
-		if got := Unescape(String(raw)); got != raw {
-			t.Errorf("%q comes back as %q", raw, got)
-		}
+		t.Run(fmt.Sprintf("%q", raw), func(t *testing.T) {
+			if wire := pack(t, &dns.TXT{Txt: []string{String(raw)}}); wire != string([]byte{byte(len(raw))})+raw {
+				t.Errorf("%q goes out as %q", raw, wire)
+			}
+			if got := Unescape(String(raw)); got != raw {
+				t.Errorf("%q comes back as %q", raw, got)
+			}
+		})
 	}
 }
 

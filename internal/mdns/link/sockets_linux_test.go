@@ -173,12 +173,14 @@ func TestSourceAddressCanBeChosen(t *testing.T) {
 	phone.IP(t, "addr", "add", "192.0.2.3/24", "dev", "lan0")
 	server, client := open(t, nil, here...), open(t, phone, there...)
 	for _, source := range []string{"192.0.2.3:5353", "[2001:db8::2]:5353"} {
-		from := netip.MustParseAddrPort(source)
-		to := Group(Packet{To: from}.Version())
-		send(t, client, Packet{Data: []byte(source), Link: there[0].Index, From: from, To: to})
-		if got := collect(t, server, 1, saying(source))[0]; got.From != from {
-			t.Errorf("from %v; want %v", got.From, from)
-		}
+		t.Run(source, func(t *testing.T) {
+			from := netip.MustParseAddrPort(source)
+			to := Group(Packet{To: from}.Version())
+			send(t, client, Packet{Data: []byte(source), Link: there[0].Index, From: from, To: to})
+			if got := collect(t, server, 1, saying(source))[0]; got.From != from {
+				t.Errorf("from %v; want %v", got.From, from)
+			}
+		})
 	}
 }
 
@@ -357,12 +359,14 @@ func TestLargePackets(t *testing.T) {
 			size int
 			err  error
 		}{{1500, nil}, {MaxPacket, nil}, {MaxPacket + 1, ErrTooLong}, {20000, ErrTooLong}} {
-			data := []byte(strings.Repeat("x", test.size))
-			send(t, client, Packet{Data: data, Link: there[0].Index, To: group})
-			got := collect(t, server, 1, func(p Packet) bool { return len(p.Data) > 0 })[0]
-			if got.Err != test.err || len(got.Data) != min(test.size, MaxPacket) {
-				t.Errorf("%d bytes to %v: %d came, error %v; want error %v", test.size, group, len(got.Data), got.Err, test.err)
-			}
+			t.Run(fmt.Sprintf("%d bytes to %v", test.size, group.Addr()), func(t *testing.T) {
+				data := []byte(strings.Repeat("x", test.size))
+				send(t, client, Packet{Data: data, Link: there[0].Index, To: group})
+				got := collect(t, server, 1, func(p Packet) bool { return len(p.Data) > 0 })[0]
+				if got.Err != test.err || len(got.Data) != min(test.size, MaxPacket) {
+					t.Errorf("%d bytes to %v: %d came, error %v; want error %v", test.size, group, len(got.Data), got.Err, test.err)
+				}
+			})
 		}
 	}
 }
@@ -601,17 +605,19 @@ func TestNothingIsAllocatedForAPacket(t *testing.T) {
 	phone, here, there := lan(t, 1)
 	server, client := open(t, nil, here...), open(t, phone, there...)
 	for _, group := range []netip.AddrPort{Group4, Group6} {
-		out := []Packet{{Data: []byte("query"), Link: there[0].Index, To: group}}
-		in := make([]Packet, MaxBatch)
-		exchange := func() {
-			client.Write(out)
-			if _, err := server.Read(in, time.Time{}); err != nil {
-				t.Fatal(err)
+		t.Run(group.Addr().String(), func(t *testing.T) {
+			out := []Packet{{Data: []byte("query"), Link: there[0].Index, To: group}}
+			in := make([]Packet, MaxBatch)
+			exchange := func() {
+				client.Write(out)
+				if _, err := server.Read(in, time.Time{}); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		exchange()
-		if n := testing.AllocsPerRun(200, exchange); n > 0 {
-			t.Errorf("to %v: %v allocations for a packet sent and read; want none", group, n)
-		}
+			exchange()
+			if n := testing.AllocsPerRun(200, exchange); n > 0 {
+				t.Errorf("to %v: %v allocations for a packet sent and read; want none", group, n)
+			}
+		})
 	}
 }

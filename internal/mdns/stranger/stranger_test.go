@@ -71,14 +71,16 @@ func TestParse(t *testing.T) {
 		{"no host", answer(func(e *zeroconf.ServiceEntry) { e.HostName = "" }), nil},
 		{"a host that is no name", answer(func(e *zeroconf.ServiceEntry) { e.HostName = "a..local." }), nil},
 	} {
-		got, ok := parse(test.answer, "eth0", question)
-		if ok != (test.want != nil) {
-			t.Errorf("%s: parsed: %t; want %t", test.name, ok, !ok)
-		} else if ok {
-			if diff := cmp.Diff(*test.want, got, cmpText); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		t.Run(test.name, func(t *testing.T) {
+			got, ok := parse(test.answer, "eth0", question)
+			if ok != (test.want != nil) {
+				t.Errorf("%s: parsed: %t; want %t", test.name, ok, !ok)
+			} else if ok {
+				if diff := cmp.Diff(*test.want, got, cmpText); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", test.name, diff)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -127,13 +129,15 @@ func TestAdd(t *testing.T) {
 		{"on each link", []browse.Entry{same, elsewhere}, []browse.Entry{same, elsewhere}},
 		{"by each host", []browse.Entry{same, rival, same}, []browse.Entry{same, rival}},
 	} {
-		seen := map[string]browse.Entry{}
-		for _, e := range test.add {
-			add(seen, e)
-		}
-		got := browse.InOrder(slices.Collect(maps.Values(seen)))
-		if diff := cmp.Diff(test.want, got, cmpText); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			seen := map[string]browse.Entry{}
+			for _, e := range test.add {
+				add(seen, e)
+			}
+			got := browse.InOrder(slices.Collect(maps.Values(seen)))
+			if diff := cmp.Diff(test.want, got, cmpText); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		})
 	}
 }

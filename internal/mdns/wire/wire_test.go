@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -94,22 +95,24 @@ func TestSecondOpinionReadsOurs(t *testing.T) {
 func TestWeReadSecondOpinion(t *testing.T) {
 	packet, _ := everything().Encode(1472)
 	for _, compress := range []bool{true, false} {
-		var m dns.Msg
-		if err := m.Unpack(packet); err != nil {
-			t.Fatal(err)
-		}
-		m.Compress = compress
-		theirs, err := m.Pack()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := Decode(theirs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(everything(), got, byValue); diff != "" {
-			t.Errorf("compress %v (-want +got):\n%s", compress, diff)
-		}
+		t.Run(fmt.Sprintf("compress=%t", compress), func(t *testing.T) {
+			var m dns.Msg
+			if err := m.Unpack(packet); err != nil {
+				t.Fatal(err)
+			}
+			m.Compress = compress
+			theirs, err := m.Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := Decode(theirs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(everything(), got, byValue); diff != "" {
+				t.Errorf("compress %v (-want +got):\n%s", compress, diff)
+			}
+		})
 	}
 }
 
@@ -126,13 +129,15 @@ func TestNamesAreCompressed(t *testing.T) {
 		{srv, true, 6 + len(instance.Wire())},
 		{nsec, true, 2 + 3},
 	} {
-		b := Builder{WholeTargets: c.whole}
-		b.Start(nil, 1472, 0, 0)
-		b.Record(Answer, &c.record, 120, false)
-		want := HeaderSize + len(instance.Wire()) + 10 + c.size
-		if got := len(b.Finish()); got != want {
-			t.Errorf("%v, whole targets %v: %d bytes, want %d", c.record, c.whole, got, want)
-		}
+		t.Run(fmt.Sprintf("%s whole=%t", c.record.Data.Type(), c.whole), func(t *testing.T) {
+			b := Builder{WholeTargets: c.whole}
+			b.Start(nil, 1472, 0, 0)
+			b.Record(Answer, &c.record, 120, false)
+			want := HeaderSize + len(instance.Wire()) + 10 + c.size
+			if got := len(b.Finish()); got != want {
+				t.Errorf("%v, whole targets %v: %d bytes, want %d", c.record, c.whole, got, want)
+			}
+		})
 	}
 }
 
@@ -197,9 +202,11 @@ func TestMalformedPackets(t *testing.T) {
 		"data cut short":              record + "\x00\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04\x01\x02\x03",
 		"no data length":              record + "\x00\x00\x01\x00\x01\x00\x00\x00\x01\x00",
 	} {
-		if _, err := Decode([]byte(packet)); err != ErrMalformed {
-			t.Errorf("%s: %v, want %v", name, err, ErrMalformed)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := Decode([]byte(packet)); err != ErrMalformed {
+				t.Errorf("%s: %v, want %v", name, err, ErrMalformed)
+			}
+		})
 	}
 }
 
@@ -216,10 +223,12 @@ func TestMalformedDataIsLeftOut(t *testing.T) {
 		"NSEC of 33 bytes":    {RRType: mdns.TypeNSEC, Bytes: "\x01a\x00\x00\x21" + strings.Repeat("x", 33)},
 		"NSEC bits cut short": {RRType: mdns.TypeNSEC, Bytes: "\x01a\x00\x00\x02\x80"},
 	} {
-		packet, _ := Message{Answers: []mdns.Record{{Name: host, TTL: 1, Data: r}}}.Encode(1472)
-		if m, err := Decode(packet); err != nil || len(m.Answers) != 0 {
-			t.Errorf("%s: %v, %v", name, m.Answers, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			packet, _ := Message{Answers: []mdns.Record{{Name: host, TTL: 1, Data: r}}}.Encode(1472)
+			if m, err := Decode(packet); err != nil || len(m.Answers) != 0 {
+				t.Errorf("%s: %v, %v", name, m.Answers, err)
+			}
+		})
 	}
 }
 

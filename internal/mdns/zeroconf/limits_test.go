@@ -35,39 +35,42 @@ func TestLimits(t *testing.T) {
 	comma := changed(func(s *services.Service) { s.Type = dnsname.MustParse("_si,p._udp") })
 
 	for _, test := range []struct {
+		what     string
 		name     string
 		policy   publication.Policy
 		services []services.Service
 		want     []string
 	}{
-		{"PBX", publication.Rename, []services.Service{plain, addressed, own, noPort}, nil},
-		{"PBX", publication.Rename, []services.Service{v4, v4, subtypes}, []string{
+		{"within the limits", "PBX", publication.Rename, []services.Service{plain, addressed, own, noPort}, nil},
+		{"one IP version and subtypes", "PBX", publication.Rename, []services.Service{v4, v4, subtypes}, []string{
 			"-1 warning: the zeroconf engine announces on IPv4 and IPv6 where only one of them is wanted, does not answer queries for subtypes and leaves out subtypes of another type",
 		}},
-		{"PBX", publication.Standby, []services.Service{plain}, []string{
+		{"standby", "PBX", publication.Standby, []services.Service{plain}, []string{
 			`-1 warning: the zeroconf engine keeps to the conflict policy "standby" among the definitions of this host only`,
 		}},
-		{"PBX Ltd.", publication.Rename, []services.Service{plain}, []string{
+		{"dot at the end of the name", "PBX Ltd.", publication.Rename, []services.Service{plain}, []string{
 			"-1 warning: the zeroconf engine does not answer queries for a name with a comma in the type or a dot at the end of the instance",
 		}},
-		{"PBX", publication.Rename, []services.Service{comma}, []string{
+		{"comma in the type", "PBX", publication.Rename, []services.Service{comma}, []string{
 			"-1 warning: the zeroconf engine does not answer queries for a name with a comma in the type or a dot at the end of the instance",
 		}},
-		{"PBX", publication.Rename, []services.Service{plain, foreign}, []string{
+		{"host without its addresses", "PBX", publication.Rename, []services.Service{plain, foreign}, []string{
 			"1 error: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses beside it, or another engine",
 		}},
-		{"PBX", publication.Rename, []services.Service{elsewhere, root}, []string{
+		{"other domains", "PBX", publication.Rename, []services.Service{elsewhere, root}, []string{
 			"0 error: the zeroconf engine would name the host pbx.local.example.com instead of pbx.local; want a host in the domain of the service, or another engine",
 			"1 error: the zeroconf engine can't publish in the root domain; want a domain such as local",
 		}},
 	} {
-		p := publication.Publication{ID: "x", Group: services.Group{Name: test.name, Services: test.services}, OnConflict: test.policy}
-		var got []string
-		for _, problem := range Limits(p, "pbx") {
-			got = append(got, fmt.Sprintf("%d %s: %s", problem.Service, problem.Severity, problem.Text))
-		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
+		t.Run(test.what, func(t *testing.T) {
+			p := publication.Publication{ID: "x", Group: services.Group{Name: test.name, Services: test.services}, OnConflict: test.policy}
+			var got []string
+			for _, problem := range Limits(p, "pbx") {
+				got = append(got, fmt.Sprintf("%d %s: %s", problem.Service, problem.Severity, problem.Text))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		})
 	}
 }

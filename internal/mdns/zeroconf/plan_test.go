@@ -191,9 +191,11 @@ func TestFarewell(t *testing.T) {
 		{"another address is flushed", []mdns.Record{address("h.local", "192.0.2.1")}, []mdns.Record{address("h.local", "192.0.2.2")}, nil},
 		{"the last address of an IP version goes", []mdns.Record{address("h.local", "192.0.2.1"), address("h.local", "2001:db8::1")}, []mdns.Record{address("h.local", "192.0.2.1")}, []mdns.Record{address("h.local", "2001:db8::1")}},
 	} {
-		if diff := cmp.Diff(lines(test.want), lines(farewell(test.before, test.after))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(lines(test.want), lines(farewell(test.before, test.after))); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		})
 	}
 }
 
@@ -213,9 +215,11 @@ func TestArguments(t *testing.T) {
 		{"ends..", `ends\.\046`},
 		{".", `\046`},
 	} {
-		if got := (service{label: test.label}).instance(); got != test.want {
-			t.Errorf("the instance %q is given as %s; want %s", test.label, got, test.want)
-		}
+		t.Run(test.label, func(t *testing.T) {
+			if got := (service{label: test.label}).instance(); got != test.want {
+				t.Errorf("the instance %q is given as %s; want %s", test.label, got, test.want)
+			}
+		})
 	}
 	s := service{Service: services.Service{
 		Type:     dnsname.MustParse("_i,pp._tcp"),

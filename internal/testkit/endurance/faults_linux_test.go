@@ -58,16 +58,18 @@ func TestFaults(t *testing.T) {
 			}
 		}},
 	} {
-		fault.begin()
-		before := d.cpu(t)
-		time.Sleep(faultTime) // for a process there is no other time than this
-		spent := d.cpu(t) - before
-		t.Logf("%s: %.2f %% of a processor", fault.name, 100*spent.Seconds()/faultTime.Seconds())
-		if spent > faultCPU {
-			t.Errorf("%s: %v of CPU within %v, want at most %v", fault.name, spent, faultTime, faultCPU)
-		}
-		fault.end()
-		stranger.agree(t, "after this: "+fault.name)
+		t.Run(fault.name, func(t *testing.T) {
+			fault.begin()
+			before := d.cpu(t)
+			time.Sleep(faultTime) // for a process there is no other time than this
+			spent := d.cpu(t) - before
+			t.Logf("%s: %.2f %% of a processor", fault.name, 100*spent.Seconds()/faultTime.Seconds())
+			if spent > faultCPU {
+				t.Errorf("%s: %v of CPU within %v, want at most %v", fault.name, spent, faultTime, faultCPU)
+			}
+			fault.end()
+			stranger.agree(t, "after this: "+fault.name)
+		})
 	}
 	d.stop(t)
 	stranger.silent(t)

@@ -65,17 +65,19 @@ func TestPacketsTellWhereTheyComeFrom(t *testing.T) {
 		{"[ff02::fb]:5353", "[fe80::1]:5353"},
 		{"[2001:db8::2]:5353", "[fe80::1]:5353"},
 	} {
-		n := New(1)
-		_, hosts, _ := lan(n, 2)
-		var got link.Packet
-		hosts[1].OnPacket(func(p link.Packet) { got = p })
-		say(t, hosts[0], netip.MustParseAddrPort(test.to), "x")
-		for n.Step() {
-		}
-		if got.From.String() != test.from || got.To.String() != test.to || got.TTL != 255 || got.Link != 2 {
-			t.Errorf("to %s: from %v to %v on link %d with TTL %d; want from %s, link 2, TTL 255",
-				test.to, got.From, got.To, got.Link, got.TTL, test.from)
-		}
+		t.Run(test.to, func(t *testing.T) {
+			n := New(1)
+			_, hosts, _ := lan(n, 2)
+			var got link.Packet
+			hosts[1].OnPacket(func(p link.Packet) { got = p })
+			say(t, hosts[0], netip.MustParseAddrPort(test.to), "x")
+			for n.Step() {
+			}
+			if got.From.String() != test.from || got.To.String() != test.to || got.TTL != 255 || got.Link != 2 {
+				t.Errorf("to %s: from %v to %v on link %d with TTL %d; want from %s, link 2, TTL 255",
+					test.to, got.From, got.To, got.Link, got.TTL, test.from)
+			}
+		})
 	}
 }
 
@@ -85,17 +87,20 @@ func TestSendFails(t *testing.T) {
 	h := n.NewHost("a")
 	port := h.Plug(s, prefix("192.0.2.%d/24", 1))
 	for _, test := range []struct {
+		name   string
 		packet link.Packet
 		want   error
 	}{
-		{link.Packet{Link: 3, To: link.Group4}, ErrNoLink},
-		{link.Packet{Link: 2, To: link.Group6}, ErrNoAddress},
-		{link.Packet{Link: 2, To: link.Group4, Data: make([]byte, 65508)}, ErrTooLarge},
-		{link.Packet{Link: 2, To: link.Group4, Data: make([]byte, 65507)}, nil},
+		{"no such link", link.Packet{Link: 3, To: link.Group4}, ErrNoLink},
+		{"no address of that IP version", link.Packet{Link: 2, To: link.Group6}, ErrNoAddress},
+		{"too large", link.Packet{Link: 2, To: link.Group4, Data: make([]byte, 65508)}, ErrTooLarge},
+		{"the largest", link.Packet{Link: 2, To: link.Group4, Data: make([]byte, 65507)}, nil},
 	} {
-		if err := h.Send(test.packet); err != test.want {
-			t.Errorf("link %d, to %v: error %v; want %v", test.packet.Link, test.packet.To, err, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if err := h.Send(test.packet); err != test.want {
+				t.Errorf("link %d, to %v: error %v; want %v", test.packet.Link, test.packet.To, err, test.want)
+			}
+		})
 	}
 	port.SetDown(true)
 	if err := h.Send(link.Packet{Link: 2, To: link.Group4}); err != ErrNoLink {
