@@ -1,6 +1,7 @@
 package phones
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -184,6 +185,21 @@ func TestPresetsPassLint(t *testing.T) {
 		if problems := Lint(g); len(problems) > 0 {
 			t.Errorf("%s: %+v", name, problems)
 		}
+	}
+}
+
+// TestManyServers has so many servers on a link that not each is named.
+func TestManyServers(t *testing.T) {
+	var groups []publication.Publication
+	for i := range 1000 {
+		g := group(dpma)
+		g.Name = fmt.Sprint("PBX ", i)
+		groups = append(groups, publication.Publication{ID: fmt.Sprint(i), Group: g})
+	}
+	links := []publication.Link{{Index: 1, Name: "eth0"}}
+	findings := TwoServers(mdns.Settle(publication.Desired{Host: "pbx", Links: links, Groups: groups}, nil))
+	if want := "this one and 988 more are announced beside other servers for phones"; len(findings) != twoServersMost+1 || findings[twoServersMost].Text != want {
+		t.Errorf("%d findings, the last one is %v", len(findings), findings[len(findings)-1])
 	}
 }
 

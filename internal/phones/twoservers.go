@@ -2,14 +2,19 @@ package phones
 
 import (
 	"fmt"
+	"slices"
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 )
 
-// TwoServers warns of each instance that a phone finds beside an earlier one on the same link: then it stops, and a
-// person has to choose. Each finding is about the publication of the later one.
+// twoServersMost is the number of instances that [TwoServers] names.
+const twoServersMost = 10
+
+// TwoServers returns a finding for each instance that a phone finds beside an earlier one on the same link: the phone
+// stops then, and a person has to choose. A finding is about the publication of the later one. After ten, one finding
+// counts the rest.
 func TwoServers(instances []mdns.Instance) diag.Findings {
 	var findings diag.Findings
 	first := map[int]mdns.Instance{} // by the index of the link
@@ -27,6 +32,11 @@ func TwoServers(instances []mdns.Instance) diag.Findings {
 				first[link.Index] = in
 			}
 		}
+	}
+	if more := len(findings) - twoServersMost; more > 0 {
+		last := &findings[twoServersMost]
+		last.Text = fmt.Sprintf("this one and %d more are announced beside other servers for phones", more-1)
+		findings = slices.Clip(slices.Clone(findings[:twoServersMost+1]))
 	}
 	return findings
 }
