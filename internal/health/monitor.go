@@ -147,15 +147,13 @@ func (m *Monitor) Answering(d publication.Desired, settings Settings) publicatio
 	m.watch(d)
 	withheld := map[string]bool{}
 	for _, w := range m.watched {
-		withheld[w.ID] = !w.State.Announced()
-	}
-	var answering []publication.Publication
-	for _, p := range d.Groups {
-		if !withheld[p.ID] {
-			answering = append(answering, p)
+		if !w.State.Announced() {
+			withheld[w.ID] = true
 		}
 	}
-	d.Groups = answering
+	if len(withheld) > 0 {
+		d.Groups = slices.DeleteFunc(slices.Clone(d.Groups), func(p publication.Publication) bool { return withheld[p.ID] })
+	}
 	return d
 }
 

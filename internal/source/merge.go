@@ -46,7 +46,7 @@ type Memory struct {
 	good     map[string]version   // the last good ones, by the name of the item
 	refused  map[string]time.Time // what has an error, by its origin, and since when
 	full     map[string]bool      // the places that had files when they last existed
-	parsed   map[string]*parsed   // what the contents of each file say, by its origin
+	bad      map[string]*parsed   // what the contents of files with an error say, by their origin
 	hosts    map[string]string    // the last names of the host that fit, by the ID of the publication
 }
 
@@ -171,7 +171,7 @@ func (r Request) lints() []services.Lint { return append([]services.Lint{phones.
 // was, it is left out. A place that cannot be read, or does not answer, withdraws nothing.
 func Merge(in Input, before Memory) (Snapshot, Memory) {
 	m := merger{in: in, before: before, after: before}
-	m.after.good, m.after.refused, m.after.parsed = map[string]version{}, map[string]time.Time{}, map[string]*parsed{}
+	m.after.good, m.after.refused, m.after.bad = map[string]version{}, map[string]time.Time{}, map[string]*parsed{}
 	m.after.full = maps.Clone(before.full)
 	if m.after.full == nil {
 		m.after.full = map[string]bool{}
@@ -420,14 +420,20 @@ func (m *merger) now(f file) (version, diag.Findings) {
 		return version{}, diag.Findings{{File: f.Origin, Severity: diag.Error, Text: f.Err.Error()}}
 	}
 	p := m.parse(f)
-	m.after.parsed[f.Origin] = p
+	if p.findings.Err() != nil {
+		m.after.bad[f.Origin] = p
+	}
 	return version{f.place, f.Origin, p}, p.findings
 }
 
 // parse reads the contents of a file. What they say is known if they are what they were.
 func (m *merger) parse(f file) *parsed {
 	p := &parsed{data: f.Data, since: m.in.Now, host: m.snap.Host, policy: m.snap.Config.OnConflict}
-	if before, ok := m.before.parsed[f.Origin]; ok && before.host == p.host && before.policy == p.policy && bytes.Equal(before.data, p.data) {
+	before := m.before.bad[f.Origin]
+	if good, ok := m.before.good[f.Name]; ok && before == nil && good.origin == f.Origin {
+		before = good.parsed
+	}
+	if before != nil && before.host == p.host && before.policy == p.policy && bytes.Equal(before.data, p.data) {
 		return before
 	}
 	if strings.HasSuffix(f.Origin, ".toml") {
