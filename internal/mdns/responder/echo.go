@@ -3,6 +3,8 @@ package responder
 import (
 	"hash/maphash"
 	"time"
+
+	"announcer/internal/publication"
 )
 
 const (
@@ -13,39 +15,55 @@ const (
 
 // echoes remembers the packets that were sent last, so that they are known when they come back.
 type echoes struct {
-	seed  maphash.Seed
-	sums  []uint64
-	until []moment
-	next  int
+	seed maphash.Seed
+	sent []sentPacket
+	next int
+}
+
+// sentPacket is a packet that may come back. For a question that is soon: other programs of this host ask it in the same
+// words.
+type sentPacket struct {
+	sum    uint64
+	face   faceKey
+	copies int    // that have not come back to the face
+	until  moment // it may come back
 }
 
 // fit makes room for what a number of faces sends at once.
 func (e *echoes) fit(faces int) {
-	if more := max(echoCount, faces*faceEchoes) - len(e.sums); more > 0 {
-		e.sums = append(e.sums, make([]uint64, more)...)
-		e.until = append(e.until, make([]moment, more)...)
+	if more := max(echoCount, faces*faceEchoes) - len(e.sent); more > 0 {
+		e.sent = append(e.sent, make([]sentPacket, more)...)
 	}
 }
 
-// add takes a packet that comes back before a time. For a question that is soon: other programs of this host ask it in
-// the same words.
-func (e *echoes) add(packet []byte, until moment) {
+// add takes a packet that a face sends, once from each of some addresses, and that comes back before a time.
+func (e *echoes) add(packet []byte, face faceKey, copies int, until moment) {
 	if e.seed == (maphash.Seed{}) {
 		e.seed = maphash.MakeSeed()
 	}
-	e.sums[e.next], e.until[e.next] = maphash.Bytes(e.seed, packet), until
-	e.next = (e.next + 1) % len(e.sums)
+	e.sent[e.next] = sentPacket{maphash.Bytes(e.seed, packet), face, copies, until}
+	e.next = (e.next + 1) % len(e.sent)
 }
 
-func (e *echoes) has(packet []byte, now moment) bool {
+// take reports whether a packet that a face heard is one that was sent. surplus reports that it came back more often
+// than it was sent, by IPv4, of which the kernel lets nothing in from the wire that has an address of this host: another
+// program says the same. By IPv6 it may come from a reflector.
+func (e *echoes) take(packet []byte, face faceKey, now moment) (echo, surplus bool) {
 	if e.seed == (maphash.Seed{}) {
-		return false
+		return false, false
 	}
 	sum := maphash.Bytes(e.seed, packet)
-	for i, s := range e.sums {
-		if s == sum && now < e.until[i] {
-			return true
+	for i := range e.sent {
+		switch s := &e.sent[i]; {
+		case s.sum != sum || now >= s.until:
+		case s.face == face && s.copies > 0:
+			s.copies--
+			return true, false
+		case s.face == face && face.version == publication.V4:
+			surplus = true
+		case s.face.version == face.version:
+			echo = true
 		}
 	}
-	return false
+	return echo, surplus && !echo
 }

@@ -4,12 +4,54 @@ import (
 	"encoding/binary"
 	"testing"
 	"time"
+
+	"announcer/internal/publication"
 )
+
+var eth4, eth6 = faceKey{2, publication.V4}, faceKey{2, publication.V6}
+
+// A packet comes back to each address that it left from. By IPv4 one more is another program's; by IPv6 a reflector may
+// send it.
+func TestEchoes(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		sent []faceKey // each from two addresses
+		at   faceKey
+		want int // copies that are echoes, of five
+	}{
+		{"nothing was sent", nil, eth4, 0},
+		{"IPv4", []faceKey{eth4}, eth4, 2},
+		{"IPv4, twice", []faceKey{eth4, eth4}, eth4, 4},
+		{"IPv4, where IPv6 says the same", []faceKey{eth6, eth4, eth6}, eth4, 2},
+		{"IPv4, on a second interface", []faceKey{{3, publication.V4}}, eth4, 5},
+		{"IPv6", []faceKey{eth6}, eth6, 5},
+		{"IPv6, on a second interface", []faceKey{{3, publication.V6}}, eth6, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var e echoes
+			e.fit(1)
+			for _, face := range c.sent {
+				e.add([]byte("packet"), face, 2, forever)
+			}
+			got := 0
+			for range 5 {
+				if echo, surplus := e.take([]byte("packet"), c.at, 0); echo {
+					got++
+				} else if surplus != (len(c.sent) > 0) {
+					t.Errorf("another program says the same: %t", surplus)
+				}
+			}
+			if got != c.want {
+				t.Errorf("%d copies are echoes, want %d", got, c.want)
+			}
+		})
+	}
+}
 
 // What all faces send at once is known when it comes back, however many there are.
 func TestEchoesOfManyFaces(t *testing.T) {
 	var e echoes
-	if e.has(nil, 0) {
+	if echo, _ := e.take(nil, eth4, 0); echo {
 		t.Error("there are echoes before there are faces")
 	}
 	for _, faces := range []int{1, 50, 400} {
@@ -17,15 +59,20 @@ func TestEchoesOfManyFaces(t *testing.T) {
 		n := max(echoCount, faces*faceEchoes)
 		packet := func(i int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(i)) }
 		for i := range n {
-			e.add(packet(i), time.Second)
+			e.add(packet(i), eth4, 1, time.Second)
 		}
 		for i := range n {
-			if !e.has(packet(i), 0) {
+			if echo, _ := e.take(packet(i), eth4, 0); !echo {
 				t.Fatalf("%d faces: packet %d of %d is not known", faces, i, n)
 			}
 		}
-		if e.has(packet(n), 0) || e.has(packet(0), time.Second) {
-			t.Errorf("%d faces: what was not sent, or long ago, is known", faces)
+		for _, x := range []struct {
+			packet int
+			at     moment
+		}{{n, 0}, {0, time.Second}} {
+			if echo, _ := e.take(packet(x.packet), eth4, x.at); echo {
+				t.Errorf("%d faces: packet %d, which was not sent or long ago, is known", faces, x.packet)
+			}
 		}
 	}
 }

@@ -315,10 +315,11 @@ func (f *face) multicastUntil(count *uint64, asker netip.Addr, until moment) {
 	if f.version == publication.V6 {
 		out.Dst = group6
 	}
-	f.r.echoes.add(f.send(out), until)
+	copies := max(1, len(f.sources.For(asker)))
+	f.r.echoes.add(f.send(out), faceKey{f.link.Index, f.version}, copies, until)
 	f.r.stats.Multicasts++
 	*count++
-	f.clear = f.r.now + pace*moment(max(1, len(f.sources.For(asker))))
+	f.clear = f.r.now + pace*moment(copies)
 }
 
 // unicast sends the message that was built to one host, from the address that it asked, if it asked one.

@@ -195,6 +195,27 @@ func TestForeignOnThisHost(t *testing.T) {
 	}
 }
 
+// Another program of this host that says what we say, in our words, is told as such, though nobody knew of it before.
+func TestForeignInOurWords(t *testing.T) {
+	l := newLab(t)
+	for range 2 {
+		h := l.host("pbx", ethernet("192.0.2.1/24"))
+		h.Apply(l.time(), publication.Desired{
+			Host: h.name, Links: h.links, Groups: []publication.Publication{sip("Desk", 5060)}, Watched: []dnsname.Name{dnsname.MustParse(sips)},
+		})
+		h.tick()
+		l.run(5 * time.Second)
+	}
+	for i, h := range l.hosts {
+		if got := h.foreign(); got != "Desk from 192.0.2.1 own" {
+			t.Errorf("program %d knows of others: %q", i, got)
+		}
+		if got := h.Stats().Conflicts; got > 0 {
+			t.Errorf("program %d has %d conflicts", i, got)
+		}
+	}
+}
+
 // A flood of names fills a table of a fixed size, and nothing of it stays when the type is watched no more.
 func TestForeignFlood(t *testing.T) {
 	l, h := watching(t)

@@ -160,8 +160,12 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 		r.stats.Ignored++
 		return
 	}
-	if f.isOwn(p.Src.Addr()) && r.echoes.has(p.Data, r.now) {
-		return // our own packet, by loopback or on a second interface of the same link (RFC 6762 §8.2, §14)
+	if f.isOwn(p.Src.Addr()) {
+		echo, surplus := r.echoes.take(p.Data, faceKey{p.Link, p.Version}, r.now)
+		if echo {
+			return // our own packet, by loopback or on a second interface of the same link (RFC 6762 §8.2, §14)
+		}
+		r.config.SharedPort = r.config.SharedPort || surplus
 	}
 	if r.reader.Response() {
 		r.stats.Responses++
