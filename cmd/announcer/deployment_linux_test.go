@@ -25,7 +25,7 @@ const (
 	silence        = 2 * time.Second  // longer than any of announcer's pauses after a goodbye
 )
 
-// firmwareFolder makes the folder with firmware that the README speaks of, and gives the hash of each file.
+// firmwareFolder makes the folder with firmware that the documents use, and gives the hash of each file.
 func firmwareFolder(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	folder := filepath.Join(dir, "firmware")
@@ -45,7 +45,7 @@ func firmwareFolder(t *testing.T, dir string) map[string]string {
 	return hashes
 }
 
-// TestDeployment deploys six phones on one link as the README says: it runs every command of that section, in order,
+// TestDeployment deploys six phones on one link as docs/deploying.md says: it runs every command of that document, in order,
 // and looks at what each phone got, and that nothing is on the wire in the end.
 func TestDeployment(t *testing.T) {
 	netlab.Need(t)
@@ -67,8 +67,7 @@ func TestDeployment(t *testing.T) {
 	for _, p := range all {
 		p.start(ctx, t)
 	}
-	deploying, _ := readme(t)
-	for _, s := range steps(t, deploying) {
+	for _, s := range steps(t, documents(t)[deploying]) {
 		switch {
 		case strings.HasPrefix(s.command, "announcer announce "):
 			for _, p := range all {

@@ -128,7 +128,7 @@ func TestVirtualNames(t *testing.T) {
 // TestDocumentedNames wants the list of names in the documents.
 func TestDocumentedNames(t *testing.T) {
 	list := strings.Join(VirtualNames(), " ")
-	for _, file := range []string{"../../README.md", "../../docs/man/announcer.8.md", "../../examples/announcer.toml"} {
+	for _, file := range []string{"../../docs/configuration.md", "../../docs/man/announcer.8.md", "../../examples/announcer.toml"} {
 		t.Run(file, func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {

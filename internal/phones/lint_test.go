@@ -123,8 +123,8 @@ func TestLintSaysWhatIsNotVerified(t *testing.T) {
 	}
 }
 
-// TestReadmeHasTheRules wants every rule in the README, and no other.
-func TestReadmeHasTheRules(t *testing.T) {
+// TestDeployingHasTheRules wants every rule in docs/deploying.md, and no other.
+func TestDeployingHasTheRules(t *testing.T) {
 	rules := func(file, pattern string) (all []string) {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -136,11 +136,11 @@ func TestReadmeHasTheRules(t *testing.T) {
 		return all
 	}
 	want := slices.Concat(rules("lint.go", `= "(phones/[a-z0-9-]+)"`), rules("probe.go", `= "(phones/[a-z0-9-]+)"`))
-	got := rules("../../README.md", "`(phones/[a-z0-9-]+)`")
+	got := rules("../../docs/deploying.md", "`(phones/[a-z0-9-]+)`")
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(slices.Compact(got), want) {
-		t.Errorf("the README has the rules\n%q\nand there are\n%q", got, want)
+		t.Errorf("docs/deploying.md has the rules\n%q\nand there are\n%q", got, want)
 	}
 }
 
