@@ -347,7 +347,7 @@ func (p *Publisher) unsent() (err error) {
 		l, here := p.link(out.Link)
 		switch {
 		case out.Err == nil:
-		case !here: // a goodbye for a link that is gone
+		case !here, noSource(out.Err) && !l.Has(out.Version()): // a goodbye for a link or an address that is gone
 		case errors.Is(out.Err, link.ErrNoSocket): // which is a fault
 		case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH): // Linux routes no IPv6 multicast there, where IPv4 does
 		default:

@@ -1,0 +1,33 @@
+package native
+
+import (
+	"net/netip"
+	"syscall"
+	"testing"
+
+	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
+)
+
+// A goodbye that can't be sent, since the last address of an IP version went, is no failure of the network.
+func TestUnsent(t *testing.T) {
+	links := []publication.Link{{Index: 2, Name: "eth0", Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}}
+	for _, c := range []struct {
+		name   string
+		packet link.Packet
+		failed bool
+	}{
+		{"sent", link.Packet{Link: 2, To: link.Group6}, false},
+		{"the link is gone", link.Packet{Link: 3, To: link.Group4, Err: syscall.EADDRNOTAVAIL}, false},
+		{"the address is gone", link.Packet{Link: 2, To: link.Group6, Err: syscall.EADDRNOTAVAIL}, false},
+		{"there is an address", link.Packet{Link: 2, To: link.Group4, Err: syscall.EADDRNOTAVAIL}, true},
+		{"another error", link.Packet{Link: 2, To: link.Group6, Err: syscall.EPERM}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := Publisher{links: links, packets: []link.Packet{c.packet}, unsentOn: map[int]uint64{}}
+			if err := p.unsent(); (err != nil) != c.failed || (p.unsentOn[2] > 0) != c.failed {
+				t.Errorf("error %v, %d counted", err, p.unsentOn[2])
+			}
+		})
+	}
+}
