@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/mdns/link"
+	"announcer/internal/mdns"
 )
 
 // patience is how long an answer is waited for before it counts as lost.
@@ -26,7 +26,7 @@ const patience = 250 * time.Millisecond
 type client struct {
 	lab    *lab
 	conn   *net.UDPConn
-	packet [link.MaxPacket]byte
+	packet [mdns.MaxMessage]byte
 }
 
 // newClient opens a socket of the load: on port 5353 and in the group, or on any port.
@@ -61,8 +61,8 @@ func open(port int) (*net.UDPConn, error) {
 	}
 	p := ipv4.NewPacketConn(conn)
 	err = errors.Join(p.SetMulticastInterface(iface), p.SetMulticastLoopback(false), p.SetMulticastTTL(255), p.SetTTL(255))
-	if port == link.Port {
-		err = errors.Join(err, p.JoinGroup(iface, net.UDPAddrFromAddrPort(link.Group4)))
+	if port == mdns.Port {
+		err = errors.Join(err, p.JoinGroup(iface, net.UDPAddrFromAddrPort(mdns.Group4)))
 	}
 	udp := conn.(*net.UDPConn)
 	return udp, errors.Join(err, udp.SetReadBuffer(4<<20))
@@ -70,7 +70,7 @@ func open(port int) (*net.UDPConn, error) {
 
 func (c *client) close() { c.conn.Close() }
 
-func (c *client) send(packet []byte) { c.conn.WriteToUDPAddrPort(packet, link.Group4) }
+func (c *client) send(packet []byte) { c.conn.WriteToUDPAddrPort(packet, mdns.Group4) }
 
 // answered waits for one response that has answers.
 func (c *client) answered(until time.Time) bool {

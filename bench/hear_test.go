@@ -9,7 +9,6 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
 )
 
@@ -27,7 +26,7 @@ type ear struct {
 
 func newEar(t *testing.T, l *lab) *ear {
 	t.Helper()
-	c := newClient(t, l, link.Port)
+	c := newClient(t, l, mdns.Port)
 	e := &ear{c, make(chan heard, 1<<16)}
 	go func() {
 		for {

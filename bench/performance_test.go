@@ -16,7 +16,6 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/testkit/netlab"
 )
@@ -254,7 +253,7 @@ func (r *tables) unrelated(t *testing.T, labs []*lab, n int) {
 func (r *tables) measure(t *testing.T, row *row, labs []*lab, prepare, load func(*client) int) {
 	clients := map[*lab]*client{}
 	for _, l := range labs {
-		clients[l] = newClient(t, l, link.Port)
+		clients[l] = newClient(t, l, mdns.Port)
 	}
 	for range r.scale.rounds {
 		for _, l := range labs {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
 )
 
@@ -28,7 +27,7 @@ type browsing struct {
 
 // browse has phones ask for the services by multicast, spread over a second.
 func browse(t *testing.T, l *lab, phones int) (b browsing) {
-	e, c := newEar(t, l), newClient(t, l, link.Port)
+	e, c := newEar(t, l), newClient(t, l, mdns.Port)
 	defer e.close()
 	defer c.close()
 	query := question(serviceType, mdns.TypePTR, false)

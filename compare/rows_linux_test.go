@@ -39,7 +39,7 @@ func (r rows) missing(checks []conformance.Check) []conformance.Check {
 // with returns the results of a program in all checks: those that it has now, and for the others what its row says.
 func (r rows) with(program int, ran []conformance.Result) []conformance.Result {
 	var all []conformance.Result
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		for _, check := range conformance.Checks() {
 			i := slices.IndexFunc(ran, func(result conformance.Result) bool { return key(result.Check) == key(check) && result.Version == v })
 			if i >= 0 {

@@ -14,7 +14,6 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/testkit/netlab"
 )
@@ -39,7 +38,7 @@ func newLAN(t *testing.T) *lan {
 	l.phone.Do(func() {
 		var eth0 *net.Interface
 		if eth0, err = net.InterfaceByName("eth0"); err == nil {
-			l.ears, err = net.ListenMulticastUDP("udp4", eth0, net.UDPAddrFromAddrPort(link.Group4))
+			l.ears, err = net.ListenMulticastUDP("udp4", eth0, net.UDPAddrFromAddrPort(mdns.Group4))
 		}
 	})
 	if err != nil {
@@ -121,7 +120,7 @@ func (l *lan) ask() {
 	if !ok {
 		l.t.Fatal("the question is too long")
 	}
-	if _, err := l.ears.WriteTo(packet, net.UDPAddrFromAddrPort(link.Group4)); err != nil {
+	if _, err := l.ears.WriteTo(packet, net.UDPAddrFromAddrPort(mdns.Group4)); err != nil {
 		l.t.Fatal(err)
 	}
 }

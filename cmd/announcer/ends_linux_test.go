@@ -19,7 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"announcer/internal/mdns/link"
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/testkit/netlab"
 )
@@ -397,7 +397,7 @@ func newEnding(t *testing.T, env []string, args ...string) *ending {
 	p.host.Do(func() {
 		var lo *net.Interface
 		if lo, err = net.InterfaceByName("lo"); err == nil {
-			p.ears, err = net.ListenMulticastUDP("udp4", lo, net.UDPAddrFromAddrPort(link.Group4))
+			p.ears, err = net.ListenMulticastUDP("udp4", lo, net.UDPAddrFromAddrPort(mdns.Group4))
 		}
 	})
 	if err != nil {

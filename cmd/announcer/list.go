@@ -145,7 +145,7 @@ func listTable(w io.Writer, d publication.Desired, instances []mdns.Instance) er
 
 func listWire(w io.Writer, d publication.Desired, instances []mdns.Instance) error {
 	for _, link := range d.Links {
-		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+		for _, v := range publication.IPVersions() {
 			if !link.Has(v) {
 				continue
 			}

@@ -59,11 +59,10 @@ func (d *Daemon) namedInterfaces() []string {
 
 // whyUnreached returns why nobody is reached on an interface, "" if somebody may be.
 func (d *Daemon) whyUnreached(name string) string {
-	i := slices.IndexFunc(d.reading.Links, func(l publication.Link) bool { return l.Name == name })
-	if i < 0 {
+	link, ok := d.reading.Links.ByName(name)
+	if !ok {
 		return "no interface of that name is up"
 	}
-	link := d.reading.Links[i]
 	if why := netwatch.Why(link, d.Snapshot.Config.Interfaces, d.Snapshot.Config.InterfacesDeny); why != "" {
 		return why
 	}

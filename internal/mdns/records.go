@@ -17,16 +17,12 @@ func Records(host string, instances []Instance, link publication.Link, v publica
 	own := HostName(host)
 	set := recordSet{seen: map[Record]bool{}}
 	for _, in := range instances {
-		if in.State == Probing && v.Carries(in.Service.Protocol) && onLink(in, link) {
+		if in.State == Probing && v.Carries(in.Service.Protocol) && in.Links.Has(link.Index) {
 			set.add(in.Records(own)...)
 		}
 	}
 	set.add(HostRecords(own, link)...)
 	return set.records
-}
-
-func onLink(in Instance, link publication.Link) bool {
-	return slices.ContainsFunc(in.Links, func(l publication.Link) bool { return l.Index == link.Index })
 }
 
 type recordSet struct {

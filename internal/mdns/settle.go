@@ -15,10 +15,10 @@ type Instance struct {
 	Wanted  string // the instance name that was asked for, wildcards expanded
 	Label   string // the one that it has: one label, raw text
 	Service services.Service
-	Links   []publication.Link // where it is to be seen
-	State   State              // Probing where it is to be published, else StandingBy or Refused
-	Why     string             // a sentence where Label is not Wanted, or State not Probing
-	Rival   string             // the ID of the publication that has the name Wanted, "" where none of ours has it
+	Links   publication.Links // where it is to be seen
+	State   State             // Probing where it is to be published, else StandingBy or Refused
+	Why     string            // a sentence where Label is not Wanted, or State not Probing
+	Rival   string            // the ID of the publication that has the name Wanted, "" where none of ours has it
 }
 
 // Name gives the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
@@ -104,20 +104,9 @@ func (in Instance) origin() string { return fmt.Sprintf("service %d of %s", in.I
 func findRival(in *Instance, settled []Instance, sameLabel []int) *Instance {
 	for _, i := range sameLabel {
 		other := &settled[i]
-		if in.Service.Collides(other.Service) && shareLink(in.Links, other.Links) {
+		if in.Service.Collides(other.Service) && in.Links.Meet(other.Links) {
 			return other
 		}
 	}
 	return nil
-}
-
-func shareLink(a, b []publication.Link) bool {
-	for _, x := range a {
-		for _, y := range b {
-			if x.Index == y.Index {
-				return true
-			}
-		}
-	}
-	return false
 }

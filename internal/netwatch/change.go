@@ -1,11 +1,12 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+
+	"announcer/internal/publication"
 )
 
 // Change is one thing that happened to an interface.
@@ -24,23 +25,22 @@ func Changes(before, after []publication.Link, now Reading) []Change {
 }
 
 // changesBetween is [Changes] with another way to find out about an interface that is there no more.
-func changesBetween(before, after []publication.Link, gone func(publication.Link) string) []Change {
+func changesBetween(before, after publication.Links, gone func(publication.Link) string) []Change {
 	var changes []Change
 	tell := func(l publication.Link, format string, args ...any) {
 		changes = append(changes, Change{l.Name, fmt.Sprintf(format, args...)})
 	}
 	for _, old := range before {
-		if !slices.ContainsFunc(after, func(l publication.Link) bool { return l.Index == old.Index }) {
+		if !after.Has(old.Index) {
 			tell(old, "%s", gone(old))
 		}
 	}
 	for _, l := range after {
-		i := slices.IndexFunc(before, func(old publication.Link) bool { return l.Index == old.Index })
-		if i < 0 {
+		old, ok := before.ByIndex(l.Index)
+		if !ok {
 			tell(l, "up, %s", with(l.Addrs))
 			continue
 		}
-		old := before[i]
 		if l.Name != old.Name {
 			tell(l, "renamed, it was %s", old.Name)
 		}
@@ -56,16 +56,16 @@ func changesBetween(before, after []publication.Link, gone func(publication.Link
 
 // whereabouts returns what has become of an interface that is not announced on any more.
 func (r Reading) whereabouts(l publication.Link) string {
-	i := slices.IndexFunc(r.Links, func(p publication.Link) bool { return p.Index == l.Index })
+	now, ok := r.Links.ByIndex(l.Index)
 	switch {
-	case i < 0 && r.Gone[l.Index] != "":
+	case !ok && r.Gone[l.Index] != "":
 		return r.Gone[l.Index]
-	case i < 0:
+	case !ok:
 		return "removed"
-	case r.Links[i].Master != "":
-		return "port of " + r.Links[i].Master
-	case r.Links[i].Name != l.Name:
-		return "renamed to " + r.Links[i].Name
+	case now.Master != "":
+		return "port of " + now.Master
+	case now.Name != l.Name:
+		return "renamed to " + now.Name
 	}
 	return "no longer used"
 }

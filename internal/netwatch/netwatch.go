@@ -3,7 +3,6 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"announcer/internal/publication"
 )
 
 const (
@@ -32,7 +33,7 @@ func Read() ([]publication.Link, error) {
 
 // Reading is what [Read] returned.
 type Reading struct {
-	Links []publication.Link
+	Links publication.Links
 	Err   error
 	Gone  map[int]string // why the interfaces of the reading before are not there any more, by index
 }
@@ -101,7 +102,7 @@ func (w *Watcher) next() Reading {
 	links, err := w.read()
 	reading := Reading{Links: links, Err: err, Gone: map[int]string{}}
 	for _, old := range w.last.Links {
-		if err == nil && !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Index == old.Index }) {
+		if err == nil && !reading.Links.Has(old.Index) {
 			reading.Gone[old.Index] = fate(old.Index)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := []publication.Link{{Index: 1, Name: "lo"}}
+		now := publication.Links{{Index: 1, Name: "lo"}}
 		var failure error
 		nudges := make(chan struct{}, 1)
 		w := NewWatcher(slog.New(slog.DiscardHandler))

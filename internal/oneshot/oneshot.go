@@ -102,9 +102,9 @@ func unreachable(p mdns.Publisher, desired publication.Desired) error {
 
 // wants reports whether a service is for the link and the IP version of a fault.
 func wants(desired publication.Desired, f publication.Fault) bool {
-	i := slices.IndexFunc(desired.Links, func(l publication.Link) bool { return l.Name == f.Link })
-	return i >= 0 && slices.ContainsFunc(desired.Groups, func(p publication.Publication) bool {
-		return p.On(desired.Links[i]) && slices.ContainsFunc(p.Group.Services, func(s services.Service) bool {
+	l, ok := desired.Links.ByName(f.Link)
+	return ok && slices.ContainsFunc(desired.Groups, func(p publication.Publication) bool {
+		return p.On(l) && slices.ContainsFunc(p.Group.Services, func(s services.Service) bool {
 			return f.Version.Carries(s.Protocol)
 		})
 	})

@@ -13,7 +13,7 @@ import (
 // Desired is everything that the network should hold: a value, replaced whole, never edited.
 type Desired struct {
 	Host   string        // this host's name: one label, raw text, without the domain
-	Links  []Link        // the interfaces to publish on, with their addresses, as they are now
+	Links  Links         // the interfaces to publish on, with their addresses, as they are now
 	Own    []netip.Addr  // addresses of this host on other interfaces: what comes from them is no rival
 	Groups []Publication // in the order of precedence: of two that want one name the earlier one has it
 

@@ -101,7 +101,7 @@ func (l *lab) host(addr string, answer func(wire.Message) []mdns.Record) *memlin
 func response(h *memlink.Host, records ...mdns.Record) link.Packet {
 	m := wire.Message{Header: wire.Header{Flags: wire.FlagResponse | wire.FlagAuthority}, Answers: records}
 	data, _ := m.Encode(messageSize)
-	return link.Packet{Data: data, Link: h.Links()[0].Index, To: link.Group4}
+	return link.Packet{Data: data, Link: h.Links()[0].Index, To: mdns.Group4}
 }
 
 // engine adds a host with our engine, and waits until it has announced everything for good.

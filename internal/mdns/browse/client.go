@@ -100,7 +100,7 @@ func (c *client) err() error {
 
 // hear takes a packet. Nothing that comes by unicast was asked for so.
 func (c *client) hear(p link.Packet) {
-	if p.Err != nil || p.From.Port() != link.Port || !p.Multicast() {
+	if p.Err != nil || p.From.Port() != mdns.Port || !p.Multicast() {
 		return
 	}
 	m, err := wire.Decode(p.Data)
@@ -161,12 +161,12 @@ func (v *cache) delay() time.Duration {
 // send asks questions on a link, by each IP version that it has.
 func (c *client) send(i int, v *cache, questions []question) {
 	var packets []link.Packet
-	for _, version := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, version := range publication.IPVersions() {
 		if !v.link.Has(version) {
 			continue
 		}
 		for _, data := range v.queries(questions) {
-			p := link.Packet{Data: data, Link: v.link.Index, To: link.Group(version)}
+			p := link.Packet{Data: data, Link: v.link.Index, To: mdns.Group(version)}
 			packets = c.sources.Append(packets, p, netip.Addr{})
 		}
 	}
@@ -207,7 +207,7 @@ func (c *client) greet(v *cache) {
 	data := v.queries(wanted[:1])[0]
 	var packets []link.Packet
 	for _, a := range v.unasked {
-		p := link.Packet{Data: data, Link: v.link.Index, To: netip.AddrPortFrom(a, link.Port)}
+		p := link.Packet{Data: data, Link: v.link.Index, To: netip.AddrPortFrom(a, mdns.Port)}
 		packets = c.sources.Append(packets, p, netip.Addr{})
 	}
 	v.unasked = nil
@@ -215,7 +215,7 @@ func (c *client) greet(v *cache) {
 }
 
 // messageSize is what fits an ordinary packet of either IP version (RFC 6762 §17).
-const messageSize = 1500 - 40 - 8
+const messageSize = mdns.EthernetMTU - 40 - 8
 
 // queries returns the messages that ask questions. What is known already goes with them, as much as fits: what is left
 // out is only told once more (RFC 6762 §7.1).

@@ -1,13 +1,15 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"errors"
 	"net"
 	"testing"
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // Neither end of a cable allocates anything for a packet.
@@ -32,7 +34,7 @@ func pair(b testing.TB) (client, server *Sockets, batch []Packet) {
 	server, client = open(b, nil, here...), open(b, phone)
 	batch = make([]Packet, MaxBatch)
 	for i := range batch {
-		batch[i] = Packet{Data: make([]byte, 60), Link: there[0].Index, To: Group4}
+		batch[i] = Packet{Data: make([]byte, 60), Link: there[0].Index, To: mdns.Group4}
 	}
 	return client, server, batch
 }
@@ -117,7 +119,7 @@ func BenchmarkExchange(b *testing.B) {
 // listenXNet returns what golang.org/x/net makes of a socket in the group on lan0, and the index of lan0.
 func listenXNet(b *testing.B) (*ipv4.PacketConn, int) {
 	b.Helper()
-	c, err := net.ListenPacket("udp4", Group4.String())
+	c, err := net.ListenPacket("udp4", mdns.Group4.String())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -127,7 +129,7 @@ func listenXNet(b *testing.B) (*ipv4.PacketConn, int) {
 		b.Fatal(err)
 	}
 	p := ipv4.NewPacketConn(c)
-	err = errors.Join(p.JoinGroup(lan0, net.UDPAddrFromAddrPort(Group4)),
+	err = errors.Join(p.JoinGroup(lan0, net.UDPAddrFromAddrPort(mdns.Group4)),
 		p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst|ipv4.FlagTTL, true))
 	if err != nil {
 		b.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/mdns"
 	"announcer/internal/publication"
 	"announcer/internal/testkit/netlab"
 )
@@ -77,7 +78,7 @@ func TestPortHeld(t *testing.T) {
 			holder.Close()
 			awaitFaults(t, server)
 			client := open(t, phone, there...)
-			send(t, client, Packet{Data: []byte("four"), Link: there[0].Index, To: Group4}, Packet{Data: []byte("six"), Link: there[0].Index, To: Group6})
+			send(t, client, Packet{Data: []byte("four"), Link: there[0].Index, To: mdns.Group4}, Packet{Data: []byte("six"), Link: there[0].Index, To: mdns.Group6})
 			collect(t, server, 2, func(Packet) bool { return true })
 		})
 	}

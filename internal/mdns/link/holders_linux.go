@@ -1,7 +1,6 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"bufio"
 	"bytes"
 	"encoding/binary"
@@ -17,6 +16,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // portSocket is a UDP socket on port 5353, as the kernel lists it.
@@ -55,7 +57,7 @@ func (s portSocket) version() publication.IPVersion {
 // parsePortSockets reads /proc/net/udp: of the columns, the second is the local address, the eighth the user, the
 // tenth the inode.
 func parsePortSockets(table []byte) []portSocket {
-	suffix := fmt.Sprintf(":%04X", Port)
+	suffix := fmt.Sprintf(":%04X", mdns.Port)
 	var found []portSocket
 	lines := bufio.NewScanner(bytes.NewReader(table))
 	for lines.Scan() {
@@ -133,10 +135,10 @@ func (s portSocket) holds() bool {
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1)
 	}
 	if s.addr.Is4() {
-		err = unix.Bind(fd, &unix.SockaddrInet4{Port: Port, Addr: s.addr.As4()})
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: mdns.Port, Addr: s.addr.As4()})
 	} else {
 		unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_V6ONLY, 1)
-		err = unix.Bind(fd, &unix.SockaddrInet6{Port: Port, Addr: s.addr.As16()})
+		err = unix.Bind(fd, &unix.SockaddrInet6{Port: mdns.Port, Addr: s.addr.As16()})
 	}
 	return errors.Is(err, unix.EADDRINUSE)
 }

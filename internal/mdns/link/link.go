@@ -19,35 +19,15 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"errors"
 	"net/netip"
 	"time"
+
+	"announcer/internal/publication"
 )
-
-// Port is the UDP port of multicast DNS (RFC 6762 §3).
-const Port = 5353
-
-// MaxPacket is the most bytes that a message can have: 9000 with the headers of IP and UDP (RFC 6762 §17). Those
-// of IPv4 are the shorter ones.
-const MaxPacket = 9000 - 20 - 8
 
 // MaxBatch is the most packets that one Read gives.
 const MaxBatch = 32
-
-// The groups that every packet by multicast goes to (RFC 6762 §3).
-var (
-	Group4 = netip.AddrPortFrom(netip.AddrFrom4([4]byte{224, 0, 0, 251}), Port)
-	Group6 = netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xFF, 1: 0x02, 15: 0xFB}), Port)
-)
-
-// Group returns the group of an IP version.
-func Group(v publication.IPVersion) netip.AddrPort {
-	if v == publication.V4 {
-		return Group4
-	}
-	return Group6
-}
 
 // What becomes of packets, beside the errors of the system.
 var (

@@ -1,12 +1,14 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"encoding/binary"
 	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // The batches of golang.org/x/net allocate an address for each packet. Here all memory is laid out once, and
@@ -19,7 +21,7 @@ type mmsghdr struct {
 }
 
 const (
-	bufferSize = MaxPacket + 1 // a packet that fills it is too long
+	bufferSize = mdns.MaxMessage + 1 // a packet that fills it is too long
 	// oobSize has room for packet info of IPv6 (20 bytes) and a TTL (4), each behind a header and padded.
 	oobSize = 128
 )
@@ -105,8 +107,8 @@ func (r *receiver) prepare(i int) {
 
 func (r *receiver) packet(i int, v publication.IPVersion) Packet {
 	h := &r.headers[i]
-	p := Packet{Data: r.buffers[i][:min(h.n, MaxPacket)], From: address(&r.names[i], v)}
-	if h.n > MaxPacket {
+	p := Packet{Data: r.buffers[i][:min(h.n, mdns.MaxMessage)], From: address(&r.names[i], v)}
+	if h.n > mdns.MaxMessage {
 		p.Err = ErrTooLong
 	}
 	control := r.oobs[i][:h.Controllen]
@@ -126,10 +128,10 @@ func (p *Packet) take(header unix.Cmsghdr, data []byte) {
 	switch {
 	case header.Level == unix.SOL_IP && header.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 		p.Link = int(binary.NativeEndian.Uint32(data))
-		p.To = netip.AddrPortFrom(netip.AddrFrom4([4]byte(data[8:12])), Port)
+		p.To = netip.AddrPortFrom(netip.AddrFrom4([4]byte(data[8:12])), mdns.Port)
 	case header.Level == unix.SOL_IPV6 && header.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
 		p.Link = int(binary.NativeEndian.Uint32(data[16:]))
-		p.To = netip.AddrPortFrom(netip.AddrFrom16([16]byte(data[:16])), Port)
+		p.To = netip.AddrPortFrom(netip.AddrFrom16([16]byte(data[:16])), mdns.Port)
 	case header.Level == unix.SOL_IP && header.Type == unix.IP_TTL && len(data) >= 4,
 		header.Level == unix.SOL_IPV6 && header.Type == unix.IPV6_HOPLIMIT && len(data) >= 4:
 		p.TTL = uint8(binary.NativeEndian.Uint32(data))

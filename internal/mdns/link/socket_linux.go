@@ -1,12 +1,14 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // receiveBuffer is what the kernel is asked to hold for a socket, in bytes; it grants what net.core.rmem_max allows.
@@ -49,7 +51,7 @@ func (s *socket) open() error {
 	}
 	if err := bindShared(fd, s.version); err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("failed to open port %d for %s: %w", Port, s.name(), err)
+		return fmt.Errorf("failed to open port %d for %s: %w", mdns.Port, s.name(), err)
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err == nil {
@@ -66,7 +68,7 @@ func (s *socket) isHeld() bool { return errors.Is(s.err, unix.EADDRINUSE) }
 // why returns why the socket could not be opened, for people.
 func (s *socket) why() string {
 	if s.isHeld() {
-		return fmt.Sprintf("port %d for %s is held by %s, which lets no other program use it", Port, s.name(), s.holder)
+		return fmt.Sprintf("port %d for %s is held by %s, which lets no other program use it", mdns.Port, s.name(), s.holder)
 	}
 	return s.err.Error()
 }
@@ -90,9 +92,9 @@ func bindShared(fd int, v publication.IPVersion) error {
 
 func bind(fd int, v publication.IPVersion) error {
 	if v == publication.V4 {
-		return unix.Bind(fd, &unix.SockaddrInet4{Port: Port})
+		return unix.Bind(fd, &unix.SockaddrInet4{Port: mdns.Port})
 	}
-	return unix.Bind(fd, &unix.SockaddrInet6{Port: Port})
+	return unix.Bind(fd, &unix.SockaddrInet6{Port: mdns.Port})
 }
 
 type option struct {
@@ -173,10 +175,10 @@ func (s *socket) leaveAllBut(links []publication.Link) {
 func (s *socket) membership(option, index int) error {
 	if s.version == publication.V4 {
 		return unix.SetsockoptIPMreqn(s.fd, unix.SOL_IP, option,
-			&unix.IPMreqn{Multiaddr: Group4.Addr().As4(), Ifindex: int32(index)})
+			&unix.IPMreqn{Multiaddr: mdns.Group4.Addr().As4(), Ifindex: int32(index)})
 	}
 	return unix.SetsockoptIPv6Mreq(s.fd, unix.SOL_IPV6, option,
-		&unix.IPv6Mreq{Multiaddr: Group6.Addr().As16(), Interface: uint32(index)})
+		&unix.IPv6Mreq{Multiaddr: mdns.Group6.Addr().As16(), Interface: uint32(index)})
 }
 
 func (s *socket) close() {

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"announcer/internal/publication"
 )
 
 // A socket that fails is opened again after minRest, which doubles up to maxRest as long as that fails too. A group that
@@ -66,7 +67,7 @@ func Open() (*Sockets, error) {
 	}
 	var failed error
 	usable := false
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		sock := &socket{version: v, fd: -1}
 		err := s.openSocket(sock)
 		if errors.Is(err, unix.EAFNOSUPPORT) {
@@ -379,7 +380,7 @@ func (s *Sockets) wakeUp() { unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) 
 func (s *Sockets) Write(batch []Packet) (sent int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		sent += s.tx.write(s.first(v), v, batch)
 	}
 	return sent
@@ -419,7 +420,7 @@ func (s *Sockets) join() error {
 		sock.leaveAllBut(s.wanted)
 	}
 	for _, l := range s.wanted {
-		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+		for _, v := range publication.IPVersions() {
 			if !l.Has(v) || s.first(v) < 0 {
 				continue
 			}

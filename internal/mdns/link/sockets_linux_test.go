@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"announcer/internal/mdns"
 	"announcer/internal/publication"
 	"announcer/internal/testkit/netlab"
 )
@@ -135,10 +136,10 @@ func TestPacketsTellWhereTheyComeFrom(t *testing.T) {
 	phone, here, there := lan(t, 2)
 	server, client := open(t, nil, here...), open(t, phone, there...)
 	for _, test := range []struct{ from, to netip.AddrPort }{
-		{netip.MustParseAddrPort("192.0.2.6:5353"), Group4},
+		{netip.MustParseAddrPort("192.0.2.6:5353"), mdns.Group4},
 		{netip.MustParseAddrPort("192.0.2.6:5353"), netip.MustParseAddrPort("192.0.2.5:5353")},
 		{netip.MustParseAddrPort("[2001:db8:1::2]:5353"), netip.MustParseAddrPort("[2001:db8:1::1]:5353")},
-		{linkLocal(t, there[1]), Group6},
+		{linkLocal(t, there[1]), mdns.Group6},
 		{linkLocal(t, there[1]), linkLocal(t, here[1])},
 	} {
 		t.Run(fmt.Sprintf("%v to %v", test.from, test.to), func(t *testing.T) {
@@ -161,7 +162,7 @@ func linkLocal(t testing.TB, l publication.Link) netip.AddrPort {
 	t.Helper()
 	for _, a := range l.Addrs {
 		if a.Addr().IsLinkLocalUnicast() {
-			return netip.AddrPortFrom(a.Addr(), Port)
+			return netip.AddrPortFrom(a.Addr(), mdns.Port)
 		}
 	}
 	t.Fatalf("%s has no link-local address", l.Name)
@@ -175,7 +176,7 @@ func TestSourceAddressCanBeChosen(t *testing.T) {
 	for _, source := range []string{"192.0.2.3:5353", "[2001:db8::2]:5353"} {
 		t.Run(source, func(t *testing.T) {
 			from := netip.MustParseAddrPort(source)
-			to := Group(Packet{To: from}.Version())
+			to := mdns.Group(Packet{To: from}.Version())
 			send(t, client, Packet{Data: []byte(source), Link: there[0].Index, From: from, To: to})
 			if got := collect(t, server, 1, saying(source))[0]; got.From != from {
 				t.Errorf("from %v; want %v", got.From, from)
@@ -187,10 +188,10 @@ func TestSourceAddressCanBeChosen(t *testing.T) {
 func TestMulticastIsHeardByItsSender(t *testing.T) {
 	_, here, _ := lan(t, 1)
 	server := open(t, nil, here...)
-	send(t, server, Packet{Data: []byte("four"), Link: here[0].Index, To: Group4},
-		Packet{Data: []byte("six"), Link: here[0].Index, To: Group6})
+	send(t, server, Packet{Data: []byte("four"), Link: here[0].Index, To: mdns.Group4},
+		Packet{Data: []byte("six"), Link: here[0].Index, To: mdns.Group6})
 	collect(t, server, 1, saying("four"))
-	send(t, server, Packet{Data: []byte("six"), Link: here[0].Index, To: Group6})
+	send(t, server, Packet{Data: []byte("six"), Link: here[0].Index, To: mdns.Group6})
 	collect(t, server, 1, saying("six"))
 }
 
@@ -201,8 +202,8 @@ func TestTwentyFiveLinks(t *testing.T) {
 	server, client := open(t, nil, here...), open(t, phone, there...)
 	var packets []Packet
 	for _, l := range there {
-		packets = append(packets, Packet{Data: []byte(l.Name), Link: l.Index, To: Group4},
-			Packet{Data: []byte(l.Name), Link: l.Index, To: Group6})
+		packets = append(packets, Packet{Data: []byte(l.Name), Link: l.Index, To: mdns.Group4},
+			Packet{Data: []byte(l.Name), Link: l.Index, To: mdns.Group6})
 	}
 	all := func(Packet) bool { return true }
 
@@ -212,7 +213,7 @@ func TestTwentyFiveLinks(t *testing.T) {
 		heard[fmt.Sprintf("%s IPv%d on %d", p.Data, p.Version(), p.Link)]++
 	}
 	for _, l := range here {
-		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+		for _, v := range publication.IPVersions() {
 			if key := fmt.Sprintf("%s IPv%d on %d", l.Name, v, l.Index); heard[key] != 1 {
 				t.Errorf("heard %q %d times; want once", key, heard[key])
 			}
@@ -262,7 +263,7 @@ func TestSetLinksTellsWhereItFails(t *testing.T) {
 	if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), "failed to listen on wlan7 by IPv4: no such device") {
 		t.Errorf("error %v; want that wlan7 is no device", err)
 	}
-	send(t, client, Packet{Data: []byte("still here"), Link: there[0].Index, To: Group4})
+	send(t, client, Packet{Data: []byte("still here"), Link: there[0].Index, To: mdns.Group4})
 	collect(t, server, 1, saying("still here"))
 }
 
@@ -272,10 +273,10 @@ func TestOtherLinksAreNotHeard(t *testing.T) {
 	server, client := open(t, nil, here[0]), open(t, phone, there...)
 	other := open(t, nil, here[1])
 	send(t, client,
-		Packet{Data: []byte("elsewhere"), Link: there[1].Index, To: Group4},
-		Packet{Data: []byte("elsewhere"), Link: there[1].Index, To: Group6},
-		Packet{Data: []byte("here"), Link: there[0].Index, To: Group4},
-		Packet{Data: []byte("here"), Link: there[0].Index, To: Group6})
+		Packet{Data: []byte("elsewhere"), Link: there[1].Index, To: mdns.Group4},
+		Packet{Data: []byte("elsewhere"), Link: there[1].Index, To: mdns.Group6},
+		Packet{Data: []byte("here"), Link: there[0].Index, To: mdns.Group4},
+		Packet{Data: []byte("here"), Link: there[0].Index, To: mdns.Group6})
 	collect(t, other, 2, saying("elsewhere"))
 	for _, p := range collect(t, server, 2, func(Packet) bool { return true }) {
 		if string(p.Data) != "here" {
@@ -288,9 +289,9 @@ func TestOtherLinksAreNotHeard(t *testing.T) {
 func TestOtherLinksDontDeafen(t *testing.T) {
 	phone, here, there := lan(t, 2)
 	server, client := open(t, nil, here[0]), open(t, phone, there...)
-	elsewhere := Packet{Data: []byte("elsewhere"), Link: there[1].Index, To: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.5"), Port)}
+	elsewhere := Packet{Data: []byte("elsewhere"), Link: there[1].Index, To: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.5"), mdns.Port)}
 	send(t, client, slices.Repeat([]Packet{elsewhere}, MaxBatch+1)...)
-	send(t, client, Packet{Data: []byte("here"), Link: there[0].Index, To: Group4})
+	send(t, client, Packet{Data: []byte("here"), Link: there[0].Index, To: mdns.Group4})
 	collect(t, server, 1, saying("here"))
 }
 
@@ -320,7 +321,7 @@ func TestOtherProgramsTakeNothing(t *testing.T) {
 	for range senders {
 		phone.Do(func() {
 			var c net.Conn
-			if c, err = net.Dial("udp4", Group4.String()); err == nil {
+			if c, err = net.Dial("udp4", mdns.Group4.String()); err == nil {
 				_, err = c.Write([]byte("query"))
 				c.Close()
 			}
@@ -354,16 +355,16 @@ func TestPortOfAProgramWithReusePortOnly(t *testing.T) {
 func TestLargePackets(t *testing.T) {
 	phone, here, there := lan(t, 1)
 	server, client := open(t, nil, here...), open(t, phone, there...)
-	for _, group := range []netip.AddrPort{Group4, Group6} {
+	for _, group := range []netip.AddrPort{mdns.Group4, mdns.Group6} {
 		for _, test := range []struct {
 			size int
 			err  error
-		}{{1500, nil}, {MaxPacket, nil}, {MaxPacket + 1, ErrTooLong}, {20000, ErrTooLong}} {
+		}{{1500, nil}, {mdns.MaxMessage, nil}, {mdns.MaxMessage + 1, ErrTooLong}, {20000, ErrTooLong}} {
 			t.Run(fmt.Sprintf("%d bytes to %v", test.size, group.Addr()), func(t *testing.T) {
 				data := []byte(strings.Repeat("x", test.size))
 				send(t, client, Packet{Data: data, Link: there[0].Index, To: group})
 				got := collect(t, server, 1, func(p Packet) bool { return len(p.Data) > 0 })[0]
-				if got.Err != test.err || len(got.Data) != min(test.size, MaxPacket) {
+				if got.Err != test.err || len(got.Data) != min(test.size, mdns.MaxMessage) {
 					t.Errorf("%d bytes to %v: %d came, error %v; want error %v", test.size, group, len(got.Data), got.Err, test.err)
 				}
 			})
@@ -376,12 +377,12 @@ func TestWriteTellsWhatBecameOfEachPacket(t *testing.T) {
 	server, client := open(t, nil, here...), open(t, phone, there...)
 	phone.IP(t, "link", "set", "lan1", "down")
 	batch := []Packet{
-		{Data: []byte("first"), Link: there[0].Index, To: Group4},
-		{Data: []byte("no such link"), Link: 4711, To: Group4},
-		{Data: make([]byte, 70000), Link: there[0].Index, To: Group4},
-		{Data: []byte("cable pulled"), Link: there[1].Index, To: Group4},
-		{Data: []byte("cable pulled"), Link: there[1].Index, To: Group6},
-		{Data: []byte("last"), Link: there[0].Index, To: Group4, Err: unix.EIO},
+		{Data: []byte("first"), Link: there[0].Index, To: mdns.Group4},
+		{Data: []byte("no such link"), Link: 4711, To: mdns.Group4},
+		{Data: make([]byte, 70000), Link: there[0].Index, To: mdns.Group4},
+		{Data: []byte("cable pulled"), Link: there[1].Index, To: mdns.Group4},
+		{Data: []byte("cable pulled"), Link: there[1].Index, To: mdns.Group6},
+		{Data: []byte("last"), Link: there[0].Index, To: mdns.Group4, Err: unix.EIO},
 	}
 	sent := client.Write(batch)
 	var failed []string
@@ -423,7 +424,7 @@ func TestReadWaitsUntilTold(t *testing.T) {
 	}()
 	quiet("wake while waiting", time.Time{})
 
-	send(t, server, Packet{Data: []byte("x"), Link: here[0].Index, To: Group4})
+	send(t, server, Packet{Data: []byte("x"), Link: here[0].Index, To: mdns.Group4})
 	if n, err := server.Read(batch, time.Unix(1, 0)); n != 1 || err != nil {
 		t.Errorf("a packet that was there before a deadline in the past: %d packets, error %v", n, err)
 	}
@@ -439,7 +440,7 @@ func TestReadWaitsUntilTold(t *testing.T) {
 		}
 	}
 	server.Wake()
-	if sent := server.Write([]Packet{{Data: []byte("x"), Link: here[0].Index, To: Group4}}); sent != 0 {
+	if sent := server.Write([]Packet{{Data: []byte("x"), Link: here[0].Index, To: mdns.Group4}}); sent != 0 {
 		t.Error("closed sockets send")
 	}
 	if err := server.SetLinks(here); !errors.Is(err, net.ErrClosed) {
@@ -462,7 +463,7 @@ func TestCloseWhileReading(t *testing.T) {
 				}
 			}
 		}()
-		server.Write(slices.Repeat([]Packet{{Data: []byte("x"), Link: here[0].Index, To: Group4}}, MaxBatch))
+		server.Write(slices.Repeat([]Packet{{Data: []byte("x"), Link: here[0].Index, To: mdns.Group4}}, MaxBatch))
 		server.Close()
 		select {
 		case err := <-ended:
@@ -520,7 +521,7 @@ func TestDeadSocketIsOpenedAgain(t *testing.T) {
 	if !errors.Is(err, unix.ENOTSOCK) || !strings.Contains(err.Error(), "IPv4 socket, which is opened again") {
 		t.Fatalf("error %v; want that the IPv4 socket failed", err)
 	}
-	failing := []Packet{{Data: []byte("x"), Link: here[0].Index, To: Group4}}
+	failing := []Packet{{Data: []byte("x"), Link: here[0].Index, To: mdns.Group4}}
 	if server.Write(failing); failing[0].Err != ErrNoSocket {
 		t.Errorf("a packet to send meanwhile: %v; want ErrNoSocket", failing[0].Err)
 	}
@@ -529,7 +530,7 @@ func TestDeadSocketIsOpenedAgain(t *testing.T) {
 			t.Fatalf("%d packets, error %v", n, err)
 		}
 	}
-	send(t, client, Packet{Data: []byte("again"), Link: there[0].Index, To: Group4})
+	send(t, client, Packet{Data: []byte("again"), Link: there[0].Index, To: mdns.Group4})
 	collect(t, server, 1, saying("again"))
 }
 
@@ -604,7 +605,7 @@ func TestParsePortSockets(t *testing.T) {
 func TestNothingIsAllocatedForAPacket(t *testing.T) {
 	phone, here, there := lan(t, 1)
 	server, client := open(t, nil, here...), open(t, phone, there...)
-	for _, group := range []netip.AddrPort{Group4, Group6} {
+	for _, group := range []netip.AddrPort{mdns.Group4, mdns.Group6} {
 		t.Run(group.Addr().String(), func(t *testing.T) {
 			out := []Packet{{Data: []byte("query"), Link: there[0].Index, To: group}}
 			in := make([]Packet, MaxBatch)

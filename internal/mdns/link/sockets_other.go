@@ -3,7 +3,6 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +14,9 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // Sockets is the real network, as a [Conn]. On this system a goroutine reads each socket.
@@ -62,7 +64,7 @@ func Open() (*Sockets, error) {
 
 // inUse reports whether a program of this host has the port open: a socket that doesn't share can't be bound then.
 func inUse() bool {
-	c, err := net.ListenPacket("udp", fmt.Sprintf(":%d", Port))
+	c, err := net.ListenPacket("udp", fmt.Sprintf(":%d", mdns.Port))
 	if err != nil {
 		return true
 	}
@@ -71,9 +73,9 @@ func inUse() bool {
 }
 
 func (s *Sockets) open4() error {
-	c, err := net.ListenPacket("udp4", Group4.String()) // binds the port for all addresses, shared
+	c, err := net.ListenPacket("udp4", mdns.Group4.String()) // binds the port for all addresses, shared
 	if err != nil {
-		return fmt.Errorf("failed to open port %d for IPv4: %w", Port, err)
+		return fmt.Errorf("failed to open port %d for IPv4: %w", mdns.Port, err)
 	}
 	p := ipv4.NewPacketConn(c)
 	err = errors.Join(p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst|ipv4.FlagTTL, true),
@@ -94,9 +96,9 @@ func (s *Sockets) open4() error {
 }
 
 func (s *Sockets) open6() error {
-	c, err := net.ListenPacket("udp6", Group6.String())
+	c, err := net.ListenPacket("udp6", mdns.Group6.String())
 	if err != nil {
-		return fmt.Errorf("failed to open port %d for IPv6: %w", Port, err)
+		return fmt.Errorf("failed to open port %d for IPv6: %w", mdns.Port, err)
 	}
 	p := ipv6.NewPacketConn(c)
 	err = errors.Join(p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst|ipv6.FlagHopLimit, true),
@@ -121,15 +123,15 @@ func unsupported(err error) error {
 }
 
 func received(buf []byte, n, index int, from net.Addr, to net.IP, ttl int) Packet {
-	p := Packet{Data: slices.Clone(buf[:min(n, MaxPacket)]), Link: index, TTL: uint8(ttl)}
+	p := Packet{Data: slices.Clone(buf[:min(n, mdns.MaxMessage)]), Link: index, TTL: uint8(ttl)}
 	if u, ok := from.(*net.UDPAddr); ok {
 		ap := u.AddrPort()
 		p.From = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	}
 	if a, ok := netip.AddrFromSlice(to); ok {
-		p.To = netip.AddrPortFrom(a.Unmap(), Port)
+		p.To = netip.AddrPortFrom(a.Unmap(), mdns.Port)
 	}
-	if n > MaxPacket {
+	if n > mdns.MaxMessage {
 		p.Err = ErrTooLong
 	}
 	return p
@@ -137,7 +139,7 @@ func received(buf []byte, n, index int, from net.Addr, to net.IP, ttl int) Packe
 
 // receive reads packets until the socket is closed. After an error it rests, so that a dead socket costs nothing.
 func (s *Sockets) receive(read func([]byte) (Packet, error)) {
-	buf := make([]byte, MaxPacket+1)
+	buf := make([]byte, mdns.MaxMessage+1)
 	for {
 		p, err := read(buf)
 		switch {
@@ -241,7 +243,7 @@ func (s *Sockets) SetLinks(links []publication.Link) error {
 	var failed error
 	for _, l := range links {
 		s.links[l.Index] = true
-		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+		for _, v := range publication.IPVersions() {
 			m := membership{v, l.Index}
 			if !l.Has(v) || !s.has(v) {
 				continue
@@ -273,19 +275,19 @@ func (s *Sockets) has(v publication.IPVersion) bool {
 func (s *Sockets) join(m membership) error {
 	i := &net.Interface{Index: m.index}
 	if m.version == publication.V4 {
-		return s.four.JoinGroup(i, net.UDPAddrFromAddrPort(Group4))
+		return s.four.JoinGroup(i, net.UDPAddrFromAddrPort(mdns.Group4))
 	}
-	return s.six.JoinGroup(i, net.UDPAddrFromAddrPort(Group6))
+	return s.six.JoinGroup(i, net.UDPAddrFromAddrPort(mdns.Group6))
 }
 
 // leave ends a membership. Where the interface is gone, so is the membership.
 func (s *Sockets) leave(m membership) {
 	i := &net.Interface{Index: m.index}
 	if m.version == publication.V4 {
-		s.four.LeaveGroup(i, net.UDPAddrFromAddrPort(Group4))
+		s.four.LeaveGroup(i, net.UDPAddrFromAddrPort(mdns.Group4))
 		return
 	}
-	s.six.LeaveGroup(i, net.UDPAddrFromAddrPort(Group6))
+	s.six.LeaveGroup(i, net.UDPAddrFromAddrPort(mdns.Group6))
 }
 
 // Shared implements [Conn]. On this system it tells how it was when the port was opened.

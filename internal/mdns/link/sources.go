@@ -1,8 +1,10 @@
 package link
 
 import (
-	"announcer/internal/publication"
 	"net/netip"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // Sources chooses the source addresses of packets to send. The zero value leaves the choice to the kernel.
@@ -17,7 +19,7 @@ type sourceKey struct {
 func NewSources(links []publication.Link) Sources {
 	s := Sources{}
 	for _, l := range links {
-		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+		for _, v := range publication.IPVersions() {
 			s[sourceKey{l.Index, v}] = l.Sources(v)
 		}
 	}
@@ -31,7 +33,7 @@ func (s Sources) Append(batch []Packet, p Packet, asker netip.Addr) []Packet {
 	of := s[sourceKey{p.Link, p.Version()}]
 	if !p.Multicast() {
 		if from := of.To(p.To.Addr()); !p.From.IsValid() && from.IsValid() {
-			p.From = netip.AddrPortFrom(from, Port)
+			p.From = netip.AddrPortFrom(from, mdns.Port)
 		}
 		return append(batch, p)
 	}
@@ -40,7 +42,7 @@ func (s Sources) Append(batch []Packet, p Packet, asker netip.Addr) []Packet {
 		return append(batch, p)
 	}
 	for _, a := range from {
-		p.From = netip.AddrPortFrom(a, Port)
+		p.From = netip.AddrPortFrom(a, mdns.Port)
 		batch = append(batch, p)
 	}
 	return batch

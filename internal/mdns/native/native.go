@@ -60,7 +60,7 @@ type Publisher struct {
 	// The loop's own:
 	desired  *publication.Desired // what was applied last; nil before, and at the end
 	faults   []link.Fault
-	links    []publication.Link // of desired, with their faults
+	links    publication.Links // of desired, with their faults
 	sources  link.Sources
 	rivals   map[neighbour]hardware
 	packets  []link.Packet
@@ -324,7 +324,7 @@ func noSource(err error) bool {
 func packetOf(o responder.Out) link.Packet {
 	p := link.Packet{Data: o.Data, Link: o.Link, To: o.Dst}
 	if o.Src.IsValid() {
-		p.From = netip.AddrPortFrom(o.Src, link.Port)
+		p.From = netip.AddrPortFrom(o.Src, mdns.Port)
 	}
 	return p
 }
@@ -344,7 +344,7 @@ func earliest(times ...time.Time) (first time.Time) {
 func (p *Publisher) unsent() (err error) {
 	for i := range p.packets {
 		out := &p.packets[i]
-		l, here := p.link(out.Link)
+		l, here := p.links.ByIndex(out.Link)
 		switch {
 		case out.Err == nil:
 		case !here, noSource(out.Err) && !l.Has(out.Version()): // a goodbye for a link or an address that is gone
@@ -358,14 +358,6 @@ func (p *Publisher) unsent() (err error) {
 		}
 	}
 	return err
-}
-
-func (p *Publisher) link(index int) (l publication.Link, here bool) {
-	i := slices.IndexFunc(p.links, func(l publication.Link) bool { return l.Index == index })
-	if i < 0 {
-		return l, false
-	}
-	return p.links[i], true
 }
 
 // quiet is the least time between two lines of the log about the network.
@@ -444,14 +436,14 @@ func (p *Publisher) mac(name string, rival netip.Addr) string {
 	if p.config.MAC == nil || ok && time.Since(known.at) < rivalsTime {
 		return known.mac
 	}
-	i := slices.IndexFunc(p.links, func(l publication.Link) bool { return l.Name == name })
-	if i < 0 {
+	l, ok := p.links.ByName(name)
+	if !ok {
 		return known.mac
 	}
 	if len(p.rivals) >= rivalsMost {
 		clear(p.rivals)
 	}
-	mac := p.config.MAC(p.links[i].Index, rival)
+	mac := p.config.MAC(l.Index, rival)
 	p.rivals[key] = hardware{mac, time.Now()}
 	return mac
 }

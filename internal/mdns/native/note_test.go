@@ -213,7 +213,7 @@ func reflect(t *testing.T, h *memlink.Host) {
 	if !ok {
 		t.Fatal("the message does not fit")
 	}
-	if err := h.Send(link.Packet{Data: data, Link: 2, To: link.Group4}); err != nil {
+	if err := h.Send(link.Packet{Data: data, Link: 2, To: mdns.Group4}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -58,7 +58,7 @@ func (p *Publisher) tellFaults(before, now []publication.Fault) {
 		}
 	}
 	for _, f := range before {
-		if slices.ContainsFunc(p.links, func(l publication.Link) bool { return l.Name == f.Link && l.Has(f.Version) }) {
+		if l, ok := p.links.ByName(f.Link); ok && l.Has(f.Version) {
 			p.emit(mdns.Event{Time: time.Now(), Kind: mdns.Reachable, Link: f.Link,
 				Detail: fmt.Sprintf("phones can be reached by IPv%d on %s again", f.Version, f.Link)})
 		}

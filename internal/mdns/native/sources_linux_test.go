@@ -204,7 +204,7 @@ func TestEveryNetworkIsReached(t *testing.T) {
 		}
 	}
 	for i, n := range near {
-		n.conn.Write([]link.Packet{{Data: question(mdns.TypeAAAA), Link: n.link.Index, To: link.Group4}})
+		n.conn.Write([]link.Packet{{Data: question(mdns.TypeAAAA), Link: n.link.Index, To: mdns.Group4}})
 		all := n.await(t, publication.V4, "answer", denial)
 		if got := from(all[len(all)-1:]); got != want[i] {
 			t.Errorf("%v gets an answer from %s; want %s", n.link.Addrs[0], got, want[i])
@@ -226,7 +226,7 @@ func TestSourceThatIsGone(t *testing.T) {
 	near.await(t, publication.V4, "announcement", announcement)
 	var here *netlab.Host
 	here.IPs(t, "addr del 192.0.2.1/24 dev eth0", "addr add 192.0.2.7/24 dev eth0")
-	near.conn.Write([]link.Packet{{Data: question(mdns.TypeAAAA), Link: near.link.Index, To: link.Group4}})
+	near.conn.Write([]link.Packet{{Data: question(mdns.TypeAAAA), Link: near.link.Index, To: mdns.Group4}})
 	near.await(t, publication.V4, "answer", denial)
 }
 

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
 )
@@ -17,11 +18,11 @@ func TestUnsent(t *testing.T) {
 		packet link.Packet
 		failed bool
 	}{
-		{"sent", link.Packet{Link: 2, To: link.Group6}, false},
-		{"the link is gone", link.Packet{Link: 3, To: link.Group4, Err: syscall.EADDRNOTAVAIL}, false},
-		{"the address is gone", link.Packet{Link: 2, To: link.Group6, Err: syscall.EADDRNOTAVAIL}, false},
-		{"there is an address", link.Packet{Link: 2, To: link.Group4, Err: syscall.EADDRNOTAVAIL}, true},
-		{"another error", link.Packet{Link: 2, To: link.Group6, Err: syscall.EPERM}, true},
+		{"sent", link.Packet{Link: 2, To: mdns.Group6}, false},
+		{"the link is gone", link.Packet{Link: 3, To: mdns.Group4, Err: syscall.EADDRNOTAVAIL}, false},
+		{"the address is gone", link.Packet{Link: 2, To: mdns.Group6, Err: syscall.EADDRNOTAVAIL}, false},
+		{"there is an address", link.Packet{Link: 2, To: mdns.Group4, Err: syscall.EADDRNOTAVAIL}, true},
+		{"another error", link.Packet{Link: 2, To: mdns.Group6, Err: syscall.EPERM}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := Publisher{links: links, packets: []link.Packet{c.packet}, unsentOn: map[int]uint64{}}

@@ -92,7 +92,7 @@ func TestClasses(t *testing.T) {
 		data, _ := m.Encode(1000)
 		data[len(data)-2], data[len(data)-1] = byte(class>>8), byte(class)
 		h := l.hosts[0]
-		h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: data})
+		h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: data})
 		h.tick()
 		l.run(time.Second)
 		if len(l.sent) != want {
@@ -142,7 +142,7 @@ func TestAggregation(t *testing.T) {
 	l.hear(stranger, query(ask(sips, mdns.TypePTR)))
 	l.run(ms)
 	for i := range 50 {
-		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)}), Port)
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)}), mdns.Port)
 		l.hear(from, query(ask(sips, mdns.TypePTR)))
 		l.hear(from, query(ask(metas, mdns.TypePTR)))
 	}
@@ -292,14 +292,14 @@ func TestTruncatedIsBounded(t *testing.T) {
 	m := query(ask(sips, mdns.TypePTR))
 	m.Flags = wire.FlagTruncated
 	for i := range 1000 {
-		l.hear(netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), Port), m)
+		l.hear(netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), mdns.Port), m)
 	}
 	if len(h.waiting) > truncatedMost {
 		t.Errorf("%d wait", len(h.waiting))
 	}
 	follow := wire.Message{Header: wire.Header{Flags: wire.FlagTruncated}}
 	for range 100 {
-		l.hear(netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 0}), Port), follow)
+		l.hear(netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 0}), mdns.Port), follow)
 		l.run(100 * ms)
 	}
 	if len(h.waiting) > 0 {
@@ -946,8 +946,8 @@ func TestIgnored(t *testing.T) {
 		t.Errorf("%v, %s", l.sent, h.state())
 	}
 	before := h.Stats().Malformed
-	h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("x")})
-	h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: []byte("\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\xc0\x0c")})
+	h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: []byte("x")})
+	h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: []byte("\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\xc0\x0c")})
 	if got := h.Stats().Malformed - before; got != 2 {
 		t.Errorf("%d malformed, want 2", got)
 	}

@@ -283,7 +283,7 @@ func TestClose(t *testing.T) {
 	if !h.Done() {
 		t.Fatal("not done after 100 ms")
 	}
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		gone := map[mdns.Record]bool{}
 		for _, s := range l.sent {
 			for _, r := range s.msg.Answers {

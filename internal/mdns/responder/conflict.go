@@ -56,7 +56,7 @@ func (l *conflictLog) after(at moment) moment {
 // claims gives the claims on a name on this link, one per IP version.
 func (l *link) claims(r *Responder, key string) []*claim {
 	var claims []*claim
-	for _, v := range [...]publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		f := r.byLink[faceKey{l.Index, v}]
 		if f == nil {
 			continue

@@ -24,7 +24,7 @@ func packet(src netip.AddrPort, m wire.Message) Packet {
 	if !ok {
 		panic("too long")
 	}
-	return Packet{Link: 2, Version: publication.V4, Src: src, Dst: group4.Addr(), Data: data}
+	return Packet{Link: 2, Version: publication.V4, Src: src, Dst: mdns.Group4.Addr(), Data: data}
 }
 
 // unrelated is a response of five records that is none of our business.

@@ -260,21 +260,14 @@ func (s *set) holds(r *wire.Reader, rec wire.Resource) bool {
 // with a larger MTU get no larger ones, since not all hosts on them need have it.
 func (f *face) limit() int {
 	mtu := f.link.MTU
-	if mtu <= 0 || mtu > 1500 {
-		mtu = 1500
+	if mtu <= 0 || mtu > mdns.EthernetMTU {
+		mtu = mdns.EthernetMTU
 	}
-	return max(mtu, 576) - f.headers()
+	return max(mtu, 576) - mdns.Headers(f.version)
 }
 
 // hardLimit is the size of a message with a single large record (RFC 6762 §17).
-func (f *face) hardLimit() int { return 9000 - f.headers() }
-
-func (f *face) headers() int {
-	if f.version == publication.V4 {
-		return 20 + 8
-	}
-	return 40 + 8
-}
+func (f *face) hardLimit() int { return mdns.MaxPacket - mdns.Headers(f.version) }
 
 // run sends what is due, one packet by multicast at a time.
 func (f *face) run() {
@@ -311,12 +304,8 @@ func (f *face) multicastTo(asker netip.Addr, count *uint64) { f.multicastUntil(c
 
 // multicastUntil does the same with a message that is known, when it comes back, until a time.
 func (f *face) multicastUntil(count *uint64, asker netip.Addr, until moment) {
-	out := Out{Dst: group4, Asker: asker}
-	if f.version == publication.V6 {
-		out.Dst = group6
-	}
 	copies := max(1, len(f.sources.For(asker)))
-	f.r.echoes.add(f.send(out), faceKey{f.link.Index, f.version}, copies, until)
+	f.r.echoes.add(f.send(Out{Dst: mdns.Group(f.version), Asker: asker}), faceKey{f.link.Index, f.version}, copies, until)
 	f.r.stats.Multicasts++
 	*count++
 	f.clear = f.r.now + pace*moment(copies)

@@ -66,14 +66,14 @@ func cut(script []byte) (s step, rest []byte, ok bool) {
 	size = min(size, len(script))
 	face := fuzzFaces[int(route>>3)%len(fuzzFaces)]
 	from := sources[face.version]
-	s.packet = Packet{Link: face.link, Version: face.version, Src: from[int(route&7)%len(from)], Dst: group4.Addr(), Data: script[:size]}
+	s.packet = Packet{Link: face.link, Version: face.version, Src: from[int(route&7)%len(from)], Dst: mdns.Group4.Addr(), Data: script[:size]}
 	switch {
 	case route >= 128 && face.version == publication.V4:
 		s.packet.Dst = netip.MustParseAddr("192.0.2.1")
 	case route >= 128:
 		s.packet.Dst = netip.MustParseAddr("fe80::1")
 	case face.version == publication.V6:
-		s.packet.Dst = group6.Addr()
+		s.packet.Dst = mdns.Group6.Addr()
 	}
 	s.wait = wait * ms
 	if wait%7 == 0 {

@@ -78,7 +78,7 @@ func TestHostilePackets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, h := announced(t)
-			p := Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: c.data}
+			p := Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: c.data}
 			if c.from != "" {
 				p.Src = netip.MustParseAddrPort(c.from)
 			}
@@ -160,7 +160,7 @@ func TestWhatIsNoConflict(t *testing.T) {
 	} {
 		l, h := announced(t)
 		for _, h := range l.hosts {
-			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: group4.Addr(), Data: data})
+			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: data})
 			h.tick()
 		}
 		l.run(3 * time.Second)
@@ -197,8 +197,8 @@ func TestFlood(t *testing.T) {
 
 	flood := func(d time.Duration, packet func(n int) []byte) {
 		for n, end := 0, l.now+d; l.now < end; n++ {
-			src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + n%250)}), Port)
-			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: src, Dst: group4.Addr(), Data: packet(n)})
+			src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + n%250)}), mdns.Port)
+			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: src, Dst: mdns.Group4.Addr(), Data: packet(n)})
 			h.tick()
 			l.run(300 * time.Microsecond)
 			if len(h.waiting) > truncatedMost || len(h.zone()) > 20 || len(h.renamed) > 2 || len(h.Responder.events) > 1000 {

@@ -108,7 +108,7 @@ func (l *lab) carry(from *host, o Out) {
 	for _, src := range from.sources(o) {
 		for _, to := range l.hosts {
 			if l.lose == nil || to == from || !l.lose(from, to) {
-				l.deliver(to, netip.AddrPortFrom(src, Port), o)
+				l.deliver(to, netip.AddrPortFrom(src, mdns.Port), o)
 			}
 		}
 	}
@@ -199,9 +199,9 @@ func (l *lab) hear(src netip.AddrPort, m wire.Message) {
 
 func group(src netip.AddrPort) netip.Addr {
 	if src.Addr().Is4() {
-		return group4.Addr()
+		return mdns.Group4.Addr()
 	}
-	return group6.Addr()
+	return mdns.Group6.Addr()
 }
 
 func (l *lab) hearOn(src netip.AddrPort, dst netip.Addr, m wire.Message) {

@@ -10,7 +10,6 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/publication"
 )
 
 const (
@@ -118,7 +117,7 @@ func (r *Responder) watchSubtypes() {
 // forgetOthers drops what belongs to types and links that are no longer there.
 func (r *Responder) forgetOthers(old map[string]*topic) {
 	gone := func(t *topic, l *link) bool {
-		return r.others.topics[t.name.Key()] != t || !slices.ContainsFunc(r.desired.Links, func(d publication.Link) bool { return d.Index == l.Index })
+		return r.others.topics[t.name.Key()] != t || !r.desired.Links.Has(l.Index)
 	}
 	for key, x := range r.others.foreign {
 		if gone(x.topic, x.link) {

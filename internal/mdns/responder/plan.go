@@ -134,7 +134,7 @@ func (r *Responder) placeFaces() {
 		f.unwanted = true
 	}
 	for _, l := range r.desired.Links {
-		for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+		for _, v := range publication.IPVersions() {
 			if l.Has(v) {
 				r.faces = append(r.faces, r.face(l, v))
 			}
@@ -231,7 +231,7 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 		index[p.key] = len(wants)
 		wants = append(wants, want{p, s})
 	}
-	if !slices.ContainsFunc(instances, func(in mdns.Instance) bool { return f.link.of(in) >= 0 }) {
+	if !slices.ContainsFunc(instances, func(in mdns.Instance) bool { return in.Links.Has(f.link.Index) }) {
 		return nil // where there is no service, nobody needs the host
 	}
 	for _, p := range hostPlans(mdns.HostName(f.r.host), f.link.Link) {
@@ -239,7 +239,7 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 	}
 	for i := range instances {
 		in := &instances[i]
-		at := f.link.of(*in)
+		at := in.Links.Place(f.link.Index)
 		if at < 0 || !f.version.Carries(in.Service.Protocol) {
 			continue
 		}
@@ -252,11 +252,6 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 		}
 	}
 	return wants
-}
-
-// of gives the place of a link among those of an instance, -1 where it is none of them.
-func (l *link) of(in mdns.Instance) int {
-	return slices.IndexFunc(in.Links, func(other publication.Link) bool { return other.Index == l.Index })
 }
 
 // hostPlans gives the plans for the host's name on a link, and for the reverse names.

@@ -169,7 +169,7 @@ func (c *claim) contested(by netip.Addr) {
 	if now-q.since >= contestAsk && !q.asked && c.face.carries(by) && c.face.link.onLink(by) {
 		q.asked = true
 		c.face.start(c.face.limit(), 0).Question(c.node.name, mdns.TypeANY, false)
-		c.face.unicast(netip.AddrPortFrom(by, Port), netip.Addr{})
+		c.face.unicast(netip.AddrPortFrom(by, mdns.Port), netip.Addr{})
 	}
 }
 

@@ -265,7 +265,7 @@ func TestSimultaneousProbeCountsForTheLink(t *testing.T) {
 							first[s.Version] = s.at
 						}
 					}
-					for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+					for _, v := range publication.IPVersions() {
 						if at := first[v] - lost; at < 1750*ms || at > 1800*ms {
 							t.Errorf("announced by IPv%d %v after the probe was lost, want 1.75 s", v, at)
 						}

@@ -27,7 +27,7 @@ type candidate struct {
 func (f *face) query(p Packet) {
 	r := &f.r.reader
 	f.r.serial++
-	asked := inquiry{face: f, serial: f.r.serial, src: p.Src, legacy: p.Src.Port() != Port}
+	asked := inquiry{face: f, serial: f.r.serial, src: p.Src, legacy: p.Src.Port() != mdns.Port}
 	if !p.Dst.IsMulticast() {
 		asked.asked = p.Dst
 	}

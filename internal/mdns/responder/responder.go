@@ -21,15 +21,6 @@ import (
 	"announcer/internal/publication"
 )
 
-// Port is the UDP port of multicast DNS (RFC 6762 §3).
-const Port = 5353
-
-// The groups that multicast goes to (RFC 6762 §3).
-var (
-	group4 = netip.MustParseAddrPort("224.0.0.251:5353")
-	group6 = netip.MustParseAddrPort("[ff02::fb]:5353")
-)
-
 // Config is what a Responder needs from outside.
 type Config struct {
 	Rand  *rand.Rand       // delays are taken from it, so that a run with the same seed is the same
@@ -185,10 +176,10 @@ func (f *face) accepts(p Packet, response bool) bool {
 	unicast := !p.Dst.IsMulticast()
 	onLink := func() bool { return f.link.onLink(p.Src.Addr()) }
 	if !response {
-		legacy := p.Src.Port() != Port
+		legacy := p.Src.Port() != mdns.Port
 		return (!unicast || onLink()) && (!legacy || f.canReply(p.Src))
 	}
-	if p.Src.Port() != Port {
+	if p.Src.Port() != mdns.Port {
 		return false // §6
 	}
 	// §11: a unicast response counts only where it may answer a question of ours that asked for it.

@@ -281,7 +281,7 @@ func TestRogueBehindOurAddress(t *testing.T) {
 			l, h := legs(t, sip("Lobby", 5060), sip("Desk", 5060))
 			l.run(20 * time.Second)
 			h.SharePort(c.shared)
-			src := netip.AddrPortFrom(netip.MustParseAddr(c.src), Port)
+			src := netip.AddrPortFrom(netip.MustParseAddr(c.src), mdns.Port)
 			rogue := []mdns.Record{record(sips, 4500, false, ptr("Rogue."+sips)), record(desk, 120, true, srv(666, "rogue.local"))}
 			l.hear(src, response(rogue...))
 			if got := h.foreign(); got != c.want {

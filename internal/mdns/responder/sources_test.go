@@ -59,7 +59,7 @@ func TestAnswersSayForWhomTheyAre(t *testing.T) {
 			l, h := twoNetworks(t)
 			l.mark()
 			for _, a := range test.askers {
-				l.hear(netip.AddrPortFrom(netip.MustParseAddr(a), Port), query(ask(sips, mdns.TypePTR)))
+				l.hear(netip.AddrPortFrom(netip.MustParseAddr(a), mdns.Port), query(ask(sips, mdns.TypePTR)))
 			}
 			l.run(time.Second)
 			var want netip.Addr

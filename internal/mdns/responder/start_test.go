@@ -55,7 +55,7 @@ func TestProbeThenAnnounce(t *testing.T) {
 				t.Errorf("cache-flush of %v (§10.2)", r)
 			}
 		}
-		if a.msg.Flags != responseFlags || a.msg.ID != 0 || len(a.msg.Questions) > 0 || a.Dst != group4 {
+		if a.msg.Flags != responseFlags || a.msg.ID != 0 || len(a.msg.Questions) > 0 || a.Dst != mdns.Group4 {
 			t.Errorf("header %+v to %v (§18)", a.msg.Header, a.Dst)
 		}
 	}
@@ -257,7 +257,7 @@ func TestLinkBackUp(t *testing.T) {
 	l.mark()
 	h.apply(sip("Desk", 5060))
 	l.run(2 * time.Second)
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		if got := l.of(h, func(s sent) bool { return isProbe(s) && s.Version == v }); len(got) != 3 {
 			t.Errorf("IPv%d: %d probes, want 3", v, len(got))
 		}

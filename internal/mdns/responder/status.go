@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"announcer/internal/mdns"
-	"announcer/internal/publication"
 	"announcer/services"
 )
 
@@ -170,9 +169,9 @@ func (s *slot) standing() mdns.ServiceStatus {
 }
 
 func (s *slot) noClaim() string {
-	i := slices.IndexFunc(s.instance.Links, func(l publication.Link) bool { return l.Name == s.status.Link })
+	l, _ := s.instance.Links.ByName(s.status.Link)
 	var faults []string
-	for _, fault := range s.instance.Links[i].Faults {
+	for _, fault := range l.Faults {
 		if fault.Version.Carries(s.instance.Service.Protocol) {
 			faults = append(faults, fault.String())
 		}

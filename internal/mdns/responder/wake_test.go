@@ -38,7 +38,7 @@ func TestWake(t *testing.T) {
 				l.run(1300 * ms)
 				for _, name := range names {
 					n := dnsname.MustParse(name)
-					for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+					for _, v := range publication.IPVersions() {
 						probes := l.of(h, func(s sent) bool { return isProbe(s) && s.Version == v && asksFor(s, n) })
 						if wakes != (len(probes) == 3) || !wakes && len(probes) > 0 {
 							t.Errorf("IPv%d: %d probes for %s", v, len(probes), name)

@@ -159,7 +159,7 @@ type question struct {
 
 // ask sees to it that a question is asked on a link, by each IP version.
 func (r *Responder) ask(l *link, q question) {
-	for _, v := range [...]publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		if f := r.byLink[faceKey{l.Index, v}]; f != nil {
 			f.questions = append(f.questions, q)
 		}

@@ -1,7 +1,6 @@
 package zeroconf
 
 import (
-	"announcer/internal/publication"
 	"errors"
 	"fmt"
 	"net"
@@ -10,17 +9,19 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 const (
-	udpPort  = 5353  // RFC 6762 §3
 	hopLimit = 255   // RFC 6762 §11
 	maxRead  = 65535 // bytes: the most that UDP carries
 )
 
 var (
-	group4 = &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: udpPort}
-	group6 = &net.UDPAddr{IP: net.ParseIP("ff02::fb"), Port: udpPort}
+	group4 = net.UDPAddrFromAddrPort(mdns.Group4)
+	group6 = net.UDPAddrFromAddrPort(mdns.Group6)
 )
 
 // air is the engine's own sockets: by them it hears what the library announces, and says goodbye.
@@ -54,7 +55,7 @@ func openAir(hear hearer) (*air, error) {
 		a.voices = append(a.voices, v6)
 	}
 	if a.voices == nil {
-		return nil, fmt.Errorf("UDP port %d can't be used: %w", udpPort, errors.Join(err4, err6))
+		return nil, fmt.Errorf("UDP port %d can't be used: %w", mdns.Port, errors.Join(err4, err6))
 	}
 	for _, v := range a.voices {
 		a.readers.Go(func() { listen(v, hear) })

@@ -50,7 +50,7 @@ type Publisher struct {
 	mu      sync.Mutex // guards what follows
 	air     *air       // nil until something is applied
 	own     dnsname.Name
-	links   []publication.Link
+	links   publication.Links
 	servers map[string]*server // by the key of their service
 	failed  map[string]error   // why a service has no server, by its key
 	waiting []*server          // those whose announcement has not been heard
@@ -192,10 +192,8 @@ func (p *Publisher) sendAll(link int, packets []*dns.Msg) error {
 
 // current gives a link as it was last applied, or as given where it isn't there any more.
 func (p *Publisher) current(link publication.Link) publication.Link {
-	for _, l := range p.links {
-		if l.Index == link.Index {
-			return l
-		}
+	if l, ok := p.links.ByIndex(link.Index); ok {
+		return l
 	}
 	return link
 }
@@ -224,9 +222,8 @@ func (p *Publisher) hear(link int, from netip.Addr, packet []byte) {
 // isOurs says whether a packet comes from this host. All on the loopback does, whatever its source: for multicast
 // there Linux takes the address of another interface, or 0.0.0.0.
 func (p *Publisher) isOurs(link int, from netip.Addr) bool {
-	return slices.ContainsFunc(p.links, func(l publication.Link) bool {
-		return l.Index == link && (l.Loopback || slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return a.Addr().WithZone("") == from }))
-	})
+	l, ok := p.links.ByIndex(link)
+	return ok && (l.Loopback || slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return a.Addr().WithZone("") == from }))
 }
 
 // miss asks for the services among these that have not been heard: much traffic may have drowned their
@@ -243,7 +240,7 @@ func (p *Publisher) miss(servers []*server, asked int) {
 	for link, missed := range unheard {
 		if asked == maxAsked {
 			p.emit(mdns.Event{Kind: mdns.EngineFailed, Link: missed[0].link.Name, Detail: fmt.Sprintf(
-				"%d of its services are not to be heard there; does a firewall block UDP port %d?", len(missed), udpPort)})
+				"%d of its services are not to be heard there; does a firewall block UDP port %d?", len(missed), mdns.Port)})
 		} else if err := p.sendAll(link, questions(missed)); err != nil {
 			p.log.Debug("a question was not sent", "link", missed[0].link.Name, "error", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/dnstext"
 	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
@@ -157,14 +158,14 @@ func (b *bench) peer(i int) netip.AddrPort {
 			of = append(of, a)
 		}
 	}
-	return netip.AddrPortFrom(of[i], link.Port)
+	return netip.AddrPortFrom(of[i], mdns.Port)
 }
 
 // remote returns the address of a host that is not on the link.
 func (b *bench) remote() netip.AddrPort {
 	for _, a := range b.facts.Remote {
 		if a.Is4() == (b.v == publication.V4) {
-			return netip.AddrPortFrom(a, link.Port)
+			return netip.AddrPortFrom(a, mdns.Port)
 		}
 	}
 	b.skipf("there is no host off the link")
@@ -179,7 +180,7 @@ func (b *bench) responder() netip.AddrPort {
 	if i < 0 {
 		b.skipf("the responder has no address by IPv%d", b.v)
 	}
-	return netip.AddrPortFrom(b.facts.Responder[i].Addr(), link.Port)
+	return netip.AddrPortFrom(b.facts.Responder[i].Addr(), mdns.Port)
 }
 
 // send sends a message.
@@ -196,7 +197,7 @@ func (b *bench) sendRaw(from, to netip.AddrPort, data []byte) {
 	b.must("send", b.lab.Send(link.Packet{Data: data, From: from, To: to}))
 }
 
-func (b *bench) group() netip.AddrPort { return link.Group(b.v) }
+func (b *bench) group() netip.AddrPort { return mdns.Group(b.v) }
 
 // ask sends a query by multicast from the first peer.
 func (b *bench) ask(m *dns.Msg) { b.send(b.peer(0), b.group(), m) }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
 	"announcer/internal/testkit/netlab"
@@ -75,8 +76,8 @@ func (c *Cable) prepare(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
-		for _, port := range []uint16{link.Port, legacyPort} {
+	for _, v := range publication.IPVersions() {
+		for _, port := range []uint16{mdns.Port, legacyPort} {
 			c.listen(t, v, port)
 		}
 	}
@@ -243,14 +244,14 @@ func openSocket(v publication.IPVersion, port uint16) (*socket, error) {
 func (s *socket) setUp4(index int) error {
 	s.v4 = ipv4.NewPacketConn(s.UDPConn)
 	eth := &net.Interface{Index: index}
-	return errors.Join(s.v4.JoinGroup(eth, net.UDPAddrFromAddrPort(link.Group4)), s.v4.SetMulticastInterface(eth),
+	return errors.Join(s.v4.JoinGroup(eth, net.UDPAddrFromAddrPort(mdns.Group4)), s.v4.SetMulticastInterface(eth),
 		s.v4.SetMulticastLoopback(false), s.v4.SetMulticastTTL(255), s.v4.SetTTL(255), s.v4.SetControlMessage(ipv4.FlagDst|ipv4.FlagTTL, true))
 }
 
 func (s *socket) setUp6(index int) error {
 	s.v6 = ipv6.NewPacketConn(s.UDPConn)
 	eth := &net.Interface{Index: index}
-	return errors.Join(s.v6.JoinGroup(eth, net.UDPAddrFromAddrPort(link.Group6)), s.v6.SetMulticastInterface(eth),
+	return errors.Join(s.v6.JoinGroup(eth, net.UDPAddrFromAddrPort(mdns.Group6)), s.v6.SetMulticastInterface(eth),
 		s.v6.SetMulticastLoopback(false), s.v6.SetMulticastHopLimit(255), s.v6.SetHopLimit(255),
 		s.v6.SetControlMessage(ipv6.FlagDst|ipv6.FlagHopLimit, true))
 }

@@ -9,8 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"announcer/internal/mdns/link"
-	"announcer/internal/publication"
+	"announcer/internal/mdns"
 	"announcer/services"
 )
 
@@ -32,7 +31,7 @@ var packetChecks = []Check{
 	{"6762 §3, §6", "packets come from port 5353, and multicasts go to the group", func(b *bench) {
 		b.start(desk())
 		for _, p := range b.awaitAnnouncement() {
-			if p.From.Port() != link.Port || p.To != b.group() {
+			if p.From.Port() != mdns.Port || p.To != b.group() {
 				b.failf("a packet from %v to %v", p.From, p.To)
 			}
 		}
@@ -200,10 +199,7 @@ var packetChecks = []Check{
 
 // mtu returns the most bytes of a message that is not fragmented.
 func (b *bench) mtu() int {
-	if b.v == publication.V6 {
-		return 1500 - 8 - 40
-	}
-	return 1500 - 8 - 20
+	return mdns.EthernetMTU - mdns.Headers(b.v)
 }
 
 // oneRecordInFragments fails where a packet that is larger than the MTU has more than one record.

@@ -1,16 +1,17 @@
 package conformance
 
 import (
-	"announcer/internal/publication"
 	"fmt"
 	"testing"
+
+	"announcer/internal/publication"
 )
 
 // seedsPerCheck are tried for each check, since delays are random.
 var seedsPerCheck = uint64(5)
 
 func TestResponderObeysEveryRule(t *testing.T) {
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		for _, check := range Checks() {
 			t.Run(fmt.Sprintf("IPv%d/%s/%s", v, check.Section, check.Rule), func(t *testing.T) {
 				t.Parallel()

@@ -186,7 +186,7 @@ func (l *lan) addPhone(i int) {
 func (p *phone) ask() {
 	m := wire.Message{Questions: []wire.Query{{Name: lanType, Type: mdns.TypePTR}}, Answers: p.known()}
 	data, _ := m.Encode(1472)
-	p.host.Send(link.Packet{Data: data, Link: 2, To: link.Group4})
+	p.host.Send(link.Packet{Data: data, Link: 2, To: mdns.Group4})
 	p.timer.Reset(p.net.Now().Add(p.pause))
 	p.pause = min(2*p.pause, lanPause)
 }
@@ -303,7 +303,7 @@ func (l *lan) checkNames(t *testing.T) {
 	ask := func(name dnsname.Name, kind mdns.Type) {
 		m := wire.Message{Questions: []wire.Query{{Name: name, Type: kind}}}
 		data, _ := m.Encode(1472)
-		judge.Send(link.Packet{Data: data, Link: 2, To: link.Group4})
+		judge.Send(link.Packet{Data: data, Link: 2, To: mdns.Group4})
 		l.net.Run(l.net.Now().Add(20 * time.Millisecond))
 	}
 	for _, s := range l.servers {

@@ -40,7 +40,7 @@ type Restarter interface {
 func RunProgram(t testing.TB, p Program, checks []Check, cables []*Cable, rounds int) []Result {
 	t.Helper()
 	var results []Result
-	for _, v := range []publication.IPVersion{publication.V4, publication.V6} {
+	for _, v := range publication.IPVersions() {
 		for _, check := range checks {
 			results = append(results, Result{Check: check, Version: v})
 		}

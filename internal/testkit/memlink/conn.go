@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
 )
@@ -38,11 +39,11 @@ func (h *Host) Conn() *Conn {
 func (c *Conn) take(p link.Packet) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || p.To.Port() != link.Port || !c.links[p.Link] || len(c.queue) >= backlog {
+	if c.closed || p.To.Port() != mdns.Port || !c.links[p.Link] || len(c.queue) >= backlog {
 		return
 	}
-	if len(p.Data) > link.MaxPacket {
-		p.Data, p.Err = p.Data[:link.MaxPacket], link.ErrTooLong
+	if len(p.Data) > mdns.MaxMessage {
+		p.Data, p.Err = p.Data[:mdns.MaxMessage], link.ErrTooLong
 	}
 	c.queue = append(c.queue, p)
 	c.notify()

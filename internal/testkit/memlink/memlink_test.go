@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 )
 
@@ -46,7 +47,7 @@ func TestMulticastReachesAllAndUnicastOne(t *testing.T) {
 	n := New(1)
 	s, hosts, heard := lan(n, 3)
 	s.SetWeather(Weather{Delay: 10 * time.Millisecond})
-	say(t, hosts[0], link.Group4, "all")
+	say(t, hosts[0], mdns.Group4, "all")
 	say(t, hosts[0], netip.MustParseAddrPort("192.0.2.3:5353"), "one")
 	n.Run(Start.Add(time.Second))
 	for name, want := range map[string][]string{"a": {"0s all"}, "b": {"10ms all"}, "c": {"10ms all", "10ms one"}} {
@@ -91,10 +92,10 @@ func TestSendFails(t *testing.T) {
 		packet link.Packet
 		want   error
 	}{
-		{"no such link", link.Packet{Link: 3, To: link.Group4}, ErrNoLink},
-		{"no address of that IP version", link.Packet{Link: 2, To: link.Group6}, ErrNoAddress},
-		{"too large", link.Packet{Link: 2, To: link.Group4, Data: make([]byte, 65508)}, ErrTooLarge},
-		{"the largest", link.Packet{Link: 2, To: link.Group4, Data: make([]byte, 65507)}, nil},
+		{"no such link", link.Packet{Link: 3, To: mdns.Group4}, ErrNoLink},
+		{"no address of that IP version", link.Packet{Link: 2, To: mdns.Group6}, ErrNoAddress},
+		{"too large", link.Packet{Link: 2, To: mdns.Group4, Data: make([]byte, 65508)}, ErrTooLarge},
+		{"the largest", link.Packet{Link: 2, To: mdns.Group4, Data: make([]byte, 65507)}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if err := h.Send(test.packet); err != test.want {
@@ -103,7 +104,7 @@ func TestSendFails(t *testing.T) {
 		})
 	}
 	port.SetDown(true)
-	if err := h.Send(link.Packet{Link: 2, To: link.Group4}); err != ErrNoLink {
+	if err := h.Send(link.Packet{Link: 2, To: mdns.Group4}); err != ErrNoLink {
 		t.Errorf("interface that is down: error %v; want ErrNoLink", err)
 	}
 }
@@ -112,9 +113,9 @@ func TestSplitAndHeal(t *testing.T) {
 	n := New(1)
 	s, hosts, heard := lan(n, 4)
 	s.Split(func(h *Host) int { return int(h.Name[0]) % 2 }) // a and c, b and d
-	say(t, hosts[0], link.Group4, "split")
+	say(t, hosts[0], mdns.Group4, "split")
 	s.Heal()
-	say(t, hosts[0], link.Group4, "healed")
+	say(t, hosts[0], mdns.Group4, "healed")
 	n.Run(Start)
 	for name, want := range map[string][]string{"b": {"0s healed"}, "c": {"0s split", "0s healed"}, "d": {"0s healed"}} {
 		if !slices.Equal(heard[name], want) {
@@ -131,7 +132,7 @@ func TestWeatherFollowsTheSeed(t *testing.T) {
 		s, hosts, heard := lan(n, 2)
 		s.SetWeather(weather)
 		for i := range packets {
-			n.At(Start.Add(time.Duration(i)*time.Millisecond), func() { say(t, hosts[0], link.Group4, fmt.Sprintf("%04d", i)) })
+			n.At(Start.Add(time.Duration(i)*time.Millisecond), func() { say(t, hosts[0], mdns.Group4, fmt.Sprintf("%04d", i)) })
 		}
 		for n.Step() {
 		}
@@ -219,7 +220,7 @@ func TestConn(t *testing.T) {
 		batch := make([]link.Packet, 4)
 		query := func() {
 			t.Helper()
-			if sent := client.Write([]link.Packet{{Data: []byte("query"), Link: 2, To: link.Group4}}); sent != 1 {
+			if sent := client.Write([]link.Packet{{Data: []byte("query"), Link: 2, To: mdns.Group4}}); sent != 1 {
 				t.Fatal("not sent")
 			}
 		}
@@ -257,7 +258,7 @@ func TestConn(t *testing.T) {
 		if _, err := server.Read(batch, time.Time{}); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Read while closed: %v; want net.ErrClosed", err)
 		}
-		out := []link.Packet{{Link: 2, To: link.Group4}}
+		out := []link.Packet{{Link: 2, To: mdns.Group4}}
 		if server.Write(out); !errors.Is(out[0].Err, net.ErrClosed) {
 			t.Errorf("Write when closed: %v; want net.ErrClosed", out[0].Err)
 		}
@@ -269,7 +270,7 @@ func TestCaptureIsAFileOfPcap(t *testing.T) {
 	var file bytes.Buffer
 	s, hosts, _ := lan(n, 2)
 	s.Capture(&file)
-	n.At(Start.Add(1500*time.Millisecond), func() { say(t, hosts[0], link.Group4, "odd") })
+	n.At(Start.Add(1500*time.Millisecond), func() { say(t, hosts[0], mdns.Group4, "odd") })
 	n.Run(Start.Add(2 * time.Second))
 	b := file.Bytes()
 	if len(b) != 24+16+14+20+8+3 {

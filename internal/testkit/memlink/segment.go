@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
 )
@@ -149,7 +150,7 @@ func (h *Host) Send(p link.Packet) error {
 	}
 	port := h.ports[i]
 	if !p.From.IsValid() {
-		p.From = netip.AddrPortFrom(port.source(p), link.Port)
+		p.From = netip.AddrPortFrom(port.source(p), mdns.Port)
 	}
 	p.TTL = 255
 	p.Data = slices.Clone(p.Data)
