@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 
@@ -19,7 +18,7 @@ func Ask(ctx context.Context, p Probe) error {
 	case Connect:
 		conn, err := dial(ctx, "tcp", p.Target)
 		if err != nil {
-			return reason(ctx, err)
+			return guard.Failure(ctx, err)
 		}
 		return conn.Close()
 	case File, Page:
@@ -38,7 +37,7 @@ func head(ctx context.Context, p Probe) error {
 	req.Header.Set("User-Agent", "announcer")
 	res, err := guard.HTTP(ctx, dial).Do(req)
 	if err != nil {
-		return reason(ctx, err)
+		return guard.Failure(ctx, err)
 	}
 	res.Body.Close()
 	switch {
@@ -104,21 +103,4 @@ func anyOwn(try func(host string) error) error {
 		}
 	}
 	return err
-}
-
-// reason gives the heart of an error of the network: "connection refused".
-func reason(ctx context.Context, err error) error {
-	if timeout, ok := errors.AsType[net.Error](err); ctx.Err() != nil || ok && timeout.Timeout() {
-		return sip.ErrTimeout
-	}
-	if lookUp, ok := errors.AsType[*net.DNSError](err); ok {
-		return fmt.Errorf("the host %s is not found: %s", lookUp.Name, lookUp.Err)
-	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner
-	}
-	if errors.Is(err, io.EOF) {
-		return sip.ErrClosed
-	}
-	return errors.New(guard.Clip(err.Error())) // it may quote the server
 }

@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -50,13 +49,13 @@ func TestAsk(t *testing.T) {
 	}{
 		{"connection", Probe{Connect, plain.Listener.Addr().String()}, ""},
 		{"connection to this host", Probe{Connect, "localhost:" + port}, ""},
-		{"no connection", Probe{Connect, gone.Listener.Addr().String()}, "connection refused"},
+		{"no connection", Probe{Connect, gone.Listener.Addr().String()}, "nobody listens on that port"},
 		{"file", Probe{File, plain.URL + "/file"}, ""},
 		{"file by HTTPS", Probe{File, encrypted.URL + "/file"}, ""},
 		{"file that has moved", Probe{File, plain.URL + "/moved"}, ""},
 		{"no file", Probe{File, plain.URL + "/other"}, "404 Not Found"},
 		{"empty file", Probe{File, plain.URL + "/empty"}, "the file is empty"},
-		{"no server", Probe{File, gone.URL + "/file"}, "connection refused"},
+		{"no server", Probe{File, gone.URL + "/file"}, "nobody listens on that port"},
 		{"server that hangs up", Probe{File, "http://" + rude.Addr().String() + "/file"}, "it closes the connection without an answer"},
 		{"page", Probe{Page, plain.URL + "/file"}, ""},
 		{"page of this host", Probe{Page, "http://localhost:" + port + "/file"}, ""},
@@ -80,12 +79,5 @@ func TestAsk(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
-	}
-}
-
-func TestReason(t *testing.T) {
-	err := fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: &net.DNSError{Name: "pbx.example.com", Err: "no such host"}})
-	if got := reason(t.Context(), err).Error(); got != "the host pbx.example.com is not found: no such host" {
-		t.Errorf("reason %q", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"announcer/internal/phones"
 	"announcer/internal/publication"
 	"announcer/internal/sip"
 	"announcer/services"
@@ -59,17 +60,17 @@ func Plan(p publication.Publication) ([]Part, error) {
 }
 
 func plan(check publication.Check, s services.Service) (Part, error) {
-	_, hasFiles := s.TXT.Get("firmwareUrl")
-	sipURL, hasServer := s.TXT.Get("sipUrl")
+	named := phones.Read(s.TXT)
+	auto := check == publication.CheckAuto && named.Named()
 	switch {
 	case check == publication.CheckTCP:
 		return connects(s)
-	case check == publication.CheckHTTP && hasFiles, check == publication.CheckAuto && hasFiles:
-		return files(s.TXT)
+	case (auto || check == publication.CheckHTTP) && named.OffersFirmware():
+		return files(named)
 	case check == publication.CheckHTTP:
 		return page(s)
-	case check == publication.CheckSIP && hasServer, check == publication.CheckAuto && hasServer:
-		return options(sipURL)
+	case auto, check == publication.CheckSIP && named.NamesServer():
+		return options(named)
 	case check == publication.CheckSIP:
 		return optionsAt(s)
 	case isTCP(s):
@@ -85,25 +86,14 @@ func isOf(s services.Service, application string) bool {
 	return strings.EqualFold(s.Type.Label(), application)
 }
 
-// files gives a probe for each <MODEL>File below firmwareUrl.
-func files(txt services.TXT) (Part, error) {
-	base, _ := txt.Get("firmwareUrl")
+// files returns a probe for each firmware file.
+func files(a phones.Announcement) (Part, error) {
+	named, err := a.Files()
 	var part Part
-	for _, s := range txt {
-		key, path, _ := strings.Cut(s, "=")
-		if model, ok := strings.CutSuffix(key, "File"); !ok || model == "" {
-			continue
-		}
-		file, err := url.Parse(base + path)
-		if err != nil || file.Scheme != "http" && file.Scheme != "https" || file.Hostname() == "" {
-			return nil, fmt.Errorf("%q is not the URL of an HTTP server; want firmwareUrl such as http://192.0.2.10/", base+path)
-		}
-		part = append(part, Probe{File, file.String()})
+	for _, f := range named {
+		part = append(part, Probe{File, f.URL})
 	}
-	if len(part) == 0 {
-		return nil, errors.New("it has firmwareUrl and no file; want such as D65File=2_8_1_D65_firmware.eff")
-	}
-	return part, nil
+	return part, err
 }
 
 // hosts gives where a service is: the addresses that it comes with, its host, or this one.
@@ -148,10 +138,10 @@ func page(s services.Service) (Part, error) {
 	return part, err
 }
 
-func options(sipURL string) (Part, error) {
-	server, err := sip.ParseURL(sipURL)
+func options(a phones.Announcement) (Part, error) {
+	server, err := a.Server()
 	if err != nil {
-		return nil, fmt.Errorf("sipUrl: %w", err)
+		return nil, err
 	}
 	return Part{{Options, server.String()}}, nil
 }

@@ -12,13 +12,13 @@ import (
 )
 
 var (
-	phones   = dnsname.MustParse("_digiumproxy._udp")
+	digium   = dnsname.MustParse("_digiumproxy._udp")
 	web      = dnsname.MustParse("_http._tcp")
-	firmware = services.Service{Type: phones, Port: 80, TXT: services.TXT{
+	firmware = services.Service{Type: digium, Port: 80, TXT: services.TXT{
 		"sipUrl=http://192.0.2.10", "firmwareUrl=http://192.0.2.10/", "firmwareVersion=2_8_1", "serviceType=firmware",
 		"D40File=eff/2_8_1_D40_firmware.eff", "D65File=eff/2_8_1_D65_firmware.eff",
 	}}
-	dpma = services.Service{Type: phones, Port: 5060, TXT: services.TXT{"sipUrl=sip:proxy@192.0.2.20:5060;transport=tcp", "serviceType=asterisk"}}
+	dpma = services.Service{Type: digium, Port: 5060, TXT: services.TXT{"sipUrl=sip:proxy@192.0.2.20:5060;transport=tcp", "serviceType=asterisk"}}
 )
 
 func published(check publication.Check, s ...services.Service) publication.Publication {
@@ -59,6 +59,12 @@ func TestPlan(t *testing.T) {
 		{"sip: TLS at the port", published(publication.CheckSIP, at("_sips._tcp", 5061)), "options sip:localhost:5061;transport=tls"},
 		{"sip: no URL", published(publication.CheckSIP, firmware),
 			`error: "sip" can't be done for _digiumproxy._udp: sipUrl: "http://192.0.2.10" is not a SIP URL; want such as sip:proxy@192.0.2.20:5060;transport=udp`},
+		{"auto: the serviceType decides", published(publication.CheckAuto, at("_digiumproxy._udp", 5060, append(services.TXT{"firmwareUrl=http://192.0.2.10/"}, dpma.TXT...)...)),
+			"options sip:proxy@192.0.2.20:5060;transport=tcp"},
+		{"auto: a key in small letters", published(publication.CheckAuto, at("_digiumproxy._udp", 80, "firmwareUrl=http://192.0.2.10/", "d40file=x.eff", "logoFile=logo.png")),
+			"file http://192.0.2.10/x.eff"},
+		{"auto: no file of a model", published(publication.CheckAuto, at("_digiumproxy._udp", 80, "firmwareUrl=http://192.0.2.10/", "logoFile=logo.png")),
+			`error: "auto" can't be done for _digiumproxy._udp: it has firmwareUrl and no file that a phone loads; want such as D65File=2_8_1_D65_firmware.eff`},
 	} {
 		parts, err := Plan(test.p)
 		got := text(parts)

@@ -2,15 +2,15 @@ package phones
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"announcer/internal/diag"
 	"announcer/internal/guard"
 	"announcer/internal/sip"
 	"announcer/services"
@@ -85,30 +85,52 @@ func (p *Prober) Lint(g services.Group) []services.Problem {
 
 // question is one to be asked about a string of a service.
 type question struct {
-	linter
 	Probe
-	index int
-	ask   func(*question)
+	service  int
+	index    int // of the string
+	ask      func(*question)
+	problems []services.Problem
 }
 
+// questions returns what is to be asked about a service. What names nothing that can be asked is a question without an
+// answer.
 func (p *Prober) questions(service int, txt services.TXT) []question {
-	l := linter{service: service, values: map[string]entry{}}
-	l.read(txt)
-	l.problems = nil
-	base, server := l.values[keyFirmwareURL], l.values[keySIPURL]
+	a := Read(txt)
+	if !a.Named() {
+		return nil
+	}
+	if !a.OffersFirmware() {
+		server := a.values[keySIPURL]
+		q := question{Probe: Probe{URL: server.value}, service: service, index: a.indexOf(keySIPURL), ask: p.options}
+		if _, err := a.Server(); err != nil {
+			q.ask = unasked(err)
+		}
+		return []question{q}
+	}
+	files, err := a.Files()
+	if err != nil {
+		return []question{{Probe: Probe{URL: a.FirmwareURL}, service: service, index: a.indexOf(keyFirmwareURL), ask: unasked(err)}}
+	}
 	var questions []question
-	switch l.values[keyServiceType].value {
-	case typeFirmware:
-		for _, model := range l.models {
-			file := l.values[model+fileSuffix]
-			questions = append(questions, question{linter: l, Probe: Probe{URL: base.value + file.value}, index: file.index, ask: p.head})
-		}
-	case typeAsterisk, typeSwitchvox:
-		if server.value != "" {
-			questions = append(questions, question{linter: l, Probe: Probe{URL: server.value}, index: server.index, ask: p.options})
-		}
+	for _, f := range files {
+		questions = append(questions, question{Probe: Probe{URL: f.URL}, service: service, index: f.Index, ask: p.head})
 	}
 	return questions
+}
+
+// unasked is the question to a server that is not named: the error says why.
+func unasked(err error) func(*question) {
+	return func(q *question) {
+		q.Answer = "not asked"
+		q.errorf(CodeProbe, "nothing can be asked: %v", err)
+	}
+}
+
+func (q *question) errorf(code, format string, args ...any) { q.add(diag.Unfit, code, format, args...) }
+
+func (q *question) add(severity diag.Severity, code, format string, args ...any) {
+	o := Oddity{q.index, severity, code, fmt.Sprintf(format, args...)}
+	q.problems = append(q.problems, o.problem(q.service))
 }
 
 // head asks for a file. Redirections are not followed, since it is not known that phones follow them.
@@ -119,23 +141,23 @@ func (p *Prober) head(q *question) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, q.URL, nil)
 	if err != nil {
-		q.failed(err)
+		q.errorf(CodeProbe, "%q is not a URL; want such as http://192.0.2.10/", q.URL)
 		return
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		q.failed(err)
+		q.failed(guard.Failure(ctx, err))
 		return
 	}
 	response.Body.Close()
 	q.Answer, q.Size = guard.Clip(response.Status), max(response.ContentLength, 0)
 	switch {
 	case response.StatusCode != http.StatusOK:
-		q.errorf(q.index, CodeProbe, "%s answers %s; want 200 OK", q.URL, q.Answer)
+		q.errorf(CodeProbe, "%s answers %s; want 200 OK", q.URL, q.Answer)
 	case response.ContentLength == 0:
-		q.errorf(q.index, CodeProbeSize, "%s is empty; want the firmware", q.URL)
+		q.errorf(CodeProbeSize, "%s is empty; want the firmware", q.URL)
 	case response.ContentLength > 0 && response.ContentLength < SmallImage:
-		q.warnf(q.index, CodeProbeSize, "%s has %d bytes only; want the firmware, which has tens of megabytes", q.URL, response.ContentLength)
+		q.add(diag.Warning, CodeProbeSize, "%s has %d bytes only; want the firmware, which has tens of megabytes", q.URL, response.ContentLength)
 	}
 }
 
@@ -145,7 +167,7 @@ func (p *Prober) options(q *question) {
 	defer cancel()
 	target, err := sip.ParseURL(q.URL)
 	if err != nil {
-		q.failed(err)
+		q.errorf(CodeProbe, "%v", err)
 		return
 	}
 	answer, err := sip.Alive(ctx, target)
@@ -156,10 +178,8 @@ func (p *Prober) options(q *question) {
 	q.Answer = answer.String()
 }
 
+// failed reports why there is no answer, as a sentence of [guard.Failure] or [sip.Alive].
 func (q *question) failed(err error) {
-	if http, ok := errors.AsType[*url.Error](err); ok {
-		err = http.Err // without the URL, which is in the problem
-	}
 	q.Answer = guard.Clip(err.Error())
-	q.errorf(q.index, CodeProbe, "%s gives no answer here: %s", q.URL, q.Answer)
+	q.errorf(CodeProbe, "%s gives no answer here: %s", q.URL, q.Answer)
 }

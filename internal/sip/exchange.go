@@ -3,22 +3,20 @@ package sip
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"syscall"
 
 	"announcer/internal/guard"
 )
 
 // Why there is no response.
 var (
-	ErrTimeout     = errors.New("it does not answer")
-	ErrRefused     = errors.New("nobody listens on that port")
-	ErrUnreachable = errors.New("it can't be reached")
-	ErrClosed      = errors.New("it closes the connection without an answer")
+	ErrTimeout     = guard.ErrTimeout
+	ErrRefused     = guard.ErrRefused
+	ErrUnreachable = guard.ErrUnreachable
+	ErrClosed      = guard.ErrClosed
 )
 
 // exchange sends the request that build makes, by UDP again and again as RFC 3261 §17.1.2 says, until there is a response
@@ -29,12 +27,12 @@ func (t Target) exchange(ctx context.Context, build func(t Target, local netip.A
 	defer cancel()
 	conn, err := t.dial(ctx)
 	if err != nil {
-		return Answer{}, failure(ctx, err)
+		return Answer{}, guard.Failure(ctx, err)
 	}
 	defer conn.Close()
 	req := build(t, addrPort(conn.LocalAddr()))
 	if _, err := io.WriteString(conn, req.text); err != nil {
-		return Answer{}, failure(ctx, err)
+		return Answer{}, guard.Failure(ctx, err)
 	}
 	next := newStream(conn).next
 	if t.Transport == UDP {
@@ -46,7 +44,7 @@ func (t Target) exchange(ctx context.Context, build func(t Target, local netip.A
 			return answer, nil
 		}
 		if err != nil {
-			return Answer{}, failure(ctx, err)
+			return Answer{}, guard.Failure(ctx, err)
 		}
 	}
 	return Answer{}, fmt.Errorf("%w: %d messages", guard.ErrTooMuch, maxMessages)
@@ -82,22 +80,4 @@ func addrPort(a net.Addr) netip.AddrPort {
 		ap = a.AddrPort()
 	}
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
-}
-
-// failure returns the error that says why there is no response.
-func failure(ctx context.Context, err error) error {
-	var netErr net.Error
-	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		return ctx.Err()
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return ErrRefused
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return ErrUnreachable
-	case ctx.Err() != nil, errors.As(err, &netErr) && netErr.Timeout():
-		return ErrTimeout
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return ErrClosed
-	}
-	return err
 }
