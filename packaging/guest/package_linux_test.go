@@ -76,6 +76,7 @@ func TestRuntimeDefinitions(t *testing.T) {
 			test.end(t)
 			neighbour.awaitWithout(t, "Lobby")
 			awaitState(t, "another process", func(s state) bool { return s.running() && s["MainPID"] != before })
+			awaitAnnounced(t, "Lobby") // a process that has announced nothing yet withdraws nothing
 			wantFile(t, file)
 		})
 	}
@@ -86,6 +87,21 @@ func TestRuntimeDefinitions(t *testing.T) {
 		run(t, "systemctl", "start", unitName)
 		neighbour.await(t, announcement, "Lobby")
 	})
+}
+
+// awaitAnnounced waits until the daemon says that it announces a service.
+func awaitAnnounced(t *testing.T, name string) {
+	t.Helper()
+	var out string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		out, _ = try(command("announcer", "status"))
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, name) && strings.Contains(line, " announced ") {
+				return
+			}
+		}
+	}
+	t.Fatalf("%q is not announced within %v:\n%s", name, patience, out)
 }
 
 func wantFile(t *testing.T, path string) {
