@@ -51,53 +51,62 @@ func (l *lab) answersTo(m wire.Message, d time.Duration) []sent {
 // RFC 6762 §6: what is asked, and only that, goes into the answer section.
 func TestAnswersWhatIsAsked(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		kind mdns.Type
-		want []string
+		name  string
+		asked string
+		kind  mdns.Type
+		want  []string
 	}{
-		{sips, mdns.TypePTR, []string{sips + " PTR " + desk}},
-		{strings.ToUpper(sips), mdns.TypePTR, []string{sips + " PTR " + desk}}, // §16
-		{metas, mdns.TypePTR, []string{metas + " PTR " + sips}},
-		{desk, mdns.TypeSRV, []string{desk + " SRV 0 0 5060 pbx.local"}},
-		{desk, mdns.TypeTXT, []string{desk + ` TXT "transport=udp"`}},
-		{desk, mdns.TypeANY, []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`}}, // §6.5
-		{"pbx.local", mdns.TypeA, []string{"pbx.local A 192.0.2.1"}},
-		{"PBX.LOCAL", mdns.TypeAAAA, []string{"pbx.local AAAA fe80::1"}},
-		{"1.2.0.192.in-addr.arpa", mdns.TypePTR, []string{"1.2.0.192.in-addr.arpa PTR pbx.local"}},
-		{desk, mdns.TypeA, []string{desk + " NSEC " + desk + ". TXT SRV"}},        // §6.1
-		{"pbx.local", mdns.TypeTXT, []string{"pbx.local NSEC pbx.local. A AAAA"}}, // §6.1
-		{sips, mdns.TypeTXT, nil}, // not ours alone
-		{"other.local", mdns.TypeA, nil},
+		{"type", sips, mdns.TypePTR, []string{sips + " PTR " + desk}},
+		{"type in capitals", strings.ToUpper(sips), mdns.TypePTR, []string{sips + " PTR " + desk}}, // §16
+		{"list of types", metas, mdns.TypePTR, []string{metas + " PTR " + sips}},
+		{"service", desk, mdns.TypeSRV, []string{desk + " SRV 0 0 5060 pbx.local"}},
+		{"text", desk, mdns.TypeTXT, []string{desk + ` TXT "transport=udp"`}},
+		{"any type", desk, mdns.TypeANY, []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`}}, // §6.5
+		{"IPv4 address", "pbx.local", mdns.TypeA, []string{"pbx.local A 192.0.2.1"}},
+		{"IPv6 address, in capitals", "PBX.LOCAL", mdns.TypeAAAA, []string{"pbx.local AAAA fe80::1"}},
+		{"reverse name", "1.2.0.192.in-addr.arpa", mdns.TypePTR, []string{"1.2.0.192.in-addr.arpa PTR pbx.local"}},
+		{"type that the service lacks", desk, mdns.TypeA, []string{desk + " NSEC " + desk + ". TXT SRV"}},     // §6.1
+		{"type that the host lacks", "pbx.local", mdns.TypeTXT, []string{"pbx.local NSEC pbx.local. A AAAA"}}, // §6.1
+		{"type that a shared name lacks", sips, mdns.TypeTXT, nil},                                            // not ours alone
+		{"name of another host", "other.local", mdns.TypeA, nil},
 	} {
-		l, _ := announced(t)
-		got := l.answersTo(query(ask(c.name, c.kind)), time.Second)
-		if c.want == nil && len(got) == 0 {
-			continue
-		}
-		if len(got) != 1 || !got[0].multicast() {
-			t.Errorf("%s %s: %d packets, want one by multicast", c.name, c.kind, len(got))
-			continue
-		}
-		if diff := cmp.Diff(c.want, brief(got[0].msg.Answers)); diff != "" {
-			t.Errorf("%s %s (-want +got):\n%s", c.name, c.kind, diff)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			l, _ := announced(t)
+			got := l.answersTo(query(ask(c.asked, c.kind)), time.Second)
+			if c.want == nil && len(got) == 0 {
+				return
+			}
+			if len(got) != 1 || !got[0].multicast() {
+				t.Errorf("%d packets, want one by multicast", len(got))
+				return
+			}
+			if diff := cmp.Diff(c.want, brief(got[0].msg.Answers)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 
 // RFC 6762 §6: classes IN and ANY are answered, others are not.
 func TestClasses(t *testing.T) {
-	for class, want := range map[uint16]int{1: 1, 255: 1, 3: 0, 254: 0} {
-		l, _ := announced(t)
-		m := query(ask(desk, mdns.TypeSRV))
-		data, _ := m.Encode(1000)
-		data[len(data)-2], data[len(data)-1] = byte(class>>8), byte(class)
-		h := l.hosts[0]
-		h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: data})
-		h.tick()
-		l.run(time.Second)
-		if len(l.sent) != want {
-			t.Errorf("class %d: %d answers, want %d", class, len(l.sent), want)
-		}
+	for _, c := range []struct {
+		name  string
+		class uint16
+		want  int
+	}{{"IN", 1, 1}, {"ANY", 255, 1}, {"CHAOS", 3, 0}, {"NONE", 254, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			l, _ := announced(t)
+			m := query(ask(desk, mdns.TypeSRV))
+			data, _ := m.Encode(1000)
+			data[len(data)-2], data[len(data)-1] = byte(c.class>>8), byte(c.class)
+			h := l.hosts[0]
+			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: data})
+			h.tick()
+			l.run(time.Second)
+			if len(l.sent) != c.want {
+				t.Errorf("%d answers, want %d", len(l.sent), c.want)
+			}
+		})
 	}
 }
 
@@ -112,27 +121,29 @@ func TestDelays(t *testing.T) {
 		"shared":      {query(ask(sips, mdns.TypePTR)), 20 * ms, 120 * ms},
 		"two at once": {query(ask(desk, mdns.TypeSRV), ask("other.local", mdns.TypeA)), 20 * ms, 120 * ms},
 	} {
-		seen := map[time.Duration]bool{}
-		for seed := range uint64(20) {
-			l := newLab(t)
-			l.seed = seed
-			h := l.host("pbx", ethernet("192.0.2.1/24"))
-			h.apply(sip("Desk", 5060))
-			l.run(time.Minute)
-			start := l.now
-			got := l.answersTo(c.m, time.Second)
-			if len(got) != 1 {
-				t.Fatalf("%s: %d packets, want 1", name, len(got))
+		t.Run(name, func(t *testing.T) {
+			seen := map[time.Duration]bool{}
+			for seed := range uint64(20) {
+				l := newLab(t)
+				l.seed = seed
+				h := l.host("pbx", ethernet("192.0.2.1/24"))
+				h.apply(sip("Desk", 5060))
+				l.run(time.Minute)
+				start := l.now
+				got := l.answersTo(c.m, time.Second)
+				if len(got) != 1 {
+					t.Fatalf("%d packets, want 1", len(got))
+				}
+				delay := got[0].at - start
+				if delay < c.low || delay > c.high {
+					t.Errorf("after %v, want %v to %v", delay, c.low, c.high)
+				}
+				seen[delay] = true
 			}
-			delay := got[0].at - start
-			if delay < c.low || delay > c.high {
-				t.Errorf("%s: after %v, want %v to %v", name, delay, c.low, c.high)
+			if c.high > 10*ms && len(seen) < 10 {
+				t.Errorf("the delay is not random: %v", seen)
 			}
-			seen[delay] = true
-		}
-		if c.high > 10*ms && len(seen) < 10 {
-			t.Errorf("%s: the delay is not random: %v", name, seen)
-		}
+		})
 	}
 }
 
@@ -159,46 +170,51 @@ func TestAggregation(t *testing.T) {
 // RFC 6762 §7.1: known answers of every type are left out, unless less than half of their life is left.
 func TestKnownAnswers(t *testing.T) {
 	for _, c := range []struct {
+		name     string
 		question wire.Query
 		known    mdns.Record
 		answered bool
 	}{
-		{ask(sips, mdns.TypePTR), record(sips, 2250, false, ptr(desk)), false},
-		{ask(sips, mdns.TypePTR), record(strings.ToUpper(sips), 4500, false, ptr(strings.ToUpper(desk))), false},
-		{ask(sips, mdns.TypePTR), record(sips, 2249, false, ptr(desk)), true},
-		{ask(sips, mdns.TypePTR), record(sips, 4500, false, ptr("Other."+sips)), true},
-		{ask(desk, mdns.TypeSRV), record(desk, 60, false, srv(5060, "pbx.local")), false},
-		{ask(desk, mdns.TypeSRV), record(desk, 60, false, srv(5061, "pbx.local")), true},
-		{ask(desk, mdns.TypeTXT), record(desk, 4500, false, mdns.NewTXT("transport=udp")), false},
-		{ask("pbx.local", mdns.TypeA), record("pbx.local", 120, false, addr("192.0.2.1")), false},
-		{ask("pbx.local", mdns.TypeAAAA), record("pbx.local", 120, false, addr("fe80::1")), false},
-		{ask(desk, mdns.TypeA), record(desk, 2250, false, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeSRV, mdns.TypeTXT)), false},
+		{"half of the TTL left", ask(sips, mdns.TypePTR), record(sips, 2250, false, ptr(desk)), false},
+		{"in capitals", ask(sips, mdns.TypePTR), record(strings.ToUpper(sips), 4500, false, ptr(strings.ToUpper(desk))), false},
+		{"less than half of the TTL left", ask(sips, mdns.TypePTR), record(sips, 2249, false, ptr(desk)), true},
+		{"another service", ask(sips, mdns.TypePTR), record(sips, 4500, false, ptr("Other."+sips)), true},
+		{"SRV", ask(desk, mdns.TypeSRV), record(desk, 60, false, srv(5060, "pbx.local")), false},
+		{"SRV of another port", ask(desk, mdns.TypeSRV), record(desk, 60, false, srv(5061, "pbx.local")), true},
+		{"TXT", ask(desk, mdns.TypeTXT), record(desk, 4500, false, mdns.NewTXT("transport=udp")), false},
+		{"A", ask("pbx.local", mdns.TypeA), record("pbx.local", 120, false, addr("192.0.2.1")), false},
+		{"AAAA", ask("pbx.local", mdns.TypeAAAA), record("pbx.local", 120, false, addr("fe80::1")), false},
+		{"NSEC", ask(desk, mdns.TypeA), record(desk, 2250, false, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeSRV, mdns.TypeTXT)), false},
 	} {
-		l, _ := announced(t)
-		m := query(c.question)
-		m.Answers = []mdns.Record{c.known}
-		got := l.answersTo(m, time.Second)
-		if (len(got) > 0) != c.answered {
-			t.Errorf("%v, known %v: %d packets", c.question, c.known, len(got))
-		}
+		t.Run(c.name, func(t *testing.T) {
+			l, _ := announced(t)
+			m := query(c.question)
+			m.Answers = []mdns.Record{c.known}
+			got := l.answersTo(m, time.Second)
+			if (len(got) > 0) != c.answered {
+				t.Errorf("%d packets, answered should be %t", len(got), c.answered)
+			}
+		})
 	}
 }
 
 // RFC 6762 §7.1, §10.2: of a set with two addresses both must be known, since the answer replaces what is cached.
 func TestKnownAnswersOfASet(t *testing.T) {
 	for known, want := range map[int]int{0: 1, 1: 1, 2: 0} {
-		l := newLab(t)
-		h := l.host("pbx", ethernet("192.0.2.1/24", "192.0.2.2/24"))
-		h.apply(sip("Desk", 5060))
-		l.run(time.Minute)
-		m := query(ask("pbx.local", mdns.TypeA))
-		for i := range known {
-			m.Answers = append(m.Answers, record("pbx.local", 120, false, addr(fmt.Sprintf("192.0.2.%d", i+1))))
-		}
-		got := l.answersTo(m, time.Second)
-		if len(got) != want || want == 1 && len(got[0].msg.Answers) != 2 {
-			t.Errorf("%d known: %v", known, got)
-		}
+		t.Run(fmt.Sprintf("%d known", known), func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", ethernet("192.0.2.1/24", "192.0.2.2/24"))
+			h.apply(sip("Desk", 5060))
+			l.run(time.Minute)
+			m := query(ask("pbx.local", mdns.TypeA))
+			for i := range known {
+				m.Answers = append(m.Answers, record("pbx.local", 120, false, addr(fmt.Sprintf("192.0.2.%d", i+1))))
+			}
+			got := l.answersTo(m, time.Second)
+			if len(got) != want || want == 1 && len(got[0].msg.Answers) != 2 {
+				t.Errorf("got %v, want %d answers", got, want)
+			}
+		})
 	}
 }
 
@@ -266,13 +282,15 @@ func TestTruncatedThatDoesNotWait(t *testing.T) {
 		"probe":  {"192.0.2.99:5353", probe},
 		"legacy": {"192.0.2.99:40000", query(ask(desk, mdns.TypeSRV))},
 	} {
-		l, h := announced(t)
-		c.m.Flags = wire.FlagTruncated
-		l.hear(netip.MustParseAddrPort(c.from), c.m)
-		l.run(10 * ms)
-		if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 {
-			t.Errorf("%s: %d answers at once, want 1", name, len(got))
-		}
+		t.Run(name, func(t *testing.T) {
+			l, h := announced(t)
+			c.m.Flags = wire.FlagTruncated
+			l.hear(netip.MustParseAddrPort(c.from), c.m)
+			l.run(10 * ms)
+			if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 {
+				t.Errorf("%d answers at once, want 1", len(got))
+			}
+		})
 	}
 
 	l, h := announced(t)
@@ -310,29 +328,33 @@ func TestTruncatedIsBounded(t *testing.T) {
 // RFC 6762 §7.4: what another host has just multicast is not said again.
 func TestDuplicateAnswers(t *testing.T) {
 	for ttl, want := range map[uint32]int{4500: 0, 4499: 1} {
-		l, _ := announced(t)
-		l.hear(stranger, query(ask(sips, mdns.TypePTR)))
-		l.run(10 * ms)
-		l.hear(stranger, response(record(sips, ttl, false, ptr(desk))))
-		l.run(time.Second)
-		if len(l.sent) != want {
-			t.Errorf("TTL %d: %d answers, want %d", ttl, len(l.sent), want)
-		}
+		t.Run(fmt.Sprintf("TTL %d", ttl), func(t *testing.T) {
+			l, _ := announced(t)
+			l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+			l.run(10 * ms)
+			l.hear(stranger, response(record(sips, ttl, false, ptr(desk))))
+			l.run(time.Second)
+			if len(l.sent) != want {
+				t.Errorf("%d answers, want %d", len(l.sent), want)
+			}
+		})
 	}
 }
 
 // RFC 6762 §6.6: another host that gives a record of ours with less than half of its TTL is corrected.
 func TestLowTTLIsCorrected(t *testing.T) {
 	for ttl, want := range map[uint32]int{120: 0, 60: 0, 59: 1, 0: 1} {
-		l, _ := announced(t)
-		l.hear(stranger, response(record(desk, ttl, true, srv(5060, "pbx.local"))))
-		l.run(time.Second)
-		if got := len(l.of(l.hosts[0], holds(desk, mdns.TypeSRV))); got != want {
-			t.Errorf("TTL %d: announced %d times, want %d", ttl, got, want)
-		}
-		if l.hosts[0].state() != "Desk announced" {
-			t.Errorf("TTL %d: %s: the same data is no conflict", ttl, l.hosts[0].state())
-		}
+		t.Run(fmt.Sprintf("TTL %d", ttl), func(t *testing.T) {
+			l, _ := announced(t)
+			l.hear(stranger, response(record(desk, ttl, true, srv(5060, "pbx.local"))))
+			l.run(time.Second)
+			if got := len(l.of(l.hosts[0], holds(desk, mdns.TypeSRV))); got != want {
+				t.Errorf("announced %d times, want %d", got, want)
+			}
+			if l.hosts[0].state() != "Desk announced" {
+				t.Errorf("%s: the same data is no conflict", l.hosts[0].state())
+			}
+		})
 	}
 }
 
@@ -431,17 +453,27 @@ func TestUnicastAnswers(t *testing.T) {
 // RFC 6762 §5.5, §11: a query by unicast is answered by unicast, to hosts on the link only.
 func TestDirectQueries(t *testing.T) {
 	us := netip.MustParseAddr("192.0.2.1")
-	for src, want := range map[string]int{"192.0.2.99:5353": 1, "198.51.100.7:5353": 0, "192.0.2.99:40000": 1, "198.51.100.7:40000": 0} {
-		l, _ := announced(t)
-		l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
-		l.run(time.Second)
-		l.mark()
-		from := netip.MustParseAddrPort(src)
-		l.hearOn(from, us, query(ask(desk, mdns.TypeSRV)))
-		l.run(time.Second)
-		if len(l.sent) != want || want > 0 && l.sent[0].Dst != from {
-			t.Errorf("from %s: %v, want %d packets by unicast", src, l.sent, want)
-		}
+	for _, c := range []struct {
+		name, src string
+		want      int
+	}{
+		{"from the link", "192.0.2.99:5353", 1},
+		{"from elsewhere", "198.51.100.7:5353", 0},
+		{"legacy, from the link", "192.0.2.99:40000", 1},
+		{"legacy, from elsewhere", "198.51.100.7:40000", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, _ := announced(t)
+			l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+			l.run(time.Second)
+			l.mark()
+			from := netip.MustParseAddrPort(c.src)
+			l.hearOn(from, us, query(ask(desk, mdns.TypeSRV)))
+			l.run(time.Second)
+			if len(l.sent) != c.want || c.want > 0 && l.sent[0].Dst != from {
+				t.Errorf("%v, want %d packets by unicast", l.sent, c.want)
+			}
+		})
 	}
 }
 
@@ -550,25 +582,28 @@ func TestLegacyGetsAsMuchAsFits(t *testing.T) {
 // RFC 6763 §12, RFC 6762 §6.2: what the querier wants to know next comes along.
 func TestAdditionals(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		kind mdns.Type
-		want []string
+		name  string
+		asked string
+		kind  mdns.Type
+		want  []string
 	}{
-		{sips, mdns.TypePTR, []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, "pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1"}},
-		{desk, mdns.TypeSRV, []string{"pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1"}},
-		{desk, mdns.TypeTXT, nil},
-		{metas, mdns.TypePTR, nil},
-		{"pbx.local", mdns.TypeA, []string{"pbx.local AAAA fe80::1"}},
-		{"pbx.local", mdns.TypeAAAA, []string{"pbx.local A 192.0.2.1"}},
+		{"type", sips, mdns.TypePTR, []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, "pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1"}},
+		{"service", desk, mdns.TypeSRV, []string{"pbx.local A 192.0.2.1", "pbx.local AAAA fe80::1"}},
+		{"text", desk, mdns.TypeTXT, nil},
+		{"list of types", metas, mdns.TypePTR, nil},
+		{"IPv4 address", "pbx.local", mdns.TypeA, []string{"pbx.local AAAA fe80::1"}},
+		{"IPv6 address", "pbx.local", mdns.TypeAAAA, []string{"pbx.local A 192.0.2.1"}},
 	} {
-		l, _ := announced(t)
-		got := l.answersTo(query(ask(c.name, c.kind)), time.Second)
-		if len(got) != 1 {
-			t.Fatalf("%s %s: %d packets", c.name, c.kind, len(got))
-		}
-		if diff := cmp.Diff(c.want, brief(got[0].msg.Additional)); diff != "" {
-			t.Errorf("%s %s (-want +got):\n%s", c.name, c.kind, diff)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			l, _ := announced(t)
+			got := l.answersTo(query(ask(c.asked, c.kind)), time.Second)
+			if len(got) != 1 {
+				t.Fatalf("%d packets", len(got))
+			}
+			if diff := cmp.Diff(c.want, brief(got[0].msg.Additional)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -596,11 +631,13 @@ func TestNoOtherAddress(t *testing.T) {
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
 	h.apply(sip("Desk", 5060))
 	l.run(rest)
-	for _, m := range []wire.Message{query(ask("pbx.local", mdns.TypeA)), query(ask(desk, mdns.TypeSRV))} {
-		got := l.answersTo(m, 2*time.Second)
-		if len(got) != 1 || !slices.Contains(brief(got[0].msg.Additional), "pbx.local NSEC pbx.local. A") {
-			t.Errorf("%v: %v, want NSEC", m.Questions, got)
-		}
+	for name, q := range map[string]wire.Query{"address": ask("pbx.local", mdns.TypeA), "service": ask(desk, mdns.TypeSRV)} {
+		t.Run(name, func(t *testing.T) {
+			got := l.answersTo(query(q), 2*time.Second)
+			if len(got) != 1 || !slices.Contains(brief(got[0].msg.Additional), "pbx.local NSEC pbx.local. A") {
+				t.Errorf("%v, want NSEC", got)
+			}
+		})
 	}
 	got := l.answersTo(query(ask("pbx.local", mdns.TypeAAAA)), 2*time.Second)
 	if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. A" || got[0].msg.Answers[0].TTL != 120 {
@@ -618,22 +655,33 @@ func TestDenialLives(t *testing.T) {
 	other.Group.Services[0].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.50")}
 	h.apply(sip("Desk", 5060), other)
 	l.run(rest)
-	names := map[string]uint32{"pbx.local": 120, "1.2.0.192.in-addr.arpa": 120, "door.local": 120, desk: 4500}
-	for name, want := range names {
-		for _, kind := range []mdns.Type{mdns.TypeAAAA, typeHINFO, mdns.TypeNSEC, 64, 65, 257, 65535} {
-			got := l.answersTo(query(ask(name, kind)), 2*time.Second)
-			if len(got) != 1 || got[0].msg.Answers[0].Data.Type() != mdns.TypeNSEC || got[0].msg.Answers[0].TTL != want {
-				t.Errorf("%s, type %d: %v, want NSEC for %d s", name, kind, got, want)
+	for _, c := range []struct {
+		name, asked string
+		want        uint32
+	}{
+		{"host", "pbx.local", 120},
+		{"reverse name", "1.2.0.192.in-addr.arpa", 120},
+		{"foreign host", "door.local", 120},
+		{"service", desk, 4500},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, kind := range []mdns.Type{mdns.TypeAAAA, typeHINFO, mdns.TypeNSEC, 64, 65, 257, 65535} {
+				got := l.answersTo(query(ask(c.asked, kind)), 2*time.Second)
+				if len(got) != 1 || got[0].msg.Answers[0].Data.Type() != mdns.TypeNSEC || got[0].msg.Answers[0].TTL != c.want {
+					t.Errorf("type %d: %v, want NSEC for %d s", kind, got, c.want)
+				}
 			}
-		}
+		})
 	}
-	for _, q := range []wire.Query{ask("pbx.local", mdns.TypeA), ask(desk, mdns.TypeSRV), ask(sips, mdns.TypePTR)} {
-		got := l.answersTo(query(q), 2*time.Second)
-		for _, r := range got[0].msg.Additional {
-			if r.Data.Type() == mdns.TypeNSEC && r.TTL != 120 {
-				t.Errorf("%v brings %v, want NSEC for 120 s", q, r)
+	for name, q := range map[string]wire.Query{"IPv4 address": ask("pbx.local", mdns.TypeA), "SRV": ask(desk, mdns.TypeSRV), "type": ask(sips, mdns.TypePTR)} {
+		t.Run("beside "+name, func(t *testing.T) {
+			got := l.answersTo(query(q), 2*time.Second)
+			for _, r := range got[0].msg.Additional {
+				if r.Data.Type() == mdns.TypeNSEC && r.TTL != 120 {
+					t.Errorf("brings %v, want NSEC for 120 s", r)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -645,10 +693,10 @@ func TestDenialFollowsTheTypes(t *testing.T) {
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
 	h.apply(sip("Desk", 5060))
 	l.run(time.Minute)
-	for _, want := range []string{"A", "A AAAA"} {
+	for _, step := range []string{"A", "A AAAA"} {
 		got := l.answersTo(query(ask("pbx.local", mdns.TypeTXT)), time.Second)
-		if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. "+want {
-			t.Errorf("%v, want NSEC with %s", got, want)
+		if len(got) != 1 || brief(got[0].msg.Answers)[0] != "pbx.local NSEC pbx.local. "+step {
+			t.Errorf("%v, want NSEC with %s", got, step)
 		}
 		h.links = []publication.Link{ethernet("192.0.2.1/24", "fe80::1/64")}
 		h.apply(sip("Desk", 5060))
@@ -659,19 +707,24 @@ func TestDenialFollowsTheTypes(t *testing.T) {
 // RFC 6762 §17: a message fits the MTU of its link, and an Ethernet frame where that is larger.
 func TestMTU(t *testing.T) {
 	pubs := servers(100)
-	for mtu, want := range map[int]int{0: 1472, 300: 548, 1280: 1252, 1500: 1472, 9000: 1472} {
-		l := newLab(t)
-		link := ethernet("192.0.2.1/24")
-		link.MTU = mtu
-		l.host("pbx", link).apply(pubs...)
-		l.run(time.Minute)
-		largest := 0
-		for _, s := range l.sent {
-			largest = max(largest, len(s.Data))
-		}
-		if largest > want || largest < want-100 {
-			t.Errorf("MTU %d: a packet of %d bytes, want at most %d, and nearly that", mtu, largest, want)
-		}
+	for _, c := range []struct {
+		name      string
+		mtu, want int
+	}{{"unknown", 0, 1472}, {"less than any host must take", 300, 548}, {"the least of IPv6", 1280, 1252}, {"Ethernet", 1500, 1472}, {"jumbo frames", 9000, 1472}} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			link := ethernet("192.0.2.1/24")
+			link.MTU = c.mtu
+			l.host("pbx", link).apply(pubs...)
+			l.run(time.Minute)
+			largest := 0
+			for _, s := range l.sent {
+				largest = max(largest, len(s.Data))
+			}
+			if largest > c.want || largest < c.want-100 {
+				t.Errorf("a packet of %d bytes, want at most %d, and nearly that", largest, c.want)
+			}
+		})
 	}
 }
 
@@ -687,23 +740,26 @@ func TestEachLinkHasItsAddresses(t *testing.T) {
 	m := query(ask("pbx.local", mdns.TypeA))
 	data, _ := m.Encode(100)
 	for _, c := range []struct {
+		name    string
 		link    int
 		version publication.IPVersion
 		src     string
 		want    string
 	}{
-		{2, publication.V4, "192.0.2.99:5353", "pbx.local A 192.0.2.1"},
-		{2, publication.V6, "[fe80::99]:5353", "pbx.local A 192.0.2.1"},
-		{3, publication.V4, "198.51.100.99:5353", "pbx.local A 198.51.100.1"},
+		{"first link, IPv4", 2, publication.V4, "192.0.2.99:5353", "pbx.local A 192.0.2.1"},
+		{"first link, IPv6", 2, publication.V6, "[fe80::99]:5353", "pbx.local A 192.0.2.1"},
+		{"second link", 3, publication.V4, "198.51.100.99:5353", "pbx.local A 198.51.100.1"},
 	} {
-		l.mark()
-		src := netip.MustParseAddrPort(c.src)
-		h.Handle(l.time(), Packet{Link: c.link, Version: c.version, Src: src, Dst: group(src), Data: data})
-		h.tick()
-		if len(l.sent) != 1 || l.sent[0].Link != c.link || l.sent[0].Version != c.version || brief(l.sent[0].msg.Answers)[0] != c.want {
-			t.Errorf("%+v: %v", c, l.sent)
-		}
-		l.run(time.Second)
+		t.Run(c.name, func(t *testing.T) {
+			l.mark()
+			src := netip.MustParseAddrPort(c.src)
+			h.Handle(l.time(), Packet{Link: c.link, Version: c.version, Src: src, Dst: group(src), Data: data})
+			h.tick()
+			if len(l.sent) != 1 || l.sent[0].Link != c.link || l.sent[0].Version != c.version || brief(l.sent[0].msg.Answers)[0] != c.want {
+				t.Errorf("sent %v, want %s", l.sent, c.want)
+			}
+			l.run(time.Second)
+		})
 	}
 }
 
@@ -712,29 +768,31 @@ func TestEachLinkHasItsAddresses(t *testing.T) {
 func TestThousandInstances(t *testing.T) {
 	pubs := servers(1000)
 	l, h := announced(t, pubs...)
-	for _, q := range []wire.Query{ask(sips, mdns.TypePTR), askQU(sips, mdns.TypePTR)} {
-		got := l.answersTo(query(q), time.Second)
-		if n := len(l.of(h, func(s sent) bool { return !s.multicast() })); n > replyMost || q.QU && n == 0 {
-			t.Errorf("%v: %d packets by unicast, want at most %d", q, n, replyMost)
-		}
-		found := map[string]bool{}
-		var before time.Duration
-		for i, s := range got {
-			for _, r := range s.msg.Answers {
-				found[r.Data.String()] = true
+	for name, q := range map[string]wire.Query{"QM": ask(sips, mdns.TypePTR), "QU": askQU(sips, mdns.TypePTR)} {
+		t.Run(name, func(t *testing.T) {
+			got := l.answersTo(query(q), time.Second)
+			if n := len(l.of(h, func(s sent) bool { return !s.multicast() })); n > replyMost || q.QU && n == 0 {
+				t.Errorf("%d packets by unicast, want at most %d", n, replyMost)
 			}
-			if len(s.Data) > 1472 || s.msg.Truncated() {
-				t.Errorf("%d bytes, truncated %v", len(s.Data), s.msg.Truncated())
+			found := map[string]bool{}
+			var before time.Duration
+			for i, s := range got {
+				for _, r := range s.msg.Answers {
+					found[r.Data.String()] = true
+				}
+				if len(s.Data) > 1472 || s.msg.Truncated() {
+					t.Errorf("%d bytes, truncated %v", len(s.Data), s.msg.Truncated())
+				}
+				if i > 0 && s.multicast() && got[i-1].multicast() && s.at-before < pace {
+					t.Errorf("packets %v apart", s.at-before)
+				}
+				before = s.at
 			}
-			if i > 0 && s.multicast() && got[i-1].multicast() && s.at-before < pace {
-				t.Errorf("packets %v apart", s.at-before)
+			if len(found) != 1000 {
+				t.Errorf("found %d", len(found))
 			}
-			before = s.at
-		}
-		if len(found) != 1000 {
-			t.Errorf("%v: found %d", q, len(found))
-		}
-		l.run(time.Second)
+			l.run(time.Second)
+		})
 	}
 }
 
@@ -831,22 +889,24 @@ func TestFragmentsHoldOneRecord(t *testing.T) {
 // RFC 6762 §8.2, §17: hosts whose TXT record is too large for a probe compare what the probes hold: one of them has the
 // name, whichever began.
 func TestSimultaneousProbesOfLargeRecords(t *testing.T) {
-	for _, ports := range [][2]uint16{{5060, 5060}, {5060, 5061}, {5061, 5060}} {
-		for seed := range uint64(10) {
-			l := newLab(t)
-			l.seed = seed
-			a, b := l.host("alpha", ethernet("192.0.2.1/24")), l.host("beta", ethernet("192.0.2.2/24"))
-			a.apply(large("Desk", ports[0]))
-			b.apply(large("Desk", ports[1]))
-			l.run(10 * time.Second)
-			got := sorted([]string{a.state(), b.state()})
-			if want := []string{"Desk #2 announced", "Desk announced"}; !slices.Equal(got, want) {
-				t.Errorf("ports %v, seed %d: %q, want %q", ports, seed, got, want)
+	for name, ports := range map[string][2]uint16{"the same data": {5060, 5060}, "greater data last": {5060, 5061}, "greater data first": {5061, 5060}} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(10) {
+				l := newLab(t)
+				l.seed = seed
+				a, b := l.host("alpha", ethernet("192.0.2.1/24")), l.host("beta", ethernet("192.0.2.2/24"))
+				a.apply(large("Desk", ports[0]))
+				b.apply(large("Desk", ports[1]))
+				l.run(10 * time.Second)
+				got := sorted([]string{a.state(), b.state()})
+				if want := []string{"Desk #2 announced", "Desk announced"}; !slices.Equal(got, want) {
+					t.Errorf("seed %d: %q, want %q", seed, got, want)
+				}
+				if n := a.Stats().Conflicts + b.Stats().Conflicts; n != 1 {
+					t.Errorf("seed %d: %d conflicts, want one", seed, n)
+				}
 			}
-			if n := a.Stats().Conflicts + b.Stats().Conflicts; n != 1 {
-				t.Errorf("ports %v, seed %d: %d conflicts, want one", ports, seed, n)
-			}
-		}
+		})
 	}
 }
 
@@ -934,9 +994,11 @@ func TestIgnored(t *testing.T) {
 		"rcode":  {Header: wire.Header{Flags: 0x0003}, Questions: []wire.Query{ask(desk, mdns.TypeSRV)}},
 		"error":  {Header: wire.Header{Flags: responseFlags | 3}, Answers: []mdns.Record{conflict}},
 	} {
-		if got := l.answersTo(m, time.Second); len(got) > 0 || h.state() != "Desk announced" {
-			t.Errorf("%s: %v, %s", name, got, h.state())
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := l.answersTo(m, time.Second); len(got) > 0 || h.state() != "Desk announced" {
+				t.Errorf("%v, %s", got, h.state())
+			}
+		})
 	}
 	l.mark()
 	l.hear(netip.MustParseAddrPort("192.0.2.99:40000"), response(conflict))
@@ -964,26 +1026,29 @@ func TestEverythingThatADefinitionCanSay(t *testing.T) {
 	l.now += 10 * time.Second
 	const name = `A\.b._ipp._tcp.example.com`
 	for _, c := range []struct {
-		name string
-		kind mdns.Type
-		want string
+		name  string
+		asked string
+		kind  mdns.Type
+		want  string
 	}{
-		{"_color._sub._ipp._tcp.example.com", mdns.TypePTR, "_color._sub._ipp._tcp.example.com PTR " + name},
-		{"_ipp._tcp.example.com", mdns.TypePTR, "_ipp._tcp.example.com PTR " + name},
-		{"_services._dns-sd._udp.example.com", mdns.TypePTR, "_services._dns-sd._udp.example.com PTR _ipp._tcp.example.com"},
-		{name, mdns.TypeSRV, name + " SRV 0 0 0 printer.example.com"},
-		{name, mdns.TypeTXT, name + ` TXT ""`},
-		{"printer.example.com", mdns.TypeA, "printer.example.com A 203.0.113.1"},
+		{"subtype", "_color._sub._ipp._tcp.example.com", mdns.TypePTR, "_color._sub._ipp._tcp.example.com PTR " + name},
+		{"type", "_ipp._tcp.example.com", mdns.TypePTR, "_ipp._tcp.example.com PTR " + name},
+		{"list of types", "_services._dns-sd._udp.example.com", mdns.TypePTR, "_services._dns-sd._udp.example.com PTR _ipp._tcp.example.com"},
+		{"service", name, mdns.TypeSRV, name + " SRV 0 0 0 printer.example.com"},
+		{"text", name, mdns.TypeTXT, name + ` TXT ""`},
+		{"host", "printer.example.com", mdns.TypeA, "printer.example.com A 203.0.113.1"},
 	} {
-		if got := l.answersTo(query(ask(c.name, c.kind)), 2*time.Second); len(got) != 1 || brief(got[0].msg.Answers)[0] != c.want {
-			t.Errorf("%s: %v", c.name, got)
-		}
-		l.mark()
-		l.hear(netip.MustParseAddrPort("[fe80::99]:5353"), query(ask(c.name, c.kind)))
-		l.run(2 * time.Second)
-		if len(l.sent) > 0 {
-			t.Errorf("%s: answered by IPv6", c.name)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := l.answersTo(query(ask(c.asked, c.kind)), 2*time.Second); len(got) != 1 || brief(got[0].msg.Answers)[0] != c.want {
+				t.Errorf("got %v", got)
+			}
+			l.mark()
+			l.hear(netip.MustParseAddrPort("[fe80::99]:5353"), query(ask(c.asked, c.kind)))
+			l.run(2 * time.Second)
+			if len(l.sent) > 0 {
+				t.Error("answered by IPv6")
+			}
+		})
 	}
 	if h.state() != "A.b announced" {
 		t.Error(h.state())

@@ -342,20 +342,22 @@ func TestCloseKeepsTheHostOfOthers(t *testing.T) {
 		}, 1},
 		{"another has the port", func(_ *lab, h *host) { h.SharePort(true) }, 0},
 	} {
-		l, h := announced(t)
-		test.before(l, h)
-		h.Close(l.time())
-		h.tick()
-		l.run(time.Second)
-		for _, name := range []struct {
-			of   string
-			kind mdns.Type
-			want int
-		}{{"pbx.local", mdns.TypeA, test.want}, {desk, mdns.TypeSRV, 1}} {
-			if got := len(l.of(h, onV4(bids(name.of, name.kind)))); got != name.want {
-				t.Errorf("%s: %d goodbyes for %s, want %d", test.name, got, name.of, name.want)
+		t.Run(test.name, func(t *testing.T) {
+			l, h := announced(t)
+			test.before(l, h)
+			h.Close(l.time())
+			h.tick()
+			l.run(time.Second)
+			for _, name := range []struct {
+				of   string
+				kind mdns.Type
+				want int
+			}{{"pbx.local", mdns.TypeA, test.want}, {desk, mdns.TypeSRV, 1}} {
+				if got := len(l.of(h, onV4(bids(name.of, name.kind)))); got != name.want {
+					t.Errorf("%d goodbyes for %s, want %d", got, name.of, name.want)
+				}
 			}
-		}
+		})
 	}
 }
 

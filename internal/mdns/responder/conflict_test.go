@@ -46,42 +46,55 @@ func TestSimultaneousProbes(t *testing.T) {
 		"a greater type":  {[]mdns.Record{record(desk, 9, false, mdns.Raw{RRType: 99})}, true},
 		"not our name":    {[]mdns.Record{record("x.local", 120, false, srv(9999, "z.local"))}, false},
 	} {
-		l := newLab(t)
-		h := l.host("pbx", ethernet("192.0.2.1/24"))
-		h.apply(sip("Desk", 5060))
-		l.run(260 * ms)
-		lostAt := l.now
-		l.hear(stranger, probeOf(c.theirs...))
-		l.run(3 * time.Second)
-		var probes []time.Duration
-		for _, p := range l.of(h, isProbe) {
-			if slices.ContainsFunc(p.msg.Questions, func(q wire.Query) bool { return q.Name == dnsname.MustParse(desk) }) {
-				probes = append(probes, p.at)
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", ethernet("192.0.2.1/24"))
+			h.apply(sip("Desk", 5060))
+			l.run(260 * ms)
+			lostAt := l.now
+			l.hear(stranger, probeOf(c.theirs...))
+			l.run(3 * time.Second)
+			var probes []time.Duration
+			for _, p := range l.of(h, isProbe) {
+				if slices.ContainsFunc(p.msg.Questions, func(q wire.Query) bool { return q.Name == dnsname.MustParse(desk) }) {
+					probes = append(probes, p.at)
+				}
 			}
-		}
-		switch {
-		case !c.lost && !near(probes, ms, 250*ms, 250*ms):
-			t.Errorf("%s: probes at %v, want three in a row", name, probes)
-		case c.lost && !slices.ContainsFunc(probes, func(at time.Duration) bool { return at >= lostAt+time.Second && at <= lostAt+time.Second+ms }):
-			t.Errorf("%s: probes at %v, want one a second after %v", name, probes, lostAt)
-		}
-		if h.state() != "Desk announced" {
-			t.Errorf("%s: %s: a probe alone takes no name", name, h.state())
-		}
+			switch {
+			case !c.lost && !near(probes, ms, 250*ms, 250*ms):
+				t.Errorf("probes at %v, want three in a row", probes)
+			case c.lost && !slices.ContainsFunc(probes, func(at time.Duration) bool { return at >= lostAt+time.Second && at <= lostAt+time.Second+ms }):
+				t.Errorf("probes at %v, want one a second after %v", probes, lostAt)
+			}
+			if h.state() != "Desk announced" {
+				t.Errorf("%s: a probe alone takes no name", h.state())
+			}
+		})
 	}
 }
 
 // RFC 6762 §8.2: records are compared by class, then type, then the bytes of their data.
 func TestOrderOfProposals(t *testing.T) {
-	ordered := []proposal{
-		{1, 16, []byte{200}}, {1, 16, []byte{200, 0}}, {1, 33, nil}, {1, 33, []byte{1, 9}}, {1, 33, []byte{2}}, {1, 47, nil}, {3, 1, nil},
+	ordered := []struct {
+		name string
+		proposal
+	}{
+		{"TXT", proposal{1, 16, []byte{200}}},
+		{"longer TXT", proposal{1, 16, []byte{200, 0}}},
+		{"SRV without data", proposal{1, 33, nil}},
+		{"SRV", proposal{1, 33, []byte{1, 9}}},
+		{"greater SRV", proposal{1, 33, []byte{2}}},
+		{"NSEC", proposal{1, 47, nil}},
+		{"A of a greater class", proposal{3, 1, nil}},
 	}
 	for i, a := range ordered {
-		for j, b := range ordered {
-			if got := a.compare(b); cmp.Compare(got, 0) != cmp.Compare(i, j) {
-				t.Errorf("%v compared with %v gives %d", a, b, got)
+		t.Run(a.name, func(t *testing.T) {
+			for j, b := range ordered {
+				if got := a.compare(b.proposal); cmp.Compare(got, 0) != cmp.Compare(i, j) {
+					t.Errorf("compared with %s: %d", b.name, got)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -364,27 +377,29 @@ func TestWantedNameAgain(t *testing.T) {
 
 // The same where the rival leaves within the minute, or dies without a word.
 func TestWantedNameAgainNotBeforeAMinute(t *testing.T) {
-	for _, silent := range []bool{false, true} {
-		l := newLab(t)
-		a, b := l.host("a", ethernet("192.0.2.1/24")), l.host("b", ethernet("192.0.2.2/24"))
-		a.apply(sip("Desk", 5060))
-		l.run(5 * time.Second)
-		b.apply(sip("Desk", 5060))
-		l.run(10 * time.Second)
-		if silent {
-			a.dead = true
-		} else {
-			a.Close(l.time())
-			a.tick()
-		}
-		l.run(48 * time.Second)
-		if b.state() != "Desk #2 announced" {
-			t.Errorf("silent %v: %s within the minute", silent, b.state())
-		}
-		l.run(12 * time.Second)
-		if b.state() != "Desk announced" {
-			t.Errorf("silent %v: %s after the minute", silent, b.state())
-		}
+	for name, silent := range map[string]bool{"goodbye": false, "silence": true} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			a, b := l.host("a", ethernet("192.0.2.1/24")), l.host("b", ethernet("192.0.2.2/24"))
+			a.apply(sip("Desk", 5060))
+			l.run(5 * time.Second)
+			b.apply(sip("Desk", 5060))
+			l.run(10 * time.Second)
+			if silent {
+				a.dead = true
+			} else {
+				a.Close(l.time())
+				a.tick()
+			}
+			l.run(48 * time.Second)
+			if b.state() != "Desk #2 announced" {
+				t.Errorf("%s within the minute", b.state())
+			}
+			l.run(12 * time.Second)
+			if b.state() != "Desk announced" {
+				t.Errorf("%s after the minute", b.state())
+			}
+		})
 	}
 }
 
@@ -443,32 +458,36 @@ func TestForeignHostThatAnswersItself(t *testing.T) {
 	if h.state() != "Desk announced" {
 		t.Error(h.state())
 	}
-	for _, q := range []wire.Query{ask("phone.local", mdns.TypeA), ask("1.2.0.192.in-addr.arpa", mdns.TypePTR)} {
-		if got := l.answersTo(query(q), time.Second); len(got) > 0 {
-			t.Errorf("%v answered", q)
-		}
+	for name, q := range map[string]wire.Query{"foreign host": ask("phone.local", mdns.TypeA), "reverse name": ask("1.2.0.192.in-addr.arpa", mdns.TypePTR)} {
+		t.Run(name, func(t *testing.T) {
+			if got := l.answersTo(query(q), time.Second); len(got) > 0 {
+				t.Errorf("answered: %v", got)
+			}
+		})
 	}
 }
 
 // Two hosts that won a name in two parts of a network, and are heard by nobody else when it is one again, find each other.
 func TestConflictAfterPartition(t *testing.T) {
 	for _, policy := range []publication.Policy{publication.Rename, publication.Standby} {
-		l := newLab(t)
-		a := l.host("pbx", ethernet("192.0.2.1/24"))
-		b := l.host("pbx", ethernet("192.0.2.2/24"))
-		l.lose = func(*host, *host) bool { return true }
-		a.apply(with(sip("Desk", 5060), policy))
-		l.run(time.Second)
-		b.apply(with(sip("Desk", 5061), policy))
-		l.run(10 * time.Minute)
-		if got := a.state() + ", " + b.state(); got != "Desk announced, Desk announced" {
-			t.Fatalf("%v: apart: %s", policy, got)
-		}
-		l.lose = nil
-		l.run(10 * time.Minute)
-		want := map[publication.Policy]string{publication.Rename: "Desk #2 announced, Desk announced", publication.Standby: "Desk announced, Desk standby"}[policy]
-		if got := a.state() + ", " + b.state(); got != want || a.Responder.host == b.Responder.host {
-			t.Errorf("%v: together again: %s on %s and %s, want %s", policy, got, a.Responder.host, b.Responder.host, want)
-		}
+		t.Run(policy.String(), func(t *testing.T) {
+			l := newLab(t)
+			a := l.host("pbx", ethernet("192.0.2.1/24"))
+			b := l.host("pbx", ethernet("192.0.2.2/24"))
+			l.lose = func(*host, *host) bool { return true }
+			a.apply(with(sip("Desk", 5060), policy))
+			l.run(time.Second)
+			b.apply(with(sip("Desk", 5061), policy))
+			l.run(10 * time.Minute)
+			if got := a.state() + ", " + b.state(); got != "Desk announced, Desk announced" {
+				t.Fatalf("apart: %s", got)
+			}
+			l.lose = nil
+			l.run(10 * time.Minute)
+			want := map[publication.Policy]string{publication.Rename: "Desk #2 announced, Desk announced", publication.Standby: "Desk announced, Desk standby"}[policy]
+			if got := a.state() + ", " + b.state(); got != want || a.Responder.host == b.Responder.host {
+				t.Errorf("together again: %s on %s and %s, want %s", got, a.Responder.host, b.Responder.host, want)
+			}
+		})
 	}
 }

@@ -67,13 +67,15 @@ func TestAllocations(t *testing.T) {
 		"known answer": {knowing(), 0},
 		"answer":       {direct(), 2},
 	} {
-		got := testing.AllocsPerRun(200, func() {
-			h.Handle(l.time(), c.p)
-			h.Tick(l.time())
+		t.Run(name, func(t *testing.T) {
+			got := testing.AllocsPerRun(200, func() {
+				h.Handle(l.time(), c.p)
+				h.Tick(l.time())
+			})
+			if got > c.most {
+				t.Errorf("%v allocations, want %v", got, c.most)
+			}
 		})
-		if got > c.most {
-			t.Errorf("%s: %v allocations, want %v", name, got, c.most)
-		}
 	}
 }
 

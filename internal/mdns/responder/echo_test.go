@@ -2,6 +2,7 @@ package responder
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -55,24 +56,26 @@ func TestEchoesOfManyFaces(t *testing.T) {
 		t.Error("there are echoes before there are faces")
 	}
 	for _, faces := range []int{1, 50, 400} {
-		e.fit(faces)
-		n := max(echoCount, faces*faceEchoes)
-		packet := func(i int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(i)) }
-		for i := range n {
-			e.add(packet(i), eth4, 1, time.Second)
-		}
-		for i := range n {
-			if echo, _ := e.take(packet(i), eth4, 0); !echo {
-				t.Fatalf("%d faces: packet %d of %d is not known", faces, i, n)
+		t.Run(fmt.Sprintf("%d faces", faces), func(t *testing.T) {
+			e.fit(faces)
+			n := max(echoCount, faces*faceEchoes)
+			packet := func(i int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(i)) }
+			for i := range n {
+				e.add(packet(i), eth4, 1, time.Second)
 			}
-		}
-		for _, x := range []struct {
-			packet int
-			at     moment
-		}{{n, 0}, {0, time.Second}} {
-			if echo, _ := e.take(packet(x.packet), eth4, x.at); echo {
-				t.Errorf("%d faces: packet %d, which was not sent or long ago, is known", faces, x.packet)
+			for i := range n {
+				if echo, _ := e.take(packet(i), eth4, 0); !echo {
+					t.Fatalf("packet %d of %d is not known", i, n)
+				}
 			}
-		}
+			for _, x := range []struct {
+				packet int
+				at     moment
+			}{{n, 0}, {0, time.Second}} {
+				if echo, _ := e.take(packet(x.packet), eth4, x.at); echo {
+					t.Errorf("packet %d, which was not sent or long ago, is known", x.packet)
+				}
+			}
+		})
 	}
 }

@@ -123,15 +123,17 @@ func TestNoReflectionOffTheLink(t *testing.T) {
 		"QU":    query(askQU(desk, mdns.TypeSRV)),
 		"probe": {Questions: []wire.Query{askQU(desk, mdns.TypeANY)}, Authority: []mdns.Record{record(desk, 120, false, srv(1, "x.local"))}},
 	} {
-		l, _ := announced(t)
-		l.hear(stranger, query(ask(desk, mdns.TypeANY)))
-		l.run(2 * time.Second)
-		l.mark()
-		l.hear(netip.MustParseAddrPort("198.51.100.7:5353"), m)
-		l.run(2 * time.Second)
-		if len(l.sent) != 1 || !l.sent[0].multicast() {
-			t.Errorf("%s: sent %v, want one answer by multicast", name, l.sent)
-		}
+		t.Run(name, func(t *testing.T) {
+			l, _ := announced(t)
+			l.hear(stranger, query(ask(desk, mdns.TypeANY)))
+			l.run(2 * time.Second)
+			l.mark()
+			l.hear(netip.MustParseAddrPort("198.51.100.7:5353"), m)
+			l.run(2 * time.Second)
+			if len(l.sent) != 1 || !l.sent[0].multicast() {
+				t.Errorf("sent %v, want one answer by multicast", l.sent)
+			}
+		})
 	}
 }
 
@@ -158,15 +160,17 @@ func TestWhatIsNoConflict(t *testing.T) {
 		"NSEC":              encoded(response(record(desk, 120, true, mdns.NewNSEC(rival.Name, mdns.TypeA)))),
 		"another type":      encoded(response(record(desk, 120, true, addr("192.0.2.99")))),
 	} {
-		l, h := announced(t)
-		for _, h := range l.hosts {
-			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: data})
-			h.tick()
-		}
-		l.run(3 * time.Second)
-		if h.Stats().Conflicts > 0 || len(l.of(h, isProbe)) > 0 || h.state() != "Desk announced" {
-			t.Errorf("%s: %d conflicts, %s", name, h.Stats().Conflicts, h.state())
-		}
+		t.Run(name, func(t *testing.T) {
+			l, h := announced(t)
+			for _, h := range l.hosts {
+				h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: stranger, Dst: mdns.Group4.Addr(), Data: data})
+				h.tick()
+			}
+			l.run(3 * time.Second)
+			if h.Stats().Conflicts > 0 || len(l.of(h, isProbe)) > 0 || h.state() != "Desk announced" {
+				t.Errorf("%d conflicts, %s", h.Stats().Conflicts, h.state())
+			}
+		})
 	}
 }
 

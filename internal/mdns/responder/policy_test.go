@@ -378,40 +378,42 @@ func TestHostKeptOff(t *testing.T) {
 // them has it, by both IP versions, and the others know who.
 func TestOneOwnerAfterTrouble(t *testing.T) {
 	for _, policy := range []publication.Policy{publication.Fail, publication.Standby} {
-		for seed := range uint64(30) {
-			dice := rand.New(rand.NewPCG(seed, 7))
-			l := newLab(t)
-			l.seed = seed
-			var hosts []*host
-			for i := range 4 {
-				h := l.host(fmt.Sprintf("host%d", i), ethernet(fmt.Sprintf("192.0.2.%d/24", i+1), fmt.Sprintf("fe80::%x/64", 100-i)))
-				hosts = append(hosts, h)
-			}
-			loses := func() bool { return dice.IntN(10) < 3 }
-			l.lose = func(from, to *host) bool { return loses() || (from.name < "host2") != (to.name < "host2") }
-			for i, h := range hosts {
-				h.apply(with(sip("Desk", uint16(5060+i)), policy))
-				l.run(time.Duration(dice.IntN(1000)) * ms)
-			}
-			l.run(30 * time.Second)
-			l.lose = func(*host, *host) bool { return loses() }
-			l.run(2 * time.Minute)
-			l.lose = nil
-			l.run(2 * time.Minute)
-			var states []string
-			announced := 0
-			for _, h := range hosts {
-				s := h.Status()[0]
-				states = append(states, fmt.Sprintf("%s on %s: %s", s.State, h.Responder.host, s.Why))
-				if s.State == mdns.Announced {
-					announced++
-				} else if !s.Rival.IsValid() {
-					t.Errorf("%v, seed %d: no rival in %+v", policy, seed, s)
+		t.Run(policy.String(), func(t *testing.T) {
+			for seed := range uint64(30) {
+				dice := rand.New(rand.NewPCG(seed, 7))
+				l := newLab(t)
+				l.seed = seed
+				var hosts []*host
+				for i := range 4 {
+					h := l.host(fmt.Sprintf("host%d", i), ethernet(fmt.Sprintf("192.0.2.%d/24", i+1), fmt.Sprintf("fe80::%x/64", 100-i)))
+					hosts = append(hosts, h)
+				}
+				loses := func() bool { return dice.IntN(10) < 3 }
+				l.lose = func(from, to *host) bool { return loses() || (from.name < "host2") != (to.name < "host2") }
+				for i, h := range hosts {
+					h.apply(with(sip("Desk", uint16(5060+i)), policy))
+					l.run(time.Duration(dice.IntN(1000)) * ms)
+				}
+				l.run(30 * time.Second)
+				l.lose = func(*host, *host) bool { return loses() }
+				l.run(2 * time.Minute)
+				l.lose = nil
+				l.run(2 * time.Minute)
+				var states []string
+				announced := 0
+				for _, h := range hosts {
+					s := h.Status()[0]
+					states = append(states, fmt.Sprintf("%s on %s: %s", s.State, h.Responder.host, s.Why))
+					if s.State == mdns.Announced {
+						announced++
+					} else if !s.Rival.IsValid() {
+						t.Errorf("seed %d: no rival in %+v", seed, s)
+					}
+				}
+				if announced != 1 {
+					t.Errorf("seed %d: %d have the name: %s", seed, announced, strings.Join(states, "; "))
 				}
 			}
-			if announced != 1 {
-				t.Errorf("%v, seed %d: %d have the name: %s", policy, seed, announced, strings.Join(states, "; "))
-			}
-		}
+		})
 	}
 }

@@ -27,35 +27,42 @@ func foreign(p publication.Publication) publication.Publication {
 	return p
 }
 
+// standbys returns what two hosts announce that stand by for one another.
+func standbys() map[string]publication.Publication {
+	return map[string]publication.Publication{"data of their own": standby(), "the same data": foreign(standby())}
+}
+
 // Who serves keeps the name; the other one is silent, whether their data differ or not.
 func TestStandbyWaits(t *testing.T) {
-	for _, p := range []publication.Publication{standby(), foreign(standby())} {
-		l, a, b := pair(t, 1)
-		b.apply(p) // b has the higher address
-		l.run(5 * time.Second)
-		a.apply(p)
-		l.run(5 * time.Second)
-		l.mark()
-		l.run(time.Minute)
-		if got := l.of(a, isProbe); len(got) > 0 {
-			t.Errorf("probes at %v for a name that is served", times(got))
-		}
-		if a.state() != "Desk standby" || b.state() != "Desk announced" {
-			t.Fatal(a.state(), b.state())
-		}
-		if s := a.Status()[0]; s.Rival != netip.MustParseAddr("192.0.2.2") && s.Rival != netip.MustParseAddr("fe80::2") {
-			t.Errorf("%+v", s)
-		}
-		l.mark()
-		l.hear(stranger, query(ask(sips, mdns.TypePTR)))
-		l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
-		l.run(time.Second)
-		if got := l.of(a, isResponse); len(got) > 0 {
-			t.Errorf("answered while standing by")
-		}
-		if got := l.of(b, isResponse); len(got) == 0 {
-			t.Errorf("nobody answered")
-		}
+	for name, p := range standbys() {
+		t.Run(name, func(t *testing.T) {
+			l, a, b := pair(t, 1)
+			b.apply(p) // b has the higher address
+			l.run(5 * time.Second)
+			a.apply(p)
+			l.run(5 * time.Second)
+			l.mark()
+			l.run(time.Minute)
+			if got := l.of(a, isProbe); len(got) > 0 {
+				t.Errorf("probes at %v for a name that is served", times(got))
+			}
+			if a.state() != "Desk standby" || b.state() != "Desk announced" {
+				t.Fatal(a.state(), b.state())
+			}
+			if s := a.Status()[0]; s.Rival != netip.MustParseAddr("192.0.2.2") && s.Rival != netip.MustParseAddr("fe80::2") {
+				t.Errorf("%+v", s)
+			}
+			l.mark()
+			l.hear(stranger, query(ask(sips, mdns.TypePTR)))
+			l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+			l.run(time.Second)
+			if got := l.of(a, isResponse); len(got) > 0 {
+				t.Errorf("answered while standing by")
+			}
+			if got := l.of(b, isResponse); len(got) == 0 {
+				t.Errorf("nobody answered")
+			}
+		})
 	}
 }
 
@@ -130,36 +137,40 @@ func TestStandbyWithLoss(t *testing.T) {
 
 // Of two that wake at once the lower source address serves, on both IP versions; the IPv4 one decides.
 func TestStandbyElection(t *testing.T) {
-	for _, p := range []publication.Publication{standby(), foreign(standby())} {
-		for seed := range uint64(20) {
-			l, a, b := pair(t, seed)
-			a.apply(p)
-			b.apply(p)
-			l.run(10 * time.Second)
-			if a.state() != "Desk announced" || b.state() != "Desk standby" {
-				t.Errorf("seed %d: %s, %s; want the lower address to serve", seed, a.state(), b.state())
+	for name, p := range standbys() {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(20) {
+				l, a, b := pair(t, seed)
+				a.apply(p)
+				b.apply(p)
+				l.run(10 * time.Second)
+				if a.state() != "Desk announced" || b.state() != "Desk standby" {
+					t.Errorf("seed %d: %s, %s; want the lower address to serve", seed, a.state(), b.state())
+				}
 			}
-		}
+		})
 	}
 }
 
 // The same when a partition heals: both serve, then one falls silent.
 func TestStandbyPartition(t *testing.T) {
-	for _, p := range []publication.Publication{standby(), foreign(standby())} {
-		l, a, b := pair(t, 1)
-		l.lose = func(*host, *host) bool { return true }
-		a.apply(p)
-		b.apply(p)
-		l.run(time.Minute)
-		if a.state() != "Desk announced" || b.state() != "Desk announced" {
-			t.Fatal(a.state(), b.state())
-		}
-		l.lose = nil
-		l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
-		l.run(10 * time.Second)
-		if a.state() != "Desk announced" || b.state() != "Desk standby" {
-			t.Errorf("%s, %s; want the lower address to serve", a.state(), b.state())
-		}
+	for name, p := range standbys() {
+		t.Run(name, func(t *testing.T) {
+			l, a, b := pair(t, 1)
+			l.lose = func(*host, *host) bool { return true }
+			a.apply(p)
+			b.apply(p)
+			l.run(time.Minute)
+			if a.state() != "Desk announced" || b.state() != "Desk announced" {
+				t.Fatal(a.state(), b.state())
+			}
+			l.lose = nil
+			l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+			l.run(10 * time.Second)
+			if a.state() != "Desk announced" || b.state() != "Desk standby" {
+				t.Errorf("%s, %s; want the lower address to serve", a.state(), b.state())
+			}
+		})
 	}
 }
 
@@ -265,21 +276,23 @@ func TestStandbyElectionInSeveralNetworks(t *testing.T) {
 		{"both have networks of their own", []string{"192.0.2.3/24", "198.51.100.9/24"}, []string{"10.0.0.1/24", "192.0.2.5/24"}},
 		{"the same with IPv6", []string{"192.0.2.3/24", "fe80::9/64"}, []string{"10.0.0.1/24", "192.0.2.5/24", "fe80::2/64"}},
 	} {
-		for _, p := range []publication.Publication{standby(), foreign(standby())} {
-			for seed := range uint64(10) {
-				l := newLab(t)
-				l.seed = seed
-				a, b := l.host("a", ethernet(c.a...)), l.host("b", ethernet(c.b...))
-				l.lose = func(*host, *host) bool { return seed%2 == 1 && l.now < 30*time.Second }
-				a.apply(p)
-				b.apply(p)
-				l.run(40 * time.Second)
-				l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
-				l.run(30 * time.Second)
-				if a.state() != "Desk announced" || b.state() != "Desk standby" {
-					t.Errorf("%s, seed %d: %s, %s; want the lower address in the common network to serve", c.name, seed, a.state(), b.state())
+		for name, p := range standbys() {
+			t.Run(c.name+", "+name, func(t *testing.T) {
+				for seed := range uint64(10) {
+					l := newLab(t)
+					l.seed = seed
+					a, b := l.host("a", ethernet(c.a...)), l.host("b", ethernet(c.b...))
+					l.lose = func(*host, *host) bool { return seed%2 == 1 && l.now < 30*time.Second }
+					a.apply(p)
+					b.apply(p)
+					l.run(40 * time.Second)
+					l.hear(stranger, query(ask(desk, mdns.TypeSRV)))
+					l.run(30 * time.Second)
+					if a.state() != "Desk announced" || b.state() != "Desk standby" {
+						t.Errorf("seed %d: %s, %s; want the lower address in the common network to serve", seed, a.state(), b.state())
+					}
 				}
-			}
+			})
 		}
 	}
 }

@@ -167,15 +167,17 @@ func TestOtherTypeMeansTaken(t *testing.T) {
 		"shared": {record(desk, 120, false, addr("192.0.2.99")), "Desk announced"},
 		"denial": {record(desk, 120, true, mdns.NewNSEC(dnsname.MustParse(desk), mdns.TypeA)), "Desk announced"},
 	} {
-		l := newLab(t)
-		h := l.host("pbx", ethernet("192.0.2.1/24"))
-		h.apply(sip("Desk", 5060))
-		l.run(260 * ms)
-		l.hear(stranger, response(c.rival))
-		l.run(3 * time.Second)
-		if got := h.state(); got != c.want {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", ethernet("192.0.2.1/24"))
+			h.apply(sip("Desk", 5060))
+			l.run(260 * ms)
+			l.hear(stranger, response(c.rival))
+			l.run(3 * time.Second)
+			if got := h.state(); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
 	}
 }
 
@@ -324,20 +326,30 @@ func TestProbeOfThisHost(t *testing.T) {
 
 // RFC 6762 §11: who has an address without a network can't believe a reply by unicast, and so asks for none.
 func TestProbesOfAHostWithoutANetwork(t *testing.T) {
-	for address, qu := range map[string]bool{"192.0.2.1/24": true, "192.0.2.1/32": false, "2001:db8::1/64": true, "2001:db8::1/128": false} {
-		l := newLab(t)
-		h := l.host("pbx", ethernet(address))
-		h.apply(sip("Desk", 5060))
-		l.run(2 * time.Second)
-		probes := l.of(h, isProbe)
-		if len(probes) == 0 {
-			t.Fatalf("%s: no probes", address)
-		}
-		for _, q := range probes[0].msg.Questions {
-			if q.QU != qu {
-				t.Errorf("%s: QU is %v, want %v", address, q.QU, qu)
+	for _, c := range []struct {
+		name, address string
+		qu            bool
+	}{
+		{"IPv4", "192.0.2.1/24", true},
+		{"IPv4 without a network", "192.0.2.1/32", false},
+		{"IPv6", "2001:db8::1/64", true},
+		{"IPv6 without a network", "2001:db8::1/128", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", ethernet(c.address))
+			h.apply(sip("Desk", 5060))
+			l.run(2 * time.Second)
+			probes := l.of(h, isProbe)
+			if len(probes) == 0 {
+				t.Fatal("no probes")
 			}
-		}
+			for _, q := range probes[0].msg.Questions {
+				if q.QU != c.qu {
+					t.Errorf("QU is %v, want %v", q.QU, c.qu)
+				}
+			}
+		})
 	}
 }
 

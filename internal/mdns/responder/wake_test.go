@@ -136,18 +136,20 @@ func TestNameTakenDuringSleep(t *testing.T) {
 
 // A sleep in the midst of probing, or another sleep soon after, is a start as well.
 func TestWakeWhileProbing(t *testing.T) {
-	for _, at := range []time.Duration{0, 300 * ms, 900 * ms, 1100 * ms} {
-		l := newLab(t)
-		h := l.host("pbx", ethernet("192.0.2.1/24"))
-		h.apply(sip("Desk", 5060))
-		l.run(at)
-		h.sleep(5*time.Minute, true)
-		l.run(at)
-		h.sleep(5*time.Minute, true)
-		l.run(1300 * ms)
-		if len(l.of(h, isProbe)) != 3 || len(l.of(h, holds(desk, mdns.TypeSRV))) != 1 || h.state() != "Desk announced" {
-			t.Errorf("asleep after %v: %s, sent %v", at, h.state(), l.sent)
-		}
+	for name, at := range map[string]time.Duration{"before the first probe": 0, "after the first probe": 300 * ms, "after the last probe": 900 * ms, "announced": 1100 * ms} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", ethernet("192.0.2.1/24"))
+			h.apply(sip("Desk", 5060))
+			l.run(at)
+			h.sleep(5*time.Minute, true)
+			l.run(at)
+			h.sleep(5*time.Minute, true)
+			l.run(1300 * ms)
+			if len(l.of(h, isProbe)) != 3 || len(l.of(h, holds(desk, mdns.TypeSRV))) != 1 || h.state() != "Desk announced" {
+				t.Errorf("%s, sent %v", h.state(), l.sent)
+			}
+		})
 	}
 }
 
@@ -157,35 +159,37 @@ func TestGoodbyeRightAfterWaking(t *testing.T) {
 		"the end":           func(h *host) { h.Close(h.lab.time()) },
 		"a service removed": func(h *host) { h.apply(sip("Door", 5060)) },
 	} {
-		l := newLab(t)
-		h := l.host("pbx", ethernet("192.0.2.1/24"))
-		h.apply(sip("Desk", 5060), sip("Door", 5060))
-		l.run(rest)
-		h.sleep(5*time.Minute, false)
-		l.run(300 * ms)
-		end(h)
-		h.tick()
-		l.run(3 * time.Second)
-		for _, kind := range []mdns.Type{mdns.TypeSRV, mdns.TypeTXT} {
-			if len(l.of(h, bids(desk, kind))) == 0 {
-				t.Errorf("%s: no goodbye for %s", name, kind)
-			}
-		}
-		targets := map[string]int{}
-		for _, s := range l.of(h, bids(sips, mdns.TypePTR)) {
-			for _, r := range s.msg.Answers {
-				if r.Data.Type() == mdns.TypePTR && r.Name.Equal(dnsname.MustParse(sips)) {
-					targets[r.Data.String()]++
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", ethernet("192.0.2.1/24"))
+			h.apply(sip("Desk", 5060), sip("Door", 5060))
+			l.run(rest)
+			h.sleep(5*time.Minute, false)
+			l.run(300 * ms)
+			end(h)
+			h.tick()
+			l.run(3 * time.Second)
+			for _, kind := range []mdns.Type{mdns.TypeSRV, mdns.TypeTXT} {
+				if len(l.of(h, bids(desk, kind))) == 0 {
+					t.Errorf("no goodbye for %s", kind)
 				}
 			}
-		}
-		if targets[desk+"."] == 0 {
-			t.Errorf("%s: no goodbye for its PTR record: %v", name, targets)
-		}
-		closed := name == "the end"
-		if types := l.of(h, bids("_services._dns-sd._udp.local", mdns.TypePTR)); (len(types) == 1) != closed || !closed && len(types) > 0 || (targets["Door."+sips+"."] > 0) != closed {
-			t.Errorf("%s: goodbyes for the type: %v; for instances: %v", name, types, targets)
-		}
+			targets := map[string]int{}
+			for _, s := range l.of(h, bids(sips, mdns.TypePTR)) {
+				for _, r := range s.msg.Answers {
+					if r.Data.Type() == mdns.TypePTR && r.Name.Equal(dnsname.MustParse(sips)) {
+						targets[r.Data.String()]++
+					}
+				}
+			}
+			if targets[desk+"."] == 0 {
+				t.Errorf("no goodbye for its PTR record: %v", targets)
+			}
+			closed := name == "the end"
+			if types := l.of(h, bids("_services._dns-sd._udp.local", mdns.TypePTR)); (len(types) == 1) != closed || !closed && len(types) > 0 || (targets["Door."+sips+"."] > 0) != closed {
+				t.Errorf("goodbyes for the type: %v; for instances: %v", types, targets)
+			}
+		})
 	}
 }
 
