@@ -4,6 +4,8 @@
 export PATH := $(CURDIR)/.test-deps/bin:$(PATH)
 
 PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-amd64
+# Systems besides Linux whose files, tests included, go vet reads.
+OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
 .PHONY: help build test check lan test-deps boot-test bench bench-smoke fuzz compare endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
@@ -24,6 +26,7 @@ endif
 check:
 	go build ./...
 	go vet ./...
+	@for os in $(OTHERS); do echo GOOS=$$os go vet ./...; GOOS=$$os go vet ./... || exit 1; done
 	go tool staticcheck ./...
 	go vet -tags boot ./packaging/...
 	go tool staticcheck -tags boot ./packaging/...

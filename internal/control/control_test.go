@@ -82,6 +82,14 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// kill leaves a listener as a process does that is killed: what the kernel has is gone, the files stay.
+func kill(l net.Listener) {
+	own := l.(*listener)
+	close(own.done)
+	own.UnixListener.Close()
+	own.lock.file.Close()
+}
+
 func TestListen(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing", socketName)
 	path := socket(t)

@@ -13,14 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kill leaves a listener as a process does that is killed: what the kernel has is gone, the files stay.
-func kill(l net.Listener) {
-	own := l.(*listener)
-	close(own.done)
-	own.UnixListener.Close()
-	own.lock.file.Close()
-}
-
 // Of daemons that start at once exactly one lives, also over what a dead one left behind.
 func TestListenAtOnce(t *testing.T) {
 	const rounds, daemons = 50, 16

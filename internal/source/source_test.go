@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,7 +111,7 @@ func TestLoad(t *testing.T) {
 		{"a directory with the name of a file", map[string]string{"etc/a.service/x": "", "etc/b.service": definition("b")}, nil,
 			"etc/b.service=b", "a.service: it is a directory; want a regular file"},
 		{"a FIFO is not waited for", map[string]string{"etc/b.service": definition("b")}, func(t *testing.T, dir string) {
-			if err := syscall.Mkfifo(filepath.Join(dir, "etc/a.service"), 0o644); err != nil {
+			if err := mkfifo(filepath.Join(dir, "etc/a.service"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}, "etc/b.service=b", "a.service: it is a FIFO; want a regular file"},
@@ -352,7 +351,7 @@ func TestLookKeepsTheLastGoodConfiguration(t *testing.T) {
 		{"not UTF-8", replace("\xff\xfe[\x00"), "this is not TOML"},
 		{"gone", os.Remove, "it does not exist any more"},
 		{"a directory", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) }, "it is a directory"},
-		{"a FIFO", func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)) }, "it is a FIFO"},
+		{"a FIFO", func(path string) error { return errors.Join(os.Remove(path), mkfifo(path, 0o644)) }, "it is a FIFO"},
 		{"a link to nowhere", func(path string) error { return errors.Join(os.Remove(path), os.Symlink("nowhere", path)) }, "it does not exist any more"},
 		{"a link to itself", func(path string) error { return errors.Join(os.Remove(path), os.Symlink(path, path)) }, "too many levels of symbolic links"},
 		{"too large", replace(strings.Repeat("#", MaxFile+1)), "it has more than"},

@@ -1,0 +1,122 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// manager is a service manager's socket.
+type manager struct{ conn *net.UnixConn }
+
+func newManager(t *testing.T, watchdog time.Duration) manager {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	if watchdog > 0 {
+		t.Setenv("WATCHDOG_USEC", fmt.Sprint(watchdog.Microseconds()))
+		t.Setenv("WATCHDOG_PID", fmt.Sprint(os.Getpid()))
+	}
+	return manager{conn}
+}
+
+// heard gives what the daemon has told so far, one message each.
+func (m manager) heard(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	buf := make([]byte, 4096)
+	raw, err := m.conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		err := raw.Read(func(fd uintptr) bool {
+			n, err := unix.Read(int(fd), buf)
+			if more = err == nil; more {
+				all = append(all, string(buf[:n]))
+			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func TestServiceManagerIsTold(t *testing.T) {
+	m := newManager(t, 0)
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition, "bad.service": "<service-group>"})
+		if got := m.heard(t); !slices.Equal(got, []string{"READY=1\nSTATUS=1 service on eth0; 1 file refused"}) {
+			t.Errorf("after the start: %q", got)
+		}
+		time.Sleep(3 * heartbeat)
+		if got := m.heard(t); len(got) > 0 {
+			t.Errorf("without any news: %q", got)
+		}
+		if err := os.Remove(filepath.Join(b.dir, "bad.service")); err != nil {
+			t.Fatal(err)
+		}
+		b.reload <- struct{}{}
+		synctest.Wait()
+		got := m.heard(t)
+		if len(got) != 2 || !strings.HasPrefix(got[0], "RELOADING=1\nMONOTONIC_USEC=") || got[1] != "READY=1\nSTATUS=1 service on eth0" {
+			t.Errorf("after a reload: %q", got)
+		}
+		b.links = append(b.links, testLink(2, "vlan20"))
+		b.changed <- struct{}{}
+		time.Sleep(2 * heartbeat)
+		synctest.Wait()
+		if got := m.heard(t); !slices.Equal(got, []string{"STATUS=1 service on eth0, vlan20"}) {
+			t.Errorf("after a change of the links: %q", got)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+		if got := m.heard(t); !slices.Equal(got, []string{"STOPPING=1"}) {
+			t.Errorf("at the end: %q", got)
+		}
+	})
+}
+
+// The watchdog gets its sign of life as long as the engine answers, and none from a daemon whose engine hangs.
+func TestWatchdog(t *testing.T) {
+	m := newManager(t, 3*time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		m.heard(t)
+		time.Sleep(10*time.Second + 500*time.Millisecond)
+		if got := m.heard(t); len(got) != 10 || got[0] != "WATCHDOG=1" {
+			t.Errorf("in ten seconds: %q", got)
+		}
+		free := b.publisher.Stick()
+		time.Sleep(10 * time.Second)
+		if got := m.heard(t); len(got) > 0 {
+			t.Errorf("while the engine hangs: %q", got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.daemon.Status(ctx); err == nil {
+			t.Error("a status while the engine hangs")
+		}
+		free()
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
