@@ -154,25 +154,28 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
+		name    string
 		command []string
 		code    int
 		says    string
 	}{
-		{[]string{"true"}, 0, ""},
-		{[]string{"sh", "-c", "exit 7"}, 7, "7"},
-		{[]string{"sh", "-c", "kill -TERM $$"}, 143, "143"},
-		{[]string{"no-such-command-anywhere"}, 127, "no-such-command-anywhere can't be run"},
-		{[]string{filepath.Join(t.TempDir(), "missing")}, 127, "can't be run"},
-		{[]string{notExecutable}, 126, "permission denied"},
+		{"success", []string{"true"}, 0, ""},
+		{"exit status", []string{"sh", "-c", "exit 7"}, 7, "7"},
+		{"ended by a signal", []string{"sh", "-c", "kill -TERM $$"}, 143, "143"},
+		{"not in PATH", []string{"no-such-command-anywhere"}, 127, "no-such-command-anywhere can't be run"},
+		{"missing file", []string{filepath.Join(t.TempDir(), "missing")}, 127, "can't be run"},
+		{"not executable", []string{notExecutable}, 126, "permission denied"},
 	} {
-		err := Run(t.Context(), test.command)
-		exit, _ := errors.AsType[*Exit](err)
-		switch {
-		case test.code == 0 && err != nil:
-			t.Errorf("%q: %v", test.command, err)
-		case test.code != 0 && (exit == nil || exit.Code != test.code || !strings.Contains(exit.Error(), test.says)):
-			t.Errorf("%q: %v, want exit status %d and %q", test.command, err, test.code, test.says)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			err := Run(t.Context(), test.command)
+			exit, _ := errors.AsType[*Exit](err)
+			switch {
+			case test.code == 0 && err != nil:
+				t.Errorf("got %v", err)
+			case test.code != 0 && (exit == nil || exit.Code != test.code || !strings.Contains(exit.Error(), test.says)):
+				t.Errorf("%v, want exit status %d and %q", err, test.code, test.says)
+			}
+		})
 	}
 }
 

@@ -23,10 +23,10 @@ func unknown(string, netip.Addr) string { return "" }
 
 func TestAskers(t *testing.T) {
 	var a Askers
-	for i, q := range []mdns.Asked{
+	for i, step := range []mdns.Asked{
 		asked("192.0.2.7", 0, false), asked("192.0.2.8", 1, true), asked("192.0.2.7", 2, true),
 	} {
-		if _, first := a.Add(q, unknown); first != (i < 2) {
+		if _, first := a.Add(step, unknown); first != (i < 2) {
 			t.Errorf("question %d: first is %t", i, first)
 		}
 	}
@@ -85,18 +85,33 @@ func TestAskersAreBounded(t *testing.T) {
 }
 
 func TestVendor(t *testing.T) {
-	for mac, want := range map[string]string{
-		"00:0f:d3:12:34:56": "Digium", "00:50:58:00:00:00": "Sangoma", "00:0F:D3:AB:CD:EF": "Digium", "02:00:00:00:00:01": "", "": "", "00": "",
+	for _, test := range []struct{ name, mac, want string }{
+		{"Digium", "00:0f:d3:12:34:56", "Digium"},
+		{"Sangoma", "00:50:58:00:00:00", "Sangoma"},
+		{"capitals", "00:0F:D3:AB:CD:EF", "Digium"},
+		{"locally administered", "02:00:00:00:00:01", ""},
+		{"none", "", ""},
+		{"too short", "00", ""},
 	} {
-		if got := Vendor(mac); got != want {
-			t.Errorf("%s: %q, want %q", mac, got, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := Vendor(test.mac); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
-	for addr, want := range map[string]string{
-		"fe80::20f:d3ff:fe12:3456": "00:0f:d3:12:34:56", "fe80::1": "", "192.0.2.1": "", "::ffff:1.2.255.254": "",
+}
+
+func TestEmbeddedMAC(t *testing.T) {
+	for _, test := range []struct{ name, addr, want string }{
+		{"modified EUI-64", "fe80::20f:d3ff:fe12:3456", "00:0f:d3:12:34:56"},
+		{"short interface identifier", "fe80::1", ""},
+		{"IPv4", "192.0.2.1", ""},
+		{"IPv4 in IPv6", "::ffff:1.2.255.254", ""},
 	} {
-		if got := EmbeddedMAC(netip.MustParseAddr(addr)); got != want {
-			t.Errorf("%s: %q, want %q", addr, got, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := EmbeddedMAC(netip.MustParseAddr(test.addr)); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
 }

@@ -56,25 +56,27 @@ func checked(t *testing.T, check []string, text string) ([]byte, error) {
 }
 
 func TestDHCPConfigRefuses(t *testing.T) {
-	for url, says := range map[string]string{
-		"":                                     "missing",
-		"tftp://10.1.2.3/":                     "TFTP",
-		"http://10.1.2.3":                      "no slash",
-		"http://10.1.2.3/ x/":                  "no URL",
-		"http://10.1.2.3/\"/":                  "no URL",
-		"http://10.1.2.3/\n/":                  "no URL",
-		"http://10.1.2.3/\\/":                  "no URL",
-		"http://10.1.2.3/a,b/":                 "no URL",
-		"http://10.1.2.3/{model}/":             "--per-model",
-		"sip:proxy@":                           "host",
-		"sip:proxy@10.1.2.3;transport=x":       "transport",
-		"sip:x@10.1.2.3":                       "no URL",
-		"10.1.2.3":                             "no URL",
-		"http://h/" + strings.Repeat("x", 255): "255",
+	for _, test := range []struct{ name, url, says string }{
+		{"none", "", "missing"},
+		{"TFTP", "tftp://10.1.2.3/", "TFTP"},
+		{"no slash at the end", "http://10.1.2.3", "no slash"},
+		{"space", "http://10.1.2.3/ x/", "no URL"},
+		{"quote", "http://10.1.2.3/\"/", "no URL"},
+		{"line end", "http://10.1.2.3/\n/", "no URL"},
+		{"backslash", "http://10.1.2.3/\\/", "no URL"},
+		{"comma", "http://10.1.2.3/a,b/", "no URL"},
+		{"place for a model", "http://10.1.2.3/{model}/", "--per-model"},
+		{"SIP without a host", "sip:proxy@", "host"},
+		{"SIP with an unknown transport", "sip:proxy@10.1.2.3;transport=x", "transport"},
+		{"SIP with another user", "sip:x@10.1.2.3", "no URL"},
+		{"no scheme", "10.1.2.3", "no URL"},
+		{"too long", "http://h/" + strings.Repeat("x", 255), "255"},
 	} {
-		if text, err := DHCPConfig("kea", url, false); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: %v, want %q\n%s", url, err, says, text)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if text, err := DHCPConfig("kea", test.url, false); err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%v, want %q\n%s", err, test.says, text)
+			}
+		})
 	}
 	if _, err := DHCPConfig("windows", "http://10.1.2.3/", false); err == nil {
 		t.Error("an unknown server: no error")
@@ -88,13 +90,27 @@ func TestParseVendorClass(t *testing.T) {
 		"digium_D99_2_8_1":          {"digium", "D99", false, "2_8_1"},
 		"sangoma_P330_4_10_2_7895f": {"sangoma", "P330", true, "4_10_2_7895f"},
 	} {
-		if got, err := ParseVendorClass(text); err != nil || got != want {
-			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, err := ParseVendorClass(text); err != nil || got != want {
+				t.Errorf("%+v, %v; want %+v", got, err, want)
+			}
+		})
 	}
-	for _, text := range []string{"", "digium", "digium_D40", "digium_D40_", "digium_D4_1_0", "digium_d40_1_0", "MSFT 5.0", "digium_D40_1.0.5", "digium_D40_1_0\n"} {
-		if got, err := ParseVendorClass(text); err == nil {
-			t.Errorf("%q is taken for %+v", text, got)
-		}
+	for name, text := range map[string]string{
+		"empty":                  "",
+		"vendor alone":           "digium",
+		"no version":             "digium_D40",
+		"empty version":          "digium_D40_",
+		"model with one digit":   "digium_D4_1_0",
+		"model in small letters": "digium_d40_1_0",
+		"other vendor":           "MSFT 5.0",
+		"version with dots":      "digium_D40_1.0.5",
+		"line end":               "digium_D40_1_0\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := ParseVendorClass(text); err == nil {
+				t.Errorf("taken for %+v", got)
+			}
+		})
 	}
 }

@@ -89,10 +89,12 @@ func TestScan(t *testing.T) {
 
 func TestScanOfNoDirectory(t *testing.T) {
 	file := filepath.Join(folder(t, map[string]int64{"x": 1}), "x")
-	for _, path := range []string{file, file + "y"} {
-		if _, err := Scan(path); err == nil || !strings.HasPrefix(err.Error(), path+": ") {
-			t.Errorf("Scan(%s): %v", path, err)
-		}
+	for name, path := range map[string]string{"file": file, "missing": file + "y"} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Scan(path); err == nil || !strings.HasPrefix(err.Error(), path+": ") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 
@@ -144,19 +146,21 @@ func TestRelease(t *testing.T) {
 }
 
 func TestParseAgent(t *testing.T) {
-	for agent, want := range map[string][2]string{
-		"Digium D40 1_4_0_0_57389":                    {"D40", "1_4_0_0_57389"},
-		"Digium D65 2_8_1 000fd3000001":               {"D65", "2_8_1"},
-		"Sangoma P330/4.10.2":                         {"P330", "4.10.2"},
-		"Digium D70 2_0_2_0_7895f (000FD3)":           {"D70", "2_0_2_0_7895f"},
-		"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100": {"", ""},
-		"curl/8.5.0":                {"", ""},
-		"":                          {"", ""},
-		strings.Repeat("D40 ", 200): {"", ""},
+	for _, test := range []struct{ name, agent, model, version string }{
+		{"Digium", "Digium D40 1_4_0_0_57389", "D40", "1_4_0_0_57389"},
+		{"with its MAC address", "Digium D65 2_8_1 000fd3000001", "D65", "2_8_1"},
+		{"Sangoma", "Sangoma P330/4.10.2", "P330", "4.10.2"},
+		{"with brackets", "Digium D70 2_0_2_0_7895f (000FD3)", "D70", "2_0_2_0_7895f"},
+		{"browser", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100", "", ""},
+		{"curl", "curl/8.5.0", "", ""},
+		{"none", "", "", ""},
+		{"too long", strings.Repeat("D40 ", 200), "", ""},
 	} {
-		if model, version := ParseAgent(agent); model != want[0] || version != want[1] {
-			t.Errorf("%q: %q, %q; want %q", agent, model, version, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if model, version := ParseAgent(test.agent); model != test.model || version != test.version {
+				t.Errorf("%q, %q; want %q, %q", model, version, test.model, test.version)
+			}
+		})
 	}
 }
 

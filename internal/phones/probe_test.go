@@ -79,63 +79,68 @@ func TestProbeSIP(t *testing.T) {
 		t.Errorf("the probes are %+v", probes)
 	}
 	alive.Close()
-	for _, gone := range []string{record + ";transport=tcp", "serviceType=asterisk|sipUrl=sip:proxy@"} {
-		problems := NewProber(t.Context()).Lint(group(gone))
-		if len(problems) != 1 || problems[0].Code != CodeProbe || problems[0].Index != 1 {
-			t.Errorf("%s: %+v", gone, problems)
-		}
+	for name, gone := range map[string]string{"no server": record + ";transport=tcp", "no host": "serviceType=asterisk|sipUrl=sip:proxy@"} {
+		t.Run(name, func(t *testing.T) {
+			problems := NewProber(t.Context()).Lint(group(gone))
+			if len(problems) != 1 || problems[0].Code != CodeProbe || problems[0].Index != 1 {
+				t.Errorf("%+v", problems)
+			}
+		})
 	}
 }
 
-// TestProbeHostile has servers that do not come to an end: one that sends headers for ever, and one that is silent, in a
-// TLS handshake too. Little memory is taken, and no connection outlives the probe.
+// TestProbeHostile has servers that do not come to an end. Little memory is taken, and no connection outlives the probe.
 func TestProbeHostile(t *testing.T) {
-	flood, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer flood.Close()
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		if conn, err := flood.Accept(); err == nil {
-			defer conn.Close()
-			_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
-			for n := 0; err == nil && n < 10_000_000; n++ {
-				_, err = io.WriteString(conn, "X: y\r\n")
+	for name, server := range map[string]struct {
+		scheme string
+		serve  func(net.Conn)
+	}{
+		"headers for ever":         {"http", writeHeaders},
+		"silence":                  {"http", func(net.Conn) {}},
+		"silence in the handshake": {"https", func(net.Conn) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-	}()
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+			defer listener.Close()
+			end := time.Now().Add(10 * time.Second)
+			listener.(*net.TCPListener).SetDeadline(end)
+			closed := make(chan error, 1)
+			go func() {
+				conn, err := listener.Accept()
+				if err == nil {
+					defer conn.Close()
+					server.serve(conn)
+					conn.SetReadDeadline(end)
+					_, err = io.Copy(io.Discard, conn)
+				}
+				closed <- err
+			}()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			problems := NewProber(ctx).Lint(group("serviceType=firmware|firmwareUrl=" + server.scheme + "://" + listener.Addr().String() + "/|D40File=x"))
+			if len(problems) != 1 || problems[0].Code != CodeProbe {
+				t.Errorf("%+v", problems)
+			}
+			if err := <-closed; err != nil && !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("the connection is still open: %v", err)
+			}
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
+				t.Errorf("the probe allocates %d kB", took>>10)
+			}
+		})
 	}
-	defer silent.Close()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for _, url := range []string{"http://" + flood.Addr().String(), "http://" + silent.Addr().String(), "https://" + silent.Addr().String()} {
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		defer cancel()
-		problems := NewProber(ctx).Lint(group("serviceType=firmware|firmwareUrl=" + url + "/|D40File=x"))
-		if len(problems) != 1 || problems[0].Code != CodeProbe {
-			t.Errorf("%s: %+v", url, problems)
-		}
-	}
-	<-gone
-	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
-		t.Errorf("the probes allocate %d kB", took>>10)
-	}
-	silent.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
-	for range 2 { // the silent server has two connections, which announcer has closed
-		conn, err := silent.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-		if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("a connection is still open: %v", err)
-		}
-		conn.Close()
+}
+
+// writeHeaders writes the header of an answer that does not end until the client closes the connection.
+func writeHeaders(conn net.Conn) {
+	_, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+	for n := 0; err == nil && n < 10_000_000; n++ {
+		_, err = io.WriteString(conn, "X: y\r\n")
 	}
 }

@@ -80,18 +80,20 @@ func onFaulty(t *testing.T, test func(t *testing.T, m machine, net *faulty, hear
 // What finds no room in the kernel is sent a little later.
 func TestNoRoomToSend(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENOBUFS, syscall.EAGAIN, syscall.ENOMEM} {
-		onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, _ *strings.Builder) {
-			m.apply(t, sip("PBX"))
-			time.Sleep(20 * time.Second)
-			net.fail(errno)
-			time.AfterFunc(100*time.Millisecond, func() { net.fail(nil) })
-			if err := m.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-			time.Sleep(10 * time.Millisecond) // the packets travel
-			if heard.goodbyes() == 0 {
-				t.Errorf("%v: no goodbye was heard", errno)
-			}
+		t.Run(errno.Error(), func(t *testing.T) {
+			onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, _ *strings.Builder) {
+				m.apply(t, sip("PBX"))
+				time.Sleep(20 * time.Second)
+				net.fail(errno)
+				time.AfterFunc(100*time.Millisecond, func() { net.fail(nil) })
+				if err := m.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(10 * time.Millisecond) // the packets travel
+				if heard.goodbyes() == 0 {
+					t.Error("no goodbye was heard")
+				}
+			})
 		})
 	}
 }
@@ -100,26 +102,28 @@ func TestNoRoomToSend(t *testing.T) {
 // line of the log in ten seconds.
 func TestNothingCanBeSent(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EPERM, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.ENOBUFS} {
-		onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, log *strings.Builder) {
-			net.fail(errno)
-			m.apply(t, sip("PBX"), sip("Door"))
-			time.Sleep(time.Hour)
-			synctest.Wait()
-			if n := net.failed(); n > 500 {
-				t.Errorf("%v: tried to send %d times in an hour", errno, n)
-			}
-			if n := strings.Count(log.String(), "\n"); n == 0 || n > 10 {
-				t.Errorf("%v: %d lines of the log in an hour:\n%s", errno, n, log)
-			}
-			if !strings.Contains(log.String(), errno.Error()) {
-				t.Errorf("%v: the log does not say so:\n%s", errno, log)
-			}
-			net.fail(nil)
-			m.apply(t, sip("PBX"), sip("Door"), sip("Hall"))
-			time.Sleep(5 * time.Second)
-			if s := m.Status()[2]; s.State != mdns.Announced || !heard.has("Hall._sip._udp.local") {
-				t.Errorf("%v: afterwards Hall is %v", errno, s.State)
-			}
+		t.Run(errno.Error(), func(t *testing.T) {
+			onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, log *strings.Builder) {
+				net.fail(errno)
+				m.apply(t, sip("PBX"), sip("Door"))
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if n := net.failed(); n > 500 {
+					t.Errorf("tried to send %d times in an hour", n)
+				}
+				if n := strings.Count(log.String(), "\n"); n == 0 || n > 10 {
+					t.Errorf("%d lines of the log in an hour:\n%s", n, log)
+				}
+				if !strings.Contains(log.String(), errno.Error()) {
+					t.Errorf("the log does not say so:\n%s", log)
+				}
+				net.fail(nil)
+				m.apply(t, sip("PBX"), sip("Door"), sip("Hall"))
+				time.Sleep(5 * time.Second)
+				if s := m.Status()[2]; s.State != mdns.Announced || !heard.has("Hall._sip._udp.local") {
+					t.Errorf("afterwards Hall is %v", s.State)
+				}
+			})
 		})
 	}
 }

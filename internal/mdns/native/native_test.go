@@ -294,54 +294,60 @@ func TestObserver(t *testing.T) {
 
 // A sleep that caches noticed is followed by probes and announcements, and told; a nap by nothing.
 func TestSleep(t *testing.T) {
-	for slept, wakes := range map[time.Duration]bool{59 * time.Second: false, 61 * time.Second: true} {
-		synctest.Test(t, func(t *testing.T) {
-			net := memlink.Live(1)
-			segment := net.NewSegment()
-			h := net.NewHost("pbx")
-			h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
-			var heard capture
-			listener := net.NewHost("listener")
-			listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
-			listener.OnPacket(func(p link.Packet) {
-				if m, err := wire.Decode(p.Data); err == nil {
-					heard.add(m)
-				}
-			})
-			sleeps := make(chan time.Duration)
-			m := machine{New(Config{
-				Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2},
-				Sleeps: func(ctx context.Context, woke func(time.Duration)) {
-					for {
-						select {
-						case d := <-sleeps:
-							woke(d)
-						case <-ctx.Done():
-							return
-						}
+	for _, c := range []struct {
+		name  string
+		slept time.Duration
+		wakes bool
+	}{{"nap", 59 * time.Second, false}, {"sleep", 61 * time.Second, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				net := memlink.Live(1)
+				segment := net.NewSegment()
+				h := net.NewHost("pbx")
+				h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
+				var heard capture
+				listener := net.NewHost("listener")
+				listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
+				listener.OnPacket(func(p link.Packet) {
+					if m, err := wire.Decode(p.Data); err == nil {
+						heard.add(m)
 					}
-				},
-			}), h, "pbx"}
-			m.apply(t, sip("Desk"))
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			heard.messages = nil
-			<-m.Events()
-			sleeps <- slept
-			time.Sleep(1300 * time.Millisecond)
-			synctest.Wait()
-			if got := heard.has("Desk._sip._udp.local"); got != wakes {
-				t.Errorf("slept for %v: announced again: %v", slept, got)
-			}
-			if wakes {
-				if e := <-m.Events(); e.Kind != mdns.HostWoke || !strings.Contains(e.Detail, "slept for about 1m1s") {
-					t.Errorf("event %v", e)
+				})
+				sleeps := make(chan time.Duration)
+				m := machine{New(Config{
+					Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2},
+					Sleeps: func(ctx context.Context, woke func(time.Duration)) {
+						for {
+							select {
+							case d := <-sleeps:
+								woke(d)
+							case <-ctx.Done():
+								return
+							}
+						}
+					},
+				}), h, "pbx"}
+				m.apply(t, sip("Desk"))
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				heard.messages = nil
+				<-m.Events()
+				sleeps <- c.slept
+				time.Sleep(1300 * time.Millisecond)
+				synctest.Wait()
+				if got := heard.has("Desk._sip._udp.local"); got != c.wakes {
+					t.Errorf("announced again: %v", got)
 				}
-			}
-			if err := m.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-			synctest.Wait()
+				if c.wakes {
+					if e := <-m.Events(); e.Kind != mdns.HostWoke || !strings.Contains(e.Detail, "slept for about 1m1s") {
+						t.Errorf("event %v", e)
+					}
+				}
+				if err := m.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+			})
 		})
 	}
 }

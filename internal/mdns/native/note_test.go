@@ -107,13 +107,13 @@ func content(text string) func(path string) error {
 func TestNotePlaces(t *testing.T) {
 	dir := t.TempDir()
 	places := []string{filepath.Join(dir, "absent", "x.said"), filepath.Join(dir, "x.said"), filepath.Join(dir, "y.said")}
-	for _, text := range []string{"one, which is longer", "two"} {
-		if err := writeNote(places, []byte(text)); err != nil {
+	for _, step := range []string{"one, which is longer", "two"} {
+		if err := writeNote(places, []byte(step)); err != nil {
 			t.Fatal(err)
 		}
 		entries, _ := os.ReadDir(dir)
 		got, err := os.ReadFile(places[1])
-		if err != nil || string(got) != text || len(entries) != 1 {
+		if err != nil || string(got) != step || len(entries) != 1 {
 			t.Errorf("%q, %v, %v", got, err, entries)
 		}
 	}

@@ -267,16 +267,15 @@ func TestAppendDataUncompresses(t *testing.T) {
 	if err := r.Reset(packet); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{
+	for i, want := range []string{
 		instance.Wire(),
 		"\x00\x01\x00\x02\x13\xc4" + host.Wire(),
 		"\x03a=b\x04c=\\\"\x02\x00\xff",
 		"\xc0\x00\x02\x01",
-	}
-	for i, w := range want {
+	} {
 		rec, _ := r.Resource()
-		if got := string(r.AppendData(nil, rec)); got != w {
-			t.Errorf("record %d: %q, want %q", i, got, w)
+		if got := string(r.AppendData(nil, rec)); got != want {
+			t.Errorf("record %d: %q, want %q", i, got, want)
 		}
 	}
 }

@@ -43,33 +43,35 @@ func TestAnyNameAndTXT(t *testing.T) {
 		allBytes = append(allBytes, byte(b))
 	}
 	txt := []string{"a=1", `path=C:\new\100`, `say="hi"`, "ü=ö", string(allBytes), "flag", "empty="}
-	names := map[string]string{ // to how miekg/dns writes them
-		"PBX":                    `PBX`,
-		"Front.desk 2, left":     `Front\.desk\ 2,\ left`,
-		`back\slash\100`:         `back\\slash\\100`,
-		`"it's" (x); y@z $`:      `\"it\'s\"\ \(x\)\;\ y\@z\ $`,
-		"Büro № 1":               `B\195\188ro\ \226\132\150\ 1`,
-		"tab\tand\x01\x7f":       `tab\009and\001\127`,
-		strings.Repeat(".ä", 21): strings.Repeat(`\.\195\164`, 21), // 63 bytes
+	tests := []struct{ what, name, escaped string }{ // as miekg/dns writes them
+		{"plain", "PBX", `PBX`},
+		{"dot, comma and space", "Front.desk 2, left", `Front\.desk\ 2,\ left`},
+		{"backslash", `back\slash\100`, `back\\slash\\100`},
+		{"characters of zone files", `"it's" (x); y@z $`, `\"it\'s\"\ \(x\)\;\ y\@z\ $`},
+		{"UTF-8", "Büro № 1", `B\195\188ro\ \226\132\150\ 1`},
+		{"control characters", "tab\tand\x01\x7f", `tab\009and\001\127`},
+		{"63 bytes", strings.Repeat(".ä", 21), strings.Repeat(`\.\195\164`, 21)},
 	}
 	var groups []publication.Publication
-	for name := range names {
-		groups = append(groups, group(name, "_names._udp", 4000, txt...))
+	for _, test := range tests {
+		groups = append(groups, group(test.name, "_names._udp", 4000, txt...))
 	}
 	apply(t, p, lo, groups...)
-	await(t, p, mdns.ServiceAnnounced, len(names))
+	await(t, p, mdns.ServiceAnnounced, len(tests))
 
-	for name, escaped := range names {
-		full := escaped + "._names._udp.local."
-		peer.forget()
-		peer.ask("_names._udp.local.", dns.TypePTR)
-		peer.wait("_names._udp.local. PTR "+full, "also "+full+" SRV 0 0 4000 pbx.local.", "also "+host)
-		peer.forget()
-		peer.ask(full, dns.TypeTXT)
-		answer := peer.wait(full + " SRV 0 0 4000 pbx.local.")
-		if got := txtOf(answer, full); !slices.Equal(got, txt) {
-			t.Errorf("the TXT strings of %q are %q; want %q", name, got, txt)
-		}
+	for _, test := range tests {
+		t.Run(test.what, func(t *testing.T) {
+			full := test.escaped + "._names._udp.local."
+			peer.forget()
+			peer.ask("_names._udp.local.", dns.TypePTR)
+			peer.wait("_names._udp.local. PTR "+full, "also "+full+" SRV 0 0 4000 pbx.local.", "also "+host)
+			peer.forget()
+			peer.ask(full, dns.TypeTXT)
+			answer := peer.wait(full + " SRV 0 0 4000 pbx.local.")
+			if got := txtOf(answer, full); !slices.Equal(got, txt) {
+				t.Errorf("the TXT strings are %q; want %q", got, txt)
+			}
+		})
 	}
 }
 

@@ -153,39 +153,42 @@ func TestServesExactlyTheFiles(t *testing.T) {
 	}
 	r := start(t, dir, nil)
 	for _, test := range []struct {
+		name    string
 		request string
 		status  int
 		body    []byte
 	}{
-		{"GET /" + d40Path + " HTTP/1.1", 200, image(1000)},
-		{"GET /" + d65Path + " HTTP/1.1", 200, image(1001)},
-		{"GET /eff%2f2_8_1_D40_firmware.eff HTTP/1.1", 200, image(1000)}, // the same name
-		{"GET http://x/" + d40Path + " HTTP/1.1", 200, image(1000)},
-		{"GET / HTTP/1.1", 404, nil},
-		{"GET /eff HTTP/1.1", 404, nil},
-		{"GET /eff/ HTTP/1.1", 404, nil},
-		{"GET /secret.txt HTTP/1.1", 404, nil},
-		{"GET /../above.eff HTTP/1.1", 404, nil},
-		{"GET /eff/..%2f..%2fabove.eff HTTP/1.1", 404, nil},
-		{"GET /eff/%2e%2e/%2e%2e/above.eff HTTP/1.1", 404, nil},
-		{"GET /eff/../eff/2_8_1_D40_firmware.eff HTTP/1.1", 404, nil},
-		{"GET /eff//2_8_1_D40_firmware.eff HTTP/1.1", 404, nil},
-		{"GET //etc/passwd HTTP/1.1", 404, nil},
-		{"GET /etc/passwd HTTP/1.1", 404, nil},
-		{"GET http://x//etc/passwd HTTP/1.1", 404, nil},
-		{"GET /eff/2_8_1_D50_firmware.eff HTTP/1.1", 404, nil}, // leads out of the directory
-		{"GET /eff\\2_8_1_D40_firmware.eff HTTP/1.1", 404, nil},
-		{"GET /" + d40Path + "%00 HTTP/1.1", 404, nil},
-		{"GET /000fd3000001.cfg HTTP/1.1", 404, nil},
-		{"POST /" + d40Path + " HTTP/1.1", 405, nil},
-		{"DELETE /" + d40Path + " HTTP/1.1", 405, nil},
-		{"OPTIONS * HTTP/1.1", 200, []byte{}}, // of the Go server itself
-		{"GET /%zz HTTP/1.1", 400, nil},
+		{"D40", "GET /" + d40Path + " HTTP/1.1", 200, image(1000)},
+		{"D65", "GET /" + d65Path + " HTTP/1.1", 200, image(1001)},
+		{"escaped slash", "GET /eff%2f2_8_1_D40_firmware.eff HTTP/1.1", 200, image(1000)},
+		{"absolute URL", "GET http://x/" + d40Path + " HTTP/1.1", 200, image(1000)},
+		{"root", "GET / HTTP/1.1", 404, nil},
+		{"directory without slash", "GET /eff HTTP/1.1", 404, nil},
+		{"directory", "GET /eff/ HTTP/1.1", 404, nil},
+		{"file that is no firmware", "GET /secret.txt HTTP/1.1", 404, nil},
+		{"file above", "GET /../above.eff HTTP/1.1", 404, nil},
+		{"escaped path above", "GET /eff/..%2f..%2fabove.eff HTTP/1.1", 404, nil},
+		{"escaped dots", "GET /eff/%2e%2e/%2e%2e/above.eff HTTP/1.1", 404, nil},
+		{"path that is not clean", "GET /eff/../eff/2_8_1_D40_firmware.eff HTTP/1.1", 404, nil},
+		{"two slashes", "GET /eff//2_8_1_D40_firmware.eff HTTP/1.1", 404, nil},
+		{"two slashes and another root", "GET //etc/passwd HTTP/1.1", 404, nil},
+		{"other root", "GET /etc/passwd HTTP/1.1", 404, nil},
+		{"absolute URL of another root", "GET http://x//etc/passwd HTTP/1.1", 404, nil},
+		{"link out of the directory", "GET /eff/2_8_1_D50_firmware.eff HTTP/1.1", 404, nil},
+		{"backslash", "GET /eff\\2_8_1_D40_firmware.eff HTTP/1.1", 404, nil},
+		{"zero byte", "GET /" + d40Path + "%00 HTTP/1.1", 404, nil},
+		{"configuration", "GET /000fd3000001.cfg HTTP/1.1", 404, nil},
+		{"POST", "POST /" + d40Path + " HTTP/1.1", 405, nil},
+		{"DELETE", "DELETE /" + d40Path + " HTTP/1.1", 405, nil},
+		{"OPTIONS", "OPTIONS * HTTP/1.1", 200, []byte{}}, // by the Go server itself
+		{"wrong escape", "GET /%zz HTTP/1.1", 400, nil},
 	} {
-		answer, body := r.raw(t, test.request)
-		if answer.StatusCode != test.status || test.body != nil && !bytes.Equal(body, test.body) || bytes.Contains(body, []byte("secret")) {
-			t.Errorf("%s: %s, %d bytes; want %d, %d bytes", test.request, answer.Status, len(body), test.status, len(test.body))
-		}
+		t.Run(test.name, func(t *testing.T) {
+			answer, body := r.raw(t, test.request)
+			if answer.StatusCode != test.status || test.body != nil && !bytes.Equal(body, test.body) || bytes.Contains(body, []byte("secret")) {
+				t.Errorf("%s, %d bytes; want %d, %d bytes", answer.Status, len(body), test.status, len(test.body))
+			}
+		})
 	}
 }
 
@@ -236,28 +239,31 @@ func TestRanges(t *testing.T) {
 	etag := `"` + r.Files()[0].SHA256 + `"`
 	all := image(1000)
 	for _, test := range []struct {
+		name    string
 		headers string // with "|" between them
 		status  int
 		body    []byte
 	}{
-		{"Range: bytes=0-99", 206, all[:100]},
-		{"Range: bytes=900-", 206, all[900:]},
-		{"Range: bytes=-1", 206, all[999:]},
-		{"Range: bytes=990-99999999999999", 206, all[990:]},
-		{"Range: bytes=1000-", 416, nil},
-		{"Range: bytes=5-4", 416, nil},
-		{"Range: bytes=0-99999999999999999999999999", 416, nil},
-		{"Range: lines=1-2", 416, nil},
-		{"Range: bytes=0-99|If-Range: " + etag, 206, all[:100]},
-		{"Range: bytes=0-99|If-Range: \"other\"", 200, all},
-		{"If-None-Match: " + etag, 304, []byte{}},
-		{"If-Match: \"other\"", 412, []byte{}},
-		{"Range: bytes=" + strings.TrimSuffix(strings.Repeat("0-999,", 1000), ","), 200, all}, // more than the file: all of it, once
+		{"beginning", "Range: bytes=0-99", 206, all[:100]},
+		{"up to the end", "Range: bytes=900-", 206, all[900:]},
+		{"last byte", "Range: bytes=-1", 206, all[999:]},
+		{"more than there is", "Range: bytes=990-99999999999999", 206, all[990:]},
+		{"after the end", "Range: bytes=1000-", 416, nil},
+		{"backwards", "Range: bytes=5-4", 416, nil},
+		{"number too large", "Range: bytes=0-99999999999999999999999999", 416, nil},
+		{"other unit", "Range: lines=1-2", 416, nil},
+		{"same version", "Range: bytes=0-99|If-Range: " + etag, 206, all[:100]},
+		{"other version", "Range: bytes=0-99|If-Range: \"other\"", 200, all},
+		{"same version is cached", "If-None-Match: " + etag, 304, []byte{}},
+		{"other version is not wanted", "If-Match: \"other\"", 412, []byte{}},
+		{"more than the whole file", "Range: bytes=" + strings.TrimSuffix(strings.Repeat("0-999,", 1000), ","), 200, all},
 	} {
-		answer, body := r.raw(t, append([]string{"GET /" + d40Path + " HTTP/1.1"}, strings.Split(test.headers, "|")...)...)
-		if answer.StatusCode != test.status || test.body != nil && !bytes.Equal(body, test.body) {
-			t.Errorf("%.60s: %s, %d bytes; want %d, %d bytes", test.headers, answer.Status, len(body), test.status, len(test.body))
-		}
+		t.Run(test.name, func(t *testing.T) {
+			answer, body := r.raw(t, append([]string{"GET /" + d40Path + " HTTP/1.1"}, strings.Split(test.headers, "|")...)...)
+			if answer.StatusCode != test.status || test.body != nil && !bytes.Equal(body, test.body) {
+				t.Errorf("%s, %d bytes; want %d, %d bytes", answer.Status, len(body), test.status, len(test.body))
+			}
+		})
 	}
 }
 
@@ -441,24 +447,38 @@ func TestLimitBoundsAll(t *testing.T) {
 
 func TestConfigs(t *testing.T) {
 	r := start(t, folder(t, 1000), func(c *Config) { c.Configs = true })
-	for path, status := range map[string]int{"/000fd3000001.cfg": 200, "/000FD3ABCDEF.cfg": 200, "/x/000000000000.cfg": 200, "/000fd300000.cfg": 404, "/phone.cfg": 404, "/000fd3000001.cfg/": 404} {
-		answer, body := r.raw(t, "GET "+path+" HTTP/1.1")
-		if answer.StatusCode != status {
-			t.Errorf("%s: %s, want %d", path, answer.Status, status)
-		}
-		want := `<firmware model="D40" version="2_8_1" url="http://` + r.addr + `/eff/2_8_1_D40_firmware.eff" />`
-		if status == 200 && (!bytes.Contains(body, []byte(want)) || !bytes.Contains(body, []byte("<config>"))) {
-			t.Errorf("%s has\n%s\nwant in it\n%s", path, body, want)
-		}
+	for _, test := range []struct {
+		name, path string
+		status     int
+	}{
+		{"MAC address", "/000fd3000001.cfg", 200},
+		{"in capitals", "/000FD3ABCDEF.cfg", 200},
+		{"in a directory", "/x/000000000000.cfg", 200},
+		{"digit missing", "/000fd300000.cfg", 404},
+		{"no MAC address", "/phone.cfg", 404},
+		{"slash at the end", "/000fd3000001.cfg/", 404},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			answer, body := r.raw(t, "GET "+test.path+" HTTP/1.1")
+			if answer.StatusCode != test.status {
+				t.Errorf("%s, want %d", answer.Status, test.status)
+			}
+			want := `<firmware model="D40" version="2_8_1" url="http://` + r.addr + `/eff/2_8_1_D40_firmware.eff" />`
+			if test.status == 200 && (!bytes.Contains(body, []byte(want)) || !bytes.Contains(body, []byte("<config>"))) {
+				t.Errorf("the body is\n%s\nwant in it\n%s", body, want)
+			}
+		})
 	}
 }
 
 func TestURLWithADirectory(t *testing.T) {
 	r := start(t, folder(t, 1000), func(c *Config) { c.URL = "http://192.0.2.1:8080/fw/"; c.Configs = true })
-	for _, path := range []string{"/fw/" + d40Path, "/" + d40Path} {
-		if answer, _ := r.raw(t, "GET "+path+" HTTP/1.1"); answer.StatusCode != 200 {
-			t.Errorf("%s: %s", path, answer.Status)
-		}
+	for name, path := range map[string]string{"with the directory": "/fw/" + d40Path, "without it": "/" + d40Path} {
+		t.Run(name, func(t *testing.T) {
+			if answer, _ := r.raw(t, "GET "+path+" HTTP/1.1"); answer.StatusCode != 200 {
+				t.Error(answer.Status)
+			}
+		})
 	}
 	if _, body := r.raw(t, "GET /fw/000fd3000001.cfg HTTP/1.1"); !bytes.Contains(body, []byte(`url="http://192.0.2.1:8080/fw/eff/`)) {
 		t.Errorf("the configuration is\n%s", body)

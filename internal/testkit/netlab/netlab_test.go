@@ -32,25 +32,27 @@ func TestVethCarriesPackets(t *testing.T) {
 	Veth(t, End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}},
 		End{Host: phone, Name: "eth0", Addrs: []string{"192.0.2.2/24", "2001:db8::2/64"}})
 
-	for _, addr := range []string{"192.0.2.2", "2001:db8::2"} {
-		var there net.PacketConn
-		var err error
-		phone.Do(func() { there, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0")) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer there.Close()
-		here, err := net.Dial("udp", there.LocalAddr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer here.Close()
-		here.Write([]byte("hello"))
-		buf := make([]byte, 100)
-		there.SetReadDeadline(time.Now().Add(5 * time.Second))
-		if n, _, err := there.ReadFrom(buf); err != nil || string(buf[:n]) != "hello" {
-			t.Errorf("%s received %q, %v; want hello", addr, buf[:n], err)
-		}
+	for version, addr := range map[string]string{"IPv4": "192.0.2.2", "IPv6": "2001:db8::2"} {
+		t.Run(version, func(t *testing.T) {
+			var there net.PacketConn
+			var err error
+			phone.Do(func() { there, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0")) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer there.Close()
+			here, err := net.Dial("udp", there.LocalAddr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer here.Close()
+			here.Write([]byte("hello"))
+			buf := make([]byte, 100)
+			there.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if n, _, err := there.ReadFrom(buf); err != nil || string(buf[:n]) != "hello" {
+				t.Errorf("received %q, %v; want hello", buf[:n], err)
+			}
+		})
 	}
 }
 
