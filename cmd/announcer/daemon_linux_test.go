@@ -275,6 +275,24 @@ func TestNeighboursOnThisHost(t *testing.T) {
 	}
 }
 
+// A program of this host that starts later and announces our name with other data takes it for a moment only.
+func TestNeighbourWithOurName(t *testing.T) {
+	l := newLAN(t)
+	_, out := l.start(nil, "run", "--services", "services", "-i", "eth0")
+	l.await(out, "msg=announced")
+	l.start(nil, "announce", "--interface", "eth0", "--name", "PBX", "--type", "_digiumproxy._udp", "--port", "5061", "--txt", "serviceType=asterisk")
+	l.await(out, `msg="port 5353 is shared with announcer (pid `)
+	announced := func() bool {
+		status, _ := exec.Command(l.bin, "status", "--socket", filepath.Join(l.dir, "announcer.sock"), "--json").Output()
+		return strings.Contains(string(status), `"state": "announced"`) && !strings.Contains(string(status), "PBX #2")
+	}
+	for end := time.Now().Add(wireTime); !announced(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the name is not had back:\n%s", strings.Join(out.lines(), "\n"))
+		}
+	}
+}
+
 // What is announced is noted for the next start, in the state directory or beside the socket, and survives a crash.
 func TestNote(t *testing.T) {
 	for _, c := range []struct{ name, env, file string }{

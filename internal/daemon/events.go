@@ -15,6 +15,9 @@ import (
 // happened takes an event of the engine: it is logged, remembered where it is a conflict, and told to who watches.
 func (d *Daemon) happened(e mdns.Event) {
 	d.logEvent(e)
+	if d.isOurs(e.Rival) {
+		d.lookAround() // another program of this host has opened the port since the last look
+	}
 	switch {
 	case e.Kind == mdns.EngineFailed:
 		d.failure = e

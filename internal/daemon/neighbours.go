@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +19,11 @@ import (
 // silence is the time without a packet from anybody else after which something is likely to be in its way.
 const silence = 10 * time.Minute
 
-// meetEvery is the time after which the other programs of this host are looked for again.
-const meetEvery = time.Minute
+// The other programs of this host are looked for again after meetEvery, or after meetPause if the loop asks for it.
+const (
+	meetEvery = time.Minute
+	meetPause = time.Second
+)
 
 const silenceHint = "nobody else was heard for 10 minutes; look for a firewall (UDP port 5353), IGMP snooping on the switch, or the wrong VLAN"
 
@@ -70,6 +74,11 @@ func (d *Daemon) meetNeighbours(ctx context.Context, ready func()) error {
 		}()
 		if n, ok := d.patiently(ctx, found); ok {
 			_ = d.do(ctx, func() { d.met(ctx, n) }) // an error means that the daemon ends
+		}
+		select {
+		case <-time.After(meetPause):
+		case <-ctx.Done():
+			return nil
 		}
 		select {
 		case <-every.C:
@@ -128,6 +137,13 @@ func (d *Daemon) lookAround() {
 	case d.meet <- struct{}{}:
 	default:
 	}
+}
+
+// isOurs reports whether an address is one of this host.
+func (d *Daemon) isOurs(a netip.Addr) bool {
+	return slices.ContainsFunc(d.reading.Links, func(l publication.Link) bool {
+		return slices.ContainsFunc(l.Addrs, func(own publication.LinkAddr) bool { return own.Addr().WithZone("") == a })
+	})
 }
 
 func sharedHint(sharers []string) string {

@@ -1,11 +1,14 @@
 package daemon
 
 import (
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/mdns"
 )
 
 // A look for other programs that hangs, as in /proc, stops neither the daemon nor its end.
@@ -50,4 +53,51 @@ func TestNeighboursComeAndGo(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Another program that takes a name of this host away is looked for at once, however often it does, and a host with
+// another address is none.
+func TestNeighbourThatTakesAName(t *testing.T) {
+	for _, c := range []struct {
+		name, rival string
+		most        int32 // looks in ten seconds
+		want        int
+	}{
+		{"this host", "192.0.2.5", 11, 1},
+		{"another host", "192.0.2.9", 0, 0},
+		{"nobody", "", 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var found atomic.Pointer[[]string]
+				found.Store(&[]string{})
+				var looks atomic.Int32
+				b := start(t, map[string]string{"x.service": definition}, func(b *bench) {
+					b.look = func() []string { looks.Add(1); return *found.Load() }
+				})
+				time.Sleep(2 * meetPause)
+				looks.Store(0)
+				found.Store(&[]string{"avahi-daemon (pid 9)"})
+				event := mdns.Event{Kind: mdns.ServiceConflict, ID: "x.service", Link: "eth0"}
+				if c.rival != "" {
+					event.Rival = netip.MustParseAddr(c.rival)
+				}
+				b.publisher.Happen(event)
+				time.Sleep(10 * time.Millisecond)
+				if got := b.status(t).Neighbours; len(got) != c.want {
+					t.Errorf("the neighbours are %q, want %d", got, c.want)
+				}
+				for range 1000 {
+					b.publisher.Happen(event)
+					time.Sleep(10 * time.Millisecond)
+				}
+				if n := looks.Load(); n > c.most {
+					t.Errorf("looked for %d times, want at most %d", n, c.most)
+				}
+				if err := b.end(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

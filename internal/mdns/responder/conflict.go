@@ -136,8 +136,8 @@ func (r *Responder) forgetRename(id string) {
 	}
 }
 
-// forgetRenames goes back to the wanted name for the publications that are gone, want another one now, or are no longer
-// to be renamed.
+// forgetRenames goes back to the wanted name for the publications that are gone, want another one now, are no longer to be
+// renamed, or have lost theirs to another program of this host, which is no rival.
 func (r *Responder) forgetRenames() {
 	wanted := map[string]string{"": r.desired.Host}
 	for _, p := range r.desired.Groups {
@@ -146,8 +146,22 @@ func (r *Responder) forgetRenames() {
 		}
 	}
 	for id, m := range r.renamed {
-		if wanted[id] != m.wanted {
+		if wanted[id] != m.wanted || r.lostHere(id) {
 			r.forgetRename(id)
 		}
 	}
+}
+
+// lostHere reports whether a publication, or "" the host, has lost its name to another program of this host.
+func (r *Responder) lostHere(id string) bool {
+	m := r.renamed[id]
+	if m == nil {
+		return false
+	}
+	v := publication.V6
+	if m.rival.Is4() {
+		v = publication.V4
+	}
+	f := r.byLink[faceKey{m.watch.link.Index, v}]
+	return f != nil && f.fromHere(m.rival)
 }

@@ -245,3 +245,44 @@ func TestTraffic(t *testing.T) {
 		t.Errorf("%+v after %+v", got, before)
 	}
 }
+
+// A name that was lost to an address of this host is had back as soon as it is known that another program of this host has
+// the port.
+func TestNameIsHadBackFromThisHost(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		src   string
+		rival mdns.Record
+	}{
+		{"a service, by IPv4", "192.0.2.1", record(desk, 120, true, srv(9, "x.local"))},
+		{"a service, by IPv6", "fe80::1", record(desk, 120, true, srv(9, "x.local"))},
+		{"the host", "192.0.2.1", record("pbx.local", 120, true, addr("192.0.2.77"))},
+	} {
+		for _, policy := range []publication.Policy{publication.Rename, publication.Fail} {
+			t.Run(fmt.Sprintf("%s, %v", c.name, policy), func(t *testing.T) {
+				l := newLab(t)
+				h := l.host("pbx", dual())
+				h.apply(with(sip("Desk", 5060), policy))
+				l.run(10 * time.Second)
+				src := netip.AddrPortFrom(netip.MustParseAddr(c.src), mdns.Port)
+				for range 3 {
+					l.hear(src, response(c.rival))
+					l.run(400 * ms)
+				}
+				l.run(2 * time.Second)
+				if h.state() == "Desk announced" && h.Responder.host == "pbx" {
+					t.Fatal("the name was not lost")
+				}
+				h.SharePort(true)
+				h.apply(with(sip("Desk", 5060), policy))
+				for range 10 {
+					l.run(200 * ms)
+					l.hear(src, response(c.rival))
+				}
+				if got := h.state() + " on " + h.Responder.host; got != "Desk announced on pbx" {
+					t.Error(got)
+				}
+			})
+		}
+	}
+}

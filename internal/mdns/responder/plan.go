@@ -76,7 +76,7 @@ func (p *plan) merged(other *plan) *plan {
 
 // adopt takes over what is desired.
 func (r *Responder) adopt(d publication.Desired) {
-	if !r.planned || d.Host != r.desired.Host {
+	if !r.planned || d.Host != r.desired.Host || r.lostHere("") {
 		r.host = d.Host
 		r.forgetRename("")
 	}
