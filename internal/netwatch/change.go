@@ -15,9 +15,6 @@ type Change struct {
 	What string // such as "address 192.0.2.7/24 added"
 }
 
-// String returns a line such as "eth0: address 192.0.2.7/24 added".
-func (c Change) String() string { return c.Link + ": " + c.What }
-
 // Changes returns what happened to the interfaces that are announced on, from before to after, in the order of these.
 // now is the reading that after was chosen from: it says what has become of one that is gone.
 func Changes(before, after []publication.Link, now Reading) []Change {

@@ -44,7 +44,7 @@ func TestChangesBetween(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
 			for _, c := range changesBetween(test.before, test.after, func(publication.Link) string { return "gone" }) {
-				got = append(got, c.String())
+				got = append(got, c.Link+": "+c.What)
 			}
 			if strings.Join(got, ", ") != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)

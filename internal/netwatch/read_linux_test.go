@@ -243,7 +243,7 @@ func TestWatchDuplicateAddressDetection(t *testing.T) {
 	var told []string
 	await(t, changed, "a unique address", func(links []publication.Link) bool {
 		for _, c := range Changes(before, links, Reading{Links: links}) {
-			told = append(told, c.String())
+			told = append(told, c.Link+": "+c.What)
 		}
 		before = links
 		return len(told) > 0 && told[len(told)-1] == "lan0: address 2001:db8::7/64 known to be unique"

@@ -10,7 +10,7 @@ import (
 
 // Select returns the links to announce on: those that a glob of allow matches and none of deny does. Without allow,
 // that is every link except the loopback, point-to-point links, and those named like an interface of a container or a
-// virtual machine (see [VirtualNames]). A port of a bridge, bond or team is chosen by its full name only: what arrives
+// virtual machine. A port of a bridge, bond or team is chosen by its full name only: what arrives
 // there goes to the bridge. note is for people: what was assumed, which glob matches nothing, which port was named; ""
 // if there is nothing to say.
 func Select(links []publication.Link, allow, deny []string) (chosen []publication.Link, note string) {

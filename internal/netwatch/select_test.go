@@ -125,9 +125,13 @@ func TestVirtualNames(t *testing.T) {
 	}
 }
 
-// TestDocumentedNames wants the list of names in the documents.
+// TestDocumentedNames wants the list of virtual names in the documents.
 func TestDocumentedNames(t *testing.T) {
-	list := strings.Join(VirtualNames(), " ")
+	var names []string
+	for _, v := range virtual {
+		names = append(names, strings.ReplaceAll(v.glob, digits, "<12 hex digits>"))
+	}
+	list := strings.Join(names, " ")
 	for _, file := range []string{"../../docs/configuration.md", "../../docs/man/announcer.8.md", "../../examples/announcer.toml"} {
 		t.Run(file, func(t *testing.T) {
 			text, err := os.ReadFile(file)

@@ -51,16 +51,6 @@ var virtual = []struct {
 	{"nodelocaldns", "Kubernetes"},    // of NodeLocal DNSCache
 }
 
-// VirtualNames returns the names of the interfaces of containers and virtual machines, for people: globs, in which
-// "br-<12 hex digits>" stands for the networks of Docker.
-func VirtualNames() []string {
-	var names []string
-	for _, v := range virtual {
-		names = append(names, strings.ReplaceAll(v.glob, digits, "<12 hex digits>"))
-	}
-	return names
-}
-
 // owner returns what a link is named after, "" if its name is none of the virtual ones.
 func owner(link publication.Link) string {
 	for _, v := range virtual {

@@ -78,7 +78,7 @@ const missing = -1
 //     compare keys in this way.
 //   - White space around keys and values does not count. It is odd: it is published, and how phones take it is not verified.
 //   - MODELFile is a key if MODEL has the form of a model: one or two letters and two or three digits. Others, such as
-//     logoFile, are of no meaning to phones. A model that is not one of [Models] is odd, and has a file like any other.
+//     logoFile, are of no meaning to phones. A model that is not [Known] is odd, and has a file like any other.
 //   - The D80 does not find its firmware this way, so that it has no file. Neither has a key without a path, or with one
 //     that no URL can hold.
 //   - serviceType decides between server and firmware. Phones can't take a record without one of the three values;

@@ -145,7 +145,7 @@ func keaClasses(classes []phoneClass) (string, error) {
 type VendorClass struct {
 	Vendor  string `json:"vendor"`  // digium
 	Model   string `json:"model"`   // such as D40
-	Known   bool   `json:"known"`   // whether the model is one of [Models]
+	Known   bool   `json:"known"`   // whether the vendor's documents name the model
 	Version string `json:"version"` // of the firmware that it has
 }
 

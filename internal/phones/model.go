@@ -19,10 +19,7 @@ var models = []string{
 	"P310", "P315", "P320", "P325", "P330", "P370",
 }
 
-// Models gives the names of the known models, D80 included.
-func Models() []string { return slices.Clone(models) }
-
-// Known says whether a model is one of [Models].
+// Known reports whether the vendor's documents name a model, such as D40. D80 is one of them.
 func Known(model string) bool { return slices.Contains(models, model) }
 
 const (
