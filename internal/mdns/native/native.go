@@ -219,7 +219,13 @@ func (p *Publisher) do(ctx context.Context, job func()) error {
 
 // loop owns the responder until it is closed.
 func (p *Publisher) loop() {
-	defer p.finish()
+	defer p.lastWords()
+	p.work()
+	p.finish()
+}
+
+// work hears and says what there is until the responder or the network is closed.
+func (p *Publisher) work() {
 	batch := make([]link.Packet, link.MaxBatch)
 	var next time.Time
 	for {
@@ -275,8 +281,22 @@ func (p *Publisher) runJobs() {
 	}
 }
 
-// tick does what is due, sends what comes of it, and gives the time of the next thing to do.
+// tick does what is due, passes on what came of it, and returns the time of the next thing to do.
 func (p *Publisher) tick() (next time.Time) {
+	next = p.send()
+	p.report()
+	if p.responder.SaidNews() {
+		select {
+		case p.news <- struct{}{}:
+		default:
+		}
+	}
+	p.passOn(time.Now())
+	return earliest(next, p.late.again, p.gathered.due)
+}
+
+// send does what is due, sends what comes of it, and returns the time of the next thing to do.
+func (p *Publisher) send() (next time.Time) {
 	p.late.resend(p.config.Conn)
 	out, next := p.responder.Tick(time.Now())
 	if len(out) > 0 {
@@ -289,15 +309,7 @@ func (p *Publisher) tick() (next time.Time) {
 			p.fail(p.unsent())
 		}
 	}
-	p.report()
-	if p.responder.SaidNews() {
-		select {
-		case p.news <- struct{}{}:
-		default:
-		}
-	}
-	p.passOn(time.Now())
-	return earliest(next, p.late.again, p.gathered.due)
+	return next
 }
 
 // sendUnbound sends those packets again whose source address went a moment ago, from one that the kernel chooses, until
@@ -470,6 +482,38 @@ func (p *Publisher) finish() {
 	close(p.events)
 	close(p.asked)
 	close(p.done)
+}
+
+// lastTime is how long the goodbyes may take after a panic.
+const lastTime = time.Second
+
+// lastWords says goodbye when the loop panics, as far as that is possible within lastTime, and lets the panic end the
+// process.
+func (p *Publisher) lastWords() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		defer func() { _ = recover() }() // the first panic is what counts
+		p.sayGoodbye()
+	}()
+	select {
+	case <-said:
+	case <-time.After(lastTime):
+	}
+	panic(cause)
+}
+
+// sayGoodbye sends all goodbyes, and nothing else.
+func (p *Publisher) sayGoodbye() {
+	p.responder.SharePort(p.config.Conn.Shared())
+	p.responder.Close(time.Now())
+	for next := p.send(); !p.responder.Done() || !p.late.again.IsZero(); next = p.send() {
+		time.Sleep(time.Until(earliest(next, p.late.again)))
+	}
 }
 
 // hostAddresses gives all addresses of this host.
