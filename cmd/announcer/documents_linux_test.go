@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/testkit/netlab"
@@ -112,6 +114,26 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// TestFirstCommand runs the first command of the README in a session that has no directory for the control socket: that is worth
+// one line, not a warning.
+func TestFirstCommand(t *testing.T) {
+	netlab.Need(t)
+	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
+	t.Setenv("RUNTIME_DIRECTORY", "")
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	if err := unix.Mount("announcer", "/run", "tmpfs", 0, ""); err != nil { // an announcer may be installed
+		t.Fatal("mount: ", err)
+	}
+	t.Cleanup(func() { unix.Unmount("/run", unix.MNT_DETACH) })
+	first := steps(t, documents(t)["README.md"])[0]
+	want := slices.Concat([]string{`time=… level=INFO msg="no control socket: …`}, first.want, []string{"time=… level=INFO msg=ended"})
+	var out *output
+	t.Run("run", func(t *testing.T) { out = inBackground(t, "../..", first) })
+	if got := out.lines(); !slices.EqualFunc(want, got, matches) {
+		t.Errorf("$ %s\nprinted:\n%s\nwant:\n%s", first.command, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // follow runs a step. Of commands that build or test the project, or fetch it, it checks that there is such a thing.
 func follow(t *testing.T, dir string, s step) {
 	t.Helper()
@@ -195,7 +217,8 @@ func (o *output) lines() []string {
 }
 
 // inBackground starts a step that lasts, waits for the lines that it should print, and ends it with the test.
-func inBackground(t *testing.T, dir string, s step) {
+// It returns the output.
+func inBackground(t *testing.T, dir string, s step) *output {
 	t.Helper()
 	out := &output{writes: make(chan struct{}, 1)}
 	cmd := shell(dir, s.command)
@@ -227,6 +250,7 @@ func inBackground(t *testing.T, dir string, s step) {
 			t.Fatalf("$ %s\nprinted:\n%s\nwant:\n%s", s.command, strings.Join(out.lines(), "\n"), strings.Join(s.want, "\n"))
 		}
 	}
+	return out
 }
 
 // TestDocumentsConfiguration loads every snippet of configuration in the documents.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -79,11 +82,7 @@ func runDaemon(c *cli.Context) error {
 		return err
 	}
 	debug.SetGCPercent(gcPercent)
-	socket := c.String("socket")
-	if socket == "" {
-		socket = snap.Config.Socket
-	}
-	sockets := control.Places(socket, os.Getenv)
+	sockets := sockets(cmp.Or(c.String("socket"), snap.Config.Socket), os.Getenv, log)
 	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC, notes(sockets, os.Getenv)...)
 	if err != nil {
 		return err
@@ -105,6 +104,22 @@ func runDaemon(c *cli.Context) error {
 		Avahi:       avahiServices,
 	}
 	return d.Run(ctx)
+}
+
+// sockets returns places for the control socket. Without one that is named, and without a directory for one, there are none:
+// a daemon that is tried out by hand works without.
+func sockets(named string, getenv func(string) string, log *slog.Logger) []string {
+	places := control.Places(named, getenv)
+	if named == "" && !slices.ContainsFunc(places, hasDirectory) {
+		log.Info("no control socket: status, reload and watch cannot reach this daemon", "want", "--socket PATH, or $XDG_RUNTIME_DIR")
+		return nil
+	}
+	return places
+}
+
+func hasDirectory(path string) bool {
+	info, err := os.Stat(filepath.Dir(path))
+	return err == nil && info.IsDir()
 }
 
 // notes returns places for the file in which the engine keeps what it says for the next start: in the state directory of
