@@ -17,7 +17,7 @@ import (
 // NewRawGroup gives the form in which a publication is written.
 func NewRawGroup(p publication.Publication) RawGroup {
 	raw := RawGroup{Name: p.Group.Name, Wildcards: p.Group.Wildcards, Interfaces: p.Interfaces}
-	if p.OnConflict != publication.Rename {
+	if !p.OnConflict.IsDefault() {
 		raw.OnConflict = p.OnConflict.String()
 	}
 	if p.Check != publication.NoCheck {

@@ -225,7 +225,7 @@ func (r *report) policies(d Definition, what, hint string) {
 	if len(d.Interfaces) > 0 {
 		r.warnf(d, "interfaces", "%s can't say on which interfaces to announce%s", what, hint)
 	}
-	if d.OnConflict != publication.Rename {
+	if !d.OnConflict.IsDefault() {
 		r.warnf(d, "on_conflict", "%s can't say what happens in a conflict%s", what, hint)
 	}
 	if d.Check != publication.NoCheck {

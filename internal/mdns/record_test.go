@@ -71,14 +71,3 @@ func TestTypeString(t *testing.T) {
 		t.Errorf("got %s, %s, %s", a4.Type(), a6.Type(), Type(99))
 	}
 }
-
-func TestPolicyWords(t *testing.T) {
-	for _, word := range publication.PolicyWords() {
-		if p, ok := publication.ParsePolicy(word); !ok || p.String() != word {
-			t.Errorf("ParsePolicy(%q) = %v, %t", word, p, ok)
-		}
-	}
-	if _, ok := publication.ParsePolicy("Rename"); ok {
-		t.Error("Rename is taken for rename")
-	}
-}

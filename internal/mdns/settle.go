@@ -87,12 +87,11 @@ func place(in *Instance, policy publication.Policy, settled []Instance, placed m
 			in.Rival = rival.ID
 		}
 		in.Why = fmt.Sprintf("%s has the name %q", rival.origin(), in.Label)
-		switch policy {
-		case publication.Fail:
+		if !policy.Renames() {
 			in.State = Refused
-			return
-		case publication.Standby:
-			in.State = StandingBy
+			if policy.StandsBy() {
+				in.State = StandingBy
+			}
 			return
 		}
 		in.Label = services.NextName(in.Label)

@@ -12,19 +12,52 @@ const (
 	Standby               // stay silent as long as the name is served, then take over
 )
 
-var policyWords = []string{"rename", "fail", "standby"}
+// policies has what is known of each policy. What a policy does when another host has the name is in package responder.
+var policies = [...]struct {
+	word     string
+	renames  bool
+	standsBy bool
+}{
+	Rename:  {word: "rename", renames: true},
+	Fail:    {word: "fail"},
+	Standby: {word: "standby", standsBy: true},
+}
 
-// PolicyWords gives the words that [ParsePolicy] knows.
-func PolicyWords() []string { return slices.Clone(policyWords) }
+// Policies returns all policies.
+func Policies() []Policy {
+	all := make([]Policy, len(policies))
+	for i := range policies {
+		all[i] = Policy(i)
+	}
+	return all
+}
 
-// ParsePolicy reads "rename", "fail" or "standby".
+// PolicyWords returns the words that [ParsePolicy] reads.
+func PolicyWords() []string {
+	var words []string
+	for _, p := range policies {
+		words = append(words, p.word)
+	}
+	return words
+}
+
+// ParsePolicy reads one of the words that [PolicyWords] returns.
 func ParsePolicy(word string) (p Policy, ok bool) {
-	i := slices.Index(policyWords, word)
+	i := slices.Index(PolicyWords(), word)
 	return Policy(max(i, 0)), i >= 0
 }
 
-// String gives "rename", "fail" or "standby".
-func (p Policy) String() string { return policyWords[p] }
+// String returns the word that [ParsePolicy] reads.
+func (p Policy) String() string { return policies[p].word }
+
+// IsDefault reports whether p is the policy of a publication that has none of its own.
+func (p Policy) IsDefault() bool { return p == Rename }
+
+// Renames reports whether a service whose name is taken takes another name. Under any other policy it stays off the wire.
+func (p Policy) Renames() bool { return policies[p].renames }
+
+// StandsBy reports whether several hosts take turns in serving a name, so that one that does not serve is no failure.
+func (p Policy) StandsBy() bool { return policies[p].standsBy }
 
 // Check says how it is found out whether what is published answers, so that it is announced only then.
 type Check uint8

@@ -56,7 +56,7 @@ func (f *face) claim(w want, at moment) {
 	for _, s := range c.slots {
 		s.claims = append(s.claims, c)
 	}
-	if sibling := f.heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.renames() {
+	if sibling := f.heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
 		c.phase, c.rival, c.why = held, sibling.rival, sibling.why
 	} else {
 		f.probe(c, at)
@@ -65,7 +65,7 @@ func (f *face) claim(w want, at moment) {
 
 // win makes a name ours on its link, once each IP version has probed for it.
 func (f *face) win(c *claim) {
-	claims := f.link.claims(f.r, c.node.key)
+	claims := c.everywhere()
 	if slices.ContainsFunc(claims, func(other *claim) bool { return other.phase == probing && !other.free() }) {
 		return
 	}
@@ -221,7 +221,7 @@ func (f *face) drop(c *claim) {
 	f.silence(c, true)
 	f.unwatch(c)
 	c.node.claim = nil
-	for _, other := range f.link.claims(f.r, c.node.key) {
+	for _, other := range c.everywhere() {
 		if other.free() {
 			other.face.steps.set(other, f.r.now) // it may have waited for this one
 		}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
-	"announcer/services"
 )
 
 // When there are this many conflicts in so much time, so long is waited before each further attempt (RFC 6762 §8.1),
@@ -18,9 +18,6 @@ const (
 	conflictPause = 5 * time.Second
 	conflictCalm  = time.Minute
 )
-
-// planDelay is the time in which conflicts are gathered before names are given anew.
-const planDelay = 20 * time.Millisecond
 
 // conflictLog knows whether there were too many conflicts lately.
 type conflictLog struct {
@@ -37,12 +34,6 @@ func (l *conflictLog) add(now moment) {
 	l.at[l.count%conflictMost], l.latest = now, now
 	l.count++
 	l.many = l.many || l.count >= conflictMost && l.at[l.count%conflictMost] > now-conflictTime
-}
-
-// pause gives the time for another attempt, not before at.
-func (f *face) pause(at moment) moment {
-	f.r.conflicts.add(f.r.now)
-	return f.r.conflicts.after(at)
 }
 
 // after gives the time for another attempt after a conflict.
@@ -68,100 +59,150 @@ func (l *link) claims(r *Responder, key string) []*claim {
 	return claims
 }
 
-// renaming is a name that was given up for another.
-type renaming struct {
-	wanted, label string
-	round         uint32 // the plan that was in force
-	why           string
-	rival         netip.Addr
-	watch         *watch // of the wanted name, to have it back
-}
+// everywhere returns the claims on the same name on the link of a claim, itself included.
+func (c *claim) everywhere() []*claim { return c.face.link.claims(c.face.r, c.node.key) }
 
-// labels gives the names that publications have instead of those that they want.
-func (r *Responder) labels() map[string]string {
-	labels := make(map[string]string, len(r.renamed))
-	for id, move := range r.renamed {
-		if id != "" {
-			labels[id] = move.label
-		}
-	}
-	return labels
-}
-
-// rename gives all services of the publications that want a name the next one.
-func (r *Responder) rename(f *face, c *claim, rival netip.Addr, why string) {
-	for _, s := range c.slots {
-		id := s.status.ID
-		if m := r.renamed[id]; m != nil && m.round == r.planRound {
-			continue // done already, for another service of the group or on another link
-		}
-		r.move(id, s.instance.Wanted, services.NextName(s.instance.Label), f.link, c, rival, why)
-		r.event(mdns.ServiceConflict, s, rival, fmt.Sprintf("%s; trying %q", why, r.renamed[id].label))
-	}
-}
-
-// renameHost gives the host the next name; the SRV records follow.
-func (r *Responder) renameHost(f *face, c *claim, rival netip.Addr, why string) {
-	if !c.node.name.Equal(mdns.HostName(r.host)) {
-		return // renamed already, because of another link
-	}
-	r.move("", r.desired.Host, services.NextHost(r.host), f.link, c, rival, why)
-	r.host = r.renamed[""].label
-	r.hostEvent(mdns.ServiceConflict, f, rival, fmt.Sprintf("%s; the host is now %q", why, mdns.HostName(r.host)))
-	r.forgetRenames()
-}
-
-func (r *Responder) hostEvent(kind mdns.EventKind, f *face, rival netip.Addr, detail string) {
-	s := slot{status: mdns.ServiceStatus{Name: mdns.HostName(r.host).String(), Link: f.link.Name}}
-	r.event(kind, &s, rival, detail)
-}
-
-// move notes a new name, and watches the wanted one to have it back.
-func (r *Responder) move(id, wanted, label string, l *link, c *claim, rival netip.Addr, why string) {
-	m := r.renamed[id]
-	if m == nil {
-		m = &renaming{wanted: wanted}
-		r.renamed[id] = m
-		m.watch = r.watchWanted(id, l, c, rival)
-	}
-	m.label, m.round, m.why, m.rival = label, r.planRound, why, rival
-	r.planAt = min(r.planAt, r.now+planDelay)
-}
-
-// forgetRename goes back to the name that a publication wants.
-func (r *Responder) forgetRename(id string) {
-	if m := r.renamed[id]; m != nil {
-		r.unwatch(m.watch)
-		delete(r.renamed, id)
-	}
-}
-
-// forgetRenames goes back to the wanted name for the publications that are gone, want another one now, are no longer to be
-// renamed, or have lost theirs to another program of this host, which is no rival.
-func (r *Responder) forgetRenames() {
-	wanted := map[string]string{"": r.desired.Host}
-	for _, p := range r.desired.Groups {
-		if p.OnConflict == publication.Rename {
-			wanted[p.ID] = p.Instance(r.host)
-		}
-	}
-	for id, m := range r.renamed {
-		if wanted[id] != m.wanted || r.lostHere(id) {
-			r.forgetRename(id)
+// correct announces our data again where caches have just got what we said before.
+func (f *face) correct(c *claim, t mdns.Type) {
+	for _, s := range c.sets {
+		if s.live && s.kind() == t {
+			f.queue(s, max(f.r.now, s.last+sameRecord))
+			s.asked = false
 		}
 	}
 }
 
-// lostHere reports whether a publication, or "" the host, has lost its name to another program of this host.
-func (r *Responder) lostHere(id string) bool {
-	m := r.renamed[id]
-	if m == nil {
-		return false
+// differs says what a record of a rival says, and what ours does.
+func (f *face) differs(c *claim, rec wire.Resource) string {
+	data, ok := f.r.reader.Value(rec)
+	if !ok {
+		return ""
 	}
-	v := publication.V6
-	if m.rival.Is4() {
-		v = publication.V4
+	for _, s := range c.sets {
+		if s.kind() == rec.Type {
+			return fmt.Sprintf(" with %s %s, where ours is %s", rec.Type, data, s.records[0].Data)
+		}
 	}
-	f := r.byLink[faceKey{m.watch.link.Index, v}]
-	return f != nil && f.fromHere(m.rival)
+	return fmt.Sprintf(" with %s %s", rec.Type, data)
+}
+
+// defend probes again for a name that another host contradicts: whoever answers the probe keeps it (RFC 6762 §9).
+func (x contest) defend() {
+	r := x.claim.face.r
+	r.stats.Conflicts++
+	r.conflicts.add(r.now)
+	x.restart(r.conflicts.after(r.now + r.random(0, probeJitter)))
+}
+
+// yield waits a second before it probes again for a name that another host probes for with greater data (RFC 6762
+// §8.2). What is announced already stays so: the other host hears of it.
+func (x contest) yield() {
+	f := x.claim.face
+	if x.claim.live {
+		f.probe(x.claim, f.r.now+tieBreakWait)
+		return
+	}
+	x.restart(f.r.now + tieBreakWait)
+}
+
+// restart takes a name off the link, without goodbyes, and begins to probe for it at a time.
+func (x contest) restart(at moment) {
+	for _, other := range x.claim.everywhere() {
+		if other.phase != held {
+			other.contested(x.rival.addr)
+			other.face.silence(other, false)
+			other.face.probe(other, at)
+			other.face.noteDependents(other)
+		}
+	}
+}
+
+// A name that is contested for longer than this, with pauses no longer than that, is kept off by another host.
+const (
+	contestTime  = 5 * time.Second
+	contestPause = 10 * time.Second
+	contestAsk   = 2 * time.Second // after which that host is asked directly, so that its hardware address gets known
+)
+
+// quarrel is how long a name has been contested, and by whom.
+type quarrel struct {
+	since, last moment
+	by          netip.Addr
+	asked       bool
+}
+
+// contested notes that another host contests the name.
+func (c *claim) contested(by netip.Addr) {
+	now := c.face.r.now
+	q := &c.quarrel
+	if now-q.last > contestPause {
+		q.since, q.asked = now, false
+	}
+	q.last, q.by = now, by
+	if now-q.since >= contestAsk && !q.asked && c.face.carries(by) && c.face.link.onLink(by) {
+		q.asked = true
+		c.face.start(c.face.limit(), 0).Question(c.node.name, mdns.TypeANY, false)
+		c.face.unicast(netip.AddrPortFrom(by, mdns.Port), netip.Addr{})
+	}
+}
+
+// carries reports whether an address is of the IP version of the face.
+func (f *face) carries(a netip.Addr) bool { return a.Is4() == (f.version == publication.V4) }
+
+// keptOff returns the claim that another host keeps off the link by contesting its name again and again: this one, or
+// the one of the host that it needs. It returns nil if there is none.
+func (c *claim) keptOff() *claim {
+	if c.phase == probing && !c.live && c.quarrel.last-c.quarrel.since >= contestTime {
+		return c
+	}
+	if host := c.face.zone[c.plan.needs]; host != nil && host.claim != nil && host.claim.plan.kind != service {
+		return host.claim.keptOff()
+	}
+	return nil
+}
+
+// noteDependents reports the change of a host to the services on it.
+func (f *face) noteDependents(host *claim) {
+	if host.plan.kind == service {
+		return
+	}
+	for _, c := range f.claims {
+		if c.plan.needs == host.plan.key {
+			c.note()
+		}
+	}
+}
+
+// giveWay leaves a name to the host that has it, and takes another one.
+func (x contest) giveWay() {
+	why, f := x.lose(), x.claim.face
+	if x.claim.plan.kind == hostName {
+		f.r.renameHost(f, x.claim, x.rival.addr, why)
+	} else {
+		f.r.rename(f, x.claim, x.rival.addr, why)
+	}
+}
+
+// stayOff leaves a name to the host that has it, and watches for its end to have it back.
+func (x contest) stayOff() {
+	x.lose()
+	x.claim.face.watchHeld(x.claim, x.rival.addr, mdns.TypeANY, firstInterval, wantedInterval)
+}
+
+// lose takes a name that another host has off the link, without goodbyes: they would hurt that host. It returns who has
+// the name.
+func (x contest) lose() (why string) {
+	r := x.claim.face.r
+	r.stats.Conflicts++
+	r.conflicts.add(r.now)
+	why = fmt.Sprintf("%s has the name %q%s", x.rival.addr, x.claim.node.name, x.rival.what)
+	x.hold(why)
+	return why
+}
+
+// hold takes a name off the link, without goodbyes.
+func (x contest) hold(why string) {
+	for _, other := range x.claim.everywhere() {
+		other.face.hold(other, x.rival.addr, why)
+	}
 }

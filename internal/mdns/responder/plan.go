@@ -120,12 +120,6 @@ func (r *Responder) plan(applied bool) {
 	r.finishSlots()
 }
 
-// renames reports whether the answer to a conflict is another name.
-func (p *plan) renames() bool { return p.policy == publication.Rename }
-
-// standsBy reports whether two hosts take turns in serving the name.
-func (p *plan) standsBy() bool { return p.policy == publication.Standby }
-
 // placeFaces makes a face for each IP version of each link, and marks those that are no longer wanted.
 func (r *Responder) placeFaces() {
 	old := r.faces
@@ -310,7 +304,7 @@ func (f *face) amend(c *claim, w want, start moment, applied bool) {
 	}
 	switch {
 	case c.phase == held:
-		if applied && !c.standsBy() || c.plan.renames() {
+		if applied && !c.standsBy() || c.plan.policy.Renames() {
 			f.probe(c, start)
 		}
 	case !changed || c.phase != settled:

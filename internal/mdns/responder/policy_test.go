@@ -417,3 +417,21 @@ func TestOneOwnerAfterTrouble(t *testing.T) {
 		})
 	}
 }
+
+// Every policy says what it does in every situation.
+func TestEveryPolicyReacts(t *testing.T) {
+	situations := map[string]situation{
+		"rival while probing":   rivalWhileProbing,
+		"rival while announced": rivalWhileAnnounced,
+		"simultaneous probe":    simultaneousProbe,
+	}
+	for _, p := range publication.Policies() {
+		for name, s := range situations {
+			t.Run(p.String()+"/"+name, func(t *testing.T) {
+				if reaction(p, s) == nil {
+					t.Error("no reaction")
+				}
+			})
+		}
+	}
+}

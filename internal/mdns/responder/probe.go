@@ -155,12 +155,12 @@ func (p proposal) compare(other proposal) int {
 func (f *face) meetProbe(c *claim, p Packet) {
 	ours := c.proposals()
 	theirs, echo := f.proposalsOf(c, p)
-	if echo && (!c.plan.standsBy() || f.pointsHere(c)) {
+	if echo && (!c.plan.policy.StandsBy() || f.pointsHere(c)) {
 		return
 	}
 	// In standby the addresses of the hosts decide, not their data.
-	if c.plan.standsBy() || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
-		f.contest(c, simultaneousProbe, rival{addr: p.Src.Addr()})
+	if c.plan.policy.StandsBy() || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
+		contest{c, rival{addr: p.Src.Addr()}}.meet(simultaneousProbe)
 	}
 }
 

@@ -2,7 +2,6 @@ package responder
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"announcer/internal/mdns"
@@ -21,8 +20,7 @@ const (
 // review is the question, put off, which of two hosts serves.
 type review struct {
 	timer
-	claim *claim
-	rival netip.Addr
+	contest
 }
 
 // served reports whether a record shows that another host serves a name that we stand by for.
@@ -35,22 +33,29 @@ func (f *face) served(c *claim, rec wire.Resource) bool {
 func (f *face) pointsHere(c *claim) bool { return c.plan.needs == mdns.HostName(f.r.host).Key() }
 
 // elect decides which of two hosts serves that both want to.
-func (f *face) elect(c *claim, rival netip.Addr) {
-	own := f.sources.To(rival)
-	if f.r.now-c.rivalAt < reviewSight && c.ownThere.Less(own) {
+func (x contest) elect() {
+	c, f := x.claim, x.claim.face
+	own := f.sources.To(x.rival.addr)
+	switch met := f.r.now-c.rivalAt < reviewSight; {
+	case !x.onLink():
+		return
+	case met && c.ownThere.Less(own):
 		return // the hosts have met in a lower network
 	}
 	c.rivalAt, c.ownThere = f.r.now, own
-	if f.version == publication.V6 && f.byIPv4(c) != nil {
-		f.r.reviews.set(c.reviewOf(rival), f.r.now+reviewWait)
+	if f.version == publication.V6 && c.byIPv4() != nil {
+		f.r.reviews.set(x.review(), f.r.now+reviewWait)
 		return
 	}
-	f.decide(c, rival)
+	x.decide()
 }
 
-// byIPv4 gives the claim on the same name by IPv4.
-func (f *face) byIPv4(c *claim) *claim {
-	for _, other := range f.link.claims(f.r, c.node.key) {
+// onLink reports whether the rival is a host of the link: only those stand by for one another.
+func (x contest) onLink() bool { return x.claim.face.link.onLink(x.rival.addr) }
+
+// byIPv4 returns the claim on the same name by IPv4, nil if there is none.
+func (c *claim) byIPv4() *claim {
+	for _, other := range c.everywhere() {
 		if other.face.version == publication.V4 {
 			return other
 		}
@@ -58,11 +63,13 @@ func (f *face) byIPv4(c *claim) *claim {
 	return nil
 }
 
-func (c *claim) reviewOf(rival netip.Addr) *review {
+// review returns the review of the claim, with this rival.
+func (x contest) review() *review {
+	c := x.claim
 	if c.review == nil {
-		c.review = &review{claim: c}
+		c.review = &review{}
 	}
-	c.review.rival = rival
+	c.review.contest = x
 	return c.review
 }
 
@@ -75,21 +82,22 @@ func (r *Responder) runReviews() {
 		}
 		r.reviews.remove(v)
 		c := v.claim
-		other := c.face.byIPv4(c)
+		other := c.byIPv4()
 		if c.node.claim == c && c.phase != held && (other == nil || other.rivalAt < r.now-reviewSight) {
-			c.face.decide(c, v.rival)
+			v.decide()
 		}
 	}
 }
 
 // decide lets the lower source address serve.
-func (f *face) decide(c *claim, rival netip.Addr) {
-	lower := rival.Less(f.sources.To(rival))
+func (x contest) decide() {
+	c, f := x.claim, x.claim.face
+	lower := x.rival.addr.Less(f.sources.To(x.rival.addr))
 	switch {
 	case lower && c.phase == probing && !c.live:
-		f.restart(c, rival, f.r.now+tieBreakWait) // by then the other one serves, or is gone
+		x.restart(f.r.now + tieBreakWait) // by then the other one serves, or is gone
 	case lower:
-		f.standBy(c, rival)
+		x.fallSilent()
 	case c.live:
 		f.insist(c)
 	}
@@ -103,15 +111,19 @@ func (f *face) insist(c *claim) {
 	}
 }
 
-// standBy falls silent on the whole link and watches the host that serves.
-func (f *face) standBy(c *claim, rival netip.Addr) {
-	f.r.stats.Conflicts++
-	why := fmt.Sprintf("%s serves it", rival)
-	for _, other := range f.link.claims(f.r, c.node.key) {
-		other.face.hold(other, rival, why)
+// standBy leaves a name to the host of the link that serves it.
+func (x contest) standBy() {
+	if x.onLink() {
+		x.fallSilent()
 	}
-	f.watchHeld(c, rival, mdns.TypeSRV, standbyInterval, standbyInterval)
+}
+
+// fallSilent takes a name off the whole link, and watches the host that serves it.
+func (x contest) fallSilent() {
+	x.claim.face.r.stats.Conflicts++
+	x.hold(fmt.Sprintf("%s serves it", x.rival.addr))
+	x.claim.face.watchHeld(x.claim, x.rival.addr, mdns.TypeSRV, standbyInterval, standbyInterval)
 }
 
 // standsBy reports whether a claim is silent while another host serves the name.
-func (c *claim) standsBy() bool { return c.phase == held && c.plan.standsBy() }
+func (c *claim) standsBy() bool { return c.phase == held && c.plan.policy.StandsBy() }

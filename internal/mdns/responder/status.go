@@ -144,9 +144,9 @@ func (s *slot) standing() mdns.ServiceStatus {
 	announced := 0
 	for _, c := range s.claims {
 		switch {
-		case c.phase == held && !c.plan.renames():
+		case c.phase == held && !c.plan.policy.Renames():
 			now.State, now.Why, now.Rival = mdns.Refused, c.why, c.rival
-			if c.plan.standsBy() {
+			if c.plan.policy.StandsBy() {
 				now.State = mdns.StandingBy
 			}
 			return now

@@ -44,7 +44,7 @@ func (f *face) wake(start moment) {
 		if c.review != nil {
 			f.r.reviews.remove(c.review)
 		}
-		if c.standsBy() || c.phase == held && c.plan.renames() {
+		if c.standsBy() || c.phase == held && c.plan.policy.Renames() {
 			continue
 		}
 		f.doze(c)

@@ -118,7 +118,7 @@ func (f *face) watchHeld(c *claim, rival netip.Addr, kind mdns.Type, interval, l
 	r, l, key := f.r, f.link, c.node.key
 	r.watch(&watch{
 		link: l, name: c.node.name, key: key, kind: kind, rival: rival,
-		interval: interval, longest: longest, earliest: never, standby: c.plan.standsBy(), held: true,
+		interval: interval, longest: longest, earliest: never, standby: c.plan.policy.StandsBy(), held: true,
 		over: func() { r.wake(l, key) },
 	})
 }
@@ -133,7 +133,7 @@ func (f *face) unwatch(c *claim) {
 
 // heldBeside returns a held claim on the same name on this link, nil if there is none.
 func (f *face) heldBeside(c *claim) *claim {
-	for _, other := range f.link.claims(f.r, c.node.key) {
+	for _, other := range c.everywhere() {
 		if other != c && other.phase == held {
 			return other
 		}

@@ -28,7 +28,7 @@ func Limits(p publication.Publication, host string) []services.Problem {
 		}
 		undone = append(undone, shortcomings(s, p.Instance(host))...)
 	}
-	if p.OnConflict != publication.Rename {
+	if !p.OnConflict.IsDefault() {
 		undone = append(undone, fmt.Sprintf("keeps to the conflict policy %q among the definitions of this host only", p.OnConflict))
 	}
 	if len(undone) > 0 {
