@@ -64,7 +64,14 @@ func (d *Daemon) meetNeighbours(ctx context.Context, ready func()) error {
 	for {
 		var groups publication.Desired
 		var dirs []string
-		if err := d.do(ctx, func() { groups, dirs = d.desired, d.Snapshot.Config.Services }); err != nil {
+		err := d.do(ctx, func() {
+			groups, dirs = d.desired, d.Snapshot.Config.Services
+			select {
+			case <-d.meet: // what was asked for until now, this look finds
+			default:
+			}
+		})
+		if err != nil {
 			return nil
 		}
 		found := make(chan neighbours, 1)

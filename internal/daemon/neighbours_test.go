@@ -55,6 +55,23 @@ func TestNeighboursComeAndGo(t *testing.T) {
 	})
 }
 
+// The start needs one look: a second one would take a command of this host for a program that shares the port for long.
+func TestOneLookAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var looks atomic.Int32
+		b := start(t, map[string]string{"x.service": definition}, func(b *bench) {
+			b.look = func() []string { looks.Add(1); return nil }
+		})
+		time.Sleep(meetEvery / 2)
+		if n := looks.Load(); n != 1 {
+			t.Errorf("looked for %d times, want once", n)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Another program that takes a name of this host away is looked for at once, however often it does, and a host with
 // another address is none.
 func TestNeighbourThatTakesAName(t *testing.T) {
