@@ -18,25 +18,27 @@ const DHCPWarning = "Option 66 beside an announcement makes every phone in facto
 // modelPlace stands for the model in a URL.
 const modelPlace = "{model}"
 
-// phoneClass is a set of phones that a DHCP server tells apart by option 60.
+// phoneClass is a set of phones that a DHCP server tells apart.
 type phoneClass struct {
-	name   string // such as phones or phones-D40
-	prefix string // of option 60
-	url    string // option 66
+	name     string   // such as phones or phones-D40
+	prefixes []string // of option 60: any of them
+	macs     []string // first three bytes of a hardware address, such as 00:0f:d3: any of them
+	url      string   // option 66
 }
 
-// DHCPConfig writes the part of a DHCP server's configuration that gives phones option 66, told by option 60: all
-// alike or, with perModel, each model by a class of its own, where "{model}" in the URL stands for the model. server
-// is one of [DHCPServers].
+// DHCPConfig writes the part of a DHCP server's configuration that gives phones option 66. With perModel each model has
+// a class of its own, told by option 60, where "{model}" in the URL stands for the model; without it one class takes all
+// phones, told by option 60 or by the hardware address. The option is sent to phones that do not ask for it, too: some
+// take it, and do not boot without it. server is one of [DHCPServers].
 func DHCPConfig(server, url string, perModel bool) (string, error) {
 	if err := checkDHCPURL(url, perModel); err != nil {
 		return "", err
 	}
-	classes := []phoneClass{{"phones", "digium_", url}}
+	classes := []phoneClass{{"phones", []string{"digium_", "sangoma_"}, []string{phoneOUI}, url}}
 	if perModel {
 		classes = nil
 		for _, model := range models {
-			classes = append(classes, phoneClass{"phones-" + model, "digium_" + model + "_", strings.ReplaceAll(url, modelPlace, model)})
+			classes = append(classes, phoneClass{"phones-" + model, modelPrefixes(model), nil, strings.ReplaceAll(url, modelPlace, model)})
 		}
 	}
 	switch server {
@@ -51,12 +53,24 @@ func DHCPConfig(server, url string, perModel bool) (string, error) {
 	return "", fmt.Errorf("%q is not a DHCP server that is known here; want one of %s", server, strings.Join(DHCPServers(), ", "))
 }
 
+// phoneOUI begins the hardware addresses of D-series phones, and of the P-series phones that have been seen.
+const phoneOUI = "00:0f:d3"
+
+// modelPrefixes returns how option 60 of a model begins: D-series phones say digium_, of the P-series it is not known.
+func modelPrefixes(model string) []string {
+	prefixes := []string{"digium_" + model + "_"}
+	if strings.HasPrefix(model, "P") {
+		prefixes = append(prefixes, "sangoma_"+model+"_")
+	}
+	return prefixes
+}
+
 // comment begins each line with a mark.
 func comment(mark string) string {
 	lines := []string{
 		"The server of Digium and Sangoma phones, for links that multicast does not reach.",
 		DHCPWarning,
-		"P-series phones are taken to say digium_P... in option 60, which is not verified.",
+		"What P-series phones say in option 60 is not known: digium_P... and sangoma_P... are taken, and without --per-model the hardware address.",
 	}
 	return mark + " " + strings.Join(lines, "\n"+mark+" ") + "\n"
 }
@@ -102,8 +116,13 @@ func checkDHCPURL(url string, perModel bool) error {
 func dnsmasqClasses(classes []phoneClass) string {
 	var b strings.Builder
 	for _, c := range classes {
-		fmt.Fprintf(&b, "dhcp-vendorclass=set:%s,%s\n", c.name, c.prefix)
-		fmt.Fprintf(&b, "dhcp-option=tag:%s,option:tftp-server,\"%s\"\n", c.name, c.url)
+		for _, prefix := range c.prefixes {
+			fmt.Fprintf(&b, "dhcp-vendorclass=set:%s,%s\n", c.name, prefix)
+		}
+		for _, mac := range c.macs {
+			fmt.Fprintf(&b, "dhcp-mac=set:%s,%s:*:*:*\n", c.name, mac)
+		}
+		fmt.Fprintf(&b, "dhcp-option-force=tag:%s,option:tftp-server,\"%s\"\n", c.name, c.url)
 	}
 	return b.String()
 }
@@ -111,8 +130,21 @@ func dnsmasqClasses(classes []phoneClass) string {
 func iscClasses(classes []phoneClass) string {
 	var b strings.Builder
 	for _, c := range classes {
-		fmt.Fprintf(&b, "class \"%s\" {\n  match if substring(option vendor-class-identifier, 0, %d) = \"%s\";\n  option tftp-server-name \"%s\";\n}\n",
-			c.name, len(c.prefix), c.prefix, c.url)
+		var tests []string
+		for _, prefix := range c.prefixes {
+			tests = append(tests, fmt.Sprintf("substring(option vendor-class-identifier, 0, %d) = \"%s\"", len(prefix), prefix))
+		}
+		for _, mac := range c.macs {
+			tests = append(tests, "substring(hardware, 1, 3) = "+mac)
+		}
+		fmt.Fprintf(&b, `class "%s" {
+  match if %s;
+  option tftp-server-name "%s";
+  if exists dhcp-parameter-request-list {
+    option dhcp-parameter-request-list = concat(option dhcp-parameter-request-list, 42); # option 66, asked for or not
+  }
+}
+`, c.name, strings.Join(tests, "\n    or "), c.url)
 	}
 	return b.String()
 }
@@ -120,8 +152,9 @@ func iscClasses(classes []phoneClass) string {
 // keaClasses writes a whole configuration with the classes alone; they go into the one that is there.
 func keaClasses(classes []phoneClass) (string, error) {
 	type option struct {
-		Name string `json:"name"`
-		Data string `json:"data"`
+		Name   string `json:"name"`
+		Data   string `json:"data"`
+		Always bool   `json:"always-send"`
 	}
 	type class struct {
 		Name    string   `json:"name"`
@@ -130,8 +163,14 @@ func keaClasses(classes []phoneClass) (string, error) {
 	}
 	var all []class
 	for _, c := range classes {
-		test := fmt.Sprintf("substring(option[60].hex, 0, %d) == '%s'", len(c.prefix), c.prefix)
-		all = append(all, class{c.name, test, []option{{"tftp-server-name", c.url}}})
+		var tests []string
+		for _, prefix := range c.prefixes {
+			tests = append(tests, fmt.Sprintf("substring(option[60].hex, 0, %d) == '%s'", len(prefix), prefix))
+		}
+		for _, mac := range c.macs {
+			tests = append(tests, "substring(pkt4.mac, 0, 3) == 0x"+strings.ReplaceAll(mac, ":", ""))
+		}
+		all = append(all, class{c.name, strings.Join(tests, " or "), []option{{"tftp-server-name", c.url, true}}})
 	}
 	var b strings.Builder
 	e := json.NewEncoder(&b)

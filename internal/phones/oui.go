@@ -7,13 +7,13 @@ import (
 )
 
 // vendors are the makers of the phones by the first three bytes of a hardware address.
-var vendors = map[string]string{"00:0f:d3": "Digium", "00:50:58": "Sangoma"}
+var vendors = map[string]string{phoneOUI: "Digium", "00:50:58": "Sangoma"}
 
 // Vendor names the maker of the phone that has a hardware address, "" where it is no phone that we know. It is a
 // hint: later phones may have other addresses, and other devices of these makers are no phones.
 func Vendor(mac string) string {
 	mac = strings.ToLower(mac)
-	return vendors[mac[:min(len("00:0f:d3"), len(mac))]]
+	return vendors[mac[:min(len(phoneOUI), len(mac))]]
 }
 
 // EmbeddedMAC gives the hardware address that an IPv6 address was made from (RFC 4291, appendix A), "" where it was not.
