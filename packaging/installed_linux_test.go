@@ -32,9 +32,9 @@ func testProgram(t *testing.T, d debian) {
 	if listed := output(t, d.command("announcer", "list", "--interface", "lo")); strings.Contains(listed, "_udp") {
 		t.Errorf("as it is installed, this is announced:\n%s", listed)
 	}
-	for _, name := range []string{"Go go1.", "github.com/urfave/cli/v2 v2."} {
-		if licences, err := os.ReadFile(d.path("usr/share/doc/announcer/third-party-licences")); err != nil || !strings.Contains(string(licences), name) {
-			t.Errorf("no licence of %s (%v)", name, err)
+	for _, want := range []string{"Go go1.", "github.com/urfave/cli/v2 v2."} {
+		if licences, err := os.ReadFile(d.path("usr/share/doc/announcer/third-party-licences")); err != nil || !strings.Contains(string(licences), want) {
+			t.Errorf("no licence of %s (%v)", want, err)
 		}
 	}
 }
@@ -71,9 +71,11 @@ func testTmpfiles(t *testing.T, d debian) {
 	}
 	output(t, exec.Command("systemd-tmpfiles", "--root="+d.root, "--create", "announcer.conf"))
 	for _, dir := range []string{"run/announcer", "run/announcer/services"} {
-		if info, err := os.Stat(d.path(dir)); err != nil || info.Mode() != fs.ModeDir|0o755 {
-			t.Errorf("/%s: %v, %v; want a directory that everybody can read", dir, info, err)
-		}
+		t.Run(dir, func(t *testing.T) {
+			if info, err := os.Stat(d.path(dir)); err != nil || info.Mode() != fs.ModeDir|0o755 {
+				t.Errorf("%v, %v; want a directory that everybody can read", info, err)
+			}
+		})
 	}
 	if err := os.RemoveAll(d.path("run/announcer")); err != nil {
 		t.Fatal(err)

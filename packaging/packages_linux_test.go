@@ -135,10 +135,12 @@ func debianArch() string {
 func testReproducible(t *testing.T, first packages) {
 	t.Setenv("GOFLAGS", "-buildvcs=false")
 	second := build(t, newCopy(t), "TZ=Asia/Tokyo", "LC_ALL=C.UTF-8", "SOURCE_DATE_EPOCH=1")
-	for _, pair := range [][2]string{{first.deb, second.deb}, {first.rpm, second.rpm}} {
-		if filepath.Base(pair[0]) != filepath.Base(pair[1]) || digest(t, pair[0]) != digest(t, pair[1]) {
-			t.Errorf("two builds of one commit differ: %v", pair)
-		}
+	for format, pair := range map[string][2]string{"deb": {first.deb, second.deb}, "rpm": {first.rpm, second.rpm}} {
+		t.Run(format, func(t *testing.T) {
+			if filepath.Base(pair[0]) != filepath.Base(pair[1]) || digest(t, pair[0]) != digest(t, pair[1]) {
+				t.Errorf("two builds of one commit differ: %v", pair)
+			}
+		})
 	}
 }
 

@@ -14,15 +14,17 @@ type parseTest struct{ text, name, bad string }
 func runParseTests(t *testing.T, parse func(string) (dnsname.Name, error), tests []parseTest) {
 	t.Helper()
 	for _, test := range tests {
-		name, err := parse(test.text)
-		switch {
-		case test.bad != "":
-			if err == nil || !strings.Contains(err.Error(), test.bad) {
-				t.Errorf("%q: %v, error %v; want the error %q", test.text, name, err, test.bad)
+		t.Run(fmt.Sprintf("%.40q", test.text), func(t *testing.T) {
+			name, err := parse(test.text)
+			switch {
+			case test.bad != "":
+				if err == nil || !strings.Contains(err.Error(), test.bad) {
+					t.Errorf("%v, error %v; want the error %q", name, err, test.bad)
+				}
+			case err != nil || name.String() != test.name:
+				t.Errorf("%v, error %v; want %q", name, err, test.name)
 			}
-		case err != nil || name.String() != test.name:
-			t.Errorf("%q: %v, error %v; want %q", test.text, name, err, test.name)
-		}
+		})
 	}
 }
 

@@ -199,17 +199,23 @@ func TestUntilSeen(t *testing.T) {
 		t.Errorf("nobody asked, and it ends with %v", err)
 	}
 	l.await(out, "announcer: 0 of 1 hosts have asked within 10ms")
+}
+
+func TestUntilSeenRefuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"--until-seen 0":                   "--until-seen: 0 is no number of hosts; want 1 or more",
 		"--until-seen 1 -- true":           "--until-seen does not go with a command behind --",
 		"--until-seen 1 --engine zeroconf": `--until-seen: the engine "zeroconf" does not tell who asks; want --engine native`,
 	} {
-		all := append([]string{"announce", "--preset", "dpma", "--server", "192.0.2.5", "-i", "eth0"}, strings.Fields(args)...)
-		cmd, out := l.start(nil, all...)
-		if err := cmd.Wait(); err == nil {
-			t.Errorf("%s: no error", args)
-		}
-		l.await(out, want)
+		t.Run(args, func(t *testing.T) {
+			l := newLAN(t)
+			all := append([]string{"announce", "--preset", "dpma", "--server", "192.0.2.5", "-i", "eth0"}, strings.Fields(args)...)
+			cmd, out := l.start(nil, all...)
+			if err := cmd.Wait(); err == nil {
+				t.Error("no error")
+			}
+			l.await(out, want)
+		})
 	}
 }
 

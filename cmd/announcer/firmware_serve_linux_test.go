@@ -94,14 +94,14 @@ func TestServeUntilDone(t *testing.T) {
 	}
 	get(t, "127.0.0.2", url+"2_8_1_D40_firmware.eff")
 	s.wantEnd(t)
-	for _, line := range []string{
+	for _, want := range []string{
 		`^127\.0\.0\.1 - - has 2_8_1_D65_firmware\.eff, .*; 1 of 2 phones done$`,
 		`^127\.0\.0\.2 - - has 2_8_1_D40_firmware\.eff, .*; 2 of 2 phones done$`,
 		`level=INFO msg=serving file=2_8_1_D40_firmware\.eff .*sha256=[0-9a-f]{64}$`,
 		`level=INFO msg=sent phone=127\.0\.0\.2 .*whole=true`,
 	} {
-		if !slices.ContainsFunc(s.out.lines(), regexp.MustCompile(line).MatchString) {
-			t.Errorf("no line %q in:\n%s", line, strings.Join(s.out.lines(), "\n"))
+		if !slices.ContainsFunc(s.out.lines(), regexp.MustCompile(want).MatchString) {
+			t.Errorf("no line %q in:\n%s", want, strings.Join(s.out.lines(), "\n"))
 		}
 	}
 }

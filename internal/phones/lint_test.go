@@ -178,13 +178,15 @@ func TestPresetsPassLint(t *testing.T) {
 		"firmware":  {URL: "http://192.0.2.10:8080/fw", Version: "2_8_1", Files: []services.ModelFile{{Model: "D40", Path: "2_8_1_D40_firmware.eff"}}},
 	}
 	for _, name := range services.Presets() {
-		g, err := preset.Group(name, fills[name], "pbx")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if problems := Lint(g); len(problems) > 0 {
-			t.Errorf("%s: %+v", name, problems)
-		}
+		t.Run(name, func(t *testing.T) {
+			g, err := preset.Group(name, fills[name], "pbx")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if problems := Lint(g); len(problems) > 0 {
+				t.Errorf("%+v", problems)
+			}
+		})
 	}
 }
 

@@ -22,17 +22,18 @@ func TestGroup(t *testing.T) {
 		"firmware":  "Phone firmware 2_8_1 at 192.0.2.10",
 	}
 	for _, preset := range services.Presets() {
-		group, err := Group(preset, fills[preset], "pbx")
-		if err != nil || len(group.Services) != 1 {
-			t.Errorf("%s: %v, error %v; want one service", preset, group, err)
-			continue
-		}
-		if got := group.Instance("pbx"); got != names[preset] {
-			t.Errorf("%s: the name is %q; want %q", preset, got, names[preset])
-		}
-		if problems := group.Check("pbx"); len(problems) > 0 {
-			t.Errorf("%s: %+v", preset, problems)
-		}
+		t.Run(preset, func(t *testing.T) {
+			group, err := Group(preset, fills[preset], "pbx")
+			if err != nil || len(group.Services) != 1 {
+				t.Fatalf("%v, error %v; want one service", group, err)
+			}
+			if got := group.Instance("pbx"); got != names[preset] {
+				t.Errorf("the name is %q; want %q", got, names[preset])
+			}
+			if problems := group.Check("pbx"); len(problems) > 0 {
+				t.Errorf("%+v", problems)
+			}
+		})
 	}
 	group, _ := Group("firmware", fills["firmware"], "pbx")
 	if want := []string{"sipUrl=http://192.0.2.10", "firmwareUrl=http://192.0.2.10/", "firmwareVersion=2_8_1", "serviceType=firmware", "D40File=a&b.eff"}; !slices.Equal(group.Services[0].TXT, want) {

@@ -161,8 +161,10 @@ func TestRemoval(t *testing.T) {
 	run(t, "dpkg", "--purge", "announcer")
 	for _, pattern := range []string{"/etc/announcer", "/run/announcer", "/var/lib/*/announcer", "/var/lib/announcer",
 		"/etc/systemd/system/*/announcer.service", "/usr/bin/announcer"} {
-		if left, _ := filepath.Glob(pattern); len(left) > 0 {
-			t.Errorf("after the purge there is %q", left)
-		}
+		t.Run(pattern, func(t *testing.T) {
+			if left, _ := filepath.Glob(pattern); len(left) > 0 {
+				t.Errorf("after the purge there is %q", left)
+			}
+		})
 	}
 }

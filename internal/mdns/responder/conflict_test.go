@@ -153,9 +153,9 @@ func TestRenameOfAGroup(t *testing.T) {
 	if len(conflicts) != 1 || conflicts[0].Rival != stranger.Addr() {
 		t.Fatalf("%v", conflicts)
 	}
-	for _, part := range []string{"192.0.2.99", desk, "0 0 1 x.local.", "0 0 5060 pbx.local.", `"Desk #2"`} {
-		if !strings.Contains(conflicts[0].Detail, part) {
-			t.Errorf("%q does not tell %q", conflicts[0].Detail, part)
+	for _, want := range []string{"192.0.2.99", desk, "0 0 1 x.local.", "0 0 5060 pbx.local.", `"Desk #2"`} {
+		if !strings.Contains(conflicts[0].Detail, want) {
+			t.Errorf("%q does not tell %q", conflicts[0].Detail, want)
 		}
 	}
 }

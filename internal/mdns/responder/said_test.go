@@ -336,9 +336,11 @@ func TestSums(t *testing.T) {
 		"the case of a PTR":    {sumOf(key, ptr("a.local")), sumOf(key, ptr("A.local"))},
 	}
 	for name, s := range same {
-		if s[0] != s[1] {
-			t.Errorf("%s counts", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if s[0] != s[1] {
+				t.Errorf("two sums: %d and %d", s[0], s[1])
+			}
+		})
 	}
 	all := map[Sum]bool{}
 	datas := []mdns.Data{

@@ -58,10 +58,12 @@ func testDigAsksGroup(t *testing.T, announcer string) {
 	}
 	packets.check(t)
 	for _, version := range []string{"ip", "ipv6"} {
-		answer := version + ` && udp.srcport == 5353 && udp.dstport != 5353 && dns.flags.response == 1 && dns.ptr.domain_name contains "sip.example.com"`
-		if got := tshark(t, packets.file, answer, "frame.number"); len(got) == 0 {
-			t.Errorf("nobody answers dig by %s", version)
-		}
+		t.Run(version, func(t *testing.T) {
+			answer := version + ` && udp.srcport == 5353 && udp.dstport != 5353 && dns.flags.response == 1 && dns.ptr.domain_name contains "sip.example.com"`
+			if got := tshark(t, packets.file, answer, "frame.number"); len(got) == 0 {
+				t.Error("nobody answers dig")
+			}
+		})
 	}
 }
 

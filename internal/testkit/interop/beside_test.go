@@ -85,14 +85,16 @@ func (n neighbour) hasHost(t *testing.T) {
 func (c *capture) leavesHost(t *testing.T) {
 	t.Helper()
 	for _, version := range []string{"ip", "ipv6"} {
-		_, gone := c.heard(t, version)
-		if !slices.ContainsFunc(gone, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSRV }) {
-			t.Errorf("no goodbye for a service by %s", version)
-		}
-		for _, rr := range gone {
-			if name := rr.Header().Name; name == hostname+".local." || slices.Contains(reverses(v0), name) {
-				t.Errorf("a goodbye for what the other program announces: %v", rr)
+		t.Run(version, func(t *testing.T) {
+			_, gone := c.heard(t, version)
+			if !slices.ContainsFunc(gone, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSRV }) {
+				t.Error("no goodbye for a service")
 			}
-		}
+			for _, rr := range gone {
+				if name := rr.Header().Name; name == hostname+".local." || slices.Contains(reverses(v0), name) {
+					t.Errorf("a goodbye for what the other program announces: %v", rr)
+				}
+			}
+		})
 	}
 }

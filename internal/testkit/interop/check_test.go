@@ -40,10 +40,12 @@ files = { D40 = "D40.eff", D65 = "D65.eff" }
 	daemon.await(t, "all of it answers", 1)
 	packets.check(t)
 	for _, version := range []string{"ip", "ipv6"} {
-		_, gone := packets.heard(t, version)
-		if len(gone) == 0 {
-			t.Error("no goodbye was said by ", version)
-		}
+		t.Run(version, func(t *testing.T) {
+			_, gone := packets.heard(t, version)
+			if len(gone) == 0 {
+				t.Error("no goodbye was said")
+			}
+		})
 	}
 }
 

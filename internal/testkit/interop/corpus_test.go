@@ -99,9 +99,11 @@ func testBatch(t *testing.T, announcer, folder string, batch batch) {
 	daemon.stop(t)
 	packets.check(t)
 	for version, filter := range map[string]string{"ipv4": "ip", "ipv6": "ipv6"} {
-		announced, gone := packets.heard(t, filter)
-		compare(t, "announced on "+version, askOf(announced), batch.on[version])
-		compare(t, "gone on "+version, askOf(gone), batch.withTTLs(version, ttls{}))
+		t.Run(version, func(t *testing.T) {
+			announced, gone := packets.heard(t, filter)
+			compare(t, "announced on "+version, askOf(announced), batch.on[version])
+			compare(t, "gone on "+version, askOf(gone), batch.withTTLs(version, ttls{}))
+		})
 	}
 }
 

@@ -51,9 +51,11 @@ func TestMulticastReachesAllAndUnicastOne(t *testing.T) {
 	say(t, hosts[0], netip.MustParseAddrPort("192.0.2.3:5353"), "one")
 	n.Run(Start.Add(time.Second))
 	for name, want := range map[string][]string{"a": {"0s all"}, "b": {"10ms all"}, "c": {"10ms all", "10ms one"}} {
-		if !slices.Equal(heard[name], want) {
-			t.Errorf("%s heard %q; want %q", name, heard[name], want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if !slices.Equal(heard[name], want) {
+				t.Errorf("heard %q; want %q", heard[name], want)
+			}
+		})
 	}
 	if got := n.Now().Sub(Start); got != time.Second {
 		t.Errorf("it is %v after the start; want 1s", got)
@@ -118,9 +120,11 @@ func TestSplitAndHeal(t *testing.T) {
 	say(t, hosts[0], mdns.Group4, "healed")
 	n.Run(Start)
 	for name, want := range map[string][]string{"b": {"0s healed"}, "c": {"0s split", "0s healed"}, "d": {"0s healed"}} {
-		if !slices.Equal(heard[name], want) {
-			t.Errorf("%s heard %q; want %q", name, heard[name], want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if !slices.Equal(heard[name], want) {
+				t.Errorf("heard %q; want %q", heard[name], want)
+			}
+		})
 	}
 }
 
