@@ -29,7 +29,7 @@ type directory struct {
 	isFile bool          // it is a file in any case
 	poll   time.Duration // between two looks; 0: as the file system needs it
 
-	guard  *guard
+	guard  *guard        // of all runs: what hangs does not begin to hang by a reload
 	buf    *bytes.Buffer // for reading one file after the other
 	items  []Item        // yielded last
 	unread string        // why the directory could not be listed
@@ -48,12 +48,12 @@ type directory struct {
 // by events, and by a look once a minute. If poll is 0, it also looks every 2 s at a file system that does not report
 // changes made elsewhere; otherwise it looks at that interval.
 func Directory(path string, poll time.Duration) Provider {
-	return &directory{path: path, poll: poll}
+	return &directory{path: path, poll: poll, guard: newGuard()}
 }
 
 // File returns the provider of the file at a path, as [Directory] does. What else is there is an error.
 func File(path string, poll time.Duration) Provider {
-	return &directory{path: path, isFile: true, poll: poll}
+	return &directory{path: path, isFile: true, poll: poll, guard: newGuard()}
 }
 
 // String returns the path.
@@ -61,11 +61,10 @@ func (d *directory) String() string { return d.path }
 
 // Run implements [Provider].
 func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
-	d.guard, d.buf, d.items, d.stale = newGuard(), new(bytes.Buffer), nil, true
+	d.buf, d.items, d.stale = new(bytes.Buffer), nil, true
 	defer d.close()
 	for reason := changed; reason != ended; reason = d.await(ctx) {
-		d.guard.begin()
-		if reason == changed || !d.answers() {
+		if returned := d.guard.begin(); returned || reason == changed || !d.answers() {
 			d.prepare()
 			yield(d.look())
 		} else {

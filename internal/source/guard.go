@@ -21,15 +21,16 @@ type guard struct {
 
 func newGuard() *guard { return &guard{hung: map[string]time.Time{}, back: make(chan string, 1)} }
 
-// begin starts a look.
-func (g *guard) begin() {
+// begin starts a look, and reports whether a call that hung has returned.
+func (g *guard) begin() (returned bool) {
 	g.over = time.Now().Add(patience)
 	for {
 		select {
 		case key := <-g.back:
 			delete(g.hung, key)
+			returned = true
 		default:
-			return
+			return returned
 		}
 	}
 }
