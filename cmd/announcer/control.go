@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -88,18 +90,31 @@ func dialDaemon(c *cli.Context) (*control.Client, error) {
 	return client, err
 }
 
-// socketOf returns the path of the socket that the flags or the configuration name, "" where neither does.
+// configTime is how long the configuration is waited for: its file system may hang, and the daemon is asked about that.
+const configTime = 2 * time.Second
+
+// socketOf returns the path of the socket that the flags or the configuration name, "" if neither does, or if the
+// configuration cannot be read: then the usual places are tried.
 func socketOf(c *cli.Context) string {
 	if c.IsSet("socket") {
 		return c.String("socket")
 	}
-	file := c.String("config")
-	if file == "" {
-		file = defaultConfig
+	file := cmp.Or(c.String("config"), defaultConfig)
+	socket := make(chan string, 1)
+	go func() { socket <- configuredSocket(file) }()
+	select {
+	case path := <-socket:
+		return path
+	case <-time.After(configTime):
+		return ""
 	}
+}
+
+// configuredSocket returns the path of the socket that a configuration file names, "" if it names none.
+func configuredSocket(file string) string {
 	data, err := source.ReadFile(file)
 	if err != nil {
-		return "" // the usual places are tried
+		return ""
 	}
 	cfg, _ := config.Load(file, data, source.HostName()) // the daemon has the last good one, whatever is wrong with this
 	return cfg.Socket

@@ -7,12 +7,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"announcer/internal/testkit/hangfs"
 	"announcer/internal/testkit/netlab"
 )
 
-// TestMain lets the test binary be announcer where it is called by that name, as the scripts do, and runs the
-// tests in a network of their own.
+// TestMain lets the test binary be announcer where it is called by that name, as the scripts do, or serve a file system
+// that hangs, and runs the tests in a network of their own.
 func TestMain(m *testing.M) {
+	hangfs.Main()
 	switch filepath.Base(os.Args[0]) {
 	case stubbornName:
 		stubborn()
