@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -165,6 +166,56 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// A daemon that ends before it has announced what the one before it left announced withdraws that; so does one for which
+// it is no longer defined.
+func TestWithdrawsWhatTheLastOneAnnounced(t *testing.T) {
+	for _, last := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGKILL} {
+		for _, defined := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, still defined %v", signalName(last), defined), func(t *testing.T) {
+				l := newLAN(t)
+				daemon, out := l.start(nil, "run", "--services", "services", "-i", "eth0")
+				l.await(out, "msg=announced")
+				l.until("note", func() bool {
+					text, err := os.ReadFile(filepath.Join(l.dir, "announcer.said"))
+					return err == nil && strings.Contains(string(text), `"link":"eth0"`)
+				})
+				l.goodbyes() // all quiet
+				if err := daemon.Process.Signal(last); err != nil {
+					t.Fatal(err)
+				}
+				daemon.Wait()
+				if !defined {
+					l.write("services/a.service", strings.Replace(phoneService, "PBX", "Other", 1))
+				}
+				next, _ := l.start(nil, "run", "--services", "services", "-i", "eth0")
+				l.until("daemon", func() bool { return l.status() != "" })
+				if defined {
+					if err := next.Process.Signal(syscall.SIGTERM); err != nil {
+						t.Fatal(err)
+					}
+				}
+				l.until("goodbye", func() bool { return l.goodbyes() > 0 })
+			})
+		}
+	}
+}
+
+// status returns the status of the daemon, "" if there is none.
+func (l *lan) status() string {
+	text, _ := exec.Command(l.bin, "status", "--socket", filepath.Join(l.dir, "announcer.sock"), "--json").Output() // fails for a problem, too
+	return string(text)
+}
+
+// until waits until something is so.
+func (l *lan) until(what string, so func() bool) {
+	l.t.Helper()
+	for end := time.Now().Add(wireTime); !so(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			l.t.Fatalf("no %s", what)
+		}
+	}
+}
+
 // told wants the service manager to be told something, be it after other states.
 func told(t *testing.T, manager *net.UnixConn, want string) {
 	t.Helper()
@@ -289,14 +340,10 @@ func TestNeighbourWithOurName(t *testing.T) {
 	l.start(nil, "announce", "--interface", "eth0", "--name", "PBX", "--type", "_digiumproxy._udp", "--port", "5061", "--txt", "serviceType=asterisk")
 	l.await(out, `msg="port 5353 is shared with announcer (pid `)
 	announced := func() bool {
-		status, _ := exec.Command(l.bin, "status", "--socket", filepath.Join(l.dir, "announcer.sock"), "--json").Output()
-		return strings.Contains(string(status), `"state": "announced"`) && !strings.Contains(string(status), "PBX #2")
+		status := l.status()
+		return strings.Contains(status, `"state": "announced"`) && !strings.Contains(status, "PBX #2")
 	}
-	for end := time.Now().Add(wireTime); !announced(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("the name is not had back:\n%s", strings.Join(out.lines(), "\n"))
-		}
-	}
+	l.until("name had back", announced)
 }
 
 // What is announced is noted for the next start, in the state directory or beside the socket, and survives a crash.
@@ -314,11 +361,7 @@ func TestNote(t *testing.T) {
 				text, err := os.ReadFile(filepath.Join(l.dir, c.file))
 				return err == nil && strings.Contains(string(text), `"sums":["`)
 			}
-			for end := time.Now().Add(wireTime); !noted(); time.Sleep(10 * time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatal("nothing is noted")
-				}
-			}
+			l.until("note", noted)
 			if err := daemon.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}

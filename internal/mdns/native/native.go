@@ -113,7 +113,9 @@ func New(config Config) *Publisher {
 	}
 	if len(config.Notes) > 0 {
 		now := time.Now()
-		p.responder.Recall(now, readNote(config.Notes, now, config.Log))
+		l := readNote(config.Notes, now, config.Log)
+		p.responder.Recall(now, l.said)
+		p.responder.Inherit(now, l.left(), l.announced)
 		go p.keepNote()
 	} else {
 		close(p.noted)

@@ -13,10 +13,13 @@ import (
 	"strconv"
 	"time"
 
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/responder"
+	"announcer/internal/mdns/wire"
 )
 
-// The note on disk says what this host said in the last two minutes, so that it is no rival after a restart or a crash.
+// The note on disk says what this host said in the last two minutes, so that it is no rival after a restart or a crash, and
+// what it announces, so that the next process can take it back.
 const (
 	noteVersion = 1
 	noteEvery   = time.Minute                           // it is written, at least
@@ -31,6 +34,20 @@ type note struct {
 	Version int         `json:"version"`
 	Written time.Time   `json:"written"`
 	Said    []saidUntil `json:"said"`
+
+	Announced []announcedOn `json:"announced"` // and in caches for as long as what was said last
+}
+
+// announcedOn is what is announced on a link.
+type announcedOn struct {
+	Link     string   `json:"link"`
+	Messages [][]byte `json:"messages"` // with the records as answers
+}
+
+// legacy is what a process leaves to the next one.
+type legacy struct {
+	said      []responder.Said
+	announced []responder.Announced
 }
 
 // saidUntil is what is no rival until a time.
@@ -40,9 +57,10 @@ type saidUntil struct {
 }
 
 // encodeNote makes a note. more is how long the next one may be waited for, in which all that is said now may be said.
-func encodeNote(said []responder.Said, now time.Time, more time.Duration) []byte {
+func encodeNote(l legacy, now time.Time, more time.Duration) []byte {
+	said := l.said
 	slices.SortFunc(said, func(a, b responder.Said) int { return cmp.Or(cmp.Compare(b.Left, a.Left), cmp.Compare(a.Sum, b.Sum)) })
-	n := note{Version: noteVersion, Written: now.UTC(), Said: []saidUntil{}}
+	n := note{Version: noteVersion, Written: now.UTC(), Said: []saidUntil{}, Announced: []announcedOn{}}
 	for i, s := range said {
 		if i == 0 || s.Left != said[i-1].Left {
 			n.Said = append(n.Said, saidUntil{Until: now.Add(s.Left + more).UTC()})
@@ -50,20 +68,50 @@ func encodeNote(said []responder.Said, now time.Time, more time.Duration) []byte
 		last := &n.Said[len(n.Said)-1]
 		last.Sums = append(last.Sums, strconv.FormatUint(uint64(s.Sum), 16))
 	}
+	for _, a := range l.announced {
+		n.Announced = append(n.Announced, announcedOn{a.Link, encodeRecords(a.Records)})
+	}
 	text, _ := json.Marshal(n) // no value of it can fail
 	return append(text, '\n')
 }
 
+// encodeRecords returns messages with the records as answers.
+func encodeRecords(records []mdns.Record) (messages [][]byte) {
+	var b wire.Builder
+	for i := 0; i < len(records); {
+		first := i
+		b.Start(nil, mdns.MaxPacket, 0, wire.FlagResponse)
+		for i < len(records) && b.Record(wire.Answer, &records[i], records[i].TTL, records[i].Unique) {
+			i++
+		}
+		if i == first {
+			i++ // which no packet holds
+			continue
+		}
+		messages = append(messages, b.Finish())
+	}
+	return messages
+}
+
+// decodeRecords is the opposite of encodeRecords. What it can't read it leaves out.
+func decodeRecords(messages [][]byte) (records []mdns.Record) {
+	for _, message := range messages {
+		if m, err := wire.Decode(message); err == nil {
+			records = append(records, m.Answers...)
+		}
+	}
+	return records
+}
+
 // decodeNote reads a note. One from the future says nothing, nor does what lies longer ahead than any note says.
-func decodeNote(text []byte, now time.Time) ([]responder.Said, error) {
+func decodeNote(text []byte, now time.Time) (l legacy, err error) {
 	var n note
 	if err := json.Unmarshal(text, &n); err != nil {
-		return nil, err
+		return legacy{}, err
 	}
 	if n.Version != noteVersion || n.Written.After(now) {
-		return nil, nil
+		return legacy{}, nil
 	}
-	var said []responder.Said
 	for _, u := range n.Said {
 		left := u.Until.Sub(now)
 		if left <= 0 || left > responder.SaidTime+noteMore {
@@ -71,30 +119,43 @@ func decodeNote(text []byte, now time.Time) ([]responder.Said, error) {
 		}
 		for _, text := range u.Sums {
 			if sum, err := strconv.ParseUint(text, 16, 64); err == nil {
-				said = append(said, responder.Said{Sum: responder.Sum(sum), Left: left})
+				l.said = append(l.said, responder.Said{Sum: responder.Sum(sum), Left: left})
 			}
 		}
 	}
-	return said, nil
+	if l.left() > 0 {
+		for _, on := range n.Announced {
+			l.announced = append(l.announced, responder.Announced{Link: on.Link, Records: decodeRecords(on.Messages)})
+		}
+	}
+	return l, nil
+}
+
+// left returns how long caches may still hold what was said last.
+func (l legacy) left() (left time.Duration) {
+	for _, s := range l.said {
+		left = max(left, s.Left)
+	}
+	return left
 }
 
 // readNote reads the note at the first of the paths where there is one. What can't be read says nothing.
-func readNote(paths []string, now time.Time, log *slog.Logger) []responder.Said {
+func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
 	for _, path := range paths {
 		text, err := readSome(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		var said []responder.Said
+		var l legacy
 		if err == nil {
-			said, err = decodeNote(text, now)
+			l, err = decodeNote(text, now)
 		}
 		if err != nil {
 			log.Warn("what was announced before the start is unknown", "file", path, "error", err)
 		}
-		return said
+		return l
 	}
-	return nil
+	return legacy{}
 }
 
 // readSome reads a regular file that is not too large.
@@ -147,8 +208,8 @@ func replaceFile(path string, text []byte) error {
 func (p *Publisher) keepNote() {
 	defer close(p.noted)
 	began, failed := false, false
-	write := func(said []responder.Said, more time.Duration) {
-		err := writeNote(p.config.Notes, encodeNote(said, time.Now(), more))
+	write := func(l legacy, more time.Duration) {
+		err := writeNote(p.config.Notes, encodeNote(l, time.Now(), more))
 		if err != nil && !failed {
 			p.config.Log.Warn("what is announced is not noted for the next start", "error", err)
 		}
@@ -158,7 +219,7 @@ func (p *Publisher) keepNote() {
 		select {
 		case <-p.done:
 			if began || len(p.news) > 0 {
-				write(p.responder.Said(), 0) // nobody else has it any more
+				write(p.legacy(), 0) // nobody else has it any more
 			}
 			return
 		case <-p.news:
@@ -168,9 +229,9 @@ func (p *Publisher) keepNote() {
 				continue
 			}
 		}
-		var said []responder.Said
-		if p.do(context.Background(), func() { said = p.responder.Said() }) == nil {
-			write(said, noteMore)
+		var l legacy
+		if p.do(context.Background(), func() { l = p.legacy() }) == nil {
+			write(l, noteMore)
 		}
 		select {
 		case <-p.done:
@@ -178,6 +239,9 @@ func (p *Publisher) keepNote() {
 		}
 	}
 }
+
+// legacy returns what is left to the next process if this one ends now.
+func (p *Publisher) legacy() legacy { return legacy{p.responder.Said(), p.responder.Announced()} }
 
 // awaitNote waits a moment for the last note: a disk that hangs keeps nobody.
 func (p *Publisher) awaitNote() {

@@ -2,6 +2,7 @@ package native
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -41,9 +42,9 @@ func TestNoteRoundTrip(t *testing.T) {
 		{0, -24 * time.Hour, ""},
 	} {
 		t.Run(fmt.Sprintf("%v more, %v later", c.more, c.later), func(t *testing.T) {
-			got, err := decodeNote(encodeNote(slices.Clone(said), noteTime, c.more), noteTime.Add(c.later))
-			if err != nil || words(got) != c.want {
-				t.Errorf("%s (%v), want %s", words(got), err, c.want)
+			got, err := decodeNote(encodeNote(legacy{said: slices.Clone(said)}, noteTime, c.more), noteTime.Add(c.later))
+			if err != nil || words(got.said) != c.want {
+				t.Errorf("%s (%v), want %s", words(got.said), err, c.want)
 			}
 		})
 	}
@@ -60,7 +61,7 @@ func words(said []responder.Said) string {
 
 // What is no note says nothing, and does no harm.
 func TestBadNotes(t *testing.T) {
-	good := string(encodeNote([]responder.Said{{Sum: 1, Left: time.Minute}}, noteTime, 0))
+	good := string(encodeNote(legacy{said: []responder.Said{{Sum: 1, Left: time.Minute}}}, noteTime, 0))
 	for _, c := range []struct {
 		name  string
 		place func(path string) error
@@ -91,7 +92,7 @@ func readsNothing(t *testing.T, place func(path string) error, logs bool) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	if got := readNote([]string{path}, noteTime, slog.New(slog.NewTextHandler(&log, nil))); len(got) > 0 {
+	if got := readNote([]string{path}, noteTime, slog.New(slog.NewTextHandler(&log, nil))); len(got.said)+len(got.announced) > 0 {
 		t.Errorf("says %v", got)
 	}
 	if logged := log.Len() > 0; logged != logs {
@@ -221,7 +222,7 @@ func reflect(t *testing.T, h *memlink.Host) {
 func TestNoteOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		note := filepath.Join(t.TempDir(), "announcer.said")
-		text := encodeNote([]responder.Said{{Sum: 1, Left: time.Minute}}, time.Now(), 0)
+		text := encodeNote(legacy{said: []responder.Said{{Sum: 1, Left: time.Minute}}}, time.Now(), 0)
 		if err := os.WriteFile(note, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -258,4 +259,100 @@ func TestNoteThatCanNotBeWritten(t *testing.T) {
 			t.Errorf("%d warnings: %s", n, log.String())
 		}
 	})
+}
+
+// What is announced comes out of a note as it went in, whatever its size, as long as caches may hold it.
+func TestNoteOfRecords(t *testing.T) {
+	name := func(s string) dnsname.Name { return dnsname.MustParse(s) }
+	large := strings.Repeat("x", 250)
+	records := []mdns.Record{
+		{Name: name("pbx.local"), TTL: 120, Unique: true, Data: mdns.Address{Addr: netip.MustParseAddr("192.0.2.1")}},
+		{Name: name("pbx.local"), TTL: 120, Unique: true, Data: mdns.Address{Addr: netip.MustParseAddr("fe80::1")}},
+		{Name: name("Front desk é._sip._udp.local"), TTL: 120, Unique: true, Data: mdns.SRV{Port: 5060, Target: name("PBX.local")}},
+		{Name: name("Front desk é._sip._udp.local"), TTL: 4500, Unique: true, Data: mdns.NewTXT("a=b", "")},
+	}
+	for i := range 1000 {
+		records = append(records, mdns.Record{Name: name("_sip._udp.local"), TTL: 4500, Data: mdns.PTR{Target: name(fmt.Sprintf("Desk %d._sip._udp.local", i))}})
+	}
+	for range 3 {
+		records = append(records, mdns.Record{Name: name("_sip._udp.local"), TTL: 4500, Unique: true, Data: mdns.NewTXT(slices.Repeat([]string{large}, 34)...)})
+	}
+	given := legacy{[]responder.Said{{Sum: 1, Left: responder.SaidTime}}, []responder.Announced{{Link: "eth0", Records: records}, {Link: "eth1", Records: records[:1]}}}
+	text := encodeNote(given, noteTime, noteMore)
+	for _, c := range []struct {
+		later time.Duration
+		want  []responder.Announced
+	}{{0, given.announced}, {2 * time.Minute, given.announced}, {4 * time.Minute, nil}} {
+		t.Run(c.later.String(), func(t *testing.T) {
+			got, err := decodeNote(text, noteTime.Add(c.later))
+			if err != nil || !slices.EqualFunc(got.announced, c.want, sameAnnounced) {
+				t.Errorf("%d links (%v), want %d, the same", len(got.announced), err, len(c.want))
+			}
+		})
+	}
+}
+
+// A process that is stopped before it has announced what the one before it left announced withdraws that, after a restart
+// and after a crash.
+func TestStoppedSoonAfterARestart(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		for _, up := range []time.Duration{0, 300 * time.Millisecond, 800 * time.Millisecond, 5 * time.Second} {
+			t.Run(fmt.Sprintf("crash %v, up %v", crash, up), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { testStoppedSoon(t, crash, up) })
+			})
+		}
+	}
+}
+
+func testStoppedSoon(t *testing.T, crash bool, up time.Duration) {
+	net := memlink.Live(1)
+	segment := net.NewSegment()
+	note := filepath.Join(t.TempDir(), "announcer.said")
+	var heard capture
+	listener := net.NewHost("listener")
+	listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
+	listener.OnPacket(func(p link.Packet) {
+		if m, err := wire.Decode(p.Data); err == nil {
+			heard.add(m)
+		}
+	})
+	boot := func() machine {
+		h := net.NewHost("pbx")
+		h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
+		return machine{New(Config{Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Notes: []string{note}}), h, "pbx"}
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	a := boot()
+	a.apply(t, sip("Desk"))
+	time.Sleep(10 * time.Second)
+	left, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = a.Close(over)
+	if crash { // all that the end has changed is undone
+		if err := os.WriteFile(note, left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(time.Second)
+	b := boot()
+	b.apply(t, sip("Desk"))
+	time.Sleep(up)
+	if n := heard.goodbyes(); n > 0 {
+		t.Errorf("%d goodbyes before the end", n)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	synctest.Wait()
+	time.Sleep(time.Second)
+	if n, want := heard.goodbyes(), 6; n != want {
+		t.Errorf("%d goodbyes, want %d", n, want)
+	}
+}
+
+func sameAnnounced(a, b responder.Announced) bool {
+	return a.Link == b.Link && slices.Equal(a.Records, b.Records)
 }

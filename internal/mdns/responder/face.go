@@ -91,8 +91,9 @@ type face struct {
 	answers   queue[*set]   // to be multicast
 	farewells queue[*farewell]
 	leaving   map[identity]*farewell
-	questions []question // to be asked
-	parked    []*claim   // that wait for the host's name
+	inherited map[identity]*set // what the process before this one announced, see inherit.go
+	questions []question        // to be asked
+	parked    []*claim          // that wait for the host's name
 
 	wanted []want               // by the plan, while it is applied
 	coming map[mdns.Record]bool // the shared records of what is wanted; made when first needed

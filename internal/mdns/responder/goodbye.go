@@ -44,12 +44,14 @@ func (f *face) sayGoodbye(s *set) {
 	f.farewells.set(w, f.r.now)
 }
 
-// recall drops the goodbye for a set that is back.
+// recall drops the goodbye for a set that is back, and the one that would be for what was inherited.
 func (f *face) recall(s *set) {
-	if len(f.leaving) == 0 {
+	if len(f.leaving) == 0 && len(f.inherited) == 0 {
 		return
 	}
-	if w := f.leaving[s.identity()]; w != nil {
+	id := s.identity()
+	delete(f.inherited, id)
+	if w := f.leaving[id]; w != nil {
 		f.forget(w)
 	}
 }
@@ -104,6 +106,7 @@ func (f *face) close() {
 			f.forget(w)
 		}
 	}
+	f.bury(true)
 	for _, c := range f.claims {
 		f.silence(c, !c.plan.kind.ofHost() || c.localAt == never && !f.r.config.SharedPort)
 	}

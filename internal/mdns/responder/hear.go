@@ -30,6 +30,9 @@ func (f *face) hear(p Packet) {
 				f.meet(t, rec, p.Src.Addr(), own)
 			}
 		}
+		if len(f.inherited) > 0 && rec.TTL > 0 {
+			f.disinherit(rec)
+		}
 		n := f.zone[string(rec.Key)]
 		if n == nil {
 			continue

@@ -113,6 +113,7 @@ func (r *Responder) plan(applied bool) {
 	for _, f := range r.faces {
 		if f.unwanted {
 			f.apply(nil, start, applied)
+			f.bury(true)
 			continue
 		}
 		f.apply(f.wantsOf(instances, plans, slots), start, applied)
@@ -149,6 +150,7 @@ func (r *Responder) face(l publication.Link, v publication.IPVersion) *face {
 	if f == nil {
 		f = newFace(r, r.link(l), v)
 		r.byLink[key] = f
+		f.inherit()
 	}
 	f.sources = l.Sources(v)
 	f.link.Link, f.unwanted = l, false

@@ -89,14 +89,16 @@ type Responder struct {
 	waiting   []*truncated
 	closing   bool
 
-	reader wire.Reader
-	build  wire.Builder
-	arena  []byte // what out points into
-	out    []Out
-	taken  bool
-	echoes echoes
-	past   past
-	events []mdns.Event
+	reader    wire.Reader
+	build     wire.Builder
+	arena     []byte // what out points into
+	out       []Out
+	taken     bool
+	echoes    echoes
+	past      past
+	heirlooms map[leg]heirloom // of links that have no face yet
+	buryAt    moment           // when there are goodbyes for what was inherited
+	events    []mdns.Event
 	scratch
 }
 
@@ -119,6 +121,8 @@ func New(config Config) *Responder {
 		own:       map[netip.Addr]bool{},
 		others:    others{topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}},
 		past:      past{until: map[Sum]moment{}, swept: never},
+		heirlooms: map[leg]heirloom{},
+		buryAt:    forever,
 		planAt:    forever,
 	}
 }
@@ -195,6 +199,7 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 	r.runReviews()
 	r.runOthers()
 	r.runTruncated()
+	r.runBurials()
 	if r.planAt <= r.now {
 		r.plan(false)
 	}
@@ -214,7 +219,7 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 func (r *Responder) Close(now time.Time) {
 	r.clock(now)
 	r.closing = true
-	r.planAt = forever
+	r.planAt, r.buryAt = forever, forever
 	r.waiting = nil
 	r.watches, r.reviews = queue[*watch]{}, queue[*review]{}
 	r.others.surveys, r.others.ends = queue[*survey]{}, queue[*foreigner]{}
@@ -243,7 +248,7 @@ func (r *Responder) clock(now time.Time) {
 
 // next gives the time of the next thing to do.
 func (r *Responder) next() moment {
-	at := min(r.planAt, r.watches.next(), r.reviews.next(), r.others.next())
+	at := min(r.planAt, r.buryAt, r.watches.next(), r.reviews.next(), r.others.next())
 	for _, t := range r.waiting {
 		at = min(at, t.at)
 	}

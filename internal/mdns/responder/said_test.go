@@ -110,7 +110,7 @@ func TestEchoInStandby(t *testing.T) {
 
 // restarted returns a host with the links of another one that takes over from it after a time.
 func restarted(l *lab, h *host, after time.Duration) *host {
-	said := h.Said()
+	said, announced := h.Said(), h.Announced()
 	h.dead = true
 	l.run(after)
 	again := l.host(h.name, h.links...)
@@ -118,6 +118,7 @@ func restarted(l *lab, h *host, after time.Duration) *host {
 	for i := range said {
 		said[i].Left -= after
 	}
+	again.Inherit(l.time(), SaidTime-after, announced)
 	again.Recall(l.time(), slices.DeleteFunc(said, func(s Said) bool { return s.Left <= 0 }))
 	return again
 }

@@ -24,12 +24,16 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	r.waiting, r.conflicts = nil, conflictLog{}
 	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
 	for _, f := range r.faces {
+		if slept >= SaidTime {
+			f.inherited = nil
+		}
 		if !f.unwanted {
 			f.wake(start)
 		}
 	}
 	if slept >= SaidTime {
 		clear(r.past.until)
+		clear(r.heirlooms)
 	}
 	ask := r.now + r.random(sharedDelay, sharedDelay+sharedJitter) // §5.2
 	r.wakeWatches(ask)

@@ -1,0 +1,212 @@
+package responder
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
+)
+
+// goodbyes lists what a host has said goodbye for on a link, sorted, each once.
+func (l *lab) goodbyes(h *host, v publication.IPVersion) []string {
+	var gone []mdns.Record
+	for _, s := range l.of(h, isResponse) {
+		for _, r := range s.msg.Answers {
+			if r.TTL == 0 && s.Version == v {
+				gone = append(gone, r)
+			}
+		}
+	}
+	return slices.Compact(brief(gone))
+}
+
+// predecessor gives a host that has announced a service for a minute and ended without a goodbye, as before an upgrade.
+func predecessor(t *testing.T, pubs ...publication.Publication) (*lab, *host) {
+	l := newLab(t)
+	h := l.host("pbx", dual())
+	h.apply(pubs...)
+	l.run(time.Minute)
+	l.mark()
+	return l, h
+}
+
+// What the process before announced gets its goodbye from the next one, if that ends before it has announced it too.
+func TestStoppedBeforeItHasAnnounced(t *testing.T) {
+	for _, after := range []time.Duration{0, 10 * ms, 200 * ms, 500 * ms, 800 * ms, 900 * ms, time.Second, 3 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			l, h := predecessor(t, sip("Desk", 5060))
+			before := brief(h.Announced()[0].Records)
+			again := restarted(l, h, time.Second)
+			again.apply(sip("Desk", 5060))
+			l.run(after)
+			if got := l.goodbyes(again, publication.V4); len(got) > 0 {
+				t.Errorf("goodbyes before the end: %q", got)
+			}
+			again.Close(l.time())
+			again.tick()
+			l.run(2 * time.Second)
+			for _, v := range publication.IPVersions() {
+				if got := l.goodbyes(again, v); !slices.Equal(got, before) {
+					t.Errorf("goodbyes by IPv%d: %q, want %q", v, got, before)
+				}
+			}
+			if !again.Done() {
+				t.Error("it does not end")
+			}
+		})
+	}
+}
+
+// What is no longer defined after a restart, or not yet, gets its goodbye then; what is, gets none.
+func TestGoodbyeForWhatIsNoLongerDefined(t *testing.T) {
+	renamed := text("before")
+	renamed.Group.Name = "Lobby"
+	deskRecords := []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "before"`, sips + " PTR " + desk}
+	for _, c := range []struct {
+		name string
+		now  []publication.Publication
+		want []string
+	}{
+		{"the same", []publication.Publication{text("before")}, nil},
+		{"another TXT", []publication.Publication{text("now")}, nil},
+		{"another name", []publication.Publication{renamed}, deskRecords},
+		{"nothing", nil, append(brief([]mdns.Record{
+			record("_services._dns-sd._udp.local", 4500, false, ptr(sips)), record("pbx.local", 120, true, addr("192.0.2.1")), record("pbx.local", 120, true, addr("fe80::1")),
+			record("1.2.0.192.in-addr.arpa", 120, true, ptr("pbx.local")), record("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f.ip6.arpa", 120, true, ptr("pbx.local")),
+		}), deskRecords...)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, h := predecessor(t, text("before"))
+			again := restarted(l, h, time.Second)
+			again.apply(c.now...)
+			l.run(inheritTime - ms)
+			if got := l.goodbyes(again, publication.V4); len(got) > 0 {
+				t.Errorf("goodbyes too soon: %q", got)
+			}
+			l.run(2 * time.Second)
+			for _, v := range publication.IPVersions() {
+				if got := l.goodbyes(again, v); !slices.Equal(got, sorted(c.want)) {
+					t.Errorf("goodbyes by IPv%d: %q, want %q", v, got, sorted(c.want))
+				}
+			}
+			l.run(5 * time.Second)
+			l.mark()
+			again.apply()
+			l.run(5 * time.Second)
+			l.mark()
+			again.Close(l.time())
+			again.tick()
+			l.run(2 * time.Second)
+			if got := l.goodbyes(again, publication.V4); len(got) > 0 {
+				t.Errorf("goodbyes for what was withdrawn: %q", got)
+			}
+		})
+	}
+}
+
+// What another host or another program of this host announces meanwhile is not taken from it.
+func TestNoGoodbyeForWhatIsOfOthers(t *testing.T) {
+	all := []mdns.Record{record(sips, 4500, false, ptr(desk)), record(desk, 120, true, srv(5060, "pbx.local")), record(desk, 4500, true, mdns.NewTXT("transport=udp"))}
+	other := []mdns.Record{record(desk, 120, true, srv(9, "x.local"))}
+	service := func(r string) bool { return strings.Contains(r, "Desk") }
+	pointer := func(r string) bool { return strings.HasSuffix(r, " PTR "+desk) }
+	serviceAndHost := func(r string) bool {
+		return service(r) || strings.HasPrefix(r, "pbx.local") || strings.HasSuffix(r, " PTR pbx.local")
+	}
+	for _, c := range []struct {
+		name   string
+		src    netip.AddrPort
+		shared bool // the port
+		says   []mdns.Record
+		policy publication.Policy
+		spared func(record string) bool
+	}{
+		{"all, by another host", stranger, false, all, publication.Fail, service},
+		{"all, by another program", netip.MustParseAddrPort("192.0.2.1:5353"), true, all, publication.Rename, serviceAndHost},
+		{"a shared record", stranger, false, all[:1], publication.Rename, pointer},
+		{"our name", stranger, false, other, publication.Fail, service},
+		{"our name in standby", stranger, false, other, publication.Standby, service},
+		{"the host's addresses", netip.MustParseAddrPort("192.0.2.1:5353"), false, []mdns.Record{record("pbx.local", 120, true, addr("192.0.2.1"))}, publication.Fail,
+			func(r string) bool { return serviceAndHost(r) && !service(r) }},
+	} {
+		for _, defined := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, defined %v", c.name, defined), func(t *testing.T) {
+				l, h := predecessor(t, with(sip("Desk", 5060), c.policy))
+				want := slices.DeleteFunc(brief(h.Announced()[0].Records), c.spared)
+				again := restarted(l, h, time.Second)
+				again.SharePort(c.shared)
+				if defined {
+					again.apply(with(sip("Desk", 5060), c.policy))
+				} else {
+					again.apply()
+				}
+				l.run(400 * ms)
+				l.hear(c.src, response(c.says...))
+				if defined {
+					l.run(ms)
+				} else {
+					l.run(inheritTime)
+				}
+				again.Close(l.time())
+				again.tick()
+				l.run(2 * time.Second)
+				if got := l.goodbyes(again, publication.V4); !slices.Equal(got, want) {
+					t.Errorf("goodbyes %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+// What was inherited is handed on by a process that ends without goodbyes itself.
+func TestInheritedTwice(t *testing.T) {
+	l, h := predecessor(t, sip("Desk", 5060))
+	before := brief(h.Announced()[0].Records)
+	for range 3 {
+		h = restarted(l, h, time.Second)
+		h.apply(sip("Desk", 5060))
+		l.run(300 * ms)
+	}
+	if got := brief(h.Announced()[0].Records); !slices.Equal(got, before) {
+		t.Errorf("it hands on %q, want %q", got, before)
+	}
+	h.Close(l.time())
+	h.tick()
+	l.run(2 * time.Second)
+	if got := l.goodbyes(h, publication.V4); !slices.Equal(got, before) {
+		t.Errorf("goodbyes %q, want %q", got, before)
+	}
+	if got := h.Announced(); len(got) > 0 {
+		t.Errorf("it hands on %v after its goodbyes", got)
+	}
+}
+
+// A link that comes later gets its goodbyes too, as long as caches may hold what was announced there.
+func TestInheritedOnALinkThatComesLater(t *testing.T) {
+	for _, c := range []struct {
+		late time.Duration
+		want bool
+	}{{30 * time.Second, true}, {3 * time.Minute, false}} {
+		t.Run(c.late.String(), func(t *testing.T) {
+			l, h := predecessor(t, sip("Desk", 5060))
+			again := restarted(l, h, time.Second)
+			again.links = nil
+			again.apply()
+			l.run(c.late)
+			again.links = h.links
+			again.apply()
+			l.run(20 * time.Second)
+			if got := l.goodbyes(again, publication.V4); len(got) > 0 != c.want {
+				t.Errorf("goodbyes %q, want some: %v", got, c.want)
+			}
+			if len(again.heirlooms) > 0 && !c.want {
+				t.Errorf("%d heirlooms are kept", len(again.heirlooms))
+			}
+		})
+	}
+}
