@@ -30,7 +30,7 @@ func restartCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "restart",
 		Usage:     "make phones restart, by SIP NOTIFY check-sync",
-		UsageText: "announcer restart ADDRESS[:PORT]... | --file LIST | --cidr 10.1.2.0/24 --confirm",
+		UsageText: "announcer restart [--event EVENT] ADDRESS[:PORT]... | --file LIST | --cidr 10.1.2.0/24 --confirm",
 		Description: "Asks each phone to restart, 10 a second so that a floor does not boot at once, and prints what each said. " + staysConfigured +
 			" Exits with 1 unless every phone answered with 200. Phones take check-sync unless enable_check_sync is switched off in their configuration;" +
 			" whether they take it from any host, and want a user in the request (--user), is not known of every model.",
@@ -38,7 +38,8 @@ func restartCommand() *cli.Command {
 			&cli.StringFlag{Name: "file", Usage: "ask the phones in the file `LIST`, an address on each line (- for standard input)"},
 			&cli.StringSliceFlag{Name: "cidr", Usage: "ask every address in `NETWORK`; may be repeated"},
 			&cli.BoolFlag{Name: "confirm", Usage: "say that every phone in the network is to restart"},
-			&cli.StringFlag{Name: "transport", Usage: "ask by `TRANSPORT` " + strings.Join(sip.Transports(), ", "), Value: sip.Transports()[0]},
+			&cli.StringFlag{Name: "event", Usage: "ask for `EVENT`: restart, reboot (which P-series phones want for a restart) or resync (a P-series phone reads its configuration again)", Value: string(restart.Restart)},
+			&cli.StringFlag{Name: "transport", Usage: "ask by `TRANSPORT` " + strings.Join(sip.Transports(), ", ") + "; the port is 5060, with tls 5061, unless an address has one", Value: sip.Transports()[0]},
 			&cli.StringFlag{Name: "user", Usage: "ask for `USER`, such as 1001, where a phone wants the name of its account in the request"},
 			&cli.Float64Flag{Name: "rate", Usage: "ask `NUMBER` phones a second", Value: 10},
 			&cli.IntFlag{Name: "parallel", Usage: "wait for `NUMBER` phones at a time", Value: 100},
@@ -65,14 +66,14 @@ func restartAction(c *cli.Context) error {
 	bar := newProgress(c.App.Writer, c.App.ErrWriter, len(phones))
 	results := batch.Run(c.Context, phones, func(r restart.Result) { bar.step(r.OK()) })
 	bar.clear()
-	if err := printResults(c, results); err != nil {
+	if err := printResults(c, batch.Event, results); err != nil {
 		return err
 	}
-	granted := restarting(results)
-	if granted > 0 {
+	accepted := granted(results)
+	if accepted > 0 && batch.Event != restart.Resync {
 		fmt.Fprintln(c.App.ErrWriter, "announcer: "+staysConfigured)
 	}
-	if granted < len(results) {
+	if accepted < len(results) {
 		return silent(exitFailed)
 	}
 	return nil
@@ -81,10 +82,12 @@ func restartAction(c *cli.Context) error {
 // newBatch returns what the flags say of how to ask.
 func newBatch(c *cli.Context) (restart.Batch, error) {
 	b := restart.Batch{
-		Ask: sip.CheckSync, User: c.String("user"), Transport: sip.Transport(c.String("transport")),
+		Ask: sip.Notify, Event: restart.Event(c.String("event")), User: c.String("user"), Transport: sip.Transport(c.String("transport")),
 		Timeout: c.Duration("timeout"), Parallel: c.Int("parallel"), Rate: c.Float64("rate"),
 	}
-	switch transports := sip.Transports(); {
+	switch transports, events := sip.Transports(), restart.Events(); {
+	case !slices.Contains(events, string(b.Event)):
+		return b, usagef("--event: %q is not an event%s; want one of %s", b.Event, diag.DidYouMean(string(b.Event), events), strings.Join(events, ", "))
 	case !slices.Contains(transports, string(b.Transport)):
 		return b, usagef("--transport: %q is not a transport%s; want one of %s", b.Transport, diag.DidYouMean(string(b.Transport), transports), strings.Join(transports, ", "))
 	case b.Timeout < 100*time.Millisecond || b.Timeout > sip.GiveUp:
@@ -154,9 +157,9 @@ func printPhones(c *cli.Context, b restart.Batch, phones []netip.AddrPort) error
 	if c.Bool("json") {
 		results := make([]restart.Result, len(phones))
 		for i, phone := range phones {
-			results[i] = restart.NotAsked(phone)
+			results[i] = b.NotAsked(phone)
 		}
-		return printJSON(c.App.Writer, restartJSON(results))
+		return printJSON(c.App.Writer, restartJSON(b.Event, results))
 	}
 	for _, phone := range phones {
 		fmt.Fprintln(c.App.Writer, phone)
@@ -176,20 +179,21 @@ type restartedPhone struct {
 	Milliseconds int64          `json:"milliseconds"`     // from the request to the answer
 }
 
-func restartJSON(results []restart.Result) any {
+func restartJSON(event restart.Event, results []restart.Result) any {
 	phones := []restartedPhone{}
 	for _, r := range results {
 		phones = append(phones, restartedPhone{r.Phone, r.Word(), r.Answer.Code, r.Answer.Reason, r.Detail(), r.Took.Milliseconds()})
 	}
 	return struct {
 		Version   int              `json:"version"`
+		Event     restart.Event    `json:"event"`
 		Restarted int              `json:"restarted"`
 		Phones    []restartedPhone `json:"phones"`
-	}{1, restarting(results), phones}
+	}{1, event, granted(results), phones}
 }
 
-// restarting counts the phones that said that they restart.
-func restarting(results []restart.Result) int {
+// granted counts the phones that accepted the event.
+func granted(results []restart.Result) int {
 	n := 0
 	for _, r := range results {
 		if r.OK() {
@@ -199,9 +203,9 @@ func restarting(results []restart.Result) int {
 	return n
 }
 
-func printResults(c *cli.Context, results []restart.Result) error {
+func printResults(c *cli.Context, event restart.Event, results []restart.Result) error {
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, restartJSON(results))
+		return printJSON(c.App.Writer, restartJSON(event, results))
 	}
 	var rows [][]string
 	for _, r := range results {
@@ -214,6 +218,10 @@ func printResults(c *cli.Context, results []restart.Result) error {
 	if err := table(c.App.Writer, "PHONE RESULT TIME DETAIL", rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.App.Writer, "restarting: %d of %s\n", restarting(results), count(len(results), "phone"))
+	doing := "restarting"
+	if event == restart.Resync {
+		doing = "reading the configuration again"
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "%s: %d of %s\n", doing, granted(results), count(len(results), "phone"))
 	return err
 }

@@ -16,8 +16,8 @@ func ExampleBatch_Run() {
 		fmt.Println(err)
 		return
 	}
-	batch := restart.Batch{Transport: sip.UDP, Timeout: time.Second, Parallel: 1, Rate: 100,
-		Ask: func(_ context.Context, phone sip.Target) (sip.Answer, error) {
+	batch := restart.Batch{Event: restart.Restart, Transport: sip.UDP, Timeout: time.Second, Parallel: 1, Rate: 100,
+		Ask: func(_ context.Context, phone sip.Target, _ string) (sip.Answer, error) {
 			if phone.Host == "192.0.2.10" {
 				return sip.Answer{Code: 489, Reason: "Bad Event"}, nil
 			}

@@ -14,8 +14,9 @@ import (
 
 // Batch says how phones are asked.
 type Batch struct {
-	// Ask asks one phone, such as [sip.CheckSync].
-	Ask       func(context.Context, sip.Target) (sip.Answer, error)
+	// Ask sends one phone the event of a NOTIFY, such as [sip.Notify].
+	Ask       func(ctx context.Context, phone sip.Target, event string) (sip.Answer, error)
+	Event     Event
 	User      string // in the request URI; "": none
 	Transport sip.Transport
 	Timeout   time.Duration // for the answer of a phone
@@ -23,9 +24,43 @@ type Batch struct {
 	Rate      float64       // how many are asked in a second
 }
 
+// Event is what a phone is asked to do. The words of the phones for it are those that are seen in the field; the vendor
+// documents check-sync alone.
+type Event string
+
+// The events. D-series phones take check-sync, by which they restart and read their configuration again.
+const (
+	Restart Event = "restart" // check-sync
+	Reboot  Event = "reboot"  // check-sync;reboot=true, which P-series phones want for a restart
+	Resync  Event = "resync"  // resync: a P-series phone reads its configuration again, and does not restart
+)
+
+// Events returns the names of the events.
+func Events() []string { return []string{string(Restart), string(Reboot), string(Resync)} }
+
+// header returns what stands in the Event header of the NOTIFY.
+func (e Event) header() string {
+	switch e {
+	case Reboot:
+		return "check-sync;reboot=true"
+	case Resync:
+		return "resync"
+	}
+	return "check-sync"
+}
+
+// does says what a phone does that accepts the event.
+func (e Event) does() string {
+	if e == Resync {
+		return "it reads its configuration again"
+	}
+	return "it restarts"
+}
+
 // Result tells how a phone took it.
 type Result struct {
 	Phone  netip.AddrPort
+	Event  Event
 	Answer sip.Answer    // where there was one
 	Err    error         // where there was none
 	Took   time.Duration // from the request to the answer
@@ -35,9 +70,11 @@ type Result struct {
 var errNotAsked = errors.New("it was not asked")
 
 // NotAsked returns the result for a phone that nobody has asked.
-func NotAsked(phone netip.AddrPort) Result { return Result{Phone: phone, Err: errNotAsked} }
+func (b Batch) NotAsked(phone netip.AddrPort) Result {
+	return Result{Phone: phone, Event: b.Event, Err: errNotAsked}
+}
 
-// OK reports whether the phone said that it restarts.
+// OK reports whether the phone accepted the event.
 func (r Result) OK() bool { return r.Err == nil && r.Answer.OK() }
 
 // Run asks all phones, in order. progress is called after each answer, by one goroutine at a time. When ctx ends, so
@@ -45,7 +82,7 @@ func (r Result) OK() bool { return r.Err == nil && r.Answer.OK() }
 func (b Batch) Run(ctx context.Context, phones []netip.AddrPort, progress func(Result)) []Result {
 	results := make([]Result, len(phones))
 	for i, phone := range phones {
-		results[i] = NotAsked(phone)
+		results[i] = b.NotAsked(phone)
 	}
 	var asking sync.WaitGroup
 	var telling sync.Mutex
@@ -90,8 +127,8 @@ func (b Batch) ask(ctx context.Context, phone netip.AddrPort) Result {
 	ctx, cancel := context.WithTimeout(ctx, b.Timeout)
 	defer cancel()
 	start := time.Now()
-	answer, err := b.Ask(ctx, sip.Target{User: b.User, Host: phone.Addr().String(), Port: phone.Port(), Transport: b.Transport})
-	return Result{Phone: phone, Answer: answer, Err: err, Took: time.Since(start)}
+	answer, err := b.Ask(ctx, sip.Target{User: b.User, Host: phone.Addr().String(), Port: phone.Port(), Transport: b.Transport}, b.Event.header())
+	return Result{Phone: phone, Event: b.Event, Answer: answer, Err: err, Took: time.Since(start)}
 }
 
 // Word returns the result in a word: "200" or another code, "timeout", "refused", "unreachable", "closed", "stopped" (asked,
@@ -122,7 +159,7 @@ var hints = map[int]string{
 	405: "it takes no NOTIFY",
 	407: "it wants a password, which announcer has not",
 	481: "it takes that from the server only that it is registered with",
-	489: "it does not know check-sync, or that is switched off (enable_check_sync)",
+	489: "it does not know the event, or that is switched off (enable_check_sync)",
 	501: "it takes no NOTIFY",
 }
 
@@ -134,7 +171,7 @@ func (r Result) Detail() string {
 	case r.Err != nil:
 		return r.Err.Error()
 	case r.OK():
-		return "it restarts"
+		return r.Event.does()
 	case hint != "":
 		return r.Answer.Reason + ": " + hint
 	}

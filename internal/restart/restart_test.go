@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"announcer/internal/sip"
+	"announcer/internal/testkit/siptest"
 )
 
 func phones(n int) []netip.AddrPort {
@@ -30,9 +31,9 @@ type book struct {
 	waiting, worst int
 }
 
-func (b *book) ask(answer func(context.Context) (sip.Answer, error)) func(context.Context, sip.Target) (sip.Answer, error) {
+func (b *book) ask(answer func(context.Context) (sip.Answer, error)) func(context.Context, sip.Target, string) (sip.Answer, error) {
 	b.start = time.Now()
-	return func(ctx context.Context, _ sip.Target) (sip.Answer, error) {
+	return func(ctx context.Context, _ sip.Target, _ string) (sip.Answer, error) {
 		b.mu.Lock()
 		b.asked = append(b.asked, time.Since(b.start))
 		b.waiting++
@@ -107,7 +108,7 @@ func TestEnd(t *testing.T) {
 		ended, end := context.WithCancel(t.Context())
 		context.AfterFunc(ctx, end)
 		n := 0
-		batch := Batch{Timeout: time.Minute, Parallel: 100, Rate: 1, Ask: func(ctx context.Context, _ sip.Target) (sip.Answer, error) {
+		batch := Batch{Timeout: time.Minute, Parallel: 100, Rate: 1, Ask: func(ctx context.Context, _ sip.Target, _ string) (sip.Answer, error) {
 			if n++; n == 1 {
 				return granted(ctx)
 			}
@@ -124,13 +125,40 @@ func TestEnd(t *testing.T) {
 }
 
 func TestTarget(t *testing.T) {
-	batch := Batch{User: "1001", Transport: sip.TLS, Timeout: time.Second, Parallel: 1, Rate: 1000, Ask: func(_ context.Context, target sip.Target) (sip.Answer, error) {
+	batch := Batch{User: "1001", Transport: sip.TLS, Timeout: time.Second, Parallel: 1, Rate: 1000, Ask: func(_ context.Context, target sip.Target, _ string) (sip.Answer, error) {
 		if want := (sip.Target{User: "1001", Host: "2001:db8::31", Port: 5070, Transport: sip.TLS}); target != want {
 			t.Errorf("asked %+v, want %+v", target, want)
 		}
 		return sip.Answer{}, nil
 	}}
 	batch.Run(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("[2001:db8::31]:5070")}, func(Result) {})
+}
+
+// TestEvents asks a phone for each event, and reads what the phone gets and the person is told.
+func TestEvents(t *testing.T) {
+	for _, test := range []struct {
+		event        Event
+		header, does string
+	}{
+		{Restart, "check-sync", "it restarts"},
+		{Reboot, "check-sync;reboot=true", "it restarts"},
+		{Resync, "resync", "it reads its configuration again"},
+	} {
+		t.Run(string(test.event), func(t *testing.T) {
+			phone := siptest.Listen(t, "udp", "127.0.0.1:0", siptest.Answers("200 OK"))
+			batch := Batch{Ask: sip.Notify, Event: test.event, Transport: sip.UDP, Timeout: 10 * time.Second, Parallel: 1, Rate: 1}
+			results := batch.Run(t.Context(), []netip.AddrPort{phone.Addr}, func(Result) {})
+			if got := results[0].Detail(); got != test.does {
+				t.Errorf("the result is %q; want %q", got, test.does)
+			}
+			if got := siptest.Header(phone.Requests()[0], "Event"); got != test.header {
+				t.Errorf("the event is %q; want %q", got, test.header)
+			}
+		})
+	}
+	if len(Events()) != 3 {
+		t.Errorf("the events are %q; want the three above", Events())
+	}
 }
 
 func TestWords(t *testing.T) {
@@ -147,7 +175,7 @@ func TestWords(t *testing.T) {
 		{Result{Err: sip.ErrUnreachable}, "unreachable", "it can't be reached"},
 		{Result{Err: sip.ErrClosed}, "closed", "it closes the connection without an answer"},
 		{Result{Err: context.Canceled}, "stopped", "it was asked, and had not answered before the end"},
-		{NotAsked(netip.AddrPort{}), "not asked", "it was not asked"},
+		{Batch{}.NotAsked(netip.AddrPort{}), "not asked", "it was not asked"},
 		{Result{Err: fmt.Errorf("tls: nonsense")}, "failed", "tls: nonsense"},
 	} {
 		t.Run(test.word, func(t *testing.T) {

@@ -22,7 +22,7 @@ func TestHostile(t *testing.T) {
 			}
 			t.Run(string(transport)+"/"+b.Name, func(t *testing.T) {
 				to := hostileTarget(siptest.Hostile(t, string(transport), b), transport)
-				for name, request := range map[string]func(context.Context, Target) (Answer, error){"OPTIONS": Alive, "NOTIFY": CheckSync} {
+				for name, request := range map[string]func(context.Context, Target) (Answer, error){"OPTIONS": Alive, "NOTIFY": checkSync} {
 					answers := b.Answers || b.Name == siptest.Provisional.Name && name == "OPTIONS"
 					t.Run(name, func(t *testing.T) {
 						hostile(t, b, answers, func(ctx context.Context) (Answer, error) { return request(ctx, to) })
@@ -93,7 +93,7 @@ func TestHostileCancel(t *testing.T) {
 				ended := make(chan error, 1)
 				peer := siptest.Hostile(t, string(transport), b)
 				go func() {
-					_, err := CheckSync(ctx, hostileTarget(peer, transport))
+					_, err := checkSync(ctx, hostileTarget(peer, transport))
 					ended <- err
 				}()
 				<-peer.Met

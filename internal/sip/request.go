@@ -50,11 +50,11 @@ func options(t Target, local netip.AddrPort) request {
 	return newRequest("OPTIONS", t, t.uri(), "announcer", local, "Accept: application/sdp\r\n")
 }
 
-func checkSync(t Target, local netip.AddrPort) request {
+func notify(t Target, local netip.AddrPort, event string) request {
 	uri := t.uri() + ";ob" // RFC 5626 §5.4
 	date := time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
 	return newRequest("NOTIFY", t, uri, "asterisk", local,
-		"Date: "+date+"\r\nSupported: replaces, timer\r\nSubscription-State: terminated\r\nEvent: check-sync\r\n")
+		"Date: "+date+"\r\nSupported: replaces, timer\r\nSubscription-State: terminated\r\nEvent: "+event+"\r\n")
 }
 
 // answer returns what a message answers to the request, if it is a response to it (RFC 3261 §17.1.3).

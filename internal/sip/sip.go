@@ -1,11 +1,12 @@
 // Package sip is the little SIP (RFC 3261) that announcer speaks: OPTIONS, which asks a server whether it is alive, and
-// NOTIFY check-sync, which makes a phone restart. Each request has a connection of its own, for its time alone; what the
+// NOTIFY, which makes a phone restart. Each request has a connection of its own, for its time alone; what the
 // other side sends is limited, and only a response to the request is looked at.
 package sip
 
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -40,9 +41,10 @@ func Alive(ctx context.Context, t Target) (Answer, error) {
 	return answer, err
 }
 
-// CheckSync tells a phone by NOTIFY with the event check-sync to restart, and gives its final response. The request is
-// that of the phone vendor's own test scenario. What stands behind Subscription-State and Event there is not known: it
-// is "terminated" and "check-sync" here. The errors are those of [Alive].
-func CheckSync(ctx context.Context, t Target) (Answer, error) {
-	return t.exchange(ctx, checkSync, func(a Answer) bool { return a.Code >= 200 })
+// Notify sends a phone a NOTIFY with an event, such as "check-sync", and returns its final response. The request is that
+// of the phone vendor's own test scenario, except that what stands behind Subscription-State and Event there is not known:
+// Subscription-State is "terminated" here. The errors are those of [Alive].
+func Notify(ctx context.Context, t Target, event string) (Answer, error) {
+	build := func(t Target, local netip.AddrPort) request { return notify(t, local, event) }
+	return t.exchange(ctx, build, func(a Answer) bool { return a.Code >= 200 })
 }

@@ -150,7 +150,9 @@ func TestNoTLS(t *testing.T) {
 	}
 }
 
-func TestCheckSync(t *testing.T) {
+func checkSync(ctx context.Context, t Target) (Answer, error) { return Notify(ctx, t, "check-sync") }
+
+func TestNotify(t *testing.T) {
 	p := siptest.Listen(t, "udp", "127.0.0.1:0", func(n int) []string {
 		if n == 0 {
 			return []string{"100 Trying"}
@@ -159,7 +161,7 @@ func TestCheckSync(t *testing.T) {
 	})
 	to := target(p, UDP)
 	to.User = "1001"
-	got, err := CheckSync(t.Context(), to)
+	got, err := checkSync(t.Context(), to)
 	if err != nil || got != (Answer{200, "OK"}) || !got.OK() {
 		t.Fatalf("%v, %v; want the final response", got, err)
 	}
@@ -185,11 +187,11 @@ $`, "ADDR", regexp.QuoteMeta(p.Addr.String())))
 	}
 }
 
-func TestCheckSyncOnIPv6(t *testing.T) {
+func TestNotifyOnIPv6(t *testing.T) {
 	for _, transport := range []Transport{UDP, TCP} {
 		t.Run(string(transport), func(t *testing.T) {
 			p := siptest.Listen(t, string(transport), "[::1]:0", siptest.Answers("481 Call/Transaction Does Not Exist"))
-			got, err := CheckSync(t.Context(), target(p, transport))
+			got, err := checkSync(t.Context(), target(p, transport))
 			if err != nil || got.String() != "481 Call/Transaction Does Not Exist" || got.OK() {
 				t.Errorf("%s: %v, %v", transport, got, err)
 			}
@@ -212,7 +214,7 @@ func TestRetransmission(t *testing.T) {
 		return []string{"200 OK"}
 	})
 	start := time.Now()
-	got, err := CheckSync(t.Context(), target(p, UDP))
+	got, err := checkSync(t.Context(), target(p, UDP))
 	if err != nil || !got.OK() {
 		t.Fatalf("%v, %v", got, err)
 	}
@@ -228,7 +230,7 @@ func TestCancel(t *testing.T) {
 	p := siptest.Listen(t, "udp", "127.0.0.1:0", siptest.Answers())
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, err := CheckSync(ctx, target(p, UDP)); !errors.Is(err, context.Canceled) {
+	if _, err := checkSync(ctx, target(p, UDP)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
@@ -245,7 +247,7 @@ func TestNothingStays(t *testing.T) {
 		for range times {
 			for _, to := range peers {
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-				_, _ = CheckSync(ctx, to) // whatever comes of it
+				_, _ = checkSync(ctx, to) // whatever comes of it
 				cancel()
 			}
 		}
