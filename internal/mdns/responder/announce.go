@@ -26,7 +26,8 @@ const (
 )
 
 // announce begins to announce those sets of a claim that have rounds to go.
-func (f *face) announce(c *claim) {
+func (c *claim) announce() {
+	f := c.face
 	c.round = 0
 	f.steps.set(c, f.r.now)
 }
@@ -41,9 +42,9 @@ func (f *face) step() {
 		f.steps.remove(c)
 		switch {
 		case c.phase == settled:
-			f.announceClaim(c)
+			c.announceClaim()
 		case c.round == probeCount:
-			f.win(c)
+			c.win()
 		default:
 			c.ready = true
 			f.ready = append(f.ready, c)
@@ -53,7 +54,8 @@ func (f *face) step() {
 
 // announceClaim queues the records of a claim that are to be announced. When that is over, it asks who else has the name,
 // but not on the loopback, where nobody else is.
-func (f *face) announceClaim(c *claim) {
+func (c *claim) announceClaim() {
+	f := c.face
 	queued := f.announceSets(c.shared)
 	queued = f.announceSets(c.sets) || queued
 	if !queued && c.round >= announcements && !f.link.Loopback {
@@ -84,7 +86,8 @@ func (f *face) announceSets(sets []*set) (queued bool) {
 
 // update announces the changed sets of a claim that is live, without probing, at most ten times a minute
 // (RFC 6762 §8.4). A change joins one that has not gone out yet.
-func (f *face) update(c *claim) {
+func (c *claim) update() {
+	f := c.face
 	c.updates = slices.DeleteFunc(c.updates, func(at moment) bool { return at <= f.r.now-updateTime })
 	at := f.r.now
 	switch n := len(c.updates); {

@@ -41,13 +41,13 @@ type claim struct {
 	ownThere netip.Addr // our address in the network of that host
 	why      string     // of a claim that is held
 	rival    netip.Addr
-	quarrel  quarrel
+	quarrel  *quarrel // of a name that was contested
 }
 
 // claim takes up a name: it is probed for from a time on.
 func (f *face) claim(w want, at moment) {
 	n := f.node(w.plan.name, w.plan.key)
-	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.planRound, localAt: never, rivalAt: never, quarrel: quarrel{since: never, last: never}}
+	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.planRound, localAt: never, rivalAt: never}
 	n.claim = c
 	for _, records := range w.plan.unique {
 		c.sets = append(c.sets, newSet(n, records))
@@ -56,46 +56,47 @@ func (f *face) claim(w want, at moment) {
 	for _, s := range c.slots {
 		s.claims = append(s.claims, c)
 	}
-	if sibling := f.heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
+	if sibling := c.heldBeside(); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
 		c.phase, c.rival, c.why = held, sibling.rival, sibling.why
 	} else {
-		f.probe(c, at)
+		c.probe(at)
 	}
 }
 
 // win makes a name ours on its link, once each IP version has probed for it.
-func (f *face) win(c *claim) {
+func (c *claim) win() {
 	claims := c.everywhere()
 	if slices.ContainsFunc(claims, func(other *claim) bool { return other.phase == probing && !other.free() }) {
 		return
 	}
 	for _, other := range claims {
 		if other.free() {
-			other.face.settle(other)
+			other.settle()
 		}
 	}
 }
 
 // settle makes a claim ours: its name is free, and so is the host's.
-func (f *face) settle(c *claim) {
-	if host := f.blocker(c); host != nil {
+func (c *claim) settle() {
+	f := c.face
+	if host := c.blocker(); host != nil {
 		c.phase = parked
 		f.parked = append(f.parked, c)
 		return
 	}
 	c.phase = settled
 	if !c.live {
-		f.enliven(c)
+		c.enliven()
 	}
-	f.announce(c)
+	c.announce()
 	c.note()
-	f.unpark(c)
-	f.noteDependents(c)
+	c.unpark()
+	c.noteDependents()
 }
 
 // blocker gives the claim on the host that a service is on, where it is ours and not yet settled.
-func (f *face) blocker(c *claim) *claim {
-	n := f.zone[c.plan.needs]
+func (c *claim) blocker() *claim {
+	n := c.face.zone[c.plan.needs]
 	if c.plan.needs == "" || n == nil || n.claim == nil || n.claim.live || n.claim.phase == held {
 		return nil
 	}
@@ -103,21 +104,23 @@ func (f *face) blocker(c *claim) *claim {
 }
 
 // unpark goes on with the claims that waited for this one.
-func (f *face) unpark(host *claim) {
-	if host.plan.kind == service {
+func (c *claim) unpark() {
+	f := c.face
+	if c.plan.kind == service {
 		return
 	}
 	waiting := f.parked
 	f.parked = nil
-	for _, c := range waiting {
-		f.settle(c)
+	for _, other := range waiting {
+		other.settle()
 	}
 }
 
 // enliven makes the records of a claim ones that are answered.
-func (f *face) enliven(c *claim) {
+func (c *claim) enliven() {
+	f := c.face
 	c.live, f.r.past.news = true, true
-	f.repay(c)
+	c.repay()
 	for _, s := range c.sets {
 		s.rounds = announcements
 		f.show(s)
@@ -187,18 +190,19 @@ func (f *face) wants(record mdns.Record) bool {
 }
 
 // silence takes the records of a claim off the wire, with goodbyes or, where a rival has them now, without.
-func (f *face) silence(c *claim, bye bool) {
+func (c *claim) silence(bye bool) {
+	f := c.face
 	if c.says() {
 		f.r.remember(c.sets...)
 	}
 	f.steps.remove(c)
-	f.unready(c)
+	c.unready()
 	if c.phase == parked {
 		f.parked = slices.DeleteFunc(f.parked, func(other *claim) bool { return other == c })
 	}
 	if !c.live {
 		if bye {
-			f.repay(c)
+			c.repay()
 		}
 		c.owed = nil
 		return
@@ -217,9 +221,10 @@ func (f *face) silence(c *claim, bye bool) {
 }
 
 // drop ends a claim.
-func (f *face) drop(c *claim) {
-	f.silence(c, true)
-	f.unwatch(c)
+func (c *claim) drop() {
+	f := c.face
+	c.silence(true)
+	c.unwatch()
 	c.node.claim = nil
 	for _, other := range c.everywhere() {
 		if other.free() {
@@ -233,9 +238,9 @@ func (f *face) drop(c *claim) {
 }
 
 // hold keeps a claim off the wire because somebody else has the name.
-func (f *face) hold(c *claim, rival netip.Addr, why string) {
-	f.silence(c, false)
+func (c *claim) hold(rival netip.Addr, why string) {
+	c.silence(false)
 	c.phase, c.rival, c.why = held, rival, why
 	c.note()
-	f.unpark(c)
+	c.unpark()
 }

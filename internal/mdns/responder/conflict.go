@@ -63,7 +63,8 @@ func (l *link) claims(r *Responder, key string) []*claim {
 func (c *claim) everywhere() []*claim { return c.face.link.claims(c.face.r, c.node.key) }
 
 // correct announces our data again where caches have just got what we said before.
-func (f *face) correct(c *claim, t mdns.Type) {
+func (c *claim) correct(t mdns.Type) {
+	f := c.face
 	for _, s := range c.sets {
 		if s.live && s.kind() == t {
 			f.queue(s, max(f.r.now, s.last+sameRecord))
@@ -73,8 +74,8 @@ func (f *face) correct(c *claim, t mdns.Type) {
 }
 
 // differs says what a record of a rival says, and what ours does.
-func (f *face) differs(c *claim, rec wire.Resource) string {
-	data, ok := f.r.reader.Value(rec)
+func (c *claim) differs(rec wire.Resource) string {
+	data, ok := c.face.r.reader.Value(rec)
 	if !ok {
 		return ""
 	}
@@ -99,7 +100,7 @@ func (x contest) defend() {
 func (x contest) yield() {
 	f := x.claim.face
 	if x.claim.live {
-		f.probe(x.claim, f.r.now+tieBreakWait)
+		x.claim.probe(f.r.now + tieBreakWait)
 		return
 	}
 	x.restart(f.r.now + tieBreakWait)
@@ -110,9 +111,9 @@ func (x contest) restart(at moment) {
 	for _, other := range x.claim.everywhere() {
 		if other.phase != held {
 			other.contested(x.rival.addr)
-			other.face.silence(other, false)
-			other.face.probe(other, at)
-			other.face.noteDependents(other)
+			other.silence(false)
+			other.probe(at)
+			other.noteDependents()
 		}
 	}
 }
@@ -134,10 +135,10 @@ type quarrel struct {
 // contested notes that another host contests the name.
 func (c *claim) contested(by netip.Addr) {
 	now := c.face.r.now
-	q := &c.quarrel
-	if now-q.last > contestPause {
-		q.since, q.asked = now, false
+	if c.quarrel == nil || now-c.quarrel.last > contestPause {
+		c.quarrel = &quarrel{since: now}
 	}
+	q := c.quarrel
 	q.last, q.by = now, by
 	if now-q.since >= contestAsk && !q.asked && c.face.carries(by) && c.face.link.onLink(by) {
 		q.asked = true
@@ -152,7 +153,7 @@ func (f *face) carries(a netip.Addr) bool { return a.Is4() == (f.version == publ
 // keptOff returns the claim that another host keeps off the link by contesting its name again and again: this one, or
 // the one of the host that it needs. It returns nil if there is none.
 func (c *claim) keptOff() *claim {
-	if c.phase == probing && !c.live && c.quarrel.last-c.quarrel.since >= contestTime {
+	if q := c.quarrel; q != nil && c.phase == probing && !c.live && q.last-q.since >= contestTime {
 		return c
 	}
 	if host := c.face.zone[c.plan.needs]; host != nil && host.claim != nil && host.claim.plan.kind != service {
@@ -162,13 +163,13 @@ func (c *claim) keptOff() *claim {
 }
 
 // noteDependents reports the change of a host to the services on it.
-func (f *face) noteDependents(host *claim) {
-	if host.plan.kind == service {
+func (c *claim) noteDependents() {
+	if c.plan.kind == service {
 		return
 	}
-	for _, c := range f.claims {
-		if c.plan.needs == host.plan.key {
-			c.note()
+	for _, other := range c.face.claims {
+		if other.plan.needs == c.plan.key {
+			other.note()
 		}
 	}
 }
@@ -186,7 +187,7 @@ func (x contest) giveWay() {
 // stayOff leaves a name to the host that has it, and watches for its end to have it back.
 func (x contest) stayOff() {
 	x.lose()
-	x.claim.face.watchHeld(x.claim, x.rival.addr, mdns.TypeANY, firstInterval, wantedInterval)
+	x.claim.watchHeld(x.rival.addr, mdns.TypeANY, firstInterval, wantedInterval)
 }
 
 // lose takes a name that another host has off the link, without goodbyes: they would hurt that host. It returns who has
@@ -203,6 +204,6 @@ func (x contest) lose() (why string) {
 // hold takes a name off the link, without goodbyes.
 func (x contest) hold(why string) {
 	for _, other := range x.claim.everywhere() {
-		other.face.hold(other, x.rival.addr, why)
+		other.hold(x.rival.addr, why)
 	}
 }

@@ -108,6 +108,6 @@ func (f *face) close() {
 	}
 	f.bury(true)
 	for _, c := range f.claims {
-		f.silence(c, !c.plan.kind.ofHost() || c.localAt == never && !f.r.config.SharedPort)
+		c.silence(!c.plan.kind.ofHost() || c.localAt == never && !f.r.config.SharedPort)
 	}
 }

@@ -42,7 +42,7 @@ func (f *face) hear(p Packet) {
 			f.hearOurs(s, rec, f.isOwn(p.Src.Addr()))
 		}
 		if n.claim != nil && !own && rec.TTL > 0 {
-			f.confront(n.claim, rec, p.Src.Addr(), s == nil)
+			n.claim.confront(rec, p.Src.Addr(), s == nil)
 		}
 	}
 }
@@ -72,7 +72,8 @@ func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 
 // contradicts reports whether a record that is not ours contradicts a claim on its name (RFC 6762 §9). While we probe,
 // so does any unique record of another host: the name has an owner (§8.1).
-func (f *face) contradicts(c *claim, rec wire.Resource, src netip.Addr) bool {
+func (c *claim) contradicts(rec wire.Resource, src netip.Addr) bool {
+	f := c.face
 	if rec.Type == mdns.TypeNSEC || f.ownAddress(rec) || c.holds(&f.r.reader, rec) {
 		return false
 	}

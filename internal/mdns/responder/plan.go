@@ -276,7 +276,7 @@ func (f *face) apply(wants []want, start moment, applied bool) {
 		if n := f.zone[w.plan.key]; n == nil || n.claim == nil {
 			f.claim(w, start)
 		} else {
-			f.amend(n.claim, w, start, applied)
+			n.claim.amend(w, start, applied)
 		}
 	}
 	var gone []*claim
@@ -287,14 +287,14 @@ func (f *face) apply(wants []want, start moment, applied bool) {
 		return c.seen != f.r.planRound
 	})
 	for _, c := range slices.Backward(gone) { // the host last
-		f.drop(c)
+		c.drop()
 	}
 	f.wanted, f.coming = nil, nil
 }
 
 // amend makes a claim that exists one for what is wanted now.
-func (f *face) amend(c *claim, w want, start moment, applied bool) {
-	c.seen = f.r.planRound
+func (c *claim) amend(w want, start moment, applied bool) {
+	c.seen = c.face.r.planRound
 	c.slots = w.slots
 	for _, s := range c.slots {
 		s.claims = append(s.claims, c)
@@ -302,18 +302,18 @@ func (f *face) amend(c *claim, w want, start moment, applied bool) {
 	changed := !c.plan.equal(w.plan)
 	more := changed && c.plan.kind == hostName && c.plan.lacks(w.plan)
 	if changed {
-		f.revise(c, w.plan)
+		c.revise(w.plan)
 	}
 	switch {
 	case c.phase == held:
 		if applied && !c.standsBy() || c.plan.policy.Renames() {
-			f.probe(c, start)
+			c.probe(start)
 		}
 	case !changed || c.phase != settled:
 	case more:
-		f.probe(c, start) // RFC 6762 §8: a new address is probed for and announced
+		c.probe(start) // RFC 6762 §8: a new address is probed for and announced
 	default:
-		f.update(c)
+		c.update()
 	}
 }
 
@@ -330,7 +330,8 @@ func (p *plan) has(record mdns.Record) bool {
 
 // revise replaces the records of a claim. Where it is live, what is new is to be announced and what went gets a
 // goodbye.
-func (f *face) revise(c *claim, p *plan) {
+func (c *claim) revise(p *plan) {
+	f := c.face
 	old, says := c.sets, c.says()
 	c.plan, c.sets = p, nil
 	c.node.name = p.name
@@ -365,11 +366,12 @@ func (f *face) revise(c *claim, p *plan) {
 		f.hide(s)
 		f.sayGoodbye(s)
 	}
-	f.reshare(c)
+	c.reshare()
 }
 
 // reshare takes up the shared records of the plan and gives up those that are no longer in it.
-func (f *face) reshare(c *claim) {
+func (c *claim) reshare() {
+	f := c.face
 	before := c.shared
 	c.shared = nil
 	for _, record := range c.plan.shared {

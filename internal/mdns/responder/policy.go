@@ -81,18 +81,19 @@ func (c *claim) situation() (s situation, ok bool) {
 
 // confront takes a record that another host announces under a name of ours. different reports that it is none of our
 // own records.
-func (f *face) confront(c *claim, rec wire.Resource, src netip.Addr, different bool) {
+func (c *claim) confront(rec wire.Resource, src netip.Addr, different bool) {
+	f := c.face
 	s, ok := c.situation()
 	if !ok {
 		return
 	}
 	switch in := &f.r.reader; {
-	case c.plan.policy.StandsBy() && f.served(c, rec):
+	case c.plan.policy.StandsBy() && c.served(rec):
 		contest{c, rival{addr: src}}.meet(s)
-	case !different, !f.contradicts(c, rec, src), f.r.saysNow(in, rec):
+	case !different, !c.contradicts(rec, src), f.r.saysNow(in, rec):
 	case f.r.saidBefore(in, rec):
-		f.correct(c, rec.Type)
+		c.correct(rec.Type)
 	case !c.plan.policy.StandsBy():
-		contest{c, rival{src, f.differs(c, rec)}}.meet(s)
+		contest{c, rival{src, c.differs(rec)}}.meet(s)
 	}
 }

@@ -19,18 +19,19 @@ const (
 )
 
 // probe begins to probe for a claim at a time. What is live stays so.
-func (f *face) probe(c *claim, at moment) {
+func (c *claim) probe(at moment) {
 	if c.phase == held {
-		f.unwatch(c)
+		c.unwatch()
 	}
-	f.unready(c)
+	c.unready()
 	c.phase, c.round = probing, 0
-	f.steps.set(c, at)
+	c.face.steps.set(c, at)
 	c.note()
 }
 
 // unready takes a claim out of those that are to be probed for now.
-func (f *face) unready(c *claim) {
+func (c *claim) unready() {
+	f := c.face
 	if c.ready {
 		c.ready = false
 		f.ready = slices.DeleteFunc(f.ready, func(other *claim) bool { return other == c })
@@ -152,10 +153,10 @@ func (p proposal) compare(other proposal) int {
 }
 
 // meetProbe compares the probe of another host with ours for the same name (RFC 6762 §8.2, §8.2.1).
-func (f *face) meetProbe(c *claim, p Packet) {
+func (c *claim) meetProbe(p Packet) {
 	ours := c.proposals()
-	theirs, echo := f.proposalsOf(c, p)
-	if echo && (!c.plan.policy.StandsBy() || f.pointsHere(c)) {
+	theirs, echo := c.proposalsOf(p)
+	if echo && (!c.plan.policy.StandsBy() || c.pointsHere()) {
 		return
 	}
 	// In standby the addresses of the hosts decide, not their data.
@@ -176,7 +177,7 @@ func (c *claim) proposals() []proposal {
 
 // proposalsOf returns what the probe in a packet proposes for our name, sorted. echo reports that this host said all of
 // it itself.
-func (f *face) proposalsOf(c *claim, p Packet) (list []proposal, echo bool) {
+func (c *claim) proposalsOf(p Packet) (list []proposal, echo bool) {
 	var r wire.Reader
 	if r.Reset(p.Data) != nil {
 		return nil, false
@@ -184,7 +185,7 @@ func (f *face) proposalsOf(c *claim, p Packet) (list []proposal, echo bool) {
 	echo = true
 	for rec, ok := r.Resource(); ok; rec, ok = r.Resource() {
 		if rec.Section == wire.Authority && string(rec.Key) == c.node.key {
-			echo = echo && f.r.echo(&r, rec)
+			echo = echo && c.face.r.echo(&r, rec)
 			list = append(list, proposal{rec.Class, rec.Type, r.AppendData(nil, rec)})
 		}
 	}

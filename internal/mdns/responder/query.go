@@ -132,7 +132,7 @@ func (q *inquiry) records(p Packet) (probe bool) {
 		n.probed, probe = q.serial, true
 		// A program of this host is no rival (§8.2, §14).
 		if c := n.claim; first && c != nil && c.asking() && !f.fromHere(q.src.Addr()) {
-			f.meetProbe(c, p)
+			c.meetProbe(p)
 		}
 	}
 }

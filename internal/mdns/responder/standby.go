@@ -24,13 +24,14 @@ type review struct {
 }
 
 // served reports whether a record shows that another host serves a name that we stand by for.
-func (f *face) served(c *claim, rec wire.Resource) bool {
-	return (rec.Type == mdns.TypeSRV || rec.Type == mdns.TypeTXT) && (!f.pointsHere(c) || !f.r.echo(&f.r.reader, rec))
+func (c *claim) served(rec wire.Resource) bool {
+	f := c.face
+	return (rec.Type == mdns.TypeSRV || rec.Type == mdns.TypeTXT) && (!c.pointsHere() || !f.r.echo(&f.r.reader, rec))
 }
 
 // pointsHere reports whether a service is one of this host by name, so that its data is no other host's. Two hosts that
 // stand by for one another may announce a third one in the same words.
-func (f *face) pointsHere(c *claim) bool { return c.plan.needs == mdns.HostName(f.r.host).Key() }
+func (c *claim) pointsHere() bool { return c.plan.needs == mdns.HostName(c.face.r.host).Key() }
 
 // elect decides which of two hosts serves that both want to.
 func (x contest) elect() {
@@ -99,12 +100,13 @@ func (x contest) decide() {
 	case lower:
 		x.fallSilent()
 	case c.live:
-		f.insist(c)
+		c.insist()
 	}
 }
 
 // insist announces again, so that the other one hears that the name is served.
-func (f *face) insist(c *claim) {
+func (c *claim) insist() {
+	f := c.face
 	for _, s := range c.sets {
 		f.queue(s, max(f.r.now, s.last+sameRecord))
 		s.asked = false
@@ -122,7 +124,7 @@ func (x contest) standBy() {
 func (x contest) fallSilent() {
 	x.claim.face.r.stats.Conflicts++
 	x.hold(fmt.Sprintf("%s serves it", x.rival.addr))
-	x.claim.face.watchHeld(x.claim, x.rival.addr, mdns.TypeSRV, standbyInterval, standbyInterval)
+	x.claim.watchHeld(x.rival.addr, mdns.TypeSRV, standbyInterval, standbyInterval)
 }
 
 // standsBy reports whether a claim is silent while another host serves the name.

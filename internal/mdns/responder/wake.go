@@ -51,24 +51,25 @@ func (f *face) wake(start moment) {
 		if c.standsBy() || c.phase == held && c.plan.policy.Renames() {
 			continue
 		}
-		f.doze(c)
-		f.probe(c, start)
+		c.doze()
+		c.probe(start)
 	}
 }
 
 // doze stops answering for a claim. What caches may hold of it is owed a goodbye, unless the claim is announced again.
-func (f *face) doze(c *claim) {
+func (c *claim) doze() {
 	c.updates = nil
 	owed := slices.Concat(c.sets, c.shared)
 	if !c.live {
 		owed = c.owed
 	}
-	f.silence(c, false)
+	c.silence(false)
 	c.owed = owed
 }
 
 // repay says goodbye for what is owed one and is not needed by a claim that is still on its way.
-func (f *face) repay(c *claim) {
+func (c *claim) repay() {
+	f := c.face
 	for _, s := range c.owed {
 		if s.unique() || !f.wants(s.records[0]) {
 			f.sayGoodbye(s)

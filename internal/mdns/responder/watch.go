@@ -114,7 +114,8 @@ func (r *Responder) stepWatch(w *watch) {
 }
 
 // watchHeld waits for the end of a name that is held on a link, and then probes for it again.
-func (f *face) watchHeld(c *claim, rival netip.Addr, kind mdns.Type, interval, longest moment) {
+func (c *claim) watchHeld(rival netip.Addr, kind mdns.Type, interval, longest moment) {
+	f := c.face
 	r, l, key := f.r, f.link, c.node.key
 	r.watch(&watch{
 		link: l, name: c.node.name, key: key, kind: kind, rival: rival,
@@ -124,15 +125,16 @@ func (f *face) watchHeld(c *claim, rival netip.Addr, kind mdns.Type, interval, l
 }
 
 // unwatch ends the watch for a claim that is held, unless another one is.
-func (f *face) unwatch(c *claim) {
+func (c *claim) unwatch() {
+	f := c.face
 	w := f.link.watches[c.node.key]
-	if w != nil && w.held && f.heldBeside(c) == nil {
+	if w != nil && w.held && c.heldBeside() == nil {
 		f.r.unwatch(w)
 	}
 }
 
 // heldBeside returns a held claim on the same name on this link, nil if there is none.
-func (f *face) heldBeside(c *claim) *claim {
+func (c *claim) heldBeside() *claim {
 	for _, other := range c.everywhere() {
 		if other != c && other.phase == held {
 			return other
@@ -146,7 +148,7 @@ func (r *Responder) wake(l *link, key string) {
 	start := r.now + r.random(0, probeJitter)
 	for _, c := range l.claims(r, key) {
 		if c.phase == held {
-			c.face.probe(c, start)
+			c.probe(start)
 		}
 	}
 }
