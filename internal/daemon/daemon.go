@@ -47,13 +47,14 @@ type Daemon struct {
 	Avahi   string                                           // the directory of Avahi's service files; "": there is no Avahi
 
 	systemd systemd
-	behind  error                  // why what the links and servers are now is not announced yet
-	jobs    chan func()            // for the loop
-	ended   chan struct{}          // closed when the loop has ended
+	behind  error // why what the links and servers are now is not announced yet
+	jobs    jobs
 	isReady bool                   // all tasks are
 	waiting []chan<- status.Reload // for the reload that was asked for
-	meet    chan struct{}          // asks for a look for other programs
 	macs    *macs
+
+	neighbours *neighbours
+	troubles   *troubles
 	memory
 }
 
@@ -72,11 +73,11 @@ type Links interface {
 // Run announces until ctx ends, and then says goodbye, unless the cause is [ErrRestart]. An error means that nothing
 // can be announced at all, or that another daemon runs already.
 func (d *Daemon) Run(ctx context.Context) error {
-	d.jobs, d.ended, d.meet = make(chan func()), make(chan struct{}), make(chan struct{}, 1)
+	d.jobs, d.troubles = newJobs(), new(troubles)
 	d.memory = newMemory()
 	d.systemd = newSystemd(d.Log)
-	d.macs = newMACs(d.MACs)
-	socket, err := d.openSocket()
+	d.macs, d.neighbours = newMACs(d.MACs), newNeighbours(d.Sharers, d.Avahi, d.troubles)
+	socket, err := openSocket(d.Sockets)
 	if err != nil {
 		return errors.Join(err, d.Publisher.Close(ctx))
 	}
@@ -86,7 +87,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 // ready reports to the service manager that all tasks are ready.
 func (d *Daemon) ready(ctx context.Context) {
 	// An error means that the daemon ends, and then it is ready no more.
-	_ = d.do(ctx, func() {
+	_ = d.jobs.do(ctx, func() {
 		d.isReady = true
 		d.systemd.ready(d.line())
 	})
@@ -96,22 +97,24 @@ func (d *Daemon) ready(ctx context.Context) {
 func (d *Daemon) tasks(socket net.Listener) []*task {
 	tasks := []*task{newTask("", d.loop), newTask("hardware addresses", d.macs.run(d.Publisher))}
 	if d.Sharers != nil {
-		tasks = append(tasks, newTask("the search for other programs", d.meetNeighbours))
+		tasks = append(tasks, newTask("the search for other programs", d.neighbours.run))
 	}
 	if len(d.Sockets) > 0 {
-		o := outlet{"the control socket", socket, func() (net.Listener, error) { return control.Listen(d.Sockets) }, control.Handler(d)}
-		tasks = append(tasks, newTask(o.name, func(ctx context.Context, ready func()) error { return d.serve(ctx, o, ready) }))
+		listen := func() (net.Listener, error) { return control.Listen(d.Sockets) }
+		o := outlet{"the control socket", socket, listen, control.Handler(d), d.Log, d.troubles}
+		tasks = append(tasks, newTask(o.name, o.serve))
 	}
 	if address := d.Snapshot.Config.Metrics; address != "" {
-		o := outlet{"metrics", nil, func() (net.Listener, error) { return net.Listen("tcp", address) }, control.Public(d)}
-		tasks = append(tasks, newTask(o.name, func(ctx context.Context, ready func()) error { return d.serve(ctx, o, ready) }))
+		listen := func() (net.Listener, error) { return net.Listen("tcp", address) }
+		o := outlet{"metrics", nil, listen, control.Public(d), d.Log, d.troubles}
+		tasks = append(tasks, newTask(o.name, o.serve))
 	}
 	return tasks
 }
 
 // loop owns what the daemon knows.
 func (d *Daemon) loop(ctx context.Context, ready func()) error {
-	defer close(d.ended)
+	defer close(d.jobs.ended)
 	defer d.hub.close()
 	defer d.lastWords()
 	defer d.spare.timer.Stop()
@@ -134,6 +137,8 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 			d.asks(seen)
 		case reading := <-d.Links.Readings():
 			d.linksChanged(ctx, reading)
+		case others := <-d.neighbours.found:
+			d.met(ctx, others)
 		case update := <-d.Definitions.Updates():
 			d.updated(ctx, update)
 		case <-d.Hangups:
@@ -142,7 +147,7 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 			d.follow(ctx, "what answers now and what does not is not followed yet")
 		case <-d.spare.timer.C:
 			d.spare.free()
-		case job := <-d.jobs:
+		case job := <-d.jobs.asked:
 			job()
 		case <-heart.C:
 			d.beat(ctx)
@@ -168,7 +173,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 
 // beat runs on every heartbeat. It tells the service manager that all is alive, which it can only if the engine answers.
 func (d *Daemon) beat(ctx context.Context) {
-	d.listen()
+	if o, ok := d.Publisher.(mdns.Observer); ok && d.silence.listen(time.Now(), d.desired.Links, o.Observe().Links) {
+		d.Log.Warn(silenceHint)
+	}
 	if d.behind != nil {
 		d.catchUp(ctx)
 	}
@@ -208,48 +215,19 @@ func (d *Daemon) lastWords() {
 	panic(cause)
 }
 
-// do has the loop do something, and waits for it. It reports an error where ctx is done first, or the loop ends.
-func (d *Daemon) do(ctx context.Context, job func()) error {
-	done := make(chan struct{})
-	select {
-	case d.jobs <- func() { defer close(done); job() }:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-d.ended:
-		return errEnded
-	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-d.ended:
-		return errEnded
-	}
-}
-
-var errEnded = errors.New("the daemon ends")
-
 // Status implements [control.Daemon].
 func (d *Daemon) Status(ctx context.Context) (s status.Status, err error) {
-	err = d.do(ctx, func() { s = d.state() })
+	err = d.jobs.do(ctx, func() { s = d.state() })
 	return s, err
 }
 
 // Reload implements [control.Daemon].
 func (d *Daemon) Reload(ctx context.Context) (status.Reload, error) {
 	done := make(chan status.Reload, 1)
-	if err := d.do(ctx, func() { d.reload(done) }); err != nil {
+	if err := d.jobs.do(ctx, func() { d.reload(done) }); err != nil {
 		return status.Reload{}, err
 	}
-	select {
-	case r := <-done:
-		return r, nil
-	case <-ctx.Done():
-		return status.Reload{}, context.Cause(ctx)
-	case <-d.ended:
-		return status.Reload{}, errEnded
-	}
+	return await(ctx, d.jobs, done)
 }
 
 // Watch implements [control.Daemon].

@@ -45,7 +45,7 @@ func TestPanicSaysGoodbye(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		publisher := mdnstest.New()
 		d := &Daemon{
-			Publisher: publisher, Log: slog.New(slog.DiscardHandler), jobs: make(chan func()), ended: make(chan struct{}), memory: newMemory(),
+			Publisher: publisher, Log: slog.New(slog.DiscardHandler), jobs: newJobs(), troubles: new(troubles), neighbours: newNeighbours(nil, "", nil), memory: newMemory(),
 			Definitions: source.New(source.Request{}), macs: newMACs(nil),
 			Links: newTestLinks(t.Context(), nil, func() ([]publication.Link, error) { return []publication.Link{testLink(1, "eth0")}, nil }),
 		}
@@ -55,7 +55,7 @@ func TestPanicSaysGoodbye(t *testing.T) {
 			defer func() { ended <- recover() }()
 			_ = d.loop(t.Context(), func() {})
 		}()
-		d.jobs <- func() { panic("a bug") }
+		d.jobs.asked <- func() { panic("a bug") }
 		if cause := <-ended; cause != "a bug" || !publisher.SaidGoodbye() {
 			t.Errorf("panic %v, goodbye %t", cause, publisher.SaidGoodbye())
 		}
@@ -363,9 +363,9 @@ func TestSilence(t *testing.T) {
 		heard := func() {
 			b.publisher.See(mdns.Observation{Links: []mdns.LinkTraffic{{Link: "eth0", Heard: time.Now()}}})
 		}
-		time.Sleep(silence / 2)
+		time.Sleep(silenceTime / 2)
 		heard()
-		time.Sleep(silence - heartbeat)
+		time.Sleep(silenceTime - heartbeat)
 		if hinted() {
 			t.Error("a hint before the time")
 		}
@@ -373,7 +373,7 @@ func TestSilence(t *testing.T) {
 		if !hinted() {
 			t.Error("no hint")
 		}
-		time.Sleep(silence)
+		time.Sleep(silenceTime)
 		synctest.Wait()
 		if n := strings.Count(b.log.String(), "IGMP snooping"); n != 1 {
 			t.Errorf("%d lines of the log about it", n)
@@ -498,9 +498,9 @@ func TestOutletIsTriedAgain(t *testing.T) {
 				return nil, errors.New("no space left on device")
 			}
 			return deaf{make(chan struct{})}, nil
-		}}
+		}, log: b.daemon.Log, troubles: b.daemon.troubles}
 		ended := make(chan error, 1)
-		go func() { ended <- b.daemon.serve(ctx, o, func() {}) }()
+		go func() { ended <- o.serve(ctx, func() {}) }()
 		synctest.Wait()
 		if s := b.status(t); !slices.Equal(s.Problems, []string{"the socket does not work: no space left on device"}) || b.last() != "x on eth0" {
 			t.Errorf("problems %q", s.Problems)

@@ -33,11 +33,9 @@ type memory struct {
 	askers     phones.Askers
 	conflicts  map[string]status.Conflict // by definition; "" is the host
 	failure    mdns.Event                 // of the engine, the last one
-	troubles   map[string]string          // what does not work beside announcing, by what it is
-	neighbours neighbours
-	silent     bool      // nobody else is to be heard
-	heard      time.Time // when somebody else last was, or could first have been
-	table      lookUp    // hardware addresses
+	others     others
+	silence    silence
+	table      lookUp // hardware addresses
 
 	hub    hub
 	limits limits
@@ -46,6 +44,6 @@ type memory struct {
 func newMemory() memory {
 	now := time.Now()
 	return memory{
-		started: now, heard: now, spare: newSpare(), table: unknownMAC, conflicts: map[string]status.Conflict{}, troubles: map[string]string{}, limits: limits{},
+		started: now, silence: silence{heard: now}, spare: newSpare(), table: unknownMAC, conflicts: map[string]status.Conflict{}, limits: limits{},
 	}
 }

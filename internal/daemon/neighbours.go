@@ -16,122 +16,118 @@ import (
 	"announcer/internal/status"
 )
 
-// silence is the time without a packet from anybody else after which something is likely to be in its way.
-const silence = 10 * time.Minute
-
 // The other programs of this host are looked for again after meetEvery, or after meetPause if the loop asks for it.
 const (
 	meetEvery = time.Minute
 	meetPause = time.Second
 )
 
-const silenceHint = "nobody else was heard for 10 minutes; look for a firewall (UDP port 5353), IGMP snooping on the switch, or the wrong VLAN"
+// hangTime is how long a look for other programs may take before it is a problem.
+const hangTime = 30 * time.Second
 
-// listen notices when nobody else is to be heard for long.
-func (d *Daemon) listen() {
-	o, ok := d.Publisher.(mdns.Observer)
-	if !ok {
-		return
-	}
-	now := time.Now()
-	for _, l := range o.Observe().Links {
-		if l.Heard.After(d.heard) {
-			d.heard = l.Heard
-		}
-	}
-	if !slices.ContainsFunc(d.desired.Links, func(l publication.Link) bool { return !l.Loopback }) {
-		d.heard = now // there is nobody to be heard
-	}
-	was := d.silent
-	d.silent = now.Sub(d.heard) >= silence
-	if d.silent && !was {
-		d.Log.Warn(silenceHint)
-	}
+// neighbours is the task that looks for the other programs of this host that speak multicast DNS. /proc and the files of
+// Avahi may hang: a look that does is left behind at the end.
+type neighbours struct {
+	sharers  func() []string // the programs that have port 5353 open
+	avahi    string          // the directory of Avahi's service files; "": there is no Avahi
+	troubles *troubles
+	wanted   chan ours // asks for a look
+	found    chan others
 }
 
-// neighbours are the other programs of this host that speak multicast DNS.
-type neighbours struct {
+// ours is what this daemon announces, and the places that it is defined in.
+type ours struct {
+	desired publication.Desired
+	places  []string
+}
+
+// others are the other programs of this host that speak multicast DNS.
+type others struct {
 	sharers []string // of the port
 	twice   []string // what Avahi announces too, each a sentence
 }
 
-// meetNeighbours looks for other programs every minute, and when the loop asks for it, until ctx is done. /proc and the
-// files of Avahi may hang: a look that does is left behind at the end.
-func (d *Daemon) meetNeighbours(ctx context.Context, ready func()) error {
+func newNeighbours(sharers func() []string, avahi string, troubles *troubles) *neighbours {
+	return &neighbours{sharers, avahi, troubles, make(chan ours, 1), make(chan others)}
+}
+
+// look asks for a look soon. Only one goroutine may ask.
+func (n *neighbours) look(what ours) {
+	select {
+	case <-n.wanted:
+	default:
+	}
+	n.wanted <- what
+}
+
+// run looks for other programs when it is asked to, and every minute.
+func (n *neighbours) run(ctx context.Context, ready func()) error {
 	ready()
 	every := time.NewTicker(meetEvery)
 	defer every.Stop()
+	var what ours
 	for {
-		var groups publication.Desired
-		var dirs []string
-		err := d.do(ctx, func() {
-			groups, dirs = d.desired, d.Snapshot.Config.Services
-			select {
-			case <-d.meet: // what was asked for until now, this look finds
-			default:
-			}
-		})
-		if err != nil {
+		select {
+		case what = <-n.wanted:
+		case <-every.C:
+		case <-ctx.Done():
 			return nil
 		}
-		found := make(chan neighbours, 1)
-		go func() {
-			sharers := d.Sharers()
-			found <- neighbours{sharers, d.announcedTwice(ctx, sharers, groups, dirs)}
-		}()
-		if n, ok := d.patiently(ctx, found); ok {
-			_ = d.do(ctx, func() { d.met(ctx, n) }) // an error means that the daemon ends
+		found, ok := n.patiently(ctx, what)
+		if !ok {
+			return nil
+		}
+		select {
+		case n.found <- found:
+		case <-ctx.Done():
+			return nil
 		}
 		select {
 		case <-time.After(meetPause):
 		case <-ctx.Done():
 			return nil
 		}
-		select {
-		case <-every.C:
-		case <-d.meet:
-		case <-ctx.Done():
-			return nil
-		}
 	}
 }
 
-// hangTime is how long a look for other programs may take before it is a problem.
-const hangTime = 30 * time.Second
-
-// patiently waits for what a look finds, until ctx is done. A look that hangs is a problem until it returns.
-func (d *Daemon) patiently(ctx context.Context, found <-chan neighbours) (n neighbours, ok bool) {
-	const what = "the search for other programs"
+// patiently returns what a look finds, unless ctx is done before. A look that hangs is a problem until it returns.
+func (n *neighbours) patiently(ctx context.Context, what ours) (o others, ok bool) {
+	const name = "the search for other programs"
+	found := make(chan others, 1)
+	go func() {
+		sharers := n.sharers()
+		found <- others{sharers, n.announcedTwice(ctx, sharers, what)}
+	}()
 	patience := time.NewTimer(hangTime)
 	defer patience.Stop()
 	for {
 		select {
-		case n = <-found:
-			d.trouble(ctx, what, "")
-			return n, true
+		case o = <-found:
+			n.troubles.set(name, "")
+			return o, true
 		case <-patience.C:
 			since := time.Now().Add(-hangTime)
-			d.trouble(ctx, what, what+" has not ended since "+since.Format(time.DateTime)+": /proc or the directory of Avahi does not answer")
+			n.troubles.set(name, name+" has not ended since "+since.Format(time.DateTime)+": /proc or the directory of Avahi does not answer")
 		case <-ctx.Done():
-			return n, false
+			return o, false
 		}
 	}
 }
 
-// met takes what was found about other programs, and tells what is new. The engine has to know whether there are any.
-func (d *Daemon) met(ctx context.Context, n neighbours) {
-	before := d.neighbours
-	d.neighbours = n
-	for _, what := range n.twice {
+// met takes what was found about other programs, and logs what is new. The engine has to know whether there are any.
+func (d *Daemon) met(ctx context.Context, now others) {
+	before := d.others
+	d.others = now
+	for _, what := range now.twice {
 		if !slices.Contains(before.twice, what) {
 			d.Log.Warn(what)
 		}
 	}
-	if slices.Equal(before.sharers, n.sharers) {
+	if slices.Equal(before.sharers, now.sharers) {
 		return
 	}
-	if len(n.sharers) > 0 {
-		d.Log.Info(sharedHint(n.sharers))
+	if len(now.sharers) > 0 {
+		d.Log.Info(sharedHint(now.sharers))
 	}
 	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		d.Log.Error("the engine does not know who shares its port", "error", err)
@@ -139,12 +135,7 @@ func (d *Daemon) met(ctx context.Context, n neighbours) {
 }
 
 // lookAround asks for a look for other programs soon.
-func (d *Daemon) lookAround() {
-	select {
-	case d.meet <- struct{}{}:
-	default:
-	}
-}
+func (d *Daemon) lookAround() { d.neighbours.look(ours{d.desired, d.Snapshot.Config.Services}) }
 
 // isOurs reports whether an address is one of this host.
 func (d *Daemon) isOurs(a netip.Addr) bool {
@@ -158,15 +149,15 @@ func sharedHint(sharers []string) string {
 		strings.Join(sharers, " and "))
 }
 
-// announcedTwice tells what Avahi announces, too: from its own folder or, where that is one of ours, all of it.
-func (d *Daemon) announcedTwice(ctx context.Context, sharers []string, desired publication.Desired, dirs []string) []string {
-	if d.Avahi == "" || !slices.ContainsFunc(sharers, func(s string) bool { return strings.Contains(s, "avahi") }) {
+// announcedTwice returns what Avahi announces, too: from its own folder or, if that is one of ours, all of it.
+func (n *neighbours) announcedTwice(ctx context.Context, sharers []string, what ours) []string {
+	if n.avahi == "" || !slices.ContainsFunc(sharers, func(s string) bool { return strings.Contains(s, "avahi") }) {
 		return nil
 	}
-	if i := slices.IndexFunc(dirs, d.isAvahis); i >= 0 {
-		return []string{fmt.Sprintf("%s is Avahi's own folder, and Avahi runs: it announces the same; want avahi-daemon stopped, or the files in a folder of their own", dirs[i])}
+	if i := slices.IndexFunc(what.places, n.isAvahis); i >= 0 {
+		return []string{fmt.Sprintf("%s is Avahi's own folder, and Avahi runs: it announces the same; want avahi-daemon stopped, or the files in a folder of their own", what.places[i])}
 	}
-	theirs, err := source.Load(ctx, source.Request{Services: []string{d.Avahi}})
+	theirs, err := source.Load(ctx, source.Request{Services: []string{n.avahi}})
 	if err != nil {
 		return nil
 	}
@@ -177,8 +168,8 @@ func (d *Daemon) announcedTwice(ctx context.Context, sharers []string, desired p
 		}
 	}
 	var twice []string
-	for _, p := range desired.Groups {
-		for _, full := range instances(p, desired.Host) {
+	for _, p := range what.desired.Groups {
+		for _, full := range instances(p, what.desired.Host) {
 			if file, ok := names[full]; ok {
 				twice = append(twice, fmt.Sprintf("%s is announced by Avahi too, from %s; want one of the two files removed", p.ID, file))
 				break
@@ -188,9 +179,9 @@ func (d *Daemon) announcedTwice(ctx context.Context, sharers []string, desired p
 	return twice
 }
 
-func (d *Daemon) isAvahis(dir string) bool {
+func (n *neighbours) isAvahis(dir string) bool {
 	real, err := filepath.EvalSymlinks(dir)
-	theirs, theirErr := filepath.EvalSymlinks(d.Avahi)
+	theirs, theirErr := filepath.EvalSymlinks(n.avahi)
 	return err == nil && theirErr == nil && real == theirs
 }
 
@@ -209,12 +200,12 @@ func (d *Daemon) hints(s *status.Status) {
 		s.Hints = append(s.Hints, d.assumed)
 	}
 	s.Hints = append(s.Hints, d.definitionHints(s.Healthy)...)
-	if d.silent {
+	if d.silence.lasts {
 		s.Hints = append(s.Hints, silenceHint)
 	}
-	s.Hints = append(s.Hints, d.neighbours.twice...)
-	if len(d.neighbours.sharers) > 0 {
-		s.Hints = append(s.Hints, sharedHint(d.neighbours.sharers))
+	s.Hints = append(s.Hints, d.others.twice...)
+	if len(d.others.sharers) > 0 {
+		s.Hints = append(s.Hints, sharedHint(d.others.sharers))
 	}
 	s.Hints = append(s.Hints, s.ForeignHints()...)
 	if _, ok := d.Publisher.(mdns.Observer); !ok {

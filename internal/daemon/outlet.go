@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -13,29 +14,31 @@ import (
 // listenAgain is the time after which it is tried again to open an outlet.
 const listenAgain = 10 * time.Second
 
-// outlet is where the daemon answers others of this host. That it can't be opened is told, and hinders nothing else.
+// outlet is where the daemon answers others of this host. That it can't be opened is reported, and hinders nothing else.
 type outlet struct {
-	name   string
-	first  net.Listener // opened already, or nil
-	listen func() (net.Listener, error)
-	http   http.Handler
+	name     string
+	first    net.Listener // opened already, or nil
+	listen   func() (net.Listener, error)
+	http     http.Handler
+	log      *slog.Logger
+	troubles *troubles
 }
 
-// openSocket opens the control socket before anything is announced: another daemon that has it is an error. Where it
-// can't be opened for another reason, that is tried again later.
-func (d *Daemon) openSocket() (net.Listener, error) {
-	if len(d.Sockets) == 0 {
+// openSocket opens the control socket before anything is announced: another daemon that has it is an error. If it can't be
+// opened for another reason, that is tried again later.
+func openSocket(places []string) (net.Listener, error) {
+	if len(places) == 0 {
 		return nil, nil
 	}
-	l, err := control.Listen(d.Sockets)
+	l, err := control.Listen(places)
 	if running, ok := errors.AsType[*control.RunningError](err); ok {
 		return nil, running
 	}
-	return l, nil // serve tells of another error
+	return l, nil // serve reports another error
 }
 
 // serve answers until ctx is done. It is ready when somebody can ask, or when it was said that nobody can.
-func (d *Daemon) serve(ctx context.Context, o outlet, ready func()) error {
+func (o outlet) serve(ctx context.Context, ready func()) error {
 	l := o.first
 	defer func() {
 		if l != nil {
@@ -50,10 +53,10 @@ func (d *Daemon) serve(ctx context.Context, o outlet, ready func()) error {
 		}
 		if err == nil {
 			told = ""
-			d.trouble(ctx, o.name, "")
+			o.troubles.set(o.name, "")
 			ready()
-			d.Log.Debug("listens", "for", o.name, "address", l.Addr().String())
-			err = control.Serve(ctx, l, o.http, d.Log)
+			o.log.Debug("listens", "for", o.name, "address", l.Addr().String())
+			err = control.Serve(ctx, l, o.http, o.log)
 			l = nil
 		}
 		if ctx.Err() != nil {
@@ -61,10 +64,10 @@ func (d *Daemon) serve(ctx context.Context, o outlet, ready func()) error {
 		}
 		text := o.name + " does not work: " + err.Error()
 		if text != told {
-			d.Log.Warn(o.name+" does not work; announcing goes on, and it is tried again", "error", err)
+			o.log.Warn(o.name+" does not work; announcing goes on, and it is tried again", "error", err)
 			told = text
 		}
-		d.trouble(ctx, o.name, text)
+		o.troubles.set(o.name, text)
 		ready()
 		select {
 		case <-ctx.Done():
@@ -72,16 +75,4 @@ func (d *Daemon) serve(ctx context.Context, o outlet, ready func()) error {
 		}
 	}
 	return nil
-}
-
-// trouble notes what is wrong with something, "" where nothing is.
-func (d *Daemon) trouble(ctx context.Context, what, text string) {
-	// An error means that the daemon ends, and then nobody wants to know.
-	_ = d.do(ctx, func() {
-		if text == "" {
-			delete(d.troubles, what)
-		} else {
-			d.troubles[what] = text
-		}
-	})
 }

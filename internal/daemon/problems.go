@@ -15,11 +15,7 @@ import (
 
 // problems returns what is wrong beside the definitions and the services.
 func (d *Daemon) problems(now time.Time) []string {
-	var list []string
-	for _, what := range d.troubles {
-		list = append(list, what)
-	}
-	slices.Sort(list)
+	list := d.troubles.list()
 	if d.behind != nil {
 		list = append(list, "what the links and servers are now is not announced yet: "+d.behind.Error())
 	}

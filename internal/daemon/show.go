@@ -23,7 +23,7 @@ func (d *Daemon) state() status.Status {
 		Services: d.services(), Files: d.files(), Sources: append([]source.PlaceStatus{}, d.Snapshot.Places...), Reload: d.last,
 		Conflicts: d.conflictList(), Foreign: []mdns.Foreign{},
 		Asked:      status.Asked{Hosts: d.askers.List(d.table), Forgotten: d.askers.Forgotten(), Counts: d.askers.Counts()},
-		Neighbours: append([]string{}, d.neighbours.sharers...),
+		Neighbours: append([]string{}, d.others.sharers...),
 	}
 	seen := d.observe()
 	s.Foreign, s.Traffic = append(s.Foreign, seen.Foreign...), seen.Traffic
