@@ -154,7 +154,7 @@ func (l loader) directories(p strict.Path, paths []string) []string {
 		switch {
 		case dir == "":
 			l.doc.Errorf(p.Index(i), "the path is empty; want a directory, such as %s", defaultServices[0])
-		case filepath.IsAbs(dir):
+		case filepath.IsAbs(dir), strings.Contains(dir, "://"): // a URL is relative to nothing
 			directories = append(directories, dir)
 		default:
 			directories = append(directories, filepath.Join(filepath.Dir(l.file), dir))

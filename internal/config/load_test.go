@@ -110,8 +110,8 @@ func TestMinimal(t *testing.T) {
 }
 
 func TestDirectories(t *testing.T) {
-	cfg := load(t, "/srv/announcer/announcer.toml", `daemon.services = [".", "sites", "../x", "/abs"]`)
-	compare(t, []string{"/srv/announcer", "/srv/announcer/sites", "/srv/x", "/abs"}, cfg.Services)
+	cfg := load(t, "/srv/announcer/announcer.toml", `daemon.services = [".", "sites", "../x", "/abs", "https://192.0.2.10/sites/"]`)
+	compare(t, []string{"/srv/announcer", "/srv/announcer/sites", "/srv/x", "/abs", "https://192.0.2.10/sites/"}, cfg.Services)
 	compare(t, []string{"sites"}, load(t, "announcer.toml", `daemon.services = "sites"`).Services)
 	if cfg := load(t, "announcer.toml", `daemon.services = []`); len(cfg.Services) > 0 {
 		t.Errorf("the directories are %q; want none", cfg.Services)
