@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/mdns/engine"
 	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/validate"
@@ -28,7 +30,12 @@ func definitionFlags() []cli.Flag {
 func wireFlags() []cli.Flag {
 	return []cli.Flag{
 		interfaceFlag(),
-		&cli.StringFlag{Name: "engine", Usage: "announce with the engine `NAME`"},
+		&cli.StringFlag{Name: "engine", Usage: "announce with the engine `NAME`: " + strings.Join(publication.Engines(), ", "), Action: func(_ *cli.Context, name string) error {
+			if err := engine.Check(name); err != nil {
+				return usagef("--engine: %w", err)
+			}
+			return nil
+		}},
 	}
 }
 

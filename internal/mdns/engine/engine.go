@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"announcer/internal/diag"
@@ -24,7 +25,15 @@ func Open(name string, log *slog.Logger, mac func(link int, a netip.Addr) string
 	case publication.EngineZeroconf:
 		return zeroconf.New(log), nil
 	}
-	return nil, fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, publication.Engines()), strings.Join(publication.Engines(), ", "))
+	return nil, Check(name)
+}
+
+// Check returns an error unless there is an engine of that name.
+func Check(name string) error {
+	if slices.Contains(publication.Engines(), name) {
+		return nil
+	}
+	return fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, publication.Engines()), strings.Join(publication.Engines(), ", "))
 }
 
 // Limits tells what a publication needs that the engine can't do.

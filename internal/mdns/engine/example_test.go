@@ -13,7 +13,7 @@ func ExampleLimits() {
 	desk := publication.Publication{ID: "desk.service", OnConflict: publication.Standby, Group: services.Group{
 		Name: "Desk", Services: []services.Service{{Type: dnsname.MustParse("_sip._udp"), Port: 5060}},
 	}}
-	for _, name := range publication.Engines() {
+	for _, name := range []string{publication.EngineNative, publication.EngineZeroconf} {
 		fmt.Printf("%s: %d\n", name, len(engine.Limits(name, desk, "pbx")))
 	}
 	// Output:
