@@ -35,7 +35,7 @@ func (d *Daemon) updated(ctx context.Context, u source.Update) {
 		d.definitionsChanged(ctx, u.Snapshot)
 	}
 	if u.Reload && d.isReady {
-		d.systemd.ready(d.line())
+		d.systemd.ready(d.view().line())
 	}
 }
 

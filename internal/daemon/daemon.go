@@ -47,15 +47,21 @@ type Daemon struct {
 	Avahi   string                                           // the directory of Avahi's service files; "": there is no Avahi
 
 	systemd systemd
-	behind  error // why what the links and servers are now is not announced yet
 	jobs    jobs
-	isReady bool                   // all tasks are
-	waiting []chan<- status.Reload // for the reload that was asked for
+	isReady bool // all tasks are
 	macs    *macs
 
 	neighbours *neighbours
 	troubles   *troubles
+	hub        hub
+	limits     limits
+	spare      spare
+
+	plan
+	backlog
 	memory
+	last    status.Reload
+	waiting []chan<- status.Reload // for the reload that was asked for
 }
 
 // Definitions is the task that hands over what is defined, such as a [source.Source] that runs.
@@ -74,7 +80,7 @@ type Links interface {
 // can be announced at all, or that another daemon runs already.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.jobs, d.troubles = newJobs(), new(troubles)
-	d.memory = newMemory()
+	d.memory, d.limits, d.spare = newMemory(), limits{}, newSpare()
 	d.systemd = newSystemd(d.Log)
 	d.macs, d.neighbours = newMACs(d.MACs), newNeighbours(d.Sharers, d.Avahi, d.troubles)
 	socket, err := openSocket(d.Sockets)
@@ -89,7 +95,7 @@ func (d *Daemon) ready(ctx context.Context) {
 	// An error means that the daemon ends, and then it is ready no more.
 	_ = d.jobs.do(ctx, func() {
 		d.isReady = true
-		d.systemd.ready(d.line())
+		d.systemd.ready(d.view().line())
 	})
 }
 
@@ -180,7 +186,7 @@ func (d *Daemon) beat(ctx context.Context) {
 		d.catchUp(ctx)
 	}
 	if d.systemd.there() {
-		d.systemd.alive(d.line())
+		d.systemd.alive(d.view().line())
 	}
 }
 
@@ -217,7 +223,8 @@ func (d *Daemon) lastWords() {
 
 // Status implements [control.Daemon].
 func (d *Daemon) Status(ctx context.Context) (s status.Status, err error) {
-	err = d.jobs.do(ctx, func() { s = d.state() })
+	d.macs.look()
+	err = d.jobs.do(ctx, func() { s = d.view().status() })
 	return s, err
 }
 

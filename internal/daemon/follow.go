@@ -8,6 +8,13 @@ import (
 	"announcer/internal/source"
 )
 
+// backlog is what could not be followed yet. It is tried again with every heartbeat.
+type backlog struct {
+	behind     error            // why what the links and servers are now is not announced yet
+	unread     error            // why the links could not be read the last time
+	unfollowed *source.Snapshot // what is defined now, if it could not be announced
+}
+
 // linksChanged announces on the links as they are now, and logs what happened to those that it announces on. If they
 // could not be read, all stays as it is.
 func (d *Daemon) linksChanged(ctx context.Context, now netwatch.Reading) {

@@ -1,49 +1,47 @@
 package daemon
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
-	"announcer/internal/config"
-	"announcer/internal/diag"
 	"announcer/internal/mdns"
-	"announcer/internal/netwatch"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
-	"announcer/internal/source"
 	"announcer/internal/status"
 )
 
-// recently is how long a failure of the engine counts as a problem: what lasts is told again and again.
-const recently = time.Minute
-
-// memory is what the loop remembers of what has happened.
+// memory is what has happened since the start.
 type memory struct {
-	started    time.Time
-	spare      spare
-	initial    config.Config // what the daemon was started with
-	findings   diag.Findings // all that is wrong with the definitions
-	together   diag.Findings // what of it is wrong only because of other definitions, the links or the engine
-	desired    publication.Desired
-	applied    publication.Desired // what of it answers
-	assumed    string
-	reading    netwatch.Reading // all links of this host
-	unread     error            // why the links could not be read the last time
-	unfollowed *source.Snapshot // what is defined now, if it could not be announced
-	last       status.Reload
-	askers     phones.Askers
-	conflicts  map[string]status.Conflict // by definition; "" is the host
-	failure    mdns.Event                 // of the engine, the last one
-	others     others
-	silence    silence
-	table      lookUp // hardware addresses
-
-	hub    hub
-	limits limits
+	started   time.Time
+	askers    phones.Askers
+	table     lookUp                     // hardware addresses
+	conflicts map[string]status.Conflict // by definition; "" is the host
+	failure   mdns.Event                 // of the engine, the last one
+	others    others
+	silence   silence
 }
 
 func newMemory() memory {
 	now := time.Now()
-	return memory{
-		started: now, silence: silence{heard: now}, spare: newSpare(), table: unknownMAC, conflicts: map[string]status.Conflict{}, limits: limits{},
+	return memory{started: now, table: unknownMAC, conflicts: map[string]status.Conflict{}, silence: silence{heard: now}}
+}
+
+// asked returns who has asked.
+func (m *memory) asked() status.Asked {
+	return status.Asked{Hosts: m.askers.List(m.table), Forgotten: m.askers.Forgotten(), Counts: m.askers.Counts()}
+}
+
+// conflictsOf returns the last conflict of each definition that is still there, the newest first, and forgets the others.
+func (m *memory) conflictsOf(groups []publication.Publication) []status.Conflict {
+	list := []status.Conflict{}
+	for id, c := range m.conflicts {
+		if id != "" && !slices.ContainsFunc(groups, func(p publication.Publication) bool { return p.ID == id }) {
+			delete(m.conflicts, id)
+			continue
+		}
+		list = append(list, c)
 	}
+	slices.SortFunc(list, func(a, b status.Conflict) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.File, b.File)) })
+	return list
 }

@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"announcer/internal/dnsname"
-	"announcer/internal/mdns"
 	"announcer/internal/publication"
 	"announcer/internal/source"
-	"announcer/internal/status"
 )
 
 // The other programs of this host are looked for again after meetEvery, or after meetPause if the loop asks for it.
@@ -192,23 +190,4 @@ func instances(p publication.Publication, host string) []string {
 		all = append(all, dnsname.Fold(p.Instance(host))+" "+s.Type.Key())
 	}
 	return all
-}
-
-// hints tells what may be wrong, or is worth knowing.
-func (d *Daemon) hints(s *status.Status) {
-	if d.assumed != "" {
-		s.Hints = append(s.Hints, d.assumed)
-	}
-	s.Hints = append(s.Hints, d.definitionHints(s.Healthy)...)
-	if d.silence.lasts {
-		s.Hints = append(s.Hints, silenceHint)
-	}
-	s.Hints = append(s.Hints, d.others.twice...)
-	if len(d.others.sharers) > 0 {
-		s.Hints = append(s.Hints, sharedHint(d.others.sharers))
-	}
-	s.Hints = append(s.Hints, s.ForeignHints()...)
-	if _, ok := d.Publisher.(mdns.Observer); !ok {
-		s.Hints = append(s.Hints, fmt.Sprintf("the engine %s does not tell who asks, and who else announces", s.Daemon.Engine))
-	}
 }

@@ -13,26 +13,29 @@ import (
 	"announcer/internal/status"
 )
 
+// recently is how long a failure of the engine counts as a problem: what lasts is reported again and again.
+const recently = time.Minute
+
 // problems returns what is wrong beside the definitions and the services.
-func (d *Daemon) problems(now time.Time) []string {
-	list := d.troubles.list()
-	if d.behind != nil {
-		list = append(list, "what the links and servers are now is not announced yet: "+d.behind.Error())
+func (v view) problems() []string {
+	list := slices.Clone(v.troubles)
+	if v.behind != nil {
+		list = append(list, "what the links and servers are now is not announced yet: "+v.behind.Error())
 	}
-	if len(d.desired.Links) == 0 {
+	if len(v.desired.Links) == 0 {
 		list = append(list, "there is no interface to announce on")
 	}
-	if d.failure.Kind == mdns.EngineFailed && now.Sub(d.failure.Time) < recently {
-		list = append(list, "the network fails: "+d.failure.Detail)
+	if v.failure.Kind == mdns.EngineFailed && v.now.Sub(v.failure.Time) < recently {
+		list = append(list, "the network fails: "+v.failure.Detail)
 	}
-	return append(list, d.unreached()...)
+	return append(list, v.unreached()...)
 }
 
 // unreached returns a sentence for each interface that is named in full and on which nobody can be reached.
-func (d *Daemon) unreached() []string {
+func (v view) unreached() []string {
 	var list []string
-	for _, name := range d.namedInterfaces() {
-		if why := d.whyUnreached(name); why != "" {
+	for _, name := range v.namedInterfaces() {
+		if why := v.whyUnreached(name); why != "" {
 			list = append(list, fmt.Sprintf("nobody is reached on %q, which is named: %s", name, why))
 		}
 	}
@@ -41,10 +44,10 @@ func (d *Daemon) unreached() []string {
 
 // namedInterfaces lists the interfaces that the configuration and the definitions name in full. A definition that is
 // announced nowhere has a problem of its own.
-func (d *Daemon) namedInterfaces() []string {
-	globs := slices.Clone(d.Snapshot.Config.Interfaces)
-	for _, p := range d.desired.Groups {
-		if !p.OnNone(d.desired.Links) {
+func (v view) namedInterfaces() []string {
+	globs := slices.Clone(v.snapshot.Config.Interfaces)
+	for _, p := range v.desired.Groups {
+		if !p.OnNone(v.desired.Links) {
 			globs = append(globs, p.Interfaces...)
 		}
 	}
@@ -54,12 +57,12 @@ func (d *Daemon) namedInterfaces() []string {
 }
 
 // whyUnreached returns why nobody is reached on an interface, "" if somebody may be.
-func (d *Daemon) whyUnreached(name string) string {
-	link, ok := d.reading.Links.ByName(name)
+func (v view) whyUnreached(name string) string {
+	link, ok := v.reading.Links.ByName(name)
 	if !ok {
 		return "no interface of that name is up"
 	}
-	if why := netwatch.Why(link, d.Snapshot.Config.Interfaces, d.Snapshot.Config.InterfacesDeny); why != "" {
+	if why := netwatch.Why(link, v.snapshot.Config.Interfaces, v.snapshot.Config.InterfacesDeny); why != "" {
 		return why
 	}
 	if link.Master != "" {
@@ -68,19 +71,40 @@ func (d *Daemon) whyUnreached(name string) string {
 	return ""
 }
 
-// definitionHints returns what is worth knowing about settings and definitions. healthy reports that there is no problem.
-func (d *Daemon) definitionHints(healthy bool) []string {
+// hints returns what may be wrong, or is worth knowing, beside the problems of a status.
+func (v view) hints(s status.Status) []string {
 	var hints []string
-	for _, setting := range afterRestart(d.initial, d.Snapshot.Config) {
+	if v.assumed != "" {
+		hints = append(hints, v.assumed)
+	}
+	hints = append(hints, v.definitionHints(s.Healthy)...)
+	if v.silence.lasts {
+		hints = append(hints, silenceHint)
+	}
+	hints = append(hints, v.others.twice...)
+	if len(v.others.sharers) > 0 {
+		hints = append(hints, sharedHint(v.others.sharers))
+	}
+	hints = append(hints, s.ForeignHints()...)
+	if !v.observes {
+		hints = append(hints, fmt.Sprintf("the engine %s does not tell who asks, and who else announces", s.Daemon.Engine))
+	}
+	return hints
+}
+
+// definitionHints returns what is worth knowing about settings and definitions. healthy reports that there is no problem.
+func (v view) definitionHints(healthy bool) []string {
+	var hints []string
+	for _, setting := range afterRestart(v.initial, v.snapshot.Config) {
 		hints = append(hints, setting.String())
 	}
-	if len(d.desired.Groups) == 0 {
+	if len(v.desired.Groups) == 0 {
 		hints = append(hints, nothingDefined)
 	} else {
-		hints = append(hints, idleLinks(d.desired)...)
+		hints = append(hints, idleLinks(v.desired)...)
 	}
-	hints = append(hints, d.Snapshot.Remarks...)
-	if n := len(d.findings.Warnings()); n > 0 && healthy {
+	hints = append(hints, v.snapshot.Remarks...)
+	if n := len(v.findings.Warnings()); n > 0 && healthy {
 		hints = append(hints, fmt.Sprintf("warnings about the definitions: %d", n))
 	}
 	return hints
@@ -98,10 +122,10 @@ func idleLinks(desired publication.Desired) []string {
 }
 
 // line is the state in a line, with the number of problems that it does not show otherwise.
-func (d *Daemon) line() string {
-	line := status.Status{Services: d.services(), Files: d.files(), Reload: d.last, Links: d.linkList(d.observe())}.Line()
-	more := len(d.problems(time.Now()))
-	for _, f := range d.findings {
+func (v view) line() string {
+	line := status.Status{Services: v.services, Files: v.files(), Reload: v.last, Links: v.links()}.Line()
+	more := len(v.problems())
+	for _, f := range v.findings {
 		if f.Severity == diag.Danger || f.Severity == diag.Unfit {
 			more++
 		}
