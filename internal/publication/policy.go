@@ -23,15 +23,6 @@ var policies = [...]struct {
 	Standby: {word: "standby", standsBy: true},
 }
 
-// Policies returns all policies.
-func Policies() []Policy {
-	all := make([]Policy, len(policies))
-	for i := range policies {
-		all[i] = Policy(i)
-	}
-	return all
-}
-
 // PolicyWords returns the words that [ParsePolicy] reads.
 func PolicyWords() []string {
 	var words []string

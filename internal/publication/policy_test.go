@@ -42,13 +42,14 @@ func declaredPolicies(t *testing.T) []string {
 
 func TestPolicyWords(t *testing.T) {
 	declared := declaredPolicies(t)
-	if len(declared) != len(Policies()) || len(declared) != len(PolicyWords()) {
-		t.Fatalf("%v are declared; there are %v", declared, Policies())
+	if len(declared) != len(PolicyWords()) {
+		t.Fatalf("%v are declared; there are %v", declared, PolicyWords())
 	}
-	for i, p := range Policies() {
-		t.Run(declared[i], func(t *testing.T) {
+	for i, name := range declared {
+		t.Run(name, func(t *testing.T) {
+			p := Policy(i)
 			word := p.String()
-			if word != strings.ToLower(declared[i]) {
+			if word != strings.ToLower(name) {
 				t.Errorf("it is called %q", word)
 			}
 			if got, ok := ParsePolicy(word); !ok || got != p {

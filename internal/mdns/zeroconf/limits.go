@@ -12,9 +12,6 @@ import (
 	"announcer/services"
 )
 
-// Notice says what the engine can't do whatever is published: a sentence for the log.
-const Notice = `the zeroconf engine does not answer queries for the addresses of a host, takes upper and lower case in queries for different letters, and does not notice when another host has the same name`
-
 // Limits tells what a publication needs that the library can't do: in one warning what is left undone, and an error
 // for each service that would be published with something false, which Apply refuses. host is the name of this host
 // without its domain.

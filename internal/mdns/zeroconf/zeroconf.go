@@ -2,7 +2,9 @@
 //
 // The library probes, announces and answers. It serves one service with one list of addresses at a time, so that
 // each service takes one of its servers on each link: two sockets and two goroutines, and every packet on the link
-// is parsed by every server. That is good for some tens of services. What it can't do, [Limits] and [Notice] tell.
+// is parsed by every server. That is good for some tens of services. Whatever is published, it does not answer
+// queries for the addresses of a host, takes upper and lower case in queries for different letters, and does not notice
+// when another host has the same name; what else it can't do, [Limits] returns.
 // Three things the engine does itself, for without them a phone would not find its server:
 //
 //   - It keeps the sockets of a server to the link of the server. By themselves they hear all links and answer
