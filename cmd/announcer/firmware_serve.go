@@ -32,16 +32,17 @@ func firmwareServeCommand() *cli.Command {
 	return anyCommand(cli.Command{
 		Name:      "serve",
 		Usage:     "serve the firmware of a directory by HTTP and announce it, until all phones have it",
-		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml]",
+		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml [--config-server sip:proxy@HOST]]",
 		Description: "Serves exactly the firmware of one version, announces it on every link with the server's address there, shows who loads what, " +
 			"and says goodbye at the end: at Ctrl-C, after --for, or when --until-done phones have a whole file. " +
 			"Transfers that run then have half a minute more. The log goes from the level info up, where standard output is no terminal.",
 		Flags: append(wireFlags(),
 			&cli.StringFlag{Name: "listen", Usage: "serve at `[ADDRESS]:PORT`", Value: ":8080"},
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
-			&cli.UintFlag{Name: "until-done", Usage: "end when `NUMBER` different phones have a whole file"},
+			&cli.UintFlag{Name: "until-done", Usage: "end when `NUMBER` different phones have a whole file: by hardware address where it is known, else by address; who lies about both counts more than once"},
 			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each the server's address there)"},
 			&cli.BoolFlag{Name: "xml", Usage: "answer MAC.cfg, too, with a configuration that names the firmware"},
+			&cli.StringFlag{Name: "config-server", Usage: "with --xml: the configuration points phones to `URL`, such as sip:proxy@10.1.2.3:5060;transport=udp, also those that are configured"},
 			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: made of version and server)"},
 			versionFlag(),
 		),
@@ -52,6 +53,9 @@ func firmwareServeCommand() *cli.Command {
 func firmwareServe(c *cli.Context) error {
 	log, err := firmwareLog(c)
 	if err != nil {
+		return err
+	}
+	if err := checkConfigServer(c); err != nil {
 		return err
 	}
 	dir, release, err := releaseOf(c)
@@ -67,9 +71,9 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	show := newTransferView(c.App.Writer, isTerminal(c.App.Writer), int(c.Uint("until-done")))
+	show := newTransferView(c.App.Writer, isTerminal(c.App.Writer), int(c.Uint("until-done")), netwatch.MACOf)
 	server, err := fileserver.New(fileserver.Config{
-		Dir: dir, Release: release, URL: c.String("url"), Configs: c.Bool("xml"), Log: log, Report: show.report,
+		Dir: dir, Release: release, URL: c.String("url"), Configs: c.Bool("xml"), ConfigServer: c.String("config-server"), Log: log, Report: show.report,
 	})
 	if err != nil {
 		return err
@@ -87,6 +91,19 @@ func firmwareServe(c *cli.Context) error {
 			return nil
 		})
 	})
+}
+
+func checkConfigServer(c *cli.Context) error {
+	if !c.IsSet("config-server") {
+		return nil
+	}
+	if !c.Bool("xml") {
+		return usagef("--config-server: it stands in the configuration that --xml answers with; want --xml too")
+	}
+	if err := phones.CheckConfigServer(c.String("config-server")); err != nil {
+		return usagef("--config-server: %w", err)
+	}
+	return nil
 }
 
 // firmwareLog tells of every transfer, but not where the lines would tear the table.

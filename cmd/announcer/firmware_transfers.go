@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
+	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
 )
 
@@ -28,16 +30,17 @@ type transferView struct {
 	out      io.Writer
 	terminal bool
 	until    int // phones that are to have a whole file; 0: no such end
+	mac      func(netip.Addr) string
 
 	mu      sync.Mutex
 	ended   []fileserver.Transfer // the last of them, for the table
-	done    map[netip.Addr]bool   // phones with a whole file
+	done    map[string]bool       // phones with a whole file, by hardware address where that is known, else by address
 	reached chan struct{}         // closed when there are enough of them
 	drawn   int                   // lines of the table on the screen
 }
 
-func newTransferView(out io.Writer, terminal bool, until int) *transferView {
-	return &transferView{out: out, terminal: terminal, until: until, done: map[netip.Addr]bool{}, reached: make(chan struct{})}
+func newTransferView(out io.Writer, terminal bool, until int, mac func(netip.Addr) string) *transferView {
+	return &transferView{out: out, terminal: terminal, until: until, mac: mac, done: map[string]bool{}, reached: make(chan struct{})}
 }
 
 // announced tells that phones can find the firmware.
@@ -49,13 +52,17 @@ func (p *transferView) announced(e mdns.Event) {
 
 // report takes what the server tells of a transfer.
 func (p *transferView) report(t fileserver.Transfer) {
+	who := ""
+	if t.Whole {
+		who = cmp.Or(t.Agent.MAC, p.mac(t.Phone), phones.EmbeddedMAC(t.Phone), t.Phone.String())
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t.Ended {
 		p.ended = append(p.ended[max(0, len(p.ended)-standardRow*5):], t)
 	}
-	if t.Whole && !p.done[t.Phone] {
-		p.done[t.Phone] = true
+	if t.Whole && !p.done[who] {
+		p.done[who] = true
 		if len(p.done) == p.until {
 			close(p.reached)
 		}
@@ -67,7 +74,7 @@ func (p *transferView) report(t fileserver.Transfer) {
 
 // line tells of a transfer that begins or has ended.
 func (p *transferView) line(t fileserver.Transfer) string {
-	who := fmt.Sprintf("%s %s %s", t.Phone, orDash(t.Model), orDash(t.Version))
+	who := fmt.Sprintf("%s %s %s", t.Phone, orDash(t.Agent.Model), orDash(t.Agent.Version))
 	switch {
 	case !t.Ended:
 		return fmt.Sprintf("%s loads %s", who, t.File.Path)
@@ -148,7 +155,7 @@ func (p *transferView) table(running []fileserver.Transfer, most int) []string {
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "PHONE\tMODEL\tHAS\tFILE\tDONE\tRATE\t")
 	for _, t := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d %%\t%s/s\t%s\n", t.Phone, orDash(t.Model), orDash(t.Version), diag.Printable(t.File.Path), t.Percent(), bytesText(int64(t.Rate())), fateOf(t))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d %%\t%s/s\t%s\n", t.Phone, orDash(t.Agent.Model), orDash(t.Agent.Version), diag.Printable(t.File.Path), t.Percent(), bytesText(int64(t.Rate())), fateOf(t))
 	}
 	fmt.Fprintf(w, "%s done, %d loading\n", p.count(), len(running))
 	w.Flush() // into memory, which does not fail

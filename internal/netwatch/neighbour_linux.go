@@ -37,6 +37,21 @@ func MACs() func(link string, a netip.Addr) string {
 	return func(link string, a netip.Addr) string { return macs[key{link, a}] }
 }
 
+// MACOf returns the hardware address of a neighbour, "" if it is unknown or differs between links.
+func MACOf(host netip.Addr) string {
+	mac := ""
+	for _, n := range neighbours() {
+		switch {
+		case n.host != host || n.mac == mac:
+		case mac != "":
+			return ""
+		default:
+			mac = n.mac
+		}
+	}
+	return mac
+}
+
 // neighbour is a host on a link whose hardware address the kernel knows.
 type neighbour struct {
 	index int // of the interface

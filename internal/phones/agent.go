@@ -1,25 +1,56 @@
 package phones
 
 import (
+	"net"
 	"regexp"
-	"slices"
+	"strings"
 )
+
+// Agent is what a phone says of itself in the User-Agent of HTTP and SIP, such as "Sangoma P330 4_27_8 000FD3000001".
+type Agent struct {
+	Model   string // such as P330; "": it is not a phone's
+	Version string // of the installed firmware, "" where it is not there
+	MAC     string // hardware address, such as 00:0f:d3:00:00:01, which phones add where send_mac_with_useragent is on
+}
 
 var (
 	agentModel   = regexp.MustCompile(`\b` + modelPattern + `\b`)
-	agentVersion = regexp.MustCompile(`\b[0-9]+(?:[._][0-9]+){2,3}(?:[._][0-9a-f]+)?\b`)
+	agentVersion = regexp.MustCompile(`^[ /]+([0-9]+(?:[._][0-9]+){1,3}(?:[._][0-9a-f]+)?)\b`) // behind the model
+	agentMAC     = regexp.MustCompile(`(?:^|[ (])((?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2})\)?$`)
 )
 
-// ParseAgent finds the model and the version of the installed firmware in the User-Agent of a phone's HTTP request.
-// The vendor says that both are in it, not where; what is not found is "". Without a model it is not a phone's.
-func ParseAgent(agent string) (model, version string) {
-	if len(agent) > 500 {
-		return "", ""
+// ParseAgent reads a User-Agent. What it does not find is "".
+func ParseAgent(text string) Agent {
+	if len(text) > 500 {
+		return Agent{}
 	}
-	found := agentModel.FindAllString(agent, -1)
-	i := slices.IndexFunc(found, Known)
-	if i < 0 {
-		return "", ""
+	for _, at := range agentModel.FindAllStringIndex(text, -1) {
+		model := text[at[0]:at[1]]
+		if !Known(model) {
+			continue
+		}
+		agent := Agent{Model: model}
+		if m := agentVersion.FindStringSubmatch(text[at[1]:]); m != nil {
+			agent.Version = m[1]
+		}
+		if m := agentMAC.FindStringSubmatch(text); m != nil {
+			agent.MAC = parseMAC(m[1])
+		}
+		return agent
 	}
-	return found[i], agentVersion.FindString(agent)
+	return Agent{}
+}
+
+// parseMAC reads twelve hexadecimal digits, with or without marks between them. It returns "" if they are not that.
+func parseMAC(text string) string {
+	plain := strings.NewReplacer(":", "", "-", "").Replace(text)
+	var pairs []string
+	for i := 0; i+2 <= len(plain); i += 2 {
+		pairs = append(pairs, plain[i:i+2])
+	}
+	mac, err := net.ParseMAC(strings.Join(pairs, ":"))
+	if err != nil || len(mac) != 6 {
+		return ""
+	}
+	return mac.String()
 }

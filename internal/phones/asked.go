@@ -142,18 +142,31 @@ func (a *Askers) Counts() []AskedCount {
 	return all
 }
 
-// Served is the number of other hosts that were answered, as far as that is sure: a host may ask by IPv4 and by IPv6,
-// so that of these two numbers it is the larger.
+// Served returns the number of other hosts that were answered, as far as that is sure: one hardware address is one host.
+// Hosts whose hardware address is not known count by address, and may be those that asked by the other IP version.
 func (a *Askers) Served() int {
-	var four, six int
+	var macs [2]map[string]bool // by IP version
+	var unknown [2]int
+	known := map[string]bool{}
+	for v := range macs {
+		macs[v] = map[string]bool{}
+	}
 	for e := a.order.Front(); e != nil; e = e.Next() {
-		switch host := e.Value.(*Asker); {
+		host := e.Value.(*Asker)
+		v := 0
+		if host.Host.Is6() {
+			v = 1
+		}
+		switch {
 		case host.Own || host.Answered == 0:
-		case host.Host.Is4():
-			four++
+		case host.MAC == "":
+			unknown[v]++
 		default:
-			six++
+			macs[v][host.MAC], known[host.MAC] = true, true
 		}
 	}
-	return max(four, six)
+	// Hosts that are known by the other IP version alone can be the unknown ones of this one.
+	four := unknown[0] - (len(known) - len(macs[0]))
+	six := unknown[1] - (len(known) - len(macs[1]))
+	return len(known) + max(four, six, 0)
 }

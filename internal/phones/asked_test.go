@@ -49,18 +49,41 @@ func TestAskers(t *testing.T) {
 	}
 }
 
-// A host with both IP versions counts once, this host and those without an answer not at all.
+// TestServed counts hosts that were answered, each once whatever its addresses.
 func TestServed(t *testing.T) {
-	var a Askers
 	own := asked("192.0.2.1", 0, true)
 	own.Own = true
-	for _, q := range []mdns.Asked{
-		own, asked("192.0.2.6", 0, false), asked("192.0.2.7", 0, true), asked("fe80::7", 0, true), asked("192.0.2.8", 0, true),
+	for _, test := range []struct {
+		name  string
+		asked []mdns.Asked
+		macs  map[string]string
+		want  int
+	}{
+		{"nobody", nil, nil, 0},
+		{"this host", []mdns.Asked{own}, nil, 0},
+		{"without an answer", []mdns.Asked{asked("192.0.2.6", 0, false)}, nil, 0},
+		{"two addresses", []mdns.Asked{asked("192.0.2.7", 0, true), asked("192.0.2.8", 0, true)}, nil, 2},
+		{"both IP versions", []mdns.Asked{asked("192.0.2.7", 0, true), asked("fe80::7", 0, true), asked("192.0.2.8", 0, true)}, nil, 2},
+		{"two addresses of one hardware address", []mdns.Asked{asked("192.0.2.7", 0, true), asked("192.0.2.8", 0, true)},
+			map[string]string{"192.0.2.7": "00:0f:d3:00:00:07", "192.0.2.8": "00:0f:d3:00:00:07"}, 1},
+		{"one hardware address by both IP versions", []mdns.Asked{asked("192.0.2.7", 0, true), asked("fe80::7", 0, true)},
+			map[string]string{"192.0.2.7": "00:0f:d3:00:00:07", "fe80::7": "00:0f:d3:00:00:07"}, 1},
+		{"two hosts by different IP versions", []mdns.Asked{asked("192.0.2.7", 0, true), asked("fe80::8", 0, true)},
+			map[string]string{"192.0.2.7": "00:0f:d3:00:00:07", "fe80::8": "00:0f:d3:00:00:08"}, 2},
+		{"unknown by IPv6, perhaps the one that is known by IPv4", []mdns.Asked{asked("192.0.2.7", 0, true), asked("fe80::7", 0, true)},
+			map[string]string{"192.0.2.7": "00:0f:d3:00:00:07"}, 1},
+		{"more unknown by IPv6 than known by IPv4", []mdns.Asked{asked("192.0.2.7", 0, true), asked("fe80::7", 0, true), asked("fe80::8", 0, true)},
+			map[string]string{"192.0.2.7": "00:0f:d3:00:00:07"}, 2},
 	} {
-		a.Add(q, unknown)
-	}
-	if got := a.Served(); got != 2 {
-		t.Errorf("%d hosts, want 2", got)
+		t.Run(test.name, func(t *testing.T) {
+			var a Askers
+			for _, q := range test.asked {
+				a.Add(q, func(_ string, host netip.Addr) string { return test.macs[host.String()] })
+			}
+			if got := a.Served(); got != test.want {
+				t.Errorf("%d hosts; want %d", got, test.want)
+			}
+		})
 	}
 }
 

@@ -86,7 +86,6 @@ func checkDHCPURL(url string, perModel bool) error {
 	if perModel {
 		plain = strings.ReplaceAll(url, modelPlace, "D40")
 	}
-	sip, isSIP := strings.CutPrefix(plain, "sip:proxy@")
 	switch {
 	case url == "":
 		return fmt.Errorf("it is missing; want such as http://10.1.2.3/ or %s", sipForm)
@@ -96,19 +95,31 @@ func checkDHCPURL(url string, perModel bool) error {
 		return fmt.Errorf("%q: %s stands for the model only with --per-model", url, modelPlace)
 	case len(plain) > maxDHCPOption:
 		return fmt.Errorf("it has %d bytes; the most that an option holds is %d", len(plain), maxDHCPOption)
-	case isSIP:
-		server, transport, _ := strings.Cut(sip, ";")
-		if _, _, err := services.SplitServer(server); err != nil {
-			return err
-		}
-		if transport != "" && transport != "transport=udp" && transport != "transport=tcp" && transport != "transport=tls" {
-			return fmt.Errorf("%q: want %s", url, sipForm)
-		}
-		return nil
+	case strings.HasPrefix(plain, sipPrefix):
+		return CheckConfigServer(plain)
 	case !dhcpURL.MatchString(plain):
 		return fmt.Errorf("%q is no URL that phones take; want such as http://10.1.2.3/ or %s", url, sipForm)
 	case !strings.HasSuffix(plain, "/"):
 		return fmt.Errorf("%q has no slash at the end; want the directory, %s/", url, url)
+	}
+	return nil
+}
+
+const sipPrefix = "sip:proxy@"
+
+// CheckConfigServer wants the URL of a DPMA or Switchvox server in the form that the vendor documents, such as
+// sip:proxy@192.0.2.20:5060;transport=udp.
+func CheckConfigServer(url string) error {
+	rest, ok := strings.CutPrefix(url, sipPrefix)
+	if !ok {
+		return fmt.Errorf("%q does not start with sip:proxy@, which phones want word for word; want %s", url, sipForm)
+	}
+	server, transport, has := strings.Cut(rest, ";")
+	if _, _, err := services.SplitServer(server); err != nil {
+		return err
+	}
+	if has && transport != "transport=udp" && transport != "transport=tcp" && transport != "transport=tls" {
+		return fmt.Errorf("%q: want %s", url, sipForm)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package phones
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,7 +133,7 @@ func TestRelease(t *testing.T) {
 	if problems := Lint(g); len(problems) > 0 {
 		t.Errorf("what is generated has problems: %+v", problems)
 	}
-	config, err := r.Config("http://192.0.2.10/")
+	config, err := r.Config("http://192.0.2.10/", "")
 	if want := `<?xml version="1.0" encoding="UTF-8"?>
 <config>
   <firmwares>
@@ -146,22 +147,50 @@ func TestRelease(t *testing.T) {
 }
 
 func TestParseAgent(t *testing.T) {
-	for _, test := range []struct{ name, agent, model, version string }{
-		{"Digium", "Digium D40 1_4_0_0_57389", "D40", "1_4_0_0_57389"},
-		{"with its MAC address", "Digium D65 2_8_1 000fd3000001", "D65", "2_8_1"},
-		{"Sangoma", "Sangoma P330/4.10.2", "P330", "4.10.2"},
-		{"with brackets", "Digium D70 2_0_2_0_7895f (000FD3)", "D70", "2_0_2_0_7895f"},
-		{"browser", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100", "", ""},
-		{"curl", "curl/8.5.0", "", ""},
-		{"none", "", "", ""},
-		{"too long", strings.Repeat("D40 ", 200), "", ""},
+	for _, test := range []struct {
+		name, text string
+		want       Agent
+	}{
+		{"Digium", "Digium D40 1_4_0_0_57389", Agent{"D40", "1_4_0_0_57389", ""}},
+		{"Sangoma", "Sangoma P330/4.10.2", Agent{"P330", "4.10.2", ""}},
+		{"version of two parts", "Sangoma P325 4_13", Agent{"P325", "4_13", ""}},
+		{"build in hexadecimal", "Digium D70 2_0_2_0_7895f (000FD3)", Agent{"D70", "2_0_2_0_7895f", ""}},
+		{"hardware address at the end", "Sangoma P330 4_27_8 000FD3D00001", Agent{"P330", "4_27_8", "00:0f:d3:d0:00:01"}},
+		{"hardware address with colons", "Digium D65 2_9_19 00:0F:D3:00:00:01", Agent{"D65", "2_9_19", "00:0f:d3:00:00:01"}},
+		{"hardware address in brackets", "Digium D65 2_9_19 (000fd3000001)", Agent{"D65", "2_9_19", "00:0f:d3:00:00:01"}},
+		{"hardware address without a version", "Digium D65 000fd3000001", Agent{"D65", "", "00:0f:d3:00:00:01"}},
+		{"model alone", "Digium D65", Agent{"D65", "", ""}},
+		{"something before it", "curl/7.68.0 Digium D65 2_9_19", Agent{"D65", "2_9_19", ""}},
+		{"unknown model before it", "X10/1.2.3 D65 2_9_19", Agent{"D65", "2_9_19", ""}},
+		{"browser", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100", Agent{}},
+		{"curl", "curl/8.5.0", Agent{}},
+		{"none", "", Agent{}},
+		{"too long", strings.Repeat("D40 ", 200), Agent{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if model, version := ParseAgent(test.agent); model != test.model || version != test.version {
-				t.Errorf("%q, %q; want %q, %q", model, version, test.model, test.version)
+			if got := ParseAgent(test.text); got != test.want {
+				t.Errorf("%+v; want %+v", got, test.want)
 			}
 		})
 	}
+}
+
+// FuzzParseAgent wants a hardware address and a version in the form that they have elsewhere, whatever a peer sends.
+func FuzzParseAgent(f *testing.F) {
+	f.Add("Sangoma P330 4_27_8 000FD3D00001")
+	f.Add("D65 00-0f:d30000-01")
+	f.Fuzz(func(t *testing.T, text string) {
+		agent := ParseAgent(text)
+		if agent.Model == "" && agent != (Agent{}) {
+			t.Errorf("without a model: %+v", agent)
+		}
+		if _, err := net.ParseMAC(agent.MAC); agent.MAC != "" && err != nil {
+			t.Error(err)
+		}
+		if strings.Trim(agent.Version, "0123456789abcdef._") != "" {
+			t.Errorf("%q is no version", agent.Version)
+		}
+	})
 }
 
 // FuzzParsePackage wants bounded results and no panic.

@@ -65,18 +65,31 @@ func (r Release) XML(url, publicURL string) ([]byte, error) {
 	return out, nil
 }
 
-// Config gives a whole configuration with <firmwares> alone, as a phone fetches it.
-func (r Release) Config(url string) ([]byte, error) {
-	text, err := marshal(struct {
-		XMLName   xml.Name `xml:"config"`
+// xmlSetting is a setting of a phone's configuration.
+type xmlSetting struct {
+	ID    string `xml:"id,attr"`
+	Value string `xml:"value,attr"`
+}
+
+// Config returns a whole configuration, as a phone fetches it, with <firmwares> and, unless configServer is "", the setting
+// config_server_url, which points a phone that has been configured to another server. configServer has the form of
+// [CheckConfigServer].
+func (r Release) Config(url, configServer string) ([]byte, error) {
+	config := struct {
+		XMLName   xml.Name     `xml:"config"`
+		Settings  []xmlSetting `xml:"setting"`
 		Firmwares xmlFirmwares
-	}{Firmwares: r.firmwares("firmwares", url)})
+	}{Firmwares: r.firmwares("firmwares", url)}
+	if configServer != "" {
+		config.Settings = []xmlSetting{{"config_server_url", configServer}}
+	}
+	text, err := marshal(config)
 	return append([]byte(xml.Header), text...), err
 }
 
 // marshal writes an element with the ends of empty ones in short.
 func marshal(element any) ([]byte, error) {
 	text, err := xml.MarshalIndent(element, "", "  ")
-	short := strings.NewReplacer("></firmware>", " />", "></public_firmware>", " />").Replace(string(text))
+	short := strings.NewReplacer("></firmware>", " />", "></setting>", " />", "></public_firmware>", " />").Replace(string(text))
 	return []byte(short + "\n"), err
 }

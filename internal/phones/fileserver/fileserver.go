@@ -41,7 +41,11 @@ type Config struct {
 	Release phones.Release
 	URL     string // what phones know the directory by; "": http:// and the address that they asked
 	Configs bool   // answer MAC.cfg, too, with a configuration that names the firmware
-	Log     *slog.Logger
+
+	// ConfigServer is the SIP server that these configurations point phones to, such as sip:proxy@192.0.2.20; "": none.
+	ConfigServer string
+
+	Log *slog.Logger
 
 	// Report is told of each transfer when it begins and when it has ended; several calls can run at a time.
 	Report func(Transfer)
@@ -217,7 +221,7 @@ func (s *Server) phoneConfig(w http.ResponseWriter, r *http.Request) {
 	if url == "" {
 		url = "http://" + r.Context().Value(http.LocalAddrContextKey).(net.Addr).String() + "/"
 	}
-	text, err := s.config.Release.Config(url)
+	text, err := s.config.Release.Config(url, s.config.ConfigServer)
 	if err != nil {
 		s.config.Log.Error("a configuration can't be made", "error", err)
 		http.Error(w, "there is no configuration", http.StatusInternalServerError)

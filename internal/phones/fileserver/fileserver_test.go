@@ -285,7 +285,7 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := r.Running()
-	if len(now) != 1 || now[0].Sent < size/4 || now[0].Sent > size || now[0].Ended || now[0].Model != "D40" || now[0].Version != "1_4_0_0_57389" {
+	if len(now) != 1 || now[0].Sent < size/4 || now[0].Sent > size || now[0].Ended || now[0].Agent != (phones.Agent{Model: "D40", Version: "1_4_0_0_57389"}) {
 		t.Fatalf("half way: %+v", now)
 	}
 	if now[0].Percent() < 25 || now[0].Percent() > 100 || now[0].Rate() <= 0 {
@@ -468,6 +468,16 @@ func TestConfigs(t *testing.T) {
 				t.Errorf("the body is\n%s\nwant in it\n%s", body, want)
 			}
 		})
+	}
+}
+
+// TestConfigServer points phones that fetch their configuration to a server.
+func TestConfigServer(t *testing.T) {
+	const server = "sip:proxy@192.0.2.20:5060;transport=udp"
+	r := start(t, folder(t, 1000), func(c *Config) { c.Configs, c.ConfigServer = true, server })
+	_, body := r.raw(t, "GET /000fd3000001.cfg HTTP/1.1")
+	if want := `<setting id="config_server_url" value="` + server + `" />`; !bytes.Contains(body, []byte(want)) || !bytes.Contains(body, []byte("<firmware ")) {
+		t.Errorf("the configuration is\n%s\nwant in it\n%s", body, want)
 	}
 }
 

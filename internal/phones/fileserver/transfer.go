@@ -15,8 +15,7 @@ import (
 // Transfer is a file on its way to a phone.
 type Transfer struct {
 	Phone   netip.Addr
-	Model   string // by the User-Agent; "" where that has none
-	Version string // of the firmware that the phone has; the same
+	Agent   phones.Agent // what the phone says of itself
 	File    File
 	Started time.Time
 	Took    time.Duration // so far
@@ -58,7 +57,7 @@ type transfer struct {
 
 func (s *Server) begin(r *http.Request, f File, file *os.File) *transfer {
 	t := &transfer{Transfer: Transfer{Phone: host(r), File: f, Started: time.Now()}, file: file}
-	t.Model, t.Version = phones.ParseAgent(r.UserAgent())
+	t.Agent = phones.ParseAgent(r.UserAgent())
 	t.conn, _ = r.Context().Value(connKey{}).(net.Conn)
 	s.mu.Lock()
 	s.transfers[t] = true
@@ -129,7 +128,7 @@ func (s *Server) end(t *transfer, counted *counter) {
 	s.mu.Lock()
 	delete(s.transfers, t)
 	s.mu.Unlock()
-	s.config.Log.Info("sent", "phone", last.Phone, "model", last.Model, "version", last.Version, "file", last.File.Path,
+	s.config.Log.Info("sent", "phone", last.Phone, "model", last.Agent.Model, "version", last.Agent.Version, "file", last.File.Path,
 		"bytes", last.Sent, "whole", last.Whole, "took", last.Took.Round(time.Millisecond))
 	s.config.Report(last)
 }
