@@ -250,7 +250,7 @@ func TestAddressGoes(t *testing.T) {
 // The source address of our packets follows the addresses of the link.
 func TestSourceAddressChanges(t *testing.T) {
 	l, h := announced(t)
-	f := h.byLink[faceKey{2, publication.V4}]
+	f := h.faces.byLink[faceKey{2, publication.V4}]
 	h.links = []publication.Link{ethernet("192.0.2.7/24", "fe80::1/64")}
 	before := f.sources.To(netip.Addr{})
 	h.apply(sip("Desk", 5060))
@@ -265,7 +265,7 @@ func TestEventsAreBounded(t *testing.T) {
 	_, h := announced(t)
 	h.Events()
 	for range eventsMost + 10 {
-		h.event(mdns.ServiceConflict, h.slots[0], stranger.Addr(), "")
+		h.board.event(mdns.ServiceConflict, h.board.slots[0], stranger.Addr(), "")
 	}
 	if n := len(h.Events()); n != eventsMost || h.Stats().MissedEvents != 10 {
 		t.Errorf("%d events, %d missed; want %d and 10", n, h.Stats().MissedEvents, eventsMost)
@@ -381,7 +381,7 @@ func TestLinkNoLongerWanted(t *testing.T) {
 	if got := len(l.of(h, onV4(bids(desk, mdns.TypeSRV)))); got != 1 {
 		t.Errorf("%d goodbyes, want 1", got)
 	}
-	if len(h.faces) > 0 || len(h.byLink) > 0 || len(h.Responder.links) > 0 {
+	if len(h.faces.all) > 0 || len(h.faces.byLink) > 0 || len(h.faces.links) > 0 {
 		t.Error("the link is not forgotten")
 	}
 }

@@ -164,7 +164,7 @@ func (f *face) release(s *set, bye bool) {
 	}
 	f.hide(s)
 	if bye {
-		f.r.remember(s) // without goodbye it is a rival's now
+		f.r.past.remember(s) // without goodbye it is a rival's now
 	}
 	if bye && !f.wants(s.records[0]) {
 		f.sayGoodbye(s)
@@ -193,7 +193,7 @@ func (f *face) wants(record mdns.Record) bool {
 func (c *claim) silence(bye bool) {
 	f := c.face
 	if c.says() {
-		f.r.remember(c.sets...)
+		f.r.past.remember(c.sets...)
 	}
 	f.steps.remove(c)
 	c.unready()

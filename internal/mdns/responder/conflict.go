@@ -44,23 +44,8 @@ func (l *conflictLog) after(at moment) moment {
 	return at
 }
 
-// claims gives the claims on a name on this link, one per IP version.
-func (l *link) claims(r *Responder, key string) []*claim {
-	var claims []*claim
-	for _, v := range publication.IPVersions() {
-		f := r.byLink[faceKey{l.Index, v}]
-		if f == nil {
-			continue
-		}
-		if n := f.zone[key]; n != nil && n.claim != nil {
-			claims = append(claims, n.claim)
-		}
-	}
-	return claims
-}
-
 // everywhere returns the claims on the same name on the link of a claim, itself included.
-func (c *claim) everywhere() []*claim { return c.face.link.claims(c.face.r, c.node.key) }
+func (c *claim) everywhere() []*claim { return c.face.r.faces.claims(c.face.link, c.node.key) }
 
 // correct announces our data again where caches have just got what we said before.
 func (c *claim) correct(t mdns.Type) {

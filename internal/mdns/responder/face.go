@@ -70,11 +70,6 @@ func (f *face) fromHere(src netip.Addr) bool {
 	return f.link.Loopback || f.r.config.SharedPort && f.isOwn(src)
 }
 
-type faceKey struct {
-	link    int
-	version publication.IPVersion
-}
-
 // face is what the host shows on one link by one IP version. What it hears is answered there and nowhere else, with the
 // addresses of that link (RFC 6762 §6, §6.2, §20).
 type face struct {

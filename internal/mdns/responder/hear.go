@@ -21,8 +21,8 @@ func (f *face) hear(p Packet) {
 			continue
 		}
 		if len(f.link.watches) > 0 && !own {
-			if w := f.link.watches[string(rec.Key)]; w != nil {
-				f.r.overhear(w, rec, p.Src.Addr())
+			if w := f.link.watches[string(rec.Key)]; w != nil && f.concerns(w, rec, p.Src.Addr()) {
+				f.r.watches.overhear(w, rec, p.Src.Addr())
 			}
 		}
 		if rec.Type == mdns.TypePTR {
@@ -45,6 +45,18 @@ func (f *face) hear(p Packet) {
 			n.claim.confront(rec, p.Src.Addr(), s == nil)
 		}
 	}
+}
+
+// concerns reports whether a record shows what becomes of the host that is watched: in standby one of another host of the
+// link, else any that this host does not say itself.
+func (f *face) concerns(w *watch, rec wire.Resource, src netip.Addr) bool {
+	if !w.queued() {
+		return false
+	}
+	if w.standby {
+		return f.link.onLink(src)
+	}
+	return !f.r.echo(&f.r.reader, rec)
 }
 
 // hearOurs takes a record of ours from somebody else, which is cooperation (RFC 6762 §6.6).

@@ -205,8 +205,8 @@ func TestFlood(t *testing.T) {
 			h.Handle(l.time(), Packet{Link: 2, Version: publication.V4, Src: src, Dst: mdns.Group4.Addr(), Data: packet(n)})
 			h.tick()
 			l.run(300 * time.Microsecond)
-			if len(h.waiting) > truncatedMost || len(h.zone()) > 20 || len(h.renamed) > 2 || len(h.Responder.events) > 1000 {
-				t.Fatalf("%d queriers wait, %d names, %d renamed, %d events", len(h.waiting), len(h.zone()), len(h.renamed), len(h.Responder.events))
+			if len(h.waiting) > truncatedMost || len(h.zone()) > 20 || len(h.renamed) > 2 || len(h.board.events) > 1000 {
+				t.Fatalf("%d queriers wait, %d names, %d renamed, %d events", len(h.waiting), len(h.zone()), len(h.renamed), len(h.board.events))
 			}
 		}
 	}
@@ -220,8 +220,8 @@ func TestFlood(t *testing.T) {
 	if n := len(l.of(h, isProbe)); n > 15*3+60/5*3*2 {
 		t.Errorf("%d probes within a minute of conflicts", n)
 	}
-	if h.stats.MissedEvents > 0 {
-		t.Errorf("%d events are lost", h.stats.MissedEvents)
+	if h.Stats().MissedEvents > 0 {
+		t.Errorf("%d events are lost", h.Stats().MissedEvents)
 	}
 	l.run(5 * time.Minute)
 	if h.state() != "Desk announced" || h.Responder.host != "pbx" {
@@ -230,7 +230,7 @@ func TestFlood(t *testing.T) {
 }
 
 // zone gives the names on the first link by IPv4.
-func (h *host) zone() map[string]*node { return h.byLink[faceKey{2, publication.V4}].zone }
+func (h *host) zone() map[string]*node { return h.faces.byLink[faceKey{2, publication.V4}].zone }
 
 // A clock that is set back stands still until it has caught up; one that is set forward an hour makes nothing happen
 // but what is due, and no more than once.

@@ -37,7 +37,7 @@ type heirloom struct {
 // [Responder.Inherit] after a restart.
 func (r *Responder) Announced() []Announced {
 	byLink := map[string][]mdns.Record{}
-	for _, f := range r.faces {
+	for _, f := range r.faces.all {
 		byLink[f.link.Name] = f.announced(byLink[f.link.Name])
 	}
 	for at, h := range r.heirlooms {
@@ -56,7 +56,7 @@ func (r *Responder) Announced() []Announced {
 
 // announced adds what is announced on a face, except what the IPv4 face of its link announces too.
 func (f *face) announced(list []mdns.Record) []mdns.Record {
-	other := f.r.byLink[faceKey{f.link.Index, publication.V4}]
+	other := f.r.faces.byLink[faceKey{f.link.Index, publication.V4}]
 	if other == nil || other == f {
 		other = &face{}
 	}
@@ -85,7 +85,7 @@ func (n *node) has(record mdns.Record) bool {
 // Inherit takes what the process before this one announced and said no goodbye for, and how long caches may still hold it.
 // What of it is not announced again gets its goodbye after ten seconds, or at the end.
 func (r *Responder) Inherit(now time.Time, left time.Duration, announced []Announced) {
-	r.clock(now)
+	r.begin(now)
 	for _, a := range announced {
 		for _, v := range publication.IPVersions() {
 			r.heirlooms[leg{a.Link, v}] = heirloom{a.Records, r.now + left}
@@ -144,7 +144,7 @@ func (r *Responder) runBurials() {
 			r.buryAt = min(r.buryAt, h.until)
 		}
 	}
-	for _, f := range r.faces {
+	for _, f := range r.faces.all {
 		f.bury(false)
 	}
 }
@@ -169,7 +169,7 @@ func (f *face) bury(all bool) {
 	inOrder := func(a, b *set) int { return cmp.Compare(a.index, b.index) }
 	for _, s := range slices.SortedFunc(maps.Values(f.inherited), inOrder) {
 		if !f.isLocal(s) {
-			f.r.remember(s)
+			f.r.past.remember(s)
 			f.sayGoodbye(s)
 		}
 	}

@@ -139,7 +139,7 @@ func (r *Responder) forgetOthers(old map[string]*topic) {
 func (r *Responder) surveyAll(t *topic) {
 	for _, d := range r.desired.Links {
 		if t.surveys[d.Index] == nil {
-			s := &survey{topic: t, link: r.link(d)}
+			s := &survey{topic: t, link: r.faces.link(d)}
 			t.surveys[d.Index] = s
 			r.others.surveys.set(s, r.now+r.random(sharedDelay, sharedDelay+sharedJitter)) // RFC 6762 §5.2
 		}
@@ -149,7 +149,7 @@ func (r *Responder) surveyAll(t *topic) {
 // runOthers asks where it is time to, and forgets who has not answered.
 func (r *Responder) runOthers() {
 	for s, ok := r.others.surveys.due(r.now); ok; s, ok = r.others.surveys.due(r.now) {
-		r.ask(s.link, question{s.topic.name, mdns.TypePTR})
+		r.faces.ask(s.link, question{s.topic.name, mdns.TypePTR})
 		if s.asked++; s.asked < surveyTimes {
 			r.others.surveys.set(s, r.now+surveyPause<<(s.asked-1))
 		} else {
@@ -164,7 +164,7 @@ func (r *Responder) runOthers() {
 			continue
 		}
 		x.asked++
-		r.ask(x.link, question{x.topic.name, mdns.TypePTR})
+		r.faces.ask(x.link, question{x.topic.name, mdns.TypePTR})
 		r.others.ends.set(x, r.now+x.part)
 	}
 }
@@ -223,7 +223,7 @@ func (f *face) newForeigner(t *topic, rec wire.Resource, src netip.Addr, own boo
 	}
 	r := f.r
 	x := &foreigner{topic: t, link: f.link, key: foreignKey{f.link.Index, name.Key()}, Foreign: mdns.Foreign{
-		Link: f.link.Name, Type: t.typ, Name: name.Label(), From: src, Own: own, Since: r.epoch.Add(r.now),
+		Link: f.link.Name, Type: t.typ, Name: name.Label(), From: src, Own: own, Since: r.date(r.now),
 	}}
 	r.others.foreign[x.key] = x
 	r.foreignEvent(mdns.ForeignSeen, x, f.foreignDetail(x))
@@ -244,14 +244,14 @@ func (f *face) foreignDetail(x *foreigner) string {
 
 func (r *Responder) foreignEvent(kind mdns.EventKind, x *foreigner, detail string) {
 	s := slot{status: mdns.ServiceStatus{Type: x.Type, Name: x.Name, Link: x.Link}}
-	r.event(kind, &s, x.From, detail)
+	r.board.event(kind, &s, x.From, detail)
 }
 
 // Foreign gives the services of watched types that others announce, in the order in which they were first heard.
 func (r *Responder) Foreign() []mdns.Foreign {
 	var all []mdns.Foreign
 	for _, x := range r.others.foreign {
-		x.Heard = r.epoch.Add(x.heard)
+		x.Heard = r.date(x.heard)
 		all = append(all, x.Foreign)
 	}
 	slices.SortFunc(all, func(a, b mdns.Foreign) int {
@@ -262,12 +262,12 @@ func (r *Responder) Foreign() []mdns.Foreign {
 
 // Traffic counts the packets on each link.
 func (r *Responder) Traffic() []mdns.LinkTraffic {
-	all := make([]mdns.LinkTraffic, len(r.links))
-	for i, l := range r.links {
+	all := make([]mdns.LinkTraffic, len(r.faces.links))
+	for i, l := range r.faces.links {
 		l.traffic.Link = l.Name
 		all[i] = l.traffic
 		if l.heard != never {
-			all[i].Heard = r.epoch.Add(l.heard)
+			all[i].Heard = r.date(l.heard)
 		}
 	}
 	return all
@@ -293,7 +293,7 @@ func (q *inquiry) tell() {
 	r := q.face.r
 	for _, a := range r.asks {
 		r.config.Asked(mdns.Asked{
-			Time: r.epoch.Add(r.now), Link: q.face.link.Name, From: q.src.Addr(), Type: a.topic.typ,
+			Time: r.date(r.now), Link: q.face.link.Name, From: q.src.Addr(), Type: a.topic.typ,
 			Answered: a.answered, Own: q.face.isOwn(q.src.Addr()),
 		})
 	}

@@ -103,14 +103,15 @@ func (r *Responder) plan(applied bool) {
 	desired := r.desired
 	desired.Host = r.host
 	instances := mdns.Settle(desired, r.labels())
-	slots := r.placeSlots(instances)
-	r.placeFaces()
+	slots := r.board.place(instances, r.planRound)
+	r.faces.place(r)
+	r.echoes.fit(len(r.faces.all))
 	plans := r.servicePlans(instances)
 	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
 	if !applied {
 		start = r.conflicts.after(start)
 	}
-	for _, f := range r.faces {
+	for _, f := range r.faces.all {
 		if f.unwanted {
 			f.apply(nil, start, applied)
 			f.bury(true)
@@ -118,69 +119,7 @@ func (r *Responder) plan(applied bool) {
 		}
 		f.apply(f.wantsOf(instances, plans, slots), start, applied)
 	}
-	r.finishSlots()
-}
-
-// placeFaces makes a face for each IP version of each link, and marks those that are no longer wanted.
-func (r *Responder) placeFaces() {
-	old := r.faces
-	r.faces = nil
-	for _, f := range old {
-		f.unwanted = true
-	}
-	for _, l := range r.desired.Links {
-		for _, v := range publication.IPVersions() {
-			if l.Has(v) {
-				r.faces = append(r.faces, r.face(l, v))
-			}
-		}
-	}
-	for _, f := range old {
-		if f.unwanted {
-			r.faces = append(r.faces, f)
-		}
-	}
-	r.echoes.fit(len(r.faces))
-}
-
-// face gives the face of a link, made if need be.
-func (r *Responder) face(l publication.Link, v publication.IPVersion) *face {
-	key := faceKey{l.Index, v}
-	f := r.byLink[key]
-	if f == nil {
-		f = newFace(r, r.link(l), v)
-		r.byLink[key] = f
-		f.inherit()
-	}
-	f.sources = l.Sources(v)
-	f.link.Link, f.unwanted = l, false
-	return f
-}
-
-// dropFaces forgets the faces that are no longer wanted and have said their goodbyes.
-func (r *Responder) dropFaces() {
-	gone := func(f *face) bool { return f.unwanted && f.next() == forever }
-	if !slices.ContainsFunc(r.faces, gone) {
-		return
-	}
-	for _, f := range r.faces {
-		if gone(f) {
-			delete(r.byLink, faceKey{f.link.Index, f.version})
-		}
-	}
-	r.faces = slices.DeleteFunc(r.faces, gone)
-	r.links = slices.DeleteFunc(r.links, func(l *link) bool {
-		return !slices.ContainsFunc(r.faces, func(f *face) bool { return f.link == l })
-	})
-}
-
-func (r *Responder) link(l publication.Link) *link {
-	i := slices.IndexFunc(r.links, func(known *link) bool { return known.Index == l.Index })
-	if i < 0 {
-		i = len(r.links)
-		r.links = append(r.links, &link{Link: l, watches: map[string]*watch{}, heard: never})
-	}
-	return r.links[i]
+	r.board.finish(r.planRound)
 }
 
 // servicePlans gives the plans of each instance that is to be published: its own, then those of foreign hosts.
@@ -350,14 +289,14 @@ func (c *claim) revise(p *plan) {
 		c.sets = append(c.sets, s)
 		if !slices.Equal(s.records, records) {
 			if says {
-				f.r.remember(s)
+				f.r.past.remember(s)
 			}
 			s.records, s.target, s.rounds = records, targetKey(records[0].Data), announcements
 		}
 	}
 	gone := slices.DeleteFunc(old, func(s *set) bool { return slices.Contains(c.sets, s) })
 	if says {
-		f.r.remember(gone...)
+		f.r.past.remember(gone...)
 	}
 	if !c.live {
 		return

@@ -90,8 +90,8 @@ func (c *claim) confront(rec wire.Resource, src netip.Addr, different bool) {
 	switch in := &f.r.reader; {
 	case c.plan.policy.StandsBy() && c.served(rec):
 		contest{c, rival{addr: src}}.meet(s)
-	case !different, !c.contradicts(rec, src), f.r.saysNow(in, rec):
-	case f.r.saidBefore(in, rec):
+	case !different, !c.contradicts(rec, src), f.r.faces.say(in, rec):
+	case f.r.past.said(in, rec):
 		c.correct(rec.Type)
 	case !c.plan.policy.StandsBy():
 		contest{c, rival{src, c.differs(rec)}}.meet(s)

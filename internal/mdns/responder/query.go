@@ -39,10 +39,10 @@ func (f *face) query(p Packet) {
 		return
 	}
 	asked.tell()
-	if len(f.r.waiting) > 0 && f.r.moreKnown(asked, r.Truncated()) {
+	if len(f.r.waiting) > 0 && f.r.waiting.moreKnown(asked, r.Truncated()) {
 		return
 	}
-	if r.Truncated() && !asked.legacy && !probe && len(candidates) > 0 && f.r.await(asked, candidates) {
+	if r.Truncated() && !asked.legacy && !probe && len(candidates) > 0 && f.r.waiting.await(asked, candidates) {
 		return
 	}
 	asked.answer(candidates, asked.count > 1)

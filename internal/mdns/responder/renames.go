@@ -41,7 +41,7 @@ func (r *Responder) rename(f *face, c *claim, rival netip.Addr, why string) {
 			continue // done already, for another service of the group or on another link
 		}
 		r.move(id, s.instance.Wanted, services.NextName(s.instance.Label), f.link, c, rival, why)
-		r.event(mdns.ServiceConflict, s, rival, fmt.Sprintf("%s; trying %q", why, r.renamed[id].label))
+		r.board.event(mdns.ServiceConflict, s, rival, fmt.Sprintf("%s; trying %q", why, r.renamed[id].label))
 	}
 }
 
@@ -58,7 +58,7 @@ func (r *Responder) renameHost(f *face, c *claim, rival netip.Addr, why string) 
 
 func (r *Responder) hostEvent(kind mdns.EventKind, f *face, rival netip.Addr, detail string) {
 	s := slot{status: mdns.ServiceStatus{Name: mdns.HostName(r.host).String(), Link: f.link.Name}}
-	r.event(kind, &s, rival, detail)
+	r.board.event(kind, &s, rival, detail)
 }
 
 // move notes a new name, and watches the wanted one to have it back.
@@ -76,7 +76,7 @@ func (r *Responder) move(id, wanted, label string, l *link, c *claim, rival neti
 // forgetRename goes back to the name that a publication wants.
 func (r *Responder) forgetRename(id string) {
 	if m := r.renamed[id]; m != nil {
-		r.unwatch(m.watch)
+		r.watches.drop(m.watch)
 		delete(r.renamed, id)
 	}
 }
@@ -107,6 +107,6 @@ func (r *Responder) lostHere(id string) bool {
 	if m.rival.Is4() {
 		v = publication.V4
 	}
-	f := r.byLink[faceKey{m.watch.link.Index, v}]
+	f := r.faces.byLink[faceKey{m.watch.link.Index, v}]
 	return f != nil && f.fromHere(m.rival)
 }

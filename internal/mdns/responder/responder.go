@@ -13,7 +13,6 @@ package responder
 import (
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"time"
 
 	"announcer/internal/mdns"
@@ -63,30 +62,26 @@ type Stats struct {
 
 // Responder is the state machine. It belongs to one goroutine.
 type Responder struct {
+	*clock
 	config  Config
-	epoch   time.Time
-	now     moment
 	stats   Stats
 	desired publication.Desired
 	host    string // label: the wanted one, or what a conflict has made of it
 	own     map[netip.Addr]bool
 
-	faces  []*face // in the order of the links
-	byLink map[faceKey]*face
-	links  []*link
+	faces faces
+	board board
 
 	planned   bool   // something was applied
 	planRound uint32 // counts plans
 	planAt    moment // when to plan again because of a conflict
-	slots     []*slot
-	slotIndex map[slotKey]*slot
 
 	renamed   map[string]*renaming // by publication; "" is the host
 	conflicts conflictLog
-	watches   queue[*watch]
+	watches   watches
 	reviews   queue[*review]
 	others    others
-	waiting   []*truncated
+	waiting   waiting
 	closing   bool
 
 	reader    wire.Reader
@@ -98,7 +93,6 @@ type Responder struct {
 	past      past
 	heirlooms map[leg]heirloom // of links that have no face yet
 	buryAt    moment           // when there are goodbyes for what was inherited
-	events    []mdns.Event
 	scratch
 }
 
@@ -112,24 +106,27 @@ type scratch struct {
 
 // New makes a responder that publishes nothing.
 func New(config Config) *Responder {
-	return &Responder{
+	c := &clock{epoch: config.Start, rand: config.Rand}
+	r := &Responder{
+		clock:     c,
 		config:    config,
-		epoch:     config.Start,
-		byLink:    map[faceKey]*face{},
-		slotIndex: map[slotKey]*slot{},
+		faces:     faces{byLink: map[faceKey]*face{}},
 		renamed:   map[string]*renaming{},
 		own:       map[netip.Addr]bool{},
 		others:    others{topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}},
-		past:      past{until: map[Sum]moment{}, swept: never},
+		past:      past{clock: c, until: map[Sum]moment{}, swept: never},
 		heirlooms: map[leg]heirloom{},
 		buryAt:    forever,
 		planAt:    forever,
+		board:     board{clock: c, index: map[slotKey]*slot{}},
 	}
+	r.watches = watches{clock: c, faces: &r.faces}
+	return r
 }
 
 // Apply replaces what is published. What the packets say is up to [Responder.Tick].
 func (r *Responder) Apply(now time.Time, d publication.Desired) {
-	r.clock(now)
+	r.begin(now)
 	r.adopt(d)
 	r.plan(true)
 	r.watchTopics()
@@ -137,8 +134,8 @@ func (r *Responder) Apply(now time.Time, d publication.Desired) {
 
 // Handle takes a packet that was heard. Data is not kept.
 func (r *Responder) Handle(now time.Time, p Packet) {
-	r.clock(now)
-	f := r.byLink[faceKey{p.Link, p.Version}]
+	r.begin(now)
+	f := r.faces.byLink[faceKey{p.Link, p.Version}]
 	if f == nil || r.closing {
 		r.stats.Ignored++
 		return
@@ -194,22 +191,22 @@ func (f *face) accepts(p Packet, response bool) bool {
 // Close since the last Tick, and the time at which to call it next, zero if nothing is ever due. The packets are
 // good until the next call of any method.
 func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
-	r.clock(now)
-	r.runWatches()
+	r.begin(now)
+	r.watches.run()
 	r.runReviews()
 	r.runOthers()
-	r.runTruncated()
+	r.waiting.run(r.now)
 	r.runBurials()
 	if r.planAt <= r.now {
 		r.plan(false)
 	}
-	for _, f := range r.faces {
+	for _, f := range r.faces.all {
 		f.run()
 	}
-	r.dropFaces()
+	r.faces.drop()
 	r.taken = true
 	if at := r.next(); at < forever {
-		next = r.epoch.Add(at)
+		next = r.date(at)
 	}
 	return r.out, next
 }
@@ -217,30 +214,41 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 // Close begins the orderly end: goodbyes for all that is published (RFC 6762 §10.1). Once [Responder.Done] says so,
 // all of them went out by Tick. For an end without goodbyes, just stop.
 func (r *Responder) Close(now time.Time) {
-	r.clock(now)
+	r.begin(now)
 	r.closing = true
 	r.planAt, r.buryAt = forever, forever
 	r.waiting = nil
-	r.watches, r.reviews = queue[*watch]{}, queue[*review]{}
+	r.watches.queue, r.reviews = queue[*watch]{}, queue[*review]{}
 	r.others.surveys, r.others.ends = queue[*survey]{}, queue[*foreigner]{}
-	for _, f := range r.faces {
+	for _, f := range r.faces.all {
 		f.close()
 	}
 }
 
 // Done says whether everything that Close began is done.
 func (r *Responder) Done() bool {
-	return r.closing && !slices.ContainsFunc(r.faces, func(f *face) bool { return f.next() < forever })
+	return r.closing && r.faces.next() == forever
 }
 
 // SharePort tells whether another program of this host has port 5353 open, see [Config].
 func (r *Responder) SharePort(shared bool) { r.config.SharedPort = shared }
 
-// Stats gives the counts.
-func (r *Responder) Stats() Stats { return r.stats }
+// Status returns how each service stands on each link, in the order of the groups and links.
+func (r *Responder) Status() []mdns.ServiceStatus { return r.board.status() }
 
-func (r *Responder) clock(now time.Time) {
-	r.now = max(r.now, now.Sub(r.epoch))
+// Events returns what happened since the last call.
+func (r *Responder) Events() []mdns.Event { return r.board.take() }
+
+// Stats returns the counts.
+func (r *Responder) Stats() Stats {
+	stats := r.stats
+	stats.MissedEvents = r.board.missed
+	return stats
+}
+
+// begin takes the time, and gives up the packets that the last Tick returned.
+func (r *Responder) begin(now time.Time) {
+	r.clock.advance(now)
 	if r.taken {
 		r.out, r.arena, r.taken = r.out[:0], r.arena[:0], false
 	}
@@ -249,16 +257,5 @@ func (r *Responder) clock(now time.Time) {
 // next gives the time of the next thing to do.
 func (r *Responder) next() moment {
 	at := min(r.planAt, r.buryAt, r.watches.next(), r.reviews.next(), r.others.next())
-	for _, t := range r.waiting {
-		at = min(at, t.at)
-	}
-	for _, f := range r.faces {
-		at = min(at, f.next())
-	}
-	return at
-}
-
-// random gives a random time from low to high.
-func (r *Responder) random(low, high moment) moment {
-	return low + moment(r.config.Rand.Int64N(int64(high-low)+1))
+	return min(at, r.waiting.next(), r.faces.next())
 }

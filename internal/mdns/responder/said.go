@@ -28,6 +28,7 @@ type Said struct {
 
 // past remembers what this host said and says no more.
 type past struct {
+	*clock
 	until map[Sum]moment
 	swept moment // when it was last full, and what is over was forgotten
 	news  bool   // something was said since [Responder.SaidNews] was last called
@@ -52,10 +53,10 @@ func sumOf(key string, data mdns.Data) Sum {
 }
 
 // add remembers a record that is said no more, until a time.
-func (p *past) add(s Sum, now, until moment) {
-	if len(p.until) >= saidMost && now-p.swept >= time.Second {
-		p.swept = now
-		maps.DeleteFunc(p.until, func(_ Sum, at moment) bool { return at <= now })
+func (p *past) add(s Sum, until moment) {
+	if len(p.until) >= saidMost && p.now-p.swept >= time.Second {
+		p.swept = p.now
+		maps.DeleteFunc(p.until, func(_ Sum, at moment) bool { return at <= p.now })
 	}
 	if len(p.until) < saidMost {
 		p.until[s] = max(until, p.until[s])
@@ -63,11 +64,11 @@ func (p *past) add(s Sum, now, until moment) {
 }
 
 // remember remembers the records of sets that are said no more.
-func (r *Responder) remember(sets ...*set) {
-	r.past.news = r.past.news || len(sets) > 0
+func (p *past) remember(sets ...*set) {
+	p.news = p.news || len(sets) > 0
 	for _, s := range sets {
 		for i := range s.records {
-			r.past.add(sumOf(s.node.key, s.records[i].Data), r.now, r.now+SaidTime)
+			p.add(sumOf(s.node.key, s.records[i].Data), p.now+SaidTime)
 		}
 	}
 }
@@ -77,29 +78,16 @@ func (c *claim) says() bool { return c.live || c.phase == parked || c.asking() }
 
 // echo reports whether this host said a record itself in the last two minutes, on any link.
 func (r *Responder) echo(in *wire.Reader, rec wire.Resource) bool {
-	return r.saysNow(in, rec) || r.saidBefore(in, rec)
+	return r.faces.say(in, rec) || r.past.said(in, rec)
 }
 
-// saysNow reports whether this host says a record now, on any link.
-func (r *Responder) saysNow(in *wire.Reader, rec wire.Resource) bool {
-	for _, f := range r.faces {
-		n := f.zone[string(rec.Key)]
-		switch {
-		case n == nil:
-		case n.find(in, rec) != nil, n.claim != nil && n.claim.says() && n.claim.holds(in, rec):
-			return true
-		}
-	}
-	return false
-}
-
-// saidBefore reports whether this host said a record in the last two minutes that it says no more, on any link.
-func (r *Responder) saidBefore(in *wire.Reader, rec wire.Resource) bool {
-	if len(r.past.until) == 0 {
+// said reports whether this host said a record in the last two minutes that it says no more, on any link.
+func (p *past) said(in *wire.Reader, rec wire.Resource) bool {
+	if len(p.until) == 0 {
 		return false
 	}
 	data, ok := in.Value(rec)
-	return ok && r.past.until[sumOf(string(rec.Key), data)] > r.now
+	return ok && p.until[sumOf(string(rec.Key), data)] > p.now
 }
 
 // holds reports whether a record is one of the claim's.
@@ -121,7 +109,7 @@ func (r *Responder) Said() []Said {
 			left[sum] = until - r.now
 		}
 	}
-	for _, f := range r.faces {
+	for _, f := range r.faces.all {
 		for _, n := range f.zone {
 			for _, s := range n.sets {
 				for i := range s.records {
@@ -146,8 +134,8 @@ func (r *Responder) SaidNews() bool {
 
 // Recall takes what this host said before it was restarted.
 func (r *Responder) Recall(now time.Time, said []Said) {
-	r.clock(now)
+	r.begin(now)
 	for _, s := range said {
-		r.past.add(s.Sum, r.now, r.now+s.Left)
+		r.past.add(s.Sum, r.now+s.Left)
 	}
 }

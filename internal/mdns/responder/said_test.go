@@ -316,14 +316,15 @@ func TestServiceOfThisHostThatLeftIt(t *testing.T) {
 
 // However much is said and withdrawn, what is remembered is bounded.
 func TestSaidIsBounded(t *testing.T) {
-	p := past{until: map[Sum]moment{}}
+	p := past{clock: &clock{}, until: map[Sum]moment{}}
 	for i := range 3 * saidMost {
-		p.add(Sum(i), 0, SaidTime)
+		p.add(Sum(i), SaidTime)
 	}
 	if len(p.until) != saidMost {
 		t.Errorf("%d sums", len(p.until))
 	}
-	p.add(1<<40, SaidTime, 2*SaidTime)
+	p.now = SaidTime
+	p.add(1<<40, 2*SaidTime)
 	if len(p.until) != 1 {
 		t.Errorf("%d sums after two minutes", len(p.until))
 	}

@@ -24,78 +24,88 @@ type slotKey struct {
 	index, link int
 }
 
-// Status tells how each service stands on each link, in the order of the groups and links.
-func (r *Responder) Status() []mdns.ServiceStatus {
-	status := make([]mdns.ServiceStatus, len(r.slots))
-	for i, s := range r.slots {
+// board shows how the services stand, and what has happened.
+type board struct {
+	*clock
+	slots  []*slot
+	index  map[slotKey]*slot
+	events []mdns.Event
+	missed uint64 // events that found no room
+}
+
+// status returns how each service stands on each link, in the order of the groups and links.
+func (b *board) status() []mdns.ServiceStatus {
+	status := make([]mdns.ServiceStatus, len(b.slots))
+	for i, s := range b.slots {
 		status[i] = s.status
 	}
 	return status
 }
 
-// Events gives what happened since the last call.
-func (r *Responder) Events() []mdns.Event {
-	events := r.events
-	r.events = nil
+// take returns what happened since the last call.
+func (b *board) take() []mdns.Event {
+	events := b.events
+	b.events = nil
 	return events
 }
 
 // eventsMost is the most events kept for a caller who does not fetch them.
 const eventsMost = 1 << 14
 
-func (r *Responder) event(kind mdns.EventKind, s *slot, rival netip.Addr, detail string) {
-	if len(r.events) >= eventsMost {
-		r.stats.MissedEvents++
+// event adds what has happened to a service.
+func (b *board) event(kind mdns.EventKind, s *slot, rival netip.Addr, detail string) {
+	if len(b.events) >= eventsMost {
+		b.missed++
 		return
 	}
-	r.events = append(r.events, mdns.Event{
-		Time: r.epoch.Add(r.now), Kind: kind, ID: s.status.ID, Service: s.status.Service, Type: s.status.Type,
+	b.events = append(b.events, mdns.Event{
+		Time: b.date(b.now), Kind: kind, ID: s.status.ID, Service: s.status.Service, Type: s.status.Type,
 		Name: s.status.Name, Link: s.status.Link, Detail: detail, Rival: rival,
 	})
 }
 
-// placeSlots makes a slot for each instance and each of its links.
-func (r *Responder) placeSlots(instances []mdns.Instance) [][]*slot {
-	r.slots = r.slots[:0]
+// place makes a slot for each instance and each of its links.
+func (b *board) place(instances []mdns.Instance, round uint32) [][]*slot {
+	b.slots = b.slots[:0]
 	placed := make([][]*slot, len(instances))
 	for i := range instances {
 		in := &instances[i]
 		for _, l := range in.Links {
 			key := slotKey{in.ID, in.Index, l.Index}
-			s := r.slotIndex[key]
+			s := b.index[key]
 			if s == nil {
 				s = &slot{}
-				r.slotIndex[key] = s
+				b.index[key] = s
 			}
-			s.instance, s.claims, s.seen = in, s.claims[:0], r.planRound
+			s.instance, s.claims, s.seen = in, s.claims[:0], round
 			s.status.ID, s.status.Service, s.status.Type = in.ID, in.Index, in.Service.Type
 			s.status.Wanted, s.status.Link = in.Wanted, l.Name
 			placed[i] = append(placed[i], s)
-			r.slots = append(r.slots, s)
+			b.slots = append(b.slots, s)
 		}
 	}
 	return placed
 }
 
-// finishSlots tells the news of a plan: of the services that are there, and of those that went.
-func (r *Responder) finishSlots() {
-	for _, s := range r.slots {
-		r.refresh(s)
+// finish tells the news of a plan: of the services that are there, and of those that went.
+func (b *board) finish(round uint32) {
+	for _, s := range b.slots {
+		b.refresh(s)
 	}
-	if len(r.slotIndex) == len(r.slots) {
+	if len(b.index) == len(b.slots) {
 		return
 	}
 	var gone []*slot
-	for key, s := range r.slotIndex {
-		if s.seen != r.planRound {
-			delete(r.slotIndex, key)
+	for key, s := range b.index {
+		if s.seen != round {
+			delete(b.index, key)
 			gone = append(gone, s)
 		}
 	}
 	slices.SortFunc(gone, func(a, b *slot) int { return compareStatus(a.status, b.status) })
 	for _, s := range gone {
 		if s.status.State == mdns.Announced {
-			r.event(mdns.ServiceWithdrawn, s, netip.Addr{}, "")
+			b.event(mdns.ServiceWithdrawn, s, netip.Addr{}, "")
 		}
 	}
 }
@@ -103,30 +113,30 @@ func (r *Responder) finishSlots() {
 // note tells the places that a claim stands for that it has changed.
 func (c *claim) note() {
 	for _, s := range c.slots {
-		c.face.r.refresh(s)
+		c.face.r.board.refresh(s)
 	}
 }
 
 // refresh works out how a service stands on its link, and tells what is new.
-func (r *Responder) refresh(s *slot) {
+func (b *board) refresh(s *slot) {
 	before := s.status
 	now := s.standing()
 	s.status.Name, s.status.State, s.status.Why, s.status.Rival = now.Name, now.State, now.Why, now.Rival
 	if s.told && before.State == now.State && before.Name == now.Name {
 		return
 	}
-	s.status.Since = r.epoch.Add(r.now)
+	s.status.Since = b.date(b.now)
 	if s.told && before.Name != now.Name {
-		r.event(mdns.ServiceRenamed, s, now.Rival, fmt.Sprintf("it was %q before", before.Name))
+		b.event(mdns.ServiceRenamed, s, now.Rival, fmt.Sprintf("it was %q before", before.Name))
 	}
 	s.told = true
 	switch now.State {
 	case mdns.Announced:
-		r.event(mdns.ServiceAnnounced, s, netip.Addr{}, "")
+		b.event(mdns.ServiceAnnounced, s, netip.Addr{}, "")
 	case mdns.StandingBy:
-		r.event(mdns.ServiceStandingBy, s, now.Rival, now.Why)
+		b.event(mdns.ServiceStandingBy, s, now.Rival, now.Why)
 	case mdns.Refused:
-		r.event(mdns.ServiceRefused, s, now.Rival, now.Why)
+		b.event(mdns.ServiceRefused, s, now.Rival, now.Why)
 	}
 }
 

@@ -24,9 +24,21 @@ type truncated struct {
 	times      int
 }
 
+// waiting has the queries that are kept back.
+type waiting []*truncated
+
+// next returns the time at which the next of them is answered.
+func (w waiting) next() moment {
+	at := forever
+	for _, t := range w {
+		at = min(at, t.at)
+	}
+	return at
+}
+
 // await keeps a query back. It says false where too many are waiting already.
-func (r *Responder) await(q inquiry, candidates []candidate) bool {
-	if len(r.waiting) == truncatedMost {
+func (w *waiting) await(q inquiry, candidates []candidate) bool {
+	if len(*w) == truncatedMost {
 		return false
 	}
 	unknown := make([]candidate, 0, len(candidates))
@@ -36,35 +48,36 @@ func (r *Responder) await(q inquiry, candidates []candidate) bool {
 		}
 	}
 	q.raw, q.waited = nil, true
-	r.waiting = append(r.waiting, &truncated{
-		at: r.truncatedAt(), inquiry: q, src: q.src, candidates: unknown, times: 1,
+	*w = append(*w, &truncated{
+		at: q.face.r.truncatedAt(), inquiry: q, src: q.src, candidates: unknown, times: 1,
 	})
 	return true
 }
 
-func (r *Responder) truncatedAt() moment {
-	return r.now + r.random(truncatedWait, truncatedWait+truncatedJitter)
+// truncatedAt returns the time at which a query is answered of which more may come.
+func (c *clock) truncatedAt() moment {
+	return c.now + c.random(truncatedWait, truncatedWait+truncatedJitter)
 }
 
 // moreKnown takes the known answers of a message without questions that belongs to an earlier query.
-func (r *Responder) moreKnown(q inquiry, more bool) bool {
-	i := slices.IndexFunc(r.waiting, func(t *truncated) bool { return t.src == q.src && t.inquiry.face == q.face })
+func (w waiting) moreKnown(q inquiry, more bool) bool {
+	i := slices.IndexFunc(w, func(t *truncated) bool { return t.src == q.src && t.inquiry.face == q.face })
 	if i < 0 || q.count > 0 {
 		return false
 	}
-	t := r.waiting[i]
+	t := w[i]
 	t.candidates = slices.DeleteFunc(t.candidates, func(c candidate) bool { return q.knows(c.set) })
 	t.times++
 	if more && t.times < truncatedTimes {
-		t.at = r.truncatedAt()
+		t.at = q.face.r.truncatedAt()
 	}
 	return true
 }
 
-// runTruncated answers the queries that are complete by now.
-func (r *Responder) runTruncated() {
-	r.waiting = slices.DeleteFunc(r.waiting, func(t *truncated) bool {
-		if t.at > r.now {
+// run answers the queries that are complete by now.
+func (w *waiting) run(now moment) {
+	*w = slices.DeleteFunc(*w, func(t *truncated) bool {
+		if t.at > now {
 			return false
 		}
 		t.inquiry.answer(t.candidates, false)

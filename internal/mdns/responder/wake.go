@@ -16,14 +16,14 @@ const wakeSurvey = 5 * time.Second
 //
 // The time since the start may have stood still meanwhile, as the clock of a suspended machine does.
 func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
-	r.clock(now)
+	r.begin(now)
 	if slept <= mdns.Nap || r.closing {
 		return false
 	}
 	r.epoch = now.Add(-r.now)
 	r.waiting, r.conflicts = nil, conflictLog{}
 	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
-	for _, f := range r.faces {
+	for _, f := range r.faces.all {
 		if slept >= SaidTime {
 			f.inherited = nil
 		}
@@ -36,7 +36,7 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 		clear(r.heirlooms)
 	}
 	ask := r.now + r.random(sharedDelay, sharedDelay+sharedJitter) // §5.2
-	r.wakeWatches(ask)
+	r.watches.wake(ask)
 	r.wakeOthers(ask)
 	return true
 }
@@ -79,11 +79,11 @@ func (c *claim) repay() {
 	c.owed = nil
 }
 
-// wakeWatches asks for the names that are watched.
-func (r *Responder) wakeWatches(at moment) {
-	for _, w := range slices.Clone(r.watches.items) {
+// wake asks for the names that are watched.
+func (q *watches) wake(at moment) {
+	for _, w := range slices.Clone(q.items) {
 		w.misses, w.bye, w.asked = 0, false, never
-		r.watches.set(w, at)
+		q.set(w, at)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/publication"
 )
 
 // How a name that another host has is watched.
@@ -40,76 +39,81 @@ type watch struct {
 	over     func()
 }
 
-// watch begins to watch a name.
-func (r *Responder) watch(w *watch) *watch {
-	r.unwatch(w.link.watches[w.key])
-	w.asked, w.heard = never, r.now
+// watches has the names that are watched.
+type watches struct {
+	*clock
+	queue[*watch]
+	faces *faces
+}
+
+// add begins to watch a name.
+func (q *watches) add(w *watch) *watch {
+	q.drop(w.link.watches[w.key])
+	w.asked, w.heard = never, q.now
 	w.link.watches[w.key] = w
-	r.watches.set(w, r.now+w.interval)
+	q.set(w, q.now+w.interval)
 	return w
 }
 
-func (r *Responder) unwatch(w *watch) {
+// drop ends a watch, if there is one.
+func (q *watches) drop(w *watch) {
 	if w == nil {
 		return
 	}
-	r.watches.remove(w)
+	q.remove(w)
 	if w.link.watches[w.key] == w {
 		delete(w.link.watches, w.key)
 	}
 }
 
-// overhear takes a record of a name that is watched.
-func (r *Responder) overhear(w *watch, rec wire.Resource, src netip.Addr) {
-	if !w.queued() || w.standby && !w.link.onLink(src) || !w.standby && r.echo(&r.reader, rec) {
-		return
-	}
+// overhear takes a record of another host under a name that is watched.
+func (q *watches) overhear(w *watch, rec wire.Resource, src netip.Addr) {
 	switch {
 	case rec.Type == mdns.TypeNSEC:
 	case rec.TTL > 0:
-		w.heard, w.misses, w.rival = r.now, 0, src
+		w.heard, w.misses, w.rival = q.now, 0, src
 		if w.bye {
 			w.bye = false
-			r.watches.set(w, r.now+w.interval)
+			q.set(w, q.now+w.interval)
 		}
 	case !w.bye:
 		w.bye = true
-		r.watches.set(w, r.now+goodbyeWait)
+		q.set(w, q.now+goodbyeWait)
 	}
 }
 
-// runWatches asks where it is time to.
-func (r *Responder) runWatches() {
+// run asks where it is time to.
+func (q *watches) run() {
 	for {
-		w, ok := r.watches.due(r.now)
+		w, ok := q.due(q.now)
 		if !ok {
 			return
 		}
-		r.stepWatch(w)
+		q.step(w)
 	}
 }
 
-func (r *Responder) stepWatch(w *watch) {
+func (q *watches) step(w *watch) {
 	answered := w.heard >= w.asked
 	if !answered {
 		w.misses++
 	}
 	switch {
-	case (w.bye || w.misses >= askTimes) && r.now >= w.earliest:
-		r.unwatch(w)
+	case (w.bye || w.misses >= askTimes) && q.now >= w.earliest:
+		q.drop(w)
 		w.over()
 	case w.misses >= askTimes || w.bye:
 		w.misses, w.bye, w.asked = 0, false, never
-		r.watches.set(w, w.earliest)
-	case answered && w.asked+w.interval > r.now:
-		r.watches.set(w, w.asked+w.interval)
+		q.set(w, w.earliest)
+	case answered && w.asked+w.interval > q.now:
+		q.set(w, w.asked+w.interval)
 	default:
 		if w.asked != never {
 			w.interval = min(2*w.interval, w.longest)
 		}
-		w.asked = r.now
-		r.watches.set(w, r.now+askAgain)
-		r.ask(w.link, question{w.name, w.kind})
+		w.asked = q.now
+		q.set(w, q.now+askAgain)
+		q.faces.ask(w.link, question{w.name, w.kind})
 	}
 }
 
@@ -117,7 +121,7 @@ func (r *Responder) stepWatch(w *watch) {
 func (c *claim) watchHeld(rival netip.Addr, kind mdns.Type, interval, longest moment) {
 	f := c.face
 	r, l, key := f.r, f.link, c.node.key
-	r.watch(&watch{
+	r.watches.add(&watch{
 		link: l, name: c.node.name, key: key, kind: kind, rival: rival,
 		interval: interval, longest: longest, earliest: never, standby: c.plan.policy.StandsBy(), held: true,
 		over: func() { r.wake(l, key) },
@@ -129,7 +133,7 @@ func (c *claim) unwatch() {
 	f := c.face
 	w := f.link.watches[c.node.key]
 	if w != nil && w.held && c.heldBeside() == nil {
-		f.r.unwatch(w)
+		f.r.watches.drop(w)
 	}
 }
 
@@ -146,7 +150,7 @@ func (c *claim) heldBeside() *claim {
 // wake probes again for a name that no other host has any more.
 func (r *Responder) wake(l *link, key string) {
 	start := r.now + r.random(0, probeJitter)
-	for _, c := range l.claims(r, key) {
+	for _, c := range r.faces.claims(l, key) {
 		if c.phase == held {
 			c.probe(start)
 		}
@@ -157,15 +161,6 @@ func (r *Responder) wake(l *link, key string) {
 type question struct {
 	name dnsname.Name
 	kind mdns.Type
-}
-
-// ask sees to it that a question is asked on a link, by each IP version.
-func (r *Responder) ask(l *link, q question) {
-	for _, v := range publication.IPVersions() {
-		if f := r.byLink[faceKey{l.Index, v}]; f != nil {
-			f.questions = append(f.questions, q)
-		}
-	}
 }
 
 // sendQuestions sends one message with as many of the questions to be asked as fit.
@@ -204,7 +199,7 @@ func (f *face) knownAnswers(b *wire.Builder, q question) {
 
 // watchWanted waits for a name that was given up, so that it can be had back.
 func (r *Responder) watchWanted(id string, l *link, c *claim, rival netip.Addr) *watch {
-	return r.watch(&watch{
+	return r.watches.add(&watch{
 		link: l, name: c.node.name, key: c.node.key, kind: mdns.TypeANY, rival: rival,
 		interval: wantedInterval, longest: wantedInterval, earliest: r.now + wantedAfter,
 		over: func() {

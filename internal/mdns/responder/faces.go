@@ -1,0 +1,135 @@
+package responder
+
+import (
+	"iter"
+	"slices"
+
+	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
+)
+
+// faceKey names a face: a link by its index, and an IP version.
+type faceKey struct {
+	link    int
+	version publication.IPVersion
+}
+
+// faces has a face for each IP version of each link.
+type faces struct {
+	all    []*face // in the order of the links
+	byLink map[faceKey]*face
+	links  []*link
+}
+
+// place makes a face for each IP version of each link, and marks those that are no longer wanted.
+func (s *faces) place(r *Responder) {
+	old := s.all
+	s.all = nil
+	for _, f := range old {
+		f.unwanted = true
+	}
+	for _, l := range r.desired.Links {
+		for _, v := range publication.IPVersions() {
+			if l.Has(v) {
+				s.all = append(s.all, s.face(r, l, v))
+			}
+		}
+	}
+	for _, f := range old {
+		if f.unwanted {
+			s.all = append(s.all, f)
+		}
+	}
+}
+
+// face gives the face of a link, made if need be.
+func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) *face {
+	key := faceKey{l.Index, v}
+	f := s.byLink[key]
+	if f == nil {
+		f = newFace(r, s.link(l), v)
+		s.byLink[key] = f
+		f.inherit()
+	}
+	f.sources = l.Sources(v)
+	f.link.Link, f.unwanted = l, false
+	return f
+}
+
+// drop forgets the faces that are no longer wanted and have said their goodbyes.
+func (s *faces) drop() {
+	gone := func(f *face) bool { return f.unwanted && f.next() == forever }
+	if !slices.ContainsFunc(s.all, gone) {
+		return
+	}
+	for _, f := range s.all {
+		if gone(f) {
+			delete(s.byLink, faceKey{f.link.Index, f.version})
+		}
+	}
+	s.all = slices.DeleteFunc(s.all, gone)
+	s.links = slices.DeleteFunc(s.links, func(l *link) bool {
+		return !slices.ContainsFunc(s.all, func(f *face) bool { return f.link == l })
+	})
+}
+
+// link returns what is known of a link, made if need be.
+func (s *faces) link(l publication.Link) *link {
+	i := slices.IndexFunc(s.links, func(known *link) bool { return known.Index == l.Index })
+	if i < 0 {
+		i = len(s.links)
+		s.links = append(s.links, &link{Link: l, watches: map[string]*watch{}, heard: never})
+	}
+	return s.links[i]
+}
+
+// next returns the time of the next thing that a face has to do.
+func (s *faces) next() moment {
+	at := forever
+	for _, f := range s.all {
+		at = min(at, f.next())
+	}
+	return at
+}
+
+// of goes through the faces of a link.
+func (s *faces) of(l *link) iter.Seq[*face] {
+	return func(yield func(*face) bool) {
+		for _, v := range publication.IPVersions() {
+			if f := s.byLink[faceKey{l.Index, v}]; f != nil && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// claims returns the claims on a name on a link, one per IP version.
+func (s *faces) claims(l *link, key string) []*claim {
+	var claims []*claim
+	for f := range s.of(l) {
+		if n := f.zone[key]; n != nil && n.claim != nil {
+			claims = append(claims, n.claim)
+		}
+	}
+	return claims
+}
+
+// ask sees to it that a question is asked on a link, by each IP version.
+func (s *faces) ask(l *link, q question) {
+	for f := range s.of(l) {
+		f.questions = append(f.questions, q)
+	}
+}
+
+// say reports whether this host says a record now, on any link.
+func (s *faces) say(in *wire.Reader, rec wire.Resource) bool {
+	for _, f := range s.all {
+		n := f.zone[string(rec.Key)]
+		switch {
+		case n == nil:
+		case n.find(in, rec) != nil, n.claim != nil && n.claim.says() && n.claim.holds(in, rec):
+			return true
+		}
+	}
+	return false
+}
