@@ -51,17 +51,13 @@ type Daemon struct {
 	isReady bool // all tasks are
 	macs    *macs
 
-	neighbours *neighbours
-	troubles   *troubles
-	hub        hub
-	limits     limits
-	spare      spare
+	troubles *troubles
+	hub      hub
+	limits   limits
+	waiting  []chan<- status.Reload // for the reload that was asked for
 
-	plan
-	backlog
+	announcing
 	memory
-	last    status.Reload
-	waiting []chan<- status.Reload // for the reload that was asked for
 }
 
 // Definitions is the task that hands over what is defined, such as a [source.Source] that runs.
@@ -79,15 +75,25 @@ type Links interface {
 // Run announces until ctx ends, and then says goodbye, unless the cause is [ErrRestart]. An error means that nothing
 // can be announced at all, or that another daemon runs already.
 func (d *Daemon) Run(ctx context.Context) error {
-	d.jobs, d.troubles = newJobs(), new(troubles)
-	d.memory, d.limits, d.spare = newMemory(), limits{}, newSpare()
-	d.systemd = newSystemd(d.Log)
-	d.macs, d.neighbours = newMACs(d.MACs), newNeighbours(d.Sharers, d.Avahi, d.troubles)
+	d.prepare()
 	socket, err := openSocket(d.Sockets)
 	if err != nil {
 		return errors.Join(err, d.Publisher.Close(ctx))
 	}
 	return run(ctx, d.tasks(socket), d.ready)
+}
+
+// prepare makes the parts of a daemon that runs.
+func (d *Daemon) prepare() {
+	d.jobs, d.troubles = newJobs(), new(troubles)
+	d.memory, d.limits = newMemory(), limits{}
+	d.systemd = newSystemd(d.Log)
+	d.macs = newMACs(d.MACs)
+	d.announcing = announcing{
+		publisher: d.Publisher, health: d.Health, links: d.Links, log: d.Log,
+		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(),
+		plan: plan{initial: d.Snapshot.Config, snapshot: d.Snapshot},
+	}
 }
 
 // ready reports to the service manager that all tasks are ready.
@@ -163,7 +169,6 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 
 // begin announces what was read at the start.
 func (d *Daemon) begin(ctx context.Context) error {
-	d.initial = d.Snapshot.Config
 	d.notice()
 	select {
 	case d.reading = <-d.Links.Readings():
@@ -240,4 +245,31 @@ func (d *Daemon) Reload(ctx context.Context) (status.Reload, error) {
 // Watch implements [control.Daemon].
 func (d *Daemon) Watch() (events <-chan status.Event, stop func(), err error) {
 	return d.hub.watch()
+}
+
+// reload asks for what is defined now, whole. done, unless nil, receives what comes of it.
+func (d *Daemon) reload(done chan<- status.Reload) {
+	if done != nil {
+		d.waiting = append(d.waiting, done)
+	}
+	d.systemd.reloading()
+	d.Definitions.Reload()
+	d.Links.Refresh()
+}
+
+// updated takes what is defined now.
+func (d *Daemon) updated(ctx context.Context, u source.Update) {
+	if u.Reload {
+		d.announcing.reloaded(ctx, u)
+		for _, done := range d.waiting {
+			done <- d.last
+		}
+		d.waiting = nil
+	}
+	if !u.Reload || len(u.Snapshot.BadConfig) > 0 {
+		d.definitionsChanged(ctx, u.Snapshot)
+	}
+	if u.Reload && d.isReady {
+		d.systemd.ready(d.view().line())
+	}
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 
-	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/status"
-	"announcer/internal/validate"
 )
 
 // happened takes an event of the engine: it is logged, remembered where it is a conflict, and told to who watches.
@@ -71,28 +70,6 @@ func (d *Daemon) logAsker(asker phones.Asker) {
 	}
 }
 
-// list returns all that is wrong with the definitions.
-func (d *Daemon) list() diag.Findings { return validate.List(d.Snapshot.Findings, d.together) }
-
-// notice lists again what is wrong with the definitions, and logs what is new.
-func (d *Daemon) notice() {
-	known := map[diag.Finding]bool{}
-	for _, f := range d.findings {
-		known[f] = true
-	}
-	d.findings = d.list()
-	for _, f := range d.findings {
-		if known[f] {
-			continue
-		}
-		level := slog.LevelWarn
-		if f.Severity == diag.Error {
-			level = slog.LevelError
-		}
-		d.log(level, f.Text, 0, []attr{{"file", f.Place()}, {"element", f.Element}, {"rule", f.Code}})
-	}
-}
-
 // logEvent writes a line for an event, now and then only where others can cause as many as they like.
 func (d *Daemon) logEvent(e mdns.Event) {
 	suppressed, ok := 0, true
@@ -127,6 +104,10 @@ func addressText(a netip.Addr) string {
 type attr struct{ key, value string }
 
 func (d *Daemon) log(level slog.Level, message string, suppressed int, attrs []attr) {
+	write(d.Log, level, message, suppressed, attrs)
+}
+
+func write(log *slog.Logger, level slog.Level, message string, suppressed int, attrs []attr) {
 	var all []any
 	for _, a := range attrs {
 		if a.value != "" {
@@ -136,5 +117,25 @@ func (d *Daemon) log(level slog.Level, message string, suppressed int, attrs []a
 	if suppressed > 0 {
 		all = append(all, "suppressed", suppressed)
 	}
-	d.Log.Log(context.Background(), level, message, all...)
+	log.Log(context.Background(), level, message, all...)
+}
+
+// met takes what was found about other programs, and logs what is new. The engine has to know whether there are any.
+func (d *Daemon) met(ctx context.Context, now others) {
+	before := d.others
+	d.others = now
+	for _, what := range now.twice {
+		if !slices.Contains(before.twice, what) {
+			d.Log.Warn(what)
+		}
+	}
+	if slices.Equal(before.sharers, now.sharers) {
+		return
+	}
+	if len(now.sharers) > 0 {
+		d.Log.Info(sharedHint(now.sharers))
+	}
+	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
+		d.Log.Error("the engine does not know who shares its port", "error", err)
+	}
 }

@@ -45,11 +45,11 @@ func TestPanicSaysGoodbye(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		publisher := mdnstest.New()
 		d := &Daemon{
-			Publisher: publisher, Log: slog.New(slog.DiscardHandler), jobs: newJobs(), troubles: new(troubles), neighbours: newNeighbours(nil, "", nil), memory: newMemory(), limits: limits{}, spare: newSpare(),
-			Definitions: source.New(source.Request{}), macs: newMACs(nil),
-			Links: newTestLinks(t.Context(), nil, func() ([]publication.Link, error) { return []publication.Link{testLink(1, "eth0")}, nil }),
+			Publisher: publisher, Log: slog.New(slog.DiscardHandler),
+			Definitions: source.New(source.Request{}),
+			Links:       newTestLinks(t.Context(), nil, func() ([]publication.Link, error) { return []publication.Link{testLink(1, "eth0")}, nil }),
 		}
-		d.systemd = newSystemd(d.Log)
+		d.prepare()
 		ended := make(chan any, 1)
 		go func() {
 			defer func() { ended <- recover() }()

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -110,36 +109,6 @@ func (n *neighbours) patiently(ctx context.Context, what ours) (o others, ok boo
 			return o, false
 		}
 	}
-}
-
-// met takes what was found about other programs, and logs what is new. The engine has to know whether there are any.
-func (d *Daemon) met(ctx context.Context, now others) {
-	before := d.others
-	d.others = now
-	for _, what := range now.twice {
-		if !slices.Contains(before.twice, what) {
-			d.Log.Warn(what)
-		}
-	}
-	if slices.Equal(before.sharers, now.sharers) {
-		return
-	}
-	if len(now.sharers) > 0 {
-		d.Log.Info(sharedHint(now.sharers))
-	}
-	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
-		d.Log.Error("the engine does not know who shares its port", "error", err)
-	}
-}
-
-// lookAround asks for a look for other programs soon.
-func (d *Daemon) lookAround() { d.neighbours.look(ours{d.desired, d.Snapshot.Config.Services}) }
-
-// isOurs reports whether an address is one of this host.
-func (d *Daemon) isOurs(a netip.Addr) bool {
-	return slices.ContainsFunc(d.reading.Links, func(l publication.Link) bool {
-		return slices.ContainsFunc(l.Addrs, func(own publication.LinkAddr) bool { return own.Addr().WithZone("") == a })
-	})
 }
 
 func sharedHint(sharers []string) string {

@@ -20,7 +20,6 @@ type view struct {
 	*memory
 	now      time.Time
 	version  string
-	snapshot source.Snapshot
 	last     status.Reload
 	behind   error    // as in [backlog]
 	troubles []string // what does not work beside announcing
@@ -32,7 +31,7 @@ type view struct {
 // view returns what there is to be shown now. It asks the engine.
 func (d *Daemon) view() view {
 	v := view{
-		plan: &d.plan, memory: &d.memory, now: time.Now(), version: d.Version, snapshot: d.Snapshot, last: d.last, behind: d.behind,
+		plan: &d.plan, memory: &d.memory, now: time.Now(), version: d.Version, last: d.last, behind: d.behind,
 		troubles: d.troubles.list(), services: status.Services(d.desired.Groups, d.Publisher.Status(), d.Health.States()),
 	}
 	if o, ok := d.Publisher.(mdns.Observer); ok {
