@@ -114,9 +114,9 @@ func TestPoliciesAreToldApartInTwoFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, home := range homes {
-		if !found[home] {
-			t.Errorf("no policy is told apart in %s", home)
+	for _, want := range homes {
+		if !found[want] {
+			t.Errorf("no policy is told apart in %s", want)
 		}
 	}
 }
