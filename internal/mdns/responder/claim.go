@@ -47,7 +47,7 @@ type claim struct {
 // claim takes up a name: it is probed for from a time on.
 func (f *face) claim(w want, at moment) {
 	n := f.node(w.plan.name, w.plan.key)
-	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.planRound, localAt: never, rivalAt: never}
+	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never, rivalAt: never}
 	n.claim = c
 	for _, records := range w.plan.unique {
 		c.sets = append(c.sets, newSet(n, records))

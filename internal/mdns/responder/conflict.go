@@ -163,9 +163,9 @@ func (c *claim) noteDependents() {
 func (x contest) giveWay() {
 	why, f := x.lose(), x.claim.face
 	if x.claim.plan.kind == hostName {
-		f.r.renameHost(f, x.claim, x.rival.addr, why)
+		f.r.names.renameHost(f, x.claim, x.rival.addr, why)
 	} else {
-		f.r.rename(f, x.claim, x.rival.addr, why)
+		f.r.names.rename(f, x.claim, x.rival.addr, why)
 	}
 }
 

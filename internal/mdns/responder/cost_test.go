@@ -55,7 +55,7 @@ func TestAllocations(t *testing.T) {
 	l, h := busy(t, 100)
 	h.config.Asked = nil
 	h.desired.Watched = []dnsname.Name{dnsname.MustParse("_digiumproxy._udp.local")}
-	h.watchTopics()
+	h.others.watch(h.desired)
 	l.hear(stranger, query(ask("Server number 0."+sips, mdns.TypeANY)))
 	l.run(2 * time.Second)
 	for name, c := range map[string]struct {

@@ -114,6 +114,15 @@ func (s *faces) claims(l *link, key string) []*claim {
 	return claims
 }
 
+// claimAgain probes again for a name that no other host of a link has any more.
+func (s *faces) claimAgain(l *link, key string, start moment) {
+	for _, c := range s.claims(l, key) {
+		if c.phase == held {
+			c.probe(start)
+		}
+	}
+}
+
 // ask sees to it that a question is asked on a link, by each IP version.
 func (s *faces) ask(l *link, q question) {
 	for f := range s.of(l) {

@@ -27,7 +27,7 @@ func (f *face) hear(p Packet) {
 		}
 		if rec.Type == mdns.TypePTR {
 			if t := f.r.others.topics[string(rec.Key)]; t != nil {
-				f.meet(t, rec, p.Src.Addr(), own)
+				sighting{&f.r.others, f, t, rec, p.Src.Addr(), own}.note()
 			}
 		}
 		if len(f.inherited) > 0 && rec.TTL > 0 {

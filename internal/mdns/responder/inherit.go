@@ -33,6 +33,14 @@ type heirloom struct {
 	until   moment // it may be in caches
 }
 
+// estate is what the process before this one announced.
+type estate struct {
+	*clock
+	faces *faces
+	legs  map[leg]heirloom // of links that have no face yet
+	at    moment           // when there are goodbyes for what was inherited
+}
+
 // Announced returns what is announced now, with what the process before this one announced and nobody took back, for
 // [Responder.Inherit] after a restart.
 func (r *Responder) Announced() []Announced {
@@ -40,7 +48,7 @@ func (r *Responder) Announced() []Announced {
 	for _, f := range r.faces.all {
 		byLink[f.link.Name] = f.announced(byLink[f.link.Name])
 	}
-	for at, h := range r.heirlooms {
+	for at, h := range r.estate.legs {
 		if at.version == publication.V4 && h.until > r.now {
 			byLink[at.link] = append(byLink[at.link], h.records...)
 		}
@@ -88,17 +96,18 @@ func (r *Responder) Inherit(now time.Time, left time.Duration, announced []Annou
 	r.begin(now)
 	for _, a := range announced {
 		for _, v := range publication.IPVersions() {
-			r.heirlooms[leg{a.Link, v}] = heirloom{a.Records, r.now + left}
+			r.estate.legs[leg{a.Link, v}] = heirloom{a.Records, r.now + left}
 		}
 	}
-	r.buryAt = r.now + left
+	r.estate.at = r.now + left
 }
 
 // inherit takes over what the process before this one announced on the link of a new face.
 func (f *face) inherit() {
 	at := leg{f.link.Name, f.version}
-	h, ok := f.r.heirlooms[at]
-	delete(f.r.heirlooms, at)
+	estate := &f.r.estate
+	h, ok := estate.legs[at]
+	delete(estate.legs, at)
 	if !ok || h.until <= f.r.now {
 		return
 	}
@@ -112,7 +121,7 @@ func (f *face) inherit() {
 			f.inherited[s.identity()] = s
 		}
 	}
-	f.r.buryAt = min(f.r.buryAt, f.r.now+inheritTime)
+	estate.at = min(estate.at, f.r.now+inheritTime)
 }
 
 // disinherit forgets what another process or host announces, which a goodbye would take from it. Who announces a record of
@@ -131,20 +140,20 @@ func (f *face) disinherit(rec wire.Resource) {
 	}
 }
 
-// runBurials says goodbye for what was inherited, when it is time, and forgets what is in no cache any more.
-func (r *Responder) runBurials() {
-	if r.buryAt > r.now {
+// run says goodbye for what was inherited, when it is time, and forgets what is in no cache any more.
+func (e *estate) run() {
+	if e.at > e.now {
 		return
 	}
-	r.buryAt = forever
-	for at, h := range r.heirlooms {
-		if h.until <= r.now {
-			delete(r.heirlooms, at)
+	e.at = forever
+	for at, h := range e.legs {
+		if h.until <= e.now {
+			delete(e.legs, at)
 		} else {
-			r.buryAt = min(r.buryAt, h.until)
+			e.at = min(e.at, h.until)
 		}
 	}
-	for _, f := range r.faces.all {
+	for _, f := range e.faces.all {
 		f.bury(false)
 	}
 }

@@ -204,8 +204,8 @@ func TestInheritedOnALinkThatComesLater(t *testing.T) {
 			if got := l.goodbyes(again, publication.V4); len(got) > 0 != c.want {
 				t.Errorf("goodbyes %q, want some: %v", got, c.want)
 			}
-			if len(again.heirlooms) > 0 && !c.want {
-				t.Errorf("%d heirlooms are kept", len(again.heirlooms))
+			if len(again.estate.legs) > 0 && !c.want {
+				t.Errorf("%d heirlooms are kept", len(again.estate.legs))
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 )
 
 const (
@@ -22,6 +23,9 @@ const (
 
 // others is what is known of those who ask for the service types that are watched, and who announce them too.
 type others struct {
+	*clock
+	faces   *faces
+	board   *board
 	topics  map[string]*topic // by the keys of the types, and of the subtypes that we publish
 	foreign map[foreignKey]*foreigner
 	ends    queue[*foreigner]
@@ -63,24 +67,24 @@ type foreignKey struct {
 	name string // folded
 }
 
-// watchTopics takes up the types that are desired to be watched, on all links, and forgets the others.
-func (r *Responder) watchTopics() {
-	old := r.others.topics
-	r.others.topics = map[string]*topic{}
-	for _, name := range r.desired.Watched {
+// watch takes up the types that are desired to be watched, on all links, and forgets the others.
+func (o *others) watch(d publication.Desired) {
+	old := o.topics
+	o.topics = map[string]*topic{}
+	for _, name := range d.Watched {
 		if t := old[name.Key()]; t != nil && t.name.Equal(name) {
-			r.others.topics[name.Key()] = t
+			o.topics[name.Key()] = t
 		} else if t := newTopic(name); t != nil {
-			r.others.topics[name.Key()] = t
+			o.topics[name.Key()] = t
 		}
 	}
-	r.forgetOthers(old)
-	for _, name := range r.desired.Watched {
-		if t := r.others.topics[name.Key()]; t != nil {
-			r.surveyAll(t)
+	o.forget(old, d.Links)
+	for _, name := range d.Watched {
+		if t := o.topics[name.Key()]; t != nil {
+			o.surveyAll(t, d.Links)
 		}
 	}
-	r.watchSubtypes()
+	o.watchSubtypes(d.Groups)
 }
 
 // newTopic gives nil for what is no service type in a domain.
@@ -97,38 +101,38 @@ func newTopic(name dnsname.Name) *topic {
 }
 
 // watchSubtypes lets questions for the subtypes that we publish be questions for their types.
-func (r *Responder) watchSubtypes() {
-	for _, p := range r.desired.Groups {
+func (o *others) watchSubtypes(groups []publication.Publication) {
+	for _, p := range groups {
 		for _, s := range p.Group.Services {
 			full, err := s.Type.Join(s.In())
-			t := r.others.topics[full.Key()]
+			t := o.topics[full.Key()]
 			if err != nil || t == nil {
 				continue
 			}
 			for _, subtype := range s.Subtypes {
 				if full, err := subtype.Join(s.In()); err == nil {
-					r.others.topics[full.Key()] = t
+					o.topics[full.Key()] = t
 				}
 			}
 		}
 	}
 }
 
-// forgetOthers drops what belongs to types and links that are no longer there.
-func (r *Responder) forgetOthers(old map[string]*topic) {
+// forget drops what belongs to types and links that are no longer there.
+func (o *others) forget(old map[string]*topic, links publication.Links) {
 	gone := func(t *topic, l *link) bool {
-		return r.others.topics[t.name.Key()] != t || !r.desired.Links.Has(l.Index)
+		return o.topics[t.name.Key()] != t || !links.Has(l.Index)
 	}
-	for key, x := range r.others.foreign {
+	for key, x := range o.foreign {
 		if gone(x.topic, x.link) {
-			r.others.ends.remove(x)
-			delete(r.others.foreign, key)
+			o.ends.remove(x)
+			delete(o.foreign, key)
 		}
 	}
 	for _, t := range old {
 		for index, s := range t.surveys {
 			if gone(t, s.link) {
-				r.others.surveys.remove(s)
+				o.surveys.remove(s)
 				delete(t.surveys, index)
 			}
 		}
@@ -136,140 +140,139 @@ func (r *Responder) forgetOthers(old map[string]*topic) {
 }
 
 // surveyAll asks for a type on the links where it was not asked for yet.
-func (r *Responder) surveyAll(t *topic) {
-	for _, d := range r.desired.Links {
+func (o *others) surveyAll(t *topic, links publication.Links) {
+	for _, d := range links {
 		if t.surveys[d.Index] == nil {
-			s := &survey{topic: t, link: r.faces.link(d)}
+			s := &survey{topic: t, link: o.faces.link(d)}
 			t.surveys[d.Index] = s
-			r.others.surveys.set(s, r.now+r.random(sharedDelay, sharedDelay+sharedJitter)) // RFC 6762 §5.2
+			o.surveys.set(s, o.now+o.random(sharedDelay, sharedDelay+sharedJitter)) // RFC 6762 §5.2
 		}
 	}
 }
 
-// runOthers asks where it is time to, and forgets who has not answered.
-func (r *Responder) runOthers() {
-	for s, ok := r.others.surveys.due(r.now); ok; s, ok = r.others.surveys.due(r.now) {
-		r.faces.ask(s.link, question{s.topic.name, mdns.TypePTR})
+// run asks where it is time to, and forgets who has not answered.
+func (o *others) run() {
+	for s, ok := o.surveys.due(o.now); ok; s, ok = o.surveys.due(o.now) {
+		o.faces.ask(s.link, question{s.topic.name, mdns.TypePTR})
 		if s.asked++; s.asked < surveyTimes {
-			r.others.surveys.set(s, r.now+surveyPause<<(s.asked-1))
+			o.surveys.set(s, o.now+surveyPause<<(s.asked-1))
 		} else {
-			r.others.surveys.remove(s)
+			o.surveys.remove(s)
 		}
 	}
-	for x, ok := r.others.ends.due(r.now); ok; x, ok = r.others.ends.due(r.now) {
+	for x, ok := o.ends.due(o.now); ok; x, ok = o.ends.due(o.now) {
 		if x.bye || x.asked == 2 {
-			r.others.ends.remove(x)
-			delete(r.others.foreign, x.key)
-			r.foreignEvent(mdns.ForeignGone, x, "")
+			o.ends.remove(x)
+			delete(o.foreign, x.key)
+			o.event(mdns.ForeignGone, x, "")
 			continue
 		}
 		x.asked++
-		r.faces.ask(x.link, question{x.topic.name, mdns.TypePTR})
-		r.others.ends.set(x, r.now+x.part)
+		o.faces.ask(x.link, question{x.topic.name, mdns.TypePTR})
+		o.ends.set(x, o.now+x.part)
 	}
 }
 
-// meet takes a record with which somebody else announces a service of a type that is watched.
-func (f *face) meet(t *topic, rec wire.Resource, src netip.Addr, own bool) {
-	target := f.r.reader.Target(rec)
-	if n := f.zone[string(target)]; n != nil && n.claim != nil && !own {
+// sighting is a record with which somebody else announces a service of a type that is watched.
+type sighting struct {
+	*others
+	face  *face
+	topic *topic
+	rec   wire.Resource
+	src   netip.Addr
+	own   bool // it comes from another program of this host
+}
+
+// note notes who announces the service.
+func (s sighting) note() {
+	f := s.face
+	target := f.r.reader.Target(s.rec)
+	if n := f.zone[string(target)]; n != nil && n.claim != nil && !s.own {
 		return // that we want the name as well is a conflict, told as such
 	}
-	x := f.r.others.foreign[foreignKey{f.link.Index, string(target)}]
+	x := s.foreign[foreignKey{f.link.Index, string(target)}]
 	switch {
-	case x == nil && !own && f.r.echo(&f.r.reader, rec):
-		f.surveyLater(t)
+	case x == nil && !s.own && f.r.echo(&f.r.reader, s.rec):
+		s.surveyLater(s.topic, f.link)
 		return
-	case x == nil && rec.TTL > 0 && len(f.r.others.foreign) < foreignMost:
-		x = f.newForeigner(t, rec, src, own)
+	case x == nil && s.rec.TTL > 0 && len(s.foreign) < foreignMost:
+		x = s.add()
 		if x == nil {
 			return
 		}
 	case x == nil:
 		return
-	case rec.TTL == 0:
+	case s.rec.TTL == 0:
 		if !x.bye {
 			x.bye = true
-			f.r.others.ends.set(x, f.r.now+goodbyeWait)
+			s.ends.set(x, s.now+goodbyeWait)
 		}
 		return
 	}
 	switch {
-	case x.Own && !own:
-		x.From, x.Own = src, false
-		f.r.foreignEvent(mdns.ForeignSeen, x, f.foreignDetail(x))
-	case own && f.isOwn(x.From):
-		x.From, x.Own = src, true
-	case !x.From.Is4() && x.Own == own:
-		x.From = src
+	case x.Own && !s.own:
+		x.From, x.Own = s.src, false
+		s.event(mdns.ForeignSeen, x, x.detail(f.zone))
+	case s.own && f.isOwn(x.From):
+		x.From, x.Own = s.src, true
+	case !x.From.Is4() && x.Own == s.own:
+		x.From = s.src
 	}
-	x.heard, x.asked, x.bye = f.r.now, 0, false
-	x.part = min(moment(rec.TTL)*time.Second, longestLife) / refreshParts
-	f.r.others.ends.set(x, f.r.now+x.part*(refreshParts-2))
+	x.heard, x.asked, x.bye = s.now, 0, false
+	x.part = min(moment(s.rec.TTL)*time.Second, longestLife) / refreshParts
+	s.ends.set(x, s.now+x.part*(refreshParts-2))
 }
 
-// surveyLater asks for a type once what this host said of it is past: another host may have taken it over.
-func (f *face) surveyLater(t *topic) {
-	if s := t.surveys[f.link.Index]; s != nil && !s.queued() {
-		s.asked = surveyTimes - 1
-		f.r.others.surveys.set(s, f.r.now+SaidTime+time.Second)
-	}
-}
-
-func (f *face) newForeigner(t *topic, rec wire.Resource, src netip.Addr, own bool) *foreigner {
-	name, err := dnsname.FromWire(string(f.r.reader.AppendData(nil, rec)))
-	if err != nil || !name.Parent().Equal(t.name) {
+// add takes up a service that was not known; nil if the record does not name one.
+func (s sighting) add() *foreigner {
+	name, err := dnsname.FromWire(string(s.face.r.reader.AppendData(nil, s.rec)))
+	if err != nil || !name.Parent().Equal(s.topic.name) {
 		return nil
 	}
-	r := f.r
-	x := &foreigner{topic: t, link: f.link, key: foreignKey{f.link.Index, name.Key()}, Foreign: mdns.Foreign{
-		Link: f.link.Name, Type: t.typ, Name: name.Label(), From: src, Own: own, Since: r.date(r.now),
+	l := s.face.link
+	x := &foreigner{topic: s.topic, link: l, key: foreignKey{l.Index, name.Key()}, Foreign: mdns.Foreign{
+		Link: l.Name, Type: s.topic.typ, Name: name.Label(), From: s.src, Own: s.own, Since: s.date(s.now),
 	}}
-	r.others.foreign[x.key] = x
-	r.foreignEvent(mdns.ForeignSeen, x, f.foreignDetail(x))
+	s.foreign[x.key] = x
+	s.event(mdns.ForeignSeen, x, x.detail(s.face.zone))
 	return x
 }
 
-// foreignDetail says who announces what.
-func (f *face) foreignDetail(x *foreigner) string {
+// surveyLater asks for a type once what this host said of it is past: another host may have taken it over.
+func (o *others) surveyLater(t *topic, l *link) {
+	if s := t.surveys[l.Index]; s != nil && !s.queued() {
+		s.asked = surveyTimes - 1
+		o.surveys.set(s, o.now+SaidTime+time.Second)
+	}
+}
+
+// detail says who announces what.
+func (x *foreigner) detail(zone map[string]*node) string {
 	who, what := x.From.String(), "a service of this type"
 	if x.Own {
 		who = "another program of this host"
 	}
-	if f.zone[x.key.name] != nil {
+	if zone[x.key.name] != nil {
 		what = "this very service"
 	}
 	return fmt.Sprintf("%s announces %s", who, what)
 }
 
-func (r *Responder) foreignEvent(kind mdns.EventKind, x *foreigner, detail string) {
+func (o *others) event(kind mdns.EventKind, x *foreigner, detail string) {
 	s := slot{status: mdns.ServiceStatus{Type: x.Type, Name: x.Name, Link: x.Link}}
-	r.board.event(kind, &s, x.From, detail)
+	o.board.event(kind, &s, x.From, detail)
 }
 
-// Foreign gives the services of watched types that others announce, in the order in which they were first heard.
-func (r *Responder) Foreign() []mdns.Foreign {
+// list returns the services of watched types that others announce, in the order in which they were first heard.
+func (o *others) list() []mdns.Foreign {
 	var all []mdns.Foreign
-	for _, x := range r.others.foreign {
-		x.Heard = r.date(x.heard)
+	for _, x := range o.foreign {
+		x.Heard = o.date(x.heard)
 		all = append(all, x.Foreign)
 	}
 	slices.SortFunc(all, func(a, b mdns.Foreign) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Link, b.Link), cmp.Compare(a.Name, b.Name))
 	})
-	return all
-}
-
-// Traffic counts the packets on each link.
-func (r *Responder) Traffic() []mdns.LinkTraffic {
-	all := make([]mdns.LinkTraffic, len(r.faces.links))
-	for i, l := range r.faces.links {
-		l.traffic.Link = l.Name
-		all[i] = l.traffic
-		if l.heard != never {
-			all[i].Heard = r.date(l.heard)
-		}
-	}
 	return all
 }
 

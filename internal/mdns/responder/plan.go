@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"net/netip"
 	"slices"
 
 	"announcer/internal/dnsname"
@@ -74,59 +73,11 @@ func (p *plan) merged(other *plan) *plan {
 	return &m
 }
 
-// adopt takes over what is desired.
-func (r *Responder) adopt(d publication.Desired) {
-	if !r.planned || d.Host != r.desired.Host || r.lostHere("") {
-		r.host = d.Host
-		r.forgetRename("")
-	}
-	r.planned, r.desired = true, d
-	clear(r.own)
-	for _, a := range d.Own {
-		r.own[a.WithZone("")] = true
-	}
-	for _, l := range d.Links {
-		for _, a := range l.Addrs {
-			r.own[a.Addr().WithZone("")] = true
-		}
-	}
-	r.own[netip.IPv6Loopback()] = true
-	r.own[netip.AddrFrom4([4]byte{127, 0, 0, 1})] = true
-	r.forgetRenames()
-}
-
-// plan works out what every face should hold, and begins whatever leads there. applied tells that something was
-// asked for from outside, so that what was refused is tried again.
-func (r *Responder) plan(applied bool) {
-	r.planAt = forever
-	r.planRound++
-	desired := r.desired
-	desired.Host = r.host
-	instances := mdns.Settle(desired, r.labels())
-	slots := r.board.place(instances, r.planRound)
-	r.faces.place(r)
-	r.echoes.fit(len(r.faces.all))
-	plans := r.servicePlans(instances)
-	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
-	if !applied {
-		start = r.conflicts.after(start)
-	}
-	for _, f := range r.faces.all {
-		if f.unwanted {
-			f.apply(nil, start, applied)
-			f.bury(true)
-			continue
-		}
-		f.apply(f.wantsOf(instances, plans, slots), start, applied)
-	}
-	r.board.finish(r.planRound)
-}
-
 // servicePlans gives the plans of each instance that is to be published: its own, then those of foreign hosts.
-func (r *Responder) servicePlans(instances []mdns.Instance) [][]*plan {
-	own := mdns.HostName(r.host)
+func servicePlans(d publication.Desired, instances []mdns.Instance) [][]*plan {
+	own := mdns.HostName(d.Host)
 	policies := map[string]publication.Policy{}
-	for _, p := range r.desired.Groups {
+	for _, p := range d.Groups {
 		policies[p.ID] = p.OnConflict
 	}
 	plans := make([][]*plan, len(instances))
@@ -208,54 +159,6 @@ func hostPlans(own dnsname.Name, l publication.Link) []*plan {
 	return plans
 }
 
-// apply makes the claims of a face those that are wanted.
-func (f *face) apply(wants []want, start moment, applied bool) {
-	f.wanted, f.coming = wants, nil
-	for _, w := range wants {
-		if n := f.zone[w.plan.key]; n == nil || n.claim == nil {
-			f.claim(w, start)
-		} else {
-			n.claim.amend(w, start, applied)
-		}
-	}
-	var gone []*claim
-	f.claims = slices.DeleteFunc(f.claims, func(c *claim) bool {
-		if c.seen != f.r.planRound {
-			gone = append(gone, c)
-		}
-		return c.seen != f.r.planRound
-	})
-	for _, c := range slices.Backward(gone) { // the host last
-		c.drop()
-	}
-	f.wanted, f.coming = nil, nil
-}
-
-// amend makes a claim that exists one for what is wanted now.
-func (c *claim) amend(w want, start moment, applied bool) {
-	c.seen = c.face.r.planRound
-	c.slots = w.slots
-	for _, s := range c.slots {
-		s.claims = append(s.claims, c)
-	}
-	changed := !c.plan.equal(w.plan)
-	more := changed && c.plan.kind == hostName && c.plan.lacks(w.plan)
-	if changed {
-		c.revise(w.plan)
-	}
-	switch {
-	case c.phase == held:
-		if applied && !c.standsBy() || c.plan.policy.Renames() {
-			c.probe(start)
-		}
-	case !changed || c.phase != settled:
-	case more:
-		c.probe(start) // RFC 6762 §8: a new address is probed for and announced
-	default:
-		c.update()
-	}
-}
-
 // lacks says whether other has a unique record that p has not.
 func (p *plan) lacks(other *plan) bool {
 	return slices.ContainsFunc(other.unique, func(records []mdns.Record) bool {
@@ -265,58 +168,4 @@ func (p *plan) lacks(other *plan) bool {
 
 func (p *plan) has(record mdns.Record) bool {
 	return slices.ContainsFunc(p.unique, func(records []mdns.Record) bool { return slices.Contains(records, record) })
-}
-
-// revise replaces the records of a claim. Where it is live, what is new is to be announced and what went gets a
-// goodbye.
-func (c *claim) revise(p *plan) {
-	f := c.face
-	old, says := c.sets, c.says()
-	c.plan, c.sets = p, nil
-	c.node.name = p.name
-	for _, records := range p.unique {
-		i := slices.IndexFunc(old, func(s *set) bool { return s.kind() == records[0].Data.Type() })
-		if i < 0 {
-			s := newSet(c.node, records)
-			c.sets = append(c.sets, s)
-			if c.live {
-				s.rounds = announcements
-				f.show(s)
-			}
-			continue
-		}
-		s := old[i]
-		c.sets = append(c.sets, s)
-		if !slices.Equal(s.records, records) {
-			if says {
-				f.r.past.remember(s)
-			}
-			s.records, s.target, s.rounds = records, targetKey(records[0].Data), announcements
-		}
-	}
-	gone := slices.DeleteFunc(old, func(s *set) bool { return slices.Contains(c.sets, s) })
-	if says {
-		f.r.past.remember(gone...)
-	}
-	if !c.live {
-		return
-	}
-	for _, s := range gone {
-		f.hide(s)
-		f.sayGoodbye(s)
-	}
-	c.reshare()
-}
-
-// reshare takes up the shared records of the plan and gives up those that are no longer in it.
-func (c *claim) reshare() {
-	f := c.face
-	before := c.shared
-	c.shared = nil
-	for _, record := range c.plan.shared {
-		c.shared = append(c.shared, f.acquire(record))
-	}
-	for _, s := range before {
-		f.release(s, true)
-	}
 }

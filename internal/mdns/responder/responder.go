@@ -5,7 +5,8 @@
 // State is kept per link and IP version, a [face]. A face has a zone: names with their sets of records. Each name
 // that must be ours alone has a claim, which is probed for (probe.go), then announced and now and then asked for
 // (announce.go), while it is answered for (query.go, answer.go), until it goes (goodbye.go) or somebody else has it
-// (hear.go, policy.go, conflict.go, standby.go). What is to be claimed comes from the plan (plan.go).
+// (hear.go, policy.go, conflict.go, standby.go). What is to be claimed comes from the plan (plan.go), and reconcile.go makes the
+// claims of a face the ones that are planned.
 //
 // All that others can make grow is bounded; a packet that is none of our business allocates nothing.
 package responder
@@ -63,36 +64,29 @@ type Stats struct {
 // Responder is the state machine. It belongs to one goroutine.
 type Responder struct {
 	*clock
-	config  Config
-	stats   Stats
-	desired publication.Desired
-	host    string // label: the wanted one, or what a conflict has made of it
-	own     map[netip.Addr]bool
+	names
+	config Config
+	stats  Stats
+	own    map[netip.Addr]bool
 
 	faces faces
 	board board
 
-	planned   bool   // something was applied
-	planRound uint32 // counts plans
-	planAt    moment // when to plan again because of a conflict
-
-	renamed   map[string]*renaming // by publication; "" is the host
 	conflicts conflictLog
 	watches   watches
-	reviews   queue[*review]
+	reviews   reviews
 	others    others
 	waiting   waiting
 	closing   bool
 
-	reader    wire.Reader
-	build     wire.Builder
-	arena     []byte // what out points into
-	out       []Out
-	taken     bool
-	echoes    echoes
-	past      past
-	heirlooms map[leg]heirloom // of links that have no face yet
-	buryAt    moment           // when there are goodbyes for what was inherited
+	reader wire.Reader
+	build  wire.Builder
+	arena  []byte // what out points into
+	out    []Out
+	taken  bool
+	echoes echoes
+	past   past
+	estate estate
 	scratch
 }
 
@@ -108,28 +102,40 @@ type scratch struct {
 func New(config Config) *Responder {
 	c := &clock{epoch: config.Start, rand: config.Rand}
 	r := &Responder{
-		clock:     c,
-		config:    config,
-		faces:     faces{byLink: map[faceKey]*face{}},
-		renamed:   map[string]*renaming{},
-		own:       map[netip.Addr]bool{},
-		others:    others{topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}},
-		past:      past{clock: c, until: map[Sum]moment{}, swept: never},
-		heirlooms: map[leg]heirloom{},
-		buryAt:    forever,
-		planAt:    forever,
-		board:     board{clock: c, index: map[slotKey]*slot{}},
+		clock:  c,
+		config: config,
+		faces:  faces{byLink: map[faceKey]*face{}},
+		past:   past{clock: c, until: map[Sum]moment{}, swept: never},
+		board:  board{clock: c, index: map[slotKey]*slot{}},
 	}
 	r.watches = watches{clock: c, faces: &r.faces}
+	r.others = others{clock: c, faces: &r.faces, board: &r.board, topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}}
+	r.estate = estate{clock: c, faces: &r.faces, legs: map[leg]heirloom{}, at: forever}
+	r.names = names{clock: c, faces: &r.faces, watches: &r.watches, board: &r.board, renamed: map[string]*renaming{}, planAt: forever}
 	return r
 }
 
 // Apply replaces what is published. What the packets say is up to [Responder.Tick].
 func (r *Responder) Apply(now time.Time, d publication.Desired) {
 	r.begin(now)
-	r.adopt(d)
+	r.own = ownAddrs(d)
+	r.names.adopt(d)
 	r.plan(true)
-	r.watchTopics()
+	r.others.watch(d)
+}
+
+// ownAddrs returns the addresses of this host.
+func ownAddrs(d publication.Desired) map[netip.Addr]bool {
+	own := map[netip.Addr]bool{netip.IPv6Loopback(): true, netip.AddrFrom4([4]byte{127, 0, 0, 1}): true}
+	for _, a := range d.Own {
+		own[a.WithZone("")] = true
+	}
+	for _, l := range d.Links {
+		for _, a := range l.Addrs {
+			own[a.Addr().WithZone("")] = true
+		}
+	}
+	return own
 }
 
 // Handle takes a packet that was heard. Data is not kept.
@@ -193,10 +199,10 @@ func (f *face) accepts(p Packet, response bool) bool {
 func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 	r.begin(now)
 	r.watches.run()
-	r.runReviews()
-	r.runOthers()
+	r.reviews.run(r.now)
+	r.others.run()
 	r.waiting.run(r.now)
-	r.runBurials()
+	r.estate.run()
 	if r.planAt <= r.now {
 		r.plan(false)
 	}
@@ -216,9 +222,9 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 func (r *Responder) Close(now time.Time) {
 	r.begin(now)
 	r.closing = true
-	r.planAt, r.buryAt = forever, forever
+	r.planAt, r.estate.at = forever, forever
 	r.waiting = nil
-	r.watches.queue, r.reviews = queue[*watch]{}, queue[*review]{}
+	r.watches.queue, r.reviews = queue[*watch]{}, reviews{}
 	r.others.surveys, r.others.ends = queue[*survey]{}, queue[*foreigner]{}
 	for _, f := range r.faces.all {
 		f.close()
@@ -239,6 +245,22 @@ func (r *Responder) Status() []mdns.ServiceStatus { return r.board.status() }
 // Events returns what happened since the last call.
 func (r *Responder) Events() []mdns.Event { return r.board.take() }
 
+// Traffic counts the packets on each link.
+func (r *Responder) Traffic() []mdns.LinkTraffic {
+	all := make([]mdns.LinkTraffic, len(r.faces.links))
+	for i, l := range r.faces.links {
+		l.traffic.Link = l.Name
+		all[i] = l.traffic
+		if l.heard != never {
+			all[i].Heard = r.date(l.heard)
+		}
+	}
+	return all
+}
+
+// Foreign returns the services of watched types that others announce, in the order in which they were first heard.
+func (r *Responder) Foreign() []mdns.Foreign { return r.others.list() }
+
 // Stats returns the counts.
 func (r *Responder) Stats() Stats {
 	stats := r.stats
@@ -256,6 +278,6 @@ func (r *Responder) begin(now time.Time) {
 
 // next gives the time of the next thing to do.
 func (r *Responder) next() moment {
-	at := min(r.planAt, r.buryAt, r.watches.next(), r.reviews.next(), r.others.next())
+	at := min(r.planAt, r.estate.at, r.watches.next(), r.reviews.next(), r.others.next())
 	return min(at, r.waiting.next(), r.faces.next())
 }

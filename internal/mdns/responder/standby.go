@@ -74,17 +74,20 @@ func (x contest) review() *review {
 	return c.review
 }
 
-// runReviews decides by IPv6 where the rival was not heard by IPv4.
-func (r *Responder) runReviews() {
+// reviews are put off until the rival has had the time to be heard by IPv4.
+type reviews struct{ queue[*review] }
+
+// run decides by IPv6 where the rival was not heard by IPv4.
+func (q *reviews) run(now moment) {
 	for {
-		v, ok := r.reviews.due(r.now)
+		v, ok := q.due(now)
 		if !ok {
 			return
 		}
-		r.reviews.remove(v)
+		q.remove(v)
 		c := v.claim
 		other := c.byIPv4()
-		if c.node.claim == c && c.phase != held && (other == nil || other.rivalAt < r.now-reviewSight) {
+		if c.node.claim == c && c.phase != held && (other == nil || other.rivalAt < now-reviewSight) {
 			v.decide()
 		}
 	}

@@ -33,11 +33,11 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	}
 	if slept >= SaidTime {
 		clear(r.past.until)
-		clear(r.heirlooms)
+		clear(r.estate.legs)
 	}
 	ask := r.now + r.random(sharedDelay, sharedDelay+sharedJitter) // §5.2
 	r.watches.wake(ask)
-	r.wakeOthers(ask)
+	r.others.wake(ask)
 	return true
 }
 
@@ -87,16 +87,16 @@ func (q *watches) wake(at moment) {
 	}
 }
 
-// wakeOthers asks who else announces the types that are watched, and forgets those who do not answer.
-func (r *Responder) wakeOthers(at moment) {
-	for _, t := range r.others.topics {
+// wake asks who else announces the types that are watched, and forgets those who do not answer.
+func (o *others) wake(at moment) {
+	for _, t := range o.topics {
 		for _, s := range t.surveys {
 			s.asked = 0
-			r.others.surveys.set(s, at)
+			o.surveys.set(s, at)
 		}
 	}
-	for _, x := range r.others.foreign {
+	for _, x := range o.foreign {
 		x.asked = 2
-		r.others.ends.set(x, r.now+wakeSurvey)
+		o.ends.set(x, o.now+wakeSurvey)
 	}
 }

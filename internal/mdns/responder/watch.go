@@ -124,7 +124,7 @@ func (c *claim) watchHeld(rival netip.Addr, kind mdns.Type, interval, longest mo
 	r.watches.add(&watch{
 		link: l, name: c.node.name, key: key, kind: kind, rival: rival,
 		interval: interval, longest: longest, earliest: never, standby: c.plan.policy.StandsBy(), held: true,
-		over: func() { r.wake(l, key) },
+		over: func() { r.faces.claimAgain(l, key, r.now+r.random(0, probeJitter)) },
 	})
 }
 
@@ -145,16 +145,6 @@ func (c *claim) heldBeside() *claim {
 		}
 	}
 	return nil
-}
-
-// wake probes again for a name that no other host has any more.
-func (r *Responder) wake(l *link, key string) {
-	start := r.now + r.random(0, probeJitter)
-	for _, c := range r.faces.claims(l, key) {
-		if c.phase == held {
-			c.probe(start)
-		}
-	}
 }
 
 // question is one that we ask.
@@ -195,20 +185,4 @@ func (f *face) knownAnswers(b *wire.Builder, q question) {
 			return
 		}
 	}
-}
-
-// watchWanted waits for a name that was given up, so that it can be had back.
-func (r *Responder) watchWanted(id string, l *link, c *claim, rival netip.Addr) *watch {
-	return r.watches.add(&watch{
-		link: l, name: c.node.name, key: c.node.key, kind: mdns.TypeANY, rival: rival,
-		interval: wantedInterval, longest: wantedInterval, earliest: r.now + wantedAfter,
-		over: func() {
-			delete(r.renamed, id)
-			if id == "" {
-				r.host = r.desired.Host
-				r.forgetRenames()
-			}
-			r.planAt = r.now
-		},
-	})
 }
