@@ -30,12 +30,14 @@ import (
 
 func TestRestartSaysNoGoodbye(t *testing.T) {
 	for cause, goodbye := range map[error]bool{ErrRestart: false, context.Canceled: true} {
-		synctest.Test(t, func(t *testing.T) {
-			b := start(t, map[string]string{"x.service": definition})
-			b.stop(cause)
-			if err := <-b.ended; err != nil || !b.publisher.Closed() || b.publisher.SaidGoodbye() != goodbye {
-				t.Errorf("%v: error %v, closed %t, goodbye %t", cause, err, b.publisher.Closed(), b.publisher.SaidGoodbye())
-			}
+		t.Run(cause.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t, map[string]string{"x.service": definition})
+				b.stop(cause)
+				if err := <-b.ended; err != nil || !b.publisher.Closed() || b.publisher.SaidGoodbye() != goodbye {
+					t.Errorf("error %v, closed %t, goodbye %t", err, b.publisher.Closed(), b.publisher.SaidGoodbye())
+				}
+			})
 		})
 	}
 }

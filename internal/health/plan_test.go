@@ -66,14 +66,16 @@ func TestPlan(t *testing.T) {
 		{"auto: no file of a model", published(publication.CheckAuto, at("_digiumproxy._udp", 80, "firmwareUrl=http://192.0.2.10/", "logoFile=logo.png")),
 			`error: "auto" can't be done for _digiumproxy._udp: it has firmwareUrl and no file that a phone loads; want such as D65File=2_8_1_D65_firmware.eff`},
 	} {
-		parts, err := Plan(test.p)
-		got := text(parts)
-		if err != nil {
-			got = "error: " + err.Error()
-		}
-		if got != test.want {
-			t.Errorf("%s: %s\nwant %s", test.name, got, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			parts, err := Plan(test.p)
+			got := text(parts)
+			if err != nil {
+				got = "error: " + err.Error()
+			}
+			if got != test.want {
+				t.Errorf("%s\nwant %s", got, test.want)
+			}
+		})
 	}
 }
 
