@@ -36,12 +36,12 @@ func announceCommand() *cli.Command {
 		UsageText: "announcer announce [FILE | DIR]... [--for 10m] [-- COMMAND...]\n" +
 			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
 			"announcer announce --name NAME --type TYPE --port PORT [--txt KEY=VALUE]...",
-		Description: "Prints the name of each service once it is on the wire, and always says goodbye, also when the terminal closes. A second Ctrl-C does not wait for the command. " +
-			"The command behind -- starts when all is announced; its exit status is passed on: 126 or 127 where it can't be run, 125 for a failure of announcer itself.",
+		Description: "Prints the name of each service once it is announced. Withdraws its services when it ends, also when the terminal closes. A second Ctrl-C does not wait for the command. " +
+			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails.",
 		Flags: append(append(wireFlags(),
-			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
-			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; to fail where they have not within --for"},
-			&cli.StringFlag{Name: "on-conflict", Usage: "where the name is taken: `POLICY` rename, fail or standby", Value: publication.Rename.String()},
+			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m (default: no limit)"},
+			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first"},
+			&cli.StringFlag{Name: "on-conflict", Usage: "if the name is taken, apply `POLICY`: rename, fail or standby", Value: publication.Rename.String()},
 		), groupFlags()...),
 		Action: announcing(announce, closedTerminal()...),
 	})
@@ -51,20 +51,20 @@ func announceCommand() *cli.Command {
 func groupFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "preset", Usage: "announce the stock definition `NAME`: " + strings.Join(services.Presets(), ", ")},
-		&cli.StringFlag{Name: "server", Usage: "presets dpma, switchvox: the SIP server is `HOST[:PORT]`"},
-		&cli.StringFlag{Name: "transport", Usage: "presets dpma, switchvox: `TRANSPORT` udp, tcp or tls"},
-		&cli.StringFlag{Name: "url", Usage: "preset firmware: the files are below `URL`"},
-		&cli.StringFlag{Name: "firmware-version", Usage: "preset firmware: the `VERSION` of all files, such as 2_8_1"},
-		&cli.StringSliceFlag{Name: "file", Usage: "preset firmware: a model and its file below the URL, `MODEL=PATH`; may be repeated"},
-		&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see"},
-		&cli.StringFlag{Name: "type", Usage: "the service `TYPE`, such as _digiumproxy._udp"},
-		&cli.UintFlag{Name: "port", Usage: "the `PORT` of the server"},
-		&cli.StringSliceFlag{Name: "txt", Usage: "a TXT `STRING`, such as key=value; may be repeated"},
-		&cli.StringSliceFlag{Name: "subtype", Usage: "a `SUBTYPE`, such as _colour._sub._ipp._tcp; may be repeated"},
-		&cli.StringFlag{Name: "protocol", Usage: "announce on `VERSION` ipv4, ipv6 or any"},
-		&cli.StringFlag{Name: "domain", Usage: "publish in `DOMAIN`, such as local"},
-		&cli.StringFlag{Name: "host", Usage: "the service is on another host, `NAME`, such as sw.local"},
-		&cli.StringSliceFlag{Name: "address", Usage: "publish `ADDRESS` for that host; may be repeated"},
+		&cli.StringFlag{Name: "server", Usage: "presets dpma, switchvox: use the SIP server `HOST[:PORT]` (default port: 5060, with tls 5061)"},
+		&cli.StringFlag{Name: "transport", Usage: "presets dpma, switchvox: use `TRANSPORT` udp, tcp or tls (default: udp)"},
+		&cli.StringFlag{Name: "url", Usage: "preset firmware: use the files below `URL`"},
+		&cli.StringFlag{Name: "firmware-version", Usage: "preset firmware: announce `VERSION` for all files, such as 2_8_1"},
+		&cli.StringSliceFlag{Name: "file", Usage: "preset firmware: announce the file for a model below the URL, `MODEL=PATH`; may be repeated"},
+		&cli.StringFlag{Name: "name", Usage: "announce the instance `NAME`, as shown to users"},
+		&cli.StringFlag{Name: "type", Usage: "announce the service `TYPE`, such as _digiumproxy._udp"},
+		&cli.UintFlag{Name: "port", Usage: "announce the server's `PORT`, 0 to 65535 (default: 0, no port)"},
+		&cli.StringSliceFlag{Name: "txt", Usage: "add the TXT `STRING`, such as key=value; may be repeated"},
+		&cli.StringSliceFlag{Name: "subtype", Usage: "add the `SUBTYPE`, such as _colour._sub._ipp._tcp; may be repeated"},
+		&cli.StringFlag{Name: "protocol", Usage: "announce on the IP `VERSION` ipv4, ipv6 or any (default: any)"},
+		&cli.StringFlag{Name: "domain", Usage: "publish in `DOMAIN` (default: local)"},
+		&cli.StringFlag{Name: "host", Usage: "announce the host `NAME`, such as sw.local (default: this host)"},
+		&cli.StringSliceFlag{Name: "address", Usage: "publish `ADDRESS` for the host of --host; may be repeated"},
 	}
 }
 
@@ -125,11 +125,11 @@ func checkUntilSeen(c *cli.Context, engine string, command []string) error {
 	case !c.IsSet("until-seen"):
 		return nil
 	case n < 1:
-		return usagef("--until-seen: %d is no number of hosts; want 1 or more", n)
+		return usagef("--until-seen: %d hosts is out of range; want 1 or more", n)
 	case len(command) > 0:
-		return usagef("--until-seen does not go with a command behind --: which of the two is to end it?")
+		return usagef("--until-seen conflicts with a command after --; want one of them")
 	case engine != publication.EngineNative:
-		return usagef("--until-seen: the engine %q does not tell who asks; want --engine %s", engine, publication.EngineNative)
+		return usagef("--until-seen: the engine %q does not report who asks; want --engine %s", engine, publication.EngineNative)
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
 	}
 	byFlags := c.IsSet("preset") || c.IsSet("name") || c.IsSet("type")
 	if byFlags == c.Args().Present() {
-		return source.Snapshot{}, usagef("announce what? want either files, or --preset, or --name, --type and --port")
+		return source.Snapshot{}, usagef("announce: nothing to announce, or both files and flags; want either files, or --preset, or --name, --type and --port")
 	}
 	var snap source.Snapshot
 	var err error
@@ -260,7 +260,7 @@ func serviceOf(c *cli.Context) (services.Service, error) {
 	if word := c.String("protocol"); word != "" {
 		var ok bool
 		if s.Protocol, ok = services.ParseProtocol(word); !ok {
-			return s, usagef("--protocol: %q is not one; want ipv4, ipv6 or any", word)
+			return s, usagef("--protocol: %q is not an IP version; want ipv4, ipv6 or any", word)
 		}
 	}
 	for _, f := range []struct {

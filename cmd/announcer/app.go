@@ -53,8 +53,8 @@ func usageError(c *cli.Context, err error, _ bool) error {
 
 func logFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "log-level", Usage: "log from `LEVEL` up: debug, info, warn or error"},
-		&cli.StringFlag{Name: "log-format", Usage: "write the log as `FORMAT`: text or json"},
+		&cli.StringFlag{Name: "log-level", Usage: "log messages of `LEVEL` and above: debug, info, warn or error"},
+		&cli.StringFlag{Name: "log-format", Usage: "write the log in `FORMAT` text or json"},
 	}
 }
 

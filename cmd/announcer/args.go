@@ -38,7 +38,7 @@ func arrange(app *cli.App, args []string) (arranged, command []string, err error
 	}
 	if cmd.Name == runsCommand && dashes {
 		if len(behind) == 0 {
-			return nil, nil, usagef("nothing follows --; want the command to run, such as -- ./deploy.sh")
+			return nil, nil, usagef("no command follows --; want the command to run, such as -- ./deploy.sh")
 		}
 		command, behind = behind, nil
 	}
@@ -73,7 +73,7 @@ func descend(cmd *cli.Command, args []string) (names []string, found *cli.Comman
 	case cmd.Action != nil || slices.ContainsFunc(args, isHelp):
 		return names, cmd, args, nil
 	case name == "":
-		return nil, nil, nil, usagef("%s what? one of %s (see announcer %[1]s --help)", cmd.Name, strings.Join(all, ", "))
+		return nil, nil, nil, usagef("%s: no subcommand; want one of %s (see announcer %[1]s --help)", cmd.Name, strings.Join(all, ", "))
 	}
 	return nil, nil, nil, usagef("%s has no command %q%s (see announcer %[1]s --help)", cmd.Name, name, diag.DidYouMean(name, all))
 }
@@ -120,7 +120,7 @@ func arrangeNameless(app *cli.App, args []string) (arranged, command []string, e
 	case slices.Contains(args, "--version"):
 		return []string{app.Name, "version"}, nil, nil
 	}
-	return nil, nil, usagef("which command? one of %s (see announcer --help)", strings.Join(namesOf(app.Commands), ", "))
+	return nil, nil, usagef("no command; want one of %s (see announcer --help)", strings.Join(namesOf(app.Commands), ", "))
 }
 
 func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }

@@ -37,14 +37,14 @@ func browseCommand() *cli.Command {
 func clientFlags() []cli.Flag {
 	return []cli.Flag{
 		interfaceFlag(),
-		&cli.StringFlag{Name: "domain", Usage: "ask for services in `DOMAIN`", Value: dnsname.Local.String()},
+		&cli.StringFlag{Name: "domain", Usage: "browse `DOMAIN`", Value: dnsname.Local.String()},
 		waitFlag(),
 		jsonFlag(),
 	}
 }
 
 func waitFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "wait", Usage: "listen for `TIME`", Value: 3 * time.Second}
+	return &cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for answers", Value: 3 * time.Second}
 }
 
 func browseAction(c *cli.Context) error {

@@ -30,7 +30,7 @@ func completion(c *cli.Context) error {
 			return err
 		}
 	default:
-		return usagef("completion: %q is no shell that is known here; want bash, zsh or fish", c.Args().First())
+		return usagef("completion: %q is not a supported shell; want bash, zsh or fish", c.Args().First())
 	}
 	_, err := fmt.Fprint(c.App.Writer, script)
 	return err

@@ -18,10 +18,10 @@ import (
 func statusCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "status",
-		Usage:     "show how the daemon stands: services, conflicts, who asked, what is wrong",
+		Usage:     "show the state of the daemon: problems, services, conflicts, hosts that asked",
 		UsageText: "announcer status [--json]",
 		Description: "Exits with 0 if there is no problem, with 1 if there is one, and with 4 if there is no daemon. " +
-			"What stands in the JSON, docs/status.md tells.",
+			"docs/status.md describes the JSON.",
 		Flags: append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			return askDaemon(c, exitFailed, (*control.Client).Status)
@@ -32,10 +32,10 @@ func statusCommand() *cli.Command {
 func reloadCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "reload",
-		Usage:     "have the daemon read its configuration and definitions anew",
+		Usage:     "reload the daemon's configuration and definitions",
 		UsageText: "announcer reload [--json]",
-		Description: "Prints what was added, changed, removed and refused. Exits with 3 where something was refused: " +
-			"a configuration that is of no use changes nothing, a definition keeps its last good version on the wire.",
+		Description: "Prints what was added, changed, removed and refused. Exits with 3 if something was refused: " +
+			"an invalid configuration changes nothing, and an invalid definition stays announced in its last good version.",
 		Flags: append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			return askDaemon(c, exitInvalid, (*control.Client).Reload)
@@ -46,7 +46,7 @@ func reloadCommand() *cli.Command {
 func watchCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "watch",
-		Usage:     "show who asks, and what happens to the services, as it happens",
+		Usage:     "print questions of hosts and changes of services as they happen",
 		UsageText: "announcer watch [--json]",
 		Flags:     append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
@@ -62,7 +62,7 @@ func watchCommand() *cli.Command {
 func controlFlags() []cli.Flag {
 	return []cli.Flag{
 		socketFlag(),
-		&cli.StringFlag{Name: "config", Usage: "find the socket by the configuration `FILE` (" + defaultConfig + " where it is there)"},
+		&cli.StringFlag{Name: "config", Usage: "take the socket from the configuration `FILE` (default: " + defaultConfig + " if it exists)"},
 	}
 }
 
@@ -81,7 +81,7 @@ func askDaemon(c *cli.Context, code int, ask func(*control.Client, context.Conte
 
 func dialDaemon(c *cli.Context) (*control.Client, error) {
 	if c.Args().Present() {
-		return nil, usagef("%s takes no arguments, only flags", c.Command.Name)
+		return nil, usagef("%s takes no arguments; want flags alone", c.Command.Name)
 	}
 	client, err := control.Dial(control.Places(socketOf(c), os.Getenv))
 	if none, ok := errors.AsType[*control.NoDaemonError](err); ok {

@@ -21,13 +21,13 @@ func convertCommand() *cli.Command {
 		Name:      "convert",
 		Usage:     "translate definitions: " + formatWords(),
 		UsageText: "announcer convert --to FORMAT [-o DIR] FILE | DIR | -...",
-		Description: "Reads files of any of the formats, told by their endings (- is the standard input, which wants --from), and prints or writes them in another. " +
-			"What the other format can't say is told. A file with an error is left out, and the exit code is 3.",
+		Description: "Reads files of any of these formats, recognized by their endings, and prints or writes them in another. A - is the standard input and needs --from. " +
+			"Reports what the other format can't express. Leaves out a file with an error, and then exits with 3.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "write `FORMAT`: " + formatWords()},
-			&cli.StringFlag{Name: "from", Usage: "read every file as `FORMAT`, whatever its ending"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write files into `DIR`, not to standard output"},
-			&cli.BoolFlag{Name: "force", Usage: "write over files that exist"},
+			&cli.StringFlag{Name: "from", Usage: "read every file as `FORMAT` (default: by its ending)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write files into `DIR` (default: print to standard output)"},
+			&cli.BoolFlag{Name: "force", Usage: "overwrite files that exist"},
 		},
 		Action: convertAction,
 	})
@@ -48,7 +48,7 @@ type converter struct {
 
 func convertAction(c *cli.Context) error {
 	if c.String("to") == "" || !c.Args().Present() {
-		return usagef("convert: what to what? want --to FORMAT (%s) and files or directories", formatWords())
+		return usagef("convert: no format or no files; want --to FORMAT (%s) and files or directories", formatWords())
 	}
 	to, err := format("--to", c.String("to"))
 	if err != nil {
@@ -119,7 +119,7 @@ func (v *converter) read(path string) []convert.Definition {
 		f, ok = convert.ParseFormat(v.from)
 	}
 	if !ok {
-		v.fault(path, fmt.Errorf("the ending of the name tells no format; want --from FORMAT (%s)", formatWords()))
+		v.fault(path, fmt.Errorf("the ending of the name is not that of a format; want --from FORMAT (%s)", formatWords()))
 		return nil
 	}
 	data, err := readInput(v.c.Context, path)
@@ -212,7 +212,7 @@ func writeFile(path string, data []byte, force bool) error {
 	}
 	// A link, unlike a rename, fails where the name exists.
 	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return errors.New("it exists; want --force to write over it")
+		return errors.New("it exists; want --force to overwrite it")
 	} else if err != nil {
 		return err
 	}

@@ -254,9 +254,9 @@ func TestUntilSeen(t *testing.T) {
 
 func TestUntilSeenRefuses(t *testing.T) {
 	for args, want := range map[string]string{
-		"--until-seen 0":                   "--until-seen: 0 is no number of hosts; want 1 or more",
-		"--until-seen 1 -- true":           "--until-seen does not go with a command behind --",
-		"--until-seen 1 --engine zeroconf": `--until-seen: the engine "zeroconf" does not tell who asks; want --engine native`,
+		"--until-seen 0":                   "--until-seen: 0 hosts is out of range; want 1 or more",
+		"--until-seen 1 -- true":           "--until-seen conflicts with a command after --; want one of them",
+		"--until-seen 1 --engine zeroconf": `--until-seen: the engine "zeroconf" does not report who asks; want --engine native`,
 	} {
 		t.Run(args, func(t *testing.T) {
 			l := newLAN(t)

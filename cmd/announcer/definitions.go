@@ -21,8 +21,8 @@ const defaultConfig = "/etc/announcer/announcer.toml"
 // definitionFlags are those of the commands that work on what is defined.
 func definitionFlags() []cli.Flag {
 	return append(wireFlags(),
-		&cli.StringFlag{Name: "config", Usage: "read the configuration `FILE` (" + defaultConfig + " where neither this nor --services is given)"},
-		&cli.StringSliceFlag{Name: "services", Usage: "read the .service files of `DIR`, or that file; may be repeated, the first one with a file of a name wins"},
+		&cli.StringFlag{Name: "config", Usage: "read the configuration `FILE` (default: " + defaultConfig + " unless --services is set)"},
+		&cli.StringSliceFlag{Name: "services", Usage: "read definitions from `DIR` or a file; may be repeated, the first file of a name wins"},
 	)
 }
 
@@ -40,7 +40,7 @@ func wireFlags() []cli.Flag {
 }
 
 func interfaceFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "interface", Aliases: []string{"i"}, Usage: "use the interfaces that match `GLOB`; may be repeated (default: all but loopback, ports of bridges, tunnels, and those of containers and virtual machines)"}
+	return &cli.StringSliceFlag{Name: "interface", Aliases: []string{"i"}, Usage: "use the interfaces that match `GLOB`; may be repeated (default: all except loopback, ports of bridges, tunnels, and those of containers and virtual machines)"}
 }
 
 // sourceRequest returns what the flags ask to be read; paths are definitions that were given as plain arguments.
@@ -102,7 +102,7 @@ func chosenLinks(desired publication.Desired, assumed string, stderr io.Writer) 
 		fmt.Fprintln(stderr, "announcer: "+assumed)
 	}
 	if len(desired.Links) == 0 {
-		return errors.New("there is no interface to use; want --interface GLOB with one that is up (ip -brief address lists them)")
+		return errors.New("no interface is usable; want --interface GLOB that matches one that is up (ip -brief address lists them)")
 	}
 	return nil
 }

@@ -14,14 +14,14 @@ import (
 func dhcpCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "dhcp",
-		Usage:     "print DHCP configuration that gives phones their server, for links that multicast does not reach",
+		Usage:     "print DHCP configuration that points phones to their server, for links without multicast",
 		UsageText: "announcer dhcp --for dnsmasq|isc|kea --url http://10.1.2.3/ [--per-model]\nannouncer dhcp decode STRING",
-		Description: "Phones say what they are in option 60, and take their server from option 66. " + phones.DHCPWarning +
-			" decode explains a value of option 60.",
+		Description: "Phones send their model and version in option 60 and read their server from option 66. " + phones.DHCPWarning +
+			" The subcommand decode explains a value of option 60.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "for", Usage: "write for `SERVER`: " + strings.Join(phones.DHCPServers(), ", ")},
-			&cli.StringFlag{Name: "url", Usage: "give phones `URL`, of http, https, ftp or ftps, or sip:proxy@HOST for a DPMA or Switchvox server"},
-			&cli.BoolFlag{Name: "per-model", Usage: "make a class for each model; {model} in the URL stands for it"},
+			&cli.StringFlag{Name: "for", Usage: "write the configuration of `SERVER`: " + strings.Join(phones.DHCPServers(), ", ")},
+			&cli.StringFlag{Name: "url", Usage: "send phones to `URL`: http, https, ftp or ftps, or sip:proxy@HOST for a DPMA or Switchvox server"},
+			&cli.BoolFlag{Name: "per-model", Usage: "make a class for each model; {model} in the URL stands for the model"},
 		},
 		Subcommands: []*cli.Command{command(cli.Command{
 			Name:      "decode",
@@ -36,11 +36,11 @@ func dhcpCommand() *cli.Command {
 
 func dhcp(c *cli.Context) error {
 	if c.Args().Present() {
-		return usagef("dhcp takes flags alone, or decode STRING; %q is neither", c.Args().First())
+		return usagef("dhcp: unknown argument %q; want flags alone, or decode STRING", c.Args().First())
 	}
 	server := c.String("for")
 	if !slices.Contains(phones.DHCPServers(), server) {
-		return usagef("--for: %q is not a DHCP server that is known here%s; want one of %s", server,
+		return usagef("--for: %q is not a supported DHCP server%s; want one of %s", server,
 			diag.DidYouMean(server, phones.DHCPServers()), strings.Join(phones.DHCPServers(), ", "))
 	}
 	text, err := phones.DHCPConfig(server, c.String("url"), c.Bool("per-model"))

@@ -17,7 +17,7 @@ import (
 func firmwareCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "firmware",
-		Usage:     "look at a directory of phone firmware, announce it, serve it",
+		Usage:     "list, announce and serve a directory of phone firmware",
 		UsageText: "announcer firmware scan|service|xml|serve DIR [FLAGS]",
 		Subcommands: []*cli.Command{
 			firmwareScanCommand(), firmwareServiceCommand(), firmwareXMLCommand(), firmwareServeCommand(),
@@ -28,10 +28,10 @@ func firmwareCommand() *cli.Command {
 func firmwareScanCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "scan",
-		Usage:     "list the firmware in a directory by version and model, and what is odd about it",
+		Usage:     "list the firmware in a directory by version and model, with its problems",
 		UsageText: "announcer firmware scan DIR [--json]",
-		Description: "Reads a folder, or an unpacked firmware package: files named VERSION_MODEL_firmware.eff, and " +
-			"digium_phones_firmware.conf where that is there. Exits with 3 if phones could not take what is there.",
+		Description: "Reads a directory, or an unpacked firmware package: files named VERSION_MODEL_firmware.eff, and " +
+			"digium_phones_firmware.conf if it exists. Exits with 3 if phones can't use the firmware.",
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: firmwareScan,
 	})
@@ -45,7 +45,7 @@ func firmwareServiceCommand() *cli.Command {
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),
 			&cli.StringFlag{Name: "to", Usage: "write `FORMAT`: " + formatWords(), Value: string(convert.Avahi)},
-			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: made of version and server)"},
+			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: from version and server)"},
 		},
 		Action: firmwareService,
 	})
@@ -54,22 +54,22 @@ func firmwareServiceCommand() *cli.Command {
 func firmwareXMLCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "xml",
-		Usage:     "print the element firmwares of a phone's configuration for the firmware of a directory",
+		Usage:     "print the firmwares element of a phone's configuration for a directory of firmware",
 		UsageText: "announcer firmware xml DIR --url http://10.1.2.3/ [--public-url URL]",
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),
-			&cli.StringFlag{Name: "public-url", Usage: "print public_firmwares with `URL`, too: what phones try where the first one fails"},
+			&cli.StringFlag{Name: "public-url", Usage: "also print public_firmwares with `URL`, which phones try if the first one fails"},
 		},
 		Action: firmwareXML,
 	})
 }
 
 func firmwareURLFlag() cli.Flag {
-	return &cli.StringFlag{Name: "url", Usage: "phones find the directory at `URL`"}
+	return &cli.StringFlag{Name: "url", Usage: "announce the directory at `URL`, as phones reach it"}
 }
 
 func versionFlag() cli.Flag {
-	return &cli.StringFlag{Name: "firmware-version", Usage: "take the `VERSION`, such as 2_8_1, where there are several"}
+	return &cli.StringFlag{Name: "firmware-version", Usage: "use `VERSION`, such as 2_8_1 (default: the only one there is)"}
 }
 
 // scanned reads the directory that is the argument.

@@ -31,19 +31,19 @@ const lastTransfers = 30 * time.Second
 func firmwareServeCommand() *cli.Command {
 	return anyCommand(cli.Command{
 		Name:      "serve",
-		Usage:     "serve the firmware of a directory by HTTP and announce it, until all phones have it",
+		Usage:     "serve a directory of firmware by HTTP and announce it, until all phones have it",
 		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml [--config-server sip:proxy@HOST]]",
-		Description: "Serves exactly the firmware of one version, announces it on every link with the server's address there, shows who loads what, " +
-			"and says goodbye at the end: at Ctrl-C, after --for, or when --until-done phones have a whole file. " +
-			"Transfers that run then have half a minute more. The log goes from the level info up, where standard output is no terminal.",
+		Description: "Serves the firmware of one version only, announces it on every link with the server's address there, and shows the transfers. " +
+			"Ends at Ctrl-C, after --for, or when --until-done phones have a whole file; then withdraws the service. " +
+			"Running transfers may go on for 30 s. If standard output is no terminal, the default log level is info.",
 		Flags: append(wireFlags(),
-			&cli.StringFlag{Name: "listen", Usage: "serve at `[ADDRESS]:PORT`", Value: ":8080"},
-			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m"},
-			&cli.UintFlag{Name: "until-done", Usage: "end when `NUMBER` different phones have a whole file: by hardware address where it is known, else by address; who lies about both counts more than once"},
-			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each the server's address there)"},
-			&cli.BoolFlag{Name: "xml", Usage: "answer MAC.cfg, too, with a configuration that names the firmware"},
-			&cli.StringFlag{Name: "config-server", Usage: "with --xml: the configuration points phones to `URL`, such as sip:proxy@10.1.2.3:5060;transport=udp, also those that are configured"},
-			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: made of version and server)"},
+			&cli.StringFlag{Name: "listen", Usage: "listen on `[ADDRESS]:PORT`", Value: ":8080"},
+			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m (default: no limit)"},
+			&cli.UintFlag{Name: "until-done", Usage: "end when `NUMBER` different phones have a whole file (default: no limit); phones are counted by hardware address if known, else by address"},
+			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each link the server's address there)"},
+			&cli.BoolFlag{Name: "xml", Usage: "also serve MAC.cfg, a configuration that names the firmware"},
+			&cli.StringFlag{Name: "config-server", Usage: "with --xml: point phones to `URL` in the configuration, such as sip:proxy@10.1.2.3:5060;transport=udp, also phones that are configured"},
+			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: from version and server)"},
 			versionFlag(),
 		),
 		Action: announcing(firmwareServe, closedTerminal()...),
@@ -116,7 +116,7 @@ func firmwareLog(c *cli.Context) (*slog.Logger, error) {
 
 func listen(at string) (net.Listener, error) {
 	if _, _, err := net.SplitHostPort(at); err != nil {
-		return nil, usagef("--listen: %q is not an address with a port; want such as :8080 or 10.1.2.3:80", at)
+		return nil, usagef("--listen: %q is not an address with a port; want one such as :8080 or 10.1.2.3:80", at)
 	}
 	l, err := net.Listen("tcp", at)
 	if err != nil {
@@ -174,7 +174,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 	for _, link := range desired.Links {
 		addr, ok := addressOn(link, at.Addr())
 		if !ok {
-			fmt.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced there\n", link.Name)
+			fmt.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced on it\n", link.Name)
 			continue
 		}
 		group, err := release.Group(httpURL(addr, at.Port()), c.String("name"), snap.Host)
@@ -185,7 +185,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 		desired.Groups = append(desired.Groups, publication.Publication{ID: "firmware on " + link.Name, Group: group, Interfaces: []string{link.Name}})
 	}
 	if desired.Links = reachable; len(reachable) == 0 {
-		return desired, "", errors.New("no link has an address that phones can load from; want --listen or --interface with one that is there, or --url")
+		return desired, "", errors.New("no link has an address that phones can load from; want --listen with an address of this host, --interface with a link that has one, or --url")
 	}
 	return desired, snap.Config.Engine, nil
 }

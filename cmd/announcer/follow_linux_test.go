@@ -166,7 +166,7 @@ func TestLinksOnTheWire(t *testing.T) {
 	t.Parallel()
 	server, other := netlab.NewHost(t), netlab.NewHost(t)
 	run := startRun(t, server, web(t), "--services", ".", "--interface", "eth*", "--interface", "lan*")
-	run.says(t, "no interface that is up is named")
+	run.says(t, "no interface that is up matches")
 
 	plug := func() *onlooker {
 		netlab.Veth(t, netlab.End{Host: server, Name: "eth0", Addrs: []string{"192.0.2.5/24"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.9/24"}})
@@ -404,10 +404,10 @@ func TestPortByName(t *testing.T) {
 	bridge(t, server, "br-lan", "192.0.2.5/24", "eth0")
 	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
 	byGlob := startRun(t, server, dir, "--services", ".", "--interface", "eth*", "--interface", "br-*")
-	byGlob.says(t, `"\"eth*\" matches nothing but eth0 (port of br-lan); want br-lan named"`)
+	byGlob.says(t, `"\"eth*\" matches only eth0 (port of br-lan); want br-lan in the list"`)
 	byGlob.says(t, "announced service=a type=_http._tcp iface=br-lan")
 	byName := startRun(t, server, dir, "--services", ".", "--interface", "eth0")
-	byName.says(t, "eth0 is a port of br-lan: nobody can ask there")
+	byName.says(t, "eth0 is a port of br-lan, which receives every question; want br-lan in the list")
 	byName.says(t, "iface=eth0")
 	byGlob.never(t, "iface=eth0")
 	s.await(t, "the bridge", s.addresses, "192.0.2.5")

@@ -18,7 +18,7 @@ import (
 func listCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "list",
-		Usage:     "show what would be announced, on which interface and with which records",
+		Usage:     "show what would be announced, on which interfaces and with which records",
 		UsageText: "announcer list [--wire | --json] [FILE | DIR]...",
 		Flags: append(definitionFlags(),
 			&cli.BoolFlag{Name: "wire", Usage: "show the records, per interface and IP version"},
@@ -53,7 +53,7 @@ func list(c *cli.Context) error {
 }
 
 func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"}
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 }
 
 // printJSON writes a value as indented JSON.

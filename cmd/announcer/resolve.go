@@ -15,7 +15,7 @@ func resolveCommand() *cli.Command {
 		Name:        "resolve",
 		Usage:       "show one service: host, port, TXT and addresses",
 		UsageText:   "announcer resolve NAME [TYPE]",
-		Description: "The type is " + phoneType.String() + " unless another is given.",
+		Description: "The default type is " + phoneType.String() + ".",
 		Flags:       clientFlags(),
 		Action:      resolve,
 	})
@@ -23,7 +23,7 @@ func resolveCommand() *cli.Command {
 
 func resolve(c *cli.Context) error {
 	if n := c.Args().Len(); n < 1 || n > 2 {
-		return usagef("resolve: %d arguments; want a name and perhaps a type, such as \"Front office PBX\" %s", n, phoneType)
+		return usagef("resolve: %d arguments; want a name and optionally a type, such as \"Front office PBX\" %s", n, phoneType)
 	}
 	q, err := asked(c, c.Args().Get(1))
 	if err != nil {

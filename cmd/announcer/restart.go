@@ -29,22 +29,22 @@ const staysConfigured = "A phone that has been configured does not look for a se
 func restartCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "restart",
-		Usage:     "make phones restart, by SIP NOTIFY check-sync",
+		Usage:     "restart phones by SIP NOTIFY check-sync",
 		UsageText: "announcer restart [--event EVENT] ADDRESS[:PORT]... | --file LIST | --cidr 10.1.2.0/24 --confirm",
-		Description: "Asks each phone to restart, 10 a second so that a floor does not boot at once, and prints what each said. " + staysConfigured +
-			" Exits with 1 unless every phone answered with 200. Phones take check-sync unless enable_check_sync is switched off in their configuration;" +
-			" whether they take it from any host, and want a user in the request (--user), is not known of every model.",
+		Description: "Asks each phone to restart, 10 phones a second by default, and prints the answers. " + staysConfigured +
+			" Exits with 1 unless every phone answered with 200. Phones accept check-sync unless enable_check_sync is off in their configuration." +
+			" Some models may accept it only from their server, or only with a user in the request (--user).",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Usage: "ask the phones in the file `LIST`, an address on each line (- for standard input)"},
+			&cli.StringFlag{Name: "file", Usage: "ask the phones in the file `LIST`, one address a line; - is standard input"},
 			&cli.StringSliceFlag{Name: "cidr", Usage: "ask every address in `NETWORK`; may be repeated"},
-			&cli.BoolFlag{Name: "confirm", Usage: "say that every phone in the network is to restart"},
-			&cli.StringFlag{Name: "event", Usage: "ask for `EVENT`: restart, reboot (which P-series phones want for a restart) or resync (a P-series phone reads its configuration again)", Value: string(restart.Restart)},
-			&cli.StringFlag{Name: "transport", Usage: "ask by `TRANSPORT` " + strings.Join(sip.Transports(), ", ") + "; the port is 5060, with tls 5061, unless an address has one", Value: sip.Transports()[0]},
-			&cli.StringFlag{Name: "user", Usage: "ask for `USER`, such as 1001, where a phone wants the name of its account in the request"},
+			&cli.BoolFlag{Name: "confirm", Usage: "confirm that every phone in the networks of --cidr restarts"},
+			&cli.StringFlag{Name: "event", Usage: "ask for `EVENT`: restart, reboot (restarts P-series phones) or resync (a P-series phone reads its configuration again)", Value: string(restart.Restart)},
+			&cli.StringFlag{Name: "transport", Usage: "use `TRANSPORT` " + strings.Join(sip.Transports(), ", ") + "; the default port is 5060, with tls 5061", Value: sip.Transports()[0]},
+			&cli.StringFlag{Name: "user", Usage: "put `USER` into the request, such as 1001, for phones that need their account name there"},
 			&cli.Float64Flag{Name: "rate", Usage: "ask `NUMBER` phones a second", Value: 10},
-			&cli.IntFlag{Name: "parallel", Usage: "wait for `NUMBER` phones at a time", Value: 100},
+			&cli.IntFlag{Name: "parallel", Usage: "wait for at most `NUMBER` phones at a time", Value: 100},
 			&cli.DurationFlag{Name: "timeout", Usage: "wait `TIME` for the answer of a phone", Value: 10 * time.Second},
-			&cli.BoolFlag{Name: "dry-run", Usage: "only say which phones would be asked"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only print which phones would be asked"},
 			jsonFlag(),
 		},
 		Action: restartAction,
@@ -91,7 +91,7 @@ func newBatch(c *cli.Context) (restart.Batch, error) {
 	case !slices.Contains(transports, string(b.Transport)):
 		return b, usagef("--transport: %q is not a transport%s; want one of %s", b.Transport, diag.DidYouMean(string(b.Transport), transports), strings.Join(transports, ", "))
 	case b.Timeout < 100*time.Millisecond || b.Timeout > sip.GiveUp:
-		return b, usagef("--timeout: %s; want from 100ms to %s, when SIP gives a request up", b.Timeout, sip.GiveUp)
+		return b, usagef("--timeout: %s; want from 100ms to %s, when a SIP request fails", b.Timeout, sip.GiveUp)
 	case b.Parallel < 1 || b.Parallel > maxParallel:
 		return b, usagef("--parallel: %d; want from 1 to %d", b.Parallel, maxParallel)
 	case math.IsNaN(b.Rate) || b.Rate < 0.01 || b.Rate > maxRate:
@@ -131,12 +131,12 @@ func phonesToRestart(c *cli.Context, transport sip.Transport) ([]netip.AddrPort,
 			return nil, usagef("--cidr: %w", err)
 		}
 		if !c.Bool("confirm") && !c.Bool("dry-run") {
-			return nil, usagef("--cidr: %s stands for %s, all of which would be asked to restart; want --confirm too, or --dry-run", text, count(len(network), "phone"))
+			return nil, usagef("--cidr: %s stands for %s, which would all restart; want --confirm too, or --dry-run", text, count(len(network), "phone"))
 		}
 		phones = append(phones, network...)
 	}
 	if len(phones) == 0 {
-		return nil, usagef("restart which phones? want addresses, --file LIST or --cidr NETWORK --confirm")
+		return nil, usagef("restart: no phones; want addresses, --file LIST or --cidr NETWORK --confirm")
 	}
 	return restart.Unique(phones), nil
 }

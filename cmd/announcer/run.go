@@ -33,13 +33,13 @@ const runName = "run"
 func runCommand() *cli.Command {
 	return anyCommand(cli.Command{
 		Name:      runName,
-		Usage:     "the daemon: announce what is defined until it is stopped",
+		Usage:     "run the daemon: announce all definitions until it is stopped",
 		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
-		Description: "Announces every definition on every link, follows links, addresses and files, and says goodbye at the end. " +
-			"A file that gets an error keeps its last good version on the wire. SIGHUP, or announcer reload, reads everything anew and tells all that is wrong with it. " +
-			"SIGUSR1 ends it without goodbyes, so that a restart is not seen on the network.",
+		Description: "Announces every definition on every link, follows changes of links, addresses and files, and withdraws its services when it ends. " +
+			"A file with an error stays announced in its last good version. SIGHUP, or announcer reload, reloads everything and logs every problem. " +
+			"SIGUSR1 ends it without withdrawing services, so that a restart is not visible on the network.",
 		Flags: append(definitionFlags(), socketFlag(),
-			&cli.DurationFlag{Name: "poll", Usage: "look at the files every `TIME`, too (default: 2s where their file system does not tell of changes)"},
+			&cli.DurationFlag{Name: "poll", Usage: "also read the files every `TIME`, 100ms to 1h (default: 2s on file systems that don't report changes)"},
 		),
 		Action: announcing(runDaemon),
 	})
@@ -51,13 +51,13 @@ func runCommand() *cli.Command {
 const gcPercent = 25
 
 func socketFlag() cli.Flag {
-	return &cli.StringFlag{Name: "socket", Usage: "talk to the daemon by the socket `PATH` (default: announcer.sock in $RUNTIME_DIRECTORY, /run/announcer/control, /run/announcer or $XDG_RUNTIME_DIR)"}
+	return &cli.StringFlag{Name: "socket", Usage: "use the control socket `PATH` (default: announcer.sock in the first of $RUNTIME_DIRECTORY, /run/announcer/control, /run/announcer, $XDG_RUNTIME_DIR)"}
 }
 
 func runDaemon(c *cli.Context) error {
 	hangups := hangups() // before anything takes time: a SIGHUP that comes first would end the process
 	if c.Args().Present() {
-		return usagef("run takes no arguments, only flags; want --services %s", c.Args().First())
+		return usagef("run takes no arguments; want --services %s", c.Args().First())
 	}
 	if c.IsSet("poll") {
 		if err := config.CheckPoll(c.Duration("poll")); err != nil {

@@ -19,14 +19,14 @@ import (
 func validateCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "validate",
-		Usage:     "find every problem of every file: where it is, what is wrong, what would be right",
+		Usage:     "check definitions: print where each problem is, what is wrong and what would be right",
 		UsageText: "announcer validate [--strict] [--probe] [--json] [FILE | DIR]...",
-		Description: "Checks .service files, the ones in directories, and announcer.toml. Without arguments it checks what announcer run would read. " +
-			"Of what phones browse it knows more: the form of each key, and what nobody has verified. " +
-			"The word in brackets at the end of a line names the rule, and does not change. Exits with 3 if anything is wrong.",
+		Description: "Checks definition files, directories of them, and announcer.toml. Without arguments it checks what announcer run would read. " +
+			"For services that phones browse, it also checks the form of each TXT key. " +
+			"The word in brackets at the end of a line is the name of the rule; it is stable. Exits with 3 if there is an error.",
 		Flags: append(definitionFlags(),
-			&cli.BoolFlag{Name: "strict", Usage: "let warnings count as errors"},
-			&cli.BoolFlag{Name: "probe", Usage: "ask the servers that the definitions name, too: HTTP HEAD for each firmware file, SIP OPTIONS for a PBX"},
+			&cli.BoolFlag{Name: "strict", Usage: "treat warnings as errors"},
+			&cli.BoolFlag{Name: "probe", Usage: "also ask the servers in the definitions: HTTP HEAD for each firmware file, SIP OPTIONS for a PBX"},
 			jsonFlag(),
 		),
 		Action: validateAction,

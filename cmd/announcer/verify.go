@@ -22,11 +22,11 @@ import (
 func verifyCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "verify",
-		Usage:     "ask the network as a stranger would, and compare it with the definitions",
+		Usage:     "compare what the network announces with the definitions",
 		UsageText: "announcer verify [FILE | DIR]...",
-		Description: "Reports of each service whether it is ok, missing, or differs, and who else announces " + phoneType.String() +
-			". What is wrong with the definitions, though they are announced, is printed as by announcer validate. " +
-			"Exits with 1 unless every service is ok and phones can take it.",
+		Description: "Reports for each service whether it is ok, missing, or differs, and which other hosts announce " + phoneType.String() +
+			". Prints problems of definitions that are announced as announcer validate does. " +
+			"Exits with 1 unless every service is ok and phones can use it.",
 		Flags:  append(definitionFlags(), waitFlag(), jsonFlag()),
 		Action: verify,
 	})
@@ -125,7 +125,7 @@ func detail(r browse.Result) string {
 	case browse.OK:
 		return "as in " + r.Expected.ID
 	case browse.Missing:
-		return "nobody answers for what is in " + r.Expected.ID
+		return "no host answers for the service in " + r.Expected.ID
 	case browse.Foreign:
 		return fmt.Sprintf("announced by %s as %s (%s); phones that find two servers ask a person", senders(r.Found.From), server(*r.Found), addresses(r.Found.Addrs))
 	}
@@ -142,7 +142,7 @@ func senders(from []browse.Sender) string {
 	for _, f := range from {
 		words = append(words, f.String())
 	}
-	return cmp.Or(strings.Join(words, ", "), "somebody")
+	return cmp.Or(strings.Join(words, ", "), "an unknown host")
 }
 
 // verdict is a result in the output of verify --json.

@@ -58,7 +58,7 @@ func Dial(places []string) (*Client, error) {
 }
 
 func denied(path string) *NoDaemonError {
-	return &NoDaemonError{fmt.Sprintf("%s is not for this user; want sudo, or the user in the group of its directory (see ls -ld %s)", path, filepath.Dir(path))}
+	return &NoDaemonError{fmt.Sprintf("%s is not accessible to this user; want sudo, or the user in the group of its directory (see ls -ld %s)", path, filepath.Dir(path))}
 }
 
 func newClient(path string) *Client {
@@ -95,7 +95,7 @@ func (c *Client) ask(ctx context.Context, patience time.Duration, method, path s
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	late := time.AfterFunc(patience, func() {
-		cancel(fmt.Errorf("it is stuck, or stopped: nothing came within %s", patience))
+		cancel(fmt.Errorf("it hangs or is stopped: no data within %s", patience))
 	})
 	defer late.Stop()
 	r, err := http.NewRequestWithContext(ctx, method, "http://announcer"+path, nil)
@@ -120,7 +120,7 @@ func (c *Client) ask(ctx context.Context, patience time.Duration, method, path s
 		return false, errors.New(strings.TrimSpace(string(text)))
 	}
 	if _, err := io.Copy(w, answer.Body); err != nil {
-		return false, fmt.Errorf("the daemon at %s broke off: %w", c.path, err)
+		return false, fmt.Errorf("the daemon at %s closed the connection early: %w", c.path, err)
 	}
 	return answer.Header.Get("Announcer-Healthy") == "true", nil
 }

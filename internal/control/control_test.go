@@ -101,7 +101,7 @@ func TestListen(t *testing.T) {
 		t.Errorf("mode %v, error %v", info.Mode(), err)
 	}
 	if _, err := Listen([]string{path}); err == nil || err.Error() != fmt.Sprintf(
-		"another announcer (pid %d) runs already and listens on %s; want that one stopped, or --socket PATH for a second one", os.Getpid(), path) {
+		"another announcer (pid %d) already listens on %s; want it stopped, or --socket PATH for a second one", os.Getpid(), path) {
 		t.Errorf("while one lives: %v", err)
 	}
 	kill(l)
@@ -116,13 +116,13 @@ func TestListen(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket stays: %v", err)
 	}
-	if _, err := Listen([]string{missing}); err == nil || err.Error() != "no control socket at "+missing+": there is no such directory; want it made, or --socket PATH" {
+	if _, err := Listen([]string{missing}); err == nil || err.Error() != "no control socket at "+missing+": the directory does not exist; want it created, or --socket PATH" {
 		t.Errorf("without a directory: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("precious"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen([]string{path}); err == nil || !strings.Contains(err.Error(), "there is something else") {
+	if _, err := Listen([]string{path}); err == nil || !strings.Contains(err.Error(), "another file is in its place") {
 		t.Errorf("in the place of a file: %v", err)
 	}
 	if data, err := os.ReadFile(path); string(data) != "precious" {
@@ -138,7 +138,7 @@ func TestDial(t *testing.T) {
 	if !ok || none.Text != fmt.Sprintf("no daemon listens on %s or %s2; want one started (systemctl start announcer, or announcer run), or --socket PATH", path, path) {
 		t.Errorf("%v", err)
 	}
-	if text := denied(path).Text; text != path+" is not for this user; want sudo, or the user in the group of its directory (see ls -ld "+filepath.Dir(path)+")" {
+	if text := denied(path).Text; text != path+" is not accessible to this user; want sudo, or the user in the group of its directory (see ls -ld "+filepath.Dir(path)+")" {
 		t.Error(text)
 	}
 }
@@ -176,7 +176,7 @@ func TestClient(t *testing.T) {
 	if err := c.Watch(ctx, lines, false); err != nil {
 		t.Error(err)
 	}
-	if lines.text != "3 events came too fast to be shown\n4 events came too fast to be shown\n" {
+	if lines.text != "3 events were dropped because they came too fast\n4 events were dropped because they came too fast\n" {
 		t.Errorf("%q", lines.text)
 	}
 	d.events = make(chan status.Event, 1)
@@ -205,7 +205,7 @@ func TestStoppedDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.patience = 10 * time.Millisecond
-	want := "the daemon at " + path + " does not answer: it is stuck, or stopped: nothing came within 10ms"
+	want := "the daemon at " + path + " does not answer: it hangs or is stopped: no data within 10ms"
 	if _, err := c.Status(t.Context(), io.Discard, false); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

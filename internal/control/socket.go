@@ -54,7 +54,7 @@ func (e *RunningError) Error() string {
 	if e.PID != 0 {
 		who = fmt.Sprintf("another announcer (pid %d)", e.PID)
 	}
-	return fmt.Sprintf("%s runs already and listens on %s; want that one stopped, or --socket PATH for a second one", who, e.Path)
+	return fmt.Sprintf("%s already listens on %s; want it stopped, or --socket PATH for a second one", who, e.Path)
 }
 
 // Listen opens the socket at the first of the places where it can, in the place of a socket that a dead daemon left. Of
@@ -79,7 +79,7 @@ func listen(path string) (net.Listener, error) {
 	lock, err := takeLock(path + lockSuffix)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("there is no such directory; want it made, or --socket PATH")
+		return nil, errors.New("the directory does not exist; want it created, or --socket PATH")
 	case errors.Is(err, errLocked):
 		running, _ := connect(path) // 0: it is about to listen
 		return nil, &RunningError{path, running}
@@ -125,7 +125,7 @@ func clear(path string) error {
 		return nil
 	}
 	if err == nil && info.Mode()&fs.ModeSocket == 0 {
-		return errors.New("there is something else; want it removed, or --socket PATH")
+		return errors.New("another file is in its place; want it removed, or --socket PATH")
 	}
 	switch running, err := connect(path); {
 	case err == nil:

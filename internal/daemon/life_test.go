@@ -95,7 +95,7 @@ func TestReloadIsATransaction(t *testing.T) {
 		}
 		b.expectLog(t, "level=ERROR msg=\"reload failed, everything stays as it was\"")
 		s := b.status(t)
-		if s.Healthy || s.Files.Refused != 1 || !strings.HasPrefix(s.Problems[0], config+":2") || !strings.HasSuffix(s.Problems[0], "and its last good version of 2000-01-01 00:00:00 is in use") {
+		if s.Healthy || s.Files.Refused != 1 || !strings.HasPrefix(s.Problems[0], config+":2") || !strings.HasSuffix(s.Problems[0], "; its last good version of 2000-01-01 00:00:00 is in use") {
 			t.Errorf("problems %q", s.Problems)
 		}
 		if got, want := s.Line(), "2 services on eth0; 1 file refused; the last reload failed"; got != want {
@@ -282,7 +282,7 @@ func TestSlowWatcher(t *testing.T) {
 		}
 	}
 	h.tell(status.Event{Event: &status.WireEvent{}})
-	if e := <-slow; e.Missed != 10 || e.Text() != "10 events came too fast to be shown" {
+	if e := <-slow; e.Missed != 10 || e.Text() != "10 events were dropped because they came too fast" {
 		t.Errorf("%+v", e)
 	}
 	var stops []func()
@@ -338,8 +338,8 @@ func TestConflictsAndOthers(t *testing.T) {
 			t.Errorf("problems %q", s.Problems)
 		}
 		for _, want := range []string{
-			`"Other" of 192.0.2.9 is a server for phones on eth0, too: phones that find two ask a person`,
-			`"Local" of another program of this host is a server for phones on eth0, too: phones that find two ask a person`,
+			`"Other" of 192.0.2.9 is also a server for phones on eth0; phones that find two servers ask a person`,
+			`"Local" of another program of this host is also a server for phones on eth0; phones that find two servers ask a person`,
 			`another program of this host announces "x" (_http._tcp) on eth0 as well`,
 		} {
 			if !slices.Contains(s.Hints, want) {
@@ -457,7 +457,7 @@ func TestControlSocket(t *testing.T) {
 		t.Errorf("well %t, error %v:\n%s", well, err, text.String())
 	}
 	second := run(filepath.Join(dir, "announcer.sock"))
-	if err := second(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("another announcer (pid %d) runs already", os.Getpid())) {
+	if err := second(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("another announcer (pid %d) already listens", os.Getpid())) {
 		t.Errorf("a second daemon: %v", err)
 	}
 	if err := stop(); err != nil {

@@ -216,11 +216,11 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 		{"nothing", here, []publication.Link{testLink(1, "eth0")}, nil, "", ""},
 		{"an interface that is not there", here + "interfaces = [\"eth0\", \"vlan20\"]\n", []publication.Link{testLink(1, "eth0")}, nil,
 			`nobody is reached on "vlan20", which is named: no interface of that name is up`, ""},
-		{"a glob that matches nothing", here + "interfaces = [\"eth0\", \"vlan*\"]\n", []publication.Link{testLink(1, "eth0")}, nil, "", `no interface that is up is named "vlan*"`},
+		{"a glob that matches nothing", here + "interfaces = [\"eth0\", \"vlan*\"]\n", []publication.Link{testLink(1, "eth0")}, nil, "", `no interface that is up matches "vlan*"`},
 		{"the port of a bridge", here + "interfaces = [\"eth0\", \"eth1\"]\n", []publication.Link{testLink(1, "eth0"), port}, nil, `nobody is reached on "eth1", which is named: it is a port of br0`, ""},
 		{"an interface of a rule that is left out", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth0\", \"docker0\"]\n", []publication.Link{testLink(1, "eth0"), testLink(2, "docker0")}, nil,
-			`nobody is reached on "docker0", which is named: it is named like an interface of`, ""},
-		{"no interface of a rule", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"vlan20\"]\n", []publication.Link{testLink(1, "eth0")}, nil, `is announced nowhere`, ""},
+			`nobody is reached on "docker0", which is named: its name is that of an interface of`, ""},
+		{"no interface of a rule", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"vlan20\"]\n", []publication.Link{testLink(1, "eth0")}, nil, `is not announced on any link`, ""},
 		{"links that can't be read", here, []publication.Link{testLink(1, "eth0")}, func(b *bench) {
 			b.setLinks(errors.New("netlink is gone"))
 			b.changed <- struct{}{}

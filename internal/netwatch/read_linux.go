@@ -123,7 +123,7 @@ func subscribe(ctx context.Context, log *slog.Logger, dial func() (*netlink.Conn
 			err = listen(ctx, conn, c)
 		}
 		if ctx.Err() == nil {
-			log.Warn("the system does not tell of changes of the interfaces; they are looked at regularly", "every", pollEvery, "error", err)
+			log.Warn("the system does not report changes of the interfaces; they are polled", "every", pollEvery, "error", err)
 			poll(ctx, c)
 		}
 	}()

@@ -303,7 +303,7 @@ func TestSubscribeRefused(t *testing.T) {
 				if took := time.Since(start); took != 2*pollEvery {
 					t.Errorf("two looks within %v, want %v", took, 2*pollEvery)
 				}
-				if !strings.Contains(log.String(), "they are looked at regularly") || !strings.Contains(log.String(), "every=800ms") {
+				if !strings.Contains(log.String(), "they are polled") || !strings.Contains(log.String(), "every=800ms") {
 					t.Errorf("it says %q", &log)
 				}
 				cancel()

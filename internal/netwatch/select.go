@@ -48,7 +48,7 @@ func portsAlone(links []publication.Link, globs []string) string {
 		matched := slices.DeleteFunc(slices.Clone(links), func(l publication.Link) bool { return !l.Matches([]string{glob}) })
 		alone := !slices.ContainsFunc(matched, func(l publication.Link) bool { return l.Master == "" || l.Name == glob })
 		if len(matched) > 0 && alone {
-			found = append(found, fmt.Sprintf("%q matches nothing but %s; want %s named", glob, names(matched), matched[0].Master))
+			found = append(found, fmt.Sprintf("%q matches only %s; want %s in the list", glob, names(matched), matched[0].Master))
 		}
 	}
 	return notes(found...)
@@ -59,7 +59,7 @@ func portsNamed(chosen []publication.Link) string {
 	var found []string
 	for _, l := range chosen {
 		if l.Master != "" {
-			found = append(found, fmt.Sprintf("%s is a port of %s: nobody can ask there, since every question goes to %s; want %s named", l.Name, l.Master, l.Master, l.Master))
+			found = append(found, fmt.Sprintf("%s is a port of %s, which receives every question; want %s in the list", l.Name, l.Master, l.Master))
 		}
 	}
 	return notes(found...)
@@ -90,7 +90,7 @@ func missing(links []publication.Link, globs []string) string {
 	if len(absent) == 0 {
 		return ""
 	}
-	return "no interface that is up is named " + strings.Join(absent, " or ") + "; there are: " + names(links)
+	return "no interface that is up matches " + strings.Join(absent, " or ") + "; there are: " + names(links)
 }
 
 // names lists links for people.

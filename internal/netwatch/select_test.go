@@ -20,7 +20,7 @@ func TestSelect(t *testing.T) {
 		{Index: 4, Name: "bond0", Master: "br0"}, {Index: 5, Name: "br0"}, {Index: 6, Name: "docker0"}, {Index: 7, Name: "veth1", Master: "docker0"},
 	}
 	const ports = "eth0 (port of bond0), eth1 (port of br0), bond0 (port of br0)"
-	const warning = "eth1 is a port of br0: nobody can ask there, since every question goes to br0; want br0 named"
+	const warning = "eth1 is a port of br0, which receives every question; want br0 in the list"
 	vpn := []publication.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "tun0", PointToPoint: true}, {Index: 3, Name: "wg0", PointToPoint: true}}
 	for _, test := range []struct {
 		name        string
@@ -39,20 +39,20 @@ func TestSelect(t *testing.T) {
 		{"container by glob", here, []string{"veth*", "eth0"}, nil, []string{"eth0", "veth7a"}, ""},
 		{"everything", here[:4], []string{"*"}, nil, []string{"lo", "eth0", "wlan0", "docker0"}, ""},
 		{"deny wins", here, []string{"eth*", "wlan*"}, []string{"eth0"}, []string{"wlan0"}, ""},
-		{"no match", here[:2], []string{"eht0"}, nil, nil, `no interface that is up is named "eht0"; there are: lo, eth0`},
-		{"one of three matches", here[:2], []string{"ppp*", "lo", "eht0"}, nil, []string{"lo"}, `no interface that is up is named "ppp*" or "eht0"; there are: lo, eth0`},
+		{"no match", here[:2], []string{"eht0"}, nil, nil, `no interface that is up matches "eht0"; there are: lo, eth0`},
+		{"one of three matches", here[:2], []string{"ppp*", "lo", "eht0"}, nil, []string{"lo"}, `no interface that is up matches "ppp*" or "eht0"; there are: lo, eth0`},
 		{"a match that is denied", here[:2], []string{"eth0"}, []string{"eth0"}, nil, ""},
-		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface that is up is named "eth0"; there are: none`},
+		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface that is up matches "eth0"; there are: none`},
 		{"a loopback of another name", []publication.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named, and there is none to use but loop7; want it named"},
 		{"ports", bridged, nil, nil, []string{"br0"}, "no interface was named: using br0, not lo, eth1 (port of br0), bond0 (port of br0), docker0"},
 		{"nothing but ports", bridged[1:2], nil, nil, nil, "no interface was named, and there is none to use but eth0 (port of bond0); want it named"},
 		{"a port by name", bridged, []string{"eth1"}, nil, []string{"eth1"}, warning},
 		{"a port and its bridge by name", bridged, []string{"br0", "eth1"}, nil, []string{"eth1", "br0"}, warning},
-		{"a port by glob", bridged, []string{"eth*"}, nil, nil, `"eth*" matches nothing but eth0 (port of bond0), eth1 (port of br0); want bond0 named`},
-		{"a port by glob and another by name", bridged, []string{"eth1", "bond*"}, nil, []string{"eth1"}, `"bond*" matches nothing but bond0 (port of br0); want br0 named; ` + warning},
+		{"a port by glob", bridged, []string{"eth*"}, nil, nil, `"eth*" matches only eth0 (port of bond0), eth1 (port of br0); want bond0 in the list`},
+		{"a port by glob and another by name", bridged, []string{"eth1", "bond*"}, nil, []string{"eth1"}, `"bond*" matches only bond0 (port of br0); want br0 in the list; ` + warning},
 		{"everything but ports", bridged, []string{"*"}, nil, []string{"lo", "br0", "docker0"}, ""},
 		{"a port that is denied", bridged, []string{"eth1"}, []string{"eth1"}, nil, ""},
-		{"no match among ports", bridged, []string{"wan0"}, nil, nil, `no interface that is up is named "wan0"; there are: lo, ` + ports + ", br0, docker0, veth1 (port of docker0)"},
+		{"no match among ports", bridged, []string{"wan0"}, nil, nil, `no interface that is up matches "wan0"; there are: lo, ` + ports + ", br0, docker0, veth1 (port of docker0)"},
 		{"point-to-point links", vpn, nil, nil, []string{"eth0"}, "no interface was named: using eth0, not tun0, wg0"},
 		{"a point-to-point link by name", vpn, []string{"tun0"}, nil, []string{"tun0"}, ""},
 		{"a point-to-point link by glob", vpn, []string{"wg*"}, nil, []string{"wg0"}, ""},
@@ -79,7 +79,7 @@ func TestWhy(t *testing.T) {
 		{publication.Link{Name: "eth0"}, nil, nil, ""},
 		{publication.Link{Name: "eth0"}, []string{"eth*"}, nil, ""},
 		{publication.Link{Name: "eth0"}, []string{"eth*"}, []string{"eth0"}, "denied by interfaces_deny"},
-		{publication.Link{Name: "eth0"}, []string{"lan*", "wan0"}, nil, "not among the interfaces that are named: lan* wan0"},
+		{publication.Link{Name: "eth0"}, []string{"lan*", "wan0"}, nil, "not in the list of interfaces: lan* wan0"},
 		{publication.Link{Name: "lo", Loopback: true}, nil, nil, "it is the loopback"},
 		{publication.Link{Name: "eth0", Master: "br0"}, nil, nil, "port of br0"},
 		{publication.Link{Name: "eth0", Master: "br0"}, []string{"eth*"}, nil, "port of br0"},
@@ -88,7 +88,7 @@ func TestWhy(t *testing.T) {
 		{publication.Link{Name: "veth1", Master: "docker0"}, nil, nil, "port of docker0"},
 		{publication.Link{Name: "wg0", PointToPoint: true}, nil, nil, "it is a point-to-point link"},
 		{publication.Link{Name: "wg0", PointToPoint: true}, []string{"wg0"}, nil, ""},
-		{publication.Link{Name: "virbr0"}, nil, nil, "it is named like an interface of libvirt"},
+		{publication.Link{Name: "virbr0"}, nil, nil, "its name is that of an interface of libvirt"},
 		{publication.Link{Name: "virbr0"}, []string{"virbr0"}, nil, ""},
 	} {
 		t.Run(fmt.Sprintf("%s %s", test.link.Name, test.allow), func(t *testing.T) {

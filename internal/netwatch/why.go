@@ -18,14 +18,14 @@ func Why(link publication.Link, allow, deny []string) string {
 	case link.Matches(allow):
 		return ""
 	case len(allow) > 0:
-		return "not among the interfaces that are named: " + strings.Join(allow, " ")
+		return "not in the list of interfaces: " + strings.Join(allow, " ")
 	case link.Loopback:
 		return "it is the loopback"
 	case link.PointToPoint:
 		return "it is a point-to-point link"
 	}
 	if by := owner(link); by != "" {
-		return "it is named like an interface of " + by
+		return "its name is that of an interface of " + by
 	}
 	return ""
 }

@@ -50,7 +50,7 @@ func DHCPConfig(server, url string, perModel bool) (string, error) {
 		text, err := keaClasses(classes)
 		return comment("//") + text, err
 	}
-	return "", fmt.Errorf("%q is not a DHCP server that is known here; want one of %s", server, strings.Join(DHCPServers(), ", "))
+	return "", fmt.Errorf("%q is not a supported DHCP server; want one of %s", server, strings.Join(DHCPServers(), ", "))
 }
 
 // phoneOUI begins the hardware addresses of D-series phones, and of the P-series phones that have been seen.

@@ -167,7 +167,7 @@ var hints = map[int]string{
 func (r Result) Detail() string {
 	switch hint := hints[r.Answer.Code]; {
 	case errors.Is(r.Err, context.Canceled):
-		return "it was asked, and had not answered before the end"
+		return "it was asked and has not answered yet"
 	case r.Err != nil:
 		return r.Err.Error()
 	case r.OK():

@@ -174,7 +174,7 @@ func TestWords(t *testing.T) {
 		{Result{Err: sip.ErrRefused}, "refused", "nobody listens on that port"},
 		{Result{Err: sip.ErrUnreachable}, "unreachable", "it can't be reached"},
 		{Result{Err: sip.ErrClosed}, "closed", "it closes the connection without an answer"},
-		{Result{Err: context.Canceled}, "stopped", "it was asked, and had not answered before the end"},
+		{Result{Err: context.Canceled}, "stopped", "it was asked and has not answered yet"},
 		{Batch{}.NotAsked(netip.AddrPort{}), "not asked", "it was not asked"},
 		{Result{Err: fmt.Errorf("tls: nonsense")}, "failed", "tls: nonsense"},
 	} {

@@ -19,13 +19,13 @@ func ParsePhone(text string, transport sip.Transport) (netip.AddrPort, error) {
 	if err != nil {
 		addr, addrErr := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 		if addrErr != nil {
-			return netip.AddrPort{}, fmt.Errorf("%q is not the address of a phone; want such as 192.0.2.31 or 192.0.2.31:5060", text)
+			return netip.AddrPort{}, fmt.Errorf("%q is not the address of a phone; want one such as 192.0.2.31 or 192.0.2.31:5060", text)
 		}
 		phone = netip.AddrPortFrom(addr, transport.Port())
 	}
 	switch addr := phone.Addr().Unmap(); {
 	case addr.IsUnspecified() || addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return netip.AddrPort{}, fmt.Errorf("%q is not the address of one phone; want such as 192.0.2.31", text)
+		return netip.AddrPort{}, fmt.Errorf("%q is not the address of one phone; want one such as 192.0.2.31", text)
 	case phone.Port() == 0:
 		return netip.AddrPort{}, fmt.Errorf("%q has the port 0; want one from 1 to 65535", text)
 	default:
@@ -64,7 +64,7 @@ func ParseNetwork(text string, transport sip.Transport) ([]netip.AddrPort, error
 	network, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%q is not a network; want such as 10.1.2.0/24", text)
+		return nil, fmt.Errorf("%q is not a network; want one such as 10.1.2.0/24", text)
 	case network != network.Masked():
 		return nil, fmt.Errorf("%q is an address in a network; did you mean %s?", text, network.Masked())
 	case network.Addr().IsMulticast():

@@ -23,13 +23,13 @@ func TestParsePhone(t *testing.T) {
 		{"[2001:db8::31]", sip.UDP, "[2001:db8::31]:5060"},
 		{"[2001:db8::31]:5070", sip.UDP, "[2001:db8::31]:5070"},
 		{"::ffff:192.0.2.31", sip.UDP, "192.0.2.31:5060"},
-		{"", sip.UDP, `"" is not the address of a phone; want such as 192.0.2.31 or 192.0.2.31:5060`},
-		{"phone-7", sip.UDP, `"phone-7" is not the address of a phone; want such as 192.0.2.31 or 192.0.2.31:5060`},
-		{"192.0.2.0/24", sip.UDP, `"192.0.2.0/24" is not the address of a phone; want such as 192.0.2.31 or 192.0.2.31:5060`},
+		{"", sip.UDP, `"" is not the address of a phone; want one such as 192.0.2.31 or 192.0.2.31:5060`},
+		{"phone-7", sip.UDP, `"phone-7" is not the address of a phone; want one such as 192.0.2.31 or 192.0.2.31:5060`},
+		{"192.0.2.0/24", sip.UDP, `"192.0.2.0/24" is not the address of a phone; want one such as 192.0.2.31 or 192.0.2.31:5060`},
 		{"192.0.2.31:0", sip.UDP, `"192.0.2.31:0" has the port 0; want one from 1 to 65535`},
-		{"224.0.1.75", sip.UDP, `"224.0.1.75" is not the address of one phone; want such as 192.0.2.31`},
-		{"0.0.0.0", sip.UDP, `"0.0.0.0" is not the address of one phone; want such as 192.0.2.31`},
-		{"255.255.255.255", sip.UDP, `"255.255.255.255" is not the address of one phone; want such as 192.0.2.31`},
+		{"224.0.1.75", sip.UDP, `"224.0.1.75" is not the address of one phone; want one such as 192.0.2.31`},
+		{"0.0.0.0", sip.UDP, `"0.0.0.0" is not the address of one phone; want one such as 192.0.2.31`},
+		{"255.255.255.255", sip.UDP, `"255.255.255.255" is not the address of one phone; want one such as 192.0.2.31`},
 	} {
 		t.Run(fmt.Sprintf("%q over %s", test.text, test.transport), func(t *testing.T) {
 			phone, err := ParsePhone(test.text, test.transport)
@@ -50,7 +50,7 @@ func TestParseList(t *testing.T) {
 		t.Errorf("%v, %v; want %s", phones, err, want)
 	}
 	for text, want := range map[string]string{
-		"192.0.2.31\nx\n192.0.2.32:0\n": `list:2: "x" is not the address of a phone; want such as 192.0.2.31 or 192.0.2.31:5060` + "\n" +
+		"192.0.2.31\nx\n192.0.2.32:0\n": `list:2: "x" is not the address of a phone; want one such as 192.0.2.31 or 192.0.2.31:5060` + "\n" +
 			`list:3: "192.0.2.32:0" has the port 0; want one from 1 to 65535`,
 		"# nobody\n": "list: there is no phone in it; want an address on each line",
 	} {
@@ -82,7 +82,7 @@ func TestParseNetwork(t *testing.T) {
 		})
 	}
 	for text, want := range map[string]string{
-		"10.1.2.0":      `"10.1.2.0" is not a network; want such as 10.1.2.0/24`,
+		"10.1.2.0":      `"10.1.2.0" is not a network; want one such as 10.1.2.0/24`,
 		"10.1.2.7/24":   `"10.1.2.7/24" is an address in a network; did you mean 10.1.2.0/24?`,
 		"10.0.0.0/8":    "10.0.0.0/8 has more than 65534 addresses; want a /16 or smaller",
 		"2001:db8::/64": "2001:db8::/64 has more than 65534 addresses; want a /112 or smaller",

@@ -113,7 +113,7 @@ func bodyLength(head string) (int, error) {
 	case errors.Is(err, strconv.ErrRange), n > guard.MaxBytes:
 		return 0, fmt.Errorf("%w: a message of %s bytes", guard.ErrTooMuch, guard.Clip(text))
 	case err != nil:
-		return 0, fmt.Errorf("it sends a message with the length %q, which is no number", guard.Clip(text))
+		return 0, fmt.Errorf("it sends a message with the length %q, which is not a number", guard.Clip(text))
 	}
 	return int(n), nil
 }

@@ -69,7 +69,7 @@ func TestStream(t *testing.T) {
 		{"body that does not come", "A\r\nContent-Length: 10\r\n\r\nbody", 1, "EOF"},
 		{"body of 4 GB", "A\r\nContent-Length: 4294967295\r\n\r\n", 0, "it sends too much that is not an answer: a message of 4294967295 bytes"},
 		{"body of more than 64 bits", "A\r\nl: 99999999999999999999\r\n\r\n", 0, "it sends too much that is not an answer: a message of 99999999999999999999 bytes"},
-		{"body of less than nothing", "A\r\nContent-Length: -1\r\n\r\n", 0, `it sends a message with the length "-1", which is no number`},
+		{"body of less than nothing", "A\r\nContent-Length: -1\r\n\r\n", 0, `it sends a message with the length "-1", which is not a number`},
 		{"headers without end", "A\r\n" + strings.Repeat("X: y\r\n", maxHead), 0, "it sends too much that is not an answer: headers of more than 16384 bytes"},
 		{"line without end", strings.Repeat("x", 2*maxHead), 0, "it sends too much that is not an answer: headers of more than 16384 bytes"},
 	} {

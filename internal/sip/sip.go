@@ -36,7 +36,7 @@ const serviceUnavailable = 503
 func Alive(ctx context.Context, t Target) (Answer, error) {
 	answer, err := t.exchange(ctx, options, func(Answer) bool { return true })
 	if err == nil && answer.Code == serviceUnavailable {
-		err = fmt.Errorf("it says itself that it is out of service: %s", answer)
+		err = fmt.Errorf("it reports that it is out of service: %s", answer)
 	}
 	return answer, err
 }

@@ -36,7 +36,7 @@ func TestAlive(t *testing.T) {
 		{"a refusal is a sign of life", UDP, []string{"404 Not Found"}, "404 Not Found", ""},
 		{"so is a question for a password", UDP, []string{"401 Unauthorized"}, "401 Unauthorized", ""},
 		{"and a provisional response", UDP, []string{"100 Trying"}, "100 Trying", ""},
-		{"out of service", UDP, []string{"503 Service Unavailable"}, "503 Service Unavailable", "it says itself that it is out of service: 503 Service Unavailable"},
+		{"out of service", UDP, []string{"503 Service Unavailable"}, "503 Service Unavailable", "it reports that it is out of service: 503 Service Unavailable"},
 		{"TCP", TCP, []string{"200 OK"}, "200 OK", ""},
 		{"TLS with any certificate", TLS, []string{"200 OK"}, "200 OK", ""},
 		{"TCP that closes", TCP, []string{"close"}, "", "it closes the connection without an answer"},

@@ -130,7 +130,7 @@ func CheckUser(user string) error {
 	if user == "" || strings.ContainsFunc(user, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.!~*'()&=+$,;?/", r))
 	}) {
-		return errors.New("want letters, digits and -_.!~*'()&=+$,;?/ alone, such as 1001")
+		return errors.New("want only letters, digits and -_.!~*'()&=+$,;?/, such as 1001")
 	}
 	return nil
 }

@@ -305,7 +305,7 @@ func (d *directory) pace() {
 	}
 	if why := cmp.Or(d.why, d.unread); why != "" {
 		d.every = pollEvery
-		d.remark = Remark(fmt.Sprintf("the definitions are looked at every %s: %s", d.every, why))
+		d.remark = Remark(fmt.Sprintf("the definitions are polled every %s: %s", d.every, why))
 	}
 }
 

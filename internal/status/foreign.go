@@ -40,7 +40,7 @@ func serversOf(servers []mdns.Foreign) []string {
 		if f.Own {
 			who = "another program of this host"
 		}
-		list = append(list, fmt.Sprintf("%q of %s is a server for phones on %s, too: phones that find two ask a person", f.Name, who, f.Link))
+		list = append(list, fmt.Sprintf("%q of %s is also a server for phones on %s; phones that find two servers ask a person", f.Name, who, f.Link))
 	}
 	if more := len(servers) - len(list); more > 0 {
 		list = append(list, fmt.Sprintf("and %d more servers for phones", more))

@@ -208,7 +208,7 @@ func (s Status) Line() string {
 		line += " on " + strings.Join(links, ", ")
 	}
 	if coming > 0 {
-		line += fmt.Sprintf("; %d on the way", coming)
+		line += fmt.Sprintf("; %d being announced", coming)
 	}
 	if others := len(s.Services) - announced - coming; others > 0 {
 		line += fmt.Sprintf("; %d not announced", others)
@@ -220,7 +220,7 @@ func (s Status) Line() string {
 		line += "; the last reload failed"
 	}
 	for _, f := range s.Faults() {
-		line += fmt.Sprintf("; nobody is reached by IPv%d on %s", f.Version, f.Link)
+		line += fmt.Sprintf("; no host is reached by IPv%d on %s", f.Version, f.Link)
 	}
 	return line
 }
@@ -312,9 +312,9 @@ func (f Files) fate(file string) string {
 	}
 	r := f.Refusals[i]
 	if r.Good.IsZero() {
-		return "; refused since " + date(r.Since) + ", and nothing of it is announced"
+		return "; refused since " + date(r.Since) + "; not announced"
 	}
-	return "; refused since " + date(r.Since) + ", and its last good version of " + date(r.Good) + " is in use"
+	return "; refused since " + date(r.Since) + "; its last good version of " + date(r.Good) + " is in use"
 }
 
 // date is a time for people, in the zone of this host.
@@ -329,14 +329,14 @@ func (s Service) problem(now time.Time, links []Link) string {
 		return s.Check.problem(s)
 	}
 	if len(s.Links) == 0 {
-		return fmt.Sprintf("%q (%s) is announced nowhere: %s", s.Name, s.Type, s.absence(links))
+		return fmt.Sprintf("%q (%s) is not announced on any link: %s", s.Name, s.Type, s.absence(links))
 	}
 	for _, l := range s.Links {
 		switch {
 		case l.State == mdns.Refused:
 			return fmt.Sprintf("%q (%s) is not announced on %s: %s%s", s.Name, s.Type, l.Link, l.Why, macInBrackets(l.MAC))
 		case l.State == mdns.Probing && now.Sub(l.Since) > probingMost:
-			return fmt.Sprintf("%q (%s) is not announced on %s yet: whether the name is free is asked since %s", s.Name, s.Type, l.Link, date(l.Since))
+			return fmt.Sprintf("%q (%s) is not announced on %s: still probing for the name since %s", s.Name, s.Type, l.Link, date(l.Since))
 		}
 	}
 	return ""
@@ -351,7 +351,7 @@ func (s Service) absence(links []Link) string {
 		}
 	}
 	if len(unused) == 0 {
-		return "none of its interfaces is here"
+		return "none of its interfaces exists"
 	}
 	return strings.Join(unused, ", ")
 }
@@ -366,9 +366,9 @@ func (s Status) settled() bool {
 func (c *Check) problem(s Service) string {
 	switch c.State {
 	case health.Down:
-		return fmt.Sprintf("%q (%s) is not announced, because its server does not answer: %s", s.Name, s.Type, c.Error)
+		return fmt.Sprintf("%q (%s) is not announced because its server does not answer: %s", s.Name, s.Type, c.Error)
 	case health.Degraded:
-		return fmt.Sprintf("%q (%s) is announced, but not all of its server answers: %s", s.Name, s.Type, c.Error)
+		return fmt.Sprintf("%q (%s) is announced, but part of its server does not answer: %s", s.Name, s.Type, c.Error)
 	}
 	return ""
 }

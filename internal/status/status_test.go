@@ -93,7 +93,7 @@ func TestLine(t *testing.T) {
 		"1 service on eth0; 3 not announced; 1 file refused":                         func(*Status) {},
 		"1 service on eth0; 3 not announced; 2 files refused":                        func(s *Status) { s.Files.Refused = 2 },
 		"1 service on eth0; 3 not announced; 1 file refused; the last reload failed": func(s *Status) { s.Reload.OK = false },
-		"0 services; 1 on the way; 3 not announced; 1 file refused":                  func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
+		"0 services; 1 being announced; 3 not announced; 1 file refused":             func(s *Status) { s.Services[0].Links = s.Services[0].Links[1:] },
 		"0 services": func(s *Status) { s.Services, s.Files.Refused = nil, 0 },
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -132,9 +132,9 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"the worst of several", Files{Findings: diag.Findings{found("a", diag.Warning, "odd"), found("a", diag.Danger, "two"), found("a", diag.Unfit, "asteriks")}},
 			[]string{"a: asteriks (and 1 more)"}},
 		{"never good", Files{Findings: diag.Findings{found("a", diag.Error, "bad")}, Refusals: []source.Refusal{{File: "a", Since: now}}},
-			[]string{"a: bad; refused since 2026-03-04 05:06:07, and nothing of it is announced"}},
+			[]string{"a: bad; refused since 2026-03-04 05:06:07; not announced"}},
 		{"the configuration", Files{Findings: diag.Findings{found("c", diag.Error, "bad")}, Refusals: []source.Refusal{{File: "c", Since: now, Good: now.Add(-time.Hour), Config: true}}},
-			[]string{"c: bad; refused since 2026-03-04 05:06:07, and its last good version of 2026-03-04 04:06:07 is in use"}},
+			[]string{"c: bad; refused since 2026-03-04 05:06:07; its last good version of 2026-03-04 04:06:07 is in use"}},
 		{"many", Files{Findings: many}, []string{"00.service: bad", "and 20 more files with problems"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -193,14 +193,14 @@ func TestAbsence(t *testing.T) {
 		{[]string{"eth0"}, "eth0 is not used: port of br0"},
 		{[]string{"eth*"}, "eth0 is not used: port of br0, eth1 is not used: port of br0"},
 		{[]string{"wlan0", "eth1"}, "eth1 is not used: port of br0"},
-		{[]string{"wlan0"}, "none of its interfaces is here"},
+		{[]string{"wlan0"}, "none of its interfaces exists"},
 	} {
 		t.Run(strings.Join(test.interfaces, " "), func(t *testing.T) {
 			s := Status{Reload: Reload{OK: true}, Links: links, Services: Services([]publication.Publication{{
 				ID: "a.service", Interfaces: test.interfaces, Group: services.Group{Name: "A", Services: []services.Service{{Type: digium, Port: 5060}}},
 			}}, nil, nil)}
 			s.Diagnose()
-			if want := `"A" (_digiumproxy._udp) is announced nowhere: ` + test.want; !slices.Equal(s.Problems, []string{want}) {
+			if want := `"A" (_digiumproxy._udp) is not announced on any link: ` + test.want; !slices.Equal(s.Problems, []string{want}) {
 				t.Errorf("got %q, want %q", s.Problems, want)
 			}
 		})
@@ -215,7 +215,7 @@ func TestForeignServers(t *testing.T) {
 	ours := func(state mdns.State) []Service {
 		return []Service{{Name: "A", Type: digium, Links: []OnLink{{Link: "eth0", State: state, Since: now}}}}
 	}
-	const text = ` is a server for phones on eth0, too: phones that find two ask a person`
+	const text = ` is also a server for phones on eth0; phones that find two servers ask a person`
 	for _, test := range []struct {
 		name           string
 		services       []Service
@@ -223,7 +223,7 @@ func TestForeignServers(t *testing.T) {
 		problems, hint []string
 	}{
 		{"beside ours", ours(mdns.Announced), []mdns.Foreign{foreign("eth0", "B", false)}, []string{`"B" of 192.0.2.9` + text}, nil},
-		{"on another link", ours(mdns.Announced), []mdns.Foreign{foreign("vlan20", "B", false)}, nil, []string{`"B" of 192.0.2.9 is a server for phones on vlan20, too: phones that find two ask a person`}},
+		{"on another link", ours(mdns.Announced), []mdns.Foreign{foreign("vlan20", "B", false)}, nil, []string{`"B" of 192.0.2.9 is also a server for phones on vlan20; phones that find two servers ask a person`}},
 		{"while ours stands by", ours(mdns.StandingBy), []mdns.Foreign{foreign("eth0", "B", false)}, nil, []string{`"B" of 192.0.2.9` + text}},
 		{"the same name", ours(mdns.Announced), []mdns.Foreign{foreign("eth0", "a", false)}, nil, []string{`"a" of 192.0.2.9` + text}},
 		{"another program", ours(mdns.Announced), []mdns.Foreign{foreign("eth0", "B", true)}, []string{`"B" of another program of this host` + text}, nil},
@@ -246,11 +246,11 @@ func TestForeignServers(t *testing.T) {
 func TestDiagnose(t *testing.T) {
 	s := full()
 	want := []string{
-		"bad.service:2:3: <port>: it is bad; refused since 2026-03-04 04:06:07, and its last good version of 2026-03-02 05:06:07 is in use", `"A #2" (_digiumproxy._udp) is announced, but not all of its server answers: half of it is gone`,
+		"bad.service:2:3: <port>: it is bad; refused since 2026-03-04 04:06:07; its last good version of 2026-03-02 05:06:07 is in use", `"A #2" (_digiumproxy._udp) is announced, but part of its server does not answer: half of it is gone`,
 		`"B" (_digiumproxy._udp) is not announced on eth0: 192.0.2.9 has it`,
-		`"C" (_digiumproxy._udp) is announced nowhere: none of its interfaces is here`,
-		`"D" (_digiumproxy._udp) is not announced, because its server does not answer: refused`,
-		`"Bad\x1b[2J" of 192.0.2.9 is a server for phones on eth0, too: phones that find two ask a person`,
+		`"C" (_digiumproxy._udp) is not announced on any link: none of its interfaces exists`,
+		`"D" (_digiumproxy._udp) is not announced because its server does not answer: refused`,
+		`"Bad\x1b[2J" of 192.0.2.9 is also a server for phones on eth0; phones that find two servers ask a person`,
 	}
 	if !slices.Equal(s.Problems, want) || s.Healthy {
 		t.Errorf("%q, want %q", s.Problems, want)
@@ -286,7 +286,7 @@ func TestEventText(t *testing.T) {
 		{"conflict with a control character", `05:06:07  conflict   "A" (_digiumproxy._udp) on eth0: \027[2J`, Event{Event: &WireEvent{Time: at, Kind: mdns.ServiceConflict, Name: "A", Type: digium, Link: "eth0", Text: "\x1b[2J"}}},
 		{"woke", "05:06:07  woke       the host slept", Event{Event: &WireEvent{Time: at, Kind: mdns.HostWoke, Text: "the host slept"}}},
 		{"failed", "05:06:07  failed     on eth0: no route", Event{Event: &WireEvent{Time: at, Kind: mdns.EngineFailed, Link: "eth0", Text: "no route"}}},
-		{"missed", "3 events came too fast to be shown", Event{Missed: 3}},
+		{"missed", "3 events were dropped because they came too fast", Event{Missed: 3}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := test.event.Text(); got != test.want {
@@ -354,7 +354,7 @@ func TestFaults(t *testing.T) {
 	if s.Healthy || len(s.Problems) != 1 || s.Problems[0] != problem {
 		t.Errorf("healthy %t, problems %q", s.Healthy, s.Problems)
 	}
-	if got := s.Line(); got != "0 services; nobody is reached by IPv4 on eth0" {
+	if got := s.Line(); got != "0 services; no host is reached by IPv4 on eth0" {
 		t.Errorf("the line is %q", got)
 	}
 	var text strings.Builder

@@ -171,7 +171,7 @@ func who(h phones.Asker) string {
 func (p *page) links(links []Link) {
 	var rows [][]string
 	for _, l := range links {
-		used, heard := "used", "nobody yet"
+		used, heard := "used", "no host yet"
 		if !l.Used {
 			used, heard = "not used: "+l.Why, "-"
 		} else if !l.Traffic.Heard.IsZero() {
@@ -224,7 +224,7 @@ func (e Event) Text() string {
 	case e.Event != nil:
 		return diag.Printable(e.Event.text())
 	}
-	return fmt.Sprintf("%d events came too fast to be shown", e.Missed)
+	return fmt.Sprintf("%d events were dropped because they came too fast", e.Missed)
 }
 
 func (a AskedEvent) text() string {

@@ -200,5 +200,5 @@ func resolve(ctx context.Context, conn link.Conn, instance string, q Question, l
 	case err != nil:
 		return Entry{}, err
 	}
-	return Entry{}, fmt.Errorf("nobody answers for %q (%s) in %s", instance, q.Type, q.Domain)
+	return Entry{}, fmt.Errorf("no host answers for %q (%s) in %s", instance, q.Type, q.Domain)
 }

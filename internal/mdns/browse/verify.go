@@ -162,7 +162,7 @@ func txtText(txt services.TXT) string {
 
 func gotText(txt services.TXT) string {
 	if txt == nil {
-		return "no record beside the others"
+		return "no such record beside the others"
 	}
 	return txtText(txt)
 }

@@ -39,7 +39,7 @@ func TestCompare(t *testing.T) {
 		{"the order of TXT strings counts", []Entry{plain("PBX")}, []Entry{entry("PBX", func(e *Entry) { e.TXT = services.TXT{"ü", "v=1"} })},
 			[]string{`differs PBX: txt "v=1" "ü", not "ü" "v=1"`}},
 		{"no TXT is not the same as none seen", []Entry{entry("PBX", func(e *Entry) { e.TXT = nil })}, []Entry{entry("PBX", func(e *Entry) { e.TXT = nil })},
-			[]string{"differs PBX: txt no strings, not no record beside the others"}},
+			[]string{"differs PBX: txt no strings, not no such record beside the others"}},
 		{"no TXT", []Entry{entry("PBX", func(e *Entry) { e.TXT = nil })}, []Entry{entry("PBX", func(e *Entry) { e.TXT = services.TXT{} })}, []string{"ok PBX"}},
 		{"no addresses are expected", []Entry{entry("PBX", func(e *Entry) { e.Addrs = nil })}, []Entry{plain("PBX")}, []string{"ok PBX"}},
 		{"somebody else has another name", []Entry{plain("PBX")}, []Entry{plain("Other"), plain("PBX")}, []string{"ok PBX", "foreign Other at pbx.local"}},

@@ -47,7 +47,7 @@ func of(holder reflect.Value) (Sockets, error) {
 		}
 	}
 	if found == nil {
-		return nil, errors.New("this version of grandcat/zeroconf holds its sockets where they are not looked for")
+		return nil, errors.New("this version of grandcat/zeroconf is not supported: its sockets can't be found")
 	}
 	return found, nil
 }

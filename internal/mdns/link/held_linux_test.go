@@ -33,7 +33,7 @@ func heldFault(t *testing.T, v publication.IPVersion) Fault {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Fault{Version: v, Why: fmt.Sprintf("port 5353 for IPv%d is held by %s (pid %d), which lets no other program use it",
+	return Fault{Version: v, Why: fmt.Sprintf("port 5353 for IPv%d is held by %s (pid %d), which does not share it",
 		v, bytes.TrimSpace(program), os.Getpid())}
 }
 

@@ -31,8 +31,8 @@ const MaxBatch = 32
 
 // What becomes of packets, beside the errors of the system.
 var (
-	ErrTooLong  = errors.New("the packet is longer than 9000 bytes")                                    // received
-	ErrNoSocket = errors.New("this IP version has no socket: the host lacks it, or it is opened again") // to send
+	ErrTooLong  = errors.New("the packet is longer than 9000 bytes")                                              // received
+	ErrNoSocket = errors.New("this IP version has no socket: the host lacks it, or the socket is being reopened") // to send
 )
 
 // Packet is a UDP packet with where it came from and where it goes. Addresses have no zone: Link says it.
@@ -60,7 +60,7 @@ func (p Packet) Multicast() bool { return p.To.Addr().IsMulticast() }
 type Fault struct {
 	Version publication.IPVersion
 	Link    int    // index of the interface; 0 is every one
-	Why     string // "port 5353 for IPv4 is held by dnsmasq (pid 812), which lets no other program use it"
+	Why     string // "port 5353 for IPv4 is held by dnsmasq (pid 812), which does not share it"
 }
 
 // Conn is a network, as the one goroutine sees it that owns the protocol state.

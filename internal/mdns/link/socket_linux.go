@@ -43,7 +43,7 @@ func (s *socket) family() int {
 func (s *socket) open() error {
 	fd, err := unix.Socket(s.family(), unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return fmt.Errorf("%s is not there: %w", s.name(), err)
+		return fmt.Errorf("%s is not available: %w", s.name(), err)
 	}
 	if err := configure(fd, s.version); err != nil {
 		unix.Close(fd)
@@ -68,7 +68,7 @@ func (s *socket) isHeld() bool { return errors.Is(s.err, unix.EADDRINUSE) }
 // why returns why the socket could not be opened, for people.
 func (s *socket) why() string {
 	if s.isHeld() {
-		return fmt.Sprintf("port %d for %s is held by %s, which lets no other program use it", mdns.Port, s.name(), s.holder)
+		return fmt.Sprintf("port %d for %s is held by %s, which does not share it", mdns.Port, s.name(), s.holder)
 	}
 	return s.err.Error()
 }

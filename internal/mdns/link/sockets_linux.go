@@ -280,7 +280,7 @@ func (s *Sockets) receiveFrom(fd int) {
 	}
 	s.got = got
 	if err != nil {
-		s.failed = fmt.Errorf("failed to read from the %s socket, which is opened again: %w", s.sockets[i].name(), err)
+		s.failed = fmt.Errorf("failed to read from the %s socket, which is being reopened: %w", s.sockets[i].name(), err)
 		s.sockets[i].rest(time.Now())
 	}
 }

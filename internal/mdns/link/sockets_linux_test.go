@@ -518,7 +518,7 @@ func TestDeadSocketIsOpenedAgain(t *testing.T) {
 
 	batch := make([]Packet, MaxBatch)
 	_, err := server.Read(batch, time.Now().Add(patience))
-	if !errors.Is(err, unix.ENOTSOCK) || !strings.Contains(err.Error(), "IPv4 socket, which is opened again") {
+	if !errors.Is(err, unix.ENOTSOCK) || !strings.Contains(err.Error(), "IPv4 socket, which is being reopened") {
 		t.Fatalf("error %v; want that the IPv4 socket failed", err)
 	}
 	failing := []Packet{{Data: []byte("x"), Link: here[0].Index, To: mdns.Group4}}

@@ -119,7 +119,7 @@ func (s *Sockets) open6() error {
 }
 
 func unsupported(err error) error {
-	return fmt.Errorf("multicast DNS is not supported on %s, which does not tell where packets come from: %w", runtime.GOOS, err)
+	return fmt.Errorf("multicast DNS is not supported on %s, which does not report where packets come from: %w", runtime.GOOS, err)
 }
 
 func received(buf []byte, n, index int, from net.Addr, to net.IP, ttl int) Packet {

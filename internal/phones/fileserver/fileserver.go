@@ -40,7 +40,7 @@ type Config struct {
 	Dir     string
 	Release phones.Release
 	URL     string // what phones know the directory by; "": http:// and the address that they asked
-	Configs bool   // answer MAC.cfg, too, with a configuration that names the firmware
+	Configs bool   // also serve MAC.cfg, a configuration that names the firmware
 
 	// ConfigServer is the SIP server that these configurations point phones to, such as sip:proxy@192.0.2.20; "": none.
 	ConfigServer string
@@ -105,18 +105,18 @@ func (s *Server) prefix() string {
 func (s *Server) hashed(image phones.Image) (File, error) {
 	f, err := s.root.Open(filepath.FromSlash(image.Path))
 	if err != nil {
-		return File{}, fmt.Errorf("failed to read firmware: %w", err)
+		return File{}, fmt.Errorf("firmware can't be read: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return File{}, fmt.Errorf("failed to read firmware: %w", err)
+		return File{}, fmt.Errorf("firmware can't be read: %w", err)
 	}
 	hash := sha256.New()
 	n, err := io.Copy(hash, f)
 	switch {
 	case err != nil:
-		return File{}, fmt.Errorf("failed to read firmware: %w", err)
+		return File{}, fmt.Errorf("firmware can't be read: %w", err)
 	case n != image.Size || info.Size() != n:
 		return File{}, fmt.Errorf("%s changes while it is read; want it complete first", image.Path)
 	}
