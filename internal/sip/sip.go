@@ -1,6 +1,8 @@
 // Package sip is the little SIP (RFC 3261) that announcer speaks: OPTIONS, which asks a server whether it is alive, and
 // NOTIFY, which makes a phone restart. Each request has a connection of its own, for its time alone; what the
 // other side sends is limited, and only a response to the request is looked at.
+//
+// A library, github.com/emiago/sipgo v1.7, takes 0.6 MB of the program and six more modules for these two requests.
 package sip
 
 import (

@@ -6,8 +6,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// scanner finds where the values of a TOML document stand, which the library does not tell. It takes every document
-// that the library takes, and stops at the first thing that can't be TOML.
+// scanner finds where the values of a TOML document stand. The library has places for errors of the syntax only: 5 of the 32
+// findings of TestComplaints (TestLibraryLacksPlaces). The scanner takes every document that the library takes, and stops
+// at the first thing that can't be TOML.
 type scanner struct {
 	text    string
 	at      int

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
 
 	"announcer/internal/diag"
@@ -126,56 +127,78 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// complaints are TOML documents with all that is wrong with them.
+var complaints = []struct {
+	text string
+	want []string
+}{
+	{"[daemon]\n\nservces = []", []string{`x.toml:3: "servces": unknown key in [daemon]; did you mean "services"?`}},
+	{"[daemon]\nfoo = 1", []string{`x.toml:2: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"# first\nquiet = true", []string{`x.toml:2: "quiet": unknown key outside of a table; want it under [daemon]`}},
+	{"[deamon]\nquiet = true", []string{`x.toml:1: "deamon": unknown key outside of a table; did you mean "daemon"?`}},
+	{"daemon = { quiet = true, foo = 1 }", []string{`x.toml:1:26: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"daemon.foo.bar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"[daemon.foo]\nbar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"[[group]]\nname = 'a'\n[[group]]\nnam = 'b'\n[[group]]\nname = 'c'", []string{`x.toml:4: "nam": unknown key in [[group]]; did you mean "name"?`}},
+	{"group = [{ name = 'a' },\n  { nam = 'b' }]", []string{`x.toml:2:5: "nam": unknown key in [[group]]; did you mean "name"?`}},
+	{"[[group]]\n[[group]]\n[group.files]\nD40 = 1", []string{`x.toml:4: D40: this is a whole number; want a string in quotes`}},
+	{"[[group]]\ntxt = [\n  \"a\",\n  1,\n  { hex = 1, hxe = 2 },\n  'bad', # not\n]", []string{
+		"x.toml:4: txt: this is a whole number; want a string, or a table with text and hex",
+		"x.toml:5:5: hex: this is a whole number; want a string in quotes",
+		`x.toml:5:14: "hxe": unknown key in [[group.txt]]; did you mean "hex"?`,
+		"x.toml:6: txt: this is a string; want a string, or a table with text and hex",
+	}},
+	{"[[group]]\nname = 1\nport = \"80\"\nfiles = []\n[daemon]\nservices = 3\nquiet = 'yes'", []string{
+		"x.toml:2: name: this is a whole number; want a string in quotes",
+		"x.toml:3: port: this is a string; want a whole number",
+		"x.toml:4: files: this is a list; want a table, [group.files]",
+		"x.toml:6: services: this is a whole number; want a list in brackets",
+		"x.toml:7: quiet: this is a string; want true or false",
+	}},
+	{"[[group]]\nname = 1.5\nport = 2026-11-22\nfiles = true", []string{
+		"x.toml:2: name: this is a number with a fraction; want a string in quotes",
+		"x.toml:3: port: this is a date or time; want a whole number",
+		"x.toml:4: files: this is true or false; want a table, [group.files]",
+	}},
+	{"[group]\nname = 'a'", []string{"x.toml:1: group: this is a table; want a list of tables, each under [[group]]"}},
+	{"[[group]]\ntxt = [{ \"\" = 1, - = 2 }]", []string{
+		`x.toml:2:10: "": unknown key in [[group.txt]]; want one of text, hex`,
+		`x.toml:2:18: "-": unknown key in [[group.txt]]; want one of text, hex`,
+	}},
+	{"[[daemon]]", []string{"x.toml:1: daemon: this is a list; want a table, [daemon]"}},
+	{"[daemon]\nquiet = yes", []string{`x.toml:2:9: this is not TOML: expected value but found "yes" instead`}},
+	{"[daemon]\nquiet = true\nquiet = false", []string{`x.toml:3:1: this is not TOML: Key 'daemon.quiet' has already been defined`}},
+	{"a = \"\xff\"", []string{`x.toml:1:5: this is not TOML: invalid UTF-8 byte: 0xff`}},
+	{strings.Repeat("[", 3000), []string{`x.toml:1:3: this is not TOML: expected '.' or ']' to end table name, but got '[' instead`}},
+	{"a = " + strings.Repeat("[", 3000), []string{`x.toml:1:15: tables and lists are nested more than 10 deep; no key of announcer is`}},
+	{strings.Repeat("a.", 3000) + "a = 1", []string{`x.toml:1:23: tables and lists are nested more than 10 deep; no key of announcer is`}},
+}
+
 func TestComplaints(t *testing.T) {
-	for _, test := range []struct {
-		text string
-		want []string
-	}{
-		{"[daemon]\n\nservces = []", []string{`x.toml:3: "servces": unknown key in [daemon]; did you mean "services"?`}},
-		{"[daemon]\nfoo = 1", []string{`x.toml:2: "foo": unknown key in [daemon]; want one of services, quiet`}},
-		{"# first\nquiet = true", []string{`x.toml:2: "quiet": unknown key outside of a table; want it under [daemon]`}},
-		{"[deamon]\nquiet = true", []string{`x.toml:1: "deamon": unknown key outside of a table; did you mean "daemon"?`}},
-		{"daemon = { quiet = true, foo = 1 }", []string{`x.toml:1:26: "foo": unknown key in [daemon]; want one of services, quiet`}},
-		{"daemon.foo.bar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
-		{"[daemon.foo]\nbar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
-		{"[[group]]\nname = 'a'\n[[group]]\nnam = 'b'\n[[group]]\nname = 'c'", []string{`x.toml:4: "nam": unknown key in [[group]]; did you mean "name"?`}},
-		{"group = [{ name = 'a' },\n  { nam = 'b' }]", []string{`x.toml:2:5: "nam": unknown key in [[group]]; did you mean "name"?`}},
-		{"[[group]]\n[[group]]\n[group.files]\nD40 = 1", []string{`x.toml:4: D40: this is a whole number; want a string in quotes`}},
-		{"[[group]]\ntxt = [\n  \"a\",\n  1,\n  { hex = 1, hxe = 2 },\n  'bad', # not\n]", []string{
-			"x.toml:4: txt: this is a whole number; want a string, or a table with text and hex",
-			"x.toml:5:5: hex: this is a whole number; want a string in quotes",
-			`x.toml:5:14: "hxe": unknown key in [[group.txt]]; did you mean "hex"?`,
-			"x.toml:6: txt: this is a string; want a string, or a table with text and hex",
-		}},
-		{"[[group]]\nname = 1\nport = \"80\"\nfiles = []\n[daemon]\nservices = 3\nquiet = 'yes'", []string{
-			"x.toml:2: name: this is a whole number; want a string in quotes",
-			"x.toml:3: port: this is a string; want a whole number",
-			"x.toml:4: files: this is a list; want a table, [group.files]",
-			"x.toml:6: services: this is a whole number; want a list in brackets",
-			"x.toml:7: quiet: this is a string; want true or false",
-		}},
-		{"[[group]]\nname = 1.5\nport = 2026-11-22\nfiles = true", []string{
-			"x.toml:2: name: this is a number with a fraction; want a string in quotes",
-			"x.toml:3: port: this is a date or time; want a whole number",
-			"x.toml:4: files: this is true or false; want a table, [group.files]",
-		}},
-		{"[group]\nname = 'a'", []string{"x.toml:1: group: this is a table; want a list of tables, each under [[group]]"}},
-		{"[[group]]\ntxt = [{ \"\" = 1, - = 2 }]", []string{
-			`x.toml:2:10: "": unknown key in [[group.txt]]; want one of text, hex`,
-			`x.toml:2:18: "-": unknown key in [[group.txt]]; want one of text, hex`,
-		}},
-		{"[[daemon]]", []string{"x.toml:1: daemon: this is a list; want a table, [daemon]"}},
-		{"[daemon]\nquiet = yes", []string{`x.toml:2:9: this is not TOML: expected value but found "yes" instead`}},
-		{"[daemon]\nquiet = true\nquiet = false", []string{`x.toml:3:1: this is not TOML: Key 'daemon.quiet' has already been defined`}},
-		{"a = \"\xff\"", []string{`x.toml:1:5: this is not TOML: invalid UTF-8 byte: 0xff`}},
-		{strings.Repeat("[", 3000), []string{`x.toml:1:3: this is not TOML: expected '.' or ']' to end table name, but got '[' instead`}},
-		{"a = " + strings.Repeat("[", 3000), []string{`x.toml:1:15: tables and lists are nested more than 10 deep; no key of announcer is`}},
-		{strings.Repeat("a.", 3000) + "a = 1", []string{`x.toml:1:23: tables and lists are nested more than 10 deep; no key of announcer is`}},
-	} {
-		d := TOML("x.toml", []byte(test.text))
-		var doc document
-		d.Into(&doc)
-		compare(t, test.text, d.Findings, test.want)
+	for _, test := range complaints {
+		t.Run(test.want[0], func(t *testing.T) {
+			d := TOML("x.toml", []byte(test.text))
+			var doc document
+			d.Into(&doc)
+			compare(t, test.text, d.Findings, test.want)
+		})
+	}
+}
+
+// TestLibraryLacksPlaces counts for how many findings the library has the line. It is why the scanner is there: when the
+// library has the lines of all of them, the scanner is in the way.
+func TestLibraryLacksPlaces(t *testing.T) {
+	findings, placed := 0, 0
+	for _, test := range complaints {
+		findings += len(test.want)
+		_, err := toml.Decode(test.text, new(document))
+		if _, ok := errors.AsType[toml.ParseError](err); ok {
+			placed++
+		}
+	}
+	t.Logf("of %d findings the library has the lines of %d", findings, placed)
+	if placed == findings {
+		t.Error("the library has the lines of all findings; want the scanner removed")
 	}
 }
 

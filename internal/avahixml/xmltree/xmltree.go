@@ -2,7 +2,10 @@
 // program that sets no options, as Avahi is one: no namespaces, no validation, nothing outside the file ever
 // opened, but internal entities and default attributes of the DOCTYPE applied.
 //
-// It differs in two things. It has limits where expat has none: [MaxExpansion] and [MaxDepth]. And the letters in names
+// encoding/xml is another language: of the 228 documents of TestLikeExpat it takes 66 that expat refuses, and refuses 26 that
+// expat takes (TestEncodingXMLIsNotExpat).
+//
+// This package differs from expat in two things. It has limits where expat has none: [MaxExpansion] and [MaxDepth]. And the letters in names
 // are those of today's Unicode, up to U+FFFF, where expat knows those of 1996.
 package xmltree
 

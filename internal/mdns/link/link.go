@@ -14,6 +14,10 @@
 //
 // Another goroutine that has work for the loop puts it somewhere and calls Wake.
 //
+// It makes its system calls itself, because that is most of what an answer costs: 5.2 µs of processor time, where a program that
+// does nothing but send the same bytes takes 4.9 µs (docs/performance.md). With package net and golang.org/x/net, which return
+// the interface of a packet, an answer takes 4 µs and 23 allocations more (BenchmarkExchange).
+//
 // There is no packet filter in the kernel. What it could tell to be useless (less than a header, another opcode or
 // rcode, a response from another port) is too rare on a network to pay for looking at every packet.
 package link
