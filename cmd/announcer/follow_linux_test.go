@@ -396,6 +396,30 @@ func TestBridgeOnTheWire(t *testing.T) {
 	s.await(t, "freed", s.services, "a=80")
 }
 
+// TestPortComesUpOnTheWire has a bridge get another port while the daemon runs: who is behind it hears of everything.
+func TestPortComesUpOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24")
+	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
+	bridge(t, server, "br0", "192.0.2.6/24", "eth0")
+	run := startRun(t, server, dir, "--services", ".")
+	run.says(t, "announced service=a type=_http._tcp iface=br0")
+	s.await(t, "the first port", s.services, "a=80")
+
+	phone := netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Host: server, Name: "eth1"}, netlab.End{Host: phone, Name: "eth0", Addrs: []string{"192.0.2.10/24"}})
+	behind := newOnlooker(t, phone, "eth0", 4)
+	time.Sleep(announcedFor) // so that nothing is announced any more that was announced at the start
+	server.IP(t, "link", "set", "eth1", "master", "br0")
+	run.says(t, `iface=br0 change="eth1 came up behind it"`)
+	behind.await(t, "the second port", behind.services, "a=80")
+	behind.await(t, "the second port", behind.addresses, "192.0.2.6")
+}
+
+// announcedFor is how long a record is announced again and again.
+const announcedFor = 8 * time.Second
+
 // TestPortByName has the user name a port of a bridge, by a glob and in full.
 func TestPortByName(t *testing.T) {
 	netlab.Need(t)

@@ -44,6 +44,13 @@ func changesBetween(before, after publication.Links, gone func(publication.Link)
 		if l.MTU != old.MTU {
 			tell(l, "MTU %d, it was %d", l.MTU, old.MTU)
 		}
+		for _, c := range l.CameUp(old) {
+			if c.Index == l.Index {
+				tell(l, "up again")
+			} else {
+				tell(l, "%s came up behind it", c.Name)
+			}
+		}
 		for _, what := range addrChanges(old.Addrs, l.Addrs) {
 			tell(l, "address %s", what)
 		}

@@ -19,6 +19,12 @@ func TestChangesBetween(t *testing.T) {
 	jumbo := link(2, "eth0", addr("192.0.2.7/24"))
 	jumbo.MTU = 9000
 	eth0 := link(2, "eth0", addr("192.0.2.7/24"))
+	carried := func(l publication.Link, carriers ...publication.Carrier) publication.Link {
+		l.Carriers = carriers
+		return l
+	}
+	own, port := publication.Carrier{Index: 2, Name: "eth0", Ups: 1}, publication.Carrier{Index: 3, Name: "eth1", Ups: 1}
+	again := publication.Carrier{Index: 2, Name: "eth0", Ups: 2}
 	for _, test := range []struct {
 		name          string
 		before, after []publication.Link
@@ -40,6 +46,10 @@ func TestChangesBetween(t *testing.T) {
 		{"unique", []publication.Link{link(2, "eth0", tentative)}, []publication.Link{link(2, "eth0", addr("2001:db8::7/64"))}, "eth0: address 2001:db8::7/64 known to be unique"},
 		{"deprecated", []publication.Link{link(2, "eth0", addr("2001:db8::7/64"))}, []publication.Link{link(2, "eth0", deprecated)}, "eth0: address 2001:db8::7/64 deprecated"},
 		{"preferred", []publication.Link{link(2, "eth0", deprecated)}, []publication.Link{link(2, "eth0", addr("2001:db8::7/64"))}, "eth0: address 2001:db8::7/64 preferred again"},
+		{"a port", []publication.Link{carried(eth0, own)}, []publication.Link{carried(eth0, own, port)}, "eth0: eth1 came up behind it"},
+		{"a port less", []publication.Link{carried(eth0, own, port)}, []publication.Link{carried(eth0, own)}, ""},
+		{"a short loss of the carrier", []publication.Link{carried(eth0, own)}, []publication.Link{carried(eth0, again)}, "eth0: up again"},
+		{"up with a port", nil, []publication.Link{carried(eth0, own, port)}, "eth0: up, with 192.0.2.7/24"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string

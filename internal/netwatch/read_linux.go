@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -36,15 +37,15 @@ func read() ([]publication.Link, error) {
 
 // fromKernel puts together what the kernel says of links and of addresses.
 func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []publication.Link {
-	const up = unix.IFF_UP | unix.IFF_RUNNING
 	var found []publication.Link
 	for _, m := range links {
-		if m.Attributes == nil || m.Flags&up != up || m.Flags&(unix.IFF_MULTICAST|unix.IFF_LOOPBACK) == 0 {
+		if !works(m) || m.Flags&(unix.IFF_MULTICAST|unix.IFF_LOOPBACK) == 0 {
 			continue
 		}
 		link := publication.Link{
 			Index: int(m.Index), Name: m.Attributes.Name, MTU: int(m.Attributes.MTU), Loopback: m.Flags&unix.IFF_LOOPBACK != 0,
 			Master: master(m, links), PointToPoint: m.Flags&unix.IFF_POINTOPOINT != 0,
+			Carriers: carriers(m, links),
 		}
 		for _, a := range addrs {
 			if a.Index != m.Index {
@@ -57,6 +58,85 @@ func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage)
 		found = append(found, link)
 	}
 	return inOrder(found)
+}
+
+// works reports whether an interface is up and has a carrier.
+func works(m rtnetlink.LinkMessage) bool {
+	const up = unix.IFF_UP | unix.IFF_RUNNING
+	return m.Attributes != nil && m.Flags&up == up
+}
+
+// carriers returns what takes packets of an interface to the network: the interface, what a VLAN is on, and the ports of
+// each of them, by name.
+func carriers(m rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) []publication.Carrier {
+	all := []uint32{m.Index}
+	var found []publication.Carrier
+	for i := 0; i < len(all); i++ {
+		for _, other := range links {
+			switch {
+			case !works(other):
+			case other.Index == all[i]:
+				found = append(found, carrier(other))
+				if on := lower(other); on != 0 && !slices.Contains(all, on) {
+					all = append(all, on)
+				}
+			case isPort(other, all[i], links) && !isBlocked(other) && !slices.Contains(all, other.Index):
+				all = append(all, other.Index)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b publication.Carrier) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}
+
+// isPort reports whether an interface is a port of the one with an index.
+func isPort(m rtnetlink.LinkMessage, index uint32, links []rtnetlink.LinkMessage) bool {
+	return m.Attributes.Master != nil && *m.Attributes.Master == index && master(m, links) != ""
+}
+
+func carrier(m rtnetlink.LinkMessage) publication.Carrier {
+	c := publication.Carrier{Index: int(m.Index), Name: m.Attributes.Name}
+	if ups := m.Attributes.CarrierUpCount; ups != nil {
+		c.Ups = *ups
+	}
+	return c
+}
+
+// lower returns the index of the interface that a VLAN is on, 0 if it is none. (For some other kinds the kernel says there
+// which interface is at the other end.)
+func lower(m rtnetlink.LinkMessage) uint32 {
+	if info := m.Attributes.Info; info != nil && slices.Contains([]string{"vlan", "macvlan", "ipvlan"}, info.Kind) {
+		return m.Attributes.Type
+	}
+	return 0
+}
+
+// The state of a port of a bridge in IFLA_INFO_SLAVE_DATA (IFLA_BRPORT_STATE), and the one in which it passes packets on
+// (BR_STATE_FORWARDING). With the spanning tree protocol that takes half a minute.
+const (
+	portState  = 1
+	forwarding = 3
+)
+
+// isBlocked reports whether a port of a bridge passes no packets on yet.
+func isBlocked(m rtnetlink.LinkMessage) bool {
+	if m.Attributes.Info == nil || m.Attributes.Info.SlaveKind != "bridge" {
+		return false
+	}
+	data, ok := m.Attributes.Info.SlaveData.(*rtnetlink.LinkData)
+	if !ok {
+		return false
+	}
+	attributes, err := netlink.NewAttributeDecoder(data.Data)
+	if err != nil {
+		return false
+	}
+	for attributes.Next() {
+		if attributes.Type() == portState {
+			return attributes.Uint8() != forwarding
+		}
+	}
+	return false
 }
 
 // master returns the name of what an interface is a port of: a bridge, a bond, a team, Open vSwitch. Each of them takes

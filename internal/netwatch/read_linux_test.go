@@ -3,6 +3,7 @@ package netwatch
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/netlink"
 	"github.com/mdlayher/netlink/nltest"
@@ -27,6 +29,9 @@ import (
 func TestMain(m *testing.M) { netlab.Main(m) }
 
 var comparePrefixes = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+
+// withoutCarriers leaves out what only Linux says, and what TestCarriers has.
+var withoutCarriers = cmpopts.IgnoreFields(publication.Link{}, "Carriers")
 
 func TestFromKernel(t *testing.T) {
 	link := func(index uint32, name string, flags uint32) rtnetlink.LinkMessage {
@@ -74,7 +79,7 @@ func TestFromKernel(t *testing.T) {
 		}},
 		{Index: 3, Name: "ppp0", MTU: 1500, PointToPoint: true, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.7/32")}}},
 	}
-	if diff := cmp.Diff(want, got, comparePrefixes); diff != "" {
+	if diff := cmp.Diff(want, got, comparePrefixes, withoutCarriers); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -150,6 +155,99 @@ func TestPorts(t *testing.T) {
 			here.IP(t, "link", "set", "lan0", "nomaster")
 			here.IP(t, "link", "set", "lan0", "up")
 			expect("freed", "")
+		})
+	}
+}
+
+// TestCarriers has the kernel say what is behind an interface.
+func TestCarriers(t *testing.T) {
+	const working = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_MULTICAST
+	type attributes = rtnetlink.LinkAttributes
+	link := func(index uint32, flags uint32, a attributes) rtnetlink.LinkMessage {
+		return rtnetlink.LinkMessage{Index: index, Flags: flags, Attributes: &a}
+	}
+	number := func(i uint32) *uint32 { return &i }
+	port := func(state ...byte) *rtnetlink.LinkInfo {
+		info := &rtnetlink.LinkInfo{SlaveKind: "bridge", SlaveData: &rtnetlink.LinkData{}}
+		if len(state) > 0 {
+			info.SlaveData = &rtnetlink.LinkData{Data: []byte{5, 0, 2, 0, 0, 0, 0, 0, 5, 0, 1, 0, state[0], 0, 0, 0}}
+		}
+		return info
+	}
+	bridge := link(7, working, attributes{Name: "br0", Info: &rtnetlink.LinkInfo{Kind: "bridge"}, CarrierUpCount: number(1)})
+	vlan := link(9, working, attributes{Name: "br0.20", Type: 7, Info: &rtnetlink.LinkInfo{Kind: "vlan"}})
+	for _, c := range []struct {
+		name  string
+		links []rtnetlink.LinkMessage // the first is asked about
+		want  string
+	}{
+		{"alone", []rtnetlink.LinkMessage{link(2, working, attributes{Name: "eth0", CarrierUpCount: number(3)})}, "2 eth0 3"},
+		{"an old kernel", []rtnetlink.LinkMessage{link(2, working, attributes{Name: "eth0"})}, "2 eth0 0"},
+		{"a bridge without ports", []rtnetlink.LinkMessage{bridge}, "7 br0 1"},
+		{"a bridge", []rtnetlink.LinkMessage{
+			bridge, link(3, working, attributes{Name: "eth1", Master: number(7), Info: port(3), CarrierUpCount: number(2)}), link(2, working, attributes{Name: "eth0", Master: number(7), Info: port()}),
+		}, "7 br0 1, 2 eth0 0, 3 eth1 2"},
+		{"ports that do not work", []rtnetlink.LinkMessage{
+			bridge, link(2, unix.IFF_UP, attributes{Name: "eth0", Master: number(7)}), link(3, unix.IFF_RUNNING, attributes{Name: "eth1", Master: number(7)}),
+			link(4, working, attributes{Name: "eth2", Master: number(8)}), link(5, working, attributes{Name: "eth3"}), {Index: 6, Flags: working},
+		}, "7 br0 1"},
+		{"ports that listen, learn and block", []rtnetlink.LinkMessage{
+			bridge, link(2, working, attributes{Name: "eth0", Master: number(7), Info: port(1)}), link(3, working, attributes{Name: "eth1", Master: number(7), Info: port(2)}),
+			link(4, working, attributes{Name: "eth2", Master: number(7), Info: port(4)}),
+		}, "7 br0 1"},
+		{"a bond in a bridge", []rtnetlink.LinkMessage{
+			bridge, link(5, working, attributes{Name: "eth0", Master: number(6), Info: &rtnetlink.LinkInfo{SlaveKind: "bond"}}), link(6, working, attributes{Name: "bond0", Master: number(7), Info: port(3)}),
+		}, "6 bond0 0, 7 br0 1, 5 eth0 0"},
+		{"a VLAN on a bridge", []rtnetlink.LinkMessage{vlan, bridge, link(2, working, attributes{Name: "eth0", Master: number(7), Info: port(3)})}, "7 br0 1, 9 br0.20 0, 2 eth0 0"},
+		{"a VRF", []rtnetlink.LinkMessage{
+			link(7, working, attributes{Name: "vrf0", Info: &rtnetlink.LinkInfo{Kind: "vrf"}}), link(2, working, attributes{Name: "eth0", Master: number(7), Info: &rtnetlink.LinkInfo{SlaveKind: "vrf"}}),
+		}, "7 vrf0 0"},
+		{"both ends of a cable", []rtnetlink.LinkMessage{
+			link(2, working, attributes{Name: "veth0", Type: 3, Info: &rtnetlink.LinkInfo{Kind: "veth"}}), link(3, working, attributes{Name: "veth1", Type: 2, Info: &rtnetlink.LinkInfo{Kind: "veth"}}),
+		}, "2 veth0 0"},
+		{"a circle", []rtnetlink.LinkMessage{link(2, working, attributes{Name: "a", Master: number(3)}), link(3, working, attributes{Name: "b", Master: number(2)})}, "2 a 0, 3 b 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			asked := c.links[0].Index
+			links := publication.Links(fromKernel(c.links, nil))
+			l, _ := links.ByIndex(int(asked))
+			var got []string
+			for _, c := range l.Carriers {
+				got = append(got, fmt.Sprint(c.Index, " ", c.Name, " ", c.Ups))
+			}
+			if strings.Join(got, ", ") != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestCarriersOfABridge has ports come up behind a bridge.
+func TestCarriersOfABridge(t *testing.T) {
+	netlab.Need(t)
+	here := (*netlab.Host)(nil)
+	for _, stp := range []string{"0", "1"} {
+		t.Run("stp_state "+stp, func(t *testing.T) {
+			here.IP(t, "link", "add", "br0", "type", "bridge", "stp_state", stp, "forward_delay", "200")
+			t.Cleanup(func() { here.IP(t, "link", "del", "br0") })
+			here.IP(t, "link", "set", "br0", "up")
+			changed := watch(t, slog.New(slog.DiscardHandler))
+			for _, port := range []string{"lan0", "lan1"} {
+				netlab.Veth(t, netlab.End{Name: port}, netlab.End{Host: netlab.NewHost(t), Name: "eth0"})
+				var before publication.Link
+				if links := publication.Links(readAll(t)); port == "lan1" {
+					before, _ = links.ByName("br0")
+				}
+				enslaved := time.Now()
+				here.IP(t, "link", "set", port, "master", "br0")
+				await(t, changed, port, func(links []publication.Link) bool {
+					l, _ := publication.Links(links).ByName("br0")
+					return slices.ContainsFunc(l.CameUp(before), func(c publication.Carrier) bool { return c.Name == port })
+				})
+				if stp == "1" && time.Since(enslaved) < 3*time.Second {
+					t.Errorf("%s counts before it passes packets on", port)
+				}
+			}
 		})
 	}
 }
@@ -358,7 +456,7 @@ func TestPortableReadsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(readAll(t), got, comparePrefixes); diff != "" {
+	if diff := cmp.Diff(readAll(t), got, comparePrefixes, withoutCarriers); diff != "" {
 		t.Errorf("-netlink +portable:\n%s", diff)
 	}
 }

@@ -32,10 +32,33 @@ type Link struct {
 
 	// Master is the bridge, bond or team that the interface is a port of; "" if none. What arrives on a port goes to
 	// its master.
-	Master       string
+	Master string
+
+	// Carriers are the interfaces that take packets of the link to the network: the link itself, and the ports of a
+	// bridge, bond or team. What is behind one of them has heard nothing from before it came up.
+	Carriers []Carrier
+
 	PointToPoint bool // a tunnel or dial-up line, with one host at the other end
 
 	Faults []Fault // IP versions that an engine can't use on the link now
+}
+
+// Carrier is an interface that works.
+type Carrier struct {
+	Index int
+	Name  string
+	Ups   uint32 // how often it has got a carrier; 0 if unknown
+}
+
+// CameUp returns the carriers that have come up since a link was as before, in order.
+func (l Link) CameUp(before Link) []Carrier {
+	var up []Carrier
+	for _, c := range l.Carriers {
+		if !slices.ContainsFunc(before.Carriers, func(old Carrier) bool { return old.Index == c.Index && old.Ups == c.Ups }) {
+			up = append(up, c)
+		}
+	}
+	return up
 }
 
 // LinkAddr is an address of an interface with what the kernel knows about it.

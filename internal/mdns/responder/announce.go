@@ -32,6 +32,20 @@ func (c *claim) announce() {
 	f.steps.set(c, f.r.now)
 }
 
+// announceAgain probes for what is announced, and announces it again: there may be hosts on the link that have not heard of
+// it (RFC 6762 §8). Meanwhile it is answered for.
+func (f *face) announceAgain(start moment) {
+	for _, c := range f.claims {
+		if !c.live || c.phase != settled {
+			continue
+		}
+		for _, s := range slices.Concat(c.sets, c.shared) {
+			s.rounds = announcements
+		}
+		c.probe(start)
+	}
+}
+
 // step takes each claim whose time has come a step further.
 func (f *face) step() {
 	for {

@@ -56,6 +56,17 @@ func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) 
 	return f
 }
 
+// cameUp returns the indices of the links that were there before, but behind which something has come up.
+func (s *faces) cameUp(links publication.Links) map[int]bool {
+	up := map[int]bool{}
+	for _, l := range s.links {
+		if now, ok := links.ByIndex(l.Index); ok && len(now.CameUp(l.Link)) > 0 {
+			up[l.Index] = true
+		}
+	}
+	return up
+}
+
 // drop forgets the faces that are no longer wanted and have said their goodbyes.
 func (s *faces) drop() {
 	gone := func(f *face) bool { return f.unwanted && f.next() == forever }

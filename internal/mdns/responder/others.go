@@ -150,6 +150,22 @@ func (o *others) surveyAll(t *topic, links publication.Links) {
 	}
 }
 
+// surveyAgain asks for all types on some links once more.
+func (o *others) surveyAgain(links map[int]bool) {
+	if len(links) == 0 {
+		return
+	}
+	at := o.now + o.random(sharedDelay, sharedDelay+sharedJitter) // RFC 6762 §5.2
+	for _, t := range o.topics {
+		for index, s := range t.surveys {
+			if links[index] {
+				s.asked = 0
+				o.surveys.set(s, at)
+			}
+		}
+	}
+}
+
 // run asks where it is time to, and forgets who has not answered.
 func (o *others) run() {
 	for s, ok := o.surveys.due(o.now); ok; s, ok = o.surveys.due(o.now) {

@@ -9,6 +9,7 @@ import (
 func (r *Responder) plan(applied bool) {
 	desired, instances := r.names.settle()
 	slots := r.board.place(instances, r.round)
+	cameUp := r.faces.cameUp(desired.Links)
 	r.faces.place(r)
 	r.echoes.fit(len(r.faces.all))
 	plans := servicePlans(desired, instances)
@@ -23,7 +24,11 @@ func (r *Responder) plan(applied bool) {
 			continue
 		}
 		f.apply(f.wantsOf(instances, plans, slots), start, applied)
+		if cameUp[f.link.Index] {
+			f.announceAgain(start)
+		}
 	}
+	r.others.surveyAgain(cameUp)
 	r.board.finish(r.round)
 }
 
