@@ -24,6 +24,18 @@ const (
 // imports returns what each package imports, tests aside. Packages of the project are named by their folder.
 func imports(t *testing.T) map[string][]string {
 	t.Helper()
+	all := map[string][]string{}
+	for _, words := range list(t, `{{.ImportPath}} {{join .Imports " "}}`, "./cmd/...", "./internal/...", "./services") {
+		if room := strings.TrimPrefix(words[0], project); !strings.HasPrefix(room, testkit) {
+			all[room] = words[1:]
+		}
+	}
+	return all
+}
+
+// list returns what "go list" prints about packages, each line as words.
+func list(t *testing.T, format string, packages ...string) [][]string {
+	t.Helper()
 	// "go test" keeps a result until a file changes that the test itself has looked at; it does not see what "go list" reads.
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".go" {
@@ -36,39 +48,47 @@ func imports(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./cmd/...", "./internal/...", "./services")
+	cmd := exec.Command("go", append([]string{"list", "-f", format}, packages...)...)
 	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string][]string{}
+	var all [][]string
 	for line := range strings.Lines(string(out)) {
-		words := strings.Fields(line)
-		if room := strings.TrimPrefix(words[0], project); !strings.HasPrefix(room, testkit) {
-			all[room] = words[1:]
-		}
+		all = append(all, strings.Fields(line))
 	}
 	return all
 }
 
-// levels returns the level of each room in the document.
-func levels(t *testing.T) map[string]int {
+// document returns the document.
+func document(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("architecture.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// row is a room in the table of rooms, with one sentence.
+var row = regexp.MustCompile("(?m)^\\| (\\d+) \\| `([^`]+)` \\| ([^|]+\\.) \\|$")
+
+// levels returns the level of each room in the document.
+func levels(t *testing.T) map[string]int {
+	t.Helper()
 	all := map[string]int{}
-	for _, m := range regexp.MustCompile("(?m)^\\| (\\d+) \\| `([^`]+)` \\|").FindAllSubmatch(text, -1) {
-		if all[string(m[2])], err = strconv.Atoi(string(m[1])); err != nil {
+	for _, m := range row.FindAllStringSubmatch(document(t), -1) {
+		level, err := strconv.Atoi(m[1])
+		if err != nil {
 			t.Fatal(err)
 		}
+		all[m[2]] = level
 	}
 	return all
 }
 
-// TestArchitectureLevels wants every room in the document, and no import from a room to one that is not below it.
+// TestArchitectureLevels wants every room in the document, with a sentence, and no import from a room to one that is not below it.
 func TestArchitectureLevels(t *testing.T) {
 	all, level := imports(t), levels(t)
 	for room := range level {
@@ -78,7 +98,7 @@ func TestArchitectureLevels(t *testing.T) {
 	}
 	for room, imported := range all {
 		if level[room] == 0 {
-			t.Errorf("the document lacks %s", room)
+			t.Errorf("the document lacks a level and a sentence for %s", room)
 		}
 		for _, path := range imported {
 			other, ours := strings.CutPrefix(path, project)
@@ -87,6 +107,105 @@ func TestArchitectureLevels(t *testing.T) {
 			} else if ours && level[other] >= level[room] {
 				t.Errorf("%s, of level %d, imports %s, of level %d", room, level[room], other, level[other])
 			}
+		}
+	}
+}
+
+// cell is where a room is in the picture of the house, from the top and from the left.
+type cell struct{ floor, column int }
+
+// picture returns the cell of each room in the picture.
+func picture(t *testing.T) map[string]cell {
+	t.Helper()
+	all := map[string]cell{}
+	floor := -1
+	for line := range strings.Lines(document(t)) {
+		inside, isRow := strings.CutPrefix(strings.TrimSpace(line), "│")
+		if strings.HasPrefix(line, "┌") || strings.HasPrefix(line, "├") {
+			floor++
+		}
+		if !isRow {
+			continue
+		}
+		for column, names := range strings.Split(strings.TrimSuffix(inside, "│"), "│") {
+			for _, name := range strings.Fields(names) {
+				if _, twice := all[name]; twice {
+					t.Errorf("the picture has %s twice", name)
+				}
+				all[name] = cell{floor, column}
+			}
+		}
+	}
+	return all
+}
+
+// above reports whether a room in cell a may import one in cell b, leaving aside levels.
+func (a cell) above(b cell) bool {
+	return a.floor < b.floor || a.floor == b.floor && a.column <= b.column
+}
+
+// TestArchitecturePicture wants every room in the picture once, and no import up or to the left.
+func TestArchitecturePicture(t *testing.T) {
+	all, cells := imports(t), picture(t)
+	drawn := map[string]cell{}
+	for room := range all {
+		name := strings.TrimPrefix(room, "internal/")
+		c, ok := cells[name]
+		if !ok {
+			t.Errorf("the picture lacks %s", name)
+		}
+		drawn[room] = c
+		delete(cells, name)
+	}
+	for name := range cells {
+		t.Errorf("the picture has %s, and there is no such package", name)
+	}
+	for room, imported := range all {
+		for _, path := range imported {
+			other, ours := strings.CutPrefix(path, project)
+			if ours && !strings.HasPrefix(other, testkit) && !drawn[room].above(drawn[other]) {
+				t.Errorf("%s imports %s, which is above it or to its left", room, other)
+			}
+		}
+	}
+}
+
+// TestArchitectureFlow wants the rooms of the picture of the flow to exist.
+func TestArchitectureFlow(t *testing.T) {
+	all := imports(t)
+	named := regexp.MustCompile(`\[([a-z/]+)\] ?[^\](]`).FindAllStringSubmatch(document(t), -1)
+	if len(named) < 5 {
+		t.Errorf("%d rooms in the flow", len(named))
+	}
+	for _, m := range named {
+		if _, ok := all["internal/"+m[1]]; !ok {
+			t.Errorf("the flow has %s, and there is no such package", m[1])
+		}
+	}
+}
+
+// TestArchitectureTestkit wants every room of the test kit in the document, with a sentence, and no other.
+func TestArchitectureTestkit(t *testing.T) {
+	there := map[string]bool{}
+	for _, path := range list(t, "{{.ImportPath}}", "./"+testkit+"...") {
+		there[strings.TrimPrefix(path[0], project+testkit)] = true
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\| [A-Z][^|]+\\. \\|$").FindAllStringSubmatch(document(t), -1) {
+		if !there[m[1]] {
+			t.Errorf("the document has %s, and there is no such package", m[1])
+		}
+		delete(there, m[1])
+	}
+	for room := range there {
+		t.Errorf("the document lacks a sentence for %s%s", testkit, room)
+	}
+}
+
+// TestArchitectureFiles wants the files that the document names.
+func TestArchitectureFiles(t *testing.T) {
+	for _, m := range regexp.MustCompile("`((?:cmd|internal|services|docs|examples)/[^` ]*)`").FindAllStringSubmatch(document(t), -1) {
+		if _, err := os.Stat("../" + m[1]); err != nil {
+			t.Errorf("the document names %s: %v", m[1], err)
 		}
 	}
 }
