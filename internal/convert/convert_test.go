@@ -135,25 +135,27 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("%q is not a format", word)
 		}
 		for what, g := range nasty {
-			files, findings := Encode(f, []Definition{{Name: "n", Origin: "o", Group: g}}, host)
-			want := roundTrips[f][what]
-			checkFindings(t, fmt.Sprintf("%s as %s", what, f), findings, want.findings)
-			if want.groups == nil && findings.Err() == nil {
-				want.groups = []services.Group{g}
-			}
-			var got []services.Group
-			for _, file := range files {
-				defs, found := Decode(f, file.Name, file.Data, host)
-				if found.Err() != nil {
-					t.Errorf("%s as %s is not read back: %v\n%s", what, f, found, file.Data)
+			t.Run(what+" as "+word, func(t *testing.T) {
+				files, findings := Encode(f, []Definition{{Name: "n", Origin: "o", Group: g}}, host)
+				want := roundTrips[f][what]
+				checkFindings(t, fmt.Sprintf("%s as %s", what, f), findings, want.findings)
+				if want.groups == nil && findings.Err() == nil {
+					want.groups = []services.Group{g}
 				}
-				for _, d := range defs {
-					got = append(got, d.Group)
+				var got []services.Group
+				for _, file := range files {
+					defs, found := Decode(f, file.Name, file.Data, host)
+					if found.Err() != nil {
+						t.Errorf("it is not read back: %v\n%s", found, file.Data)
+					}
+					for _, d := range defs {
+						got = append(got, d.Group)
+					}
 				}
-			}
-			if diff := cmp.Diff(want.groups, got, groupOptions); diff != "" {
-				t.Errorf("%s as %s: %s", what, f, diff)
-			}
+				if diff := cmp.Diff(want.groups, got, groupOptions); diff != "" {
+					t.Error(diff)
+				}
+			})
 		}
 	}
 }
@@ -177,9 +179,11 @@ func checkFindings(t *testing.T, what string, got diag.Findings, want []string) 
 
 func TestFormatOf(t *testing.T) {
 	for file, want := range map[string]Format{"a.service": Avahi, "/x/b.toml": TOML, "c.json": JSON, "d.dnssd": DNSSD, "e.zone": Zone, "service": "", "a.service~": ""} {
-		if f, ok := FormatOf(file); f != want || ok != (want != "") {
-			t.Errorf("%s: %q, %t", file, f, ok)
-		}
+		t.Run(file, func(t *testing.T) {
+			if f, ok := FormatOf(file); f != want || ok != (want != "") {
+				t.Errorf("%q, %t", f, ok)
+			}
+		})
 	}
 	if f, ok := ParseFormat("xml"); ok {
 		t.Errorf("xml is read as %s", f)
@@ -201,11 +205,13 @@ func TestNames(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
-	for file, want := range map[string]string{"/x/front.desk.toml": "front.desk", "-": "a-b"} {
-		defs, _ := Decode(TOML, file, []byte(configOf(`"A b"`)), host)
-		if len(defs) != 1 || defs[0].Name != want || defs[0].Origin != file && want != "a-b" {
-			t.Errorf("%s: %+v; want the name %s", file, defs, want)
-		}
+	for _, test := range []struct{ name, file, want string }{{"name of the file", "/x/front.desk.toml", "front.desk"}, {"standard input", "-", "a-b"}} {
+		t.Run(test.name, func(t *testing.T) {
+			defs, _ := Decode(TOML, test.file, []byte(configOf(`"A b"`)), host)
+			if len(defs) != 1 || defs[0].Name != test.want || defs[0].Origin != test.file && test.want != "a-b" {
+				t.Errorf("%+v; want the name %s", defs, test.want)
+			}
+		})
 	}
 }
 
@@ -229,39 +235,45 @@ func TestEncodeNamesFiles(t *testing.T) {
 		TOML:  {"a.toml", "b.toml", "c.toml"},
 		DNSSD: {"a.dnssd", "c-digiumproxy.dnssd", "c-http.dnssd", "c-http-2.dnssd"},
 	} {
-		files, findings := Encode(f, defs, host)
-		var got []string
-		for _, file := range files {
-			got = append(got, file.Name)
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: the files are %q; want %q", f, got, want)
-		}
-		last := findings[len(findings)-1]
-		if want := fmt.Sprintf("y/a.service: this makes a.%s, and so does x/a.service; want files of different names", f); last.String() != want || last.Severity != diag.Error {
-			t.Errorf("%s: %v; want %s", f, last, want)
-		}
+		t.Run(string(f), func(t *testing.T) {
+			files, findings := Encode(f, defs, host)
+			var got []string
+			for _, file := range files {
+				got = append(got, file.Name)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("the files are %q; want %q", got, want)
+			}
+			last := findings[len(findings)-1]
+			if want := fmt.Sprintf("y/a.service: this makes a.%s, and so does x/a.service; want files of different names", f); last.String() != want || last.Severity != diag.Error {
+				t.Errorf("%v; want %s", last, want)
+			}
+		})
 	}
 }
 
 func TestEncodeTogether(t *testing.T) {
 	defs := []Definition{{Name: "a", Origin: "a.service", Group: nasty["plain"]}, {Name: "b", Origin: "b.service", Group: group("B", phone)}}
 	for _, f := range []Format{TOML, JSON, Zone} {
-		data, findings := EncodeTogether(f, defs, host)
-		checkFindings(t, string(f), findings, nil)
-		back, findings := Decode(f, "x", data, host)
-		if len(back) != 2 || findings.Err() != nil {
-			t.Errorf("%s: %v, %v; want both back from\n%s", f, back, findings, data)
-		}
+		t.Run(string(f), func(t *testing.T) {
+			data, findings := EncodeTogether(f, defs, host)
+			checkFindings(t, string(f), findings, nil)
+			back, findings := Decode(f, "x", data, host)
+			if len(back) != 2 || findings.Err() != nil {
+				t.Errorf("%v, %v; want both back from\n%s", back, findings, data)
+			}
+		})
 	}
 	for _, f := range []Format{Avahi, DNSSD} {
-		want := fmt.Sprintf("in the format %s this makes 2 files; want a directory to put them in", f)
-		if data, findings := EncodeTogether(f, defs, host); data != nil || findings.Error() != want {
-			t.Errorf("%s: %q, %v; want %s", f, data, findings, want)
-		}
-		if data, findings := EncodeTogether(f, defs[:1], host); len(data) == 0 || len(findings) > 0 {
-			t.Errorf("%s of one: %q, %v", f, data, findings)
-		}
+		t.Run(string(f), func(t *testing.T) {
+			want := fmt.Sprintf("in the format %s this makes 2 files; want a directory to put them in", f)
+			if data, findings := EncodeTogether(f, defs, host); data != nil || findings.Error() != want {
+				t.Errorf("%q, %v; want %s", data, findings, want)
+			}
+			if data, findings := EncodeTogether(f, defs[:1], host); len(data) == 0 || len(findings) > 0 {
+				t.Errorf("of one: %q, %v", data, findings)
+			}
+		})
 	}
 	defs[1].Group = nasty["domain"]
 	if data, findings := EncodeTogether(DNSSD, defs[1:], host); data != nil || findings.Err() == nil {
@@ -272,16 +284,20 @@ func TestEncodeTogether(t *testing.T) {
 func TestPolicies(t *testing.T) {
 	defs := []Definition{{Name: "a", Origin: "a.toml", Group: nasty["plain"], Interfaces: []string{"eth0"}, OnConflict: publication.Standby, Check: publication.CheckTCP}}
 	for _, f := range []Format{Avahi, DNSSD, Zone} {
-		_, findings := Encode(f, defs, host)
-		checkFindings(t, string(f), findings, []string{"a.toml: interfaces: warning: ", "a.toml: on_conflict: warning: ", "a.toml: check: warning: "})
+		t.Run(string(f), func(t *testing.T) {
+			_, findings := Encode(f, defs, host)
+			checkFindings(t, string(f), findings, []string{"a.toml: interfaces: warning: ", "a.toml: on_conflict: warning: ", "a.toml: check: warning: "})
+		})
 	}
 	for _, f := range []Format{TOML, JSON} {
-		files, findings := Encode(f, defs, host)
-		checkFindings(t, string(f), findings, nil)
-		back, _ := Decode(f, files[0].Name, files[0].Data, host)
-		if len(back) != 1 || !slices.Equal(back[0].Interfaces, defs[0].Interfaces) || back[0].OnConflict != publication.Standby || back[0].Check != publication.CheckTCP {
-			t.Errorf("%s: %+v is read back", f, back)
-		}
+		t.Run(string(f), func(t *testing.T) {
+			files, findings := Encode(f, defs, host)
+			checkFindings(t, string(f), findings, nil)
+			back, _ := Decode(f, files[0].Name, files[0].Data, host)
+			if len(back) != 1 || !slices.Equal(back[0].Interfaces, defs[0].Interfaces) || back[0].OnConflict != publication.Standby || back[0].Check != publication.CheckTCP {
+				t.Errorf("%+v is read back", back)
+			}
+		})
 	}
 }
 

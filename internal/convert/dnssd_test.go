@@ -42,36 +42,39 @@ TxtText=path=/a\x41\101\u00e9\U0001F600\s"b c"'d "e"' flag \
 
 func TestDecodeDNSSDComplaints(t *testing.T) {
 	for _, test := range []struct {
+		name string
 		text string
 		want []string
 	}{
-		{"", []string{"error: x.dnssd: Name: the name is empty", "error: x.dnssd: Type: the service has no type", "x.dnssd: Port: warning: the port is 0"}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=80\n[Match]\nHost=x\n", []string{"x.dnssd:5: [Match]: warning: systemd knows the section [Service] only"}},
-		{"Name=a\n[Service]\nName=a\nType=_http._tcp\nPort=80\nfoo\n", []string{`x.dnssd:1: warning: "Name=a" stands outside of [Service]`, `x.dnssd:6: warning: "foo" is no assignment`}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtTest=a=b\nHost=c", []string{
+		{"empty", "", []string{"error: x.dnssd: Name: the name is empty", "error: x.dnssd: Type: the service has no type", "x.dnssd: Port: warning: the port is 0"}},
+		{"other section", "[Service]\nName=a\nType=_http._tcp\nPort=80\n[Match]\nHost=x\n", []string{"x.dnssd:5: [Match]: warning: systemd knows the section [Service] only"}},
+		{"outside of the section", "Name=a\n[Service]\nName=a\nType=_http._tcp\nPort=80\nfoo\n", []string{`x.dnssd:1: warning: "Name=a" stands outside of [Service]`, `x.dnssd:6: warning: "foo" is no assignment`}},
+		{"unknown keys", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtTest=a=b\nHost=c", []string{
 			"x.dnssd:5: TxtTest: warning: systemd has no such key, and it is left out; did you mean TxtText?", "x.dnssd:6: Host: warning: systemd has no such key, and it is left out",
 		}},
-		{"[Service]\nName=a\nType=http\nPort=http\nSubType=a", []string{`error: x.dnssd:3: Type: "http" is not a service type`, `error: x.dnssd:4: Port: "http" is not a port`}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=70000\nSubType=a", []string{`error: x.dnssd:4: Port: "70000" is not a port`, `error: x.dnssd:5: SubType: "a._sub._http._tcp" is not a subtype`}},
-		{"[Service]\nName=a\nType=_http._tcp\nPriority=1\nWeight=2", []string{
+		{"wrong type and port", "[Service]\nName=a\nType=http\nPort=http\nSubType=a", []string{`error: x.dnssd:3: Type: "http" is not a service type`, `error: x.dnssd:4: Port: "http" is not a port`}},
+		{"wrong port and subtype", "[Service]\nName=a\nType=_http._tcp\nPort=70000\nSubType=a", []string{`error: x.dnssd:4: Port: "70000" is not a port`, `error: x.dnssd:5: SubType: "a._sub._http._tcp" is not a subtype`}},
+		{"priority and weight", "[Service]\nName=a\nType=_http._tcp\nPriority=1\nWeight=2", []string{
 			"x.dnssd: Port: warning: the port is 0", "x.dnssd:4: Priority: warning: announcer publishes 0, not 1", "x.dnssd:5: Weight: warning: announcer publishes 0, not 2",
 		}},
-		{"[Service]\nName=%m\nType=_http._tcp\nPort=80", []string{"error: x.dnssd:2: Name: the specifier %m has no counterpart here"}},
-		{"[Service]\nName=%H %h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %h" holds %h beside %H`}},
-		{"[Service]\nName=%H %%h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %%h" holds %h beside %H`}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=a\nTxtData=b=AA==\n", []string{"x.dnssd:6: TxtData: warning: for systemd this line is a TXT record of its own"}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=\"a\nTxtData=b=?\n", []string{
+		{"unknown specifier", "[Service]\nName=%m\nType=_http._tcp\nPort=80", []string{"error: x.dnssd:2: Name: the specifier %m has no counterpart here"}},
+		{"both names of the host", "[Service]\nName=%H %h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %h" holds %h beside %H`}},
+		{"escaped percent sign", "[Service]\nName=%H %%h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %%h" holds %h beside %H`}},
+		{"two TXT records", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=a\nTxtData=b=AA==\n", []string{"x.dnssd:6: TxtData: warning: for systemd this line is a TXT record of its own"}},
+		{"open quote and no Base64", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=\"a\nTxtData=b=?\n", []string{
 			"error: x.dnssd:5: TxtText: a quote is not closed", `error: x.dnssd:6: TxtData: "?" is not Base64`,
 		}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=é=1 b=é", []string{`x.dnssd:5: TxtText: warning: systemd leaves "é=1" out`}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=\"\"", []string{"error: x.dnssd:5: TxtText: the TXT string is empty"}},
-		{"[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtData=" + strings.Repeat("a", 256), []string{"error: x.dnssd:5: TxtData: the TXT string has 256 bytes"}},
-		{"[Service]\nName=\xff", []string{"error: x.dnssd: the file is not UTF-8"}},
+		{"TXT key that is not ASCII", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=é=1 b=é", []string{`x.dnssd:5: TxtText: warning: systemd leaves "é=1" out`}},
+		{"empty TXT string", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=\"\"", []string{"error: x.dnssd:5: TxtText: the TXT string is empty"}},
+		{"TXT string too long", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtData=" + strings.Repeat("a", 256), []string{"error: x.dnssd:5: TxtData: the TXT string has 256 bytes"}},
+		{"not UTF-8", "[Service]\nName=\xff", []string{"error: x.dnssd: the file is not UTF-8"}},
 	} {
-		defs, findings := Decode(DNSSD, "x.dnssd", []byte(test.text), host)
-		checkFindings(t, test.text, findings, test.want)
-		if findings.Err() != nil && defs != nil {
-			t.Errorf("%q: definitions in spite of %v", test.text, findings)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			defs, findings := Decode(DNSSD, "x.dnssd", []byte(test.text), host)
+			checkFindings(t, test.text, findings, test.want)
+			if findings.Err() != nil && defs != nil {
+				t.Errorf("definitions in spite of %v", findings)
+			}
+		})
 	}
 }

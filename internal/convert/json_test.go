@@ -56,27 +56,30 @@ func TestJSONShape(t *testing.T) {
 
 func TestDecodeJSONComplaints(t *testing.T) {
 	for _, test := range []struct {
+		name string
 		text string
 		want []string
 	}{
-		{`{"version": 1, "groups": []}`, nil},
-		{`{`, []string{"error: x.json:1:2: this is not JSON: it ends too early"}},
-		{`{"groups": []}`, []string{"error: x.json:1: version: the version of the format is 0; want 1"}},
-		{`{"version": 2, "groups": []}`, []string{"error: x.json:1:2: version: the version of the format is 2; want 1"}},
-		{`{"version": "1", "groups": {}}`, []string{"error: x.json:1:2: version: this is a string; want a whole number", "error: x.json:1:18: groups: this is a table; want a list in brackets"}},
-		{"{\"version\": 1, \"groups\": [{}]}", []string{"error: x.json:1:27: groups: the group has no service; want at least one"}},
-		{"{\"version\": 1, \"groups\": [\n{\"preset\": \"dpma\",\n\"name\": \"a\", \"services\": [{\n\"type\": \"_http._tcp\", \"port\": -1},\n{\"type\": \"http\", \"port\": 1, \"txt\": [\"a\", {\"base64\": \"?\"}]}]}]}", []string{
+		{"no groups", `{"version": 1, "groups": []}`, nil},
+		{"cut off", `{`, []string{"error: x.json:1:2: this is not JSON: it ends too early"}},
+		{"no version", `{"groups": []}`, []string{"error: x.json:1: version: the version of the format is 0; want 1"}},
+		{"later version", `{"version": 2, "groups": []}`, []string{"error: x.json:1:2: version: the version of the format is 2; want 1"}},
+		{"wrong kinds", `{"version": "1", "groups": {}}`, []string{"error: x.json:1:2: version: this is a string; want a whole number", "error: x.json:1:18: groups: this is a table; want a list in brackets"}},
+		{"no service", "{\"version\": 1, \"groups\": [{}]}", []string{"error: x.json:1:27: groups: the group has no service; want at least one"}},
+		{"wrong values", "{\"version\": 1, \"groups\": [\n{\"preset\": \"dpma\",\n\"name\": \"a\", \"services\": [{\n\"type\": \"_http._tcp\", \"port\": -1},\n{\"type\": \"http\", \"port\": 1, \"txt\": [\"a\", {\"base64\": \"?\"}]}]}]}", []string{
 			`error: x.json:2:2: "preset": unknown key in "groups"; want one of name, replace_wildcards, interfaces, on_conflict, check, services`,
 			"error: x.json:4:23: port: -1 is not a port",
 			`error: x.json:5:2: type: "http" is not a service type`,
 			`error: x.json:5:43: base64: "?" is not Base64`,
 		}},
-		{"{\"version\": 1, \"groups\": [{\"name\": \"a\", \"on_conflict\": \"fial\", \"services\": [{\"type\": \"_http._tcp\", \"port\": 80}]}]}", []string{`error: x.json:1:41: on_conflict: "fial" is not known; did you mean "fail"?`}},
+		{"mistyped policy", "{\"version\": 1, \"groups\": [{\"name\": \"a\", \"on_conflict\": \"fial\", \"services\": [{\"type\": \"_http._tcp\", \"port\": 80}]}]}", []string{`error: x.json:1:41: on_conflict: "fial" is not known; did you mean "fail"?`}},
 	} {
-		defs, findings := Decode(JSON, "x.json", []byte(test.text), host)
-		checkFindings(t, test.text, findings, test.want)
-		if findings.Err() != nil && defs != nil {
-			t.Errorf("%q: definitions in spite of %v", test.text, findings)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			defs, findings := Decode(JSON, "x.json", []byte(test.text), host)
+			checkFindings(t, test.text, findings, test.want)
+			if findings.Err() != nil && defs != nil {
+				t.Errorf("definitions in spite of %v", findings)
+			}
+		})
 	}
 }

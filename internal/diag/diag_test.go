@@ -7,16 +7,21 @@ import (
 )
 
 func TestFindingString(t *testing.T) {
-	for want, f := range map[string]Finding{
-		"a.service:7:11: <port>: it is no port; want 1 to 65535": {"a.service", 7, 11, "<port>", Error, "", "it is no port; want 1 to 65535"},
-		"a.toml:7: port: warning: the port is 0":                 {"a.toml", 7, 0, "port", Warning, "", "the port is 0"},
-		"a.service: it is empty":                                 {"a.service", 0, 0, "", Error, "", "it is empty"},
-		"warning: the port is 0":                                 {"", 0, 0, "", Warning, "", "the port is 0"},
-		"a.service: it is missing [phones/sip-url]":              {"a.service", 0, 0, "", Error, "phones/sip-url", "it is missing"},
+	for _, test := range []struct {
+		name, want string
+		finding    Finding
+	}{
+		{"line and column", "a.service:7:11: <port>: it is no port; want 1 to 65535", Finding{"a.service", 7, 11, "<port>", Error, "", "it is no port; want 1 to 65535"}},
+		{"warning", "a.toml:7: port: warning: the port is 0", Finding{"a.toml", 7, 0, "port", Warning, "", "the port is 0"}},
+		{"whole file", "a.service: it is empty", Finding{"a.service", 0, 0, "", Error, "", "it is empty"}},
+		{"no file", "warning: the port is 0", Finding{"", 0, 0, "", Warning, "", "the port is 0"}},
+		{"code", "a.service: it is missing [phones/sip-url]", Finding{"a.service", 0, 0, "", Error, "phones/sip-url", "it is missing"}},
 	} {
-		if got := f.String(); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.finding.String(); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
 	}
 }
 
@@ -36,12 +41,23 @@ func TestFindings(t *testing.T) {
 
 func TestDidYouMean(t *testing.T) {
 	words := []string{"name", "port", "host-name", "txt-record", "to"}
-	for wrote, want := range map[string]string{
-		"Port": "port", "prot": "port", "por": "port", "host": "host-name", "txtrecord": "txt-record", "nmae": "name", "foo": "", "x": "", "": "", "service": "",
+	for _, test := range []struct{ name, wrote, want string }{
+		{"capital", "Port", "port"},
+		{"letters changed over", "prot", "port"},
+		{"letter missing", "por", "port"},
+		{"start of a word", "host", "host-name"},
+		{"hyphen missing", "txtrecord", "txt-record"},
+		{"first of several", "nmae", "name"},
+		{"short word", "foo", ""},
+		{"one letter", "x", ""},
+		{"nothing", "", ""},
+		{"other word", "service", ""},
 	} {
-		if got := Nearest(wrote, words); got != want {
-			t.Errorf("%q: %q; want %q", wrote, got, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := Nearest(test.wrote, words); got != test.want {
+				t.Errorf("%q; want %q", got, test.want)
+			}
+		})
 	}
 	if got := DidYouMean("prot", words) + DidYouMean("foo", words); got != "; did you mean port?" {
 		t.Errorf("got %q", got)
@@ -55,24 +71,27 @@ func TestDidYouMean(t *testing.T) {
 // TestSeverities has what follows from each severity.
 func TestSeverities(t *testing.T) {
 	for _, test := range []struct {
+		name                   string
 		severity               Severity
 		word                   string
 		isProblem, keepsUnused bool
 	}{
-		{Warning, "warning", false, false},
-		{Danger, "warning", true, false},
-		{Unfit, "error", true, false},
-		{Error, "error", true, true},
+		{"warning", Warning, "warning", false, false},
+		{"danger", Danger, "warning", true, false},
+		{"unfit", Unfit, "error", true, false},
+		{"error", Error, "error", true, true},
 	} {
-		fs := Findings{{File: "f", Severity: test.severity, Text: "text"}}
-		if word := test.severity.String(); word != test.word || len(fs.Errors()) != map[string]int{"error": 1}[word] || len(fs.Warnings()) != map[string]int{"warning": 1}[word] {
-			t.Errorf("%d is %s: %d errors, %d warnings; want %s", test.severity, word, len(fs.Errors()), len(fs.Warnings()), test.word)
-		}
-		if isProblem := len(fs.Problems()) == 1; isProblem != test.isProblem || (fs.Err() != nil) != test.keepsUnused {
-			t.Errorf("%d: problem %t, error %v", test.severity, isProblem, fs.Err())
-		}
-		if want := map[string]string{"warning": "f: warning: text", "error": "f: text"}[test.word]; fs.Error() != want {
-			t.Errorf("%q, want %q", fs.Error(), want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			fs := Findings{{File: "f", Severity: test.severity, Text: "text"}}
+			if word := test.severity.String(); word != test.word || len(fs.Errors()) != map[string]int{"error": 1}[word] || len(fs.Warnings()) != map[string]int{"warning": 1}[word] {
+				t.Errorf("%s: %d errors, %d warnings; want %s", word, len(fs.Errors()), len(fs.Warnings()), test.word)
+			}
+			if isProblem := len(fs.Problems()) == 1; isProblem != test.isProblem || (fs.Err() != nil) != test.keepsUnused {
+				t.Errorf("problem %t, error %v", isProblem, fs.Err())
+			}
+			if want := map[string]string{"warning": "f: warning: text", "error": "f: text"}[test.word]; fs.Error() != want {
+				t.Errorf("%q, want %q", fs.Error(), want)
+			}
+		})
 	}
 }

@@ -354,9 +354,11 @@ func TestPositions(t *testing.T) {
 		"a character that can't be there": {syntaxPlace("<a>\n\x01</a>"), "2:1"},
 		"and what is before it":           {syntaxPlace("<a b='&x'>\n\x01</a>"), "1:7"},
 	} {
-		if test[0] != test[1] {
-			t.Errorf("%s: %s; want %s", what, test[0], test[1])
-		}
+		t.Run(what, func(t *testing.T) {
+			if test[0] != test[1] {
+				t.Errorf("%s; want %s", test[0], test[1])
+			}
+		})
 	}
 }
 
@@ -413,12 +415,14 @@ func TestLimits(t *testing.T) {
 		"more attributes than that":        {defaults(MaxExpansion/1024 + 1), "more than 65536 bytes"},
 		"an entity within its own default": {"<!DOCTYPE a [<!ENTITY e '&e;'><!ATTLIST a b CDATA '&e;'>]><a/>", "the entity &e; stands in itself"},
 	} {
-		switch doc := Parse([]byte(test.file)); {
-		case doc.Err == nil && test.words != "":
-			t.Errorf("%s: no mistake; want %s", what, test.words)
-		case doc.Err != nil && (test.words == "" || !strings.Contains(doc.Err.Text, test.words)):
-			t.Errorf("%s: %v; want %q", what, doc.Err, test.words)
-		}
+		t.Run(what, func(t *testing.T) {
+			switch doc := Parse([]byte(test.file)); {
+			case doc.Err == nil && test.words != "":
+				t.Errorf("no mistake; want %s", test.words)
+			case doc.Err != nil && (test.words == "" || !strings.Contains(doc.Err.Text, test.words)):
+				t.Errorf("%v; want %q", doc.Err, test.words)
+			}
+		})
 	}
 }
 
