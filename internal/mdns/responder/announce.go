@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -29,7 +28,7 @@ const (
 func (c *claim) announce() {
 	f := c.face
 	c.round = 0
-	f.steps.set(c, f.r.now)
+	f.steps.set(c, f.now)
 }
 
 // announceAgain probes for what is announced, and announces it again: there may be hosts on the link that have not heard of
@@ -49,7 +48,7 @@ func (f *face) announceAgain(start moment) {
 // step takes each claim whose time has come a step further.
 func (f *face) step() {
 	for {
-		c, ok := f.steps.due(f.r.now)
+		c, ok := f.steps.due(f.now)
 		if !ok {
 			return
 		}
@@ -60,8 +59,7 @@ func (f *face) step() {
 		case c.round == probeCount:
 			c.win()
 		default:
-			c.ready = true
-			f.ready = append(f.ready, c)
+			f.probes.add(c)
 		}
 	}
 }
@@ -70,12 +68,12 @@ func (f *face) step() {
 // but not on the loopback, where nobody else is.
 func (c *claim) announceClaim() {
 	f := c.face
-	queued := f.announceSets(c.shared)
-	queued = f.announceSets(c.sets) || queued
+	queued := f.answers.announce(c.shared)
+	queued = f.answers.announce(c.sets) || queued
 	if !queued && c.round >= announcements && !f.link.Loopback {
-		f.questions = append(f.questions, question{c.node.name, mdns.TypeANY})
+		f.questions.add(question{c.node.name, mdns.TypeANY})
 	}
-	f.steps.set(c, f.r.now+c.interval())
+	f.steps.set(c, f.now+c.interval())
 	c.round++
 }
 
@@ -84,28 +82,14 @@ func (c *claim) interval() moment {
 	return min(longestInterval, firstInterval<<min(c.round, 12))
 }
 
-// announceSets queues those of the sets that have rounds to go, and says whether there were any.
-func (f *face) announceSets(sets []*set) (queued bool) {
-	for _, s := range sets {
-		if s.rounds == 0 {
-			continue
-		}
-		s.rounds--
-		queued = true
-		s.asked, s.asker = false, netip.Addr{}
-		f.answers.set(s, max(f.r.now, s.last+sameRecord))
-	}
-	return queued
-}
-
 // update announces the changed sets of a claim that is live, without probing, at most ten times a minute
 // (RFC 6762 §8.4). A change joins one that has not gone out yet.
 func (c *claim) update() {
 	f := c.face
-	c.updates = slices.DeleteFunc(c.updates, func(at moment) bool { return at <= f.r.now-updateTime })
-	at := f.r.now
+	c.updates = slices.DeleteFunc(c.updates, func(at moment) bool { return at <= f.now-updateTime })
+	at := f.now
 	switch n := len(c.updates); {
-	case n > 0 && c.updates[n-1] > f.r.now:
+	case n > 0 && c.updates[n-1] > f.now:
 		at = c.updates[n-1]
 	case c.unsent():
 	case n < updateMost:

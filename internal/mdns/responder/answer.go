@@ -17,7 +17,7 @@ const replyMost = 16
 
 // sendAnswers sends one message with as many of the answers that are due as fit (RFC 6762 §6.4, §17).
 func (f *face) sendAnswers() bool {
-	first, ok := f.answers.due(f.r.now)
+	first, ok := f.answers.due(f.now)
 	if !ok {
 		return false
 	}
@@ -26,7 +26,7 @@ func (f *face) sendAnswers() bool {
 	sent := f.r.sent[:0]
 	asker := first.asker
 	for {
-		s, ok := f.answers.due(f.r.now)
+		s, ok := f.answers.due(f.now)
 		if !ok {
 			break
 		}
@@ -53,14 +53,18 @@ func (f *face) sendAnswers() bool {
 // reply answers by unicast (RFC 6762 §5.4, §6.7). A legacy querier reads one message.
 func (q *inquiry) reply(sets []*set) {
 	a := answerer{face: q.face, query: q}
+	src := q.asked
+	if !q.face.r.own[src] {
+		src = netip.Addr{} // a broadcast address
+	}
 	send := func() (more bool) {
-		q.face.unicast(q.src, q.asked)
+		q.face.unicast(q.src, src)
 		return !q.legacy
 	}
 	for packets := 0; len(sets) > 0; packets++ {
 		if packets == replyMost {
 			for _, s := range sets {
-				q.face.queueFor(q.src.Addr(), s, max(q.face.r.now, s.last+sameRecord))
+				q.face.answers.addFor(q.src.Addr(), s, max(q.face.now, s.last+sameRecord))
 			}
 			return
 		}
@@ -97,14 +101,13 @@ type answerer struct {
 // start begins a message: to a legacy query with its ID and its questions (RFC 6762 §6.7), which may not fill it.
 func (a *answerer) start() bool {
 	a.build = a.face.start(a.face.limit(), responseFlags)
-	a.serial = a.face.r.serial
+	a.serial = a.face.serial
 	if a.query == nil || !a.query.legacy {
 		return true
 	}
-	r := a.face.r
-	r.build.Start(r.arena, a.face.limit(), a.query.id, responseFlags)
-	r.build.WholeTargets = true // §18.14
-	return len(a.query.raw) <= a.face.limit()/2 && r.build.Questions(a.query.raw, a.query.count)
+	a.build.Start(a.face.arena, a.face.limit(), a.query.id, responseFlags)
+	a.build.WholeTargets = true // §18.14
+	return len(a.query.raw) <= a.face.limit()/2 && a.build.Questions(a.query.raw, a.query.count)
 }
 
 // multicast returns a function that sends the message by multicast for a host that asked, and counts it. The zero Addr is
@@ -145,7 +148,7 @@ func (a *answerer) record(section wire.Section, s *set, i int) bool {
 func (a *answerer) added(s *set) {
 	s.packed = a.serial
 	if a.query == nil && !a.bye {
-		s.last = a.face.r.now
+		s.last = a.face.now
 	}
 }
 
@@ -226,13 +229,13 @@ func (a *answerer) host(key string) {
 		}
 	}
 	if found == 1 && (a.query == nil || !a.query.legacy) {
-		a.extra(a.face.negative(n))
+		a.extra(n.negative())
 	}
 }
 
 // extra adds a set as additional, unless the receivers have it or are about to get it.
 func (a *answerer) extra(s *set) {
-	now := a.face.r.now
+	now := a.face.now
 	switch {
 	case s.packed == a.serial:
 	case a.query == nil && (s.queued() || now-s.last < sameRecord): // §6: at most once a second

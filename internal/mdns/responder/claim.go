@@ -46,7 +46,7 @@ type claim struct {
 
 // claim takes up a name: it is probed for from a time on.
 func (f *face) claim(w want, at moment) {
-	n := f.node(w.plan.name, w.plan.key)
+	n := f.zone.node(w.plan.name, w.plan.key)
 	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never, rivalAt: never}
 	n.claim = c
 	for _, records := range w.plan.unique {
@@ -96,11 +96,11 @@ func (c *claim) settle() {
 
 // blocker gives the claim on the host that a service is on, where it is ours and not yet settled.
 func (c *claim) blocker() *claim {
-	n := c.face.zone[c.plan.needs]
-	if c.plan.needs == "" || n == nil || n.claim == nil || n.claim.live || n.claim.phase == held {
+	host := c.face.zone.claim(c.plan.needs)
+	if c.plan.needs == "" || host == nil || host.live || host.phase == held {
 		return nil
 	}
-	return n.claim
+	return host
 }
 
 // unpark goes on with the claims that waited for this one.
@@ -132,7 +132,7 @@ func (c *claim) enliven() {
 
 // acquire gives the set of a shared record, for one more user.
 func (f *face) acquire(record mdns.Record) *set {
-	n := f.node(record.Name, record.Name.Key())
+	n := f.zone.node(record.Name, record.Name.Key())
 	for _, s := range n.withTarget(targetKey(record.Data)) {
 		if s.records[0].Data == record.Data {
 			s.users++
@@ -143,17 +143,6 @@ func (f *face) acquire(record mdns.Record) *set {
 	s.users, s.rounds = 1, announcements
 	f.show(s)
 	return s
-}
-
-// withTarget gives the sets that a PTR record to target may be among.
-func (n *node) withTarget(target string) []*set {
-	if n.targets == nil {
-		return n.sets
-	}
-	if s := n.targets[target]; s != nil {
-		return n.sets[s.index : s.index+1]
-	}
-	return nil
 }
 
 // release gives up the use of a shared record.
@@ -167,7 +156,7 @@ func (f *face) release(s *set, bye bool) {
 		f.r.past.remember(s) // without goodbye it is a rival's now
 	}
 	if bye && !f.wants(s.records[0]) {
-		f.sayGoodbye(s)
+		f.farewells.say(s)
 	}
 }
 
@@ -179,7 +168,7 @@ func (f *face) wants(record mdns.Record) bool {
 	if f.coming == nil {
 		f.coming = map[mdns.Record]bool{}
 		for _, w := range f.wanted {
-			if n := f.zone[w.plan.key]; n == nil || n.claim == nil || n.claim.phase != held {
+			if c := f.zone.claim(w.plan.key); c == nil || c.phase != held {
 				for _, record := range w.plan.shared {
 					f.coming[record] = true
 				}
@@ -196,7 +185,7 @@ func (c *claim) silence(bye bool) {
 		f.r.past.remember(c.sets...)
 	}
 	f.steps.remove(c)
-	c.unready()
+	c.face.probes.remove(c)
 	if c.phase == parked {
 		f.parked = slices.DeleteFunc(f.parked, func(other *claim) bool { return other == c })
 	}
@@ -215,7 +204,7 @@ func (c *claim) silence(bye bool) {
 	for _, s := range c.sets {
 		f.hide(s)
 		if bye {
-			f.sayGoodbye(s)
+			f.farewells.say(s)
 		}
 	}
 }
@@ -228,10 +217,11 @@ func (c *claim) drop() {
 	c.node.claim = nil
 	for _, other := range c.everywhere() {
 		if other.free() {
-			other.face.steps.set(other, f.r.now) // it may have waited for this one
+			other.face.steps.set(other, f.now) // it may have waited for this one
 		}
 	}
-	f.tidy(c.node)
+	f.answers.retire(c.node)
+	f.zone.tidy(c.node)
 	for _, s := range c.slots {
 		s.claims = slices.DeleteFunc(s.claims, func(other *claim) bool { return other == c })
 	}

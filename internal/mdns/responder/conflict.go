@@ -7,7 +7,6 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/publication"
 )
 
 // When there are this many conflicts in so much time, so long is waited before each further attempt (RFC 6762 §8.1),
@@ -52,7 +51,7 @@ func (c *claim) correct(t mdns.Type) {
 	f := c.face
 	for _, s := range c.sets {
 		if s.live && s.kind() == t {
-			f.queue(s, max(f.r.now, s.last+sameRecord))
+			f.answers.add(s, max(f.now, s.last+sameRecord))
 			s.asked = false
 		}
 	}
@@ -85,10 +84,10 @@ func (x contest) defend() {
 func (x contest) yield() {
 	f := x.claim.face
 	if x.claim.live {
-		x.claim.probe(f.r.now + tieBreakWait)
+		x.claim.probe(f.now + tieBreakWait)
 		return
 	}
-	x.restart(f.r.now + tieBreakWait)
+	x.restart(f.now + tieBreakWait)
 }
 
 // restart takes a name off the link, without goodbyes, and begins to probe for it at a time.
@@ -119,7 +118,7 @@ type quarrel struct {
 
 // contested notes that another host contests the name.
 func (c *claim) contested(by netip.Addr) {
-	now := c.face.r.now
+	now := c.face.now
 	if c.quarrel == nil || now-c.quarrel.last > contestPause {
 		c.quarrel = &quarrel{since: now}
 	}
@@ -132,17 +131,14 @@ func (c *claim) contested(by netip.Addr) {
 	}
 }
 
-// carries reports whether an address is of the IP version of the face.
-func (f *face) carries(a netip.Addr) bool { return a.Is4() == (f.version == publication.V4) }
-
 // keptOff returns the claim that another host keeps off the link by contesting its name again and again: this one, or
 // the one of the host that it needs. It returns nil if there is none.
 func (c *claim) keptOff() *claim {
 	if q := c.quarrel; q != nil && c.phase == probing && !c.live && q.last-q.since >= contestTime {
 		return c
 	}
-	if host := c.face.zone[c.plan.needs]; host != nil && host.claim != nil && host.claim.plan.kind != service {
-		return host.claim.keptOff()
+	if host := c.face.zone.claim(c.plan.needs); host != nil && host.plan.kind != service {
+		return host.keptOff()
 	}
 	return nil
 }

@@ -118,8 +118,8 @@ func (s *faces) of(l *link) iter.Seq[*face] {
 func (s *faces) claims(l *link, key string) []*claim {
 	var claims []*claim
 	for f := range s.of(l) {
-		if n := f.zone[key]; n != nil && n.claim != nil {
-			claims = append(claims, n.claim)
+		if c := f.zone.claim(key); c != nil {
+			claims = append(claims, c)
 		}
 	}
 	return claims
@@ -137,7 +137,7 @@ func (s *faces) claimAgain(l *link, key string, start moment) {
 // ask sees to it that a question is asked on a link, by each IP version.
 func (s *faces) ask(l *link, q question) {
 	for f := range s.of(l) {
-		f.questions = append(f.questions, q)
+		f.questions.add(q)
 	}
 }
 

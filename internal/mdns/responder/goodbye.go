@@ -34,42 +34,59 @@ func (s *set) identity() identity {
 	return id
 }
 
-// sayGoodbye says that a set is gone, if anybody was told of it: at once, and again after a second.
-func (f *face) sayGoodbye(s *set) {
+// farewells has the goodbyes to be said.
+type farewells struct {
+	*clock
+	queue[*farewell]
+	leaving map[identity]*farewell
+}
+
+// say says that a set is gone, if anybody was told of it: at once, and again after a second.
+func (f *farewells) say(s *set) {
 	if s.last == never {
 		return
 	}
 	w := &farewell{set: s}
 	f.leaving[s.identity()] = w
-	f.farewells.set(w, f.r.now)
+	f.set(w, f.now)
+}
+
+// forget drops a goodbye.
+func (f *farewells) forget(w *farewell) {
+	f.remove(w)
+	delete(f.leaving, w.set.identity())
+}
+
+// forgetLast drops those that were said once.
+func (f *farewells) forgetLast() {
+	for _, w := range slices.Clone(f.items) {
+		if w.last {
+			f.forget(w)
+		}
+	}
 }
 
 // recall drops the goodbye for a set that is back, and the one that would be for what was inherited.
 func (f *face) recall(s *set) {
-	if len(f.leaving) == 0 && len(f.inherited) == 0 {
+	if len(f.farewells.leaving) == 0 && len(f.inherited) == 0 {
 		return
 	}
 	id := s.identity()
 	delete(f.inherited, id)
-	if w := f.leaving[id]; w != nil {
-		f.forget(w)
+	if w := f.farewells.leaving[id]; w != nil {
+		f.farewells.forget(w)
 	}
 }
 
-func (f *face) forget(w *farewell) {
-	f.farewells.remove(w)
-	delete(f.leaving, w.set.identity())
-}
-
-// sendFarewells sends one message with as many of the goodbyes that are due as fit.
-func (f *face) sendFarewells() bool {
-	if _, ok := f.farewells.due(f.r.now); !ok {
+// sendGoodbyes sends one message with as many of the goodbyes that are due as fit.
+func (f *face) sendGoodbyes() bool {
+	if _, ok := f.farewells.due(f.now); !ok {
 		return false
 	}
 	a := answerer{face: f, bye: true}
 	a.start()
 	for {
-		w, ok := f.farewells.due(f.r.now)
+		w, ok := f.farewells.due(f.now)
 		if !ok {
 			break
 		}
@@ -90,22 +107,18 @@ func (f *face) sendFarewells() bool {
 // said sees to it that a goodbye is said again, unless it was the last time.
 func (f *face) said(w *farewell) {
 	if w.last || f.unwanted || f.r.closing {
-		f.forget(w)
+		f.farewells.forget(w)
 		return
 	}
 	w.last = true
-	f.farewells.set(w, f.r.now+goodbyeAgain)
+	f.farewells.set(w, f.now+goodbyeAgain)
 }
 
 // close says goodbye for everything but the host's addresses, where another program of this host announces them too:
 // one that was heard, or may have been before we listened, since it has the port.
 func (f *face) close() {
-	f.questions = nil
-	for _, w := range slices.Clone(f.farewells.items) {
-		if w.last {
-			f.forget(w)
-		}
-	}
+	f.questions.list = nil
+	f.farewells.forgetLast()
 	f.bury(true)
 	for _, c := range f.claims {
 		c.silence(!c.plan.kind.ofHost() || c.localAt == never && !f.r.config.SharedPort)

@@ -62,7 +62,7 @@ func (f *face) concerns(w *watch, rec wire.Resource, src netip.Addr) bool {
 // hearOurs takes a record of ours from somebody else, which is cooperation (RFC 6762 §6.6).
 func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 	if own && s.node.claim != nil {
-		s.node.claim.localAt = f.r.now
+		s.node.claim.localAt = f.now
 		if rec.TTL == 0 {
 			s.node.claim.localAt = never
 		}
@@ -73,12 +73,12 @@ func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 	switch {
 	case rec.TTL < s.ttl()/2:
 		// Caches are about to lose it: §6.6 where the TTL is low, §10.1 where it is a goodbye.
-		f.queue(s, max(f.r.now, s.last+sameRecord))
+		f.answers.add(s, max(f.now, s.last+sameRecord))
 		s.asked = false
 	case rec.TTL >= s.ttl() && s.queued() && s.asked && len(s.records) == 1:
 		// §7.4: somebody just gave the answer.
 		f.answers.remove(s)
-		f.r.stats.Suppressed++
+		f.stats.Suppressed++
 	}
 }
 

@@ -108,20 +108,20 @@ func (f *face) inherit() {
 	estate := &f.r.estate
 	h, ok := estate.legs[at]
 	delete(estate.legs, at)
-	if !ok || h.until <= f.r.now {
+	if !ok || h.until <= f.now {
 		return
 	}
 	f.inherited = map[identity]*set{}
 	for i, record := range h.records {
 		s := newSet(&node{name: record.Name, key: record.Name.Key()}, []mdns.Record{record})
-		s.last, s.index = f.r.now, i
+		s.last, s.index = f.now, i
 		if same := f.inherited[s.identity()]; same != nil {
 			same.records = append(same.records, record)
 		} else {
 			f.inherited[s.identity()] = s
 		}
 	}
-	estate.at = min(estate.at, f.r.now+inheritTime)
+	estate.at = min(estate.at, f.now+inheritTime)
 }
 
 // disinherit forgets what another process or host announces, which a goodbye would take from it. Who announces a record of
@@ -179,7 +179,7 @@ func (f *face) bury(all bool) {
 	for _, s := range slices.SortedFunc(maps.Values(f.inherited), inOrder) {
 		if !f.isLocal(s) {
 			f.r.past.remember(s)
-			f.sayGoodbye(s)
+			f.farewells.say(s)
 		}
 	}
 	f.inherited = kept

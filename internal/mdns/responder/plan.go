@@ -105,8 +105,16 @@ func servicePlans(d publication.Desired, instances []mdns.Instance) [][]*plan {
 	return plans
 }
 
-// wantsOf gives what this face should claim: the host first, then the services in their order.
-func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*slot) []want {
+// planned is what there is to be claimed: the host, and each instance with its plans and, one per link, its slots.
+type planned struct {
+	host      dnsname.Name
+	instances []mdns.Instance
+	plans     [][]*plan
+	slots     [][]*slot
+}
+
+// on returns what the face of a link and IP version should claim: the host first, then the services in their order.
+func (all planned) on(l publication.Link, v publication.IPVersion) []want {
 	var wants []want
 	index := map[string]int{}
 	add := func(p *plan, s ...*slot) {
@@ -117,21 +125,21 @@ func (f *face) wantsOf(instances []mdns.Instance, plans [][]*plan, slots [][]*sl
 		index[p.key] = len(wants)
 		wants = append(wants, want{p, s})
 	}
-	if !slices.ContainsFunc(instances, func(in mdns.Instance) bool { return in.Links.Has(f.link.Index) }) {
+	if !slices.ContainsFunc(all.instances, func(in mdns.Instance) bool { return in.Links.Has(l.Index) }) {
 		return nil // where there is no service, nobody needs the host
 	}
-	for _, p := range hostPlans(mdns.HostName(f.r.host), f.link.Link) {
+	for _, p := range hostPlans(all.host, l) {
 		add(p)
 	}
-	for i := range instances {
-		in := &instances[i]
-		at := in.Links.Place(f.link.Index)
-		if at < 0 || !f.version.Carries(in.Service.Protocol) {
+	for i := range all.instances {
+		in := &all.instances[i]
+		at := in.Links.Place(l.Index)
+		if at < 0 || !v.Carries(in.Service.Protocol) {
 			continue
 		}
-		for _, p := range plans[i] {
+		for _, p := range all.plans[i] {
 			if p.kind == service {
-				add(p, slots[i][at])
+				add(p, all.slots[i][at])
 			} else {
 				add(p)
 			}

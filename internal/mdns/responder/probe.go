@@ -23,19 +23,10 @@ func (c *claim) probe(at moment) {
 	if c.phase == held {
 		c.unwatch()
 	}
-	c.unready()
+	c.face.probes.remove(c)
 	c.phase, c.round = probing, 0
 	c.face.steps.set(c, at)
 	c.note()
-}
-
-// unready takes a claim out of those that are to be probed for now.
-func (c *claim) unready() {
-	f := c.face
-	if c.ready {
-		c.ready = false
-		f.ready = slices.DeleteFunc(f.ready, func(other *claim) bool { return other == c })
-	}
 }
 
 // asking says whether a first probe went out: what was heard before doesn't count (RFC 6762 §8.1).
@@ -44,47 +35,72 @@ func (c *claim) asking() bool { return c.phase == probing && c.round > 0 }
 // free reports whether nobody has answered the probes of a claim.
 func (c *claim) free() bool { return c.phase == probing && c.round == probeCount && !c.queued() }
 
+// probes has the claims to be probed for now, in the order of their times.
+type probes struct {
+	*sender
+	ready []*claim
+	qu    moment // when a question with QU last went out
+}
+
+// add takes up a claim.
+func (p *probes) add(c *claim) {
+	c.ready = true
+	p.ready = append(p.ready, c)
+}
+
+// remove takes a claim out, if it is there.
+func (p *probes) remove(c *claim) {
+	if c.ready {
+		c.ready = false
+		p.ready = slices.DeleteFunc(p.ready, func(other *claim) bool { return other == c })
+	}
+}
+
 // sendProbes sends one message with as many of the probes that are due as fit (RFC 6762 §8.1).
 func (f *face) sendProbes() bool {
-	batch := f.probeBatch()
-	if len(batch) == 0 {
+	if len(f.probes.ready) == 0 {
 		return false
 	}
-	n := len(batch)
-	for !f.writeProbe(batch[:n]) && n > 1 {
-		n--
-	}
-	for _, c := range batch[:n] {
+	for _, c := range f.probes.send(f.takesUnicast()) {
 		c.round++
 		c.ready = false
-		f.steps.set(c, f.r.now+probeInterval)
+		f.steps.set(c, f.now+probeInterval)
 	}
-	f.ready = f.ready[n:]
-	f.multicast(&f.link.traffic.Probes)
 	return true
 }
 
-// probeBatch gives the claims to probe for now, no more than may fit.
-func (f *face) probeBatch() []*claim {
-	size := wire.HeaderSize
-	for i, c := range f.ready {
-		size += c.probeSize()
-		if i > 0 && size > f.limit() {
-			return f.ready[:i]
-		}
+// send sends one message for as many of the claims as fit, and returns these. qu asks for the answer at once, by unicast.
+func (p *probes) send(qu bool) []*claim {
+	batch := p.batch()
+	n := len(batch)
+	for !p.write(batch[:n], qu) && n > 1 {
+		n--
 	}
-	return f.ready
+	if qu {
+		p.qu = p.now
+	}
+	p.ready = p.ready[n:]
+	p.multicast(&p.link.traffic.Probes)
+	return batch[:n]
 }
 
-// writeProbe writes the questions, with QU so that the answer comes at once, then what we propose (RFC 6762 §8.1). It
-// reports whether all of it fits. What does not fit is not proposed: a message larger than the MTU may hold one record only
-// (§17), and two hosts that propose a part of their records each must compare the same parts.
-func (f *face) writeProbe(batch []*claim) bool {
-	b := f.start(f.limit(), 0)
-	qu := f.takesUnicast()
-	if qu {
-		f.askedUnicast = f.r.now
+// batch returns the claims to probe for now, no more than may fit.
+func (p *probes) batch() []*claim {
+	size := wire.HeaderSize
+	for i, c := range p.ready {
+		size += c.probeSize()
+		if i > 0 && size > p.limit() {
+			return p.ready[:i]
+		}
 	}
+	return p.ready
+}
+
+// write writes the questions, then what we propose (RFC 6762 §8.1). It reports whether all of it fits. What does not fit is
+// not proposed: a message larger than the MTU may hold one record only (§17), and two hosts that propose a part of their
+// records each must compare the same parts.
+func (p *probes) write(batch []*claim, qu bool) bool {
+	b := p.start(p.limit(), 0)
 	ok := true
 	for _, c := range batch {
 		ok = b.Question(c.node.name, mdns.TypeANY, qu) && ok

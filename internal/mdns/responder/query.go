@@ -26,8 +26,7 @@ type candidate struct {
 // query answers a query, or sees to it that it is answered when it is time.
 func (f *face) query(p Packet) {
 	r := &f.r.reader
-	f.r.serial++
-	asked := inquiry{face: f, serial: f.r.serial, src: p.Src, legacy: p.Src.Port() != mdns.Port}
+	asked := inquiry{face: f, serial: f.number(), src: p.Src, legacy: p.Src.Port() != mdns.Port}
 	if !p.Dst.IsMulticast() {
 		asked.asked = p.Dst
 	}
@@ -89,7 +88,7 @@ func (q *inquiry) questions(candidates []candidate) []candidate {
 			}
 		}
 		if !found && n.claim != nil && n.claim.live {
-			candidates = q.candidate(candidates, q.face.negative(n), unicast)
+			candidates = q.candidate(candidates, n.negative(), unicast)
 		}
 	}
 	for i := range candidates {
@@ -154,7 +153,7 @@ func (q *inquiry) knows(s *set) bool { return s.known == q.serial && s.knownCoun
 
 // answer sends or queues what the querier doesn't know.
 func (q *inquiry) answer(candidates []candidate, several bool) {
-	f, now := q.face, q.face.r.now
+	f, now := q.face, q.face.now
 	shared := several
 	for _, c := range candidates {
 		shared = shared || !c.set.unique()
@@ -165,7 +164,7 @@ func (q *inquiry) answer(candidates []candidate, several bool) {
 		switch stale := now-s.last > s.life()/quarter; {
 		case !s.live:
 		case q.knows(s):
-			f.r.stats.Suppressed++
+			f.stats.Suppressed++
 		case q.legacy:
 			replies = append(replies, s)
 		case s.node.probed == q.serial: // another host's probe, §6 and §8.1
@@ -173,68 +172,18 @@ func (q *inquiry) answer(candidates []candidate, several bool) {
 				replies = append(replies, s)
 			}
 			if !c.unicast || stale {
-				f.queueFor(q.src.Addr(), s, max(now, s.last+sameToProbe))
+				f.answers.addFor(q.src.Addr(), s, max(now, s.last+sameToProbe))
 			}
 		case c.unicast && !stale: // §5.4
 			replies = append(replies, s)
 		case shared && !q.waited:
-			f.queueFor(q.src.Addr(), s, max(f.delayed(), s.last+sameRecord))
+			f.answers.addFor(q.src.Addr(), s, max(f.answers.delayed(), s.last+sameRecord))
 		default:
-			f.queueFor(q.src.Addr(), s, max(now, s.last+sameRecord))
+			f.answers.addFor(q.src.Addr(), s, max(now, s.last+sameRecord))
 		}
 	}
 	if len(replies) > 0 {
 		q.reply(replies)
 	}
 	f.r.sent = replies[:0]
-}
-
-// queue sees to it that a set is multicast to everybody at a time, or sooner where that was due already.
-func (f *face) queue(s *set, at moment) { f.queueFor(netip.Addr{}, s, at) }
-
-// queueFor does the same for one host that asked.
-func (f *face) queueFor(asker netip.Addr, s *set, at moment) {
-	if !s.queued() {
-		s.asker = asker
-	} else if !f.sources.Together(s.asker, asker) {
-		s.asker = netip.Addr{}
-	}
-	if !s.queued() {
-		s.asked = true
-		f.answers.set(s, at)
-	} else if at < s.at {
-		f.answers.set(s, at)
-	}
-}
-
-// delayed gives the time for answers that others may give too. What is asked within the delay goes out together
-// (RFC 6762 §6.3).
-func (f *face) delayed() moment {
-	if f.sharedAt < f.r.now+sharedDelay {
-		f.sharedAt = f.r.now + f.r.random(sharedDelay, sharedDelay+sharedJitter)
-	}
-	return f.sharedAt
-}
-
-// negative returns the record that says which types a name of ours has, for a question for another (RFC 6762 §6.1).
-func (f *face) negative(n *node) *set {
-	if n.nsec == nil {
-		types := make([]mdns.Type, 0, len(n.sets))
-		for _, s := range n.sets {
-			types = append(types, s.kind())
-		}
-		record := mdns.Record{Name: n.name, TTL: n.claim.plan.kind.life(), Unique: true, Data: mdns.NewNSEC(n.name, types...)}
-		n.nsec = newSet(n, []mdns.Record{record})
-		n.nsec.live = true
-	}
-	return n.nsec
-}
-
-// life returns the TTL of a record whose type says no more: what belongs to a host or to its address lives shorter
-// (RFC 6762 §10).
-func (k kind) life() uint32 {
-	if k == service {
-		return mdns.OtherTTL
-	}
-	return mdns.HostTTL
 }

@@ -2,17 +2,18 @@ package responder
 
 import (
 	"slices"
+
+	"announcer/internal/mdns"
 )
 
 // plan works out what every face should hold, and begins whatever leads there. applied tells that something was
 // asked for from outside, so that what was refused is tried again.
 func (r *Responder) plan(applied bool) {
 	desired, instances := r.names.settle()
-	slots := r.board.place(instances, r.round)
+	all := planned{mdns.HostName(desired.Host), instances, servicePlans(desired, instances), r.board.place(instances, r.round)}
 	cameUp := r.faces.cameUp(desired.Links)
 	r.faces.place(r)
-	r.echoes.fit(len(r.faces.all))
-	plans := servicePlans(desired, instances)
+	r.outbox.echoes.fit(len(r.faces.all))
 	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
 	if !applied {
 		start = r.conflicts.after(start)
@@ -23,7 +24,7 @@ func (r *Responder) plan(applied bool) {
 			f.bury(true)
 			continue
 		}
-		f.apply(f.wantsOf(instances, plans, slots), start, applied)
+		f.apply(all.on(f.link.Link, f.version), start, applied)
 		if cameUp[f.link.Index] {
 			f.announceAgain(start)
 		}
@@ -36,10 +37,10 @@ func (r *Responder) plan(applied bool) {
 func (f *face) apply(wants []want, start moment, applied bool) {
 	f.wanted, f.coming = wants, nil
 	for _, w := range wants {
-		if n := f.zone[w.plan.key]; n == nil || n.claim == nil {
+		if c := f.zone.claim(w.plan.key); c == nil {
 			f.claim(w, start)
 		} else {
-			n.claim.amend(w, start, applied)
+			c.amend(w, start, applied)
 		}
 	}
 	var gone []*claim
@@ -116,7 +117,7 @@ func (c *claim) revise(p *plan) {
 	}
 	for _, s := range gone {
 		f.hide(s)
-		f.sayGoodbye(s)
+		f.farewells.say(s)
 	}
 	c.reshare()
 }

@@ -80,11 +80,7 @@ type Responder struct {
 	closing   bool
 
 	reader wire.Reader
-	build  wire.Builder
-	arena  []byte // what out points into
-	out    []Out
-	taken  bool
-	echoes echoes
+	outbox outbox
 	past   past
 	estate estate
 	scratch
@@ -95,7 +91,6 @@ type scratch struct {
 	candidates []candidate
 	sent       []*set
 	asks       []asking
-	serial     uint32
 }
 
 // New makes a responder that publishes nothing.
@@ -159,7 +154,7 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 		return
 	}
 	if f.isOwn(p.Src.Addr()) {
-		echo, surplus := r.echoes.take(p.Data, faceKey{p.Link, p.Version}, r.now)
+		echo, surplus := r.outbox.echoes.take(p.Data, faceKey{p.Link, p.Version}, r.now)
 		if echo {
 			return // our own packet, by loopback or on a second interface of the same link (RFC 6762 §8.2, §14)
 		}
@@ -184,13 +179,13 @@ func (f *face) accepts(p Packet, response bool) bool {
 	onLink := func() bool { return f.link.onLink(p.Src.Addr()) }
 	if !response {
 		legacy := p.Src.Port() != mdns.Port
-		return (!unicast || onLink()) && (!legacy || f.canReply(p.Src))
+		return (!unicast || onLink()) && (!legacy || f.link.canReply(p.Src))
 	}
 	if p.Src.Port() != mdns.Port {
 		return false // §6
 	}
 	// §11: a unicast response counts only where it may answer a question of ours that asked for it.
-	return !unicast || f.r.now-f.askedUnicast < 2*time.Second && onLink()
+	return !unicast || f.now-f.probes.qu < 2*time.Second && onLink()
 }
 
 // Tick does what is due and gives the packets to send, in order, together with those that came of Apply, Handle and
@@ -210,11 +205,11 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 		f.run()
 	}
 	r.faces.drop()
-	r.taken = true
+	r.outbox.taken = true
 	if at := r.next(); at < forever {
 		next = r.date(at)
 	}
-	return r.out, next
+	return r.outbox.out, next
 }
 
 // Close begins the orderly end: goodbyes for all that is published (RFC 6762 §10.1). Once [Responder.Done] says so,
@@ -271,9 +266,7 @@ func (r *Responder) Stats() Stats {
 // begin takes the time, and gives up the packets that the last Tick returned.
 func (r *Responder) begin(now time.Time) {
 	r.clock.advance(now)
-	if r.taken {
-		r.out, r.arena, r.taken = r.out[:0], r.arena[:0], false
-	}
+	r.outbox.empty()
 }
 
 // next gives the time of the next thing to do.

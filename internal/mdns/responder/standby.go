@@ -37,15 +37,15 @@ func (c *claim) pointsHere() bool { return c.plan.needs == mdns.HostName(c.face.
 func (x contest) elect() {
 	c, f := x.claim, x.claim.face
 	own := f.sources.To(x.rival.addr)
-	switch met := f.r.now-c.rivalAt < reviewSight; {
+	switch met := f.now-c.rivalAt < reviewSight; {
 	case !x.onLink():
 		return
 	case met && c.ownThere.Less(own):
 		return // the hosts have met in a lower network
 	}
-	c.rivalAt, c.ownThere = f.r.now, own
+	c.rivalAt, c.ownThere = f.now, own
 	if f.version == publication.V6 && c.byIPv4() != nil {
-		f.r.reviews.set(x.review(), f.r.now+reviewWait)
+		f.r.reviews.set(x.review(), f.now+reviewWait)
 		return
 	}
 	x.decide()
@@ -99,7 +99,7 @@ func (x contest) decide() {
 	lower := x.rival.addr.Less(f.sources.To(x.rival.addr))
 	switch {
 	case lower && c.phase == probing && !c.live:
-		x.restart(f.r.now + tieBreakWait) // by then the other one serves, or is gone
+		x.restart(f.now + tieBreakWait) // by then the other one serves, or is gone
 	case lower:
 		x.fallSilent()
 	case c.live:
@@ -111,7 +111,7 @@ func (x contest) decide() {
 func (c *claim) insist() {
 	f := c.face
 	for _, s := range c.sets {
-		f.queue(s, max(f.r.now, s.last+sameRecord))
+		f.answers.add(s, max(f.now, s.last+sameRecord))
 		s.asked = false
 	}
 }
@@ -125,7 +125,7 @@ func (x contest) standBy() {
 
 // fallSilent takes a name off the whole link, and watches the host that serves it.
 func (x contest) fallSilent() {
-	x.claim.face.r.stats.Conflicts++
+	x.claim.face.stats.Conflicts++
 	x.hold(fmt.Sprintf("%s serves it", x.rival.addr))
 	x.claim.watchHeld(x.rival.addr, mdns.TypeSRV, standbyInterval, standbyInterval)
 }

@@ -43,7 +43,7 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 
 // wake probes for all names of a face again. Nothing is answered until then: another host may have them now.
 func (f *face) wake(start moment) {
-	f.questions = nil
+	f.questions.list = nil
 	for _, c := range f.claims {
 		if c.review != nil {
 			f.r.reviews.remove(c.review)
@@ -72,7 +72,7 @@ func (c *claim) repay() {
 	f := c.face
 	for _, s := range c.owed {
 		if s.unique() || !f.wants(s.records[0]) {
-			f.sayGoodbye(s)
+			f.farewells.say(s)
 		}
 		s.last = never // other claims owe the shared records too
 	}

@@ -1,0 +1,185 @@
+package responder
+
+import (
+	"net/netip"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// zone has the names that a face answers for or claims, by their keys.
+type zone map[string]*node
+
+// node is a name with what it has.
+type node struct {
+	name    dnsname.Name
+	key     string
+	sets    []*set          // that are answered
+	targets map[string]*set // the PTR sets by target, where there are many sets
+	claim   *claim          // on the name as a unique one, or nil
+	nsec    *set            // made when first needed
+	probed  uint32          // serial of the packet that holds a probe for the name
+}
+
+// set is what travels together: all records of a unique name and type, or one shared record.
+type set struct {
+	timer              // when it is to be multicast
+	asker   netip.Addr // that this is for; zero for everybody
+	node    *node
+	records []mdns.Record // of one name and type, at least one
+	target  string        // key of the name in PTR or SRV data
+	index   int           // in node.sets
+	live    bool          // in node.sets: to be answered
+	asked   bool          // it is queued because of a question
+	users   int           // claims that need it, where it is shared
+	rounds  int           // announcements still to come
+	last    moment        // when it was multicast
+
+	wanted, multi, known, packed uint32 // serials of the packet that last did so, see query.go
+	knownCount                   int
+}
+
+func newSet(n *node, records []mdns.Record) *set {
+	s := &set{node: n, records: records, last: never}
+	s.target = targetKey(records[0].Data)
+	return s
+}
+
+func targetKey(data mdns.Data) string {
+	switch d := data.(type) {
+	case mdns.PTR:
+		return d.Target.Key()
+	case mdns.SRV:
+		return d.Target.Key()
+	}
+	return ""
+}
+
+func (s *set) kind() mdns.Type { return s.records[0].Data.Type() }
+func (s *set) unique() bool    { return s.records[0].Unique }
+func (s *set) ttl() uint32     { return s.records[0].TTL }
+func (s *set) life() moment    { return moment(s.ttl()) * time.Second }
+
+// answers says whether a question for a type asks for the set (RFC 6762 §6.5).
+func (s *set) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
+
+// node returns the node of a name, made if need be.
+func (z zone) node(name dnsname.Name, key string) *node {
+	n := z[key]
+	if n == nil {
+		n = &node{name: name, key: key}
+		z[key] = n
+	}
+	return n
+}
+
+// tidy forgets a node that has nothing left.
+func (z zone) tidy(n *node) {
+	if len(n.sets) == 0 && n.claim == nil {
+		delete(z, n.key)
+	}
+}
+
+// claim returns the claim on a name, nil if there is none.
+func (z zone) claim(key string) *claim {
+	if n := z[key]; n != nil {
+		return n.claim
+	}
+	return nil
+}
+
+// manySets is the number of sets from which on a node has an index of them.
+const manySets = 8
+
+// add makes a set one of the node.
+func (n *node) add(s *set) {
+	s.live, s.index = true, len(n.sets)
+	n.sets = append(n.sets, s)
+	if len(n.sets) > manySets && n.targets == nil {
+		n.targets = map[string]*set{}
+		for _, other := range n.sets {
+			n.index(other)
+		}
+	}
+	n.index(s)
+}
+
+func (n *node) index(s *set) {
+	if n.targets != nil && s.kind() == mdns.TypePTR {
+		n.targets[s.target] = s
+	}
+}
+
+// remove is the opposite of add.
+func (n *node) remove(s *set) {
+	last := len(n.sets) - 1
+	n.sets[last].index = s.index
+	n.sets[s.index] = n.sets[last]
+	n.sets[last] = nil
+	n.sets = n.sets[:last]
+	if n.targets[s.target] == s {
+		delete(n.targets, s.target)
+	}
+	s.live = false
+}
+
+// find gives the set of a node that holds a record of a packet, or nil.
+func (n *node) find(r *wire.Reader, rec wire.Resource) *set {
+	if n.targets != nil && rec.Type == mdns.TypePTR {
+		return n.targets[string(r.Target(rec))]
+	}
+	if rec.Type == mdns.TypeNSEC && n.nsec != nil && n.nsec.holds(r, rec) {
+		return n.nsec
+	}
+	for _, s := range n.sets {
+		if s.holds(r, rec) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (s *set) holds(r *wire.Reader, rec wire.Resource) bool {
+	for i := range s.records {
+		if r.Is(rec, s.records[i].Data) {
+			return true
+		}
+	}
+	return false
+}
+
+// withTarget gives the sets that a PTR record to target may be among.
+func (n *node) withTarget(target string) []*set {
+	if n.targets == nil {
+		return n.sets
+	}
+	if s := n.targets[target]; s != nil {
+		return n.sets[s.index : s.index+1]
+	}
+	return nil
+}
+
+// negative returns the record that says which types a name of ours has, for a question for another (RFC 6762 §6.1).
+func (n *node) negative() *set {
+	if n.nsec == nil {
+		types := make([]mdns.Type, 0, len(n.sets))
+		for _, s := range n.sets {
+			types = append(types, s.kind())
+		}
+		record := mdns.Record{Name: n.name, TTL: n.claim.plan.kind.life(), Unique: true, Data: mdns.NewNSEC(n.name, types...)}
+		n.nsec = newSet(n, []mdns.Record{record})
+		n.nsec.live = true
+	}
+	return n.nsec
+}
+
+// life returns the TTL of a record whose type says no more: what belongs to a host or to its address lives shorter
+// (RFC 6762 §10).
+func (k kind) life() uint32 {
+	if k == service {
+		return mdns.OtherTTL
+	}
+	return mdns.HostTTL
+}
