@@ -32,6 +32,12 @@ func (a *answers) addFor(asker netip.Addr, s *set, at moment) {
 	}
 }
 
+// again sees to it that everybody hears a set again, as soon as it may be sent.
+func (a *answers) again(s *set) {
+	a.add(s, max(a.now, s.last+sameRecord))
+	s.asked = false
+}
+
 // announce queues those of the sets that have rounds to go, and says whether there were any.
 func (a *answers) announce(sets []*set) (queued bool) {
 	for _, s := range sets {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // phase is how far a claim is.
@@ -56,7 +57,7 @@ func (f *face) claim(w want, at moment) {
 	for _, s := range c.slots {
 		s.claims = append(s.claims, c)
 	}
-	if sibling := c.heldBeside(); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
+	if sibling := c.namesakes().heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
 		c.phase, c.rival, c.why = held, sibling.rival, sibling.why
 	} else {
 		c.probe(at)
@@ -65,7 +66,7 @@ func (f *face) claim(w want, at moment) {
 
 // win makes a name ours on its link, once each IP version has probed for it.
 func (c *claim) win() {
-	claims := c.everywhere()
+	claims := c.namesakes()
 	if slices.ContainsFunc(claims, func(other *claim) bool { return other.phase == probing && !other.free() }) {
 		return
 	}
@@ -215,7 +216,7 @@ func (c *claim) drop() {
 	c.silence(true)
 	c.unwatch()
 	c.node.claim = nil
-	for _, other := range c.everywhere() {
+	for _, other := range c.namesakes() {
 		if other.free() {
 			other.face.steps.set(other, f.now) // it may have waited for this one
 		}
@@ -233,4 +234,30 @@ func (c *claim) hold(rival netip.Addr, why string) {
 	c.phase, c.rival, c.why = held, rival, why
 	c.note()
 	c.unpark()
+}
+
+// namesakes are the claims on one name on a link, one per IP version.
+type namesakes []*claim
+
+// namesakes returns the claims on the name of a claim on its link, itself included.
+func (c *claim) namesakes() namesakes { return c.face.r.faces.claims(c.face.link, c.node.key) }
+
+// byIPv4 returns the one by IPv4, nil if there is none.
+func (n namesakes) byIPv4() *claim {
+	for _, c := range n {
+		if c.face.version == publication.V4 {
+			return c
+		}
+	}
+	return nil
+}
+
+// heldBeside returns one that is held and is not c, nil if there is none.
+func (n namesakes) heldBeside(c *claim) *claim {
+	for _, other := range n {
+		if other != c && other.phase == held {
+			return other
+		}
+	}
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/wire"
 )
 
 // When there are this many conflicts in so much time, so long is waited before each further attempt (RFC 6762 §8.1),
@@ -43,32 +42,27 @@ func (l *conflictLog) after(at moment) moment {
 	return at
 }
 
-// everywhere returns the claims on the same name on the link of a claim, itself included.
-func (c *claim) everywhere() []*claim { return c.face.r.faces.claims(c.face.link, c.node.key) }
-
 // correct announces our data again where caches have just got what we said before.
 func (c *claim) correct(t mdns.Type) {
-	f := c.face
 	for _, s := range c.sets {
 		if s.live && s.kind() == t {
-			f.answers.add(s, max(f.now, s.last+sameRecord))
-			s.asked = false
+			c.face.answers.again(s)
 		}
 	}
 }
 
 // differs says what a record of a rival says, and what ours does.
-func (c *claim) differs(rec wire.Resource) string {
-	data, ok := c.face.r.reader.Value(rec)
+func (a assertion) differs() string {
+	data, ok := a.claim.face.r.reader.Value(a.rec)
 	if !ok {
 		return ""
 	}
-	for _, s := range c.sets {
-		if s.kind() == rec.Type {
-			return fmt.Sprintf(" with %s %s, where ours is %s", rec.Type, data, s.records[0].Data)
+	for _, s := range a.claim.sets {
+		if s.kind() == a.rec.Type {
+			return fmt.Sprintf(" with %s %s, where ours is %s", a.rec.Type, data, s.records[0].Data)
 		}
 	}
-	return fmt.Sprintf(" with %s %s", rec.Type, data)
+	return fmt.Sprintf(" with %s %s", a.rec.Type, data)
 }
 
 // defend probes again for a name that another host contradicts: whoever answers the probe keeps it (RFC 6762 §9).
@@ -92,7 +86,7 @@ func (x contest) yield() {
 
 // restart takes a name off the link, without goodbyes, and begins to probe for it at a time.
 func (x contest) restart(at moment) {
-	for _, other := range x.claim.everywhere() {
+	for _, other := range x.claim.namesakes() {
 		if other.phase != held {
 			other.contested(x.rival.addr)
 			other.silence(false)
@@ -184,7 +178,7 @@ func (x contest) lose() (why string) {
 
 // hold takes a name off the link, without goodbyes.
 func (x contest) hold(why string) {
-	for _, other := range x.claim.everywhere() {
+	for _, other := range x.claim.namesakes() {
 		other.hold(x.rival.addr, why)
 	}
 }

@@ -8,24 +8,6 @@ import (
 	"announcer/internal/publication"
 )
 
-// isOwn reports whether a source address is one of this host now; a link-local one counts on its link only. All on the
-// loopback is: for multicast there Linux takes the address of another interface, or none.
-func (f *face) isOwn(src netip.Addr) bool {
-	if f.link.Loopback {
-		return true
-	}
-	if src.IsLinkLocalUnicast() {
-		return slices.ContainsFunc(f.link.Addrs, func(a publication.LinkAddr) bool { return a.Addr().WithZone("") == src })
-	}
-	return f.r.own[src]
-}
-
-// fromHere reports whether a packet with this source address comes from another program of this host. Without one that
-// has the port, it comes from a host that has the same address or pretends to.
-func (f *face) fromHere(src netip.Addr) bool {
-	return f.link.Loopback || f.r.config.SharedPort && f.isOwn(src)
-}
-
 // face is what the host shows on one link by one IP version. What it hears is answered there and nowhere else, with the
 // addresses of that link (RFC 6762 §6, §6.2, §20).
 type face struct {
@@ -55,6 +37,24 @@ func newFace(r *Responder, l *link, v publication.IPVersion) *face {
 	f.farewells = farewells{clock: r.clock, leaving: map[identity]*farewell{}}
 	f.questions = questions{sender: &f.sender, zone: f.zone}
 	return f
+}
+
+// isOwn reports whether a source address is one of this host now; a link-local one counts on its link only. All on the
+// loopback is: for multicast there Linux takes the address of another interface, or none.
+func (f *face) isOwn(src netip.Addr) bool {
+	if f.link.Loopback {
+		return true
+	}
+	if src.IsLinkLocalUnicast() {
+		return slices.ContainsFunc(f.link.Addrs, func(a publication.LinkAddr) bool { return a.Addr().WithZone("") == src })
+	}
+	return f.r.own[src]
+}
+
+// fromHere reports whether a packet with this source address comes from another program of this host. Without one that
+// has the port, it comes from a host that has the same address or pretends to.
+func (f *face) fromHere(src netip.Addr) bool {
+	return f.link.Loopback || f.r.config.SharedPort && f.isOwn(src)
 }
 
 // show makes a set one that is answered for.

@@ -114,9 +114,9 @@ func (s *faces) of(l *link) iter.Seq[*face] {
 	}
 }
 
-// claims returns the claims on a name on a link, one per IP version.
-func (s *faces) claims(l *link, key string) []*claim {
-	var claims []*claim
+// claims returns the claims on a name on a link.
+func (s *faces) claims(l *link, key string) namesakes {
+	var claims namesakes
 	for f := range s.of(l) {
 		if c := f.zone.claim(key); c != nil {
 			claims = append(claims, c)

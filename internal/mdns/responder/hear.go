@@ -42,7 +42,7 @@ func (f *face) hear(p Packet) {
 			f.hearOurs(s, rec, f.isOwn(p.Src.Addr()))
 		}
 		if n.claim != nil && !own && rec.TTL > 0 {
-			n.claim.confront(rec, p.Src.Addr(), s == nil)
+			assertion{n.claim, rec, p.Src.Addr()}.confront(s == nil)
 		}
 	}
 }
@@ -73,8 +73,7 @@ func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 	switch {
 	case rec.TTL < s.ttl()/2:
 		// Caches are about to lose it: §6.6 where the TTL is low, §10.1 where it is a goodbye.
-		f.answers.add(s, max(f.now, s.last+sameRecord))
-		s.asked = false
+		f.answers.again(s)
 	case rec.TTL >= s.ttl() && s.queued() && s.asked && len(s.records) == 1:
 		// §7.4: somebody just gave the answer.
 		f.answers.remove(s)
@@ -84,13 +83,13 @@ func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 
 // contradicts reports whether a record that is not ours contradicts a claim on its name (RFC 6762 §9). While we probe,
 // so does any unique record of another host: the name has an owner (§8.1).
-func (c *claim) contradicts(rec wire.Resource, src netip.Addr) bool {
-	f := c.face
+func (a assertion) contradicts() bool {
+	c, f, rec := a.claim, a.claim.face, a.rec
 	if rec.Type == mdns.TypeNSEC || f.ownAddress(rec) || c.holds(&f.r.reader, rec) {
 		return false
 	}
 	sameKind := slices.ContainsFunc(c.sets, func(s *set) bool { return s.kind() == rec.Type })
-	return sameKind || c.asking() && !c.live && rec.Flush && !f.isOwn(src)
+	return sameKind || c.asking() && !c.live && rec.Flush && !f.isOwn(a.src)
 }
 
 // ownAddress says whether a record holds an address of this host, which never contradicts (RFC 6762 §14).

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"net/netip"
+	"slices"
 
 	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
@@ -79,21 +80,42 @@ func (c *claim) situation() (s situation, ok bool) {
 	return 0, false
 }
 
-// confront takes a record that another host announces under a name of ours. different reports that it is none of our
-// own records.
-func (c *claim) confront(rec wire.Resource, src netip.Addr, different bool) {
-	f := c.face
+// assertion is a record with which another host announces a name of ours.
+type assertion struct {
+	claim *claim
+	rec   wire.Resource
+	src   netip.Addr
+}
+
+// confront takes the assertion of another host. different reports that it is none of our own records.
+func (a assertion) confront(different bool) {
+	c, r := a.claim, a.claim.face.r
 	s, ok := c.situation()
 	if !ok {
 		return
 	}
-	switch in := &f.r.reader; {
-	case c.plan.policy.StandsBy() && c.served(rec):
-		contest{c, rival{addr: src}}.meet(s)
-	case !different, !c.contradicts(rec, src), f.r.faces.say(in, rec):
-	case f.r.past.said(in, rec):
-		c.correct(rec.Type)
-	case !c.plan.policy.StandsBy():
-		contest{c, rival{src, c.differs(rec)}}.meet(s)
+	standby := c.plan.policy.StandsBy()
+	switch {
+	case standby && a.serves():
+		contest{c, rival{addr: a.src}}.meet(s)
+	case !different, !a.contradicts(), r.faces.say(&r.reader, a.rec):
+	case r.past.said(&r.reader, a.rec):
+		c.correct(a.rec.Type)
+	case !standby:
+		contest{c, rival{a.src, a.differs()}}.meet(s)
+	}
+}
+
+// meetProbe compares the probe of another host with ours for the same name (RFC 6762 §8.2, §8.2.1).
+func (c *claim) meetProbe(p Packet) {
+	theirs, echo := c.face.r.proposals(p, c.node.key)
+	standby := c.plan.policy.StandsBy()
+	if echo && (!standby || c.pointsHere()) {
+		return
+	}
+	ours := proposalsOf(c.proposed)
+	// In standby the addresses of the hosts decide, not their data.
+	if standby || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
+		contest{c, rival{addr: p.Src.Addr()}}.meet(simultaneousProbe)
 	}
 }

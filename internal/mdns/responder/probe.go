@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -149,78 +148,4 @@ func dataSize(data mdns.Data) int {
 		return d.BitLen() / 8
 	}
 	return 2
-}
-
-// proposal is a record of a probe, in the form in which probes are compared.
-type proposal struct {
-	class uint16
-	kind  mdns.Type
-	data  []byte
-}
-
-func (p proposal) compare(other proposal) int {
-	if p.class != other.class {
-		return int(p.class) - int(other.class)
-	}
-	if p.kind != other.kind {
-		return int(p.kind) - int(other.kind)
-	}
-	return bytes.Compare(p.data, other.data)
-}
-
-// meetProbe compares the probe of another host with ours for the same name (RFC 6762 §8.2, §8.2.1).
-func (c *claim) meetProbe(p Packet) {
-	ours := c.proposals()
-	theirs, echo := c.proposalsOf(p)
-	if echo && (!c.plan.policy.StandsBy() || c.pointsHere()) {
-		return
-	}
-	// In standby the addresses of the hosts decide, not their data.
-	if c.plan.policy.StandsBy() || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
-		contest{c, rival{addr: p.Src.Addr()}}.meet(simultaneousProbe)
-	}
-}
-
-// proposals returns what the last probe proposed, sorted.
-func (c *claim) proposals() []proposal {
-	var list []proposal
-	for _, record := range c.proposed {
-		list = append(list, proposal{wire.ClassIN, record.Data.Type(), plainData(record.Data)})
-	}
-	slices.SortFunc(list, proposal.compare)
-	return list
-}
-
-// proposalsOf returns what the probe in a packet proposes for our name, sorted. echo reports that this host said all of
-// it itself.
-func (c *claim) proposalsOf(p Packet) (list []proposal, echo bool) {
-	var r wire.Reader
-	if r.Reset(p.Data) != nil {
-		return nil, false
-	}
-	echo = true
-	for rec, ok := r.Resource(); ok; rec, ok = r.Resource() {
-		if rec.Section == wire.Authority && string(rec.Key) == c.node.key {
-			echo = echo && c.face.r.echo(&r, rec)
-			list = append(list, proposal{rec.Class, rec.Type, r.AppendData(nil, rec)})
-		}
-	}
-	slices.SortFunc(list, proposal.compare)
-	return list, echo
-}
-
-// plainData gives data as it stands in a packet, its name uncompressed.
-func plainData(data mdns.Data) []byte {
-	switch d := data.(type) {
-	case mdns.PTR:
-		return []byte(d.Target.Wire())
-	case mdns.SRV:
-		head := []byte{byte(d.Priority >> 8), byte(d.Priority), byte(d.Weight >> 8), byte(d.Weight), byte(d.Port >> 8), byte(d.Port)}
-		return append(head, d.Target.Wire()...)
-	case mdns.TXT:
-		return []byte(d.Wire())
-	case mdns.Address:
-		return d.AsSlice()
-	}
-	return nil
 }

@@ -5,8 +5,8 @@
 // State is kept per link and IP version, a [face]. A face has a zone: names with their sets of records. Each name
 // that must be ours alone has a claim, which is probed for (probe.go), then announced and now and then asked for
 // (announce.go), while it is answered for (query.go, answer.go), until it goes (goodbye.go) or somebody else has it
-// (hear.go, policy.go, conflict.go, standby.go). What is to be claimed comes from the plan (plan.go), and reconcile.go makes the
-// claims of a face the ones that are planned.
+// (hear.go, policy.go, conflict.go, standby.go). What is to be claimed comes from the plan (plan.go), and reconcile.go
+// makes the claims of a face the ones that are planned.
 //
 // All that others can make grow is bounded; a packet that is none of our business allocates nothing.
 package responder

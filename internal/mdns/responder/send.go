@@ -53,8 +53,8 @@ type sender struct {
 	clear   moment              // when the next packet may be multicast
 }
 
-// limit is the size of an ordinary message: an Ethernet frame or less, without the headers (RFC 6762 §17). Links
-// with a larger MTU get no larger ones, since not all hosts on them need have it.
+// limit is the size of an ordinary message: an Ethernet frame or less, without the headers (RFC 6762 §17). Links with a
+// larger MTU get no larger ones, since not all hosts on them need have it.
 func (s *sender) limit() int {
 	mtu := s.link.MTU
 	if mtu <= 0 || mtu > mdns.EthernetMTU {
@@ -91,9 +91,9 @@ func (s *sender) multicastUntil(count *uint64, asker netip.Addr, until moment) {
 	s.clear = s.now + pace*moment(copies)
 }
 
-// unicast sends the message that was built to one host, from the address that it asked, if it asked one.
-func (s *sender) unicast(dst netip.AddrPort, asked netip.Addr) {
-	s.send(Out{Dst: dst, Src: asked})
+// unicast sends the message that was built to one host, from an address of ours; the zero Addr is any.
+func (s *sender) unicast(dst netip.AddrPort, src netip.Addr) {
+	s.send(Out{Dst: dst, Src: src})
 	s.stats.Unicasts++
 	s.link.traffic.Unicasts++
 }
@@ -104,5 +104,5 @@ func (s *sender) send(out Out) []byte {
 	return out.Data
 }
 
-// carries reports whether an address is of the IP version of the face.
+// carries reports whether an address is of the IP version of the sender.
 func (s *sender) carries(a netip.Addr) bool { return a.Is4() == (s.version == publication.V4) }

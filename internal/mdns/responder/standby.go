@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
 )
 
@@ -23,10 +22,10 @@ type review struct {
 	contest
 }
 
-// served reports whether a record shows that another host serves a name that we stand by for.
-func (c *claim) served(rec wire.Resource) bool {
-	f := c.face
-	return (rec.Type == mdns.TypeSRV || rec.Type == mdns.TypeTXT) && (!c.pointsHere() || !f.r.echo(&f.r.reader, rec))
+// serves reports whether the record shows that another host serves a name that we stand by for.
+func (a assertion) serves() bool {
+	r, kind := a.claim.face.r, a.rec.Type
+	return (kind == mdns.TypeSRV || kind == mdns.TypeTXT) && (!a.claim.pointsHere() || !r.echo(&r.reader, a.rec))
 }
 
 // pointsHere reports whether a service is one of this host by name, so that its data is no other host's. Two hosts that
@@ -44,7 +43,7 @@ func (x contest) elect() {
 		return // the hosts have met in a lower network
 	}
 	c.rivalAt, c.ownThere = f.now, own
-	if f.version == publication.V6 && c.byIPv4() != nil {
+	if f.version == publication.V6 && c.namesakes().byIPv4() != nil {
 		f.r.reviews.set(x.review(), f.now+reviewWait)
 		return
 	}
@@ -53,16 +52,6 @@ func (x contest) elect() {
 
 // onLink reports whether the rival is a host of the link: only those stand by for one another.
 func (x contest) onLink() bool { return x.claim.face.link.onLink(x.rival.addr) }
-
-// byIPv4 returns the claim on the same name by IPv4, nil if there is none.
-func (c *claim) byIPv4() *claim {
-	for _, other := range c.everywhere() {
-		if other.face.version == publication.V4 {
-			return other
-		}
-	}
-	return nil
-}
 
 // review returns the review of the claim, with this rival.
 func (x contest) review() *review {
@@ -86,7 +75,7 @@ func (q *reviews) run(now moment) {
 		}
 		q.remove(v)
 		c := v.claim
-		other := c.byIPv4()
+		other := c.namesakes().byIPv4()
 		if c.node.claim == c && c.phase != held && (other == nil || other.rivalAt < now-reviewSight) {
 			v.decide()
 		}
@@ -103,16 +92,9 @@ func (x contest) decide() {
 	case lower:
 		x.fallSilent()
 	case c.live:
-		c.insist()
-	}
-}
-
-// insist announces again, so that the other one hears that the name is served.
-func (c *claim) insist() {
-	f := c.face
-	for _, s := range c.sets {
-		f.answers.add(s, max(f.now, s.last+sameRecord))
-		s.asked = false
+		for _, s := range c.sets {
+			f.answers.again(s) // so that the other one hears that the name is served
+		}
 	}
 }
 

@@ -132,17 +132,7 @@ func (c *claim) watchHeld(rival netip.Addr, kind mdns.Type, interval, longest mo
 func (c *claim) unwatch() {
 	f := c.face
 	w := f.link.watches[c.node.key]
-	if w != nil && w.held && c.heldBeside() == nil {
+	if w != nil && w.held && c.namesakes().heldBeside(c) == nil {
 		f.r.watches.drop(w)
 	}
-}
-
-// heldBeside returns a held claim on the same name on this link, nil if there is none.
-func (c *claim) heldBeside() *claim {
-	for _, other := range c.everywhere() {
-		if other != c && other.phase == held {
-			return other
-		}
-	}
-	return nil
 }
