@@ -3,7 +3,7 @@ package publication
 import "fmt"
 
 // Fault is an IP version by which no host on a link can be reached, though the link has addresses of it: another program
-// holds port 5353, or the multicast group can't be joined.
+// holds port 5353, the multicast group can't be joined, or nothing can be sent.
 type Fault struct {
 	Link    string    `json:"link"`
 	Version IPVersion `json:"ip_version"` // 4 or 6

@@ -71,6 +71,8 @@ type Publisher struct {
 	lost     uint64               // events and questions that nobody took
 	tooLong  uint64               // packets dropped
 	unsentOn map[int]uint64       // packets by the index of the link
+
+	blockades blockades // where no multicast can be sent
 }
 
 var (
@@ -102,6 +104,8 @@ func New(config Config) *Publisher {
 		noted:    make(chan struct{}),
 		rivals:   map[neighbour]hardware{},
 		unsentOn: map[int]uint64{},
+
+		blockades: blockades{},
 	}
 	p.responder = responder.New(responder.Config{
 		Rand: rand.New(rand.NewPCG(config.Seed[0], config.Seed[1])), Start: time.Now(), Asked: p.ask,
@@ -134,6 +138,7 @@ func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 		p.desired = &d
 		p.config.Conn.SetLinks(d.Links) // what fails is a fault
 		p.responder.SharePort(shared)
+		p.retestBlockades(time.Now())
 		p.publish()
 	})
 }
@@ -242,6 +247,7 @@ func (p *Publisher) work() {
 		for i := range batch[:n] {
 			p.handle(now, &batch[i])
 		}
+		p.testBlockades(now)
 		p.followFaults()
 		p.runJobs()
 		next = p.tick()
@@ -294,7 +300,7 @@ func (p *Publisher) tick() (next time.Time) {
 		}
 	}
 	p.passOn(time.Now())
-	return earliest(next, p.late.again, p.gathered.due)
+	return earliest(next, p.late.again, p.gathered.due, p.blockades.next())
 }
 
 // send does what is due, sends what comes of it, and returns the time of the next thing to do.
@@ -306,9 +312,13 @@ func (p *Publisher) send() (next time.Time) {
 		for _, o := range out {
 			p.packets = p.sources.Append(p.packets, packetOf(o), o.Asker)
 		}
-		if p.config.Conn.Write(p.packets) < len(p.packets) && p.sendUnbound() < len(p.packets) {
+		failed := p.config.Conn.Write(p.packets) < len(p.packets) && p.sendUnbound() < len(p.packets)
+		if failed {
 			p.late.keep(p.packets)
 			p.fail(p.unsent())
+		}
+		if failed || len(p.blockades) > 0 {
+			p.noteBlockades(time.Now())
 		}
 	}
 	return next
@@ -358,20 +368,30 @@ func earliest(times ...time.Time) (first time.Time) {
 func (p *Publisher) unsent() (err error) {
 	for i := range p.packets {
 		out := &p.packets[i]
-		l, here := p.links.ByIndex(out.Link)
-		switch {
-		case out.Err == nil:
-		case !here, noSource(out.Err) && !l.Has(out.Version()): // a goodbye for a link or an address that is gone
-		case errors.Is(out.Err, link.ErrNoSocket): // which is a fault
-		case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH): // Linux routes no IPv6 multicast there, where IPv4 does
-		default:
-			p.unsentOn[out.Link]++
-			if err == nil {
-				err = fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
-			}
+		if !p.isFailure(out) {
+			continue
+		}
+		p.unsentOn[out.Link]++
+		if err == nil {
+			l, _ := p.links.ByIndex(out.Link)
+			err = fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
 		}
 	}
 	return err
+}
+
+// isFailure reports whether a packet was not sent though it could be expected to be.
+func (p *Publisher) isFailure(out *link.Packet) bool {
+	l, here := p.links.ByIndex(out.Link)
+	switch {
+	case out.Err == nil:
+	case !here, noSource(out.Err) && !l.Has(out.Version()): // a goodbye for a link or an address that is gone
+	case errors.Is(out.Err, link.ErrNoSocket): // which is a fault
+	case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH): // Linux routes no IPv6 multicast there, where IPv4 does
+	default:
+		return true
+	}
+	return false
 }
 
 // quiet is the least time between two lines of the log about the network.

@@ -13,7 +13,7 @@ import (
 // publish hands what was applied to the responder, with what is wrong with each link. What came back is probed for and
 // announced there.
 func (p *Publisher) publish() {
-	p.faults = p.config.Conn.Faults()
+	p.faults = p.allFaults()
 	d, before := *p.desired, faultsOf(p.links)
 	d.Links = slices.Clone(d.Links)
 	for i := range d.Links {
@@ -26,9 +26,18 @@ func (p *Publisher) publish() {
 
 // followFaults publishes again where what can be used has changed.
 func (p *Publisher) followFaults() {
-	if p.desired != nil && !slices.Equal(p.faults, p.config.Conn.Faults()) {
+	if p.desired != nil && !slices.Equal(p.faults, p.allFaults()) {
 		p.publish()
 	}
+}
+
+// allFaults returns what can't be used: sockets, and links on which nothing can be sent.
+func (p *Publisher) allFaults() []link.Fault {
+	faults := p.config.Conn.Faults()
+	if len(p.blockades) == 0 {
+		return faults
+	}
+	return append(slices.Clone(faults), p.blockades.faults()...)
 }
 
 // faultsOn returns the IP versions that a link has addresses of and that can't be used.
