@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -184,6 +185,71 @@ func TestArchitectureFlow(t *testing.T) {
 	}
 }
 
+// TestArchitectureWalks wants the rooms and functions of the two walks to exist, and their numbers to add up.
+func TestArchitectureWalks(t *testing.T) {
+	walk := regexp.MustCompile(`(?m)^### .*: (\d+) rooms, (\d+) functions$`)
+	step := regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\| (\\d+) \\| (.*) \\|$")
+	function := regexp.MustCompile("`([A-Za-z.]+)`")
+	_, text, _ := strings.Cut(document(t), "## Two walks")
+	text, _, _ = strings.Cut(text, "\n## ")
+	for _, part := range strings.Split(text, "\n### ")[1:] {
+		title := walk.FindStringSubmatch("### " + part)
+		rooms, sum := 0, 0
+		for _, m := range step.FindAllStringSubmatch(part, -1) {
+			n, _ := strconv.Atoi(m[2])
+			rooms, sum = rooms+1, sum+n
+			there := functions(t, m[1])
+			for _, f := range function.FindAllStringSubmatch(m[3], -1) {
+				if !there[f[1]] {
+					t.Errorf("internal/%s has no function %s", m[1], f[1])
+				}
+			}
+		}
+		if title == nil || title[1] != strconv.Itoa(rooms) || title[2] != strconv.Itoa(sum) {
+			t.Errorf("%q has %d rooms and %d functions", strings.SplitN(part, "\n", 2)[0], rooms, sum)
+		}
+	}
+}
+
+// functions returns the functions of a room, and its methods as Type.Method.
+func functions(t *testing.T, room string) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for _, file := range sources(t, "internal/"+room) {
+		for _, declared := range file.Decls {
+			f, ok := declared.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			name := f.Name.Name
+			if f.Recv != nil {
+				name = strings.TrimPrefix(types.ExprString(f.Recv.List[0].Type), "*") + "." + name
+			}
+			all[name] = true
+		}
+	}
+	return all
+}
+
+// sources returns the files of a package, tests aside, by their paths.
+func sources(t *testing.T, room string) map[string]*ast.File {
+	t.Helper()
+	paths, err := filepath.Glob("../" + room + "/*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(room, paths, err)
+	}
+	all := map[string]*ast.File{}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		if all[path], err = parser.ParseFile(token.NewFileSet(), path, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
 // TestArchitectureTestkit wants every room of the test kit in the document, with a sentence, and no other.
 func TestArchitectureTestkit(t *testing.T) {
 	there := map[string]bool{}
@@ -227,24 +293,12 @@ func TestArchitecturePure(t *testing.T) {
 			t.Errorf("%s imports %s", room, path)
 		}
 	}
-	files, err := filepath.Glob("../" + room + "/*.go")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
 	clock := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		set := token.NewFileSet()
-		parsed, err := parser.ParseFile(set, file, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
+	for path, file := range sources(t, room) {
+		ast.Inspect(file, func(n ast.Node) bool {
 			if s, ok := n.(*ast.SelectorExpr); ok {
 				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(clock, s.Sel.Name) {
-					t.Errorf("%s: time.%s", set.Position(n.Pos()), s.Sel.Name)
+					t.Errorf("%s: time.%s", path, s.Sel.Name)
 				}
 			}
 			return true

@@ -1,0 +1,47 @@
+package docs
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"announcer/internal/publication"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestWordsAreDocumented wants every policy, check and engine where users look for them.
+func TestWordsAreDocumented(t *testing.T) {
+	words := slices.Concat(publication.PolicyWords(), publication.CheckWords(), publication.Engines())
+	for _, path := range []string{"configuration.md", "../examples/announcer.toml"} {
+		text := read(t, path)
+		for _, word := range words {
+			if !strings.Contains(text, `"`+word+`"`) && !strings.Contains(text, "`"+word+"`") {
+				t.Errorf("%s lacks %q", path, word)
+			}
+		}
+	}
+}
+
+// TestPagesAreDocumented wants every page that the daemon serves in the document on status.
+func TestPagesAreDocumented(t *testing.T) {
+	pages := regexp.MustCompile(`"(?:GET|POST) (/[a-z.]+)"`).FindAllStringSubmatch(read(t, "../internal/control/server.go"), -1)
+	if len(pages) < 5 {
+		t.Fatalf("%d pages", len(pages))
+	}
+	text := read(t, "status.md")
+	for _, page := range pages {
+		if !strings.Contains(text, "`"+page[1]+"`") {
+			t.Errorf("status.md lacks %s", page[1])
+		}
+	}
+}
