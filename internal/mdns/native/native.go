@@ -53,6 +53,9 @@ type Publisher struct {
 	news      chan struct{} // there is something to note
 	noted     chan struct{} // closed when the last note is written
 
+	host call[surroundings]
+	macs call[string]
+
 	mu   sync.Mutex
 	jobs []func()
 	end  bool // the loop has ended and takes no jobs
@@ -130,14 +133,12 @@ func New(config Config) *Publisher {
 
 // Apply implements [mdns.Publisher].
 func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
-	if p.config.Own != nil {
-		d.Own = append(slices.Clone(d.Own), p.config.Own()...)
-	}
-	shared := p.config.Conn.Shared()
+	here := p.look()
+	d.Own = append(slices.Clone(d.Own), here.own...)
 	return p.do(ctx, func() {
 		p.desired = &d
 		p.config.Conn.SetLinks(d.Links) // what fails is a fault
-		p.responder.SharePort(shared)
+		p.responder.SharePort(here.shared)
 		p.retestBlockades(time.Now())
 		p.publish()
 	})
@@ -178,7 +179,7 @@ func (p *Publisher) Observe() mdns.Observation {
 
 // Close implements [mdns.Publisher]. To end without goodbyes, as before a restart, give it a context that is over.
 func (p *Publisher) Close(ctx context.Context) error {
-	shared := p.config.Conn.Shared()
+	shared := p.look().shared
 	err := p.do(ctx, func() {
 		p.desired = nil
 		p.responder.SharePort(shared)
@@ -477,7 +478,10 @@ func (p *Publisher) mac(name string, rival netip.Addr) string {
 	if len(p.rivals) >= rivalsMost {
 		clear(p.rivals)
 	}
-	mac := p.config.MAC(l.Index, rival)
+	mac, ok := p.macs.of(func() string { return p.config.MAC(l.Index, rival) })
+	if !ok {
+		return known.mac
+	}
 	p.rivals[key] = hardware{mac, time.Now()}
 	return mac
 }
@@ -531,7 +535,7 @@ func (p *Publisher) lastWords() {
 
 // sayGoodbye sends all goodbyes, and nothing else.
 func (p *Publisher) sayGoodbye() {
-	p.responder.SharePort(p.config.Conn.Shared())
+	p.responder.SharePort(p.look().shared)
 	p.responder.Close(time.Now())
 	for next := p.send(); !p.responder.Done() || !p.late.again.IsZero(); next = p.send() {
 		time.Sleep(time.Until(earliest(next, p.late.again)))

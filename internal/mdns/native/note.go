@@ -25,6 +25,7 @@ const (
 	noteEvery   = time.Minute                           // it is written, at least
 	notePause   = 5 * time.Second                       // between two of it, at least
 	noteMore    = noteEvery + notePause + 5*time.Second // until the next one, on a busy machine
+	noteStart   = time.Second                           // that reading it may take
 	noteEnd     = 300 * time.Millisecond                // that the last one may take
 	noteMost    = 4 << 20                               // bytes that are read of it
 )
@@ -142,7 +143,7 @@ func (l legacy) left() (left time.Duration) {
 // readNote reads the note at the first of the paths where there is one. What can't be read says nothing.
 func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
 	for _, path := range paths {
-		text, err := readSome(path)
+		text, err := readInTime(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -156,6 +157,23 @@ func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
 		return l
 	}
 	return legacy{}
+}
+
+// readInTime is readSome, and an error if the file system hangs.
+func readInTime(path string) (text []byte, err error) {
+	done := make(chan struct{})
+	var read []byte
+	var readErr error
+	go func() {
+		defer close(done)
+		read, readErr = readSome(path)
+	}()
+	select {
+	case <-done:
+		return read, readErr
+	case <-time.After(noteStart):
+		return nil, fmt.Errorf("its file system has not answered within %v", noteStart)
+	}
 }
 
 // readSome reads a regular file that is not too large.

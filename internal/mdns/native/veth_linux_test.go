@@ -12,10 +12,14 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/hangfs"
 	"announcer/internal/testkit/netlab"
 )
 
-func TestMain(m *testing.M) { netlab.Main(m) }
+func TestMain(m *testing.M) {
+	hangfs.Main()
+	netlab.Main(m)
+}
 
 // cable gives the engine on real sockets at one end of a cable, and a socket of a stranger at the other.
 func cable(t *testing.T) (p *Publisher, l publication.Link, stranger *net.UDPConn) {
