@@ -23,12 +23,14 @@ func read(t *testing.T, path string) string {
 func TestWordsAreDocumented(t *testing.T) {
 	words := slices.Concat(publication.PolicyWords(), publication.CheckWords(), publication.Engines())
 	for _, path := range []string{"configuration.md", "../examples/announcer.toml"} {
-		text := read(t, path)
-		for _, word := range words {
-			if !strings.Contains(text, `"`+word+`"`) && !strings.Contains(text, "`"+word+"`") {
-				t.Errorf("%s lacks %q", path, word)
+		t.Run(path, func(t *testing.T) {
+			text := read(t, path)
+			for _, word := range words {
+				if !strings.Contains(text, `"`+word+`"`) && !strings.Contains(text, "`"+word+"`") {
+					t.Errorf("%q is missing", word)
+				}
 			}
-		}
+		})
 	}
 }
 
