@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/native"
 	"announcer/internal/mdns/zeroconf"
 	"announcer/internal/publication"
@@ -23,7 +24,7 @@ func Open(name string, log *slog.Logger, mac func(link int, a netip.Addr) string
 	case publication.EngineNative:
 		return native.Open(log, mac, notes...)
 	case publication.EngineZeroconf:
-		return zeroconf.New(log), nil
+		return zeroconf.New(log, link.Holder), nil
 	}
 	return nil, Check(name)
 }

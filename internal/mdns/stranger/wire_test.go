@@ -37,7 +37,7 @@ func publish(t *testing.T, host *netlab.Host, link string, all ...services.Group
 	for _, g := range all {
 		groups = append(groups, publication.Publication{ID: g.Name, Group: g})
 	}
-	engine := zeroconf.New(slog.New(slog.DiscardHandler))
+	engine := zeroconf.New(slog.New(slog.DiscardHandler), func(publication.IPVersion) string { return "" })
 	t.Cleanup(func() { engine.Close(context.Background()) })
 	var err error
 	host.Do(func() {

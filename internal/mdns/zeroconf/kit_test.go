@@ -19,6 +19,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	mdnslink "announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
 	"announcer/internal/testkit/netlab"
@@ -172,7 +173,7 @@ func texts(msg *dns.Msg) []string {
 // engine makes an engine that is closed when the test ends.
 func engine(t *testing.T) *Publisher {
 	t.Helper()
-	p := New(slog.New(slog.DiscardHandler))
+	p := New(slog.New(slog.DiscardHandler), mdnslink.Holder)
 	t.Cleanup(func() { closed(t, p) })
 	return p
 }

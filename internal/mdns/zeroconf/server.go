@@ -25,8 +25,9 @@ type server struct {
 	announced bool // its announcement has been heard
 }
 
-// register has the library probe for the service of an entry, announce it and answer for it.
-func register(e entry) (*server, error) {
+// register has the library probe for the service of an entry, announce it and answer for it. whyNoIPv4 returns why it may
+// have no socket for IPv4.
+func register(e entry, whyNoIPv4 func() string) (*server, error) {
 	s := e.service
 	var ips []string
 	for _, a := range s.Addresses {
@@ -44,7 +45,7 @@ func register(e entry) (*server, error) {
 		err = sockets.Bind(s.link.Name)
 	}
 	if err == nil && s.link.Has(publication.V4) && !sockets.HasIPv4() {
-		fault := publication.Fault{Link: s.link.Name, Version: publication.V4, Why: "another program holds port 5353 for IPv4, or the multicast group can't be joined"}
+		fault := publication.Fault{Link: s.link.Name, Version: publication.V4, Why: whyNoIPv4()}
 		err = errors.New(fault.String()) // the library makes do with IPv6, which phones don't speak
 	}
 	if err != nil {

@@ -45,6 +45,7 @@ const (
 // Publisher is the engine. Use [New] to make one.
 type Publisher struct {
 	log    *slog.Logger
+	holder func(publication.IPVersion) string
 	events chan mdns.Event
 	stop   func()        // ends the watch for sleeps
 	rested chan struct{} // closed when it has ended
@@ -62,10 +63,11 @@ type Publisher struct {
 
 var _ mdns.Publisher = (*Publisher)(nil)
 
-// New makes an engine that holds nothing and has no socket yet.
-func New(log *slog.Logger) *Publisher {
+// New makes an engine that holds nothing and has no socket yet. holder names the programs that have port 5353 of an IP
+// version for themselves, "" if none is known.
+func New(log *slog.Logger, holder func(publication.IPVersion) string) *Publisher {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Publisher{log: log, events: make(chan mdns.Event, backlog), stop: stop, rested: make(chan struct{}), servers: map[string]*server{}}
+	p := &Publisher{log: log, holder: holder, events: make(chan mdns.Event, backlog), stop: stop, rested: make(chan struct{}), servers: map[string]*server{}}
 	go func() {
 		defer close(p.rested)
 		wakeup.Watch(ctx, p.woke)
@@ -100,7 +102,7 @@ func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 	if p.air == nil {
 		a, err := openAir(p.hear)
 		if err != nil {
-			return err
+			return p.blame(err)
 		}
 		p.air = a
 	}
@@ -144,12 +146,13 @@ func (p *Publisher) shutDownAllBut(entries []entry) []*server {
 // registerNew gives a server to each entry that wants one and has none, and gives these servers.
 func (p *Publisher) registerNew(entries []entry) []*server {
 	p.failed = map[string]error{}
+	whyNoIPv4 := sync.OnceValue(p.whyNoIPv4) // which may take a second
 	var fresh []*server
 	for _, e := range entries {
 		if e.service == nil || p.servers[e.key] != nil || p.failed[e.key] != nil {
 			continue
 		}
-		s, err := register(e)
+		s, err := register(e, whyNoIPv4)
 		if err != nil {
 			p.failed[e.key] = err
 			continue
@@ -158,6 +161,24 @@ func (p *Publisher) registerNew(entries []entry) []*server {
 		fresh = append(fresh, s)
 	}
 	return fresh
+}
+
+// whyNoIPv4 returns why the library may have no socket for IPv4.
+func (p *Publisher) whyNoIPv4() string {
+	if name := p.holder(publication.V4); name != "" {
+		return fmt.Sprintf("port %d for IPv4 is held by %s, which does not share it", mdns.Port, name)
+	}
+	return fmt.Sprintf("another program holds port %d for IPv4, or the multicast group can't be joined", mdns.Port)
+}
+
+// blame adds to an error of opening the sockets who has the port.
+func (p *Publisher) blame(err error) error {
+	for _, v := range publication.IPVersions() {
+		if name := p.holder(v); name != "" {
+			return fmt.Errorf("%w; port %d for IPv%d is held by %s, which does not share it", err, mdns.Port, v, name)
+		}
+	}
+	return err
 }
 
 // sayGoodbye withdraws what servers announced that are shut down, except for what is still true: the records of the

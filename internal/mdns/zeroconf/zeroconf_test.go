@@ -3,6 +3,7 @@
 package zeroconf
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/dnstext"
+	mdnslink "announcer/internal/mdns/link"
 	"announcer/internal/publication"
 	"announcer/internal/testkit/netlab"
 )
@@ -289,7 +291,7 @@ func TestCloseReleasesAll(t *testing.T) {
 	netlab.Need(t)
 	lo := links(t, "lo")
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
-	p := New(slog.New(slog.DiscardHandler))
+	p := New(slog.New(slog.DiscardHandler), mdnslink.Holder)
 	var groups []publication.Publication
 	for i := range 5 {
 		groups = append(groups, group(fmt.Sprint("PBX ", i), "_sip._udp", 5060))
@@ -432,24 +434,43 @@ func TestIPv6Alone(t *testing.T) {
 	peer.wait("_sip._udp.local. PTR PBX._sip._udp.local.")
 }
 
-// The library makes do with IPv6 where another program holds the port for IPv4. Phones don't: the service is refused.
+// The library makes do with IPv6 where another program holds the port for IPv4. Phones don't: the service is refused, and
+// the program is named. Where the port is held for both IP versions, nothing can be published.
 func TestPortIsHeld(t *testing.T) {
 	desk := netlab.NewHost(t)
 	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}}, netlab.End{Host: desk, Name: "eth0"})
-	holder, err := net.ListenPacket("udp4", "127.0.0.1:5353")
+	here := links(t, "lan0")
+	program, err := os.ReadFile("/proc/self/comm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer holder.Close()
-	p := engine(t)
-	here := links(t, "lan0")
-	apply(t, p, here, group("PBX", "_sip._udp", 5060))
-	if s := p.Status()[0]; s.State != mdns.Refused || !strings.HasPrefix(s.Why, "no phone can be reached by IPv4 on lan0: ") {
-		t.Errorf("it is %v: %q", s.State, s.Why)
-	}
-	holder.Close()
-	apply(t, p, here, group("PBX", "_sip._udp", 5060))
-	await(t, p, mdns.ServiceAnnounced, 1)
+	want := fmt.Sprintf("port 5353 for IPv4 is held by %s (pid %d), which does not share it", bytes.TrimSpace(program), os.Getpid())
+	t.Run("IPv4", func(t *testing.T) {
+		holder, err := net.ListenPacket("udp4", "127.0.0.1:5353")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer holder.Close()
+		p := engine(t)
+		apply(t, p, here, group("PBX", "_sip._udp", 5060))
+		if s := p.Status()[0]; s.State != mdns.Refused || s.Why != "no phone can be reached by IPv4 on lan0: "+want {
+			t.Errorf("it is %v: %q", s.State, s.Why)
+		}
+		holder.Close()
+		apply(t, p, here, group("PBX", "_sip._udp", 5060))
+		await(t, p, mdns.ServiceAnnounced, 1)
+	})
+	t.Run("both", func(t *testing.T) {
+		holder, err := net.ListenPacket("udp", ":5353")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer holder.Close()
+		err = engine(t).Apply(t.Context(), publication.Desired{Host: "pbx", Links: here, Groups: []publication.Publication{group("PBX", "_sip._udp", 5060)}})
+		if err == nil || !strings.HasSuffix(err.Error(), "; "+want) {
+			t.Errorf("the error is %v, want %q", err, want)
+		}
+	})
 }
 
 func TestSilenceIsReported(t *testing.T) {
