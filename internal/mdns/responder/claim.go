@@ -30,25 +30,28 @@ type claim struct {
 	shared   []*set         // while live
 	phase    phase
 	live     bool   // answered for
-	ready    bool   // in face.ready
+	ready    bool   // in face.probes
 	round    int    // probes sent, then announcements and questions
 	seen     uint32 // the plan that last had it
 
-	updates  []moment   // when changes were announced in the last minute
-	owed     []*set     // caches may hold it from before a sleep, see wake.go
-	review   *review    // see standby.go
-	localAt  moment     // when another program of this host last announced the name
-	rivalAt  moment     // when another host last wanted to serve it, see standby.go
-	ownThere netip.Addr // our address in the network of that host
-	why      string     // of a claim that is held
-	rival    netip.Addr
-	quarrel  *quarrel // of a name that was contested
+	updates []moment // when changes were announced in the last minute
+	owed    []*set   // caches may hold it from before a sleep, see wake.go
+	localAt moment   // when another program of this host last announced the name
+	loss    *loss    // why it is held
+	quarrel *quarrel // of a name that was contested
+	review  *review  // of a name that another host wants to serve too, see standby.go
+}
+
+// loss says who has a name that is held, and how that is known.
+type loss struct {
+	rival netip.Addr
+	why   string
 }
 
 // claim takes up a name: it is probed for from a time on.
 func (f *face) claim(w want, at moment) {
 	n := f.zone.node(w.plan.name, w.plan.key)
-	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never, rivalAt: never}
+	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never}
 	n.claim = c
 	for _, records := range w.plan.unique {
 		c.sets = append(c.sets, newSet(n, records))
@@ -58,7 +61,7 @@ func (f *face) claim(w want, at moment) {
 		s.claims = append(s.claims, c)
 	}
 	if sibling := c.namesakes().heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
-		c.phase, c.rival, c.why = held, sibling.rival, sibling.why
+		c.phase, c.loss = held, sibling.loss
 	} else {
 		c.probe(at)
 	}
@@ -186,7 +189,7 @@ func (c *claim) silence(bye bool) {
 		f.r.past.remember(c.sets...)
 	}
 	f.steps.remove(c)
-	c.face.probes.remove(c)
+	f.probes.remove(c)
 	if c.phase == parked {
 		f.parked = slices.DeleteFunc(f.parked, func(other *claim) bool { return other == c })
 	}
@@ -229,9 +232,9 @@ func (c *claim) drop() {
 }
 
 // hold keeps a claim off the wire because somebody else has the name.
-func (c *claim) hold(rival netip.Addr, why string) {
+func (c *claim) hold(because *loss) {
 	c.silence(false)
-	c.phase, c.rival, c.why = held, rival, why
+	c.phase, c.loss = held, because
 	c.note()
 	c.unpark()
 }

@@ -178,7 +178,8 @@ func (x contest) lose() (why string) {
 
 // hold takes a name off the link, without goodbyes.
 func (x contest) hold(why string) {
+	because := &loss{x.rival.addr, why}
 	for _, other := range x.claim.namesakes() {
-		other.hold(x.rival.addr, why)
+		other.hold(because)
 	}
 }

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"announcer/internal/mdns"
@@ -16,10 +17,13 @@ const (
 	reviewSight = 10 * time.Second       // in which a host heard by IPv4, or in a lower network, decides
 )
 
-// review is the question, put off, which of two hosts serves.
+// review is how a claim stands with a host that wants to serve its name too. It is in the queue where it is put off which of
+// the two hosts serves.
 type review struct {
 	timer
 	contest
+	met moment     // when that host was last heard
+	own netip.Addr // our address in the network of that host
 }
 
 // serves reports whether the record shows that another host serves a name that we stand by for.
@@ -35,16 +39,20 @@ func (c *claim) pointsHere() bool { return c.plan.needs == mdns.HostName(c.face.
 // elect decides which of two hosts serves that both want to.
 func (x contest) elect() {
 	c, f := x.claim, x.claim.face
-	own := f.sources.To(x.rival.addr)
-	switch met := f.now-c.rivalAt < reviewSight; {
-	case !x.onLink():
+	if !x.onLink() {
 		return
-	case met && c.ownThere.Less(own):
+	}
+	own := f.sources.To(x.rival.addr)
+	if c.hasMet(f.now) && c.review.own.Less(own) {
 		return // the hosts have met in a lower network
 	}
-	c.rivalAt, c.ownThere = f.now, own
+	if c.review == nil {
+		c.review = &review{}
+	}
+	c.review.met, c.review.own = f.now, own
 	if f.version == publication.V6 && c.namesakes().byIPv4() != nil {
-		f.r.reviews.set(x.review(), f.now+reviewWait)
+		c.review.contest = x
+		f.r.reviews.set(c.review, f.now+reviewWait)
 		return
 	}
 	x.decide()
@@ -53,15 +61,8 @@ func (x contest) elect() {
 // onLink reports whether the rival is a host of the link: only those stand by for one another.
 func (x contest) onLink() bool { return x.claim.face.link.onLink(x.rival.addr) }
 
-// review returns the review of the claim, with this rival.
-func (x contest) review() *review {
-	c := x.claim
-	if c.review == nil {
-		c.review = &review{}
-	}
-	c.review.contest = x
-	return c.review
-}
+// hasMet reports whether a host that wants to serve the name too was heard lately.
+func (c *claim) hasMet(now moment) bool { return c.review != nil && now-c.review.met <= reviewSight }
 
 // reviews are put off until the rival has had the time to be heard by IPv4.
 type reviews struct{ queue[*review] }
@@ -76,7 +77,7 @@ func (q *reviews) run(now moment) {
 		q.remove(v)
 		c := v.claim
 		other := c.namesakes().byIPv4()
-		if c.node.claim == c && c.phase != held && (other == nil || other.rivalAt < now-reviewSight) {
+		if c.node.claim == c && c.phase != held && (other == nil || !other.hasMet(now)) {
 			v.decide()
 		}
 	}

@@ -155,7 +155,7 @@ func (s *slot) standing() mdns.ServiceStatus {
 	for _, c := range s.claims {
 		switch {
 		case c.phase == held && !c.plan.policy.Renames():
-			now.State, now.Why, now.Rival = mdns.Refused, c.why, c.rival
+			now.State, now.Why, now.Rival = mdns.Refused, c.loss.why, c.loss.rival
 			if c.plan.policy.StandsBy() {
 				now.State = mdns.StandingBy
 			}
