@@ -79,7 +79,7 @@ func TestPerformance(t *testing.T) {
 		{name: "phones", measure: (*tables).phones},
 		{name: "changes", measure: (*tables).changes},
 	}
-	t.Run("", func(t *testing.T) {
+	t.Run("tables", func(t *testing.T) {
 		for i := range sections {
 			t.Run(sections[i].name, func(t *testing.T) {
 				if !*full {

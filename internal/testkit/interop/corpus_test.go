@@ -67,8 +67,8 @@ func testCorpus(t *testing.T, announcer string) {
 	if err := json.Unmarshal(text, &files); err != nil {
 		t.Fatal(err)
 	}
-	for i, batch := range batches(t, files) {
-		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+	for _, batch := range batches(t, files) {
+		t.Run("from "+batch.files[0], func(t *testing.T) {
 			t.Parallel()
 			t.Log("files: ", strings.Join(batch.files, " "))
 			folder := t.TempDir()
