@@ -31,19 +31,22 @@ func (c competitor) count(v conformance.Verdict) int {
 
 const intro = `# Conformance
 
-What announcer and others of its kind do, rule by rule of RFC 6762 and RFC 6763, seen from outside: each check starts the
-program afresh on one end of a cable, sends it raw packets from the other end, and looks at what comes back and when.
-` + "`make compare`" + ` measures all of them and writes this file; ` + "`make compare NEW=1`" + ` measures the rules that it lacks. It fails where
-another passes a check that announcer does not.
+How announcer and other mDNS responders follow the rules of RFC 6762 and RFC 6763. Each check starts the program on one end of
+a cable, sends raw packets from the other end, and checks the packets that come back, and their times. ` + "`make compare`" + ` runs all
+checks and writes this file; ` + "`make compare NEW=1`" + ` runs the checks that are missing here. It fails if another program passes a
+check that announcer fails.
 
 `
 
 const legend = `
-A cell holds the verdict by IPv4, then that by IPv6 where it is another one. "n/a" is what can't be seen from outside (when
-a program is ready for its first packet), or can't be told to the program. What the RFC gives a time for may be 50 ms late. A
-check that fails is run twice more, and the best run counts. avahi-daemon runs with Debian's configuration, by which it
-publishes no IPv4 addresses by IPv6. A sleep is a SIGSTOP; a restart is a SIGTERM, for announcer a SIGUSR1 as in its unit, and a
-start.
+A cell has the verdict by IPv4, and the verdict by IPv6 if it differs.
+
+- "n/a": the rule can't be observed from outside, such as when a program is ready for its first packet, or the program has no
+  setting for it.
+- A packet may be 50 ms later than the RFC requires.
+- A check that fails is run twice more, and the best run counts.
+- avahi-daemon runs with Debian's configuration, which publishes no IPv4 addresses by IPv6.
+- A sleep is a SIGSTOP. A restart is a SIGTERM, for announcer a SIGUSR1 as in its unit, and a start.
 
 `
 

@@ -60,7 +60,7 @@ var answerChecks = []Check{
 		f := b.expect(answers(b.answerTo(m)), phoneName, dns.TypePTR)
 		b.after("the answer came", f.packet.At.Sub(asked), 400*time.Millisecond, 500*time.Millisecond)
 	}},
-	{"6762 §7.2", "known answers in a later packet of a query with the TC bit suppress", func(b *bench) {
+	{"6762 §7.2", "known answers in a later packet of a query with the TC bit suppress answers", func(b *bench) {
 		b.settle(desk())
 		m := query(phoneName, dns.TypePTR)
 		m.Truncated = true
@@ -70,7 +70,7 @@ var answerChecks = []Check{
 		heard = append(heard, b.listen(patience)...)
 		b.expectNothing(answers(heard), phoneName, dns.TypePTR)
 	}},
-	{"6762 §7.2", "known answers of another host don't suppress for a query with the TC bit", func(b *bench) {
+	{"6762 §7.2", "known answers of another host suppress nothing for a query with the TC bit", func(b *bench) {
 		b.settle(desk())
 		m := query(phoneName, dns.TypePTR)
 		m.Truncated = true
@@ -118,7 +118,7 @@ var answerChecks = []Check{
 	{"6762 §7.1, §16", "a known record in other case is left out", suppressed(func() (*dns.Msg, dns.RR) {
 		return query(phoneName, dns.TypePTR), ptr(strings.ToUpper(phoneName), strings.ToUpper(deskName), ptrTTL)
 	})},
-	{"6762 §7.1", "of many records those that are known are left out, the others answered", func(b *bench) {
+	{"6762 §7.1", "of many records the known ones are left out, the others answered", func(b *bench) {
 		groups := many(10)
 		b.settle(groups...)
 		var known []dns.RR
@@ -165,7 +165,7 @@ var answerChecks = []Check{
 		b.settle(desk())
 		b.expect(answers(b.onceASecond()), deskName, dns.TypeSRV)
 	}},
-	{"6762 §6", "what is asked for within that second is answered when it is over", func(b *bench) {
+	{"6762 §6", "a question within that second is answered after it", func(b *bench) {
 		b.settle(desk())
 		times := find(answers(b.onceASecond()), deskName, dns.TypeSRV)
 		if len(times) < 2 {
@@ -195,7 +195,7 @@ var answerChecks = []Check{
 			b.failf("from %v to %v", p.From, p.To)
 		}
 	}},
-	{"6762 §5.4", "a unicast reply is no multicast too, where the record was multicast lately", func(b *bench) {
+	{"6762 §5.4", "a unicast reply is not also multicast if the record was multicast recently", func(b *bench) {
 		b.settle(desk())
 		for _, p := range responses(b.answerTo(unicast(query(deskName, dns.TypeSRV)))) {
 			if p.Multicast() {
@@ -288,14 +288,14 @@ var answerChecks = []Check{
 			b.failf("%d services", n)
 		}
 	}},
-	{"6762 §6.7", "a legacy query for PTR brings SRV, TXT and addresses", func(b *bench) {
+	{"6762 §6.7", "the reply to a legacy query for PTR has SRV, TXT and addresses", func(b *bench) {
 		b.settle(desk())
 		all := records([]packet{b.legacyReply(query(phoneName, dns.TypePTR))})
 		b.expect(all, deskName, dns.TypeSRV)
 		b.expect(all, deskName, dns.TypeTXT)
 		b.expect(all, hostName, dns.TypeA)
 	}},
-	{"6762 §6.5", "type ANY is answered with all that there is", func(b *bench) {
+	{"6762 §6.5", "type ANY is answered with all records of the name", func(b *bench) {
 		b.settle(desk())
 		all := answers(b.answerTo(query(deskName, dns.TypeANY)))
 		b.expect(all, deskName, dns.TypeSRV)
@@ -321,7 +321,7 @@ var answerChecks = []Check{
 			}
 		}
 	}},
-	{"6762 §6", "a name that is not ours is not answered", func(b *bench) {
+	{"6762 §6", "a question for an unknown name is not answered", func(b *bench) {
 		b.settle(desk())
 		for _, name := range []string{"other." + phoneName, "_ipp._tcp.local.", "other.local.", "local.", "desk." + phoneName, "_sub." + phoneName} {
 			if heard := responses(b.answerTo(query(name, dns.TypeANY))); len(heard) > 0 {
@@ -329,7 +329,7 @@ var answerChecks = []Check{
 			}
 		}
 	}},
-	{"6762 §6", "a shared name is not answered for a type that it has not", func(b *bench) {
+	{"6762 §6", "a question for a type that a shared name lacks is not answered", func(b *bench) {
 		b.settle(desk())
 		if heard := responses(b.answerTo(query(phoneName, dns.TypeA))); len(heard) > 0 {
 			b.failf("heard %s", describe(heard))
@@ -349,7 +349,7 @@ var answerChecks = []Check{
 		}
 		b.expect(answers(b.answerTo(m)), deskName, dns.TypeSRV)
 	}},
-	{"6762 §6.1", "a type that a unique name of ours has not is denied by NSEC", func(b *bench) {
+	{"6762 §6.1", "a type that a unique name lacks is denied by NSEC", func(b *bench) {
 		b.settle(desk())
 		b.expect(records(b.answerTo(query(deskName, dns.TypeA))), deskName, dns.TypeNSEC)
 	}},
@@ -361,14 +361,14 @@ var answerChecks = []Check{
 			b.failf("%v", n)
 		}
 	}},
-	{"6762 §6.1, §10.2", "NSEC has the cache-flush bit, and the TTL of a record that would have been there", func(b *bench) {
+	{"6762 §6.1, §10.2", "NSEC has the cache-flush bit, and the TTL of the missing record", func(b *bench) {
 		b.settle(desk())
 		h := b.expect(records(b.answerTo(query(deskName, dns.TypeA))), deskName, dns.TypeNSEC).Header()
 		if h.Class&flush == 0 || h.Ttl != hostTTL && h.Ttl != ptrTTL {
 			b.failf("%v", h)
 		}
 	}},
-	{"6762 §6.1, §10", "NSEC of the host's name lives 120 s, whatever the type", func(b *bench) {
+	{"6762 §6.1, §10", "NSEC of the host's name has a TTL of 120 s for every type", func(b *bench) {
 		b.settle(desk())
 		for _, kind := range []uint16{dns.TypeTXT, dns.TypeHINFO, dns.TypeHTTPS, dns.TypeCAA} {
 			if got := b.expect(records(b.answerTo(query(hostName, kind))), hostName, dns.TypeNSEC).Header().Ttl; got != hostTTL {
@@ -376,7 +376,7 @@ var answerChecks = []Check{
 			}
 		}
 	}},
-	{"6762 §6.1", "a type that the host's name has not is denied by NSEC", func(b *bench) {
+	{"6762 §6.1", "a type that the host's name lacks is denied by NSEC", func(b *bench) {
 		b.settle(desk())
 		n := b.expect(records(b.answerTo(query(hostName, dns.TypeHINFO))), hostName, dns.TypeNSEC).RR.(*dns.NSEC)
 		if !slices.Equal(slices.DeleteFunc(n.TypeBitMap, func(t uint16) bool { return t == dns.TypeNSEC }), []uint16{dns.TypeA, dns.TypeAAAA}) {
@@ -409,16 +409,16 @@ var answerChecks = []Check{
 			}
 		}
 	}},
-	{"6762 §6.2", "A brings AAAA", func(b *bench) {
+	{"6762 §6.2", "the answer for A has AAAA", func(b *bench) {
 		b.settle(desk())
 		all := records(b.answerTo(query(hostName, dns.TypeA)))
 		b.expect(all, hostName, dns.TypeAAAA)
 	}},
-	{"6762 §6.2", "AAAA brings A", func(b *bench) {
+	{"6762 §6.2", "the answer for AAAA has A", func(b *bench) {
 		b.settle(desk())
 		b.expect(records(b.answerTo(query(hostName, dns.TypeAAAA))), hostName, dns.TypeA)
 	}},
-	{"6763 §12.1", "PTR brings SRV, TXT, A and AAAA", func(b *bench) {
+	{"6763 §12.1", "the answer for PTR has SRV, TXT, A and AAAA", func(b *bench) {
 		b.settle(desk())
 		all := records(b.answerTo(query(phoneName, dns.TypePTR)))
 		b.expect(all, deskName, dns.TypeSRV)
@@ -426,13 +426,13 @@ var answerChecks = []Check{
 		b.expect(all, hostName, dns.TypeA)
 		b.expect(all, hostName, dns.TypeAAAA)
 	}},
-	{"6763 §12.2", "SRV brings A and AAAA", func(b *bench) {
+	{"6763 §12.2", "the answer for SRV has A and AAAA", func(b *bench) {
 		b.settle(desk())
 		all := records(b.answerTo(query(deskName, dns.TypeSRV)))
 		b.expect(all, hostName, dns.TypeA)
 		b.expect(all, hostName, dns.TypeAAAA)
 	}},
-	{"6762 §10.2", "answers have the cache-flush bit where they are unique, and only there", func(b *bench) {
+	{"6762 §10.2", "unique answers have the cache-flush bit, shared ones don't", func(b *bench) {
 		b.settle(desk())
 		all := records(append(b.answerTo(query(deskName, dns.TypeANY)), b.answerTo(query(phoneName, dns.TypePTR))...))
 		if b.expect(all, deskName, dns.TypeSRV).Header().Class&flush == 0 || b.expect(all, phoneName, dns.TypePTR).Header().Class&flush != 0 {
@@ -471,7 +471,7 @@ var answerChecks = []Check{
 			b.failf("%v", f.RR)
 		}
 	}},
-	{"6763 §12", "additional records stay away where they do not fit", func(b *bench) {
+	{"6763 §12", "additional records are left out if they do not fit", func(b *bench) {
 		b.settle(desk(), largeTXT())
 		for _, p := range responses(b.answerTo(query(phoneName, dns.TypePTR))) {
 			if len(p.Data) > 1472 {

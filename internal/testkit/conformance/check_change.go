@@ -28,7 +28,7 @@ var changeChecks = []Check{
 			b.failf("heard %s", describe(heard))
 		}
 	}},
-	{"6762 §8.4", "after a change the new data is answered, the old never", func(b *bench) {
+	{"6762 §8.4", "after a change only the new data is answered", func(b *bench) {
 		b.settle(desk())
 		b.change(withTXT(desk(), "changed=yes"))
 		f := b.expect(answers(b.answerTo(query(deskName, dns.TypeTXT))), deskName, dns.TypeTXT)
@@ -36,13 +36,13 @@ var changeChecks = []Check{
 			b.failf("%v", f.RR)
 		}
 	}},
-	{"6762 §10.1", "a service that is removed says goodbye at once", func(b *bench) {
+	{"6762 §10.1", "a goodbye for a removed service is sent at once", func(b *bench) {
 		b.settle(desk(), group("Other"))
 		changed := b.lab.Now()
 		f := b.expectGoodbye(b.change(group("Other")))
 		b.after("the goodbye came", f.packet.At.Sub(changed), 0, 300*time.Millisecond)
 	}},
-	{"6762 §10.1", "the goodbye is said again after a second", func(b *bench) {
+	{"6762 §10.1", "the goodbye is repeated after a second", func(b *bench) {
 		b.settle(desk(), group("Other"))
 		all := pointing(goodbyes(answers(b.change(group("Other"))), phoneName, dns.TypePTR), deskName)
 		if len(all) < 2 {
@@ -50,14 +50,14 @@ var changeChecks = []Check{
 		}
 		b.within("the second came", all[1].packet.At.Sub(all[0].packet.At), time.Second, 1200*time.Millisecond)
 	}},
-	{"6762 §10.1", "SRV and TXT say goodbye too", func(b *bench) {
+	{"6762 §10.1", "goodbyes are also sent for SRV and TXT", func(b *bench) {
 		b.settle(desk(), group("Other"))
 		all := answers(b.change(group("Other")))
 		if len(goodbyes(all, deskName, dns.TypeSRV)) == 0 || len(goodbyes(all, deskName, dns.TypeTXT)) == 0 {
 			b.failf("heard %s", describeFound(all))
 		}
 	}},
-	{"6762 §10.1", "what other services still need says no goodbye", func(b *bench) {
+	{"6762 §10.1", "no goodbye is sent for records that other services need", func(b *bench) {
 		b.settle(desk(), group("Other"))
 		all := records(b.change(group("Other")))
 		gone := slices.Concat(goodbyes(all, hostName, dns.TypeA), goodbyes(all, hostName, dns.TypeAAAA), goodbyes(all, metaName, dns.TypePTR),
@@ -66,7 +66,7 @@ var changeChecks = []Check{
 			b.failf("heard %s", describeFound(gone))
 		}
 	}},
-	{"6762 §10.1", "the last service of a type takes the type along", func(b *bench) {
+	{"6762 §10.1", "with the last service of a type, the type is withdrawn", func(b *bench) {
 		other := group("Other")
 		other.Services[0].Type = dnsname.MustParse("_ipp._tcp")
 		b.settle(desk(), other)
@@ -84,7 +84,7 @@ var changeChecks = []Check{
 			b.failf("heard %s", describe(heard))
 		}
 	}},
-	{"6762 §10.1", "a service that comes back has no goodbye said behind it", func(b *bench) {
+	{"6762 §10.1", "after a removed service is back, no goodbye is sent for it", func(b *bench) {
 		b.settle(desk(), group("Other"))
 		b.must("remove a service", b.lab.Apply(Setup{hostLabel, []services.Group{group("Other")}}))
 		b.listen(300 * time.Millisecond)
@@ -116,7 +116,7 @@ var changeChecks = []Check{
 			b.failf("heard %s", describe(heard))
 		}
 	}},
-	{"6762 §10.1", "at the end all say goodbye within a second", func(b *bench) {
+	{"6762 §10.1", "at the end goodbyes for all services are sent within a second", func(b *bench) {
 		b.settle(desk())
 		b.must("stop the responder", b.lab.Stop())
 		all := answers(b.listen(time.Second + b.slack))
@@ -125,7 +125,7 @@ var changeChecks = []Check{
 			b.failf("heard %s", describeFound(all))
 		}
 	}},
-	{"6762 §10.1", "at the end the host's addresses say goodbye too", func(b *bench) {
+	{"6762 §10.1", "at the end goodbyes for the host's addresses are sent", func(b *bench) {
 		b.settle(desk())
 		b.must("stop the responder", b.lab.Stop())
 		all := records(b.listen(time.Second + b.slack))
@@ -141,7 +141,7 @@ var changeChecks = []Check{
 			b.failf("heard %s", describe(heard))
 		}
 	}},
-	{"6762 §9", "a conflicting record, heard after the announcement, brings back the probing", func(b *bench) {
+	{"6762 §9", "a conflicting record after the announcement leads to a new probe", func(b *bench) {
 		b.settle(desk())
 		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
 		heard := b.listen(3 * time.Second)
@@ -149,7 +149,7 @@ var changeChecks = []Check{
 			b.failf("heard %s", describe(heard))
 		}
 	}},
-	{"6762 §9", "where nobody defends the other record, the name is kept", func(b *bench) {
+	{"6762 §9", "if no host defends the other record, the name is kept", func(b *bench) {
 		b.settle(desk())
 		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
 		b.listen(5 * time.Second)
@@ -158,12 +158,12 @@ var changeChecks = []Check{
 			b.failf("%v", f.RR)
 		}
 	}},
-	{"6762 §9", "where the other host defends its record, the service gets another name", func(b *bench) {
+	{"6762 §9", "if the other host defends its record, the service gets another name", func(b *bench) {
 		b.settle(desk())
 		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL), txt(deskName, ptrTTL, "rival=yes"))
 		b.awaitOtherName(b.defend(4 * time.Second))
 	}},
-	{"6762 §9", "a conflict over the host's name is found", func(b *bench) {
+	{"6762 §9", "a conflict over the host's name is detected", func(b *bench) {
 		b.settle(desk())
 		b.tell(address(hostName, b.peer(0).Addr(), hostTTL))
 		heard := b.listen(3 * time.Second)

@@ -21,7 +21,7 @@ const (
 var movedTo = []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24"), netip.MustParsePrefix("2001:db8::7/64")}
 
 var lifeChecks = []Check{
-	{"6762 §8", "who sleeps for 75 s probes again, and announces within 1.3 s of waking", func(b *bench) {
+	{"6762 §8", "after a sleep of 75 s, probes and announcements are sent within 1.3 s", func(b *bench) {
 		b.settle(desk())
 		woke, heard := b.sleepFor(sleep)
 		if n := len(probes(heard, deskName)); n != 3 {
@@ -31,7 +31,7 @@ var lifeChecks = []Check{
 			b.after("it announced "+name, b.expect(answers(heard), name, kind).packet.At.Sub(woke), 0, 1300*time.Millisecond)
 		}
 	}},
-	{"6762 §8", "who sleeps for 75 s says no goodbye", func(b *bench) {
+	{"6762 §8", "a sleep of 75 s causes no goodbye", func(b *bench) {
 		b.settle(desk())
 		_, heard := b.sleepFor(sleep)
 		for _, f := range answers(heard) {
@@ -40,7 +40,7 @@ var lifeChecks = []Check{
 			}
 		}
 	}},
-	{"6762 §8", "who wakes with other addresses announces those, and never the old ones", func(b *bench) {
+	{"6762 §8", "after a sleep with a change of addresses, only the new ones are announced", func(b *bench) {
 		b.settle(desk())
 		b.must("suspend the responder", b.lab.Suspend())
 		b.listen(sleep)
@@ -54,14 +54,14 @@ var lifeChecks = []Check{
 			}
 		}
 	}},
-	{"6762 §8", "who sleeps for 20 s, which no cache notices, announces nothing again", func(b *bench) {
+	{"6762 §8", "after a sleep of 20 s, which no cache notices, nothing is announced again", func(b *bench) {
 		b.settle(desk())
 		_, heard := b.sleepFor(nap)
 		if len(probes(heard, deskName)) > 0 || len(responses(heard)) > 0 {
 			b.failf("heard %s", describe(heard))
 		}
 	}},
-	{"6762 §8, §10.1", "another name of the machine is followed within 2 s: the old one says goodbye, the new one is probed for", func(b *bench) {
+	{"6762 §8, §10.1", "a new name of the machine is followed within 2 s: a goodbye for the old one, probes for the new one", func(b *bench) {
 		b.setup = Setup{Groups: []services.Group{desk()}}
 		b.must("start the responder", b.lab.Start(b.setup))
 		b.awaitAnnouncement()
@@ -84,7 +84,7 @@ var lifeChecks = []Check{
 			b.failf("%v", f.RR)
 		}
 	}},
-	{"6762 §8.2", "who loses a simultaneous probe by one IP version does not announce by the other meanwhile", func(b *bench) {
+	{"6762 §8.2", "the loser of a simultaneous probe by one IP version does not announce by the other meanwhile", func(b *bench) {
 		b.start(desk())
 		lost := b.loseSimultaneousProbe(srv(deskName, 0xFFFF, 0xFFFF, "rival.local.", hostTTL))
 		for end := lost.Add(900 * time.Millisecond); ; {
@@ -95,14 +95,14 @@ var lifeChecks = []Check{
 			b.expectNothing(answers([]packet{p}), deskName, dns.TypeSRV)
 		}
 	}},
-	{"6762 §8.2, §9", "own data of before a change, sent back by another host, is no conflict", func(b *bench) {
+	{"6762 §8.2, §9", "own data from before a change, sent back by another host, is no conflict", func(b *bench) {
 		before := b.announcementOf(deskName, dns.TypeTXT)
 		b.change(withTXT(desk(), "changed=yes"))
 		b.echo(before, deskName, b.peer(1), 3*time.Second)
 		b.echo(before, deskName, b.responder(), 20*time.Second)
 		b.expect(answers(b.answerTo(query(deskName, dns.TypeSRV))), deskName, dns.TypeSRV)
 	}},
-	{"6762 §8.2, §9", "an address of before, sent back by another host, is no conflict", func(b *bench) {
+	{"6762 §8.2, §9", "a previous address, sent back by another host, is no conflict", func(b *bench) {
 		before := b.announcementOf(hostName, map[publication.IPVersion]uint16{publication.V4: dns.TypeA, publication.V6: dns.TypeAAAA}[b.v])
 		b.must("change the addresses", b.lab.SetAddresses(movedTo...))
 		b.listen(settling)
@@ -110,7 +110,7 @@ var lifeChecks = []Check{
 		b.echo(before, hostName, b.peer(1), 20*time.Second)
 		b.expect(answers(b.answerTo(query(deskName, dns.TypeSRV))), deskName, dns.TypeSRV)
 	}},
-	{"6762 §9", "what another host says after a change is a conflict, where it was never said before", func(b *bench) {
+	{"6762 §9", "new data of another host after a change is a conflict", func(b *bench) {
 		b.settle(desk())
 		b.change(withTXT(desk(), "changed=yes"))
 		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
@@ -118,7 +118,7 @@ var lifeChecks = []Check{
 			b.failf("heard %s", describe(heard))
 		}
 	}},
-	{"6762 §10.1", "a restart says no goodbye for what it announces again", func(b *bench) {
+	{"6762 §10.1", "a restart sends no goodbye for what it announces again", func(b *bench) {
 		b.settle(desk())
 		b.must("restart the responder", b.lab.Restart())
 		heard := b.listen(5 * time.Second)

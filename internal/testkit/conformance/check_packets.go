@@ -76,7 +76,7 @@ var packetChecks = []Check{
 			b.failf("the name was given up; heard %s", describe(heard))
 		}
 	}},
-	{"6762 §18", "malformed packets do no harm", func(b *bench) {
+	{"6762 §18", "malformed packets have no effect", func(b *bench) {
 		b.settle(desk())
 		for _, data := range malformed() {
 			b.sendRaw(b.peer(0), b.group(), data)
@@ -147,7 +147,7 @@ var packetChecks = []Check{
 		b.ask(query(instanceOf(largeTXT()), dns.TypeANY))
 		b.oneRecordInFragments(append(heard, b.listen(patience)...))
 	}},
-	{"6762 §17", "a packet larger than the MTU holds one record when it says goodbye", func(b *bench) {
+	{"6762 §17", "a goodbye larger than the MTU holds one record", func(b *bench) {
 		b.settle(append(many(8), largeTXT())...)
 		b.must("stop the responder", b.lab.Stop())
 		b.oneRecordInFragments(b.listen(3 * time.Second))
@@ -184,7 +184,7 @@ var packetChecks = []Check{
 		b.listen(time.Second)
 		b.expect(answers(b.answerTo(query(instanceOf(odd), dns.TypeSRV))), instanceOf(odd), dns.TypeSRV)
 	}},
-	{"6762 §15.1", "many packets in a row leave time between them, so that receivers keep up", func(b *bench) {
+	{"6762 §15.1", "bursts of packets have pauses, so that receivers keep up", func(b *bench) {
 		b.start(many(300)...)
 		const burst = 64
 		var times []time.Time

@@ -7,12 +7,12 @@ import (
 )
 
 var recordChecks = []Check{
-	{"6763 §9", "the PTR record of a service type lives 4500 s", ttlOf(metaName, dns.TypePTR, ptrTTL)},
-	{"6762 §10", "the PTR record of an instance lives 4500 s", ttlOf(phoneName, dns.TypePTR, ptrTTL)},
-	{"6762 §10", "an SRV record lives 120 s", ttlOf(deskName, dns.TypeSRV, hostTTL)},
-	{"6762 §10", "a TXT record lives 4500 s", ttlOf(deskName, dns.TypeTXT, ptrTTL)},
-	{"6762 §10", "an address lives 120 s", ttlOf(hostName, dns.TypeA, hostTTL)},
-	{"6762 §10", "a reverse name lives 120 s", func(b *bench) {
+	{"6763 §9", "the PTR record of a service type has a TTL of 4500 s", ttlOf(metaName, dns.TypePTR, ptrTTL)},
+	{"6762 §10", "the PTR record of an instance has a TTL of 4500 s", ttlOf(phoneName, dns.TypePTR, ptrTTL)},
+	{"6762 §10", "an SRV record has a TTL of 120 s", ttlOf(deskName, dns.TypeSRV, hostTTL)},
+	{"6762 §10", "a TXT record has a TTL of 4500 s", ttlOf(deskName, dns.TypeTXT, ptrTTL)},
+	{"6762 §10", "an address has a TTL of 120 s", ttlOf(hostName, dns.TypeA, hostTTL)},
+	{"6762 §10", "a reverse name has a TTL of 120 s", func(b *bench) {
 		reverse, err := dns.ReverseAddr(b.responder().Addr().String())
 		b.must("name the address", err)
 		ttlOf(reverse, dns.TypePTR, hostTTL)(b)
@@ -26,7 +26,7 @@ var recordChecks = []Check{
 	}},
 	{"6763 §6", "the TXT strings are in the order given, byte by byte", holdsTXT("b=2", "a=1", "empty=", "flag", "A=again", `back\slash "quoted"`)},
 	{"6763 §6.5", "TXT strings may hold any bytes", holdsTXT("bin=\x00\x01\xFF\xC3", "utf8=Büro")},
-	{"6763 §6.1", "a TXT string of 255 bytes is as long as it can be", holdsTXT("k="+strings.Repeat("v", 253), "b=2")},
+	{"6763 §6.1", "a TXT string of 255 bytes, the maximum, is published", holdsTXT("k="+strings.Repeat("v", 253), "b=2")},
 	{"6763 §6.1", "a TXT record without strings is one zero byte", func(b *bench) {
 		g := withTXT(desk())
 		b.settle(g)
@@ -41,7 +41,7 @@ var recordChecks = []Check{
 			b.failf("heard %s", describeFound(all))
 		}
 	}},
-	{"6763 §4.1.1", "an instance name of 63 bytes is as long as it can be", func(b *bench) {
+	{"6763 §4.1.1", "an instance name of 63 bytes, the maximum, is published", func(b *bench) {
 		g := group(strings.Repeat("ü", 31) + "!")
 		b.settle(g)
 		b.expect(answers(b.answerTo(query(instanceOf(g), dns.TypeSRV))), instanceOf(g), dns.TypeSRV)

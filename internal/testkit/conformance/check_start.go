@@ -141,7 +141,7 @@ var startChecks = []Check{
 		b.start(desk())
 		b.awaitOtherName(b.defend(4 * time.Second))
 	}},
-	{"6762 §8.1", "what another host answered before the first probe does not count", func(b *bench) {
+	{"6762 §8.1", "an answer of another host before the first probe does not count", func(b *bench) {
 		if b.slack > 0 {
 			b.skipf("when the first probe comes is not known")
 		}
@@ -149,17 +149,17 @@ var startChecks = []Check{
 		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
 		b.awaitAnnouncement()
 	}},
-	{"6762 §8.2", "who loses a simultaneous probe waits a second, then probes again", func(b *bench) {
+	{"6762 §8.2", "the loser of a simultaneous probe waits a second, then probes again", func(b *bench) {
 		b.start(desk())
 		lost, again := b.simultaneous(srv(deskName, 0xFFFF, 0xFFFF, "rival.local.", hostTTL))
 		b.after("it probed again", again.Sub(lost), time.Second, 1300*time.Millisecond)
 	}},
-	{"6762 §8.2", "who loses a simultaneous probe to a host that goes away keeps the name", func(b *bench) {
+	{"6762 §8.2", "the loser of a simultaneous probe keeps the name if the winner disappears", func(b *bench) {
 		b.start(desk())
 		b.simultaneous(srv(deskName, 0xFFFF, 0xFFFF, "rival.local.", hostTTL))
 		b.awaitAnnouncement()
 	}},
-	{"6762 §8.2", "who wins a simultaneous probe goes on", func(b *bench) {
+	{"6762 §8.2", "the winner of a simultaneous probe goes on", func(b *bench) {
 		b.start(desk())
 		won, again := b.simultaneous(txt(deskName, ptrTTL, ""))
 		b.within("it probed again", again.Sub(won), probeGap-20*time.Millisecond, probeGap+20*time.Millisecond)
@@ -205,7 +205,7 @@ var startChecks = []Check{
 			}
 		}
 	}},
-	{"6762 §8.2, §14", "own packets that come back are no conflict", func(b *bench) {
+	{"6762 §8.2, §14", "own packets that are reflected are no conflict", func(b *bench) {
 		b.start(desk())
 		heard := b.each(settling, func(p packet) { b.sendRaw(b.responder(), b.group(), p.Data) })
 		b.expect(answers(heard), deskName, dns.TypeSRV)
