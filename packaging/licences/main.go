@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// module is what "go list" says of a module.
+// module is a module in the output of "go list".
 type module struct {
 	Path    string
 	Version string
@@ -52,7 +52,7 @@ func run(program string, out io.Writer) error {
 	return nil
 }
 
-// linked returns Go and the modules of others that are linked into a program for Linux, by path.
+// linked returns Go and the third-party modules that are linked into a program for Linux, by path.
 func linked(program string) ([]module, error) {
 	root, err := goList("env", "GOROOT")
 	if err != nil {
@@ -68,7 +68,7 @@ func linked(program string) ([]module, error) {
 		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, fmt.Errorf("what go list says can't be read: %w", err)
+			return nil, fmt.Errorf("the output of go list can't be read: %w", err)
 		}
 		if m := pkg.Module; m != nil && !m.Main && !slices.Contains(modules, *m) {
 			modules = append(modules, *m)
