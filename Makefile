@@ -1,10 +1,10 @@
-# What the targets need is in README.md; `make test` is the one to run before a commit.
+# README.md lists what the targets need. Run `make test` before a commit.
 
 # The programs that `make test-deps` fetches.
 export PATH := $(CURDIR)/.test-deps/bin:$(PATH)
 
 PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-amd64
-# Systems besides Linux whose files, tests included, go vet reads.
+# Other systems than Linux for which go vet checks all files, including tests.
 OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
@@ -45,21 +45,21 @@ boot-test: ## the .deb on an emulated Debian with systemd as process 1, which .c
 	@.ci/boot-deps
 	go test -count 1 -tags boot -timeout 1h -v -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)'
 
-bench: ## every benchmark, then announcer beside other responders: writes the tables of docs/performance.md
+bench: ## every benchmark, then the comparison with other responders: writes the tables of docs/performance.md
 	go test -run '^$$' -bench . -benchmem ./...
 	cd bench && go test -count 1 -timeout 30m -v . -full -report ../docs/performance.md
 
-bench-smoke: ## what compares announcer with other responders, with small numbers, to see that it works
+bench-smoke: ## the comparison with other responders, with small numbers, as a test of the benchmark
 	cd bench && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./... && go test -count 1 -parallel 5 .
 
 fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (1m)
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|/[^/]*:func (Fuzz[A-Za-z0-9_]*).*| \1|' | while read -r dir target; do \
 		echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$dir" || exit 1; done
 
-compare: ## the conformance suite against announcer and others of its kind, into docs/conformance.md (NEW=1: only the rules that it lacks)
+compare: ## the conformance suite against announcer and other responders, into docs/conformance.md (NEW=1: only the rules that it lacks)
 	go -C compare test -count 1 -timeout 1h -v -run TestAnnouncerPassesWhatOthersPass -doc ../docs/conformance.md $(if $(NEW),-new) .
 
-endurance: endurance-life endurance-lan ## what takes too long for every change: a daemon's long life, the LAN in a box with 1,000 seeds
+endurance: endurance-life endurance-lan ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds
 
 endurance-life:
 	go test -count 1 -timeout 1h -v ./internal/testkit/endurance -endurance.long
