@@ -41,7 +41,7 @@ func announceCommand() *cli.Command {
 		Flags: append(append(wireFlags(),
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m (default: no limit)"},
 			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first"},
-			&cli.StringFlag{Name: "on-conflict", Usage: "if the name is taken, apply `POLICY`: " + strings.Join(publication.PolicyWords(), ", "), Value: publication.Rename.String()},
+			&cli.StringFlag{Name: "on-conflict", Usage: "if the name is taken, apply `POLICY`: " + strings.Join(publication.PolicyWords(), ", "), Value: publication.DefaultPolicy.String()},
 		), groupFlags()...),
 		Action: announcing(announce, closedTerminal()...),
 	})

@@ -106,7 +106,7 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.InterfacesDeny = globs(l.doc, p.Key("interfaces_deny"), raw.InterfacesDeny)
 	cfg.Host = l.host(p.Key("host"), raw.Host)
 	cfg.Engine = l.word(p.Key("engine"), raw.Engine, publication.Engines())
-	cfg.OnConflict = policy(l.doc, p.Key("on_conflict"), raw.OnConflict, publication.Rename)
+	cfg.OnConflict = policy(l.doc, p.Key("on_conflict"), raw.OnConflict, publication.DefaultPolicy)
 	cfg.Poll = l.poll(p.Key("poll"), raw.Poll)
 	cfg.LogLevel = l.word(p.Key("log_level"), raw.LogLevel, logLevels)
 	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
@@ -311,7 +311,7 @@ func (l loader) rule(p strict.Path, raw rawRule) Rule {
 		}
 	}
 	if l.doc.Has(p.Key("on_conflict")) {
-		set := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, publication.Rename)
+		set := policy(l.doc, p.Key("on_conflict"), raw.OnConflict, publication.DefaultPolicy)
 		rule.OnConflict = &set
 	}
 	if l.doc.Has(p.Key("check")) {

@@ -61,7 +61,7 @@ func decodeJSON(file string, data []byte, host string, lints []services.Lint) ([
 	var publications []publication.Publication
 	for i, group := range raw.Groups {
 		p := strict.Path("").Key("groups").Index(i)
-		publications = append(publications, group.Publication(doc, p, host, publication.Rename, lints...))
+		publications = append(publications, group.Publication(doc, p, host, publication.DefaultPolicy, lints...))
 	}
 	doc.Findings.Sort()
 	if doc.Findings.Err() != nil {

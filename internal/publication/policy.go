@@ -12,6 +12,9 @@ const (
 	Standby               // stay silent as long as the name is served, then take over
 )
 
+// DefaultPolicy is the policy where none is set.
+const DefaultPolicy = Rename
+
 // policies has what is known of each policy. What a policy does when another host has the name is in package responder.
 var policies = [...]struct {
 	word     string
@@ -41,8 +44,8 @@ func ParsePolicy(word string) (p Policy, ok bool) {
 // String returns the word that [ParsePolicy] reads.
 func (p Policy) String() string { return policies[p].word }
 
-// IsDefault reports whether p is the policy of a publication that has none of its own.
-func (p Policy) IsDefault() bool { return p == Rename }
+// IsDefault reports whether p is [DefaultPolicy], which need not be written.
+func (p Policy) IsDefault() bool { return p == DefaultPolicy }
 
 // Renames reports whether a service whose name is taken takes another name. Under any other policy it stays off the wire.
 func (p Policy) Renames() bool { return policies[p].renames }

@@ -85,7 +85,7 @@ func TestPolicyTraits(t *testing.T) {
 func TestPoliciesAreToldApartInTwoFiles(t *testing.T) {
 	root := filepath.Join("..", "..")
 	homes := []string{"internal/publication/policy.go", "internal/mdns/responder/policy.go"}
-	names := declaredPolicies(t)
+	names := append(declaredPolicies(t), "DefaultPolicy")
 	found := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -121,7 +121,7 @@ func TestPoliciesAreToldApartInTwoFiles(t *testing.T) {
 	}
 }
 
-// comparisons returns where a file compares something with one of the policies.
+// comparisons returns where a file compares something with one of the policies, in an expression, a case or a table.
 func comparisons(file *ast.File, names []string) []token.Pos {
 	policy := func(e ast.Expr) bool {
 		if selector, ok := e.(*ast.SelectorExpr); ok {
@@ -135,7 +135,11 @@ func comparisons(file *ast.File, names []string) []token.Pos {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BinaryExpr:
-			if (n.Op == token.EQL || n.Op == token.NEQ) && (policy(n.X) || policy(n.Y)) {
+			if policy(n.X) || policy(n.Y) {
+				at = append(at, n.Pos())
+			}
+		case *ast.KeyValueExpr:
+			if policy(n.Key) {
 				at = append(at, n.Pos())
 			}
 		case *ast.CaseClause:

@@ -79,7 +79,7 @@ func one(file string, isGiven bool, host string, lints []services.Lint) ([]publi
 	switch format, _ := convert.FormatOf(file); format {
 	case convert.TOML:
 		if !isGiven {
-			return config.LoadGroups(file, data, host, publication.Rename, lints...)
+			return config.LoadGroups(file, data, host, publication.DefaultPolicy, lints...)
 		}
 		cfg, findings := config.Load(file, data, host, lints...)
 		return cfg.Groups, findings
