@@ -34,7 +34,11 @@ func Check(name string) error {
 	if slices.Contains(publication.Engines(), name) {
 		return nil
 	}
-	return fmt.Errorf("%q is not an engine%s; want one of %s", name, diag.DidYouMean(name, publication.Engines()), strings.Join(publication.Engines(), ", "))
+	hint := diag.DidYouMean(name, publication.Engines())
+	if hint == "" {
+		hint = "; want one of " + strings.Join(publication.Engines(), ", ")
+	}
+	return fmt.Errorf("%q is not an engine%s", name, hint)
 }
 
 // Limits tells what a publication needs that the engine can't do.
