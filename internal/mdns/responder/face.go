@@ -22,7 +22,7 @@ type face struct {
 	answers   answers
 	farewells farewells
 	questions questions
-	inherited map[identity]*set // what the process before this one announced, see inherit.go
+	inherited inheritance
 
 	wanted   []want               // by the plan, while it is applied
 	coming   map[mdns.Record]bool // the shared records of what is wanted; made when first needed

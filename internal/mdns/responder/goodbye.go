@@ -66,6 +66,16 @@ func (f *farewells) forgetLast() {
 	}
 }
 
+// said sees to it that a goodbye is said again, unless it was the last time or this is the end.
+func (f *farewells) said(w *farewell, end bool) {
+	if w.last || end {
+		f.forget(w)
+		return
+	}
+	w.last = true
+	f.set(w, f.now+goodbyeAgain)
+}
+
 // recall drops the goodbye for a set that is back, and the one that would be for what was inherited.
 func (f *face) recall(s *set) {
 	if len(f.farewells.leaving) == 0 && len(f.inherited) == 0 {
@@ -85,6 +95,7 @@ func (f *face) sendGoodbyes() bool {
 	}
 	a := answerer{face: f, bye: true}
 	a.start()
+	end := f.unwanted || f.r.closing
 	for {
 		w, ok := f.farewells.due(f.now)
 		if !ok {
@@ -92,26 +103,16 @@ func (f *face) sendGoodbyes() bool {
 		}
 		if !a.add(wire.Answer, w.set) {
 			if a.build.Empty() {
-				f.said(w)
+				f.farewells.said(w, end)
 				a.split(w.set, a.multicast(netip.Addr{}, &f.link.traffic.Goodbyes))
 				return true
 			}
 			break
 		}
-		f.said(w)
+		f.farewells.said(w, end)
 	}
 	f.multicast(&f.link.traffic.Goodbyes)
 	return true
-}
-
-// said sees to it that a goodbye is said again, unless it was the last time.
-func (f *face) said(w *farewell) {
-	if w.last || f.unwanted || f.r.closing {
-		f.farewells.forget(w)
-		return
-	}
-	w.last = true
-	f.farewells.set(w, f.now+goodbyeAgain)
 }
 
 // close says goodbye for everything but the host's addresses, where another program of this host announces them too:

@@ -31,7 +31,7 @@ func (f *face) hear(p Packet) {
 			}
 		}
 		if len(f.inherited) > 0 && rec.TTL > 0 {
-			f.disinherit(rec)
+			f.inherited.forget(r, rec)
 		}
 		n := f.zone[string(rec.Key)]
 		if n == nil {

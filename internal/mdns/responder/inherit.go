@@ -111,7 +111,7 @@ func (f *face) inherit() {
 	if !ok || h.until <= f.now {
 		return
 	}
-	f.inherited = map[identity]*set{}
+	f.inherited = inheritance{}
 	for i, record := range h.records {
 		s := newSet(&node{name: record.Name, key: record.Name.Key()}, []mdns.Record{record})
 		s.last, s.index = f.now, i
@@ -124,19 +124,22 @@ func (f *face) inherit() {
 	estate.at = min(estate.at, f.now+inheritTime)
 }
 
-// disinherit forgets what another process or host announces, which a goodbye would take from it. Who announces a record of
-// a unique name has the name, and what points to it.
-func (f *face) disinherit(rec wire.Resource) {
+// inheritance is what the process before this one announced on the link of a face.
+type inheritance map[identity]*set
+
+// forget drops what another process or host announces, which a goodbye would take from it. Who announces a record of a unique
+// name has the name, and what points to it.
+func (i inheritance) forget(in *wire.Reader, rec wire.Resource) {
 	id := identity{key: string(rec.Key), kind: rec.Type}
-	if f.inherited[id] != nil {
-		maps.DeleteFunc(f.inherited, func(other identity, s *set) bool {
+	if i[id] != nil {
+		maps.DeleteFunc(i, func(other identity, s *set) bool {
 			return other.key == id.key || s.kind() == mdns.TypePTR && s.target == id.key
 		})
 		return
 	}
-	if data, ok := f.r.reader.Value(rec); ok {
+	if data, ok := in.Value(rec); ok {
 		id.data = data
-		delete(f.inherited, id)
+		delete(i, id)
 	}
 }
 
@@ -164,7 +167,7 @@ func (f *face) bury(all bool) {
 		f.inherited = nil
 		return
 	}
-	kept := map[identity]*set{}
+	kept := inheritance{}
 	for _, c := range f.claims {
 		if c.phase == held || !all && !c.live {
 			for _, id := range c.identities() {

@@ -8,6 +8,12 @@
 // (hear.go, policy.go, conflict.go, standby.go). What is to be claimed comes from the plan (plan.go), and reconcile.go
 // makes the claims of a face the ones that are planned.
 //
+// The parts of a [Responder] share the time that it was last told (clock.go): the faces (faces.go), the names of host and
+// publications (names.go), the names that are watched because others have them (watch.go), who else announces the same
+// types (others.go), queries of which more is to come (truncated.go), what this host said (said.go), what an earlier
+// process left (inherit.go) and the board that shows how the services stand (status.go). The parts of a face are its
+// sender (send.go), its zone (zone.go) and what is to be sent: answers, probes, farewells and questions.
+//
 // All that others can make grow is bounded; a packet that is none of our business allocates nothing.
 package responder
 

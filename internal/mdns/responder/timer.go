@@ -1,37 +1,5 @@
 package responder
 
-import (
-	"math"
-	"math/rand/v2"
-	"time"
-)
-
-// moment is a time, as the time since the Responder was made.
-type moment = time.Duration
-
-const (
-	never   = moment(math.MinInt64 / 4) // a time in the past that every interval has passed since
-	forever = moment(math.MaxInt64 / 4)
-)
-
-// clock has the time that the responder was last told.
-type clock struct {
-	epoch time.Time // when now was 0
-	now   moment
-	rand  *rand.Rand
-}
-
-// advance takes the time, which never goes back.
-func (c *clock) advance(now time.Time) { c.now = max(c.now, now.Sub(c.epoch)) }
-
-// date returns a moment as a time.
-func (c *clock) date(at moment) time.Time { return c.epoch.Add(at) }
-
-// random returns a random time from low to high.
-func (c *clock) random(low, high moment) moment {
-	return low + moment(c.rand.Int64N(int64(high-low)+1))
-}
-
 // timer is a place in a queue; the zero timer is in none.
 type timer struct {
 	at    moment
@@ -39,19 +7,19 @@ type timer struct {
 	place int32  // index in the queue + 1
 }
 
-func (t *timer) clock() *timer { return t }
+func (t *timer) timing() *timer { return t }
 
 func (t *timer) queued() bool { return t.place > 0 }
 
 // queue holds things that have a time, the earliest first: a binary heap.
-type queue[T interface{ clock() *timer }] struct {
+type queue[T interface{ timing() *timer }] struct {
 	items []T
 	count uint32
 }
 
 // set puts an item into the queue, or moves it there.
 func (q *queue[T]) set(item T, at moment) {
-	t := item.clock()
+	t := item.timing()
 	q.count++
 	t.at, t.order = at, q.count
 	if t.place == 0 {
@@ -63,7 +31,7 @@ func (q *queue[T]) set(item T, at moment) {
 
 // remove takes an item out; one that is not in the queue stays out.
 func (q *queue[T]) remove(item T) {
-	t := item.clock()
+	t := item.timing()
 	if t.place == 0 {
 		return
 	}
@@ -79,7 +47,7 @@ func (q *queue[T]) remove(item T) {
 
 // due gives the first item if its time has come.
 func (q *queue[T]) due(now moment) (item T, ok bool) {
-	if len(q.items) == 0 || q.items[0].clock().at > now {
+	if len(q.items) == 0 || q.items[0].timing().at > now {
 		return item, false
 	}
 	return q.items[0], true
@@ -90,18 +58,18 @@ func (q *queue[T]) next() moment {
 	if len(q.items) == 0 {
 		return forever
 	}
-	return q.items[0].clock().at
+	return q.items[0].timing().at
 }
 
 func (q *queue[T]) less(i, j int) bool {
-	a, b := q.items[i].clock(), q.items[j].clock()
+	a, b := q.items[i].timing(), q.items[j].timing()
 	return a.at < b.at || a.at == b.at && int32(a.order-b.order) < 0
 }
 
 func (q *queue[T]) swap(i, j int) {
 	q.items[i], q.items[j] = q.items[j], q.items[i]
-	q.items[i].clock().place = int32(i + 1)
-	q.items[j].clock().place = int32(j + 1)
+	q.items[i].timing().place = int32(i + 1)
+	q.items[j].timing().place = int32(j + 1)
 }
 
 func (q *queue[T]) up(i int) int {

@@ -49,14 +49,14 @@ func (w *waiting) await(q inquiry, candidates []candidate) bool {
 	}
 	q.raw, q.waited = nil, true
 	*w = append(*w, &truncated{
-		at: q.face.r.truncatedAt(), inquiry: q, src: q.src, candidates: unknown, times: 1,
+		at: q.wholeAt(), inquiry: q, src: q.src, candidates: unknown, times: 1,
 	})
 	return true
 }
 
-// truncatedAt returns the time at which a query is answered of which more may come.
-func (c *clock) truncatedAt() moment {
-	return c.now + c.random(truncatedWait, truncatedWait+truncatedJitter)
+// wholeAt returns the time at which a query is answered, unless more of it comes before.
+func (q *inquiry) wholeAt() moment {
+	return q.face.now + q.face.random(truncatedWait, truncatedWait+truncatedJitter)
 }
 
 // moreKnown takes the known answers of a message without questions that belongs to an earlier query.
@@ -69,7 +69,7 @@ func (w waiting) moreKnown(q inquiry, more bool) bool {
 	t.candidates = slices.DeleteFunc(t.candidates, func(c candidate) bool { return q.knows(c.set) })
 	t.times++
 	if more && t.times < truncatedTimes {
-		t.at = q.face.r.truncatedAt()
+		t.at = q.wholeAt()
 	}
 	return true
 }
