@@ -107,7 +107,7 @@ func (c *checker) service(i int) {
 	}
 	c.foreignHost(i, s)
 	if s.Port == 0 {
-		c.warnf(i, PortField, 0, "the port is 0 or missing, which says that there is nothing to connect to; want 1 to 65535 for a server")
+		c.warnf(i, PortField, 0, "the port is 0 or missing, which means that there is no server; want 1 to 65535 for a server")
 		c.code("service/port-zero")
 	}
 	c.txt(i, s)
@@ -139,7 +139,7 @@ func (c *checker) foreignHost(i int, s Service) {
 	case isOwn && len(s.Addresses) > 0:
 		c.errorf(i, AddressField, 0, "the addresses are for another host, and the service is on this one; want a host, or no addresses")
 	case !isOwn && len(s.Addresses) == 0 && s.Host.HasSuffix(dnsname.Local):
-		c.warnf(i, HostField, 0, "nothing here answers for the addresses of %s; the service is of use only if that host answers by multicast itself", s.Host)
+		c.warnf(i, HostField, 0, "no address is published for %s; the service is usable only if that host answers by multicast itself", s.Host)
 	}
 	for j, a := range s.Addresses {
 		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Is4In6() || a.Zone() != "" {
@@ -171,7 +171,7 @@ func (c *checker) twice(i int, s Service) {
 	for _, j := range c.named[key] {
 		earlier := c.group.Services[j]
 		if s.Collides(earlier) {
-			c.warnf(i, ServiceField, 0, "service %d of this group is %s too, with other data; one name can't stand for both, so this one is published as %q (Avahi drops the whole group); want a group of its own with a name of its own",
+			c.warnf(i, ServiceField, 0, "service %d of this group is %s too, with other data; one name can't belong to both, so this one is published as %q (Avahi drops the whole group); want a separate group with another name",
 				j+1, s.Type, NextName(c.instance))
 			c.code("service/same-type")
 			return

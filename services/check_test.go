@@ -55,7 +55,7 @@ func TestCheck(t *testing.T) {
 		{"TXT of 1430 bytes", txt(slices.Repeat([]string{strings.Repeat("x", 129)}, 11)...), []string{"0 7 10 warning: take 1430 bytes; over 1300"}},
 		{"TXT of 8900 bytes", txt(slices.Repeat([]string{strings.Repeat("x", 99)}, 89)...), []string{"0 7 88 warning: take 8900 bytes"}},
 		{"TXT of 9000 bytes", txt(slices.Repeat([]string{strings.Repeat("x", 99)}, 90)...), []string{"0 7 89 error: take 9000 bytes, 100 too many"}},
-		{"foreign host without addresses", atHost("sw.local"), []string{"0 5 0 warning: nothing here answers for the addresses of sw.local"}},
+		{"foreign host without addresses", atHost("sw.local"), []string{"0 5 0 warning: no address is published for sw.local"}},
 		{"foreign host with addresses", atHost("sw.local", addr, netip.MustParseAddr("2001:db8::20")), nil},
 		{"foreign host outside of local", atHost("sw.example.com"), nil},
 		{"this host", atHost("PBX.local"), nil},

@@ -18,7 +18,7 @@ func ParseType(text string) (dnsname.Name, error) {
 	labels := name.Labels()
 	switch {
 	case len(labels) == 4 && strings.EqualFold(labels[1], "_sub"):
-		return dnsname.Name{}, fmt.Errorf("%q is a subtype; want the type alone, such as %s.%s, and the subtype beside it", text, labels[2], labels[3])
+		return dnsname.Name{}, fmt.Errorf("%q is a subtype; want the type alone, such as %s.%s, and the subtype separately", text, labels[2], labels[3])
 	case len(labels) != 2:
 		return dnsname.Name{}, fmt.Errorf("%q is not a service type; want two labels, such as _digiumproxy._udp", text)
 	}

@@ -149,7 +149,7 @@ func (f *filler) sip(kind string) sipValues {
 // unused refuses a value that the preset has no place for.
 func (f *filler) unused(value string, given bool) {
 	if given {
-		f.problem(value, "the preset has no use for it; want it left out")
+		f.problem(value, "the preset does not use it; want it left out")
 	}
 }
 
@@ -214,7 +214,7 @@ func SplitServer(server string) (host, port string, err error) {
 		return "", "", fmt.Errorf("%q is more than a host; want its name or address alone, such as 192.0.2.20 or pbx.example.net:5060", server)
 	}
 	if hasPort && port == "" {
-		return "", "", fmt.Errorf("%q has no port behind the colon; want such as %s:5060", server, host)
+		return "", "", fmt.Errorf("%q has no port after the colon; want one such as %s:5060", server, host)
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return checkAddr(addr, port)
@@ -243,7 +243,7 @@ func checkHostName(host string) error {
 	case !hostName.MatchString(host), len(host) > 253:
 		return fmt.Errorf("%q is not a host; want its name or address alone, such as pbx.example.net or 192.0.2.20", host)
 	case strings.Trim(last, "0123456789") == "":
-		return fmt.Errorf("%q is neither a host name nor an address; want such as pbx.example.net or 192.0.2.20", host)
+		return fmt.Errorf("%q is neither a host name nor an address; want one such as pbx.example.net or 192.0.2.20", host)
 	}
 	return nil
 }
@@ -308,11 +308,11 @@ func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return nil, fmt.Errorf("%q is not an HTTP URL; want such as http://192.0.2.10/", text)
+		return nil, fmt.Errorf("%q is not an HTTP URL; want one such as http://192.0.2.10/", text)
 	case u.User != nil:
-		return nil, fmt.Errorf("%q holds a user, which everybody on the link can read; want it without", u.Redacted())
+		return nil, fmt.Errorf("%q has a user, which every host on the link can read; want it without", u.Redacted())
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, fmt.Errorf("%q is not a directory; want a URL without ? and #, since the paths of the files go behind it", text)
+		return nil, fmt.Errorf("%q is not a directory; want a URL without ? and #, because the paths of the files are appended to it", text)
 	}
 	if _, _, err := SplitServer(u.Host); err != nil {
 		return nil, fmt.Errorf("%q: %w", text, err)
@@ -340,7 +340,7 @@ func CheckFirmwareVersion(version string) error {
 	case firmwareVersion.MatchString(spelled):
 		return fmt.Errorf("%q has dots, and phones compare it with a spelling that has underscores; want %s", version, spelled)
 	}
-	return fmt.Errorf("%q is not a firmware version; want such as 2_8_1", version)
+	return fmt.Errorf("%q is not a firmware version; want one such as 2_8_1", version)
 }
 
 var modelName = regexp.MustCompile(`^[A-Z]{1,2}[0-9]{2,3}$`)
@@ -353,11 +353,11 @@ func (f *filler) files() {
 	for i, file := range f.fill.Files {
 		switch {
 		case !modelName.MatchString(file.Model):
-			f.fileProblem(i, "%q is not a model; want such as D40, in capitals", file.Model)
+			f.fileProblem(i, "%q is not a model; want one such as D40, in capitals", file.Model)
 		case file.Model == "D80":
 			f.fileProblem(i, "the D80 takes no firmware this way; want all models but that one")
 		case seen[file.Model]:
-			f.fileProblem(i, "%s is there twice; want one file for each model", file.Model)
+			f.fileProblem(i, "%s is set twice; want one file for each model", file.Model)
 		}
 		seen[file.Model] = true
 		f.path(i, file)
@@ -371,8 +371,8 @@ func (f *filler) path(i int, file ModelFile) {
 	case path == "":
 		f.fileProblem(i, "%s has no file; want its path below the URL, such as %s", file.Model, example)
 	case strings.Contains(path, "://"), path[0] == '/':
-		f.fileProblem(i, "%q is not a path below the URL; want it without what is in the URL and without a slash in front, such as %s", path, example)
+		f.fileProblem(i, "%q is not a path below the URL; want it without the part in the URL and without a leading slash, such as %s", path, example)
 	case checkText(path) != nil, strings.ContainsAny(path, " \\?#"), slices.Contains(strings.Split(path, "/"), ".."):
-		f.fileProblem(i, "%q is not a path that a phone can ask for; want such as %s", path, example)
+		f.fileProblem(i, "%q is not a path that a phone can ask for; want one such as %s", path, example)
 	}
 }

@@ -68,7 +68,7 @@ func dhcpDecode(c *cli.Context) error {
 	}
 	model := class.Model
 	if !class.Known {
-		model += " (not a model that is known here)"
+		model += " (an unknown model)"
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "vendor    %s\nmodel     %s\nfirmware  %s\n", class.Vendor, model, class.Version)
 	return err

@@ -98,7 +98,7 @@ func checkConfigServer(c *cli.Context) error {
 		return nil
 	}
 	if !c.Bool("xml") {
-		return usagef("--config-server: it stands in the configuration that --xml answers with; want --xml too")
+		return usagef("--config-server: it is used only in the configuration of --xml; want --xml too")
 	}
 	if err := phones.CheckConfigServer(c.String("config-server")); err != nil {
 		return usagef("--config-server: %w", err)

@@ -99,7 +99,7 @@ func newBatch(c *cli.Context) (restart.Batch, error) {
 	}
 	if c.IsSet("user") {
 		if err := sip.CheckUser(b.User); err != nil {
-			return b, usagef("--user: %q can't stand in a request; %w", b.User, err)
+			return b, usagef("--user: %q is not allowed in a request; %w", b.User, err)
 		}
 	}
 	return b, nil

@@ -73,7 +73,7 @@ func (d *decoder) meant(e *xmltree.Element, parent string) string {
 		return e.Name
 	default:
 		d.misplaced = true
-		d.errorf(e.At, e.Name, "it can't stand %s; want it %s%s", within(parent), within(r.parent), missingEnd(e, parent))
+		d.errorf(e.At, e.Name, "it is not allowed %s; want it %s%s", within(parent), within(r.parent), missingEnd(e, parent))
 		return ""
 	}
 	here := childrenOf(parent)
@@ -127,7 +127,7 @@ func (d *decoder) attribute(e *xmltree.Element, element string) (a xmltree.Attri
 // noChildren complains of elements in one that holds text alone.
 func (d *decoder) noChildren(e *xmltree.Element) {
 	for _, child := range e.Children {
-		d.errorf(child.At, child.Name, "it can't stand in <%s>, which holds text alone%s", e.Name, missingEnd(child, e.Name))
+		d.errorf(child.At, child.Name, "it is not allowed in <%s>, which holds text alone%s", e.Name, missingEnd(child, e.Name))
 	}
 }
 

@@ -31,7 +31,7 @@ func Decode(file string, data []byte, host string, lints ...services.Lint) (serv
 		d.check(root, d.group.Check(host, lints...))
 	}
 	for _, r := range d.doc.Dropped {
-		d.warnf(r.At, r.Element, "what &%s; stands for is not in this file, and is left out; want the text itself, or &amp; for a plain &", r.Name)
+		d.warnf(r.At, r.Element, "the text of the entity &%s; is not in this file, and is left out; want the text itself, or &amp; for a plain &", r.Name)
 	}
 	if err := d.doc.Err; err != nil {
 		d.errorf(err.At, err.Element, "%s", err.Text)
@@ -178,7 +178,7 @@ func (d *decoder) name(root *xmltree.Element, name *field, hasAttribute bool) {
 		d.errorf(name.at, name.element, "%v", err)
 	}
 	if !hasAttribute && strings.Contains(d.group.Name, "%h") {
-		d.warnf(name.at, name.element, `"%%h" is published as it stands; want replace-wildcards="yes" if it is to be the name of the host`)
+		d.warnf(name.at, name.element, `"%%h" is published literally; want replace-wildcards="yes" if it is to be the name of the host`)
 	}
 }
 

@@ -31,7 +31,7 @@ func Encode(g services.Group) ([]byte, diag.Findings) {
 		attribute = ` replace-wildcards="yes"`
 	}
 	if !isText(g.Name) {
-		e.problem(diag.Error, "name", "an Avahi file can't say the name %q; want text without control characters", g.Name)
+		e.problem(diag.Error, "name", "an Avahi file can't express the name %q; want text without control characters", g.Name)
 	}
 	e.element("  ", "name", attribute, g.Name)
 	for _, s := range g.Services {
@@ -72,14 +72,14 @@ func (e *encoder) service(s services.Service) {
 	}
 	e.b.WriteString("  </service>\n")
 	if len(s.Addresses) > 0 {
-		e.problem(diag.Warning, "service", "an Avahi file can't say the addresses of %s; want them in /etc/avahi/hosts", s.Host)
+		e.problem(diag.Warning, "service", "an Avahi file can't express the addresses of %s; want them in /etc/avahi/hosts", s.Host)
 	}
 }
 
 // encodeName writes a name in the escaped form, where only UTF-8 can be said.
 func encodeName(e *encoder, element string, name dnsname.Name, parse func(string) (dnsname.Name, error)) {
 	if _, err := parse(name.String()); err != nil {
-		e.problem(diag.Error, element, "an Avahi file can't say this name: %v", err)
+		e.problem(diag.Error, element, "an Avahi file can't express this name: %v", err)
 	}
 	e.element("    ", element, "", name.String())
 }
@@ -96,7 +96,7 @@ func (e *encoder) txtRecord(s string) {
 	case hasKey && key != "" && isText(key):
 		e.element("    ", "txt-record", ` value-format="binary-base64"`, key+"="+base64.StdEncoding.EncodeToString([]byte(value)))
 	default:
-		e.problem(diag.Error, "txt-record", `an Avahi file can't say the TXT string %q; want bytes that are not text only behind "key="`, s)
+		e.problem(diag.Error, "txt-record", `an Avahi file can't express the TXT string %q; want bytes that are not text only after "key="`, s)
 	}
 }
 

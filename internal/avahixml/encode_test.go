@@ -52,14 +52,14 @@ func TestEncodeFindings(t *testing.T) {
 		want  string
 	}{
 		{"nothing", services.Group{Name: "n", Services: []services.Service{good}}, ""},
-		{"name", services.Group{Name: "a\x01", Services: []services.Service{good}}, `<name>: an Avahi file can't say the name "a\x01"; want text without control characters`},
-		{"host", with(func(s *services.Service) { s.Host = raw("\xff", "local") }), `<host-name>: an Avahi file can't say this name: "\\255.local" is not a host name: "\xff" is not UTF-8; want text in UTF-8`},
-		{"TXT", with(func(s *services.Service) { s.TXT = services.TXT{"\x00", "\x00=1", "=\x00", "k=\x00"} }), `<txt-record>: an Avahi file can't say the TXT string "\x00"; want bytes that are not text only behind "key="
-<txt-record>: an Avahi file can't say the TXT string "\x00=1"; want bytes that are not text only behind "key="
-<txt-record>: an Avahi file can't say the TXT string "=\x00"; want bytes that are not text only behind "key="`},
+		{"name", services.Group{Name: "a\x01", Services: []services.Service{good}}, `<name>: an Avahi file can't express the name "a\x01"; want text without control characters`},
+		{"host", with(func(s *services.Service) { s.Host = raw("\xff", "local") }), `<host-name>: an Avahi file can't express this name: "\\255.local" is not a host name: "\xff" is not UTF-8; want text in UTF-8`},
+		{"TXT", with(func(s *services.Service) { s.TXT = services.TXT{"\x00", "\x00=1", "=\x00", "k=\x00"} }), `<txt-record>: an Avahi file can't express the TXT string "\x00"; want bytes that are not text only after "key="
+<txt-record>: an Avahi file can't express the TXT string "\x00=1"; want bytes that are not text only after "key="
+<txt-record>: an Avahi file can't express the TXT string "=\x00"; want bytes that are not text only after "key="`},
 		{"addresses", with(func(s *services.Service) {
 			s.Host, s.Addresses = name("sip.local"), []netip.Addr{netip.MustParseAddr("192.0.2.20")}
-		}), `<service>: warning: an Avahi file can't say the addresses of sip.local; want them in /etc/avahi/hosts`},
+		}), `<service>: warning: an Avahi file can't express the addresses of sip.local; want them in /etc/avahi/hosts`},
 	} {
 		if _, findings := Encode(test.group); findings.Error() != test.want {
 			t.Errorf("%s:\n got %s\nwant %s", test.what, findings.Error(), test.want)

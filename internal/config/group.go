@@ -198,14 +198,14 @@ func (g groupParser) txt(p strict.Path, raw RawTXT) string {
 	switch {
 	case g.doc.Has(p.Key("base64")):
 	case g.doc.Has(p.Key("key")):
-		g.doc.Errorf(p, "the key %q has no value; want base64 = \"...\" beside it, or a string", raw.Key)
+		g.doc.Errorf(p, "the key %q has no value; want base64 = \"...\" with it, or a string", raw.Key)
 		return ""
 	default:
 		return raw.Text
 	}
 	value, err := base64.StdEncoding.DecodeString(raw.Base64)
 	if err != nil {
-		g.doc.Errorf(p.Key("base64"), "%q is not Base64; want such as \"AP8=\"", raw.Base64)
+		g.doc.Errorf(p.Key("base64"), "%q is not Base64; want one such as \"AP8=\"", raw.Base64)
 	}
 	if raw.Key == "" {
 		return string(value)

@@ -121,7 +121,7 @@ func (l loader) daemon(raw rawDaemon) Config {
 
 func (l loader) socket(p strict.Path, path string) string {
 	if path != "" && !filepath.IsAbs(path) {
-		l.doc.Errorf(p, "%q is not an absolute path; want such as /run/announcer/announcer.sock", path)
+		l.doc.Errorf(p, "%q is not an absolute path; want one such as /run/announcer/announcer.sock", path)
 	}
 	return path
 }
@@ -139,11 +139,11 @@ func (l loader) metrics(p strict.Path, address string) string {
 	n, badPort := strconv.ParseUint(port, 10, 16)
 	switch {
 	case badPort != nil || n == 0:
-		l.doc.Errorf(p, "%q has no port; want such as \"9353\", on the loopback, or \"192.0.2.1:9353\"", address)
+		l.doc.Errorf(p, "%q has no port; want one such as \"9353\", on the loopback, or \"192.0.2.1:9353\"", address)
 	case host == "":
 		host = "127.0.0.1"
 	case host != "localhost" && badHost != nil:
-		l.doc.Errorf(p, "%q is not an address of this host; want such as 127.0.0.1, [::1], or 0.0.0.0 for all", host)
+		l.doc.Errorf(p, "%q is not an address of this host; want one such as 127.0.0.1, [::1], or 0.0.0.0 for all", host)
 	}
 	return net.JoinHostPort(host, port)
 }
@@ -187,7 +187,7 @@ func (l loader) poll(p strict.Path, text string) time.Duration {
 	}
 	every, err := time.ParseDuration(text)
 	if err != nil {
-		l.doc.Errorf(p, "%q is not a time; want such as \"2s\", or %q", text, auto)
+		l.doc.Errorf(p, "%q is not a time; want one such as \"2s\", or %q", text, auto)
 	} else if err := CheckPoll(every); err != nil {
 		l.doc.Errorf(p, "%v, or %q", err, auto)
 	}
@@ -212,7 +212,7 @@ func (l loader) duration(p strict.Path, text string, standard, least, most time.
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < least || d > most {
-		l.doc.Errorf(p, "%q is not a time that will do; want from %q to %q, such as %q", text, least, most, standard)
+		l.doc.Errorf(p, "%q is out of range; want from %q to %q, such as %q", text, least, most, standard)
 	}
 	return d
 }
@@ -280,7 +280,7 @@ func check(doc *strict.Document, p strict.Path, word string) publication.Check {
 func globs(doc *strict.Document, p strict.Path, patterns []string) []string {
 	for i, pattern := range patterns {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			doc.Errorf(p.Index(i), "%q is not a pattern of names; want such as eth0 or vlan*", pattern)
+			doc.Errorf(p.Index(i), "%q is not a pattern of names; want one such as eth0 or vlan*", pattern)
 		}
 	}
 	return patterns
@@ -335,7 +335,7 @@ func (l loader) fileGlobs(p strict.Path, patterns []string) []string {
 		_, err := path.Match(pattern, "")
 		switch {
 		case err != nil || pattern == "":
-			l.doc.Errorf(p.Index(i), "%q is not a pattern of file names; want such as firmware-*.service", pattern)
+			l.doc.Errorf(p.Index(i), "%q is not a pattern of file names; want one such as firmware-*.service", pattern)
 		case strings.Contains(pattern, "/"):
 			l.doc.Errorf(p.Index(i), "%q has a slash; want the name of the file alone, %q", pattern, path.Base(pattern))
 		}

@@ -223,13 +223,13 @@ func (r *report) warnf(d Definition, element, format string, args ...any) {
 // policies warns that what is not of the group itself stays behind, with a hint where that can go.
 func (r *report) policies(d Definition, what, hint string) {
 	if len(d.Interfaces) > 0 {
-		r.warnf(d, "interfaces", "%s can't say on which interfaces to announce%s", what, hint)
+		r.warnf(d, "interfaces", "%s can't express on which interfaces to announce%s", what, hint)
 	}
 	if !d.OnConflict.IsDefault() {
-		r.warnf(d, "on_conflict", "%s can't say what happens in a conflict%s", what, hint)
+		r.warnf(d, "on_conflict", "%s can't express what happens in a conflict%s", what, hint)
 	}
 	if d.Check != publication.NoCheck {
-		r.warnf(d, "check", "%s can't say how to check whether it answers%s", what, hint)
+		r.warnf(d, "check", "%s can't express how to check whether it answers%s", what, hint)
 	}
 }
 

@@ -84,9 +84,9 @@ type roundTrip struct {
 // roundTrips holds those that don't come back whole. A format that is not there can say everything.
 var roundTrips = map[Format]map[string]roundTrip{
 	Avahi: {
-		"addresses": {[]string{"can't say the addresses of sw.local"}, []services.Group{group("A", with(func(s *services.Service) { s.Host = dnsname.MustParse("sw.local") }))}},
+		"addresses": {[]string{"can't express the addresses of sw.local"}, []services.Group{group("A", with(func(s *services.Service) { s.Host = dnsname.MustParse("sw.local") }))}},
 		"binary TXT": {findings: []string{
-			`error: can't say the TXT string "=\xff\x00"`, "error: can't say the TXT string", `error: can't say the TXT string "\x00"`, `error: can't say the TXT string "\xff=a"`,
+			`error: can't express the TXT string "=\xff\x00"`, "error: can't express the TXT string", `error: can't express the TXT string "\x00"`, `error: can't express the TXT string "\xff=a"`,
 		}},
 	},
 	DNSSD: {
@@ -107,7 +107,7 @@ var roundTrips = map[Format]map[string]roundTrip{
 		"other host": {findings: []string{"error: on sw.example.com"}},
 		"addresses":  {findings: []string{"error: on sw.local"}},
 		"domain":     {findings: []string{"error: this is for example.com"}},
-		"protocols": {[]string{"can't say protocol ipv4", `service 1 of o has the name "A"; it is announced as "A #2"`, "can't say protocol ipv6"}, []services.Group{
+		"protocols": {[]string{"can't express protocol ipv4", `service 1 of o has the name "A"; it is announced as "A #2"`, "can't express protocol ipv6"}, []services.Group{
 			group("A", phone), group("A #2", with(func(s *services.Service) { s.Port = 1 })),
 		}},
 		"several": {nil, []services.Group{
@@ -118,8 +118,8 @@ var roundTrips = map[Format]map[string]roundTrip{
 		}},
 	},
 	Zone: {
-		"wildcards": {[]string{`can't say %h; the name is written for the host testhost, "PBX 100% on testhost, %H"`}, []services.Group{group("PBX 100% on testhost, %H", phone)}},
-		"protocols": {[]string{"can't say protocol ipv4", `service 1 of o has the name "A"; it is written as "A #2"`, "can't say protocol ipv6"}, []services.Group{
+		"wildcards": {[]string{`can't express %h; the name is written for the host testhost, "PBX 100% on testhost, %H"`}, []services.Group{group("PBX 100% on testhost, %H", phone)}},
+		"protocols": {[]string{"can't express protocol ipv4", `service 1 of o has the name "A"; it is written as "A #2"`, "can't express protocol ipv6"}, []services.Group{
 			group("A", phone), group("A #2", with(func(s *services.Service) { s.Port = 1 })),
 		}},
 		"colliding": {[]string{`service 1 of o has the name "A"; it is written as "A #2"`}, []services.Group{

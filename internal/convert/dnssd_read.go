@@ -31,7 +31,7 @@ func decodeDNSSD(file string, data []byte, host string, lints []services.Lint) (
 		} else if section == "Service" {
 			r.assign(l)
 		} else if section == "" {
-			r.add(l.number, "", diag.Warning, "%q stands outside of [Service]; it is left out", l.text)
+			r.add(l.number, "", diag.Warning, "%q is outside of [Service]; it is left out", l.text)
 		}
 	}
 	r.finish(host, lints)
@@ -91,7 +91,7 @@ func (r *dnssdReader) assign(l line) {
 	key, value, ok := strings.Cut(l.text, "=")
 	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 	if !ok {
-		r.add(l.number, "", diag.Warning, "%q is no assignment; want KEY=VALUE", l.text)
+		r.add(l.number, "", diag.Warning, "%q is not an assignment; want KEY=VALUE", l.text)
 		return
 	}
 	r.lines[key] = l.number
@@ -147,7 +147,7 @@ func unspecify(value string) (name string, wildcards bool, err error) {
 		}
 	}
 	if wildcards && literal {
-		return "", false, fmt.Errorf("%q holds %%h beside %%H, which both would be the host here; want one without %%h", value)
+		return "", false, fmt.Errorf("%q has both %%h and %%H, which would both be the host here; want one without %%h", value)
 	}
 	return b.String(), wildcards, nil
 }
@@ -174,7 +174,7 @@ func (r *dnssdReader) txt(l line, option, value string, encoding *base64.Encodin
 		return err
 	}
 	if r.records++; r.records > 1 {
-		r.add(l.number, option, diag.Warning, "for systemd this line is a TXT record of its own; here its strings join those of the lines before")
+		r.add(l.number, option, diag.Warning, "for systemd this line is a separate TXT record; here its strings join those of the lines before")
 	}
 	for _, word := range words {
 		key, value, _ := strings.Cut(word, "=")
@@ -185,7 +185,7 @@ func (r *dnssdReader) txt(l line, option, value string, encoding *base64.Encodin
 		if encoding != nil {
 			decoded, err := encoding.DecodeString(value)
 			if err != nil {
-				return fmt.Errorf("%q is not Base64; want such as AP8=", value)
+				return fmt.Errorf("%q is not Base64; want one such as AP8=", value)
 			}
 			value = string(decoded)
 		}

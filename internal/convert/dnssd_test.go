@@ -48,7 +48,7 @@ func TestDecodeDNSSDComplaints(t *testing.T) {
 	}{
 		{"empty", "", []string{"error: x.dnssd: Name: the name is empty", "error: x.dnssd: Type: the service has no type", "x.dnssd: Port: warning: the port is 0"}},
 		{"other section", "[Service]\nName=a\nType=_http._tcp\nPort=80\n[Match]\nHost=x\n", []string{"x.dnssd:5: [Match]: warning: systemd knows the section [Service] only"}},
-		{"outside of the section", "Name=a\n[Service]\nName=a\nType=_http._tcp\nPort=80\nfoo\n", []string{`x.dnssd:1: warning: "Name=a" stands outside of [Service]`, `x.dnssd:6: warning: "foo" is no assignment`}},
+		{"outside of the section", "Name=a\n[Service]\nName=a\nType=_http._tcp\nPort=80\nfoo\n", []string{`x.dnssd:1: warning: "Name=a" is outside of [Service]`, `x.dnssd:6: warning: "foo" is not an assignment`}},
 		{"unknown keys", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtTest=a=b\nHost=c", []string{
 			"x.dnssd:5: TxtTest: warning: systemd has no such key, and it is left out; did you mean TxtText?", "x.dnssd:6: Host: warning: systemd has no such key, and it is left out",
 		}},
@@ -58,9 +58,9 @@ func TestDecodeDNSSDComplaints(t *testing.T) {
 			"x.dnssd: Port: warning: the port is 0", "x.dnssd:4: Priority: warning: announcer publishes 0, not 1", "x.dnssd:5: Weight: warning: announcer publishes 0, not 2",
 		}},
 		{"unknown specifier", "[Service]\nName=%m\nType=_http._tcp\nPort=80", []string{"error: x.dnssd:2: Name: the specifier %m has no counterpart here"}},
-		{"both names of the host", "[Service]\nName=%H %h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %h" holds %h beside %H`}},
-		{"escaped percent sign", "[Service]\nName=%H %%h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %%h" holds %h beside %H`}},
-		{"two TXT records", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=a\nTxtData=b=AA==\n", []string{"x.dnssd:6: TxtData: warning: for systemd this line is a TXT record of its own"}},
+		{"both names of the host", "[Service]\nName=%H %h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %h" has both %h and %H`}},
+		{"escaped percent sign", "[Service]\nName=%H %%h\nType=_http._tcp\nPort=80", []string{`error: x.dnssd:2: Name: "%H %%h" has both %h and %H`}},
+		{"two TXT records", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=a\nTxtData=b=AA==\n", []string{"x.dnssd:6: TxtData: warning: for systemd this line is a separate TXT record"}},
 		{"open quote and no Base64", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtText=\"a\nTxtData=b=?\n", []string{
 			"error: x.dnssd:5: TxtText: a quote is not closed", `error: x.dnssd:6: TxtData: "?" is not Base64`,
 		}},

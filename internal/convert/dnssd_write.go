@@ -81,7 +81,7 @@ func (w dnssdWriter) lost(host string) {
 		w.error("systemd announces in the domain local only, and this is for %s", s.Domain)
 	}
 	if protocol := w.definition.Group.Services[w.instance.Index].Protocol; protocol != services.AnyProtocol {
-		w.warn("systemd can't say protocol %s; it announces on IPv4 and IPv6", protocol)
+		w.warn("systemd can't express protocol %s; it announces on IPv4 and IPv6", protocol)
 	}
 }
 
@@ -124,7 +124,7 @@ func (w dnssdWriter) subtype() string {
 	for _, sub := range w.instance.Service.Subtypes {
 		switch {
 		case !sub.Parent().Parent().Equal(w.instance.Service.Type):
-			w.warn("systemd can't say the subtype %s, which is of another type", sub)
+			w.warn("systemd can't express the subtype %s, which is of another type", sub)
 		case first != "":
 			w.warn("systemd takes one subtype, %s; %s is left out", first, sub)
 		default:
@@ -147,13 +147,13 @@ func (w dnssdWriter) txt() string {
 		key, value, hasValue := strings.Cut(t, "=")
 		switch {
 		case !isASCII(key):
-			w.warn("systemd can't say the TXT string %.80q, whose key is not ASCII; it is left out", t)
+			w.warn("systemd can't express the TXT string %.80q, whose key is not ASCII; it is left out", t)
 			continue
 		case t == "=":
-			w.warn("systemd can't say the TXT string %q; it is left out", t)
+			w.warn("systemd can't express the TXT string %q; it is left out", t)
 			continue
 		case hasValue && value == "":
-			w.warn("systemd can't say an empty value; the TXT string %q becomes %q", t, key)
+			w.warn("systemd can't express an empty value; the TXT string %q becomes %q", t, key)
 		case hasValue && binary:
 			key += "=" + base64.StdEncoding.EncodeToString([]byte(value))
 		default:

@@ -69,7 +69,7 @@ func TestDecodeZoneComplaints(t *testing.T) {
 		{"$INCLUDE /etc/passwd\n", []string{"error: x.zone:1: this is not a zone file: $INCLUDE directive not allowed"}},
 		{a + "SRV 0 0 80 .\n", []string{`error: x.zone:1: SRV: "." is the root`}},
 		{a + "SRV 0 0 80 www\\046a.local.\n" + a + "SRV 0 0 81 testhost.local.\n", []string{
-			"x.zone:1: warning: nothing here answers for the addresses of www\\.a.local", "error: x.zone:2: SRV: a._http._tcp.local has an SRV record in line 1 already; want one",
+			"x.zone:1: warning: no address is published for www\\.a.local", "error: x.zone:2: SRV: a._http._tcp.local has an SRV record in line 1 already; want one",
 		}},
 		{a + "SRV 0 0 80 testhost.local.\n" + a + "TXT a\n" + a + "TXT b\n", []string{"error: x.zone:3: TXT: a._http._tcp.local has a TXT record in line 2 already; want one"}},
 		{a + "SRV 0 0 80 testhost.local.\n" + a + "TXT a \"\"\n", []string{"error: x.zone:1: the TXT string is empty"}},

@@ -16,7 +16,7 @@ func encodeZone(defs []Definition, host string) ([]File, diag.Findings) {
 	for _, d := range defs {
 		w.policies(d, "a zone file", "")
 		if d.Group.Wildcards && strings.Contains(d.Group.Name, "%h") {
-			w.warnf(d, "name", "a zone file can't say %%h; the name is written for the host %s, %q", host, d.Group.Instance(host))
+			w.warnf(d, "name", "a zone file can't express %%h; the name is written for the host %s, %q", host, d.Group.Instance(host))
 		}
 		for range d.Group.Services {
 			w.instance(d, instances[0])
@@ -43,7 +43,7 @@ func (w *zoneWriter) instance(d Definition, in mdns.Instance) {
 		w.warnf(d, element, "%s; it is written as %q", in.Why, in.Label)
 	}
 	if protocol := d.Group.Services[in.Index].Protocol; protocol != services.AnyProtocol {
-		w.warnf(d, element, "a zone file can't say protocol %s; the records are for IPv4 and IPv6", protocol)
+		w.warnf(d, element, "a zone file can't express protocol %s; the records are for IPv4 and IPv6", protocol)
 	}
 	if w.text.Len() > 0 {
 		w.text.WriteByte('\n')

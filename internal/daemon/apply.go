@@ -136,7 +136,7 @@ func (a *announcing) apply(ctx context.Context) error {
 func (a *announcing) warnOfAbsentLinks(next publication.Desired) {
 	for _, p := range next.Groups {
 		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(a.desired.Links) {
-			a.log.Warn("announced nowhere: none of its interfaces is here and used", "file", p.ID, "interfaces", p.Interfaces)
+			a.log.Warn("not announced on any link: none of its interfaces is used", "file", p.ID, "interfaces", p.Interfaces)
 		}
 	}
 }

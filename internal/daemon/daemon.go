@@ -156,7 +156,7 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 		case <-d.Hangups:
 			d.reload(nil)
 		case <-d.Health.Changed():
-			d.follow(ctx, "what answers now and what does not is not followed yet")
+			d.follow(ctx, "the change of the checks is not applied yet")
 		case <-d.spare.timer.C:
 			d.spare.free()
 		case job := <-d.jobs.asked:
@@ -208,7 +208,7 @@ func (d *Daemon) end(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
 	if err := d.Publisher.Close(ctx); err != nil && cause == nil {
-		cause = fmt.Errorf("failed to say goodbye: %w", err)
+		cause = fmt.Errorf("failed to withdraw the services: %w", err)
 	}
 	d.Log.Info("ended")
 	return cause

@@ -387,7 +387,7 @@ func TestDaemonFollowsFiles(t *testing.T) {
 
 		b.publisher.ApplyError = errors.New("no")
 		b.write(t, "x.service", definition)
-		after("refused by the engine", 0, "level=ERROR msg=\"the change of the files is not followed yet\" error=no\n")
+		after("refused by the engine", 0, "level=ERROR msg=\"the change of the files is not applied yet\" error=no\n")
 		b.publisher.ApplyError = nil
 		b.status(t) // the loop hears of nothing that was not sent to it
 		time.Sleep(heartbeat)

@@ -10,7 +10,7 @@ import (
 
 // backlog is what could not be followed yet. It is tried again with every heartbeat.
 type backlog struct {
-	behind     error            // why what the links and servers are now is not announced yet
+	behind     error            // why the current links and servers are not announced yet
 	unread     error            // why the links could not be read the last time
 	unfollowed *source.Snapshot // what is defined now, if it could not be announced
 }
@@ -19,12 +19,12 @@ type backlog struct {
 // could not be read, all stays as it is.
 func (a *announcing) linksChanged(ctx context.Context, now netwatch.Reading) {
 	if a.unread = now.Err; a.unread != nil {
-		a.fallBehind("the change of the links is not followed yet", now.Err)
+		a.fallBehind("the change of the links is not applied yet", now.Err)
 		return
 	}
 	before := a.desired.Links
 	a.reading = now
-	if !a.follow(ctx, "the change of the links is not followed yet") {
+	if !a.follow(ctx, "the change of the links is not applied yet") {
 		return
 	}
 	for _, change := range netwatch.Changes(before, a.desired.Links, now) {
@@ -40,7 +40,7 @@ func (a *announcing) catchUp(ctx context.Context) {
 	case a.unfollowed != nil:
 		a.definitionsChanged(ctx, *a.unfollowed)
 	default:
-		a.follow(ctx, "the change is not followed yet")
+		a.follow(ctx, "the change is not applied yet")
 	}
 }
 
@@ -71,7 +71,7 @@ func (a *announcing) definitionsChanged(ctx context.Context, snap source.Snapsho
 	if err := a.take(ctx, snap); err != nil {
 		a.snapshot, a.unfollowed = before, &snap
 		a.last = a.result(before, err)
-		a.fallBehind("the change of the files is not followed yet", err)
+		a.fallBehind("the change of the files is not applied yet", err)
 		return
 	}
 	a.behind = a.unread

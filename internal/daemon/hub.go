@@ -32,7 +32,7 @@ func (h *hub) watch() (events <-chan status.Event, stop func(), err error) {
 		return nil, nil, errEnded
 	}
 	if len(h.watchers) == watchersMost {
-		return nil, nil, fmt.Errorf("%d others watch already; want one of them to end", watchersMost)
+		return nil, nil, fmt.Errorf("%d clients watch already; want one of them to end", watchersMost)
 	}
 	if h.watchers == nil {
 		h.watchers = map[*watcher]bool{}

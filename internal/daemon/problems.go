@@ -20,7 +20,7 @@ const recently = time.Minute
 func (v view) problems() []string {
 	list := slices.Clone(v.troubles)
 	if v.behind != nil {
-		list = append(list, "what the links and servers are now is not announced yet: "+v.behind.Error())
+		list = append(list, "the current links and servers are not announced yet: "+v.behind.Error())
 	}
 	if len(v.desired.Links) == 0 {
 		list = append(list, "there is no interface to announce on")
@@ -36,7 +36,7 @@ func (v view) unreached() []string {
 	var list []string
 	for _, name := range v.namedInterfaces() {
 		if why := v.whyUnreached(name); why != "" {
-			list = append(list, fmt.Sprintf("nobody is reached on %q, which is named: %s", name, why))
+			list = append(list, fmt.Sprintf("no host is reached on %q, which is named: %s", name, why))
 		}
 	}
 	return list
@@ -66,7 +66,7 @@ func (v view) whyUnreached(name string) string {
 		return why
 	}
 	if link.Master != "" {
-		return fmt.Sprintf("it is a port of %s, to which every question goes; want %[1]s named", link.Master)
+		return fmt.Sprintf("it is a port of %s, which receives every question; want %[1]s in the list", link.Master)
 	}
 	return ""
 }
@@ -87,7 +87,7 @@ func (v view) hints(s status.Status) []string {
 	}
 	hints = append(hints, s.ForeignHints()...)
 	if !v.observes {
-		hints = append(hints, fmt.Sprintf("the engine %s does not tell who asks, and who else announces", s.Daemon.Engine))
+		hints = append(hints, fmt.Sprintf("the engine %s does not report hosts that ask or announce", s.Daemon.Engine))
 	}
 	return hints
 }

@@ -62,7 +62,7 @@ func TestOneList(t *testing.T) {
 			"announcer.toml:5: service: serviceType is missing", diag.Unfit, 0, "x on eth0"},
 		{"an odd key", here, map[string]string{"a.service": phone("x", asterisk, sipURL, "sipUlr=1")}, nil, "[phones/unknown-key]", diag.Warning, 0, "x on eth0"},
 		{"the host of somebody else", here, map[string]string{"a.service": strings.Replace(definition, "<port>", "<host-name>pbx.local</host-name><port>", 1)}, nil,
-			"nothing here answers for the addresses of pbx.local", diag.Warning, 0, "x on eth0"},
+			"no address is published for pbx.local", diag.Warning, 0, "x on eth0"},
 		{"two servers for phones", here, map[string]string{"a.service": good, "b.service": phone("other", asterisk, sipURL)}, nil,
 			`"other" is announced beside "good" of `, diag.Danger, 0, "good other on eth0"},
 		{"two servers for phones, by a glob", here + "[[rule]]\nmatch = \"a*\"\ninterfaces = [\"eth0\"]\n[[rule]]\nmatch = \"b*\"\ninterfaces = [\"eth*\"]\n",
@@ -215,16 +215,16 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 	}{
 		{"nothing", here, []publication.Link{testLink(1, "eth0")}, nil, "", ""},
 		{"an interface that is not there", here + "interfaces = [\"eth0\", \"vlan20\"]\n", []publication.Link{testLink(1, "eth0")}, nil,
-			`nobody is reached on "vlan20", which is named: no interface of that name is up`, ""},
+			`no host is reached on "vlan20", which is named: no interface of that name is up`, ""},
 		{"a glob that matches nothing", here + "interfaces = [\"eth0\", \"vlan*\"]\n", []publication.Link{testLink(1, "eth0")}, nil, "", `no interface that is up matches "vlan*"`},
-		{"the port of a bridge", here + "interfaces = [\"eth0\", \"eth1\"]\n", []publication.Link{testLink(1, "eth0"), port}, nil, `nobody is reached on "eth1", which is named: it is a port of br0`, ""},
+		{"the port of a bridge", here + "interfaces = [\"eth0\", \"eth1\"]\n", []publication.Link{testLink(1, "eth0"), port}, nil, `no host is reached on "eth1", which is named: it is a port of br0`, ""},
 		{"an interface of a rule that is left out", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth0\", \"docker0\"]\n", []publication.Link{testLink(1, "eth0"), testLink(2, "docker0")}, nil,
-			`nobody is reached on "docker0", which is named: its name is that of an interface of`, ""},
+			`no host is reached on "docker0", which is named: its name is that of an interface of`, ""},
 		{"no interface of a rule", here + "[[rule]]\nmatch = \"*\"\ninterfaces = [\"vlan20\"]\n", []publication.Link{testLink(1, "eth0")}, nil, `is not announced on any link`, ""},
 		{"links that can't be read", here, []publication.Link{testLink(1, "eth0")}, func(b *bench) {
 			b.setLinks(errors.New("netlink is gone"))
 			b.changed <- struct{}{}
-		}, "what the links and servers are now is not announced yet: netlink is gone", ""},
+		}, "the current links and servers are not announced yet: netlink is gone", ""},
 		{"a setting for after a restart", here, []publication.Link{testLink(1, "eth0")}, func(b *bench) {
 			_ = os.WriteFile(filepath.Join(b.dir, "announcer.toml"), []byte(here+"log_level = \"debug\"\n"), 0o644)
 			b.files <- struct{}{}

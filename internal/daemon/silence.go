@@ -11,7 +11,7 @@ import (
 // silenceTime is the time without a packet from another host after which something is likely to be in its way.
 const silenceTime = 10 * time.Minute
 
-const silenceHint = "nobody else was heard for 10 minutes; look for a firewall (UDP port 5353), IGMP snooping on the switch, or the wrong VLAN"
+const silenceHint = "no other host was heard for 10 minutes; look for a firewall (UDP port 5353), IGMP snooping on the switch, or the wrong VLAN"
 
 // silence is whether other hosts are heard.
 type silence struct {

@@ -63,6 +63,6 @@ func (s *systemd) alive(line string) {
 
 func (s *systemd) tell(state string) {
 	if _, err := notify.SdNotify(false, state); err != nil {
-		s.log.Debug("the service manager is not told", "error", err)
+		s.log.Debug("the service manager is not notified", "error", err)
 	}
 }

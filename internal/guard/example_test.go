@@ -21,5 +21,5 @@ func ExampleFailure() {
 	defer cancel()
 	_, err = guard.Dial(ctx, "tcp", listener.Addr().String())
 	fmt.Println(guard.Failure(ctx, err))
-	// Output: nobody listens on that port
+	// Output: no server listens on that port
 }

@@ -15,7 +15,7 @@ import (
 // Why a server gives no answer.
 var (
 	ErrTimeout     = errors.New("it does not answer")
-	ErrRefused     = errors.New("nobody listens on that port")
+	ErrRefused     = errors.New("no server listens on that port")
 	ErrUnreachable = errors.New("it can't be reached")
 	ErrClosed      = errors.New("it closes the connection without an answer")
 	ErrDenied      = errors.New("this host does not permit the connection")
@@ -63,7 +63,7 @@ func failedLookUp(e *net.DNSError) error {
 	if e.IsNotFound {
 		return fmt.Errorf("the host %s is not found", Clip(e.Name))
 	}
-	return fmt.Errorf("the DNS server gives no address of %s", Clip(e.Name))
+	return fmt.Errorf("the DNS server has no address of %s", Clip(e.Name))
 }
 
 // isTLS reports whether a TLS handshake failed. Some of the errors of crypto/tls have no type.

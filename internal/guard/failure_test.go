@@ -20,13 +20,13 @@ func TestFailure(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "nobody listens on that port"},
+		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "no server listens on that port"},
 		{"timeout", dial(os.ErrDeadlineExceeded), "it does not answer"},
 		{"unreachable", dial(syscall.EHOSTUNREACH), "it can't be reached"},
 		{"closed", io.ErrUnexpectedEOF, "it closes the connection without an answer"},
 		{"denied", dial(syscall.EPERM), "this host does not permit the connection"},
 		{"no name", dial(&net.DNSError{Name: "pbx.example.com", Err: "no such host", IsNotFound: true}), "the host pbx.example.com is not found"},
-		{"no DNS", dial(&net.DNSError{Name: "pbx.example.com", Err: "server misbehaving"}), "the DNS server gives no address of pbx.example.com"},
+		{"no DNS", dial(&net.DNSError{Name: "pbx.example.com", Err: "server misbehaving"}), "the DNS server has no address of pbx.example.com"},
 		{"TLS", tls.AlertError(40), "the TLS handshake fails"},
 		{"no TLS", tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, "the TLS handshake fails"},
 		{"too much", fmt.Errorf("x: %w", ErrTooMuch), "x: " + ErrTooMuch.Error()},

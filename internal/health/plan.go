@@ -76,7 +76,7 @@ func plan(check publication.Check, s services.Service) (Part, error) {
 	case isTCP(s):
 		return connects(s)
 	}
-	return nil, errors.New(`nothing says what to ask: it has no sipUrl and no firmwareUrl, and is not of TCP; want "tcp", "http" or "sip"`)
+	return nil, errors.New(`there is nothing to ask: it has no sipUrl and no firmwareUrl, and is not of TCP; want "tcp", "http" or "sip"`)
 }
 
 func isTCP(s services.Service) bool { return strings.EqualFold(s.Type.Parent().Label(), "_tcp") }

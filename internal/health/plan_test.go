@@ -46,7 +46,7 @@ func TestPlan(t *testing.T) {
 		{"auto: TCP at addresses", published(publication.CheckAuto, known), "connect 192.0.2.30:631 | connect [2001:db8::30]:631"},
 		{"auto: both", published(publication.CheckAuto, dpma, firmware), "options sip:proxy@192.0.2.20:5060;transport=tcp; " + files},
 		{"auto: UDP without a URL", published(publication.CheckAuto, at("_x._udp", 1)),
-			`error: "auto" can't be done for _x._udp: nothing says what to ask: it has no sipUrl and no firmwareUrl, and is not of TCP; want "tcp", "http" or "sip"`},
+			`error: "auto" can't be done for _x._udp: there is nothing to ask: it has no sipUrl and no firmwareUrl, and is not of TCP; want "tcp", "http" or "sip"`},
 		{"tcp", published(publication.CheckTCP, dpma), "connect localhost:5060"},
 		{"tcp without a port", published(publication.CheckTCP, at("_x._tcp", 0)), `error: "tcp" can't be done for _x._tcp: it has no port; want one`},
 		{"http: firmware", published(publication.CheckHTTP, firmware), files},
@@ -58,13 +58,13 @@ func TestPlan(t *testing.T) {
 		{"sip: TCP at the port", published(publication.CheckSIP, at("_sip._tcp", 5060)), "options sip:localhost:5060;transport=tcp"},
 		{"sip: TLS at the port", published(publication.CheckSIP, at("_sips._tcp", 5061)), "options sip:localhost:5061;transport=tls"},
 		{"sip: no URL", published(publication.CheckSIP, firmware),
-			`error: "sip" can't be done for _digiumproxy._udp: sipUrl: "http://192.0.2.10" is not a SIP URL; want such as sip:proxy@192.0.2.20:5060;transport=udp`},
+			`error: "sip" can't be done for _digiumproxy._udp: sipUrl: "http://192.0.2.10" is not a SIP URL; want one such as sip:proxy@192.0.2.20:5060;transport=udp`},
 		{"auto: the serviceType decides", published(publication.CheckAuto, at("_digiumproxy._udp", 5060, append(services.TXT{"firmwareUrl=http://192.0.2.10/"}, dpma.TXT...)...)),
 			"options sip:proxy@192.0.2.20:5060;transport=tcp"},
 		{"auto: a key in small letters", published(publication.CheckAuto, at("_digiumproxy._udp", 80, "firmwareUrl=http://192.0.2.10/", "d40file=x.eff", "logoFile=logo.png")),
 			"file http://192.0.2.10/x.eff"},
 		{"auto: no file of a model", published(publication.CheckAuto, at("_digiumproxy._udp", 80, "firmwareUrl=http://192.0.2.10/", "logoFile=logo.png")),
-			`error: "auto" can't be done for _digiumproxy._udp: it has firmwareUrl and no file that a phone loads; want such as D65File=2_8_1_D65_firmware.eff`},
+			`error: "auto" can't be done for _digiumproxy._udp: it has firmwareUrl and no file that a phone loads; want one such as D65File=2_8_1_D65_firmware.eff`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			parts, err := Plan(test.p)

@@ -70,9 +70,9 @@ func assumed(chosen, leftOut []publication.Link) string {
 	const unnamed = "no interface was named"
 	switch {
 	case len(chosen) == 0 && len(leftOut) == 0:
-		return unnamed + ", and there is none to use"
+		return unnamed + ", and none is usable"
 	case len(chosen) == 0:
-		return unnamed + ", and there is none to use but " + names(leftOut) + "; want it named"
+		return unnamed + ", and none is usable except " + names(leftOut) + "; want it named"
 	case len(leftOut) == 0:
 		return unnamed + ": using " + names(chosen)
 	}

@@ -30,7 +30,7 @@ func Announce(ctx context.Context, p mdns.Publisher, desired publication.Desired
 		goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 		defer cancel()
 		if closeErr := p.Close(goodbye); err == nil && closeErr != nil {
-			err = fmt.Errorf("failed to say goodbye: %w", closeErr)
+			err = fmt.Errorf("failed to withdraw the services: %w", closeErr)
 		}
 	}()
 	if err := publish(ctx, p, desired, announced); err != nil {

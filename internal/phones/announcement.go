@@ -107,7 +107,7 @@ func (a *Announcement) read(i int, text string) {
 	}
 	key = a.spelled(i, plainKey)
 	if _, twice := a.values[key]; twice {
-		a.warnf(i, CodeKeyTwice, "%s is there already, and the first one counts (RFC 6763 §6.4); want it once", key)
+		a.warnf(i, CodeKeyTwice, "%s is set already, and the first one counts (RFC 6763 §6.4); want it once", key)
 		return
 	}
 	a.values[key] = entry{i, plainValue}
@@ -198,7 +198,7 @@ func (a Announcement) Server() (sip.Target, error) {
 func (a Announcement) Files() ([]File, error) {
 	switch u, err := url.Parse(a.FirmwareURL); {
 	case a.FirmwareURL == "":
-		return nil, errors.New("firmwareUrl is missing; want such as http://192.0.2.10/")
+		return nil, errors.New("firmwareUrl is missing; want one such as http://192.0.2.10/")
 	case err != nil, !isHTTP(u):
 		return nil, fmt.Errorf("%q is not the URL of an HTTP server; want firmwareUrl such as http://192.0.2.10/", a.FirmwareURL)
 	case checkHost(u.Host) != nil:
@@ -211,7 +211,7 @@ func (a Announcement) Files() ([]File, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, errors.New("it has firmwareUrl and no file that a phone loads; want such as D65File=2_8_1_D65_firmware.eff")
+		return nil, errors.New("it has firmwareUrl and no file that a phone loads; want one such as D65File=2_8_1_D65_firmware.eff")
 	}
 	return files, nil
 }

@@ -70,7 +70,7 @@ func comment(mark string) string {
 	lines := []string{
 		"The server of Digium and Sangoma phones, for links that multicast does not reach.",
 		DHCPWarning,
-		"What P-series phones say in option 60 is not known: digium_P... and sangoma_P... are taken, and without --per-model the hardware address.",
+		"What P-series phones send in option 60 is not known: digium_P... and sangoma_P... are assumed, and without --per-model the hardware address.",
 	}
 	return mark + " " + strings.Join(lines, "\n"+mark+" ") + "\n"
 }
@@ -88,7 +88,7 @@ func checkDHCPURL(url string, perModel bool) error {
 	}
 	switch {
 	case url == "":
-		return fmt.Errorf("it is missing; want such as http://10.1.2.3/ or %s", sipForm)
+		return fmt.Errorf("it is missing; want one such as http://10.1.2.3/ or %s", sipForm)
 	case strings.HasPrefix(url, "tftp:"):
 		return fmt.Errorf("%q: the phones don't speak TFTP; want http, https, ftp or ftps", url)
 	case !perModel && strings.Contains(url, modelPlace):
@@ -98,7 +98,7 @@ func checkDHCPURL(url string, perModel bool) error {
 	case strings.HasPrefix(plain, sipPrefix):
 		return CheckConfigServer(plain)
 	case !dhcpURL.MatchString(plain):
-		return fmt.Errorf("%q is no URL that phones take; want such as http://10.1.2.3/ or %s", url, sipForm)
+		return fmt.Errorf("%q is not a URL that phones accept; want one such as http://10.1.2.3/ or %s", url, sipForm)
 	case !strings.HasSuffix(plain, "/"):
 		return fmt.Errorf("%q has no slash at the end; want the directory, %s/", url, url)
 	}

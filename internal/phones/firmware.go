@@ -111,7 +111,7 @@ func (s *scanner) walk() error {
 		case entries > maxEntries:
 			return fmt.Errorf("there are more than %d files; want a directory with firmware alone", maxEntries)
 		case d.IsDir() && strings.Count(file, "/") == maxDepth:
-			s.warnf(file, CodeImageKind, "it is %d directories deep, and not looked at", maxDepth)
+			s.warnf(file, CodeImageKind, "it is %d directories deep, and is not searched", maxDepth)
 			return fs.SkipDir
 		case d.IsDir():
 			return nil
@@ -138,7 +138,7 @@ func (s *scanner) entry(file string, d fs.DirEntry) {
 		s.warnf(file, CodeImageKind, "links to directories are not followed; want the directory itself")
 	case !strings.HasSuffix(name, imageSuffix) && name != packageName:
 	case !info.Mode().IsRegular():
-		s.warnf(file, CodeImageKind, "it is no regular file, and left out")
+		s.warnf(file, CodeImageKind, "it is not a regular file, and is left out")
 	case name == packageName:
 		s.packages = append(s.packages, file)
 	default:
@@ -162,7 +162,7 @@ func (s *scanner) image(file string) *Image {
 func (s *scanner) nameless() {
 	for file := range s.sizes {
 		if s.image(file) == nil {
-			s.warnf(file, CodeImageName, "the name does not tell the version and the model, and the file is left out; want VERSION_MODEL_firmware.eff, such as 2_8_1_D40_firmware.eff")
+			s.warnf(file, CodeImageName, "the name has no version and model, and the file is left out; want VERSION_MODEL_firmware.eff, such as 2_8_1_D40_firmware.eff")
 		}
 	}
 }
@@ -188,7 +188,7 @@ func (s *scanner) judge() {
 func (s *scanner) judgeModel(image Image) {
 	switch {
 	case image.Model == noMulticast:
-		s.warnf(image.Path, CodeImageD80, "the D80 does not look for firmware by multicast DNS, and is not announced; want it told by its configuration")
+		s.warnf(image.Path, CodeImageD80, "the D80 does not look for firmware by multicast DNS, and is not announced; want the firmware in its configuration")
 	case !Known(image.Model):
 		s.warnf(image.Path, CodeImageModel, "nothing is known of a model %s; it is taken as it is; the known ones are %s", image.Model, strings.Join(models, ", "))
 	}

@@ -112,7 +112,7 @@ func (a *Announcement) judgeServer() {
 	case "transport=udp", "transport=tcp", "transport=tls":
 	default:
 		if has {
-			a.errorf(e.index, CodeSIPURL, "%q is no transport of a phone; want %s", ";"+parameters, sipForm)
+			a.errorf(e.index, CodeSIPURL, "%q is not a transport of phones; want %s", ";"+parameters, sipForm)
 		}
 	}
 	a.host(e.index, server)
@@ -124,7 +124,7 @@ func (a *Announcement) judgeFirmware() {
 	a.firmwareURL()
 	a.firmwareVersion()
 	if len(a.models) == 0 {
-		a.warnf(missing, CodeNoFile, "there is no file for any model; want such as D40File=eff/2_8_1/2_8_1_D40_firmware.eff"+unverified)
+		a.warnf(missing, CodeNoFile, "there is no file for any model; want one such as D40File=eff/2_8_1/2_8_1_D40_firmware.eff"+unverified)
 	}
 	for _, model := range a.models {
 		a.judgeFile(model)
@@ -150,7 +150,7 @@ func (a *Announcement) firmwareURL() {
 		a.warnf(missing, CodeFirmwareURL, "firmwareUrl is missing; want the directory of the files, such as firmwareUrl=http://192.0.2.10/"+unverified)
 		return
 	case !strings.HasSuffix(e.value, "/"):
-		a.warnf(e.index, CodeURLSlash, "%q has no slash at the end; phones are taken to put the path of the file right behind it; want %s/"+unverified, e.value, e.value)
+		a.warnf(e.index, CodeURLSlash, "%q has no slash at the end; phones are assumed to append the path of the file to it; want %s/"+unverified, e.value, e.value)
 	}
 	a.http(e, CodeFirmwareURL)
 }
@@ -159,7 +159,7 @@ func (a *Announcement) firmwareURL() {
 func (a *Announcement) http(e entry, code string) {
 	u, err := url.Parse(e.value)
 	if err != nil || !isHTTP(u) {
-		a.warnf(e.index, code, "%q is not an HTTP URL; want such as http://192.0.2.10/"+unverified, e.value)
+		a.warnf(e.index, code, "%q is not an HTTP URL; want one such as http://192.0.2.10/"+unverified, e.value)
 		return
 	}
 	a.host(e.index, u.Host)
@@ -237,11 +237,11 @@ func (a *Announcement) filePath(model string, e entry) {
 	example := "eff/2_8_1/2_8_1_" + model + "_firmware.eff"
 	switch {
 	case e.value == "":
-		a.warnf(e.index, CodeFilePath, "the file has no path; want such as %s"+unverified, example)
+		a.warnf(e.index, CodeFilePath, "the file has no path; want one such as %s"+unverified, example)
 	case strings.HasPrefix(e.value, "/"), strings.Contains(e.value, "://"):
-		a.warnf(e.index, CodeFilePath, "%q is absolute; phones are taken to put it right behind firmwareUrl; want it relative, such as %s"+unverified, e.value, example)
+		a.warnf(e.index, CodeFilePath, "%q is absolute; phones are assumed to append it to firmwareUrl; want it relative, such as %s"+unverified, e.value, example)
 	case strings.ContainsAny(e.value, " \\?#"), path.Clean(e.value) != e.value, strings.HasPrefix(e.value, "../"), !isPath(e.value):
-		a.warnf(e.index, CodeFilePath, "%q is no plain path below firmwareUrl; want such as %s"+unverified, e.value, example)
+		a.warnf(e.index, CodeFilePath, "%q is not a relative path below firmwareUrl; want one such as %s"+unverified, e.value, example)
 	}
 }
 

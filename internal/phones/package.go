@@ -84,7 +84,7 @@ func (s *scanner) section(conf string, sec section) {
 	file := path.Join(path.Dir(conf), sec.file)
 	size, there := s.sizes[file]
 	if !there {
-		report(diag.Error, "[%s] names the file %s, which is not there; want the whole package", sec.model, sec.file)
+		report(diag.Error, "[%s] names the file %s, which does not exist; want the whole package", sec.model, sec.file)
 		return
 	}
 	image := s.image(file)
@@ -95,6 +95,6 @@ func (s *scanner) section(conf string, sec section) {
 	case image.Model != sec.model:
 		report(diag.Error, "[%s] names the file of a %s, %s; want that of the model", sec.model, image.Model, sec.file)
 	case sec.version != "" && image.Version != sec.version:
-		report(diag.Warning, "[%s] says version %s, and the file is named %s; want one version", sec.model, sec.version, sec.file)
+		report(diag.Warning, "[%s] has version %s, but the file is named %s; want one version", sec.model, sec.version, sec.file)
 	}
 }

@@ -141,7 +141,7 @@ func (p *Prober) head(q *question) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, q.URL, nil)
 	if err != nil {
-		q.errorf(CodeProbe, "%q is not a URL; want such as http://192.0.2.10/", q.URL)
+		q.errorf(CodeProbe, "%q is not a URL; want one such as http://192.0.2.10/", q.URL)
 		return
 	}
 	response, err := client.Do(request)

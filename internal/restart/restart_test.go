@@ -171,7 +171,7 @@ func TestWords(t *testing.T) {
 		{Result{Answer: sip.Answer{Code: 481, Reason: "No Dialog"}}, "481", "No Dialog: it takes that from the server only that it is registered with"},
 		{Result{Answer: sip.Answer{Code: 486, Reason: "Busy Here"}}, "486", "Busy Here"},
 		{Result{Err: sip.ErrTimeout}, "timeout", "it does not answer"},
-		{Result{Err: sip.ErrRefused}, "refused", "nobody listens on that port"},
+		{Result{Err: sip.ErrRefused}, "refused", "no server listens on that port"},
 		{Result{Err: sip.ErrUnreachable}, "unreachable", "it can't be reached"},
 		{Result{Err: sip.ErrClosed}, "closed", "it closes the connection without an answer"},
 		{Result{Err: context.Canceled}, "stopped", "it was asked and has not answered yet"},

@@ -293,15 +293,15 @@ func TestParseURL(t *testing.T) {
 		})
 	}
 	for text, want := range map[string]string{
-		"":                                `"" is not a SIP URL; want such as sip:proxy@192.0.2.20:5060;transport=udp`,
+		"":                                `"" is not a SIP URL; want one such as sip:proxy@192.0.2.20:5060;transport=udp`,
 		"http://192.0.2.20":               `"http://192.0.2.20" is not a SIP URL; want`,
 		"sip:":                            `"sip:" is not a SIP URL; want`,
 		"sip:proxy@":                      `"sip:proxy@" is not a SIP URL; want`,
 		"sip:a b@192.0.2.20":              `is not a SIP URL; want`,
 		"sip:p@192.0.2.20:x":              `is not a SIP URL; want`,
 		"sip:p@[2001:db8::20":             `is not a SIP URL; want`,
-		"sip:p@192.0.2.20:0":              `has no port from 1 to 65535 behind the colon; want`,
-		"sip:p@192.0.2.20:70000":          `has no port from 1 to 65535 behind the colon; want`,
+		"sip:p@192.0.2.20:0":              `has no port from 1 to 65535 after the colon; want`,
+		"sip:p@192.0.2.20:70000":          `has no port from 1 to 65535 after the colon; want`,
 		"sip:p@192.0.2.20;transport=sctp": `names the transport "sctp"; want one of udp, tcp, tls`,
 	} {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {

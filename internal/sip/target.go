@@ -43,7 +43,7 @@ type Target struct {
 // names none; a host name is looked up as an address, without SRV records. A password, other parameters and headers count
 // for nothing.
 func ParseURL(text string) (Target, error) {
-	const want = "want such as sip:proxy@192.0.2.20:5060;transport=udp"
+	const want = "want one such as sip:proxy@192.0.2.20:5060;transport=udp"
 	scheme, rest, _ := strings.Cut(text, ":")
 	if !strings.EqualFold(scheme, "sip") || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7F }) {
 		return Target{}, fmt.Errorf("%q is not a SIP URL; %s", text, want)
@@ -60,7 +60,7 @@ func ParseURL(text string) (Target, error) {
 		return Target{}, fmt.Errorf("%q is not a SIP URL; %s", text, want)
 	}
 	if hasPort && (port < 1 || port > 65535) {
-		return Target{}, fmt.Errorf("%q has no port from 1 to 65535 behind the colon; %s", text, want)
+		return Target{}, fmt.Errorf("%q has no port from 1 to 65535 after the colon; %s", text, want)
 	}
 	transport := cmp.Or(strings.ToLower(parameter(params, "transport")), string(UDP))
 	if !slices.Contains(Transports(), transport) {

@@ -449,7 +449,7 @@ func TestWatchAnOverlay(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(merged, unix.MNT_DETACH) })
 	f := follow(t, dir, Request{Services: []string{merged}})
-	if got, want := f.last.Remarks, "the definitions are polled every 2s: "+merged+" is on an overlay, which does not tell of every change"; !slices.Equal(got, []string{want}) {
+	if got, want := f.last.Remarks, "the definitions are polled every 2s: "+merged+" is on an overlay, which does not report every change"; !slices.Equal(got, []string{want}) {
 		t.Errorf("the remarks are %q, want %q", got, want)
 	}
 	saved("lower/a.service", "b")(t, dir)

@@ -126,7 +126,7 @@ func (m Memory) readConfig(in Input) (config.Config, diag.Findings) {
 	case item.Err != nil:
 		return config.Config{}, diag.Findings{{File: item.Origin, Severity: diag.Error, Text: item.Err.Error()}}
 	case config.IsBlank(item.Data):
-		return config.Default(), m.lost(item, "it has nothing but comments and white space")
+		return config.Default(), m.lost(item, "it has only comments and white space")
 	}
 	return config.Load(item.Origin, item.Data, in.Host, in.Request.lints()...)
 }
@@ -137,7 +137,7 @@ func (m Memory) lost(item Item, what string) diag.Findings {
 	if m.since.IsZero() || reflect.DeepEqual(m.config, config.Default()) {
 		return nil
 	}
-	return diag.Findings{{File: item.Origin, Severity: diag.Error, Text: what + "; want what it said before, or [daemon] alone if nothing is to be set"}}
+	return diag.Findings{{File: item.Origin, Severity: diag.Error, Text: what + "; want its previous content, or [daemon] alone to set nothing"}}
 }
 
 // inUse returns the configuration that counts now, with what the request sets in its place. Without a good one, it

@@ -342,9 +342,9 @@ func TestLookKeepsTheLastGoodConfiguration(t *testing.T) {
 		want  string // what is wrong; "": nothing, and the last good version is not in use any more
 	}{
 		{"empty", replace(""), "it is empty"},
-		{"white space", replace(" \t\r\n\n"), "nothing but comments and white space"},
-		{"comments", replace("# all of it was\n  # commented out"), "nothing but comments and white space"},
-		{"a byte order mark", replace("\ufeff"), "nothing but comments and white space"},
+		{"white space", replace(" \t\r\n\n"), "only comments and white space"},
+		{"comments", replace("# all of it was\n  # commented out"), "only comments and white space"},
+		{"a byte order mark", replace("\ufeff"), "only comments and white space"},
 		{"zeros", replace(strings.Repeat("\x00", 4096)), "this is not TOML"},
 		{"zeros at the end", replace(setting[:40] + strings.Repeat("\x00", 4096)), "this is not TOML"},
 		{"cut off", replace(setting[:len(setting)-3]), "this is not TOML"},

@@ -117,7 +117,7 @@ func (w ways) has(path string) bool {
 func (w ways) eventless() string {
 	for _, dir := range slices.Sorted(maps.Keys(w.dirs)) {
 		if system := eventless(dir); system != "" {
-			return dir + " is on " + system + ", which does not tell of every change"
+			return dir + " is on " + system + ", which does not report every change"
 		}
 	}
 	return ""

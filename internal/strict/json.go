@@ -51,7 +51,7 @@ type jsonReader struct {
 var (
 	errTooDeep  = errors.New("objects and lists are nested too deep")
 	errRange    = errors.New("a number is too large")
-	errTwice    = errors.New("a key is there twice")
+	errTwice    = errors.New("a key is set twice")
 	errTrailing = errors.New("something follows after the end")
 )
 

@@ -221,7 +221,7 @@ func TestJSONComplaints(t *testing.T) {
 		}},
 		{"", []string{"x.json:1:1: this is not JSON: it ends too early"}},
 		{"[]", []string{"x.json:1:1: this is a list; want an object in braces"}},
-		{`{"a": 1, "a": 2}`, []string{"x.json:1:13: this is not JSON: a key is there twice"}},
+		{`{"a": 1, "a": 2}`, []string{"x.json:1:13: this is not JSON: a key is set twice"}},
 		{"{}\n{}", []string{"x.json:2:2: this is not JSON: something follows after the end"}},
 		{`{"a": [1, 2`, []string{"x.json:1:12: this is not JSON: it ends too early"}},
 		{`{"a": tru}`, []string{"x.json:1:7: this is not JSON: invalid character '}' in literal true (expecting 'e')"}},

@@ -120,7 +120,7 @@ func collision(in mdns.Instance) string {
 	if in.State != mdns.Probing {
 		what = "this one is not published (on_conflict)"
 	}
-	return fmt.Sprintf("%s has a %s of the name %q too, with other data; %s; want a name of its own for each", in.Rival, in.Service.Type, in.Wanted, what)
+	return fmt.Sprintf("%s has a %s of the name %q too, with other data; %s; want a different name for each", in.Rival, in.Service.Type, in.Wanted, what)
 }
 
 // Anywhere returns what is desired of publications on a host whose links are not known: on one for each way in which

@@ -44,7 +44,7 @@ func TestPaths(t *testing.T) {
 			`a.service:1:16: <service-group>: …
 b.service:7:11: <port>: "70000" is not a port; want a number from 1 to 65535`},
 		{"two of one name", map[string]string{"a.service": fmt.Sprintf(definition, "x", 1), "b.service": fmt.Sprintf(definition, "X", 2), "c.service": fmt.Sprintf(definition, "x", 1)}, 3,
-			`b.service: warning: a.service has a _digiumproxy._udp of the name "X" too, with other data; this one is published as "X #2"; want a name of its own for each
+			`b.service: warning: a.service has a _digiumproxy._udp of the name "X" too, with other data; this one is published as "X #2"; want a different name for each
 b.service: warning: "X #2" is announced beside "x" of a.service on one link; … [phones/two-servers]`},
 		{"two servers for the phones of a link", map[string]string{"a.service": fmt.Sprintf(definition, "a", 1), "b.service": fmt.Sprintf(definition, "b", 2)}, 2,
 			`b.service: warning: "b" is announced beside "a" of a.service on one link; … [phones/two-servers]`},

@@ -85,7 +85,7 @@ func (p *parser) epilog(r *reader) error {
 				return err
 			}
 		case !r.ended():
-			return p.errorf(r.i, "something stands behind the end of <%s>; want one root element a file, and nothing but comments behind it", p.doc.Root.Name)
+			return p.errorf(r.i, "there is content after the end of <%s>; want one root element a file, followed only by comments", p.doc.Root.Name)
 		case p.cut != "":
 			return p.errorf(r.i, "%s", p.cut)
 		default:
@@ -139,13 +139,13 @@ func (p *parser) startTag(r *reader) error {
 	r.accept("<")
 	switch {
 	case r.sees("!"):
-		return p.errorf(e.At, `this "<!" starts nothing that can stand here; want <!-- --> around a comment`)
+		return p.errorf(e.At, `this "<!" starts nothing that is allowed here; want <!-- --> around a comment`)
 	case !r.seesNameStart():
 		return p.unfinished(r, e.At, `this "<" starts no tag; want &lt; for the character`)
 	}
 	e.Name = r.name()
 	if len(p.open) == MaxDepth {
-		return p.errorf(e.At, "elements stand in one another more than %d deep", MaxDepth)
+		return p.errorf(e.At, "elements are nested more than %d deep", MaxDepth)
 	}
 	if p.doc.Root == nil {
 		p.doc.Root = e
@@ -186,7 +186,7 @@ func (p *parser) tagRest(r *reader, e *Element) (isEmpty bool, err error) {
 		case r.ended():
 			return false, p.unfinished(r, e.At, "the tag is not closed; want >")
 		case !r.seesNameStart():
-			return false, p.errorf(at, `%q can't stand in a tag; want > or an attribute="value"%s`, next(r), straight(r))
+			return false, p.errorf(at, `%q is not allowed in a tag; want > or an attribute="value"%s`, next(r), straight(r))
 		case !spaced:
 			return false, p.errorf(at, "want a space before this attribute")
 		}
@@ -195,7 +195,7 @@ func (p *parser) tagRest(r *reader, e *Element) (isEmpty bool, err error) {
 			return false, err
 		}
 		if seen[a.Name] {
-			return false, p.errorf(a.At, "the attribute %s is there twice; want it once", a.Name)
+			return false, p.errorf(a.At, "the attribute %s is set twice; want it once", a.Name)
 		}
 		if seen == nil {
 			seen = map[string]bool{}
@@ -234,7 +234,7 @@ func (p *parser) attribute(r *reader, element string) (Attribute, error) {
 	start := r.i
 	raw, ok := r.upTo(quote)
 	if !ok {
-		return a, p.unfinished(r, a.ValueAt, "the value of the attribute %s is not closed; want %s behind it", a.Name, quote)
+		return a, p.unfinished(r, a.ValueAt, "the value of the attribute %s is not closed; want %s after it", a.Name, quote)
 	}
 	in := &reader{text: r.text[:start+len(raw)], i: start, from: r.from}
 	var err error
@@ -274,7 +274,7 @@ func (p *parser) skip(r *reader) error {
 			if r.from == inDocument {
 				at += len("<!--") + len(body)
 			}
-			return p.errorf(at, `"--" can't stand in a comment; want --> at its end, and single dashes in it`)
+			return p.errorf(at, `"--" is not allowed in a comment; want --> at its end, and single dashes in it`)
 		}
 		return nil
 	}
@@ -284,7 +284,7 @@ func (p *parser) skip(r *reader) error {
 	case target == "xml":
 		return p.errorf(at, "the XML declaration can only be the very first thing in a file; want nothing before it, or no declaration")
 	case strings.EqualFold(target, "xml") || target == "":
-		return p.errorf(at, "<?%s is no processing instruction; want <!-- --> around a comment", target)
+		return p.errorf(at, "<?%s is not a processing instruction; want <!-- --> around a comment", target)
 	case !r.space() && !r.sees("?>"):
 		return p.unfinished(r, at, "the processing instruction is malformed; want ?> at its end")
 	}
@@ -316,7 +316,7 @@ func (p *parser) characters(r *reader) error {
 	text := p.piece(r, "\n<&")
 	if i := strings.Index(text, "]]>"); i >= 0 {
 		start.i += i
-		return p.errorf(start.at(), `"]]>" can't stand in text; want ]]&gt;`)
+		return p.errorf(start.at(), `"]]>" is not allowed in text; want ]]&gt;`)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (p *parser) declare(r *reader, example string) *declarator {
 
 func (d *declarator) fail(at int) {
 	if d.err == nil {
-		d.err = d.errorf(at, "this declaration is malformed here; want such as %s", d.example)
+		d.err = d.errorf(at, "this declaration is malformed here; want one such as %s", d.example)
 	}
 }
 
@@ -113,7 +113,7 @@ func (d *declarator) token() piece {
 	case d.err != nil:
 		return t
 	case r.ended():
-		d.err = d.unfinished(r, d.start, "this declaration is not closed; want such as %s", d.example)
+		d.err = d.unfinished(r, d.start, "this declaration is not closed; want one such as %s", d.example)
 		return t
 	}
 	delimiters := d.read(&t)

@@ -149,7 +149,7 @@ func (p *parser) entityValue(r *reader) (string, error) {
 		start := r.i
 		switch {
 		case r.sees("%"):
-			return "", p.errorf(start, `"%%" can't stand in the text of an entity; want &#37;`)
+			return "", p.errorf(start, `"%%" is not allowed in the text of an entity; want &#37;`)
 		case r.sees("&"):
 			text, _, err := p.reference(r)
 			if err != nil {

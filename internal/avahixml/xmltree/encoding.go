@@ -87,9 +87,9 @@ func (p *parser) convert(d declaration, family family) error {
 			return nil
 		}
 	default:
-		return p.errorf(d.encodingAt, "the encoding %q is unknown here; want the file in UTF-8, and encoding=\"UTF-8\" or nothing", d.encoding)
+		return p.errorf(d.encodingAt, "the encoding %q is not supported; want the file in UTF-8, and encoding=\"UTF-8\" or nothing", d.encoding)
 	}
-	return p.errorf(d.encodingAt, "the file says that it is in %s, and its first bytes say that it is not; want the encoding that it is in", d.encoding)
+	return p.errorf(d.encodingAt, "the declared encoding is %s, but the first bytes of the file are in another one; want the actual encoding", d.encoding)
 }
 
 // fromUTF16 converts what comes before the first mistake, and tells the mistake.
@@ -128,17 +128,17 @@ func fromLatin1(raw string) string {
 	return text.String()
 }
 
-// findIllegal finds the first character that can't stand anywhere in an XML file, and tells why.
+// findIllegal finds the first character that is not allowed anywhere in an XML file, and tells why.
 func findIllegal(text, encoding string) (at int, why string) {
 	isASCII := strings.EqualFold(encoding, "US-ASCII")
 	for i, c := range text {
 		switch {
 		case isASCII && c >= utf8.RuneSelf:
-			return i, `the file says that it is in US-ASCII, and this character is not; want encoding="UTF-8"`
+			return i, `the declared encoding is US-ASCII, but this character is not ASCII; want encoding="UTF-8"`
 		case c == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
 			return i, fmt.Sprintf(`the byte 0x%02X is not UTF-8; want the file in UTF-8, or the encoding that it is in, such as encoding="ISO-8859-1"`, text[i])
 		case !IsCharacter(c):
-			return i, fmt.Sprintf("the character %U can't stand in XML; want it left out", c)
+			return i, fmt.Sprintf("the character %U is not allowed in XML; want it left out", c)
 		}
 	}
 	return 0, ""
@@ -192,7 +192,7 @@ func (p *parser) declaration(r *reader) (declaration, error) {
 			p.standalone = value == "yes"
 			n = 2
 		default:
-			return d, p.errorf(at, "%s=%q can't stand here in the XML declaration; %s", name, value, want)
+			return d, p.errorf(at, "%s=%q is not allowed here in the XML declaration; %s", name, value, want)
 		}
 	}
 }

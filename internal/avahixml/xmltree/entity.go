@@ -55,7 +55,7 @@ func (p *parser) appendValue(r *reader, value *strings.Builder) error {
 	for !r.ended() {
 		switch {
 		case r.sees("<"):
-			return p.errorf(r.at(), `"<" can't stand in the value of an attribute; want &lt;, or the quote closed before it`)
+			return p.errorf(r.at(), `"<" is not allowed in the value of an attribute; want &lt;, or the quote closed before it`)
 		case r.sees("&"):
 			if err := p.valueReference(r, value); err != nil {
 				return err
@@ -118,7 +118,7 @@ func (p *parser) characterReference(r *reader, at int) (string, error) {
 	digits := r.nameToken()
 	n, err := strconv.ParseUint(digits, base, 32)
 	if err != nil || !r.accept(";") || !IsCharacter(rune(n)) {
-		return "", p.unfinished(r, at, "this is no reference to a character of XML; want one such as &#233;")
+		return "", p.unfinished(r, at, "this is not a reference to a character of XML; want one such as &#233;")
 	}
 	return string(rune(n)), nil
 }
@@ -133,7 +133,7 @@ func (p *parser) entity(name string, at int) (*entity, error) {
 	case e == nil:
 		p.drop(name, at)
 	case e.reading:
-		return nil, p.errorf(at, "the entity &%s; stands in itself", name)
+		return nil, p.errorf(at, "the entity &%s; contains itself", name)
 	case e.unparsed:
 		return nil, p.errorf(at, "the entity &%s; is no text", name)
 	}
@@ -147,7 +147,7 @@ func (p *parser) drop(name string, at int) {
 // expand reads the text of an entity in the place of a reference to it.
 func (p *parser) expand(name string, e *entity, at int, read func(*reader) error) error {
 	if p.depth == MaxDepth {
-		return p.errorf(at, "entities stand in one another more than %d deep at &%s;", MaxDepth, name)
+		return p.errorf(at, "entities are nested more than %d deep at &%s;", MaxDepth, name)
 	}
 	if err := p.spend(len(e.text), at); err != nil {
 		return err

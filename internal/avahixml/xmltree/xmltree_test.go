@@ -406,14 +406,14 @@ func TestLimits(t *testing.T) {
 		words string // of the mistake
 	}{
 		"elements as deep as can be":       {nested(MaxDepth), ""},
-		"elements deeper than that":        {nested(MaxDepth + 1), "elements stand in one another more than 64 deep"},
+		"elements deeper than that":        {nested(MaxDepth + 1), "elements are nested more than 64 deep"},
 		"entities as deep as can be":       {chain(MaxDepth), ""},
-		"entities deeper than that":        {chain(MaxDepth + 1), "entities stand in one another more than 64 deep at &e0;"},
+		"entities deeper than that":        {chain(MaxDepth + 1), "entities are nested more than 64 deep at &e0;"},
 		"all the text that can be":         {text(MaxExpansion / 1024), ""},
 		"more than that":                   {text(MaxExpansion/1024 + 1), "more than 65536 bytes"},
 		"all the attributes that can be":   {defaults(MaxExpansion / 1024), ""},
 		"more attributes than that":        {defaults(MaxExpansion/1024 + 1), "more than 65536 bytes"},
-		"an entity within its own default": {"<!DOCTYPE a [<!ENTITY e '&e;'><!ATTLIST a b CDATA '&e;'>]><a/>", "the entity &e; stands in itself"},
+		"an entity within its own default": {"<!DOCTYPE a [<!ENTITY e '&e;'><!ATTLIST a b CDATA '&e;'>]><a/>", "the entity &e; contains itself"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			switch doc := Parse([]byte(test.file)); {

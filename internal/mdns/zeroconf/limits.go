@@ -44,7 +44,7 @@ func falsehood(s services.Service, own dnsname.Name) (services.Field, string) {
 	case s.In().Label() == "":
 		return services.DomainField, "the zeroconf engine can't publish in the root domain; want a domain such as local"
 	case !host.Equal(own) && len(s.Addresses) == 0:
-		return services.HostField, fmt.Sprintf("the zeroconf engine would publish the addresses of this host for %s; want its addresses beside it, or another engine", host)
+		return services.HostField, fmt.Sprintf("the zeroconf engine would publish the addresses of this host for %s; want its addresses with it, or another engine", host)
 	case !host.HasSuffix(s.In()):
 		return services.HostField, fmt.Sprintf("the zeroconf engine would name the host %s.%s instead of %s; want a host in the domain of the service, or another engine", host, s.In(), host)
 	}

@@ -55,7 +55,7 @@ func TestLimits(t *testing.T) {
 			"-1 warning: the zeroconf engine does not answer queries for a name with a comma in the type or a dot at the end of the instance",
 		}},
 		{"host without its addresses", "PBX", publication.Rename, []services.Service{plain, foreign}, []string{
-			"1 error: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses beside it, or another engine",
+			"1 error: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses with it, or another engine",
 		}},
 		{"other domains", "PBX", publication.Rename, []services.Service{elsewhere, root}, []string{
 			"0 error: the zeroconf engine would name the host pbx.local.example.com instead of pbx.local; want a host in the domain of the service, or another engine",

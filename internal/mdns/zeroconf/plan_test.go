@@ -64,9 +64,9 @@ PBX._sip._udp.local. 4500 IN flush TXT ""
 phones.local. 120 IN flush A 203.0.113.9
 `},
 		{"a foreign host without addresses would get ours", []services.Service{foreign("phones.local")}, `
-lan0 refused: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses beside it, or another engine
-lan1 refused: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses beside it, or another engine
-down0 refused: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses beside it, or another engine
+lan0 refused: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses with it, or another engine
+lan1 refused: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses with it, or another engine
+down0 refused: the zeroconf engine would publish the addresses of this host for phones.local; want its addresses with it, or another engine
 `},
 		{"the domain of the host is spelled as that of the service", []services.Service{foreign("PHONES.LOCAL", "203.0.113.9")}, `
 lan0 probing

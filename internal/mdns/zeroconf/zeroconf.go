@@ -298,7 +298,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("the zeroconf engine has not said all its goodbyes: %w", ctx.Err())
+		return fmt.Errorf("the zeroconf engine has not sent all its goodbyes: %w", ctx.Err())
 	}
 }
 

@@ -83,7 +83,7 @@ func testCheckSIP(t *testing.T, announcer string) {
 	first.stop(t)
 	watch.await(t, 0, patience)
 	daemon.await(t, "it does not answer any more, and is withdrawn", 1)
-	daemon.await(t, "sip:proxy@192.0.2.2:5060;transport=udp: nobody listens on that port", 1)
+	daemon.await(t, "sip:proxy@192.0.2.2:5060;transport=udp: no server listens on that port", 1)
 	pbx()
 	watch.await(t, 2, patience)
 	packets.check(t)
