@@ -141,7 +141,7 @@ func TestStockProblems(t *testing.T) {
 			`files: "d40" is not a model; want one such as D40, in capitals`, "files: all models but that one", "files: D40 is set twice",
 		}},
 		{"empty path", "firmware", path(""), []string{"files: D40 has no file"}},
-		{"absolute path", "firmware", path("/a.eff"), []string{"without a leading slash"}},
+		{"absolute path", "firmware", path("/a.eff"), []string{"files: without a leading slash"}},
 		{"path is a URL", "firmware", path("http://192.0.2.10/a.eff"), []string{"files: is not a path below the URL"}},
 		{"path with a space", "firmware", path("a b.eff"), []string{"files: is not a path that a phone can ask for"}},
 		{"path above the directory", "firmware", path("../a.eff"), []string{"files: is not a path that a phone can ask for"}},
