@@ -3,6 +3,7 @@ package responder
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -65,6 +66,10 @@ type foreigner struct {
 type foreignKey struct {
 	link int
 	name string // folded
+}
+
+func (k foreignKey) compare(other foreignKey) int {
+	return cmp.Or(cmp.Compare(k.link, other.link), cmp.Compare(k.name, other.name))
 }
 
 // watch takes up the types that are desired to be watched, on all links, and forgets the others.
@@ -156,14 +161,24 @@ func (o *others) surveyAgain(links map[int]bool) {
 		return
 	}
 	at := o.now + o.random(sharedDelay, sharedDelay+sharedJitter) // RFC 6762 §5.2
-	for _, t := range o.topics {
-		for index, s := range t.surveys {
-			if links[index] {
-				s.asked = 0
-				o.surveys.set(s, at)
-			}
+	for _, s := range o.allSurveys() {
+		if links[s.link.Index] {
+			s.asked = 0
+			o.surveys.set(s, at)
 		}
 	}
+}
+
+// allSurveys returns the surveys of all types, by type and link.
+func (o *others) allSurveys() []*survey {
+	var all []*survey
+	for _, key := range slices.Sorted(maps.Keys(o.topics)) {
+		surveys := o.topics[key].surveys
+		for _, link := range slices.Sorted(maps.Keys(surveys)) {
+			all = append(all, surveys[link])
+		}
+	}
+	return all
 }
 
 // run asks where it is time to, and forgets who has not answered.
@@ -287,7 +302,7 @@ func (o *others) list() []mdns.Foreign {
 		all = append(all, x.Foreign)
 	}
 	slices.SortFunc(all, func(a, b mdns.Foreign) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Link, b.Link), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Link, b.Link), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type.String(), b.Type.String()))
 	})
 	return all
 }

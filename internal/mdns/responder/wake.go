@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -89,13 +90,12 @@ func (q *watches) wake(at moment) {
 
 // wake asks who else announces the types that are watched, and forgets those who do not answer.
 func (o *others) wake(at moment) {
-	for _, t := range o.topics {
-		for _, s := range t.surveys {
-			s.asked = 0
-			o.surveys.set(s, at)
-		}
+	for _, s := range o.allSurveys() {
+		s.asked = 0
+		o.surveys.set(s, at)
 	}
-	for _, x := range o.foreign {
+	for _, key := range slices.SortedFunc(maps.Keys(o.foreign), foreignKey.compare) {
+		x := o.foreign[key]
 		x.asked = 2
 		o.ends.set(x, o.now+wakeSurvey)
 	}
