@@ -64,6 +64,7 @@ func runDaemon(c *cli.Context) error {
 			return usagef("--poll: %w", err)
 		}
 	}
+	debug.SetGCPercent(gcPercent)
 	request := sourceRequest(c)
 	request.Waits, request.Poll = true, c.Duration("poll")
 	ctx, stop := untilRestart(c.Context)
@@ -81,7 +82,6 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(gcPercent)
 	sockets := sockets(cmp.Or(c.String("socket"), snap.Config.Socket), os.Getenv, log)
 	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC, notes(sockets, os.Getenv)...)
 	if err != nil {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -20,8 +21,9 @@ func newSpare() spare { return spare{time.NewTimer(settleTime)} }
 // giveBack has memory given back when nothing has changed for a while.
 func (s spare) giveBack() { s.timer.Reset(settleTime) }
 
-// free gives memory back, now and regularly.
+// free gives memory back, now and regularly. What pools hold is free after a second collection only.
 func (s spare) free() {
+	runtime.GC()
 	debug.FreeOSMemory()
 	s.timer.Reset(spareTime)
 }

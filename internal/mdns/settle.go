@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"fmt"
+	"slices"
 
 	"announcer/internal/dnsname"
 	"announcer/internal/publication"
@@ -39,16 +40,11 @@ func Settle(d publication.Desired, renamed map[string]string) []Instance {
 	var settled []Instance
 	placed := map[string][]int{} // folded label to indexes of settled
 	for _, p := range d.Groups {
-		wanted := p.Instance(d.Host)
+		wanted, links := p.Instance(d.Host), linksOf(p, d.Links)
 		for i, service := range p.Group.Services {
-			in := Instance{ID: p.ID, Index: i, Wanted: wanted, Label: wanted, Service: service}
+			in := Instance{ID: p.ID, Index: i, Wanted: wanted, Label: wanted, Service: service, Links: links}
 			if name, ok := renamed[p.ID]; ok {
 				in.Label, in.Why = name, "the name is taken on the network"
-			}
-			for _, link := range d.Links {
-				if p.On(link) {
-					in.Links = append(in.Links, link)
-				}
 			}
 			place(&in, p.OnConflict, settled, placed)
 			if in.State == Probing && in.Name().IsZero() {
@@ -62,6 +58,16 @@ func Settle(d publication.Desired, renamed map[string]string) []Instance {
 		}
 	}
 	return settled
+}
+
+// linksOf returns the links of a publication. If it is on all of them they are no copy, as for a thousand publications on
+// the same links that would be most of what they take.
+func linksOf(p publication.Publication, all publication.Links) publication.Links {
+	isElsewhere := func(l publication.Link) bool { return !p.On(l) }
+	if !slices.ContainsFunc(all, isElsewhere) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), isElsewhere)
 }
 
 // tooLong says why an instance has no full name.

@@ -54,7 +54,7 @@ func (f *face) claim(w want, at moment) {
 	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never}
 	n.claim = c
 	for _, records := range w.plan.unique {
-		c.sets = append(c.sets, newSet(n, records))
+		c.sets = append(c.sets, newSet(n, records, c.plan.target(records[0].Data)))
 	}
 	f.claims = append(f.claims, c)
 	for _, s := range c.slots {
@@ -129,21 +129,23 @@ func (c *claim) enliven() {
 		s.rounds = announcements
 		f.show(s)
 	}
-	for _, record := range c.plan.shared {
-		c.shared = append(c.shared, f.acquire(record))
+	c.shared = make([]*set, 0, len(c.plan.shared))
+	for i := range c.plan.shared {
+		c.shared = append(c.shared, f.acquire(c.plan, i))
 	}
 }
 
-// acquire gives the set of a shared record, for one more user.
-func (f *face) acquire(record mdns.Record) *set {
+// acquire gives the set of a shared record of a plan, for one more user.
+func (f *face) acquire(p *plan, i int) *set {
+	record, target := p.shared[i], p.target(p.shared[i].Data)
 	n := f.zone.node(record.Name, record.Name.Key())
-	for _, s := range n.withTarget(targetKey(record.Data)) {
+	for _, s := range n.withTarget(target) {
 		if s.records[0].Data == record.Data {
 			s.users++
 			return s
 		}
 	}
-	s := newSet(n, []mdns.Record{record})
+	s := newSet(n, p.shared[i:i+1:i+1], target)
 	s.users, s.rounds = 1, announcements
 	f.show(s)
 	return s

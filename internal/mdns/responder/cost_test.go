@@ -186,3 +186,31 @@ func BenchmarkRemove(b *testing.B) {
 		})
 	}
 }
+
+// A thousand services take little memory: each about as much as its records, twice, since there are two IP versions.
+func TestMemoryOfAService(t *testing.T) {
+	const services, most = 1000, 3700 // bytes a service
+	pubs := servers(services)
+	before := heap()
+	l := newLab(t)
+	h := l.host("pbx", dual())
+	h.apply(pubs...)
+	l.run(20 * time.Second)
+	l.mark()
+	l.flying = nil
+	if got := (heap() - before) / services; got > most {
+		t.Errorf("%d bytes a service, want at most %d", got, most)
+	}
+	if got := h.state(); got != "Server number 0 announced" {
+		t.Error(got)
+	}
+}
+
+// heap returns the bytes that are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}

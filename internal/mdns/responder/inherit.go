@@ -113,8 +113,8 @@ func (f *face) inherit() {
 	}
 	f.inherited = inheritance{}
 	for i, record := range h.records {
-		s := newSet(&node{name: record.Name, key: record.Name.Key()}, []mdns.Record{record})
-		s.last, s.index = f.now, i
+		s := newSet(&node{name: record.Name, key: record.Name.Key()}, []mdns.Record{record}, targetKey(record.Data))
+		s.last, s.index = f.now, int32(i)
 		if same := f.inherited[s.identity()]; same != nil {
 			same.records = append(same.records, record)
 		} else {

@@ -42,6 +42,18 @@ func (p *plan) equal(other *plan) bool {
 		slices.EqualFunc(p.unique, other.unique, slices.Equal) && slices.Equal(p.shared, other.shared)
 }
 
+// target returns the key of the name in PTR or SRV data: the one that the plan holds already, if it is the same.
+func (p *plan) target(data mdns.Data) string {
+	switch key := targetKey(data); key {
+	case p.key:
+		return p.key
+	case p.needs:
+		return p.needs
+	default:
+		return key
+	}
+}
+
 // add puts records into the plan, the unique ones with those of their type.
 func (p *plan) add(records ...mdns.Record) {
 	for _, record := range records {
@@ -76,6 +88,7 @@ func (p *plan) merged(other *plan) *plan {
 // servicePlans gives the plans of each instance that is to be published: its own, then those of foreign hosts.
 func servicePlans(d publication.Desired, instances []mdns.Instance) [][]*plan {
 	own := mdns.HostName(d.Host)
+	ownKey := own.Key()
 	policies := map[string]publication.Policy{}
 	for _, p := range d.Groups {
 		policies[p.ID] = p.OnConflict
@@ -88,9 +101,15 @@ func servicePlans(d publication.Desired, instances []mdns.Instance) [][]*plan {
 			continue
 		}
 		target := in.Target(own)
-		p := &plan{kind: service, name: name, key: name.Key(), needs: target.Key(), policy: policies[in.ID]}
-		foreign := &plan{kind: foreignHost, name: target, key: target.Key(), policy: publication.Fail}
+		p := &plan{kind: service, name: name, key: name.Key(), needs: ownKey, policy: policies[in.ID]}
+		if target != own {
+			p.needs = target.Key()
+		}
+		foreign := &plan{kind: foreignHost, name: target, key: p.needs, policy: publication.Fail}
 		for _, record := range in.Records(own) {
+			if record.Name == name {
+				p.name = record.Name // of which there need not be two in memory
+			}
 			if _, ok := record.Data.(mdns.Address); ok {
 				foreign.add(record)
 			} else {

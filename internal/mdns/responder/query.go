@@ -149,7 +149,9 @@ func (q *inquiry) known(n *node, rec wire.Resource) {
 }
 
 // knows says whether the querier has all records of a set.
-func (q *inquiry) knows(s *set) bool { return s.known == q.serial && s.knownCount >= len(s.records) }
+func (q *inquiry) knows(s *set) bool {
+	return s.known == q.serial && int(s.knownCount) >= len(s.records)
+}
 
 // answer sends or queues what the querier doesn't know.
 func (q *inquiry) answer(candidates []candidate, several bool) {

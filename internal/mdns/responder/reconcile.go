@@ -91,7 +91,7 @@ func (c *claim) revise(p *plan) {
 	for _, records := range p.unique {
 		i := slices.IndexFunc(old, func(s *set) bool { return s.kind() == records[0].Data.Type() })
 		if i < 0 {
-			s := newSet(c.node, records)
+			s := newSet(c.node, records, p.target(records[0].Data))
 			c.sets = append(c.sets, s)
 			if c.live {
 				s.rounds = announcements
@@ -105,7 +105,7 @@ func (c *claim) revise(p *plan) {
 			if says {
 				f.r.past.remember(s)
 			}
-			s.records, s.target, s.rounds = records, targetKey(records[0].Data), announcements
+			s.records, s.target, s.rounds = records, p.target(records[0].Data), announcements
 		}
 	}
 	gone := slices.DeleteFunc(old, func(s *set) bool { return slices.Contains(c.sets, s) })
@@ -127,8 +127,8 @@ func (c *claim) reshare() {
 	f := c.face
 	before := c.shared
 	c.shared = nil
-	for _, record := range c.plan.shared {
-		c.shared = append(c.shared, f.acquire(record))
+	for i := range c.plan.shared {
+		c.shared = append(c.shared, f.acquire(c.plan, i))
 	}
 	for _, s := range before {
 		f.release(s, true)

@@ -30,21 +30,19 @@ type set struct {
 	node    *node
 	records []mdns.Record // of one name and type, at least one
 	target  string        // key of the name in PTR or SRV data
-	index   int           // in node.sets
+	last    moment        // when it was multicast
+	index   int32         // in node.sets
+	users   int32         // claims that need it, where it is shared
+	rounds  int8          // announcements still to come
 	live    bool          // in node.sets: to be answered
 	asked   bool          // it is queued because of a question
-	users   int           // claims that need it, where it is shared
-	rounds  int           // announcements still to come
-	last    moment        // when it was multicast
 
+	knownCount                   int32
 	wanted, multi, known, packed uint32 // serials of the packet that last did so, see query.go
-	knownCount                   int
 }
 
-func newSet(n *node, records []mdns.Record) *set {
-	s := &set{node: n, records: records, last: never}
-	s.target = targetKey(records[0].Data)
-	return s
+func newSet(n *node, records []mdns.Record, target string) *set {
+	return &set{node: n, records: records, target: target, last: never}
 }
 
 func targetKey(data mdns.Data) string {
@@ -95,7 +93,7 @@ const manySets = 8
 
 // add makes a set one of the node.
 func (n *node) add(s *set) {
-	s.live, s.index = true, len(n.sets)
+	s.live, s.index = true, int32(len(n.sets))
 	n.sets = append(n.sets, s)
 	if len(n.sets) > manySets && n.targets == nil {
 		n.targets = map[string]*set{}
@@ -169,7 +167,7 @@ func (n *node) negative() *set {
 			types = append(types, s.kind())
 		}
 		record := mdns.Record{Name: n.name, TTL: n.claim.plan.kind.life(), Unique: true, Data: mdns.NewNSEC(n.name, types...)}
-		n.nsec = newSet(n, []mdns.Record{record})
+		n.nsec = newSet(n, []mdns.Record{record}, "")
 		n.nsec.live = true
 	}
 	return n.nsec
