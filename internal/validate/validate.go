@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"announcer/internal/avahixml"
 	"announcer/internal/config"
 	"announcer/internal/convert"
 	"announcer/internal/diag"
@@ -76,26 +75,22 @@ func one(file string, isGiven bool, host string, lints []services.Lint) ([]publi
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
 	}
-	switch format, _ := convert.FormatOf(file); format {
-	case convert.TOML:
-		if !isGiven {
-			return config.LoadGroups(file, data, host, publication.DefaultPolicy, lints...)
-		}
+	format, ok := convert.FormatOf(file)
+	switch {
+	case !ok:
+		format = convert.Avahi
+	case format == convert.TOML && isGiven:
 		cfg, findings := config.Load(file, data, host, lints...)
 		return cfg.Groups, findings
-	case convert.JSON, convert.DNSSD, convert.Zone:
-		definitions, findings := convert.Decode(format, file, data, host, lints...)
-		var publications []publication.Publication
-		for _, d := range definitions {
-			publications = append(publications, publication.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check})
-		}
-		return publications, findings
+	case format == convert.TOML:
+		return config.LoadGroups(file, data, host, publication.DefaultPolicy, lints...)
 	}
-	group, findings := avahixml.Decode(file, data, host, lints...)
-	if findings.Err() != nil {
-		return nil, findings
+	var publications []publication.Publication
+	definitions, findings := convert.Decode(format, file, data, host, lints...)
+	for _, d := range definitions {
+		publications = append(publications, publication.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check})
 	}
-	return []publication.Publication{{ID: file, Group: group}}, findings
+	return publications, findings
 }
 
 // Together finds what is wrong with what is desired only because of each other, of its links, or of the engine.
