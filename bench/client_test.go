@@ -99,7 +99,7 @@ func (c *client) drain() {
 // inFlight is how many queries wait for their answers at a time.
 const inFlight = 8
 
-// ask keeps copies of a query unanswered, and gives the number of answers in all: at most most, or as many as come
+// ask keeps copies of a query unanswered, and returns the number of answers in all: at most most, or as many as come
 // within a time.
 func (c *client) ask(query []byte, most int, d time.Duration) (answers int) {
 	c.drain()
@@ -121,7 +121,7 @@ func (c *client) ask(query []byte, most int, d time.Duration) (answers int) {
 	return answers
 }
 
-// tell sends packets by multicast, in bursts that the responder has read before the next one comes, and gives their
+// tell sends packets by multicast, in bursts that the responder has read before the next one comes, and returns their
 // number: at most most, or as many as it takes within a time.
 func (c *client) tell(packets [][]byte, most int, d time.Duration) (told int) {
 	for end := time.Now().Add(d); told < most && time.Now().Before(end); {

@@ -67,7 +67,7 @@ func (e *ear) each(until time.Time, f func(heard) bool) bool {
 	}
 }
 
-// announced waits until services first to last are announced, and gives the time of the last one.
+// announced waits until services first to last are announced, and returns the time of the last one.
 func (e *ear) announced(first, last int, patience time.Duration) (at time.Time, ok bool) {
 	return e.all(first, last, patience, func(h heard, missing map[string]bool) {
 		for _, r := range h.Answers {
@@ -78,7 +78,7 @@ func (e *ear) announced(first, last int, patience time.Duration) (at time.Time, 
 	})
 }
 
-// gone waits until there was a goodbye for each of services first to last, and gives the time of the last one.
+// gone waits until there was a goodbye for each of services first to last, and returns the time of the last one.
 func (e *ear) gone(first, last int, patience time.Duration) (at time.Time, ok bool) {
 	return e.all(first, last, patience, func(h heard, missing map[string]bool) {
 		for _, r := range h.Answers {

@@ -115,7 +115,7 @@ func (l *lab) start(t *testing.T) {
 	}
 }
 
-// add has one more service announced, and gives the time at which the responder was asked for it.
+// add has one more service announced, and returns the time at which the responder was asked for it.
 func (l *lab) add(t *testing.T) time.Time {
 	t.Helper()
 	asked := time.Now()
@@ -130,7 +130,7 @@ func (l *lab) add(t *testing.T) time.Time {
 	return asked
 }
 
-// remove has the last service withdrawn, and gives the time at which the responder was asked to.
+// remove has the last service withdrawn, and returns the time at which the responder was asked to.
 func (l *lab) remove(t *testing.T) time.Time {
 	t.Helper()
 	asked := time.Now()
@@ -147,7 +147,7 @@ func (l *lab) remove(t *testing.T) time.Time {
 	return asked
 }
 
-// reload tells of changed files where they are not watched.
+// reload reports changed files where they are not watched.
 func (l *lab) reload() {
 	if l.name == "announcer" {
 		l.process.cmd.Process.Signal(syscall.SIGHUP)
@@ -216,7 +216,7 @@ func (p *process) memory(key string) float64 {
 	return kb * 1024
 }
 
-// write makes a file and gives its path.
+// write makes a file and returns its path.
 func write(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)

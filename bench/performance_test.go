@@ -190,7 +190,7 @@ func (r *tables) without(names ...string) []string {
 	return slices.DeleteFunc(slices.Clone(r.scale.names), func(name string) bool { return slices.Contains(names, name) })
 }
 
-// startOne starts a responder, waits until all its services are announced, and gives the time that this took and the
+// startOne starts a responder, waits until all its services are announced, and returns the time that this took and the
 // processor time.
 func (r *tables) startOne(t *testing.T, l *lab) (took, used time.Duration, ok bool) {
 	e := newEar(t, l)
@@ -249,7 +249,7 @@ func (r *tables) unrelated(t *testing.T, labs []*lab, n int) {
 	}
 }
 
-// measure has the responders take turns, and gives each the processor time per unit of its cheapest round.
+// measure has the responders take turns, and returns for each the processor time per unit of its cheapest round.
 func (r *tables) measure(t *testing.T, row *row, labs []*lab, prepare, load func(*client) int) {
 	clients := map[*lab]*client{}
 	for _, l := range labs {

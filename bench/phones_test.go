@@ -48,7 +48,7 @@ func browse(t *testing.T, l *lab, phones int) (b browsing) {
 	return b
 }
 
-// spread does something for each of a number of phones within one second, and gives the times when it did.
+// spread does something for each of a number of phones within one second, and returns the times when it did.
 func spread(phones int, f func(i int)) (times []time.Time) {
 	start := time.Now()
 	for i := range phones {

@@ -96,7 +96,7 @@ func times(n float64) bar { return bar{floors: n} }
 func most(n float64) bar  { return bar{most: n} }
 func least(n float64) bar { return bar{least: n} }
 
-// barText returns the bar of a row, "" where it has none.
+// barText returns the bar of a row, "" if it has none.
 func (r *row) barText() string {
 	switch b := r.bar; {
 	case b.of != nil:
@@ -181,7 +181,7 @@ func (r *tables) check(t *testing.T) {
 	}
 }
 
-// surroundings tells where and with what it was measured.
+// surroundings reports where and with what it was measured.
 func surroundings() string {
 	var uname unix.Utsname
 	unix.Uname(&uname)

@@ -54,7 +54,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestServices sees to it that the directory that the README runs holds one server: phones stop where they find two.
+// TestServices checks that the directory that the README runs holds one server: phones stop where they find two.
 func TestServices(t *testing.T) {
 	files, err := os.ReadDir("services")
 	if err != nil || len(files) != 1 || files[0].Name() != "dpma.service" {

@@ -40,10 +40,10 @@ type confinement struct {
 	Families []uint64 // allowed address families of sockets
 }
 
-// confinementEnv is the environment variable that tells [confine] how.
+// confinementEnv is the environment variable that configures [confine].
 const confinementEnv = "CONFINEMENT"
 
-// confine is a program that runs another one as the unit wants it: with the rights of nobody, none to be had by any
+// confine is a program that runs another one as the unit wants it: with the rights of nobody, and no way to get more by any
 // means, and few system calls.
 func confine() {
 	runtime.LockOSThread()
@@ -287,7 +287,7 @@ type process struct {
 	log *bufio.Scanner
 }
 
-// start starts the daemon and waits until it tells the service manager, at the socket notify, that it is ready.
+// start starts the daemon and waits until it notifies the service manager, at the socket notify, that it is ready.
 func start(t *testing.T, notify string, cmd *exec.Cmd) process {
 	t.Helper()
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
@@ -349,7 +349,7 @@ const (
 	goodbye      = "goodbye"
 )
 
-// listen tells of each announcement and goodbye of a service that a host hears on its eth0.
+// listen reports each announcement and goodbye of a service that a host hears on its eth0.
 func listen(t *testing.T, host *netlab.Host) <-chan string {
 	t.Helper()
 	var conn *net.UDPConn

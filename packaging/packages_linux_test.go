@@ -153,7 +153,7 @@ func digest(t *testing.T, path string) [sha256.Size]byte {
 	return sha256.Sum256(data)
 }
 
-// run runs a command that has to succeed, and gives what it prints.
+// run runs a command that has to succeed, and returns what it prints.
 func run(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -161,7 +161,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return output(t, cmd)
 }
 
-// output runs a command that has to succeed, and gives what it prints.
+// output runs a command that has to succeed, and returns what it prints.
 func output(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

@@ -18,7 +18,7 @@ const (
 	maxServiceName = 15   // RFC 6335 §5.1
 )
 
-// Field names a part of a group or service, so that whoever read a file can say where that part was written.
+// Field names a part of a group or service, so that the reader of a file can report where that part was written.
 type Field uint8
 
 // The parts that a [Problem] can be about.
@@ -47,7 +47,7 @@ type Problem struct {
 // Lint is a check of a group that goes beyond the rules of this package, such as what one kind of device expects.
 type Lint func(Group) []Problem
 
-// Check gives every problem of a group that is published on the given host (its name without the domain).
+// Check returns every problem of a group that is published on the given host (its name without the domain).
 // A group with a problem that is an error can't be published. What the lints find comes last.
 func (g Group) Check(host string, lints ...Lint) []Problem {
 	c := checker{group: g, host: host, instance: g.Instance(host), named: map[string][]int{}}
@@ -80,7 +80,7 @@ func (c *checker) warnf(service int, f Field, index int, format string, args ...
 	c.problems = append(c.problems, Problem{Service: service, Field: f, Index: index, Severity: diag.Warning, Text: fmt.Sprintf(format, args...)})
 }
 
-// code gives the problem that was found last its code.
+// code sets the code of the problem that was found last.
 func (c *checker) code(code string) { c.problems[len(c.problems)-1].Code = code }
 
 func (c *checker) name() {

@@ -10,7 +10,7 @@ import (
 	"announcer/internal/dnsname"
 )
 
-// NextName gives the name to try after name was found to be taken: "PBX" becomes "PBX #2", "PBX #2" becomes
+// NextName returns the name to try after name was found to be taken: "PBX" becomes "PBX #2", "PBX #2" becomes
 // "PBX #3". It is cut so that the result fits a label. The rules are Avahi's, byte for byte.
 func NextName(name string) string { return next(name, " #") }
 
@@ -28,7 +28,7 @@ func next(name, separator string) string {
 	return cutUTF8(base, dnsname.MaxLabel-len(suffix)) + suffix
 }
 
-// counter gives the number after the one that digits stand for; digits with a leading zero, and more than an
+// counter returns the number after the one that digits stand for; digits with a leading zero, and more than an
 // int32 holds, are no number. The largest is followed by 1.
 func counter(digits string) (number int, ok bool) {
 	if digits == "" || digits[0] < '1' || digits[0] > '9' {

@@ -55,15 +55,15 @@ func ParseProtocol(word string) (p Protocol, ok bool) {
 	return Protocol(max(i, 0)), i >= 0
 }
 
-// String gives "any", "ipv4" or "ipv6".
+// String returns "any", "ipv4" or "ipv6".
 func (p Protocol) String() string { return protocolWords[p] }
 
-// Overlaps says whether there is an IP version on which both are announced.
+// Overlaps reports whether there is an IP version on which both are announced.
 func (p Protocol) Overlaps(other Protocol) bool {
 	return p == other || p == AnyProtocol || other == AnyProtocol
 }
 
-// Instance gives the group's name on the given host: Name with its wildcards expanded, left to right, once
+// Instance returns the group's name on the given host: Name with its wildcards expanded, left to right, once
 // (host is the host's name without its domain).
 func (g Group) Instance(host string) string {
 	if !g.Wildcards {
@@ -85,7 +85,7 @@ func (g Group) Fits(host string) bool {
 	})
 }
 
-// In gives the domain in which the service is published: Domain or, where that is not set, local.
+// In returns the domain in which the service is published: Domain or, where that is not set, local.
 func (s Service) In() dnsname.Name {
 	if s.Domain.IsZero() {
 		return dnsname.Local
@@ -93,14 +93,14 @@ func (s Service) In() dnsname.Name {
 	return s.Domain
 }
 
-// Equal says whether two services are the same but for the case of their names.
+// Equal reports whether two services are the same except the case of their names.
 func (s Service) Equal(other Service) bool {
 	return s.Type.Equal(other.Type) && s.Protocol == other.Protocol && s.In().Equal(other.In()) &&
 		s.Host.Equal(other.Host) && s.Port == other.Port && slices.Equal(s.TXT, other.TXT) &&
 		slices.EqualFunc(s.Subtypes, other.Subtypes, dnsname.Name.Equal) && slices.Equal(s.Addresses, other.Addresses)
 }
 
-// Collides says whether two services of one instance name can't both be published under it: they share type,
+// Collides reports whether two services of one instance name can't both be published under it: they share type,
 // domain and an IP version, and differ in host, port or TXT.
 func (s Service) Collides(other Service) bool {
 	sameName := s.Type.Equal(other.Type) && s.In().Equal(other.In()) && s.Protocol.Overlaps(other.Protocol)
@@ -108,7 +108,7 @@ func (s Service) Collides(other Service) bool {
 	return sameName && !sameData
 }
 
-// Get gives the value of the first string with the key, compared without regard to case (RFC 6763 §6.4). A key
+// Get returns the value of the first string with the key, compared without regard to case (RFC 6763 §6.4). A key
 // without "=" has the value "".
 func (t TXT) Get(key string) (value string, ok bool) {
 	for _, s := range t {
@@ -120,7 +120,7 @@ func (t TXT) Get(key string) (value string, ok bool) {
 	return "", false
 }
 
-// Size gives the bytes that the strings take in a packet, their length bytes included; none at all take the one
+// Size returns the bytes that the strings take in a packet, their length bytes included; none at all take the one
 // byte of an empty string (RFC 6763 §6.1).
 func (t TXT) Size() int {
 	size := 0

@@ -16,7 +16,7 @@ var (
 	phone = Service{Type: dnsname.MustParse("_digiumproxy._udp"), Port: 5060, TXT: TXT{"serviceType=asterisk"}}
 )
 
-// with gives a changed copy of [phone].
+// with returns a changed copy of [phone].
 func with(change func(*Service)) Service {
 	s := phone
 	change(&s)

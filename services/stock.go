@@ -28,7 +28,7 @@ func escapeXML(text string) (string, error) {
 
 var presets = []string{"dpma", "switchvox", "firmware"}
 
-// Presets gives the names of the stock definitions.
+// Presets returns the names of the stock definitions.
 func Presets() []string { return slices.Clone(presets) }
 
 // Fill holds the values that make a definition of a stock one. The presets dpma and switchvox need Server, firmware
@@ -51,7 +51,7 @@ type ModelFile struct {
 	Path  string // relative to [Fill.URL]
 }
 
-// FillError tells all that is missing or wrong in the values for a stock definition.
+// FillError reports all that is missing or wrong in the values for a stock definition.
 type FillError struct {
 	Preset   string
 	Problems []FillProblem
@@ -64,7 +64,7 @@ type FillProblem struct {
 	Text  string // what is wrong; what would be right
 }
 
-// Error gives a line for each problem.
+// Error returns a line for each problem.
 func (e *FillError) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
@@ -278,7 +278,7 @@ func (f *filler) firmware() firmwareValues {
 	return v
 }
 
-// url fills in what is known by the URL, and gives its host and port as they were written.
+// url fills in what is known by the URL, and returns its host and port as they were written.
 func (f *filler) url(v *firmwareValues) (server string) {
 	if f.fill.URL == "" {
 		f.problem("url", "it is missing; want the HTTP directory with the files, such as http://192.0.2.10/")

@@ -26,7 +26,7 @@ var firmware = Fill{
 	Files: []ModelFile{{"D65", "eff/2_8_1/2_8_1_D65_firmware.eff"}, {"D40", "eff/2_8_1/2_8_1_D40_firmware.eff"}},
 }
 
-// firmwareWith gives a changed copy of [firmware].
+// firmwareWith returns a changed copy of [firmware].
 func firmwareWith(change func(*Fill)) Fill {
 	f := firmware
 	change(&f)

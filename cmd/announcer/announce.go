@@ -26,7 +26,7 @@ import (
 	"announcer/services"
 )
 
-// exitOwnFailure tells a failure of ours from one of the command that we ran, as env(1) does.
+// exitOwnFailure distinguishes a failure of announcer from one of the command that we ran, as env(1) does.
 const exitOwnFailure = 125
 
 func announceCommand() *cli.Command {
@@ -134,11 +134,11 @@ func checkUntilSeen(c *cli.Context, engine string, command []string) error {
 	return nil
 }
 
-// troubles are the kinds of events that are told whomever they are about.
+// troubles are the kinds of events that are printed for services of all hosts.
 var troubles = []mdns.EventKind{mdns.ServiceRefused, mdns.EngineFailed, mdns.Unreachable, mdns.Reachable}
 
 // wait returns when the command is interrupted or, where these are given, when the time is over or enough hosts have
-// asked. It tells what goes wrong in the meantime.
+// asked. It reports what goes wrong in the meantime.
 func wait(c *cli.Context, publisher mdns.Publisher) error {
 	ctx, cancel := withLimit(c.Context, c.Duration("for"))
 	defer cancel()

@@ -127,7 +127,7 @@ func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" 
 
 func isHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, arg) }
 
-// splitFlags tells the flags of a command, each with its value, from its plain arguments. name is what it is called by.
+// splitFlags separates the flags of a command, each with its value, from its plain arguments. name is what it is called by.
 func splitFlags(cmd *cli.Command, name string, args []string) (flags, plain []string, err error) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]

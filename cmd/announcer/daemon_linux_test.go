@@ -60,7 +60,7 @@ func (l *lan) write(name, content string) {
 	}
 }
 
-// start starts the program, and gives what it writes.
+// start starts the program, and returns what it writes.
 func (l *lan) start(env []string, args ...string) (*exec.Cmd, *output) {
 	l.t.Helper()
 	out := &output{writes: make(chan struct{}, 1)}
@@ -126,7 +126,7 @@ func (l *lan) ask() {
 	}
 }
 
-// A stop is seen on the wire, a restart is not, and both end well. The service manager is told of all.
+// A stop is seen on the wire, a restart is not, and both end well. The service manager is notified of all.
 func TestSignals(t *testing.T) {
 	for _, c := range []struct {
 		signal  os.Signal
@@ -216,7 +216,7 @@ func (l *lan) until(what string, so func() bool) {
 	}
 }
 
-// told wants the service manager to be told something, be it after other states.
+// told wants the service manager to be notified of something, be it after other states.
 func told(t *testing.T, manager *net.UnixConn, want string) {
 	t.Helper()
 	buf := make([]byte, 4096)

@@ -96,7 +96,7 @@ func printFindings(w io.Writer, findings diag.Findings) {
 	}
 }
 
-// chosenLinks tells what was assumed about the choice of links, and reports an error where that is none.
+// chosenLinks prints what was assumed about the choice of links, and reports an error where that is none.
 func chosenLinks(desired publication.Desired, assumed string, stderr io.Writer) error {
 	if assumed != "" {
 		fmt.Fprintln(stderr, "announcer: "+assumed)

@@ -25,7 +25,7 @@ const (
 	silence        = 2 * time.Second  // longer than any of announcer's pauses after a goodbye
 )
 
-// firmwareFolder makes the folder with firmware that the documents use, and gives the hash of each file.
+// firmwareFolder makes the folder with firmware that the documents use, and returns the hash of each file.
 func firmwareFolder(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	folder := filepath.Join(dir, "firmware")

@@ -193,7 +193,7 @@ func matches(want, got string) bool {
 	return regexp.MustCompile("^" + pattern + "$").MatchString(strings.Join(strings.Fields(got), " "))
 }
 
-// output collects what a process writes, and tells of every write.
+// output collects what a process writes, and reports every write.
 type output struct {
 	mu     sync.Mutex
 	buf    bytes.Buffer

@@ -136,7 +136,7 @@ func TestOtherEndsOfRun(t *testing.T) {
 	tests := []struct {
 		name    string
 		env     []string
-		args    []string // in the place of good ones
+		args    []string // instead of good ones
 		before  func(t *testing.T, p *ending) (after func())
 		says    string                        // "": it announces
 		cause   func(t *testing.T, p *ending) // once it has said that; nil: it ends by itself
@@ -252,7 +252,7 @@ func TestEndsOfOneShots(t *testing.T) {
 	}
 }
 
-// TestNohup has a closed terminal end nothing that was told to ignore that.
+// TestNohup has a closed terminal end nothing that ignores the signal.
 func TestNohup(t *testing.T) {
 	netlab.Need(t)
 	p := newEnding(t, nil, "announce", "services/a.service", "-i", "lo")

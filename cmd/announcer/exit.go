@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// exitError ends the program with a code; err is nil where everything has been said already.
+// exitError ends the program with a code; err is nil if everything has been said already.
 type exitError struct {
 	code int
 	err  error

@@ -82,7 +82,7 @@ func scanned(c *cli.Context) (dir string, found phones.Firmware, err error) {
 	return dir, found, err
 }
 
-// releaseOf returns the firmware to work with. What is odd about it is told.
+// releaseOf returns the firmware to work with. Its findings are reported.
 func releaseOf(c *cli.Context) (dir string, release phones.Release, err error) {
 	dir, found, err := scanned(c)
 	if err != nil {
@@ -157,7 +157,7 @@ func firmwareService(c *cli.Context) error {
 	return err
 }
 
-// firmwareFault tells why firmware can't be announced: of what the flags say, or of what the directory holds.
+// firmwareFault reports why firmware can't be announced: of what the flags say, or of what the directory holds.
 func firmwareFault(c *cli.Context, dir string, err error) error {
 	fill, ok := errors.AsType[*services.FillError](err)
 	if !ok {

@@ -106,7 +106,7 @@ func checkConfigServer(c *cli.Context) error {
 	return nil
 }
 
-// firmwareLog tells of every transfer, but not where the lines would tear the table.
+// firmwareLog reports every transfer, but not where the lines would tear the table.
 func firmwareLog(c *cli.Context) (*slog.Logger, error) {
 	if isTerminal(c.App.Writer) {
 		return newLogger(c, slog.LevelWarn.String(), "text")

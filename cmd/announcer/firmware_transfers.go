@@ -43,14 +43,14 @@ func newTransferView(out io.Writer, terminal bool, until int, mac func(netip.Add
 	return &transferView{out: out, terminal: terminal, until: until, mac: mac, done: map[string]bool{}, reached: make(chan struct{})}
 }
 
-// announced tells that phones can find the firmware.
+// announced reports that phones can find the firmware.
 func (p *transferView) announced(e mdns.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fmt.Fprintf(p.out, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
 }
 
-// report takes what the server tells of a transfer.
+// report takes the server's report on a transfer.
 func (p *transferView) report(t fileserver.Transfer) {
 	who := ""
 	if t.Whole {
@@ -72,7 +72,7 @@ func (p *transferView) report(t fileserver.Transfer) {
 	}
 }
 
-// line tells of a transfer that begins or has ended.
+// line reports a transfer that begins or has ended.
 func (p *transferView) line(t fileserver.Transfer) string {
 	who := fmt.Sprintf("%s %s %s", t.Phone, orDash(t.Agent.Model), orDash(t.Agent.Version))
 	switch {

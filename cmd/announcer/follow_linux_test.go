@@ -80,7 +80,7 @@ func TestFilesOnTheWire(t *testing.T) {
 	}
 }
 
-// TestUpdateOnTheWire has a TXT string change, which is told without a goodbye and without a probe (RFC 6762 §8.4), and
+// TestUpdateOnTheWire has a TXT string change, which is announced without a goodbye and without a probe (RFC 6762 §8.4), and
 // the configuration change, which can name the directory.
 func TestUpdateOnTheWire(t *testing.T) {
 	netlab.Need(t)

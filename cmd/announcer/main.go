@@ -27,7 +27,7 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the whole program except the process around it. It gives the exit code.
+// run is the whole program except the process around it. It returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
 	arranged, command, err := arrange(app, args)
@@ -42,7 +42,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// report prints what an error has to say and gives its exit code.
+// report prints what an error has to say and returns its exit code.
 func report(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitDone

@@ -73,7 +73,7 @@ Flags may stand before or behind arguments. Every command has **--help**.
 **announcer.toml**(5), **announcer-services**(5), **announcer**(8), **avahi.service**(5)
 `
 
-// buildDate is the day of the commit that the program was built from, "" where the build recorded none.
+// buildDate is the day of the commit that the program was built from, "" if the build recorded none.
 func buildDate() string {
 	info, _ := debug.ReadBuildInfo()
 	for _, s := range info.Settings {

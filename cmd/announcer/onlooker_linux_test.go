@@ -255,7 +255,7 @@ func (s *onlooker) texts() string {
 	return strings.Join(found, " ")
 }
 
-// await listens until what is asked for is as it should be, and tells how long it took. It asks now and then, for what
+// await listens until what is asked for is as it should be, and reports how long it took. It asks now and then, for what
 // was said before it listened.
 func (s *onlooker) await(t *testing.T, what string, as func() string, want string) {
 	t.Helper()

@@ -32,9 +32,9 @@ const (
 	countdown    = 300 * time.Millisecond // from the first server found until the phone takes it
 )
 
-// phone is one in factory state, as far as its vendor tells: it looks for a server by multicast DNS; it loads firmware
+// phone is one in factory state, as far as its vendor documents: it looks for a server by multicast DNS; it loads firmware
 // that is not what it has, and starts again; it takes the PBX that it finds; and if it finds two servers, it asks a
-// person; told by check-sync, it restarts. It knows nothing of announcer's code.
+// person; asked by check-sync, it restarts. It knows nothing of announcer's code.
 type phone struct {
 	host    *netlab.Host
 	model   string

@@ -152,7 +152,7 @@ func phonesInFile(ctx context.Context, file string, transport sip.Transport) ([]
 	return restart.ParseList(file, data, transport)
 }
 
-// printPhones tells who would be asked.
+// printPhones reports who would be asked.
 func printPhones(c *cli.Context, b restart.Batch, phones []netip.AddrPort) error {
 	if c.Bool("json") {
 		results := make([]restart.Result, len(phones))

@@ -19,7 +19,7 @@ func versionCommand() *cli.Command {
 	})
 }
 
-// version tells what the build recorded: the module's version, the commit and whether it was clean.
+// version reports what the build recorded: the module's version, the commit and whether it was clean.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

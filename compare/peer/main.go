@@ -63,7 +63,7 @@ func open(name, host string) (library, error) {
 	return nil, fmt.Errorf("no library %q; want zeroconf or dnssd", name)
 }
 
-// publish publishes what is in a folder until it is told to end.
+// publish publishes what is in a folder until it is stopped.
 func publish(lib library, host, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

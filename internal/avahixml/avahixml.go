@@ -1,6 +1,6 @@
 // Package avahixml reads and writes the service files of Avahi, avahi.service(5).
 //
-// It takes what Avahi takes and gives it the same meaning; it refuses what Avahi refuses, whether Avahi does so when
+// It accepts what Avahi accepts, with the same meaning; it refuses what Avahi refuses, whether Avahi does so when
 // it reads a file or later, when it publishes it. It differs where Avahi takes a file and loses something in it:
 // two services of one type are both kept (see [services.Group.Check]), a port that is a word or beyond 65535 is refused
 // though C's arithmetic makes a number of it, and so is a file that is not bounded ([MaxSize],
@@ -19,7 +19,7 @@ import (
 const (
 	// MaxSize is the most bytes that a file may have.
 	MaxSize = 1 << 20
-	// MaxFindings is the most errors, and the most warnings, that are told of one file.
+	// MaxFindings is the most errors, and the most warnings, that are reported of one file.
 	MaxFindings = 100
 
 	maxText = 1000 // bytes of a finding; more is somebody's data
@@ -44,7 +44,7 @@ var grammar = []rule{
 	{"txt-record", "service", "value-format"},
 }
 
-// ruleOf gives the rule of an element, the zero rule where Avahi knows no such element.
+// ruleOf returns the rule of an element, the zero rule where Avahi knows no such element.
 func ruleOf(element string) rule {
 	i := slices.IndexFunc(grammar, func(r rule) bool { return r.element == element })
 	if i < 0 {
@@ -53,7 +53,7 @@ func ruleOf(element string) rule {
 	return grammar[i]
 }
 
-// childrenOf gives the elements that may stand in another, of "" the root.
+// childrenOf returns the elements that may stand in another, of "" the root.
 func childrenOf(parent string) []string {
 	var names []string
 	for _, r := range grammar {
@@ -64,7 +64,7 @@ func childrenOf(parent string) []string {
 	return names
 }
 
-// meant gives the element that the writer of e meant: its name or, after an error was reported, the one that it
+// meant returns the element that the writer of e meant: its name or, after an error was reported, the one that it
 // resembles; "" if there is none that may stand here.
 func (d *decoder) meant(e *xmltree.Element, parent string) string {
 	switch r := ruleOf(e.Name); {
@@ -104,7 +104,7 @@ func missingEnd(e *xmltree.Element, parent string) string {
 	return ""
 }
 
-// attribute gives the attribute that the element may have, if it has it, and complains of all others.
+// attribute returns the attribute that the element may have, if it has it, and complains of all others.
 func (d *decoder) attribute(e *xmltree.Element, element string) (a xmltree.Attribute, ok bool) {
 	allowed := ruleOf(element).attribute
 	for _, found := range e.Attributes {

@@ -15,7 +15,7 @@ import (
 
 // Decode reads a service file. host is this host's name without its domain, which "%h" stands for. The findings are
 // every error and warning, each at its place in the file; what resembles an element that is known is read as that
-// element, so that one slip does not hide the next. The group is of use only where none of them is an error.
+// element, so that one slip does not hide the next. The group is valid only if none of them is an error.
 //
 // Columns count bytes of the text in UTF-8, as editors do that count bytes (see [xmltree.Document.Position]); what
 // comes of an entity has the place of the reference to it. The lints are checks beside those of
@@ -94,7 +94,7 @@ func (d *decoder) join(f *field, e *xmltree.Element, name string) {
 	}
 }
 
-// textSpot gives the place of the text in an element.
+// textSpot returns the place of the text in an element.
 func textSpot(e *xmltree.Element) spot {
 	if len(e.Text) > 0 {
 		return spot{e.Text[0].At, e.Name}

@@ -88,7 +88,7 @@ type Rule struct {
 }
 
 // Overlay adds to the publication of an Avahi file what the configuration says about it. Of several rules that match
-// the file, the first that sets a key has its way. The ID of the publication is the path of the file.
+// the file, the first that sets a key decides. The ID of the publication is the path of the file.
 func (c Config) Overlay(p publication.Publication) publication.Publication {
 	var policy *publication.Policy
 	var check *publication.Check

@@ -79,7 +79,7 @@ func (t RawTXT) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// EncodeTOML writes groups as they stand in announcer.toml, without what has its default value.
+// EncodeTOML writes groups in the format of announcer.toml, without keys that have their default value.
 func EncodeTOML(groups []RawGroup) []byte {
 	var w tomlWriter
 	for i, g := range groups {

@@ -213,7 +213,7 @@ func (g groupParser) txt(p strict.Path, raw RawTXT) string {
 	return raw.Key + "=" + string(value)
 }
 
-// check reports what the model finds wrong with a group, but for services that are known to be wrong.
+// check reports what the model finds wrong with a group, except services that are known to be wrong.
 func (g groupParser) check(group services.Group, host string, lints []services.Lint) {
 	for _, problem := range group.Check(host, lints...) {
 		if !g.failed[problem.Service] {

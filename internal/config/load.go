@@ -52,7 +52,7 @@ type rawRule struct {
 }
 
 // Load reads the configuration in data, which came from file, for a host that is named without its domain unless the
-// configuration names it. The lints are checks of the groups beside those of [services.Group.Check]. Directories in it are relative to that of the file. The configuration is of no use if
+// configuration names it. The lints are checks of the groups beside those of [services.Group.Check]. Directories in it are relative to that of the file. The configuration is invalid if
 // there is an error among the findings.
 func Load(file string, data []byte, host string, lints ...services.Lint) (Config, diag.Findings) {
 	doc := strict.TOML(file, data)

@@ -36,7 +36,7 @@ func (d *daemon) Watch() (<-chan status.Event, func(), error)   { return d.event
 
 func socket(t *testing.T) string { return filepath.Join(t.TempDir(), socketName) }
 
-// serve answers for a daemon, and gives a client.
+// serve answers for a daemon, and returns a client.
 func serve(t *testing.T, d Daemon) *Client {
 	t.Helper()
 	path := socket(t)
@@ -192,7 +192,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// A daemon that is stopped is told so, and not waited for.
+// A client of a daemon that is stopped gets an error at once.
 func TestStoppedDaemon(t *testing.T) {
 	path := socket(t)
 	l, err := Listen([]string{path}) // and nobody accepts
@@ -262,7 +262,7 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// Whoever opens many connections and says nothing leaves room for others in the end.
+// A client that opens many connections and sends nothing leaves room for others in the end.
 func TestLimit(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

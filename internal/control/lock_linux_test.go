@@ -136,7 +136,7 @@ func TestRemoved(t *testing.T) {
 	}
 }
 
-// Whoever may not write in the directory learns that a daemon lives there, and starts no second one elsewhere.
+// A daemon that may not write in the directory learns that a daemon lives there, and starts no second one elsewhere.
 func TestListenWithoutRights(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "control")
 	l := listenIn(t, dir)

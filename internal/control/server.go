@@ -36,7 +36,7 @@ const (
 type Daemon interface {
 	// Status returns the state.
 	Status(ctx context.Context) (status.Status, error)
-	// Reload reads everything again, and tells what came of it.
+	// Reload reads everything again, and returns the result.
 	Reload(ctx context.Context) (status.Reload, error)
 	// Watch returns what happens from now on, until stop is called.
 	Watch() (events <-chan status.Event, stop func(), err error)
@@ -104,7 +104,7 @@ func (s server) status(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, st, func(w io.Writer) error { return st.WriteText(w) })
 }
 
-// state returns the state, or tells the client that there is none to be had.
+// state returns the state, or reports to the client that there is none.
 func (s server) state(w http.ResponseWriter, r *http.Request) (st status.Status, ok bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()

@@ -43,7 +43,7 @@ func Places(named string, getenv func(string) string) []string {
 	return places
 }
 
-// RunningError tells of another daemon that has the socket.
+// RunningError reports another daemon that has the socket.
 type RunningError struct {
 	Path string
 	PID  int // 0 if unknown
@@ -57,7 +57,7 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("%s already listens on %s; want it stopped, or --socket PATH for a second one", who, e.Path)
 }
 
-// Listen opens the socket at the first of the places where it can, in the place of a socket that a dead daemon left. Of
+// Listen opens the socket at the first of the places where it can, replacing a socket that a dead daemon left. Of
 // daemons that start at once one gets it: each holds a lock beside its socket for as long as it listens. The error is a
 // *[RunningError] where a daemon that lives has the socket.
 func Listen(places []string) (net.Listener, error) {
@@ -147,7 +147,7 @@ func connect(path string) (pid int, err error) {
 	return peer(conn), nil
 }
 
-// cause strips from an error what is told anyway: the operation and the path.
+// cause strips from an error what is reported anyway: the operation and the path.
 func cause(err error) error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno

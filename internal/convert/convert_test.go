@@ -306,7 +306,7 @@ func TestRulesStayBehind(t *testing.T) {
 	checkFindings(t, "a rule", findings, []string{"a.toml: rule: warning: rules are about Avahi files"})
 }
 
-// FuzzDecode reads anything in every format. What is read without an error can be written and read back the same, but
+// FuzzDecode reads anything in every format. What is read without an error can be written and read back the same,
 // for what the findings of writing tell.
 func FuzzDecode(f *testing.F) {
 	for _, g := range nasty {

@@ -264,7 +264,7 @@ func (r *zoneReader) pointers(name, under, domain dnsname.Name) []dnsname.Name {
 	return subtypes
 }
 
-// leftOver warns of the records that are part of no service, but for those that every zone has, the list of types
+// leftOver warns of the records that are part of no service, except those that every zone has, the list of types
 // (RFC 6763 §9) and the addresses of this host.
 func (r *zoneReader) leftOver() {
 	for _, record := range r.records {

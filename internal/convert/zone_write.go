@@ -9,7 +9,7 @@ import (
 	"announcer/services"
 )
 
-// encodeZone writes the records that are multicast for the definitions, but for those of this host itself.
+// encodeZone writes the records that are multicast for the definitions, except those of this host itself.
 func encodeZone(defs []Definition, host string) ([]File, diag.Findings) {
 	w := zoneWriter{host: host, seen: map[mdns.Record]bool{}}
 	instances := settle(defs, host)

@@ -69,7 +69,7 @@ func (a *announcing) lacks(silent []source.Silence) {
 	}
 }
 
-// result tells what came of reading everything anew.
+// result reports the result of reading everything again.
 func (a *announcing) result(before source.Snapshot, err error) status.Reload {
 	r := status.Reload{Time: time.Now(), Changes: a.snapshot.Since(before), Good: a.last.Good}
 	switch findings, ok := errors.AsType[diag.Findings](err); {

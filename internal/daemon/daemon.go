@@ -1,5 +1,5 @@
 // Package daemon is announcer at work for months: it announces what is defined, follows the links, reads everything
-// anew when it is asked to, tells how it stands, and says goodbye at the end.
+// again on request, reports its state, and withdraws its services at the end.
 //
 // One goroutine, the loop, owns all that the daemon knows, and never waits for anything but work. The others are tasks that
 // hand it values: definitions, links, what other programs of this host do, hardware addresses, and the questions of those who

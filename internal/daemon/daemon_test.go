@@ -235,7 +235,7 @@ func (b *bench) status(t *testing.T) status.Status {
 	return s
 }
 
-// reloaded has the daemon read everything anew.
+// reloaded has the daemon read everything again.
 func (b *bench) reloaded(t *testing.T) status.Reload {
 	t.Helper()
 	r, err := b.daemon.Reload(t.Context())
@@ -341,7 +341,7 @@ func TestDaemonReloads(t *testing.T) {
 	})
 }
 
-// TestDaemonFollowsFiles sees to it that each change is told once, and that the engine hears only of those that it has to
+// TestDaemonFollowsFiles checks that each change is reported once, and that the engine hears only of those that it has to
 // do with.
 func TestDaemonFollowsFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

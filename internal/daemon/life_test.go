@@ -64,7 +64,7 @@ func TestPanicSaysGoodbye(t *testing.T) {
 	})
 }
 
-// A reload tells what it has changed; of a configuration that is of no use it changes nothing, and tells so until
+// A reload reports what it has changed; an invalid configuration changes nothing, and is reported until
 // the next one that is.
 func TestReloadIsATransaction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

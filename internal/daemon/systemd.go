@@ -43,7 +43,7 @@ func (s *systemd) ready(line string) {
 	s.tell(notify.SdNotifyReady + "\nSTATUS=" + line)
 }
 
-// reloading tells that everything is read anew, until ready is called.
+// reloading reports that everything is read again, until ready is called.
 func (s *systemd) reloading() {
 	s.tell(notify.SdNotifyReloading + "\n" + notify.SdNotifyMonotonicUsec())
 }

@@ -31,21 +31,21 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// MarshalText gives the word of [Severity.String].
+// MarshalText returns the word of [Severity.String].
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Finding is one thing that is wrong with a file.
 type Finding struct {
 	File     string   `json:"file,omitempty"`
-	Line     int      `json:"line,omitempty"`    // from 1; 0 where the whole file is meant
-	Column   int      `json:"column,omitempty"`  // from 1, in bytes; 0 where only the line is known
+	Line     int      `json:"line,omitempty"`    // from 1; 0 if the whole file is meant
+	Column   int      `json:"column,omitempty"`  // from 1, in bytes; 0 if only the line is known
 	Element  string   `json:"element,omitempty"` // "<port>" in XML, "port" in TOML
 	Severity Severity `json:"severity"`
 	Code     string   `json:"code,omitempty"` // a stable name of the rule, such as "phones/sip-url", for programs that look for it
 	Text     string   `json:"text"`           // what is wrong; what would be right
 }
 
-// String gives "file:line:col: <element>: what is wrong; what would be right", with "warning: " before the text of
+// String returns "file:line:col: <element>: what is wrong; what would be right", with "warning: " before the text of
 // a warning, and the code, if there is one, in brackets at the end.
 func (f Finding) String() string {
 	var b strings.Builder
@@ -65,7 +65,7 @@ func (f Finding) String() string {
 	return b.String()
 }
 
-// Place gives "file:line:col", as far as each is known.
+// Place returns "file:line:col", as far as each is known.
 func (f Finding) Place() string {
 	place := f.File
 	for _, n := range []int{f.Line, f.Column} {
@@ -126,7 +126,7 @@ func (fs Findings) Sort() {
 	})
 }
 
-// DidYouMean gives "; did you mean WORD?" for the candidate that is [Nearest] to what was written, "" for none.
+// DidYouMean returns "; did you mean WORD?" for the candidate that is [Nearest] to what was written, "" for none.
 func DidYouMean(wrote string, candidates []string) string {
 	if word := Nearest(wrote, candidates); word != "" {
 		return "; did you mean " + word + "?"
@@ -134,7 +134,7 @@ func DidYouMean(wrote string, candidates []string) string {
 	return ""
 }
 
-// Nearest gives the candidate that is nearest to what was written, "" where none is near enough to be meant.
+// Nearest returns the candidate that is nearest to what was written, "" if none is near enough to be meant.
 func Nearest(wrote string, candidates []string) string {
 	if len(wrote) > 100 {
 		return "" // no word, and comparing it would take long
@@ -180,7 +180,7 @@ func distance(a, b string) int {
 	return rows[len(s)][len(t)]
 }
 
-// Printable gives text for a terminal: control characters, which a stranger on the network can put into a name, are
+// Printable returns text for a terminal: control characters, which a stranger on the network can put into a name, are
 // shown as \DDD.
 func Printable(text string) string {
 	var b strings.Builder

@@ -166,7 +166,7 @@ func FromWire(wire string) (Name, error) {
 	return Name{wire}, nil
 }
 
-// Wire returns the name as it stands in a packet, uncompressed; "" for the zero Name.
+// Wire returns the name in the form of a packet, uncompressed; "" for the zero Name.
 func (n Name) Wire() string { return n.wire }
 
 // IsZero reports whether n is no name at all.

@@ -146,7 +146,7 @@ func repeat(c net.Conn, text string, pause time.Duration) {
 	}
 }
 
-// serveRaw gives each connection with a request to a function, and closes it at the end of the test only.
+// serveRaw returns each connection with a request to a function, and closes it at the end of the test only.
 func serveRaw(t *testing.T, listener net.Listener, do func(net.Conn)) {
 	t.Cleanup(func() { listener.Close() })
 	go func() {

@@ -15,24 +15,24 @@ const (
 
 var stateWords = []string{"up", "degraded", "pending", "down"}
 
-// String gives "up", "degraded", "pending" or "down".
+// String returns "up", "degraded", "pending" or "down".
 func (s State) String() string { return stateWords[s] }
 
-// MarshalText gives the word of [State.String].
+// MarshalText returns the word of [State.String].
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Announced says whether what is in this state is to be on the wire.
+// Announced reports whether what is in this state is to be on the wire.
 func (s State) Announced() bool { return s <= Degraded }
 
 // server is what is known of the server of a probe. Its state is [Up], [Pending] or [Down].
 type server struct {
 	state   State
 	streak  int           // answers in a row that speak against the state
-	why     string        // why it did not answer the last time; "" where it did
+	why     string        // why it did not answer the last time; "" if it did
 	latency time.Duration // of the last answer
 }
 
-// after gives what is known after one more answer or, where why is not "", none. A server is down after a number of
+// after returns what is known after one more answer or, where why is not "", none. A server is down after a number of
 // failures in a row and up after a number of answers; one answer is enough for a server that has never been down.
 func (s server) after(why string, latency time.Duration, set Settings) server {
 	s.why = why
@@ -56,7 +56,7 @@ func (s server) after(why string, latency time.Duration, set Settings) server {
 	return s
 }
 
-// ofPart gives the state of a part whose probes have these states. One server that is up will do.
+// ofPart returns the state of a part whose probes have these states. One server that is up will do.
 func ofPart(servers []State) State {
 	has := map[State]bool{}
 	for _, s := range servers {
@@ -73,7 +73,7 @@ func ofPart(servers []State) State {
 	return Down
 }
 
-// ofAll gives the state of a publication whose parts have these states: the worst.
+// ofAll returns the state of a publication whose parts have these states: the worst.
 func ofAll(parts []State) State {
 	worst := Up
 	for _, s := range parts {

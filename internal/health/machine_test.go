@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestServer tells answers (+) and failures (-) to a server, and compares its state after each: p for pending, U for up,
+// TestServer passes answers (+) and failures (-) to a server, and compares its state after each: p for pending, U for up,
 // D for down.
 func TestServer(t *testing.T) {
 	set := Settings{Down: 3, Up: 2}

@@ -19,12 +19,12 @@ type Settings struct {
 	Up       int           // answers in a row until a server that was down is up
 }
 
-// DefaultSettings gives the settings of a configuration that says nothing.
+// DefaultSettings returns the settings of a configuration that says nothing.
 func DefaultSettings() Settings {
 	return Settings{Interval: 10 * time.Second, Timeout: 3 * time.Second, Down: 3, Up: 2}
 }
 
-// PublicationState tells how it stands with what a publication needs.
+// PublicationState reports the state of what a publication needs.
 type PublicationState struct {
 	ID        string        `json:"id"`   // of the publication
 	Name      string        `json:"name"` // its instance name, as it was asked for
@@ -80,7 +80,7 @@ type watched struct {
 	parts []Part
 }
 
-// Start gives a monitor that is at work until ctx ends.
+// Start returns a monitor that is at work until ctx ends.
 func Start(ctx context.Context, log *slog.Logger) *Monitor {
 	m := New(Ask, log)
 	go m.Run(ctx)
@@ -92,7 +92,7 @@ func New(ask func(context.Context, Probe) error, log *slog.Logger) *Monitor {
 	return &Monitor{ask: ask, log: log, changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), targets: map[Probe]*target{}}
 }
 
-// Changed gives a value when states have changed, so that [Monitor.Answering] may let others through. Several changes
+// Changed returns a channel, which receives a value when states have changed, so that [Monitor.Answering] may let others through. Several changes
 // may be one value.
 func (m *Monitor) Changed() <-chan struct{} {
 	if m == nil {
@@ -101,7 +101,7 @@ func (m *Monitor) Changed() <-chan struct{} {
 	return m.changed
 }
 
-// States tells how it stands with each publication that has a check, in the order of the publications.
+// States reports the state of each publication that has a check, in the order of the publications.
 func (m *Monitor) States() []PublicationState {
 	if m == nil {
 		return nil
@@ -116,7 +116,7 @@ func (m *Monitor) States() []PublicationState {
 	return states
 }
 
-// lastOf gives why a server did not answer, the first of those that did not, and the longest that one took that did.
+// lastOf returns why a server did not answer, the first of those that did not, and the longest that one took that did.
 func (m *Monitor) lastOf(parts []Part) (why string, latency time.Duration) {
 	failures := 0
 	for _, probe := range slices.Concat(parts...) {
@@ -135,7 +135,7 @@ func (m *Monitor) lastOf(parts []Part) (why string, latency time.Duration) {
 	return why, latency
 }
 
-// Answering takes over what is desired, and gives it without the publications that do not answer. What was asked before
+// Answering takes over what is desired, and returns it without the publications that do not answer. What was asked before
 // is known, and is not asked again because of this.
 func (m *Monitor) Answering(d publication.Desired, settings Settings) publication.Desired {
 	if m == nil {
@@ -167,7 +167,7 @@ func (m *Monitor) watch(d publication.Desired) {
 	m.watched = nil
 	for _, p := range d.Groups {
 		parts, err := Plan(p)
-		if err != nil || parts == nil { // an error was told by who read the definition
+		if err != nil || parts == nil { // the reader of the definition has reported an error
 			continue
 		}
 		for _, probe := range slices.Concat(parts...) {
@@ -246,7 +246,7 @@ func (m *Monitor) Run(ctx context.Context) {
 	}
 }
 
-// start asks the servers whose turn it is, at most so many. It gives their number, and the time until the next turn.
+// start asks the servers whose turn it is, at most so many. It returns their number, and the time until the next turn.
 func (m *Monitor) start(ctx context.Context, answers chan<- answer, most int) (started int, next time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -316,7 +316,7 @@ func awaited(ctx context.Context, result <-chan error) (err error, ended bool) {
 	}
 }
 
-// take takes an answer in, and tells what follows from it.
+// take takes an answer in, and reports what follows from it.
 func (m *Monitor) take(a answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -344,7 +344,7 @@ func (m *Monitor) settle(a answer) {
 	}
 }
 
-// jitter gives a time that is a tenth shorter or longer, so that what starts together does not stay together.
+// jitter returns a time that is a tenth shorter or longer, so that what starts together does not stay together.
 func jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }

@@ -81,7 +81,7 @@ func (b *bench) times(target string) int {
 	return len(b.asked[target])
 }
 
-// announced gives the IDs of what is let through.
+// announced returns the IDs of what is let through.
 func (b *bench) announced(publications ...publication.Publication) string {
 	var ids []string
 	for _, p := range b.Answering(publication.Desired{Host: "pbx", Groups: publications}, DefaultSettings()).Groups {
@@ -99,7 +99,7 @@ func (b *bench) expectLog(t *testing.T, want string) {
 	}
 }
 
-// tcp gives a publication that is checked at a port of this host.
+// tcp returns a publication that is checked at a port of this host.
 func tcp(id string, port uint16) publication.Publication {
 	return publication.Publication{ID: id, Check: publication.CheckTCP, Group: services.Group{Name: id + " on %h", Wildcards: true, Services: []services.Service{{Type: web, Port: port}}}}
 }

@@ -22,7 +22,7 @@ type Probe struct {
 	Target string // an address with a port, an HTTP URL or a SIP URL
 }
 
-// String gives the target.
+// String returns the target.
 func (p Probe) String() string { return p.Target }
 
 // Method is how a server is asked.
@@ -42,7 +42,7 @@ type Part []Probe
 // thisHost stands in targets for this host, by any of its addresses.
 const thisHost = "localhost"
 
-// Plan gives what has to answer before a publication is announced: each of its parts. There is none where nothing is to
+// Plan returns what has to answer before a publication is announced: each of its parts. There is none where nothing is to
 // be checked. The error says which service the check is not fit for, and what would be.
 func Plan(p publication.Publication) ([]Part, error) {
 	if p.Check == publication.NoCheck {
@@ -81,7 +81,7 @@ func plan(check publication.Check, s services.Service) (Part, error) {
 
 func isTCP(s services.Service) bool { return strings.EqualFold(s.Type.Parent().Label(), "_tcp") }
 
-// isOf says whether a service has a type such as "_https".
+// isOf reports whether a service has a type such as "_https".
 func isOf(s services.Service, application string) bool {
 	return strings.EqualFold(s.Type.Label(), application)
 }
@@ -96,7 +96,7 @@ func files(a phones.Announcement) (Part, error) {
 	return part, err
 }
 
-// hosts gives where a service is: the addresses that it comes with, its host, or this one.
+// hosts returns where a service is: the addresses that it comes with, its host, or this one.
 func hosts(s services.Service) ([]string, error) {
 	switch {
 	case s.Port == 0:
@@ -122,7 +122,7 @@ func connects(s services.Service) (Part, error) {
 	return part, err
 }
 
-// page gives the page that the key path names (RFC 6763 §6 leaves the keys to the type; that of _http._tcp has path).
+// page returns the page that the key path names (RFC 6763 §6 leaves the keys to the type; that of _http._tcp has path).
 func page(s services.Service) (Part, error) {
 	at, err := hosts(s)
 	scheme := "http"

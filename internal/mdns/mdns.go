@@ -1,7 +1,7 @@
 // Package mdns turns what should be published into DNS records (RFC 6762, RFC 6763) and defines the seam behind
 // which an engine puts them on the wire.
 //
-// [publication.Desired] is the whole of what the network should hold. [Settle] gives each service in it its name, and
+// [publication.Desired] is the whole of what the network should hold. [Settle] assigns each service in it its name, and
 // [Records] the records of a link; both are pure. An engine implements [Publisher].
 package mdns
 
@@ -21,9 +21,9 @@ type Publisher interface {
 	// Apply replaces what is published. It returns once d is accepted; probing and announcing take a second more
 	// and are reported as events.
 	Apply(ctx context.Context, d publication.Desired) error
-	// Status tells how each service stands on each link, in the order of the groups and links applied.
+	// Status reports the state of each service on each link, in the order of the groups and links applied.
 	Status() []ServiceStatus
-	// Events gives what happens, until Close. A receiver that is slow misses events, never blocks the engine.
+	// Events returns a channel of what happens, until Close. A receiver that is slow misses events, never blocks the engine.
 	Events() <-chan Event
 	// Close says goodbye for all that is published and releases the sockets. It ends when ctx does.
 	Close(ctx context.Context) error
@@ -42,13 +42,13 @@ const (
 
 var stateWords = []string{"probing", "announced", "standby", "refused"}
 
-// String gives "probing", "announced", "standby" or "refused".
+// String returns "probing", "announced", "standby" or "refused".
 func (s State) String() string { return stateWords[s] }
 
-// MarshalText gives the word of [State.String].
+// MarshalText returns the word of [State.String].
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// ServiceStatus tells how one service stands on one link.
+// ServiceStatus reports the state of one service on one link.
 type ServiceStatus struct {
 	ID      string       `json:"id"`      // of the publication
 	Service int          `json:"service"` // index in its group
@@ -74,7 +74,7 @@ const (
 	ServiceStandingBy
 	ServiceWithdrawn
 	ServiceRefused
-	EngineFailed // a link or socket is of no use; Detail says why
+	EngineFailed // a link or socket is unusable; Detail has the reason
 	ForeignSeen  // somebody else announces a service of a watched type
 	ForeignGone  // and does so no more
 	HostWoke     // after a sleep that caches noticed, of this process or of its machine; Detail says how long
@@ -84,10 +84,10 @@ const (
 
 var eventWords = []string{"announced", "renamed", "conflict", "standby", "withdrawn", "refused", "failed", "foreign", "foreign gone", "woke", "unreachable", "reachable"}
 
-// String gives a word such as "announced".
+// String returns a word such as "announced".
 func (k EventKind) String() string { return eventWords[k] }
 
-// MarshalText gives the word of [EventKind.String].
+// MarshalText returns the word of [EventKind.String].
 func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Event is something that happened to a service on a link.
@@ -98,20 +98,20 @@ type Event struct {
 	Service int    // index in its group
 	Type    dnsname.Name
 	Name    string     // the instance name now
-	Link    string     // "" where all links are meant
+	Link    string     // "" if all links are meant
 	Detail  string     // a sentence for people: who, why
 	Rival   netip.Addr // the host that it is about, where it is about another one
 	MAC     string     // of the rival, where the kernel knows it
 }
 
 // Woke returns the event of a sleep of a length. A clock that is set forward, as that of a machine without a battery is
-// soon after its start, can't be told from the end of a pause.
+// soon after its start, can't be distinguished from the end of a pause.
 func Woke(at time.Time, slept time.Duration) Event {
 	return Event{Time: at, Kind: HostWoke, Detail: fmt.Sprintf(
 		"the host slept for about %v, or its clock was set forward by that; everything is announced again", slept.Round(time.Second))}
 }
 
-// String gives the event as a line for people.
+// String returns the event as a line for people.
 func (e Event) String() string {
 	var b strings.Builder
 	b.WriteString(e.Kind.String())

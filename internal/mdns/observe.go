@@ -8,12 +8,12 @@ import (
 	"announcer/internal/publication"
 )
 
-// Observer is an engine that also tells what others do.
+// Observer is an engine that also reports what others do.
 type Observer interface {
-	// Asked gives who asks for the types in [publication.Desired.Watched], several at a time, until Close. A receiver that is slow
+	// Asked returns a channel of the hosts that ask for the types in [publication.Desired.Watched], several at a time, until Close. A receiver that is slow
 	// misses some.
 	Asked() <-chan []Asked
-	// Observe tells what was sent and heard since the engine was made.
+	// Observe reports what was sent and heard since the engine was made.
 	Observe() Observation
 }
 
@@ -23,7 +23,7 @@ type Asked struct {
 	Link     string       `json:"link"`
 	From     netip.Addr   `json:"from"`
 	Type     dnsname.Name `json:"type"`
-	Answered bool         `json:"answered"` // an answer goes out, or whoever asks knows it
+	Answered bool         `json:"answered"` // an answer is sent, or the host that asks knows it
 	Own      bool         `json:"own"`      // it is a program of this host that asks
 }
 

@@ -27,7 +27,7 @@ var typeNames = map[Type]string{
 	TypeA: "A", TypePTR: "PTR", TypeTXT: "TXT", TypeAAAA: "AAAA", TypeSRV: "SRV", TypeNSEC: "NSEC", TypeANY: "ANY",
 }
 
-// String gives the mnemonic, or "TYPE99" for a type without one (RFC 3597 §5).
+// String returns the mnemonic, or "TYPE99" for a type without one (RFC 3597 §5).
 func (t Type) String() string {
 	if name, ok := typeNames[t]; ok {
 		return name
@@ -53,7 +53,7 @@ type Record struct {
 	Data   Data
 }
 
-// String gives the record as a zone file has it, with "flush" behind the class of a unique one.
+// String returns the record as a zone file has it, with "flush" behind the class of a unique one.
 func (r Record) String() string {
 	class := "IN"
 	if r.Unique {
@@ -92,7 +92,7 @@ type NSEC struct {
 	bitmap string       // RFC 4034 §4.1.2, window 0, without zero bytes at the end
 }
 
-// Raw is the data of a record of a type that DNS-SD has no use for, as it stands in a packet (RFC 3597).
+// Raw is the data of a record of a type that DNS-SD does not use, in the form of a packet (RFC 3597).
 type Raw struct {
 	RRType Type
 	Bytes  string
@@ -115,10 +115,10 @@ func NSECFromWire(next dnsname.Name, bitmap string) NSEC {
 	return NSEC{next, strings.TrimRight(bitmap, "\x00")}
 }
 
-// Bitmap gives the bytes of window 0 (RFC 4034 §4.1.2), "" where the name has no records.
+// Bitmap returns the bytes of window 0 (RFC 4034 §4.1.2), "" if the name has no records.
 func (n NSEC) Bitmap() string { return n.bitmap }
 
-// Types gives the types that the name has.
+// Types returns the types that the name has.
 func (n NSEC) Types() []Type {
 	var types []Type
 	for i := range len(n.bitmap) * 8 {
@@ -129,7 +129,7 @@ func (n NSEC) Types() []Type {
 	return types
 }
 
-// TXTFromWire takes TXT data from a packet. It says false where the length bytes don't add up; no bytes at all become
+// TXTFromWire takes TXT data from a packet. It says false if the length bytes don't add up; no bytes at all become
 // one empty string (RFC 6763 §6.1).
 func TXTFromWire(wire string) (TXT, bool) {
 	if wire == "" {
@@ -155,10 +155,10 @@ func NewTXT(strs ...string) TXT {
 	return TXT{b.String()}
 }
 
-// Wire gives the data as it stands in a packet.
+// Wire returns the data in the form of a packet.
 func (t TXT) Wire() string { return t.wire }
 
-// Strings gives the strings apart; the one empty string that stands for none is left out.
+// Strings returns the strings apart; the one empty string that stands for none is left out.
 func (t TXT) Strings() []string {
 	if t.wire == "\x00" {
 		return nil
@@ -170,16 +170,16 @@ func (t TXT) Strings() []string {
 	return strs
 }
 
-// Type gives TypePTR.
+// Type returns TypePTR.
 func (PTR) Type() Type { return TypePTR }
 
-// Type gives TypeSRV.
+// Type returns TypeSRV.
 func (SRV) Type() Type { return TypeSRV }
 
-// Type gives TypeTXT.
+// Type returns TypeTXT.
 func (TXT) Type() Type { return TypeTXT }
 
-// Type gives TypeA or TypeAAAA.
+// Type returns TypeA or TypeAAAA.
 func (a Address) Type() Type {
 	if a.Is4() {
 		return TypeA
@@ -187,10 +187,10 @@ func (a Address) Type() Type {
 	return TypeAAAA
 }
 
-// Type gives TypeNSEC.
+// Type returns TypeNSEC.
 func (NSEC) Type() Type { return TypeNSEC }
 
-// Type gives the type that came with the bytes.
+// Type returns the type that came with the bytes.
 func (r Raw) Type() Type { return r.RRType }
 
 func (p PTR) String() string { return p.Target.Master() }
@@ -227,7 +227,7 @@ func (Address) isData() {}
 func (NSEC) isData()    {}
 func (Raw) isData()     {}
 
-// QuoteTXT gives a TXT string as a zone file has it (RFC 1035 §5.1): in quotes, with \" and \\, and \DDD for
+// QuoteTXT returns a TXT string as a zone file has it (RFC 1035 §5.1): in quotes, with \" and \\, and \DDD for
 // bytes that are not printable ASCII.
 func QuoteTXT(s string) string {
 	var b strings.Builder

@@ -11,7 +11,7 @@ import (
 
 var metaName = dnsname.MustParse("_services._dns-sd._udp") // RFC 6763 §9
 
-// Records gives what one link should hold on one IP version: the records of every instance to be published there
+// Records returns what one link should hold on one IP version: the records of every instance to be published there
 // and of this host, each once, in the order of the instances.
 func Records(host string, instances []Instance, link publication.Link, v publication.IPVersion) []Record {
 	own := HostName(host)
@@ -39,7 +39,7 @@ func (s *recordSet) add(records ...Record) {
 	}
 }
 
-// HostName gives the full name of a host that is named by its first label, "pbx.local".
+// HostName returns the full name of a host that is named by its first label, "pbx.local".
 func HostName(label string) dnsname.Name {
 	name, err := dnsname.Local.Child(label)
 	if err != nil {
@@ -48,7 +48,7 @@ func HostName(label string) dnsname.Name {
 	return name
 }
 
-// Target gives the host that an instance's SRV record names: the service's, or own.
+// Target returns the host that an instance's SRV record names: the service's, or own.
 func (in Instance) Target(own dnsname.Name) dnsname.Name {
 	if in.Service.Host.IsZero() {
 		return own
@@ -56,7 +56,7 @@ func (in Instance) Target(own dnsname.Name) dnsname.Name {
 	return in.Service.Host
 }
 
-// Records gives the records of one instance (RFC 6763 §4 to §9, TTLs of RFC 6762 §10), and those of a foreign host
+// Records returns the records of one instance (RFC 6763 §4 to §9, TTLs of RFC 6762 §10), and those of a foreign host
 // whose addresses are given with the service. own is the name of this host.
 func (in Instance) Records(own dnsname.Name) []Record {
 	s := in.Service
@@ -77,7 +77,7 @@ func (in Instance) Records(own dnsname.Name) []Record {
 	return records
 }
 
-// HostRecords gives the addresses of this host on a link and their reverse names (RFC 6762 §4).
+// HostRecords returns the addresses of this host on a link and their reverse names (RFC 6762 §4).
 func HostRecords(own dnsname.Name, link publication.Link) []Record {
 	var records, reverse []Record
 	for _, a := range link.Published() {
@@ -87,7 +87,7 @@ func HostRecords(own dnsname.Name, link publication.Link) []Record {
 	return append(records, reverse...)
 }
 
-// ReverseName gives the name under which an address points back to its host: 4.3.2.1.in-addr.arpa for 1.2.3.4
+// ReverseName returns the name under which an address points back to its host: 4.3.2.1.in-addr.arpa for 1.2.3.4
 // (RFC 1035 §3.5), the nibbles below ip6.arpa for IPv6 (RFC 3596 §2.5).
 func ReverseName(a netip.Addr) dnsname.Name {
 	bytes := a.AsSlice()

@@ -28,7 +28,7 @@ func published(id, name string, ss ...services.Service) publication.Publication 
 	return publication.Publication{ID: id, Group: services.Group{Name: name, Services: ss}}
 }
 
-// text gives the records of a link as lines.
+// text returns the records of a link as lines.
 func text(records []Record) string {
 	var lines []string
 	for _, r := range records {

@@ -19,10 +19,10 @@ type Instance struct {
 	Links   publication.Links // where it is to be seen
 	State   State             // Probing where it is to be published, else StandingBy or Refused
 	Why     string            // a sentence where Label is not Wanted, or State not Probing
-	Rival   string            // the ID of the publication that has the name Wanted, "" where none of ours has it
+	Rival   string            // the ID of the publication that has the name Wanted, "" if none of ours has it
 }
 
-// Name gives the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
+// Name returns the full name, such as "Front desk._digiumproxy._udp.local". What [services.Group.Check] passes has
 // one; a name that a rename has made too long is the zero Name.
 func (in Instance) Name() dnsname.Name {
 	under, err := in.Service.Type.Join(in.Service.In())
@@ -33,7 +33,7 @@ func (in Instance) Name() dnsname.Name {
 	return name
 }
 
-// Settle gives every service of d its name. Of two that can't share one (see [services.Service.Collides]) on a
+// Settle assigns every service of d its name. Of two that can't share one (see [services.Service.Collides]) on a
 // link, the later goes by the policy of its publication; two with the same data share the name. renamed holds,
 // by the ID of a publication, the name that the network has left for it.
 func Settle(d publication.Desired, renamed map[string]string) []Instance {

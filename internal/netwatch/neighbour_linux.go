@@ -8,7 +8,7 @@ import (
 	"github.com/jsimonetti/rtnetlink/v2"
 )
 
-// MAC returns the hardware address of a host on an interface, "" where the kernel does not know it.
+// MAC returns the hardware address of a host on an interface, "" if the kernel does not know it.
 func MAC(link int, a netip.Addr) string {
 	for _, n := range neighbours() {
 		if n.index == link && n.host == a {
@@ -18,7 +18,7 @@ func MAC(link int, a netip.Addr) string {
 	return ""
 }
 
-// MACs reads what the kernel knows of the hardware addresses of neighbours now, and gives a function that looks them
+// MACs reads what the kernel knows of the hardware addresses of neighbours now, and returns a function that looks them
 // up: by the name of the interface and the address of the host, "" if unknown.
 func MACs() func(link string, a netip.Addr) string {
 	type key struct {

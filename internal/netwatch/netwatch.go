@@ -17,7 +17,7 @@ import (
 
 const (
 	settle    = 100 * time.Millisecond // an interface that comes up changes several times in a row
-	pollEvery = 800 * time.Millisecond // where the system doesn't tell of changes
+	pollEvery = 800 * time.Millisecond // where the system doesn't report changes
 )
 
 // Read returns the interfaces that are up, have a carrier and pass multicast on, by index, with their addresses in order.
@@ -136,7 +136,7 @@ func poll(ctx context.Context, nudges chan<- struct{}) {
 	}
 }
 
-// portable reads the interfaces with what every system tells of them.
+// portable reads the interfaces with what every system reports them.
 func portable() ([]publication.Link, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {

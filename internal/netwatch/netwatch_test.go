@@ -75,7 +75,7 @@ func TestChanges(t *testing.T) {
 	})
 }
 
-// TestChangesInAFlood sees to it that nudges that never stop keep no change back, nor have the links read all the time.
+// TestChangesInAFlood checks that nudges that never stop keep no change back, nor have the links read all the time.
 func TestChangesInAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// read asks the kernel by netlink, which alone tells how an address stands. Where that is refused, net.Interfaces may
+// read asks the kernel by netlink, which alone reports how an address stands. Where that is refused, net.Interfaces may
 // still be allowed.
 func read() ([]publication.Link, error) {
 	conn, err := rtnetlink.Dial(nil)
@@ -210,7 +210,7 @@ func subscribe(ctx context.Context, log *slog.Logger, dial func() (*netlink.Conn
 	return c
 }
 
-// listen nudges until ctx is done or the connection fails, and tells how it failed.
+// listen nudges until ctx is done or the connection fails, and reports how it failed.
 func listen(ctx context.Context, conn *netlink.Conn, nudges chan<- struct{}) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now()) })()

@@ -321,7 +321,7 @@ func TestReadAndWatch(t *testing.T) {
 	await(t, changed, "an address gone", func(links []publication.Link) bool { return len(links) == 2 && !links[1].Has(publication.V4) })
 	here.IP(t, "link", "set", "lan0", "down")
 	await(t, changed, "a link down", func(links []publication.Link) bool { return len(links) == 1 })
-	if log.Len() > 0 { // it would be polling that told
+	if log.Len() > 0 { // then polling has reported it
 		t.Error("the watch says: ", &log)
 	}
 }

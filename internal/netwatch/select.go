@@ -79,7 +79,7 @@ func assumed(chosen, leftOut []publication.Link) string {
 	return unnamed + ": using " + names(chosen) + ", not " + names(leftOut)
 }
 
-// missing says which globs no link matches, "" where all do.
+// missing says which globs no link matches, "" if all do.
 func missing(links []publication.Link, globs []string) string {
 	var absent []string
 	for _, glob := range globs {

@@ -21,7 +21,7 @@ const (
 	exitAbandoned = 125 // it runs on
 )
 
-// Exit is the exit status of a command; Err says why it could not be run, nil where it ran.
+// Exit is the exit status of a command; Err says why it could not be run, nil if it ran.
 type Exit struct {
 	Code int
 	Err  error
@@ -51,7 +51,7 @@ func Run(ctx context.Context, command []string) error {
 	for {
 		select {
 		case s := <-signals:
-			// A command that has just ended can't be signalled any more, which its exit will tell.
+			// A command that has just ended can't be signalled any more, which its exit will report.
 			_ = cmd.Process.Signal(s)
 		case <-ctx.Done():
 			return &Exit{exitAbandoned, fmt.Errorf("%s (pid %d) has not ended and goes on: %w", command[0], cmd.Process.Pid, context.Cause(ctx))}
@@ -61,7 +61,7 @@ func Run(ctx context.Context, command []string) error {
 	}
 }
 
-// passedOn gives the signals that go on to the command. What is typed at a terminal reaches the command without us.
+// passedOn returns the signals that go on to the command. What is typed at a terminal reaches the command without us.
 func passedOn() []os.Signal {
 	signals := []os.Signal{syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) has it, for the command too

@@ -1,4 +1,4 @@
-// Package oneshot announces for a while: until it is told to stop, for a time, or as long as a command runs.
+// Package oneshot announces for a while: until it is stopped, for a time, or as long as a command runs.
 package oneshot
 
 import (
@@ -112,7 +112,7 @@ func wants(desired publication.Desired, f publication.Fault) bool {
 
 var errTooLong = fmt.Errorf("not everything could be announced within %s", announceTime)
 
-// settled says whether every service is announced or waits in standby; a refused one is an error.
+// settled reports whether every service is announced or waits in standby; a refused one is an error.
 func settled(statuses []mdns.ServiceStatus) (bool, error) {
 	var refused []string
 	done := true
@@ -130,7 +130,7 @@ func settled(statuses []mdns.ServiceStatus) (bool, error) {
 	return done, nil
 }
 
-// drain tells of the events that are there already.
+// drain reports the events that are there already.
 func drain(p mdns.Publisher, announced func(mdns.Event)) {
 	for {
 		select {

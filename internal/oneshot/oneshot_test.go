@@ -218,7 +218,7 @@ func TestRunPassesSignalsOn(t *testing.T) {
 	}
 }
 
-// It waits until so many hosts were answered and a little longer, and tells of each once; this host, and who got no
+// It waits until so many hosts were answered and a little longer, and reports each once; this host, and who got no
 // answer, don't count.
 func TestWaitUntilSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

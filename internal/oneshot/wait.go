@@ -9,11 +9,11 @@ import (
 )
 
 // linger is how long all stays announced after the last host that was waited for has asked: its answer may be on its
-// way for a second (RFC 6762 §6), and it needs a moment to take what it was told before a goodbye says that it is gone.
+// way for a second (RFC 6762 §6), and it needs a moment to take the answer before a goodbye withdraws it.
 const linger = 5 * time.Second
 
-// Wait tells what happens, and who asks for the first time, until ctx is done or, where n is more than 0, until n other
-// hosts have asked and were answered, and had some seconds to take that in. It gives their number. macs looks up hardware addresses.
+// Wait reports what happens, and who asks for the first time, until ctx is done or, where n is more than 0, until n other
+// hosts have asked and were answered, and had some seconds to take that in. It returns their number. macs looks up hardware addresses.
 func Wait(ctx context.Context, p mdns.Publisher, n int, macs func() phones.Lookup, happened func(mdns.Event), asked func(phones.Asker)) (served int) {
 	var askers phones.Askers
 	var questions <-chan []mdns.Asked

@@ -9,7 +9,7 @@ import (
 // Agent is what a phone says of itself in the User-Agent of HTTP and SIP, such as "Sangoma P330 4_27_8 000FD3000001".
 type Agent struct {
 	Model   string // such as P330; "": it is not a phone's
-	Version string // of the installed firmware, "" where it is not there
+	Version string // of the installed firmware, "" if it is not there
 	MAC     string // hardware address, such as 00:0f:d3:00:00:01, which phones add where send_mac_with_useragent is on
 }
 

@@ -63,7 +63,7 @@ type askerKey struct {
 
 type countKey struct{ link, typ string }
 
-// Lookup gives the hardware address of a host on a link, "" where it is not known.
+// Lookup returns the hardware address of a host on a link, "" if it is not known.
 type Lookup = func(link string, host netip.Addr) string
 
 // Add takes a question, and says who asked and whether that host had not asked before. The types and links are those that are
@@ -119,7 +119,7 @@ func (a *Asker) identify(mac Lookup) {
 	}
 }
 
-// List gives all hosts, who asked last in front.
+// List returns all hosts, who asked last in front.
 func (a *Askers) List(mac Lookup) []Asker {
 	all := make([]Asker, 0, len(a.hosts))
 	for e := a.order.Front(); e != nil; e = e.Next() {
@@ -130,7 +130,7 @@ func (a *Askers) List(mac Lookup) []Asker {
 	return all
 }
 
-// Counts gives the number of questions for each type on each link, in order.
+// Counts returns the number of questions for each type on each link, in order.
 func (a *Askers) Counts() []AskedCount {
 	all := make([]AskedCount, 0, len(a.counts))
 	for _, c := range a.counts {

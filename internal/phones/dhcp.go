@@ -9,16 +9,16 @@ import (
 	"announcer/services"
 )
 
-// DHCPServers gives the names of the DHCP servers that [DHCPConfig] can write for.
+// DHCPServers returns the names of the DHCP servers that [DHCPConfig] can write for.
 func DHCPServers() []string { return []string{"dnsmasq", "isc", "kea"} }
 
-// DHCPWarning is what whoever gives phones their server by DHCP has to know.
+// DHCPWarning is a warning for administrators who point phones to their server by DHCP.
 const DHCPWarning = "Option 66 beside an announcement makes every phone in factory state stop and ask a person; want one of the two on a link."
 
 // modelPlace stands for the model in a URL.
 const modelPlace = "{model}"
 
-// phoneClass is a set of phones that a DHCP server tells apart.
+// phoneClass is a set of phones that a DHCP server distinguishes.
 type phoneClass struct {
 	name     string   // such as phones or phones-D40
 	prefixes []string // of option 60: any of them
@@ -27,8 +27,8 @@ type phoneClass struct {
 }
 
 // DHCPConfig writes the part of a DHCP server's configuration that gives phones option 66. With perModel each model has
-// a class of its own, told by option 60, where "{model}" in the URL stands for the model; without it one class takes all
-// phones, told by option 60 or by the hardware address. The option is sent to phones that do not ask for it, too: some
+// a class of its own, recognized by option 60, where "{model}" in the URL stands for the model; without it one class takes all
+// phones, recognized by option 60 or by the hardware address. The option is sent to phones that do not ask for it, too: some
 // take it, and do not boot without it. server is one of [DHCPServers].
 func DHCPConfig(server, url string, perModel bool) (string, error) {
 	if err := checkDHCPURL(url, perModel); err != nil {

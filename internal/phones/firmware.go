@@ -16,7 +16,7 @@ import (
 
 // The codes of what is odd about a directory of firmware.
 const (
-	CodeImageName  = "firmware/name"    // a file whose name does not tell version and model
+	CodeImageName  = "firmware/name"    // a file whose name has no version and model
 	CodeImageKind  = "firmware/kind"    // no regular file, or a link that leads out of the directory
 	CodeEmpty      = "firmware/empty"   // a file of no bytes
 	CodeSmall      = "firmware/small"   // a file that is hardly whole
@@ -149,7 +149,7 @@ func (s *scanner) entry(file string, d fs.DirEntry) {
 	}
 }
 
-// image gives the image that is made of a file, nil for none.
+// image returns the image that is made of a file, nil for none.
 func (s *scanner) image(file string) *Image {
 	i := slices.IndexFunc(s.images, func(image Image) bool { return image.Path == file })
 	if i < 0 {
@@ -158,7 +158,7 @@ func (s *scanner) image(file string) *Image {
 	return &s.images[i]
 }
 
-// nameless reports the files that nothing tells the version and model of.
+// nameless reports the files without version and model.
 func (s *scanner) nameless() {
 	for file := range s.sizes {
 		if s.image(file) == nil {
@@ -206,7 +206,7 @@ func (s *scanner) judgeSize(image Image) {
 	}
 }
 
-// usualSize gives the middle one of the sizes of a version.
+// usualSize returns the middle one of the sizes of a version.
 func (s *scanner) usualSize(version string) int64 {
 	var sizes []int64
 	for _, image := range s.images {
@@ -227,7 +227,7 @@ func versions(images []Image) []string {
 	return slices.Compact(all)
 }
 
-// Versions gives the versions that there is firmware of.
+// Versions returns the versions that there is firmware of.
 func (f Firmware) Versions() []string { return versions(f.Images) }
 
 // Release is the firmware of one version: one image for each model.
@@ -236,7 +236,7 @@ type Release struct {
 	Images  []Image
 }
 
-// Release gives the firmware of a version; "" stands for the only one that there is. The error says what keeps it
+// Release returns the firmware of a version; "" stands for the only one that there is. The error says what keeps it
 // from being given to phones.
 func (f Firmware) Release(version string) (Release, error) {
 	if err := f.Findings.Err(); err != nil {

@@ -27,7 +27,7 @@ type section struct {
 	file    string
 }
 
-// readPackage compares what a package file says with the files beside it. It also tells version and model where the
+// readPackage compares what a package file says with the files beside it. It also returns version and model where the
 // name of a file does not.
 func (s *scanner) readPackage(conf string) {
 	f, err := s.root.Open(filepath.FromSlash(conf))

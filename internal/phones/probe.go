@@ -42,13 +42,13 @@ type Prober struct {
 type Probe struct {
 	URL    string `json:"url"`
 	Answer string `json:"answer"`         // such as "200 OK", or why there is none
-	Size   int64  `json:"size,omitempty"` // bytes; 0 where the answer has none
+	Size   int64  `json:"size,omitempty"` // bytes; 0 if the answer has none
 }
 
 // NewProber makes a prober that asks until ctx ends.
 func NewProber(ctx context.Context) *Prober { return &Prober{ctx: ctx} }
 
-// Probes gives what was asked so far, in the order of the definitions.
+// Probes returns what was asked so far, in the order of the definitions.
 func (p *Prober) Probes() []Probe {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 )
 
 // Group makes the announcement of a release whose files are below a URL, for a host that is named without its domain.
-// Where name is "", the name tells version and server. The D80 is left out. The error is a [*services.FillError] where
+// Where name is "", the name has version and server. The D80 is left out. The error is a [*services.FillError] where
 // a value can't be announced, else [diag.Findings].
 func (r Release) Group(url, name, host string) (services.Group, error) {
 	fill := services.Fill{Name: name, URL: url, Version: r.Version}
@@ -47,7 +47,7 @@ func (r Release) firmwares(name, base string) xmlFirmwares {
 	return all
 }
 
-// XML gives the <firmwares> element of a phone's configuration, for files below url, and behind it, unless publicURL is
+// XML returns the <firmwares> element of a phone's configuration, for files below url, and behind it, unless publicURL is
 // "", the <public_firmwares> that a phone falls back to.
 func (r Release) XML(url, publicURL string) ([]byte, error) {
 	elements := []any{r.firmwares("firmwares", url)}

@@ -41,7 +41,7 @@ func TwoServers(instances []mdns.Instance) diag.Findings {
 	return findings
 }
 
-// beside gives the instance of another name that is on a link of in already.
+// beside returns the instance of another name that is on a link of in already.
 func beside(in mdns.Instance, first map[int]mdns.Instance) (other mdns.Instance, ok bool) {
 	for _, link := range in.Links {
 		if other, ok := first[link.Index]; ok && dnsname.Fold(other.Label) != dnsname.Fold(in.Label) {

@@ -17,7 +17,7 @@ const (
 	V6 IPVersion = 6
 )
 
-// Carries says whether services of a protocol are announced on an IP version.
+// Carries reports whether services of a protocol are announced on an IP version.
 func (v IPVersion) Carries(p services.Protocol) bool {
 	return p == services.AnyProtocol || (p == services.IPv4) == (v == V4)
 }
@@ -69,7 +69,7 @@ type LinkAddr struct {
 	Temporary    bool // a privacy address that changes (RFC 8981)
 }
 
-// Matches says whether one of the globs (see [path.Match]) matches the link's name.
+// Matches reports whether one of the globs (see [path.Match]) matches the link's name.
 func (l Link) Matches(globs []string) bool {
 	return slices.ContainsFunc(globs, func(glob string) bool {
 		ok, _ := path.Match(glob, l.Name)
@@ -77,13 +77,13 @@ func (l Link) Matches(globs []string) bool {
 	})
 }
 
-// Has says whether the link can be spoken on by an IP version: it has an address of it that is not tentative, and no fault.
+// Has reports whether the link can be spoken on by an IP version: it has an address of it that is not tentative, and no fault.
 func (l Link) Has(v IPVersion) bool {
 	return !slices.ContainsFunc(l.Faults, func(f Fault) bool { return f.Version == v }) &&
 		slices.ContainsFunc(l.Addrs, func(a LinkAddr) bool { return !a.Tentative && a.Addr().Is4() == (v == V4) })
 }
 
-// Published gives the addresses that the host's records hold on this link, in order: no tentative and no temporary
+// Published returns the addresses that the host's records hold on this link, in order: no tentative and no temporary
 // ones, and link-local or deprecated ones only where the link has no better one of that IP version.
 func (l Link) Published() []netip.Addr {
 	return append(l.published(V4), l.published(V6)...)

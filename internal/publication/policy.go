@@ -67,7 +67,7 @@ const (
 
 var checkWords = []string{"off", "auto", "tcp", "http", "sip"}
 
-// CheckWords gives the words that [ParseCheck] knows.
+// CheckWords returns the words that [ParseCheck] knows.
 func CheckWords() []string { return slices.Clone(checkWords) }
 
 // ParseCheck reads "off", "auto", "tcp", "http" or "sip".
@@ -76,5 +76,5 @@ func ParseCheck(word string) (c Check, ok bool) {
 	return Check(max(i, 0)), i >= 0
 }
 
-// String gives the word that [ParseCheck] reads.
+// String returns the word that [ParseCheck] reads.
 func (c Check) String() string { return checkWords[c] }

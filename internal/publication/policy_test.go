@@ -80,7 +80,7 @@ func TestPolicyTraits(t *testing.T) {
 	}
 }
 
-// Only this package and the switch of the responder tell policies apart: what else depends on one asks its methods, so that a
+// Only this package and the switch of the responder distinguish policies: what else depends on one asks its methods, so that a
 // new one is never taken for another.
 func TestPoliciesAreToldApartInTwoFiles(t *testing.T) {
 	root := filepath.Join("..", "..")

@@ -43,15 +43,15 @@ func (p Publication) Instance(host string) string {
 	return p.Group.Instance(host)
 }
 
-// On says whether the publication is to be seen on a link.
+// On reports whether the publication is to be seen on a link.
 func (p Publication) On(link Link) bool {
 	return len(p.Interfaces) == 0 || link.Matches(p.Interfaces)
 }
 
-// OnNone says whether none of the links is one of the publication's.
+// OnNone reports whether none of the links is one of the publication's.
 func (p Publication) OnNone(links []Link) bool { return !slices.ContainsFunc(links, p.On) }
 
-// WatchedTypes gives the service types, each in its domain, that publications have.
+// WatchedTypes returns the service types, each in its domain, that publications have.
 func WatchedTypes(groups []Publication) []dnsname.Name {
 	var types []dnsname.Name
 	for _, p := range groups {

@@ -1,4 +1,4 @@
-// Package restart asks many phones to restart, not all at once, and tells how each of them took it.
+// Package restart asks many phones to restart, not all at once, and reports the answer of each.
 package restart
 
 import (
@@ -57,7 +57,7 @@ func (e Event) does() string {
 	return "it restarts"
 }
 
-// Result tells how a phone took it.
+// Result reports the answer of a phone.
 type Result struct {
 	Phone  netip.AddrPort
 	Event  Event

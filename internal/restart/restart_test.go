@@ -134,7 +134,7 @@ func TestTarget(t *testing.T) {
 	batch.Run(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("[2001:db8::31]:5070")}, func(Result) {})
 }
 
-// TestEvents asks a phone for each event, and reads what the phone gets and the person is told.
+// TestEvents asks a phone for each event, and reads what the phone gets and the person reads.
 func TestEvents(t *testing.T) {
 	for _, test := range []struct {
 		event        Event

@@ -111,7 +111,7 @@ func TestHostileCancel(t *testing.T) {
 	}
 }
 
-// TestTooMuch sees to it that a flood is told apart from silence.
+// TestTooMuch checks that a flood is distinguished from silence.
 func TestTooMuch(t *testing.T) {
 	b := siptest.Behaviours()[slices.IndexFunc(siptest.Behaviours(), func(b siptest.Behaviour) bool { return b.Name == "floods responses to others" })]
 	for _, transport := range []Transport{UDP, TCP, TLS} {

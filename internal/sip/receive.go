@@ -16,7 +16,7 @@ import (
 // What is read of the other side's messages, beside the bytes that [guard.MaxBytes] allows.
 const (
 	// maxMessages is how many messages may come before the exchange fails: the responses to eleven requests (all
-	// retransmissions until GiveUp), several to each, and requests that a server sends to whoever is connected.
+	// retransmissions until GiveUp), several to each, and requests that a server sends to every client that is connected.
 	maxMessages = 100
 	// maxHead is how many bytes the start line and the headers of a message may have. A response has about 500; a
 	// message in UDP is cut behind them.

@@ -31,7 +31,7 @@ func (a Answer) String() string { return fmt.Sprintf("%d %s", a.Code, a.Reason) 
 // serviceUnavailable is what a server answers that is there and says that it can't serve (RFC 3261 §21.5.4).
 const serviceUnavailable = 503
 
-// Alive asks a server by OPTIONS (RFC 3261 §11) whether it is alive, and gives its answer. Any response says that it is,
+// Alive asks a server by OPTIONS (RFC 3261 §11) whether it is alive, and returns its answer. Any response says that it is,
 // a refusal and a provisional one too, except 503, with which a server says itself that it is out of service: that is
 // an error. Without a response the error is [ErrTimeout], [ErrRefused], [ErrUnreachable], [ErrClosed], that of ctx if it
 // was cancelled, or what else went wrong, such as [guard.ErrTooMuch].

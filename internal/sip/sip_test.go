@@ -127,7 +127,7 @@ func TestAnswersAndHangsUp(t *testing.T) {
 	}
 }
 
-// TestNoTLS sees to it that a server that does not speak TLS is told apart from one that is silent.
+// TestNoTLS checks that a server that does not speak TLS is distinguished from one that is silent.
 func TestNoTLS(t *testing.T) {
 	p := siptest.Listen(t, "tcp", "127.0.0.1:0", siptest.Answers("200 OK"))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

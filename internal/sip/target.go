@@ -107,7 +107,7 @@ func (t Target) Address() string { return net.JoinHostPort(t.Host, strconv.Itoa(
 // String returns the target as a URL.
 func (t Target) String() string { return fmt.Sprintf("%s;transport=%s", t.uri(), t.Transport) }
 
-// uri returns the target as it stands in a request.
+// uri returns the target in the form of a request.
 func (t Target) uri() string {
 	host, _, _ := strings.Cut(t.Host, "%")
 	user := t.User
@@ -117,7 +117,7 @@ func (t Target) uri() string {
 	return fmt.Sprintf("sip:%s%s:%d", user, uriHost(host), t.Port)
 }
 
-// uriHost returns a host as it stands in URIs, an IPv6 address in brackets.
+// uriHost returns a host in the form of a URI, an IPv6 address in brackets.
 func uriHost(host string) string {
 	if strings.Contains(host, ":") {
 		return "[" + host + "]"

@@ -13,7 +13,7 @@ type Changes struct {
 	Refused []string `json:"refused"` // files that have an error now, new or not
 }
 
-// Since tells what is different from an earlier snapshot. The lists are in the order of the snapshots, and never nil.
+// Since returns what is different from an earlier snapshot. The lists are in the order of the snapshots, and never nil.
 func (s Snapshot) Since(before Snapshot) Changes {
 	changes := Changes{Added: []string{}, Changed: []string{}, Removed: []string{}, Refused: []string{}}
 	for _, r := range s.Refused {

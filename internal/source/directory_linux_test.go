@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	netlab.Main(m)
 }
 
-// mounted returns a directory on a file system of its own, which tells of changes whatever that of the machine does.
+// mounted returns a directory on a file system of its own, which reports changes whatever that of the machine does.
 func mounted(t *testing.T) string {
 	t.Helper()
 	netlab.Need(t)
@@ -407,7 +407,7 @@ func TestLongHostName(t *testing.T) {
 	}
 }
 
-// TestWatchOfTouches sees to it that what changes nothing is no update.
+// TestWatchOfTouches checks that what changes nothing is no update.
 func TestWatchOfTouches(t *testing.T) {
 	dir := mounted(t)
 	path := filepath.Join(dir, "a.service")
@@ -435,7 +435,7 @@ func TestWatchOfTouches(t *testing.T) {
 	}
 }
 
-// TestWatchAnOverlay has a file change in the lower layer of an overlay, of which the upper one is not told.
+// TestWatchAnOverlay has a file change in the lower layer of an overlay, of which the upper one is not notified.
 func TestWatchAnOverlay(t *testing.T) {
 	dir := mounted(t)
 	for _, name := range []string{"upper", "work", "merged"} {
@@ -467,7 +467,7 @@ func TestPoll(t *testing.T) {
 	f.await(t, "etc/a.service=b")
 }
 
-// TestWatchWithoutEvents has no event be had, so that there is polling.
+// TestWatchWithoutEvents makes events unavailable, so that there is polling.
 func TestWatchWithoutEvents(t *testing.T) {
 	dir := mounted(t)
 	saved("a.service", "a")(t, dir)

@@ -17,7 +17,7 @@ var eventlessSystems = map[uint32]string{
 	0x786F4256:                 "a folder that VirtualBox shares",
 }
 
-// eventless returns the name of the file system that a directory is on where that tells of no changes that are made
+// eventless returns the name of the file system that a directory is on where that reports no changes that are made
 // elsewhere, else "".
 func eventless(dir string) string {
 	var stat unix.Statfs_t

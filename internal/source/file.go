@@ -54,7 +54,7 @@ func readAll(r io.Reader, buf *bytes.Buffer) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// cause strips the path from an error, since whoever reads it is told the path anyway.
+// cause strips the path from an error, since the path is reported anyway.
 func cause(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err

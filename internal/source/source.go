@@ -28,7 +28,7 @@ type Request struct {
 }
 
 const (
-	startTime   = 5 * time.Second  // a new provider that has not answered by then is not waited for
+	startTime   = 5 * time.Second  // a new provider that has not answered within this time is not waited for
 	silenceTime = 30 * time.Second // a provider that has not answered for so long is reported
 )
 

@@ -28,7 +28,7 @@ func (w ways) join(other ways) {
 }
 
 // walk adds the places that decide on what is at a path: one for each symbolic link on the way, and that of its end or
-// of the first thing that is missing. It gives the path without symbolic links, "" where it leads nowhere.
+// of the first thing that is missing. It returns the path without symbolic links, "" if it leads nowhere.
 func (w ways) walk(path string) (end string) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -113,7 +113,7 @@ func (w ways) has(path string) bool {
 	return ok
 }
 
-// eventless says which of the directories is on a file system that tells of no changes that are made elsewhere, "" for none.
+// eventless says which of the directories is on a file system that reports no changes that are made elsewhere, "" for none.
 func (w ways) eventless() string {
 	for _, dir := range slices.Sorted(maps.Keys(w.dirs)) {
 		if system := eventless(dir); system != "" {

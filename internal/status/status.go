@@ -82,7 +82,7 @@ type OnLink struct {
 	MAC   string     `json:"mac,omitempty"`
 }
 
-// Files tells of the definitions.
+// Files describes the definitions.
 type Files struct {
 	Read     int              `json:"read"`
 	Refused  int              `json:"refused"`
@@ -103,7 +103,7 @@ type Reload struct {
 type Conflict struct {
 	Time  time.Time      `json:"time"`
 	Kind  mdns.EventKind `json:"kind"`           // what came of it
-	File  string         `json:"file,omitempty"` // "" where it is about the name of the host
+	File  string         `json:"file,omitempty"` // "" if it is about the name of the host
 	Name  string         `json:"name"`
 	Type  dnsname.Name   `json:"type"`
 	Link  string         `json:"link"`
@@ -112,7 +112,7 @@ type Conflict struct {
 	Text  string         `json:"text"` // what differed, and what was done
 }
 
-// Asked tells who asked for the service types.
+// Asked lists the hosts that asked for the service types.
 type Asked struct {
 	Hosts     []phones.Asker      `json:"hosts"` // who asked last stands in front
 	Forgotten uint64              `json:"forgotten"`
@@ -129,7 +129,7 @@ type Link struct {
 	Traffic   mdns.LinkTraffic    `json:"traffic"`
 }
 
-// Event is something that the daemon tells those who watch it: of these one is set.
+// Event is something that the daemon reports to its watchers: of these one is set.
 type Event struct {
 	Asked  *AskedEvent `json:"asked,omitempty"`
 	Event  *WireEvent  `json:"event,omitempty"`

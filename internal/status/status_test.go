@@ -32,7 +32,7 @@ var (
 	rival  = netip.MustParseAddr("192.0.2.9")
 )
 
-// full returns a status in which everything is to be told.
+// full returns a status in which everything is to be reported.
 func full() Status {
 	group := func(name string, port uint16) services.Group {
 		return services.Group{Name: name, Services: []services.Service{{Type: digium, Port: port}}}
@@ -106,7 +106,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// TestMain sees to it that times are those of no zone.
+// TestMain checks that times are those of no zone.
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
 	os.Exit(m.Run())

@@ -197,7 +197,7 @@ func (p *page) reload(r Reload) {
 	p.linef("\nRead %s ago: %s", p.ago(r.Time), firstLine(r.Text()))
 }
 
-// Text tells what came of a reload, one thing a line.
+// Text returns the result of a reload, one thing a line.
 func (r Reload) Text() string {
 	var text, counts, lines []string
 	if r.Error != "" {

@@ -37,7 +37,7 @@ func (d *Document) unfit(p Path, value any, wanted string) {
 	d.wrong[p] = true
 }
 
-// set puts a value into a field. It reports false where the field takes no value of that kind.
+// set puts a value into a field. It reports false if the field takes no value of that kind.
 func (d *Document) set(p Path, value any, into reflect.Value) (ok bool) {
 	text, isText := value.(string)
 	table, isTable := value.(map[string]any)
@@ -101,7 +101,7 @@ func (d *Document) fillStruct(p Path, table map[string]any, into reflect.Value) 
 	}
 }
 
-// fields gives the keys of a struct's fields, "" for one that has none.
+// fields returns the keys of a struct's fields, "" for one that has none.
 func (d *Document) fields(t reflect.Type) []string {
 	var fields []string
 	for i := range t.NumField() {
@@ -111,12 +111,12 @@ func (d *Document) fields(t reflect.Type) []string {
 	return fields
 }
 
-// keys gives the keys that a table of the type may have.
+// keys returns the keys that a table of the type may have.
 func (d *Document) keys(t reflect.Type) []string {
 	return slices.DeleteFunc(d.fields(t), func(key string) bool { return key == "" })
 }
 
-// ordered gives the keys of a table in the order in which they were written.
+// ordered returns the keys of a table in the order in which they were written.
 func (d *Document) ordered(p Path, table map[string]any) []string {
 	var keys []string
 	for key := range table {
@@ -155,7 +155,7 @@ func (d *Document) unknown(p Path, key string, t reflect.Type) {
 	delete(d.places, p.Key(key))
 }
 
-// holder gives the name of the table, among those that are fields of t, that knows the key.
+// holder returns the name of the table, among those that are fields of t, that knows the key.
 func (d *Document) holder(t reflect.Type, key string) string {
 	fields := d.fields(t)
 	for i := range t.NumField() {

@@ -85,7 +85,7 @@ func (r *jsonReader) value(p Path) (any, error) {
 	return token, nil
 }
 
-// next gives the offset at which the next token begins.
+// next returns the offset at which the next token begins.
 func (r *jsonReader) next() int {
 	offset := int(r.tokens.InputOffset())
 	return len(r.document.text) - len(strings.TrimLeft(r.document.text[offset:], " \t\r\n,:"))
@@ -132,7 +132,7 @@ func (r *jsonReader) end() error {
 	return nil
 }
 
-// offset gives the place of an error.
+// offset returns the place of an error.
 func (r *jsonReader) offset(err error) int {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return int(syntax.Offset) - 1

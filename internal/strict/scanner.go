@@ -29,7 +29,7 @@ func (s *scanner) document() {
 	}
 }
 
-// set remembers the place of a value, the first one where a path has several. It reports false where the path is
+// set remembers the place of a value, the first one where a path has several. It reports false if the path is
 // too long to go on.
 func (s *scanner) set(p Path, offset int) bool {
 	if _, ok := s.places[p]; !ok {
@@ -118,7 +118,7 @@ func (s *scanner) key() (key string, ok bool) {
 	return s.text[start:s.at], end > 0
 }
 
-// unquote gives what a quoted key stands for.
+// unquote returns what a quoted key stands for.
 func unquote(quoted string) (key string, ok bool) {
 	var doc struct{ Key string }
 	_, err := toml.Decode("Key = "+quoted, &doc)

@@ -30,7 +30,7 @@ func newDocument(file string, data []byte, tag string) *Document {
 type Path string
 
 const (
-	// MaxFindings is the most errors, and the most warnings, that are told of one document.
+	// MaxFindings is the most errors, and the most warnings, that are reported of one document.
 	MaxFindings = 100
 
 	maxText = 1000 // bytes of a finding; more is somebody's data
@@ -45,10 +45,10 @@ const (
 	indexMark = "\x00i"
 )
 
-// Key gives the path of a value in a table.
+// Key returns the path of a value in a table.
 func (p Path) Key(key string) Path { return p + keyMark + Path(key) }
 
-// Index gives the path of an element of a list.
+// Index returns the path of an element of a list.
 func (p Path) Index(i int) Path { return p + indexMark + Path(strconv.Itoa(i)) }
 
 // parent cuts the last key or index off.
@@ -56,7 +56,7 @@ func (p Path) parent() Path { return p[:max(strings.LastIndexByte(string(p), 0),
 
 func (p Path) depth() int { return strings.Count(string(p), "\x00") }
 
-// keys gives the keys without the indexes, with a dot between them: "group.service".
+// keys returns the keys without the indexes, with a dot between them: "group.service".
 func (p Path) keys() string {
 	var keys []string
 	for step := range strings.SplitSeq(string(p), "\x00") {
@@ -67,13 +67,13 @@ func (p Path) keys() string {
 	return strings.Join(keys, ".")
 }
 
-// name gives the last key of the path, "" for the document.
+// name returns the last key of the path, "" for the document.
 func (p Path) name() string {
 	keys := p.keys()
 	return keys[strings.LastIndexByte(keys, '.')+1:]
 }
 
-// Has says whether the document holds the value that p leads to, by keys that are known.
+// Has reports whether the document holds the value that p leads to, by keys that are known.
 func (d *Document) Has(p Path) bool {
 	_, ok := d.places[p]
 	return ok
@@ -114,7 +114,7 @@ func clip(text string) string {
 	return strings.ToValidUTF8(text[:maxText], "") + "..."
 }
 
-// place gives the line where a value or its key begins, and the column where something else is in front on that line.
+// place returns the line where a value or its key begins, and the column where something else is in front on that line.
 func (d *Document) place(p Path) (line, column int) {
 	offset, ok := d.places[p]
 	for ; !ok && p != ""; offset, ok = d.places[p] {
@@ -130,7 +130,7 @@ func (d *Document) place(p Path) (line, column int) {
 	return line, column
 }
 
-// position gives the line and column of an offset, both from 1.
+// position returns the line and column of an offset, both from 1.
 func position(text string, offset int) (line, column int) {
 	before := text[:min(max(offset, 0), len(text))]
 	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndexByte(before, '\n')

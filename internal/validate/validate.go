@@ -68,7 +68,7 @@ func fault(file string, err error) diag.Finding {
 	return diag.Finding{File: file, Severity: diag.Error, Text: err.Error()}
 }
 
-// one checks a file by itself, in the format that its name tells; what tells none is an Avahi file. A TOML file that was
+// one checks a file by itself, in the format of its name; the default is an Avahi file. A TOML file that was
 // given by itself may be a whole configuration.
 func one(file string, isGiven bool, host string, lints []services.Lint) ([]publication.Publication, diag.Findings) {
 	data, err := source.ReadFile(file)
@@ -124,7 +124,7 @@ func Anywhere(publications []publication.Publication, host string) publication.D
 	return publication.Desired{Host: host, Links: anyLinks(publications), Groups: publications}
 }
 
-// anyLinks gives a link for each glob of interfaces, and one more, so that publications meet on a link if they
+// anyLinks returns a link for each glob of interfaces, and one more, so that publications meet on a link if they
 // can meet at all on the links that a host may have.
 func anyLinks(publications []publication.Publication) []publication.Link {
 	names := []string{""}

@@ -76,7 +76,7 @@ b.service: warning: "X #2" is announced beside "x" of a.service on one link; …
 	}
 }
 
-// TestPathsOfAMask sees to it that a link to /dev/null, which takes out the name, is no file to check, unless it is given.
+// TestPathsOfAMask checks that a link to /dev/null, which takes out the name, is no file to check, unless it is given.
 func TestPathsOfAMask(t *testing.T) {
 	dir := t.TempDir()
 	mask := filepath.Join(dir, "a.service")

@@ -22,7 +22,7 @@ func clock(id int32) time.Duration {
 }
 
 // alarm ticks at regular times, and at once when the machine wakes up or the clock on the wall is set. Timers of
-// CLOCK_MONOTONIC, such as those of the runtime, don't run while the machine is suspended. Where a timer can't be had, the
+// CLOCK_MONOTONIC, such as those of the runtime, don't run while the machine is suspended. If no timer is available, the
 // runtime's has to do.
 func alarm(ctx context.Context) <-chan struct{} {
 	regular, err := openTimer(unix.CLOCK_BOOTTIME, 0, every)

@@ -44,7 +44,7 @@ func TestSlept(t *testing.T) {
 	}
 }
 
-// The timers of the system can be had, end with the context, and a process that runs has not slept.
+// The timers of the system are available, end with the context, and a process that runs has not slept.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

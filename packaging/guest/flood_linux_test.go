@@ -145,7 +145,7 @@ func (f *flooder) count(n int) {
 	f.sent += n
 }
 
-// packets sends to whoever has asked last.
+// packets sends to the client that asked last.
 func (f *flooder) packets(conn net.PacketConn) {
 	buffer := make([]byte, 2000)
 	var asker net.Addr

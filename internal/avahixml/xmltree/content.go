@@ -21,7 +21,7 @@ func (p *parser) errorf(at int, format string, args ...any) error {
 	return &SyntaxError{At: at, Element: p.where(), Text: fmt.Sprintf(format, args...)}
 }
 
-// where gives the name of the element that is open, "" outside of the root.
+// where returns the name of the element that is open, "" outside of the root.
 func (p *parser) where() string {
 	if len(p.open) == 0 {
 		return ""
@@ -205,7 +205,7 @@ func (p *parser) tagRest(r *reader, e *Element) (isEmpty bool, err error) {
 	}
 }
 
-// next gives the character at which r stands.
+// next returns the character at which r stands.
 func next(r *reader) string {
 	for i := range r.rest() {
 		if i > 0 {

@@ -5,7 +5,7 @@ import "strings"
 // The kinds of pieces of a declaration that are not a single character.
 const (
 	word    = 'a' // a name
-	nmtoken = '1' // what could be a name but for its first character
+	nmtoken = '1' // what could be a name except for its first character
 	literal = '"'
 	keyword = '#' // a name behind #
 )
@@ -48,7 +48,7 @@ func (d *declarator) fail(at int) {
 	}
 }
 
-// end says whether the declaration was well-formed and t closes it.
+// end reports whether the declaration was well-formed and t closes it.
 func (d *declarator) end(t piece) error {
 	d.check(t, '>')
 	return d.err
@@ -76,7 +76,7 @@ func (d *declarator) checkKind(t piece, kinds ...byte) {
 	}
 }
 
-// inside gives a reader of the text between the quotes of a literal.
+// inside returns a reader of the text between the quotes of a literal.
 func (d *declarator) inside(t piece) *reader {
 	start := t.start + 1
 	return &reader{text: d.r.text[:start+len(t.text)], i: start, from: inDocument}
@@ -124,7 +124,7 @@ func (d *declarator) token() piece {
 	return t
 }
 
-// read fills in a piece and gives the characters that may follow it, "" for all.
+// read fills in a piece and returns the characters that may follow it, "" for all.
 func (d *declarator) read(t *piece) (delimiters string) {
 	r := d.r
 	const usual = " \t\n>%"
@@ -163,7 +163,7 @@ func (d *declarator) read(t *piece) (delimiters string) {
 	return usual + "),|["
 }
 
-// suffix reads a *, ? or +, and gives 0 where none is next.
+// suffix reads a *, ? or +, and gives 0 if none is next.
 func (d *declarator) suffix() byte {
 	for _, c := range []byte("*?+") {
 		if d.r.accept(string(c)) {

@@ -205,7 +205,7 @@ func (d *dtd) declareAttribute(element string, a attributeType) {
 	}
 }
 
-// attributeType reads the type of an attribute and says whether its values are tokens.
+// attributeType reads the type of an attribute and reports whether its values are tokens.
 func (d *declarator) attributeType() (isTokenized bool) {
 	t := d.token()
 	switch t.text {

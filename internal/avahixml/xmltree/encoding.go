@@ -17,7 +17,7 @@ const (
 	bigEndian    family = "UTF-16BE"
 )
 
-// detect tells the family and steps over a byte-order mark. UTF-16 is known without one by the zero byte beside
+// detect returns the family and steps over a byte-order mark. UTF-16 is known without one by the zero byte beside
 // the first character.
 func detect(data []byte) (family, []byte) {
 	if len(data) < 2 {
@@ -38,7 +38,7 @@ func detect(data []byte) (family, []byte) {
 	return narrow, data
 }
 
-// start turns the file into UTF-8, up to the first character that no file can hold, and gives a reader that stands
+// start turns the file into UTF-8, up to the first character that no file can hold, and returns a reader that stands
 // behind the XML declaration.
 func (p *parser) start(data []byte) (*reader, error) {
 	family, data := detect(data)
@@ -92,7 +92,7 @@ func (p *parser) convert(d declaration, family family) error {
 	return p.errorf(d.encodingAt, "the declared encoding is %s, but the first bytes of the file are in another one; want the actual encoding", d.encoding)
 }
 
-// fromUTF16 converts what comes before the first mistake, and tells the mistake.
+// fromUTF16 converts what comes before the first mistake, and returns the mistake.
 func fromUTF16(data []byte, family family) (before, mistake string) {
 	var order binary.ByteOrder = binary.LittleEndian
 	if family == bigEndian {
@@ -128,7 +128,7 @@ func fromLatin1(raw string) string {
 	return text.String()
 }
 
-// findIllegal finds the first character that is not allowed anywhere in an XML file, and tells why.
+// findIllegal finds the first character that is not allowed anywhere in an XML file, and reports why.
 func findIllegal(text, encoding string) (at int, why string) {
 	isASCII := strings.EqualFold(encoding, "US-ASCII")
 	for i, c := range text {
@@ -144,14 +144,14 @@ func findIllegal(text, encoding string) (at int, why string) {
 	return 0, ""
 }
 
-// IsCharacter says whether XML can hold a character (XML 1.0 §2.2).
+// IsCharacter reports whether XML can hold a character (XML 1.0 §2.2).
 func IsCharacter(c rune) bool {
 	return c >= ' ' && utf8.ValidRune(c) && c != 0xFFFE && c != 0xFFFF || c == '\t' || c == '\n' || c == '\r'
 }
 
 // declaration is what the XML declaration says.
 type declaration struct {
-	encoding   string // "" where it names none
+	encoding   string // "" if it names none
 	encodingAt int
 }
 

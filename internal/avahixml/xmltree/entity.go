@@ -123,7 +123,7 @@ func (p *parser) characterReference(r *reader, at int) (string, error) {
 	return string(rune(n)), nil
 }
 
-// entity finds what a name stands for, and gives nil where the reference counts nothing: where it may be defined
+// entity finds what a name stands for, and returns nil if the reference counts nothing: where it may be defined
 // outside of the file.
 func (p *parser) entity(name string, at int) (*entity, error) {
 	e := p.dtd.entities[name]
@@ -144,7 +144,7 @@ func (p *parser) drop(name string, at int) {
 	p.doc.Dropped = append(p.doc.Dropped, Reference{Name: name, At: at, Element: p.where()})
 }
 
-// expand reads the text of an entity in the place of a reference to it.
+// expand reads the text of an entity instead of a reference to it.
 func (p *parser) expand(name string, e *entity, at int, read func(*reader) error) error {
 	if p.depth == MaxDepth {
 		return p.errorf(at, "entities are nested more than %d deep at &%s;", MaxDepth, name)

@@ -15,7 +15,7 @@ type reader struct {
 
 const inDocument = -1
 
-// at gives the place in the document.
+// at returns the place in the document.
 func (r *reader) at() int {
 	if r.from == inDocument {
 		return r.i
@@ -27,7 +27,7 @@ func (r *reader) ended() bool { return r.i >= len(r.text) }
 
 func (r *reader) rest() string { return r.text[r.i:] }
 
-// sees says whether prefix is next.
+// sees reports whether prefix is next.
 func (r *reader) sees(prefix string) bool { return strings.HasPrefix(r.rest(), prefix) }
 
 // accept steps over prefix if it is next.
@@ -39,7 +39,7 @@ func (r *reader) accept(prefix string) bool {
 	return true
 }
 
-// upTo gives the text up to end and steps over both; without an end, over everything.
+// upTo returns the text up to end and steps over both; without an end, over everything.
 func (r *reader) upTo(end string) (text string, ok bool) {
 	text, rest, ok := strings.Cut(r.rest(), end)
 	r.i = len(r.text) - len(rest)
@@ -56,7 +56,7 @@ func (r *reader) before(end string) string {
 	return text
 }
 
-// space steps over white space and says whether there was any.
+// space steps over white space and reports whether there was any.
 func (r *reader) space() bool {
 	start := r.i
 	for !r.ended() && isSpace(r.text[r.i]) {
@@ -65,7 +65,7 @@ func (r *reader) space() bool {
 	return r.i > start
 }
 
-// name steps over a name and gives it, "" where none is next.
+// name steps over a name and returns it, "" if none is next.
 func (r *reader) name() string {
 	if !r.seesNameStart() {
 		return ""
@@ -73,7 +73,7 @@ func (r *reader) name() string {
 	return r.nameToken()
 }
 
-// seesNameStart says whether a name is next.
+// seesNameStart reports whether a name is next.
 func (r *reader) seesNameStart() bool {
 	c, _ := utf8.DecodeRuneInString(r.rest())
 	return isNameStart(c)

@@ -23,9 +23,9 @@ const (
 
 // Document is what could be read of a file.
 type Document struct {
-	Root    *Element     // nil where there is none
+	Root    *Element     // nil if there is none
 	Dropped []Reference  // entities that are not defined here and may be elsewhere: left out
-	Err     *SyntaxError // why reading stopped early; nil where the file is well-formed
+	Err     *SyntaxError // why reading stopped early; nil if the file is well-formed
 
 	text string // in UTF-8, without a byte-order mark
 }
@@ -70,7 +70,7 @@ type SyntaxError struct {
 	Text    string // what is wrong; what would be right
 }
 
-// Error gives the text alone; the place depends on the document.
+// Error returns the text alone; the place depends on the document.
 func (e *SyntaxError) Error() string { return e.Text }
 
 // Parse reads a file. What was read before a mistake is in the document too.
@@ -80,7 +80,7 @@ func Parse(data []byte) *Document {
 	return p.doc
 }
 
-// Position gives the line and the column, both from 1, as an editor shows them. The column counts bytes of the
+// Position returns the line and the column, both from 1, as an editor shows them. The column counts bytes of the
 // text in UTF-8, whatever the file's encoding; a byte-order mark counts nothing.
 func (d *Document) Position(at int) (line, column int) {
 	before := d.text[:min(at, len(d.text))]

@@ -37,9 +37,9 @@ type Entry struct {
 	Domain   dnsname.Name
 	Host     dnsname.Name
 	Port     uint16
-	TXT      services.TXT // in the order of the record; nil where no TXT record was seen, empty where it holds none
+	TXT      services.TXT // in the order of the record; nil if no TXT record was seen, empty where it holds none
 	Addrs    []netip.Addr // of the host, in order
-	From     []Sender     // who announces it, in the order of addresses; nil where that is not known
+	From     []Sender     // who announces it, in the order of addresses; nil if that is not known
 }
 
 // Sender is a host as the source of packets.
@@ -73,7 +73,7 @@ type Type struct {
 	Name dnsname.Name
 }
 
-// Types asks until ctx is done, and gives the service types that there are in a domain then, in order. It reports an
+// Types asks until ctx is done, and returns the service types that there are in a domain then, in order. It reports an
 // error for each link that can't be asked on.
 func Types(ctx context.Context, domain dnsname.Name, links []publication.Link) ([]Type, error) {
 	conn, err := link.Open()
@@ -109,7 +109,7 @@ func below(name, domain dnsname.Name) []string {
 	return labels[:max(0, len(labels)-len(domain.Labels()))]
 }
 
-// Services asks until ctx is done, and gives the services that answer the questions then, in order. It reports an error
+// Services asks until ctx is done, and returns the services that answer the questions then, in order. It reports an error
 // for each link that can't be asked on.
 func Services(ctx context.Context, questions []Question, links []publication.Link) ([]Entry, error) {
 	conn, err := link.Open()

@@ -79,7 +79,7 @@ func (l *lab) asker() (link.Conn, []publication.Link) {
 	return conn, h.Links()
 }
 
-// host adds a host that answers questions as it is told, by multicast and at once.
+// host adds a host that answers questions as configured, by multicast and at once.
 func (l *lab) host(addr string, answer func(wire.Message) []mdns.Record) *memlink.Host {
 	h := l.net.NewHost(addr)
 	h.Plug(l.segment, netip.MustParsePrefix(addr))

@@ -64,7 +64,7 @@ func (c *client) run(ctx context.Context) error {
 	if len(c.links) == 0 {
 		return ErrNoLink
 	}
-	c.conn.SetLinks(c.links) // where that fails, answers to others may still be heard, and asking tells
+	c.conn.SetLinks(c.links) // where that fails, answers to others may still be heard, and asking reports it
 	defer context.AfterFunc(ctx, c.conn.Wake)()
 	batch := make([]link.Packet, link.MaxBatch)
 	for c.setNow(); ctx.Err() == nil; c.setNow() {
@@ -87,7 +87,7 @@ func (c *client) setNow() {
 	}
 }
 
-// err tells of each link that can't be asked on.
+// err reports each link that can't be asked on.
 func (c *client) err() error {
 	var errs []error
 	for i, l := range c.links {
@@ -114,7 +114,7 @@ func (c *client) hear(p link.Packet) {
 	}
 }
 
-// ask asks what is due on all links, and gives the time when it is to be called next; zero is never.
+// ask asks what is due on all links, and returns the time when it is to be called next; zero is never.
 func (c *client) ask() (next time.Time) {
 	for i, v := range c.views {
 		due, at := c.due(i)
@@ -174,7 +174,7 @@ func (c *client) send(i int, v *cache, questions []question) {
 	c.failed[i] = c.failure(v.link, packets)
 }
 
-// failure returns why the packets to a link reach not all whom they are for, nil where they do.
+// failure returns why the packets to a link reach not all whom they are for, nil if they do.
 func (c *client) failure(l publication.Link, packets []link.Packet) error {
 	for _, f := range c.conn.Faults() {
 		here := (f.Link == 0 || f.Link == l.Index) && l.Has(f.Version)
@@ -218,7 +218,7 @@ func (c *client) greet(v *cache) {
 const messageSize = mdns.EthernetMTU - 40 - 8
 
 // queries returns the messages that ask questions. What is known already goes with them, as much as fits: what is left
-// out is only told once more (RFC 6762 §7.1).
+// out is only repeated (RFC 6762 §7.1).
 func (v *cache) queries(questions []question) [][]byte {
 	var messages [][]byte
 	var b wire.Builder

@@ -18,7 +18,7 @@ type Expected struct {
 	Entry
 }
 
-// Expect tells what should be found of the services of this host: each that is published, on each of its links. A
+// Expect returns what should be found of the services of this host: each that is published, on each of its links. A
 // host for which no addresses are given has none here.
 func Expect(host string, instances []mdns.Instance) []Expected {
 	own := mdns.HostName(host)
@@ -63,8 +63,8 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 // Result is what is to be said of one service.
 type Result struct {
 	Verdict     Verdict
-	Expected    *Expected    // nil where it is foreign
-	Found       *Entry       // nil where it is missing
+	Expected    *Expected    // nil if it is foreign
+	Found       *Entry       // nil if it is missing
 	Differences []Difference // where it differs
 }
 
@@ -76,7 +76,7 @@ type Difference struct {
 }
 
 // Compare holds what was found of some service types against what should be there: a result for each service in want, in
-// that order, then one for each in got that is somebody else's. Of two under one name the one that is as wanted
+// that order, then one for each in got that is another host's. Of two under one name the one that is as wanted
 // counts, the other is foreign.
 func Compare(want []Expected, got []Entry) []Result {
 	var results []Result

@@ -44,7 +44,7 @@ func TestWhoIsToldOnACable(t *testing.T) {
 	}
 }
 
-// announceOn has our engine announce a group on eth0 of a host, and gives the hardware address of that.
+// announceOn has our engine announce a group on eth0 of a host, and returns the hardware address of that.
 func announceOn(t *testing.T, host *netlab.Host, g services.Group) (mac string) {
 	t.Helper()
 	var p *native.Publisher

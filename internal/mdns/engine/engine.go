@@ -41,7 +41,7 @@ func Check(name string) error {
 	return fmt.Errorf("%q is not an engine%s", name, hint)
 }
 
-// Limits tells what a publication needs that the engine can't do.
+// Limits returns what a publication needs that the engine can't do.
 func Limits(name string, p publication.Publication, host string) []services.Problem {
 	if name == publication.EngineZeroconf {
 		return zeroconf.Limits(p, host)

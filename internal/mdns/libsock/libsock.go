@@ -1,7 +1,7 @@
 // Package libsock reaches the sockets that github.com/grandcat/zeroconf keeps to itself.
 //
 // The library opens sockets that hear every link on which any program of this host has joined the multicast
-// group, whatever links it was told to use, and answers there with the addresses of another link. Bound to their
+// group, whatever links it should use, and answers there with the addresses of another link. Bound to their
 // link, they hear that one alone. And its goodbyes withdraw what other services still need, so that a server has
 // to be closed without them.
 package libsock
@@ -71,7 +71,7 @@ func (s Sockets) HasIPv4() bool {
 	return slices.ContainsFunc(s, func(conn *net.UDPConn) bool { return conn.LocalAddr().(*net.UDPAddr).IP.To4() != nil })
 }
 
-// control calls f with the file descriptor and gives its error.
+// control calls f with the file descriptor and returns its error.
 func control(raw syscall.RawConn, f func(fd uintptr) error) (err error) {
 	refused := raw.Control(func(fd uintptr) { err = f(fd) })
 	return errors.Join(refused, err)

@@ -26,7 +26,7 @@ func hold(t *testing.T, network, addr string) *net.UDPConn {
 	return c.(*net.UDPConn)
 }
 
-// heldFault is what is told where this very process holds the port.
+// heldFault is what is reported if this very process holds the port.
 func heldFault(t *testing.T, v publication.IPVersion) Fault {
 	t.Helper()
 	program, err := os.ReadFile("/proc/self/comm")
@@ -84,7 +84,7 @@ func TestPortHeld(t *testing.T) {
 	}
 }
 
-// Whoever reads is told of a fault when it begins and when it ends, and a reload opens the port at once.
+// The reader is notified of a fault when it begins and when it ends, and a reload opens the port at once.
 func TestPortHeldLater(t *testing.T) {
 	_, here, _ := lan(t, 1)
 	server := open(t, nil, here...)

@@ -2,7 +2,7 @@
 // and nothing of what the packets say.
 //
 // [Open] gives the real network, one UDP socket per IP version for the whole process. The package memlink gives a
-// simulated one. Both are a [Conn], so an engine can't tell them apart.
+// simulated one. Both are a [Conn], so an engine can't distinguish them.
 //
 // One goroutine owns a Conn and runs a loop like this one, which needs no channel, lock or timer:
 //
@@ -18,7 +18,7 @@
 // does nothing but send the same bytes takes 4.9 µs (docs/performance.md). With package net and golang.org/x/net, which return
 // the interface of a packet, an answer takes 4 µs and 23 allocations more (BenchmarkExchange).
 //
-// There is no packet filter in the kernel. What it could tell to be useless (less than a header, another opcode or
+// There is no packet filter in the kernel. What it could recognize as useless (less than a header, another opcode or
 // rcode, a response from another port) is too rare on a network to pay for looking at every packet.
 package link
 
@@ -69,10 +69,10 @@ type Fault struct {
 
 // Conn is a network, as the one goroutine sees it that owns the protocol state.
 type Conn interface {
-	// Read waits for packets until a time, or for ever where it is zero, and gives as many as there are, at most
+	// Read waits for packets until a time, or for ever where it is zero, and returns as many as there are, at most
 	// MaxBatch. No packets and no error mean that the time has come, that Wake was called, or that many packets came
 	// which are not for us. The Data of packets is good until the next Read. An error other than net.ErrClosed is to
-	// be counted and logged: the Conn heals itself and stays of use, and such errors come at most a few times a second.
+	// be counted and logged: the Conn recovers and stays usable, and such errors come at most a few times a second.
 	Read(batch []Packet, until time.Time) (int, error)
 
 	// Wake makes the Read that is under way, or else the next one, return. Any goroutine can call it.
@@ -82,7 +82,7 @@ type Conn interface {
 	// waits: what the kernel has no room for fails with EAGAIN or ENOBUFS.
 	Write(batch []Packet) (sent int)
 
-	// SetLinks says which interfaces to listen on, all of them. The error tells on which it fails and why; the
+	// SetLinks says which interfaces to listen on, all of them. The error reports on which it fails and why; the
 	// others are listened on. What failed before is tried again at once.
 	SetLinks(links []publication.Link) error
 

@@ -226,7 +226,7 @@ func (t *transmitter) prepare(i int, p *Packet, v publication.IPVersion) {
 	}
 }
 
-// control lays out the one control message of packet i and gives the place of its data.
+// control lays out the one control message of packet i and returns the place of its data.
 func (t *transmitter) control(i, level, kind, size int) unsafe.Pointer {
 	header := (*unix.Cmsghdr)(unsafe.Pointer(&t.oobs[i][0]))
 	header.Level, header.Type = int32(level), int32(kind)

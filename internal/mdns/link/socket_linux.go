@@ -25,7 +25,7 @@ type socket struct {
 	pause time.Duration
 	err   error // why it could not be opened
 
-	holder  string    // of the port, for people; "" where that is not known yet
+	holder  string    // of the port, for people; "" if that is not known yet
 	looked  time.Time // when it was last looked up
 	looking bool      // it is being looked up
 }

@@ -102,7 +102,7 @@ func (s *Sockets) awaitHolders() {
 }
 
 // Of a port that is held, the holder is looked up by a goroutine of its own, since /proc may be slow, and again now and
-// then. After holderTime it is told without a name.
+// then. After holderTime it is reported without a name.
 const (
 	holderTime = time.Second
 	holderAge  = 30 * time.Second
@@ -130,7 +130,7 @@ func (s *Sockets) lookUpHolder(sock *socket) (known <-chan struct{}) {
 	return done
 }
 
-// setHolder notes who holds the port, and lets Read tell of it.
+// setHolder notes who holds the port, and lets Read report it.
 func (s *Sockets) setHolder(sock *socket, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -285,7 +285,7 @@ func (s *Sockets) receiveFrom(fd int) {
 	}
 }
 
-// heal tries again what failed and has rested, and gives the time when it is to be called next. ready says that Faults
+// heal tries again what failed and has rested, and returns the time when it is to be called next. ready says that Faults
 // has changed.
 func (s *Sockets) heal(until time.Time) (next time.Time, ready bool, err error) {
 	s.mu.Lock()
@@ -350,7 +350,7 @@ func (s *Sockets) Faults() []Fault {
 	return s.faults
 }
 
-// refault works out what can't be used. A held port is told of once its holder is known.
+// refault works out what can't be used. A held port is reported once its holder is known.
 func (s *Sockets) refault() {
 	var faults []Fault
 	for _, sock := range s.sockets {
@@ -427,7 +427,7 @@ func (s *Sockets) join() error {
 			if err := s.joinLink(l.Index, v); err != nil {
 				err = fmt.Errorf("failed to listen on %s by IPv%d: %w", l.Name, v, err)
 				failed = errors.Join(failed, err)
-				if !errors.Is(err, unix.ENODEV) { // the link is gone, which is told elsewhere
+				if !errors.Is(err, unix.ENODEV) { // the link is gone, which is reported elsewhere
 					s.deaf = append(s.deaf, Fault{v, l.Index, err.Error()})
 				}
 			}

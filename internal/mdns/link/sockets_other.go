@@ -290,7 +290,7 @@ func (s *Sockets) leave(m membership) {
 	s.six.LeaveGroup(i, net.UDPAddrFromAddrPort(mdns.Group6))
 }
 
-// Shared implements [Conn]. On this system it tells how it was when the port was opened.
+// Shared implements [Conn]. On this system it reports how it was when the port was opened.
 func (s *Sockets) Shared() bool { return s.shared }
 
 // Close implements [Conn].

@@ -8,7 +8,7 @@ import (
 )
 
 // askedPause is how long questions are gathered before they are passed on: a floor of phones asks hundreds of times a
-// second, and whoever is told need not wake up for each.
+// second, and the observer need not wake up for each.
 const askedPause = 500 * time.Millisecond
 
 // askedMost is the number of questions that are gathered. Those that come while the receiver does not keep up and there

@@ -214,7 +214,7 @@ func TestSlowReceiver(t *testing.T) {
 	})
 }
 
-// However often others ask, whoever is told hears of it twice a second; what is too much is counted.
+// However often other hosts ask, the observer is notified twice a second; what is too much is counted.
 func TestAskedInBatches(t *testing.T) {
 	lan(t, func(t *testing.T, a, _ machine, _ *capture) {
 		ask := func(n int) {
@@ -269,7 +269,7 @@ func TestObserver(t *testing.T) {
 			t.Fatal(err)
 		}
 		watching.Host, watching.Links, watching.Groups = b.name, b.host.Links(), nil
-		for _, d := range []publication.Desired{{Host: b.name, Links: b.host.Links()}, watching} { // b asks anew
+		for _, d := range []publication.Desired{{Host: b.name, Links: b.host.Links()}, watching} { // b asks again
 			if err := b.Apply(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 	"announcer/internal/testkit/printed"
 )
 
-// A FIFO in the place of the note is not waited for.
+// A FIFO instead of the note is not waited for.
 func TestNoteThatIsAFIFO(t *testing.T) {
 	readsNothing(t, func(path string) error { return unix.Mkfifo(path, 0o644) }, true)
 }

@@ -65,7 +65,7 @@ func (a assertion) differs() string {
 	return fmt.Sprintf(" with %s %s", a.rec.Type, data)
 }
 
-// defend probes again for a name that another host contradicts: whoever answers the probe keeps it (RFC 6762 §9).
+// defend probes again for a name that another host contradicts: the host that answers the probe keeps it (RFC 6762 §9).
 func (x contest) defend() {
 	r := x.claim.face.r
 	r.stats.Conflicts++

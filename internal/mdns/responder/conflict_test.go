@@ -349,7 +349,7 @@ func TestSameDataIsNoConflict(t *testing.T) {
 	}
 }
 
-// After a rename the wanted name is had back when the rival's records are gone, but not before a minute.
+// After a rename the wanted name is regained when the rival's records are gone, but not before a minute.
 func TestWantedNameAgain(t *testing.T) {
 	l := newLab(t)
 	a, b := l.host("a", ethernet("192.0.2.1/24", "fe80::1/64")), l.host("b", ethernet("192.0.2.2/24", "fe80::2/64"))
@@ -403,7 +403,7 @@ func TestWantedNameAgainNotBeforeAMinute(t *testing.T) {
 	}
 }
 
-// The name of the host is had back too.
+// The name of the host is regained too.
 func TestWantedHostAgain(t *testing.T) {
 	l := newLab(t)
 	a, b := l.host("pbx", ethernet("192.0.2.1/24")), l.host("pbx", ethernet("192.0.2.2/24"))

@@ -134,7 +134,7 @@ func (s *faces) claimAgain(l *link, key string, start moment) {
 	}
 }
 
-// ask sees to it that a question is asked on a link, by each IP version.
+// ask makes sure that a question is asked on a link, by each IP version.
 func (s *faces) ask(l *link, q question) {
 	for f := range s.of(l) {
 		f.questions.add(q)

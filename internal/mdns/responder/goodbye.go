@@ -66,7 +66,7 @@ func (f *farewells) forgetLast() {
 	}
 }
 
-// said sees to it that a goodbye is said again, unless it was the last time or this is the end.
+// said makes sure that a goodbye is said again, unless it was the last time or this is the end.
 func (f *farewells) said(w *farewell, end bool) {
 	if w.last || end {
 		f.forget(w)

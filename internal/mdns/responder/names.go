@@ -10,7 +10,7 @@ import (
 	"announcer/services"
 )
 
-// planDelay is the time in which conflicts are gathered before names are given anew.
+// planDelay is the time in which conflicts are gathered before names are given again.
 const planDelay = 20 * time.Millisecond
 
 // renaming is a name that was given up for another.
@@ -106,7 +106,7 @@ func (n *names) move(id, wanted, label string, l *link, c *claim, rival netip.Ad
 	n.planAt = min(n.planAt, n.now+planDelay)
 }
 
-// watchWanted waits for a name that was given up, so that it can be had back.
+// watchWanted waits for a name that was given up, so that it can be regained.
 func (n *names) watchWanted(id string, l *link, c *claim, rival netip.Addr) *watch {
 	return n.watches.add(&watch{
 		link: l, name: c.node.name, key: c.node.key, kind: mdns.TypeANY, rival: rival,

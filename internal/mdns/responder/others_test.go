@@ -246,7 +246,7 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// A name that was lost to an address of this host is had back as soon as it is known that another program of this host has
+// A name that was lost to an address of this host is regained as soon as it is known that another program of this host has
 // the port.
 func TestNameIsHadBackFromThisHost(t *testing.T) {
 	for _, c := range []struct {

@@ -30,7 +30,7 @@ func greaterProbe() wire.Message { return probeOf(record(desk, 120, false, srv(9
 // dual is a link with both IP versions.
 func dual() publication.Link { return ethernet("192.0.2.1/24", "fe80::1/64") }
 
-// A name that is given up to a host that is not there is had back soon, whatever it is the name of.
+// A name that is given up to a host that is not there is regained soon, whatever it is the name of.
 func TestNameIsHadBackFromNobody(t *testing.T) {
 	withHost := with(sip("Desk", 5060), publication.Fail)
 	withHost.Group.Services[0].Host = dnsname.MustParse("phone.local")
@@ -70,7 +70,7 @@ func TestNameIsHadBackFromNobody(t *testing.T) {
 	}
 }
 
-// A name that another host has is left to it as long as it lives, and had back after its goodbye or its silent end.
+// A name that another host has is left to it as long as it lives, and regained after its goodbye or its silent end.
 func TestFailWaitsForTheEnd(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -127,7 +127,7 @@ func (f *face) takesUnicast() bool {
 	})
 }
 
-// probeSize guesses what a claim adds to a message. Names are shared with others but for their first label.
+// probeSize guesses what a claim adds to a message. Names are shared with others except their first label.
 func (c *claim) probeSize() int {
 	size := 1 + len(c.node.name.Label()) + 2 + 4
 	for _, s := range c.sets {

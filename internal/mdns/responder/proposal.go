@@ -53,7 +53,7 @@ func (r *Responder) proposals(p Packet, key string) (list []proposal, echo bool)
 	return list, echo
 }
 
-// plainData gives data as it stands in a packet, its name uncompressed.
+// plainData returns data in the form of a packet, its name uncompressed.
 func plainData(data mdns.Data) []byte {
 	switch d := data.(type) {
 	case mdns.PTR:

@@ -23,7 +23,7 @@ type candidate struct {
 	unicast bool // the querier asks for a unicast answer, and nothing but that
 }
 
-// query answers a query, or sees to it that it is answered when it is time.
+// query answers a query, or makes sure that it is answered when it is time.
 func (f *face) query(p Packet) {
 	r := &f.r.reader
 	asked := inquiry{face: f, serial: f.number(), src: p.Src, legacy: p.Src.Port() != mdns.Port}

@@ -10,7 +10,7 @@ import (
 	"announcer/internal/mdns/wire"
 )
 
-// SaidTime is how long what this host itself said is no rival, whoever sends it back: a reflector, another link of this
+// SaidTime is how long what this host itself said is not taken for a rival's, even if another host sends it back: a reflector, another link of this
 // host, a slow access point. It counts from the last time; what it says now, on any link, is no rival either.
 const SaidTime = 2 * time.Minute
 

@@ -29,7 +29,7 @@ func text(txt string) publication.Publication {
 	return p
 }
 
-// What a host said before a change is no rival for two minutes, whoever sends it back; after that it is.
+// What a host said before a change is not a rival's for two minutes, even if another host sends it back; after that it is.
 func TestEchoOfTheDataBefore(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -89,7 +89,7 @@ func (x contest) decide() {
 	lower := x.rival.addr.Less(f.sources.To(x.rival.addr))
 	switch {
 	case lower && c.phase == probing && !c.live:
-		x.restart(f.now + tieBreakWait) // by then the other one serves, or is gone
+		x.restart(f.now + tieBreakWait) // until then the other one serves, or is gone
 	case lower:
 		x.fallSilent()
 	case c.live:

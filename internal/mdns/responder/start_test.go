@@ -372,7 +372,7 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
-// RFC 6762 §14: an address of this host on another link is no rival's, whoever says it.
+// RFC 6762 §14: an address of this host on another link is no rival's, whichever host sends it.
 func TestAddressOfAnotherLinkIsNoRival(t *testing.T) {
 	l := newLab(t)
 	other := ethernet("198.51.100.1/24")

@@ -1,7 +1,7 @@
 // Package stranger looks at the network with the resolver of github.com/grandcat/zeroconf, which knows nothing of our
 // engine: a second opinion on what a program of somebody else sees.
 //
-// That resolver has its ways, which this package allows for. It tells of a service once, so that each question is
+// That resolver has its ways, which this package allows for. It reports a service once, so that each question is
 // asked by a new one, again and again until the time is over. It hears all links at once, so that each link has
 // one of its own, whose sockets hear nothing else. It sees a service only where one packet has its SRV record
 // together with an address of its host; a TXT record that comes apart from these it does not see. It does not tell
@@ -35,7 +35,7 @@ const (
 	longestRound = time.Minute
 )
 
-// Services asks until ctx is done, and gives the services of a type and domain that it saw, in order. It reports an
+// Services asks until ctx is done, and returns the services of a type and domain that it saw, in order. It reports an
 // error for each link that can't be asked on.
 func Services(ctx context.Context, q browse.Question, links []publication.Link) ([]browse.Entry, error) {
 	seen := map[string]browse.Entry{}
@@ -133,7 +133,7 @@ func open(link publication.Link) (*zeroconf.Resolver, error) {
 
 func libraryName(n dnsname.Name) string { return strings.TrimSuffix(dnstext.Name(n), ".") }
 
-// parse reads an answer of the library. It reports false where that is no service.
+// parse reads an answer of the library. It reports false if that is no service.
 func parse(answer *zeroconf.ServiceEntry, link string, q browse.Question) (browse.Entry, bool) {
 	instance, err := dnstext.ParseName(undot(answer.Instance))
 	if err != nil || len(instance.Labels()) != 1 {
@@ -170,7 +170,7 @@ func undot(text string) string {
 	return text
 }
 
-// add puts together what the answers tell of a service. The latest TXT record counts.
+// add puts together what the answers report of a service. The latest TXT record counts.
 func add(seen map[string]browse.Entry, e browse.Entry) {
 	key := fmt.Sprintf("%q %q %q %d", e.Link, dnsname.Fold(e.Instance), e.Host.Key(), e.Port)
 	old := seen[key]

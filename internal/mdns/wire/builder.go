@@ -7,7 +7,7 @@ import (
 	"announcer/internal/mdns"
 )
 
-// Builder writes one message after another, each with its names compressed. What it is told to add comes in the
+// Builder writes one message after another, each with its names compressed. What it adds comes in the
 // order of the sections: questions, answers, authority, additional. One Builder serves any number of messages and
 // allocates nothing for them; it holds about 2 kB.
 type Builder struct {

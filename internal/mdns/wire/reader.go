@@ -80,7 +80,7 @@ type Resource struct {
 	Class   uint16
 	Flush   bool   // RFC 6762 §10.2
 	TTL     uint32 // seconds
-	Data    []byte // as it stands in the packet, names in it maybe compressed
+	Data    []byte // in the form of the packet, names in it maybe compressed
 
 	nameAt, dataAt int
 }
@@ -184,7 +184,7 @@ func (r *Reader) Resource() (rec Resource, ok bool) {
 	return rec, true
 }
 
-// QuestionBytes returns the question section as it stands in the packet, once all questions are read; a reply to a
+// QuestionBytes returns the question section in the form of the packet, once all questions are read; a reply to a
 // legacy query repeats it (RFC 6762 §6.7). Pointers in it lead backwards, so it can stand behind another header.
 func (r *Reader) QuestionBytes() []byte { return r.msg[HeaderSize:r.at] }
 
@@ -214,7 +214,7 @@ func (r *Reader) Target(rec Resource) []byte {
 }
 
 // AppendData appends the data of a record with the names in it uncompressed, as a comparison of probes needs it
-// (RFC 6762 §8.2). The case of names is kept. Malformed data is appended as it stands.
+// (RFC 6762 §8.2). The case of names is kept. Malformed data is appended unchanged.
 func (r *Reader) AppendData(dst []byte, rec Resource) []byte {
 	offset, ok := targetAt(rec.Type)
 	if !ok || offset > len(rec.Data) {

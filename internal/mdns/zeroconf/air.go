@@ -40,7 +40,7 @@ type voice interface {
 	Close() error
 }
 
-// hearer is told of every packet: the index of its link, whence it came, and its bytes, which it must not keep.
+// hearer is called for every packet: the index of its link, its source, and its bytes, which it must not keep.
 type hearer func(link int, from netip.Addr, packet []byte)
 
 // openAir opens the sockets.

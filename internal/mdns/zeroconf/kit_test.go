@@ -116,7 +116,7 @@ func (p *peer) ask(name string, typ uint16) {
 	}
 }
 
-// wait gives the first packet that comes with all of these records, written as [texts] writes them.
+// wait returns the first packet that comes with all of these records, written as [texts] writes them.
 func (p *peer) wait(records ...string) *dns.Msg {
 	p.t.Helper()
 	all := p.until(records...)
@@ -130,7 +130,7 @@ func (p *peer) forget() {
 	}
 }
 
-// until gives all packets that come until one has all of these records, that one included.
+// until returns all packets that come until one has all of these records, that one included.
 func (p *peer) until(records ...string) []*dns.Msg {
 	p.t.Helper()
 	var all []*dns.Msg
@@ -152,7 +152,7 @@ func containsAll(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
-// texts gives the records of a packet as "NAME TYPE DATA": goodbyes with "gone " in front, additional records with
+// texts returns the records of a packet as "NAME TYPE DATA": goodbyes with "gone " in front, additional records with
 // "also ".
 func texts(msg *dns.Msg) []string {
 	var all []string
@@ -195,7 +195,7 @@ func apply(t *testing.T, p *Publisher, links []publication.Link, groups ...publi
 	}
 }
 
-// await gives the events up to the nth of that kind.
+// await returns the events up to the nth of that kind.
 func await(t *testing.T, p *Publisher, kind mdns.EventKind, n int) []mdns.Event {
 	t.Helper()
 	var all []mdns.Event
@@ -221,7 +221,7 @@ func group(name, typ string, port uint16, txt ...string) publication.Publication
 	}}}
 }
 
-// links gives interfaces as they are.
+// links returns interfaces as they are.
 func links(t *testing.T, names ...string) []publication.Link {
 	t.Helper()
 	all, err := netwatch.Read()

@@ -12,7 +12,7 @@ import (
 	"announcer/services"
 )
 
-// Limits tells what a publication needs that the library can't do: in one warning what is left undone, and an error
+// Limits returns what a publication needs that the library can't do: in one warning what is left undone, and an error
 // for each service that would be published with something false, which Apply refuses. host is the name of this host
 // without its domain.
 func Limits(p publication.Publication, host string) []services.Problem {
@@ -69,10 +69,10 @@ func shortcomings(s services.Service, instance string) []string {
 	return undone
 }
 
-// ofType says whether a subtype is one of that type.
+// ofType reports whether a subtype is one of that type.
 func ofType(sub, typ dnsname.Name) bool { return sub.Parent().Parent().Equal(typ) }
 
-// enumerate gives "a", "a and b" or "a, b and c".
+// enumerate returns "a", "a and b" or "a, b and c".
 func enumerate(parts []string) string {
 	last := len(parts) - 1
 	if last == 0 {

@@ -14,7 +14,7 @@ const (
 	maxQuestions = 5    // in a packet: as many as fit whatever the names
 )
 
-// questions gives the packets that ask for services by their names.
+// questions returns the packets that ask for services by their names.
 func questions(servers []*server) []*dns.Msg {
 	var packets []*dns.Msg
 	for chunk := range slices.Chunk(servers, maxQuestions) {
@@ -27,7 +27,7 @@ func questions(servers []*server) []*dns.Msg {
 	return packets
 }
 
-// goodbyes gives the packets that withdraw records (RFC 6762 §10.1).
+// goodbyes returns the packets that withdraw records (RFC 6762 §10.1).
 func goodbyes(records []mdns.Record) []*dns.Msg {
 	var packets []*dns.Msg
 	for len(records) > 0 {
@@ -45,7 +45,7 @@ func goodbyes(records []mdns.Record) []*dns.Msg {
 	return packets
 }
 
-// withdrawn gives a record as its goodbye has it: without time to live, and without the cache-flush bit, which would
+// withdrawn returns a record as its goodbye has it: without time to live, and without the cache-flush bit, which would
 // reach for what others hold under that name.
 func withdrawn(r mdns.Record) dns.RR {
 	header := dns.RR_Header{Name: dnstext.Name(r.Name), Rrtype: uint16(r.Data.Type()), Class: dns.ClassINET}

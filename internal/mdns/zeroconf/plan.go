@@ -28,15 +28,15 @@ type service struct {
 	label string // the instance name, raw
 }
 
-// name gives the full name.
+// name returns the full name.
 func (s service) name() dnsname.Name { return mdns.Instance{Label: s.label, Service: s.Service}.Name() }
 
-// records gives what the library announces for the service.
+// records returns what the library announces for the service.
 func (s service) records() []mdns.Record {
 	return mdns.Instance{Label: s.label, Service: s.Service}.Records(s.Host)
 }
 
-// text gives the link and the records as lines: all that tells one service from another.
+// text returns the link and the records as lines: all that distinguishes one service from another.
 func (s service) text() string {
 	lines := []string{fmt.Sprintf("%d %s", s.link.Index, s.link.Name)}
 	for _, r := range s.records() {
@@ -45,7 +45,7 @@ func (s service) text() string {
 	return strings.Join(lines, "\n")
 }
 
-// plan gives the status that each service is to have on each link, and what is to be published for it.
+// plan returns the status that each service is to have on each link, and what is to be published for it.
 func plan(d publication.Desired) []entry {
 	own := mdns.HostName(d.Host)
 	var entries []entry
@@ -99,7 +99,7 @@ func plant(in mdns.Instance, link publication.Link, own dnsname.Name) entry {
 	return e
 }
 
-// publishable gives what the library is able to publish of an instance.
+// publishable returns what the library is able to publish of an instance.
 func publishable(in mdns.Instance, link publication.Link, own dnsname.Name) service {
 	s := service{Service: in.Service, link: link, label: in.Label}
 	if target := in.Target(own); target.Equal(own) {
@@ -111,7 +111,7 @@ func publishable(in mdns.Instance, link publication.Link, own dnsname.Name) serv
 	return s
 }
 
-// spelledAs gives a name with the case of a domain that it is in: the library sees that it is by the very letters.
+// spelledAs returns a name with the case of a domain that it is in: the library sees that it is by the very letters.
 func spelledAs(name, domain dnsname.Name) dnsname.Name {
 	labels := name.Labels()
 	first := labels[:len(labels)-len(domain.Labels())]
@@ -122,7 +122,7 @@ func spelledAs(name, domain dnsname.Name) dnsname.Name {
 	return spelled
 }
 
-// farewell gives the records that nobody holds any more: those of before that are not in after. A unique record
+// farewell returns the records that nobody holds any more: those of before that are not in after. A unique record
 // that has been replaced needs no goodbye, the new one flushes it from the caches (RFC 6762 §10.2).
 func farewell(before, after []mdns.Record) []mdns.Record {
 	held := map[string]bool{}
@@ -139,7 +139,7 @@ func farewell(before, after []mdns.Record) []mdns.Record {
 	return gone
 }
 
-// identity gives what makes two records one and the same thing to a cache.
+// identity returns what makes two records one and the same thing to a cache.
 func identity(r mdns.Record) string {
 	id := fmt.Sprintf("%s %s", r.Data.Type(), dnsname.Fold(r.Name.Wire()))
 	if !r.Unique {

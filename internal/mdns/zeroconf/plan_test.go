@@ -34,7 +34,7 @@ func TestPlan(t *testing.T) {
 	tests := []struct {
 		name     string
 		services []services.Service
-		want     string // the state on each link and the records there, but for the PTRs of the type
+		want     string // the state on each link and the records there, except the PTRs of the type
 	}{
 		{"each link has its own addresses", []services.Service{sip(5060)}, `
 lan0 probing

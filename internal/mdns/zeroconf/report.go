@@ -41,7 +41,7 @@ func (p *Publisher) report(entries []entry) {
 	p.entries = status
 }
 
-// settled gives an entry the state that its server is in.
+// settled assigns an entry the state that its server is in.
 func (p *Publisher) settled(e entry) entry {
 	if e.service == nil {
 		return e
@@ -57,7 +57,7 @@ func (p *Publisher) settled(e entry) entry {
 	return e
 }
 
-// compare tells what has become of an entry; the zero entry stands for none.
+// compare returns what has become of an entry; the zero entry stands for none.
 func (p *Publisher) compare(old, e entry) {
 	sameName := old.status.Name == e.status.Name
 	onWire := e.service != nil && e.status.State != mdns.Refused

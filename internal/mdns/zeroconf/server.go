@@ -55,7 +55,7 @@ func register(e entry, whyNoIPv4 func() string) (*server, error) {
 	return &server{service: *s, key: e.key, fullName: dnstext.Name(s.name()), lib: lib, sockets: sockets}, nil
 }
 
-// instance gives the instance name as the library takes it. The library drops dots at the end, escaped or not.
+// instance returns the instance name as the library takes it. The library drops dots at the end, escaped or not.
 func (s service) instance() string {
 	text := dnstext.Label(s.label)
 	if strings.HasSuffix(s.label, ".") {
@@ -64,7 +64,7 @@ func (s service) instance() string {
 	return text
 }
 
-// typeAndSubtypes gives "_ipp._tcp,_colour" for the type _ipp._tcp with the subtype _colour._sub._ipp._tcp.
+// typeAndSubtypes returns "_ipp._tcp,_colour" for the type _ipp._tcp with the subtype _colour._sub._ipp._tcp.
 func (s service) typeAndSubtypes() string {
 	const comma = `\044` // the library cuts at those that it sees
 	text := strings.ReplaceAll(withoutDot(dnstext.Name(s.Type)), ",", comma)
@@ -74,7 +74,7 @@ func (s service) typeAndSubtypes() string {
 	return text
 }
 
-// port gives the port as the library takes it: it refuses 0, and cuts to 16 bits when it makes a record.
+// port returns the port as the library takes it: it refuses 0, and cuts to 16 bits when it makes a record.
 func (s service) port() int {
 	if s.Port == 0 {
 		return 1 << 16
@@ -82,7 +82,7 @@ func (s service) port() int {
 	return int(s.Port)
 }
 
-// txtText gives TXT strings as the library takes them: none at all have to be one empty string (RFC 6763 §6.1).
+// txtText returns TXT strings as the library takes them: none at all have to be one empty string (RFC 6763 §6.1).
 func txtText(strs []string) []string {
 	if len(strs) == 0 {
 		return []string{""}
@@ -96,7 +96,7 @@ func txtText(strs []string) []string {
 
 func withoutDot(name string) string { return strings.TrimSuffix(name, ".") }
 
-// isIn says whether a packet announces the service: its SRV and TXT records are among the answers.
+// isIn reports whether a packet announces the service: its SRV and TXT records are among the answers.
 func (s *server) isIn(packet *dns.Msg) bool {
 	var srv, txt bool
 	for _, rr := range packet.Answer {

@@ -12,7 +12,7 @@
 //   - It says the goodbyes. The library's own withdraw the address of the host and the service type, which the
 //     services that remain still need. Here nothing is withdrawn that is still true, and the addresses of the host
 //     are true as long as the link has them.
-//   - It registers a service anew whose data has changed. To change it in the library is a data race.
+//   - It registers a service again whose data has changed. To change it in the library is a data race.
 //
 // The library writes to the logger of package log when a link has only one IP version. A program that calls
 // [slog.SetDefault] gets these lines in the form of its others, at the level of [slog.SetLogLoggerLevel].
@@ -125,7 +125,7 @@ func (p *Publisher) publish(entries []entry) {
 	}
 }
 
-// shutDownAllBut shuts the servers down that no entry wants, and gives them.
+// shutDownAllBut shuts the servers down that no entry wants, and returns them.
 func (p *Publisher) shutDownAllBut(entries []entry) []*server {
 	wanted := map[string]bool{}
 	for _, e := range entries {
@@ -143,7 +143,7 @@ func (p *Publisher) shutDownAllBut(entries []entry) []*server {
 	return gone
 }
 
-// registerNew gives a server to each entry that wants one and has none, and gives these servers.
+// registerNew assigns a server to each entry that wants one and has none, and returns these servers.
 func (p *Publisher) registerNew(entries []entry) []*server {
 	p.failed = map[string]error{}
 	whyNoIPv4 := sync.OnceValue(p.whyNoIPv4) // which may take a second
@@ -213,7 +213,7 @@ func (p *Publisher) sendAll(link int, packets []*dns.Msg) error {
 	return errors.Join(errs...)
 }
 
-// current gives a link as it was last applied, or as given where it isn't there any more.
+// current returns a link as it was last applied, or as given where it isn't there any more.
 func (p *Publisher) current(link publication.Link) publication.Link {
 	if l, ok := p.links.ByIndex(link.Index); ok {
 		return l
@@ -242,7 +242,7 @@ func (p *Publisher) hear(link int, from netip.Addr, packet []byte) {
 	}
 }
 
-// isOurs says whether a packet comes from this host. All on the loopback does, whatever its source: for multicast
+// isOurs reports whether a packet comes from this host. All on the loopback does, whatever its source: for multicast
 // there Linux takes the address of another interface, or 0.0.0.0.
 func (p *Publisher) isOurs(link int, from netip.Addr) bool {
 	l, ok := p.links.ByIndex(link)
@@ -273,7 +273,7 @@ func (p *Publisher) miss(servers []*server, asked int) {
 	}
 }
 
-// Status tells how each service stands on each link.
+// Status reports the state of each service on each link.
 func (p *Publisher) Status() []mdns.ServiceStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -284,7 +284,7 @@ func (p *Publisher) Status() []mdns.ServiceStatus {
 	return all
 }
 
-// Events gives what happens.
+// Events returns a channel of what happens.
 func (p *Publisher) Events() <-chan mdns.Event { return p.events }
 
 // Close says goodbye for all services and releases the sockets, and closes the channel of events.

@@ -31,7 +31,7 @@ const (
 	host = "pbx.local. A 127.0.0.1"
 )
 
-// onLoopback gives an engine and a peer on lo.
+// onLoopback returns an engine and a peer on lo.
 func onLoopback(t *testing.T) (*Publisher, *peer, []publication.Link) {
 	t.Helper()
 	netlab.Need(t)
@@ -77,7 +77,7 @@ func TestAnyNameAndTXT(t *testing.T) {
 	}
 }
 
-// txtOf gives the raw strings of the TXT record of a name, with the empty string that stands for none.
+// txtOf returns the raw strings of the TXT record of a name, with the empty string that stands for none.
 func txtOf(msg *dns.Msg, name string) []string {
 	for _, rr := range msg.Answer {
 		if txt, ok := rr.(*dns.TXT); ok && rr.Header().Name == name {

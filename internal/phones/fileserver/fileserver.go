@@ -1,4 +1,4 @@
-// Package fileserver gives phones their firmware by HTTP, and knows which phone got what.
+// Package fileserver serves firmware to phones by HTTP, and reports which phone got what.
 //
 // It serves exactly the files of a release, by their names: no directory is listed, and a request can name nothing
 // else. Files go from the disk to the wire by sendfile(2) where the kernel has it.
@@ -47,7 +47,7 @@ type Config struct {
 
 	Log *slog.Logger
 
-	// Report is told of each transfer when it begins and when it has ended; several calls can run at a time.
+	// Report is called for each transfer when it begins and when it has ended; several calls can run at a time.
 	Report func(Transfer)
 }
 

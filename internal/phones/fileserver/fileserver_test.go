@@ -59,7 +59,7 @@ type running struct {
 	*Server
 	addr    string
 	reports chan Transfer
-	stop    func() error // ends it, and gives what Serve returns
+	stop    func() error // ends it, and returns what Serve returns
 }
 
 // start serves the firmware of a directory on a listener of its own.
@@ -121,7 +121,7 @@ func (r *running) ended(t testing.TB) Transfer {
 	}
 }
 
-// raw sends the lines of a request as they are, and gives the answer.
+// raw sends the lines of a request as they are, and returns the answer.
 func (r *running) raw(t testing.TB, lines ...string) (*http.Response, []byte) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.addr)
@@ -337,7 +337,7 @@ func TestBrokenTransferIsNotWhole(t *testing.T) {
 	}
 }
 
-// recorded is a connection that tells what it is asked to read from, which is where sendfile begins.
+// recorded is a connection that reports what it is asked to read from, which is where sendfile begins.
 type recorded struct {
 	*net.TCPConn
 	files *atomic.Int64

@@ -53,7 +53,7 @@ func BenchmarkBesideNginx(b *testing.B) {
 	}
 }
 
-// load has phones that load a file at the same time. It gives bytes per second of all together.
+// load has phones that load a file at the same time. It returns bytes per second of all together.
 func load(b *testing.B, h *netlab.Host, server string) float64 {
 	b.Helper()
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
@@ -86,7 +86,7 @@ func load(b *testing.B, h *netlab.Host, server string) float64 {
 	return atOnce * imageSize / time.Since(began).Seconds()
 }
 
-// startNginx serves a directory by nginx, and gives its address.
+// startNginx serves a directory by nginx, and returns its address.
 func startNginx(b *testing.B, dir string) string {
 	b.Helper()
 	nginx, err := exec.LookPath("nginx")
@@ -115,7 +115,7 @@ http {
 	}
 	b.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // it was told to end
+		_ = cmd.Wait() // it was stopped
 		if b.Failed() {
 			b.Logf("nginx said:\n%s", &said)
 		}

@@ -72,7 +72,7 @@ func host(r *http.Request) netip.Addr {
 	return addr.Addr().Unmap().WithZone("")
 }
 
-// now returns the transfer as it stands.
+// now returns the current state of the transfer.
 func (t *transfer) now() Transfer {
 	now := t.Transfer
 	now.Took = time.Since(t.Started)
@@ -147,7 +147,7 @@ func (t *transfer) delivered() bool {
 		case left <= last-stallBytes:
 			last, deadline = left, time.Now().Add(stallTime)
 		}
-		time.Sleep(5 * time.Millisecond) // nothing tells when it is acknowledged
+		time.Sleep(5 * time.Millisecond) // nothing reports when it is acknowledged
 	}
 }
 

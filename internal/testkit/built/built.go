@@ -1,4 +1,4 @@
-// Package built gives tests the program itself, as users run it.
+// Package built provides the program itself to tests, as users run it.
 package built
 
 import (
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Announcer builds the program out of the sources in a folder, with more flags of go build if wanted, and gives the path
+// Announcer builds the program out of the sources in a folder, with more flags of go build if wanted, and returns the path
 // of it. It lasts until the test ends.
 func Announcer(t testing.TB, root string, flags ...string) string {
 	t.Helper()

@@ -84,10 +84,10 @@ func (b *bench) settle(groups ...services.Group) {
 	b.listen(settling)
 }
 
-// awaitAnnouncement waits until the desk is announced and gives all that was heard on the way.
+// awaitAnnouncement waits until the desk is announced and returns all that was heard on the way.
 func (b *bench) awaitAnnouncement() []packet { return b.await(desk()) }
 
-// await waits until services are announced and gives all that was heard on the way.
+// await waits until services are announced and returns all that was heard on the way.
 func (b *bench) await(groups ...services.Group) []packet {
 	missing := map[string]bool{}
 	for _, g := range groups {
@@ -137,7 +137,7 @@ func (b *bench) listen(d time.Duration) []packet {
 	return b.each(d, func(packet) {})
 }
 
-// each calls f for what is heard in a time, and gives it all.
+// each calls f for what is heard in a time, and returns it all.
 func (b *bench) each(d time.Duration, f func(packet)) []packet {
 	var heard []packet
 	for end := b.lab.Now().Add(d); ; {
@@ -205,7 +205,7 @@ func (b *bench) ask(m *dns.Msg) { b.send(b.peer(0), b.group(), m) }
 // tell sends a response by multicast from the first peer.
 func (b *bench) tell(records ...dns.RR) { b.send(b.peer(0), b.group(), response(records...)) }
 
-// answerTo asks and gives what is heard until patience is over.
+// answerTo asks and returns what is heard until patience is over.
 func (b *bench) answerTo(m *dns.Msg) []packet {
 	b.ask(m)
 	return b.listen(patience)
@@ -326,7 +326,7 @@ func responses(packets []packet) []packet {
 	return slices.DeleteFunc(slices.Clone(packets), func(p packet) bool { return !p.Response })
 }
 
-// describe tells what was heard, for people.
+// describe reports what was heard, for people.
 func describe(packets []packet) string {
 	if len(packets) == 0 {
 		return "nothing"

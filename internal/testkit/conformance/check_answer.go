@@ -496,7 +496,7 @@ func (b *bench) suppresses(m *dns.Msg, known dns.RR) {
 }
 
 // onceASecond asks for the desk's SRV record every 200 ms for a second, checks that no two answers are closer than a
-// second, and gives all that was heard.
+// second, and returns all that was heard.
 func (b *bench) onceASecond() []packet {
 	var heard []packet
 	for range 5 {
@@ -535,7 +535,7 @@ func addressOf(rr dns.RR) netip.Addr {
 	return a.Unmap()
 }
 
-// legacyReply asks as a resolver does that knows nothing of multicast DNS, and gives the reply.
+// legacyReply asks as a resolver does that knows nothing of multicast DNS, and returns the reply.
 func (b *bench) legacyReply(m *dns.Msg) packet {
 	m.Id = 4711
 	b.send(portOf(b.peer(0), 40000), b.group(), m)

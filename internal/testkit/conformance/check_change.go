@@ -210,7 +210,7 @@ var changeChecks = []Check{
 	}},
 }
 
-// change applies other services and gives what is heard in the seconds after.
+// change applies other services and returns what is heard in the seconds after.
 func (b *bench) change(groups ...services.Group) []packet {
 	b.must("change the services", b.lab.Apply(Setup{hostLabel, groups}))
 	return b.listen(5 * time.Second)

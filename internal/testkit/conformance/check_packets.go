@@ -227,7 +227,7 @@ func eachResponse(good func(packet) bool) func(*bench) {
 	}
 }
 
-// unicastReply asks and gives the reply, which must be unicast.
+// unicastReply asks and returns the reply, which must be unicast.
 func (b *bench) unicastReply(m *dns.Msg) packet {
 	heard := responses(b.answerTo(m))
 	if len(heard) == 0 || heard[0].Multicast() {

@@ -215,7 +215,7 @@ var startChecks = []Check{
 	}},
 }
 
-// theProbes starts the responder, if need be, and gives the probes for the desk that come before it is announced.
+// theProbes starts the responder, if need be, and returns the probes for the desk that come before it is announced.
 func (b *bench) theProbes() []packet {
 	if b.began.IsZero() {
 		b.start(desk())
@@ -278,7 +278,7 @@ func (b *bench) awaitOtherName(heard []packet) string {
 	return ""
 }
 
-// simultaneous answers the first probe for the desk with another host's, and gives the times of that and of the
+// simultaneous answers the first probe for the desk with another host's, and returns the times of that and of the
 // next probe.
 func (b *bench) simultaneous(record dns.RR) (met, again time.Time) {
 	for end := b.lab.Now().Add(10 * time.Second); ; {

@@ -18,7 +18,7 @@ import (
 
 // Lab is a link with one responder on it, and hosts that the suite plays. A lab is used for one check.
 type Lab interface {
-	// Facts tells what the link is like.
+	// Facts describes the link.
 	Facts() Facts
 	// Now returns the time of the lab's clock.
 	Now() time.Time
@@ -53,14 +53,14 @@ type Setup struct {
 	Groups []services.Group
 }
 
-// Facts tells what a link is like.
+// Facts describes a link.
 type Facts struct {
 	Responder []netip.Prefix // the addresses of the responder's interface
 	Peers     []netip.Addr   // of the hosts that the suite plays: at least two for each IP version
 	Remote    []netip.Addr   // of such hosts that are in no network of the responder: one for each IP version
 	Second    []netip.Prefix // addresses that the responder can have in a second network of the link: one for each IP version
 	Neighbors []netip.Addr   // of hosts that the suite plays in that network: one for each IP version
-	// Slack is how late things may be because of the machine: 0 where time is simulated.
+	// Slack is how late things may be because of the machine: 0 if time is simulated.
 	Slack time.Duration
 }
 

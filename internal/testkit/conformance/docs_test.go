@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDocsListEveryCheck sees to it that the comparison is one by the checks as they are now; make compare writes it.
+// TestDocsListEveryCheck checks that the comparison is one by the checks as they are now; make compare writes it.
 func TestDocsListEveryCheck(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/conformance.md")
 	if err != nil {

@@ -71,7 +71,7 @@ func TestLANInABox(t *testing.T) {
 	}
 }
 
-// A failing seed is of use only if it fails again.
+// A failing seed is useful only if it fails again.
 func TestLANReplaysExactly(t *testing.T) {
 	run := func(seed uint64) [sha256.Size]byte {
 		l := newLAN(seed)

@@ -34,7 +34,7 @@ type Restarter interface {
 	RestartSignal() syscall.Signal
 }
 
-// RunProgram runs checks by both IP versions on a program, as many at a time as there are cables, and gives the results
+// RunProgram runs checks by both IP versions on a program, as many at a time as there are cables, and returns the results
 // in the order of the checks, those by IPv4 first. Those that fail are run again, when all are done and the
 // machine has less to do, and fail for good in the last of the rounds.
 func RunProgram(t testing.TB, p Program, checks []Check, cables []*Cable, rounds int) []Result {
@@ -112,7 +112,7 @@ type programLab struct {
 // reading is how long a packet that has come may take to be read.
 const reading = 10 * time.Millisecond
 
-// close ends the program where it still runs, and gives the end of what it has said.
+// close ends the program where it still runs, and returns the end of what it has said.
 func (l *programLab) close() string {
 	defer l.restore()
 	if l.process == nil {
@@ -241,7 +241,7 @@ func (l *programLab) Next(until time.Time) (Heard, bool) {
 	}
 }
 
-// take returns a packet if it came by then, and keeps it otherwise.
+// take returns a packet if it came before that, and keeps it otherwise.
 func (l *programLab) take(h Heard, until time.Time) (Heard, bool) {
 	l.early = nil
 	if h.At.After(until) {

@@ -182,7 +182,7 @@ func (s *stranger) checkFalse(t *testing.T) {
 	}
 }
 
-// junk sends packets that mean nothing, and gives the number of them.
+// junk sends packets that mean nothing, and returns the number of them.
 func (s *stranger) junk(t *testing.T, d time.Duration, rate int) (sent int) {
 	t.Helper()
 	dice := rand.New(rand.NewPCG(3, 4))

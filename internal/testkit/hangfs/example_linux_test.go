@@ -16,6 +16,6 @@ func ExampleMount() {
 	if err := os.WriteFile(filepath.Join(fs.Holds, "pbx.service"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	fs.Hang() // whoever reads fs.Dir now waits
+	fs.Hang() // a process that reads fs.Dir now waits
 	fs.GoOn()
 }

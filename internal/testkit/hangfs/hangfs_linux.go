@@ -1,4 +1,4 @@
-// Package hangfs gives tests a file system that hangs: every call for a file of it waits until it goes on, as with a
+// Package hangfs provides a file system for tests, which hangs: every call for a file of it waits until it goes on, as with a
 // network file system whose server is gone.
 package hangfs
 

@@ -57,7 +57,7 @@ func testLikeAvahi(t *testing.T, announcer, folder string, options ...string) {
 	testRun(t, server, neighbour, want, announcer, args...)
 }
 
-// announcedByAvahi lets Avahi announce a folder of files, and gives what the neighbour sees of that.
+// announcedByAvahi lets Avahi announce a folder of files, and returns what the neighbour sees of that.
 func announcedByAvahi(t *testing.T, server machine, neighbour neighbour, folder string) []sighting {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.service"))
@@ -96,7 +96,7 @@ func testRun(t *testing.T, server machine, neighbour neighbour, want []sighting,
 	packets.check(t)
 }
 
-// testTwoSites sees to it that each link has its own services and addresses, and nothing of the other's.
+// testTwoSites checks that each link has its own services and addresses, and nothing of the other's.
 func testTwoSites(t *testing.T, announcer, folder string) {
 	server := newMachine(t, hostname)
 	site := func(name, address string) []sighting {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/ipv4"
 )
 
-// ask asks one question and gives the records of the answer.
+// ask asks one question and returns the records of the answer.
 type ask func(ctx context.Context, name string, typ uint16) ([]dns.RR, error)
 
 // findByDig looks for the services with dig, which asks the server by unicast: from version 9.18 on it takes no answer

@@ -123,7 +123,7 @@ func unquote(s string) []string {
 	return strs
 }
 
-// watch is avahi-browse at work, which tells what comes and goes.
+// watch is avahi-browse at work, which reports what comes and goes.
 type watch struct{ *process }
 
 func (n neighbour) watch(t *testing.T) watch {

@@ -79,7 +79,7 @@ func packetSocket(nic *net.Interface) (int, error) {
 		unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 50_000}))
 }
 
-// read takes packets until it is told to stop and none is left.
+// read takes packets until it is stopped and none is left.
 func (c *capture) read(socket int) {
 	defer close(c.stopped)
 	defer unix.Close(socket)

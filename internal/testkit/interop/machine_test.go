@@ -187,7 +187,7 @@ func (m machine) startAvahi(t *testing.T, config string) *process {
 	return avahi
 }
 
-// write makes a file and gives its path.
+// write makes a file and returns its path.
 func write(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)

@@ -34,7 +34,7 @@ func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// output runs a program on the machine and gives what it prints to standard output.
+// output runs a program on the machine and returns what it prints to standard output.
 func (m machine) output(ctx context.Context, name string, args ...string) (string, error) {
 	var out, problems strings.Builder
 	cmd := command(ctx, name, args...)
@@ -48,7 +48,7 @@ func (m machine) output(ctx context.Context, name string, args ...string) (strin
 	return out.String(), nil
 }
 
-// start starts a program. At the end of the test it is told to end; what it said is shown where the test failed.
+// start starts a program. At the end of the test it is stopped; what it said is shown where the test failed.
 func (m machine) start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: command(context.Background(), name, args...), ended: make(chan struct{})}

@@ -153,7 +153,7 @@ func testRestartByTCP(t *testing.T, announcer string) {
 	}
 }
 
-// testRestartInterrupted ends announcer while a phone is silent: the table tells what is known.
+// testRestartInterrupted ends announcer while a phone is silent: the table reports what is known.
 func testRestartInterrupted(t *testing.T, announcer string) {
 	server, f := newFloor(t)
 	f.phone(t, 0, "u1", receive+respond("200 OK"))
@@ -178,7 +178,7 @@ func testRestartInterrupted(t *testing.T, announcer string) {
 	}
 }
 
-// run runs a program to its end, and gives its exit status and what it printed.
+// run runs a program to its end, and returns its exit status and what it printed.
 func (m machine) run(t *testing.T, name string, args ...string) (code int, out string) {
 	t.Helper()
 	p := m.start(t, name, args...)

@@ -9,7 +9,7 @@ import (
 )
 
 // testAnnouncedTwice runs the daemon on a host where Avahi runs: they share the port and the name of the host without a
-// conflict, and that Avahi announces a definition too is told, by its file and by what is heard.
+// conflict, and that Avahi announces a definition too is reported, by its file and by what is heard.
 func testAnnouncedTwice(t *testing.T, announcer string) {
 	server, neighbour := newServer(t)
 	const service = "<service-group><name>NAME</name><service><type>_digiumproxy._udp</type><port>5060</port></service></service-group>"

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package netlab gives tests networks of their own, so that they speak real multicast and never reach a real
+// Package netlab provides separate networks to tests, so that they speak real multicast and never reach a real
 // network: [Main] runs the tests of a package in namespaces of their own, where there is nothing but a loopback
 // interface; [NewHost] adds a second machine, and [Veth] a cable between the two.
 //
@@ -24,7 +24,7 @@ import (
 // machine.
 const Inside = "ANNOUNCER_NETLAB"
 
-// errRefused says why there are no namespaces; nil where there are.
+// errRefused says why there are no namespaces; nil if there are.
 var errRefused = errors.New("TestMain does not call netlab.Main")
 
 // Main runs the tests in new user, network, mount and host name namespaces, where they are root and may do as they like:

@@ -77,7 +77,7 @@ const (
 	floodTime     = time.Minute
 )
 
-// flood sends a message again and again, each time with another number of ten digits in the place of "#". What it sends
+// flood sends a message again and again, each time with another number of ten digits instead of "#". What it sends
 // costs no memory, so that a test may look at what the client takes.
 func flood(message string) func(io.ReadWriter) {
 	return func(c io.ReadWriter) {
