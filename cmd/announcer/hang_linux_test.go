@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,6 +90,27 @@ func TestStartWhileHanging(t *testing.T) {
 	h.hears(t, "X")
 	h.send(t, syscall.SIGTERM)
 	h.withdraws(t, "PBX", "X")
+}
+
+// TestMainThreadIsFree wants no goroutine to run on the main thread. The kernel gives a signal for the process to that
+// thread, and to no other one while a call of it for a file hangs, so that SIGTERM would have no effect.
+func TestMainThreadIsFree(t *testing.T) {
+	const threads = 100
+	ids, done := make(chan int), make(chan struct{})
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			ids <- syscall.Gettid()
+			<-done
+		}()
+	}
+	for range threads {
+		if <-ids == os.Getpid() {
+			t.Error("a goroutine runs on the main thread")
+		}
+	}
+	close(done)
 }
 
 // hanging is a daemon of which files hang.

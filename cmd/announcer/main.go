@@ -24,7 +24,8 @@ const (
 
 func main() {
 	runtime.MemProfileRate = 0 // nobody takes a profile, and its samples would stay in memory
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	go func() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }()
+	select {} // this goroutine is that of the main thread
 }
 
 // run is the whole program except the process around it. It returns the exit code.

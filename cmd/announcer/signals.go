@@ -4,12 +4,17 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 )
+
+// The main thread does nothing but wait. The kernel gives a signal to that thread first; while a call of it for a file hangs,
+// SIGTERM would have no effect on the whole process.
+func init() { runtime.LockOSThread() }
 
 const (
 	// settling is how long a command has, after the first signal, before a second one counts: timeout(1) and a terminal
