@@ -22,7 +22,7 @@ import (
 // what it announces, so that the next process can take it back.
 const (
 	noteVersion = 1
-	noteEvery   = time.Minute                           // it is written, at least
+	noteEvery   = time.Minute                           // it is touched, at least
 	notePause   = 5 * time.Second                       // between two of it, at least
 	noteMore    = noteEvery + notePause + 5*time.Second // until the next one, on a busy machine
 	noteStart   = time.Second                           // that reading it may take
@@ -104,8 +104,14 @@ func decodeRecords(messages [][]byte) (records []mdns.Record) {
 	return records
 }
 
-// decodeNote reads a note. One from the future says nothing, nor does what lies longer ahead than any note says.
-func decodeNote(text []byte, now time.Time) (l legacy, err error) {
+// isLive reports whether it is what was said when the note was written.
+func (n note) isLive(u saidUntil) bool {
+	return u.Until.Equal(n.Written.Add(responder.SaidTime + noteMore))
+}
+
+// decodeNote reads a note that was last touched at a time: until then was said what was when it was written. A note from the
+// future says nothing, nor does what lies longer ahead than any note says.
+func decodeNote(text []byte, touched, now time.Time) (l legacy, err error) {
 	var n note
 	if err := json.Unmarshal(text, &n); err != nil {
 		return legacy{}, err
@@ -115,6 +121,9 @@ func decodeNote(text []byte, now time.Time) (l legacy, err error) {
 	}
 	for _, u := range n.Said {
 		left := u.Until.Sub(now)
+		if n.isLive(u) && touched.After(n.Written) && !touched.After(now) {
+			left += touched.Sub(n.Written)
+		}
 		if left <= 0 || left > responder.SaidTime+noteMore {
 			continue
 		}
@@ -143,13 +152,13 @@ func (l legacy) left() (left time.Duration) {
 // readNote reads the note at the first of the paths where there is one. What can't be read says nothing.
 func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
 	for _, path := range paths {
-		text, err := readInTime(path)
+		text, touched, err := readInTime(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		var l legacy
 		if err == nil {
-			l, err = decodeNote(text, now)
+			l, err = decodeNote(text, touched, now)
 		}
 		if err != nil {
 			log.Warn("what was announced before the start is unknown", "file", path, "error", err)
@@ -160,57 +169,61 @@ func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
 }
 
 // readInTime is readSome, and an error if the file system hangs.
-func readInTime(path string) (text []byte, err error) {
-	done := make(chan struct{})
-	var read []byte
-	var readErr error
+func readInTime(path string) (text []byte, touched time.Time, err error) {
+	type file struct {
+		text    []byte
+		touched time.Time
+		err     error
+	}
+	done := make(chan file, 1)
 	go func() {
-		defer close(done)
-		read, readErr = readSome(path)
+		text, touched, err := readSome(path)
+		done <- file{text, touched, err}
 	}()
 	select {
-	case <-done:
-		return read, readErr
+	case f := <-done:
+		return f.text, f.touched, f.err
 	case <-time.After(noteStart):
-		return nil, fmt.Errorf("its file system has not answered within %v", noteStart)
+		return nil, time.Time{}, fmt.Errorf("its file system has not answered within %v", noteStart)
 	}
 }
 
-// readSome reads a regular file that is not too large.
-func readSome(path string) ([]byte, error) {
+// readSome reads a regular file that is not too large, and returns when it was modified.
+func readSome(path string) (text []byte, touched time.Time, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, time.Time{}, err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
+		return nil, time.Time{}, errors.New("not a regular file")
 	case info.Size() > noteMost:
-		return nil, fmt.Errorf("%d bytes; want at most %d", info.Size(), noteMost)
+		return nil, time.Time{}, fmt.Errorf("%d bytes; want at most %d", info.Size(), noteMost)
 	}
-	return os.ReadFile(path)
+	text, err = os.ReadFile(path)
+	return text, info.ModTime(), err
 }
 
-// writeNote replaces the note at the first of the paths where that is possible.
-func writeNote(paths []string, text []byte) error {
+// writeNote replaces the note at the first of the paths where that is possible, and returns that path.
+func writeNote(paths []string, text []byte, now time.Time) (path string, err error) {
 	var errs []error
 	for _, path := range paths {
-		err := replaceFile(path, text)
+		err := replaceFile(path, text, now)
 		if err == nil {
-			return nil
+			return path, nil
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return "", errors.Join(errs...)
 }
 
-// replaceFile writes a file that is whole at every moment.
-func replaceFile(path string, text []byte) error {
+// replaceFile writes a file that is whole at every moment, as modified now.
+func replaceFile(path string, text []byte, now time.Time) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
 	_, err = tmp.Write(text)
-	if err := errors.Join(err, tmp.Close()); err != nil {
+	if err := errors.Join(err, tmp.Close(), os.Chtimes(tmp.Name(), now, now)); err != nil {
 		os.Remove(tmp.Name())
 		return err
 	}
@@ -221,35 +234,58 @@ func replaceFile(path string, text []byte) error {
 	return nil
 }
 
-// keepNote writes the note when there is news, from time to time, and at the end of the loop; but not before something is
-// announced, since another daemon may have the file.
+// written is the note on disk.
+type written struct {
+	path   string // "" if there is none
+	at     time.Time
+	failed bool // which was logged
+}
+
+// replace writes a note, and logs a failure that is new.
+func (w *written) replace(p *Publisher, l legacy, more time.Duration) {
+	var err error
+	w.at = time.Now()
+	w.path, err = writeNote(p.config.Notes, encodeNote(l, w.at, more), w.at)
+	if err != nil && !w.failed {
+		p.config.Log.Warn("what is announced is not noted for the next start", "error", err)
+	}
+	w.failed = err != nil
+}
+
+// touch says that the note is still true, which takes much less than to write it. It reports whether that was possible: not
+// if the file is another one.
+func (w *written) touch() bool {
+	info, err := os.Stat(w.path)
+	if err != nil || !info.ModTime().Equal(w.at) {
+		return false
+	}
+	w.at = time.Now()
+	return os.Chtimes(w.path, w.at, w.at) == nil
+}
+
+// keepNote writes the note when there is news, touches it from time to time, and writes it at the end of the loop; but not
+// before something is announced, since another daemon may have the file.
 func (p *Publisher) keepNote() {
 	defer close(p.noted)
-	began, failed := false, false
-	write := func(l legacy, more time.Duration) {
-		err := writeNote(p.config.Notes, encodeNote(l, time.Now(), more))
-		if err != nil && !failed {
-			p.config.Log.Warn("what is announced is not noted for the next start", "error", err)
-		}
-		failed = err != nil
-	}
+	var w written
+	began := false
 	for {
 		select {
 		case <-p.done:
 			if began || len(p.news) > 0 {
-				write(p.legacy(), 0) // nobody else has it any more
+				w.replace(p, p.legacy(), 0) // nobody else has it any more
 			}
 			return
 		case <-p.news:
 			began = true
 		case <-time.After(noteEvery):
-			if !began {
+			if !began || w.touch() {
 				continue
 			}
 		}
 		var l legacy
 		if p.do(context.Background(), func() { l = p.legacy() }) == nil {
-			write(l, noteMore)
+			w.replace(p, l, noteMore)
 		}
 		select {
 		case <-p.done:

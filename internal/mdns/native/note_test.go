@@ -42,7 +42,7 @@ func TestNoteRoundTrip(t *testing.T) {
 		{0, -24 * time.Hour, ""},
 	} {
 		t.Run(fmt.Sprintf("%v more, %v later", c.more, c.later), func(t *testing.T) {
-			got, err := decodeNote(encodeNote(legacy{said: slices.Clone(said)}, noteTime, c.more), noteTime.Add(c.later))
+			got, err := decodeNote(encodeNote(legacy{said: slices.Clone(said)}, noteTime, c.more), noteTime, noteTime.Add(c.later))
 			if err != nil || words(got.said) != c.want {
 				t.Errorf("%s (%v), want %s", words(got.said), err, c.want)
 			}
@@ -109,7 +109,7 @@ func TestNotePlaces(t *testing.T) {
 	dir := t.TempDir()
 	places := []string{filepath.Join(dir, "absent", "x.said"), filepath.Join(dir, "x.said"), filepath.Join(dir, "y.said")}
 	for _, step := range []string{"one, which is longer", "two"} {
-		if err := writeNote(places, []byte(step)); err != nil {
+		if path, err := writeNote(places, []byte(step), noteTime); err != nil || path != places[1] {
 			t.Fatal(err)
 		}
 		entries, _ := os.ReadDir(dir)
@@ -121,7 +121,7 @@ func TestNotePlaces(t *testing.T) {
 	if info, err := os.Stat(places[1]); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if err := writeNote(places[:1], nil); err == nil {
+	if _, err := writeNote(places[:1], nil, noteTime); err == nil {
 		t.Error("no error for a directory that is not there")
 	}
 }
@@ -165,20 +165,12 @@ func testRestart(t *testing.T, crash bool, up, down time.Duration, rival bool) {
 	a := boot(1)
 	a.apply(t, text("before"))
 	time.Sleep(up)
-	var left []byte
-	if crash {
-		var err error
-		if left, err = os.ReadFile(note); err != nil {
-			t.Fatal(err)
-		}
-	}
+	undo := keepFile(t, note)
 	if err := a.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if crash { // all that the end has changed is undone
-		if err := os.WriteFile(note, left, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if crash {
+		undo()
 	}
 	time.Sleep(down)
 	b := boot(2)
@@ -284,7 +276,7 @@ func TestNoteOfRecords(t *testing.T) {
 		want  []responder.Announced
 	}{{0, given.announced}, {2 * time.Minute, given.announced}, {4 * time.Minute, nil}} {
 		t.Run(c.later.String(), func(t *testing.T) {
-			got, err := decodeNote(text, noteTime.Add(c.later))
+			got, err := decodeNote(text, noteTime, noteTime.Add(c.later))
 			if err != nil || !slices.EqualFunc(got.announced, c.want, sameAnnounced) {
 				t.Errorf("%d links (%v), want %d, the same", len(got.announced), err, len(c.want))
 			}
@@ -326,15 +318,10 @@ func testStoppedSoon(t *testing.T, crash bool, up time.Duration) {
 	a := boot()
 	a.apply(t, sip("Desk"))
 	time.Sleep(10 * time.Second)
-	left, err := os.ReadFile(note)
-	if err != nil {
-		t.Fatal(err)
-	}
+	undo := keepFile(t, note)
 	_ = a.Close(over)
-	if crash { // all that the end has changed is undone
-		if err := os.WriteFile(note, left, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if crash {
+		undo()
 	}
 	time.Sleep(time.Second)
 	b := boot()
@@ -355,4 +342,90 @@ func testStoppedSoon(t *testing.T, crash bool, up time.Duration) {
 
 func sameAnnounced(a, b responder.Announced) bool {
 	return a.Link == b.Link && slices.Equal(a.Records, b.Records)
+}
+
+// keepFile returns a function that undoes what is done to a file.
+func keepFile(t *testing.T, path string) (undo func()) {
+	t.Helper()
+	text, at, err := readSome(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if err := replaceFile(path, text, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A note is written when what is announced changes, and no more than touched while it does not. It counts from then on.
+func TestNoteIsTouched(t *testing.T) {
+	onSegment(t, "192.0.2.1/24", func(t *testing.T, m machine, _ *memlink.Conn) {
+		note := filepath.Join(t.TempDir(), "x.said")
+		p := New(Config{Conn: m.host.Conn(), Log: slog.New(slog.DiscardHandler), Notes: []string{note}})
+		noting := machine{p, m.host, "pbx"}
+		noting.apply(t, sip("Desk"))
+		time.Sleep(20 * time.Second)
+		first, at, err := readSome(note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		text, touched, err := readSome(note)
+		if err != nil || !bytes.Equal(text, first) || touched.Sub(at) < 59*time.Minute || touched.After(time.Now()) {
+			t.Errorf("after an hour it was touched %v later (%v), the same: %v", touched.Sub(at), err, bytes.Equal(text, first))
+		}
+		for later, want := range map[time.Duration]bool{0: true, 2 * time.Minute: true, 4 * time.Minute: false} {
+			if l, err := decodeNote(text, touched, touched.Add(later)); err != nil || len(l.announced) > 0 != want || len(l.said) > 0 != want {
+				t.Errorf("%v after it was touched it says %v (%v), want something: %v", later, l, err, want)
+			}
+		}
+		if err := os.WriteFile(note, []byte("of another program"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * noteEvery)
+		if text, _, _ := readSome(note); !strings.Contains(string(text), `"link":"eth0"`) {
+			t.Errorf("what is another file by now stays: %s", text)
+		}
+		noting.apply(t, sip("Desk"), sip("Lobby"))
+		time.Sleep(20 * time.Second)
+		if l, err := decodeNote(readAt(t, note)); err != nil || !strings.Contains(fmt.Sprint(l.announced), "Lobby") {
+			t.Errorf("a change is not noted: %v, %v", l.announced, err)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// readAt reads a note, as [decodeNote] wants it, now.
+func readAt(t *testing.T, path string) (text []byte, touched, now time.Time) {
+	t.Helper()
+	text, touched, err := readSome(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text, touched, time.Now()
+}
+
+// What is added to a name that is announced is noted, too.
+func TestAddedRecordIsNoted(t *testing.T) {
+	onSegment(t, "192.0.2.1/24", func(t *testing.T, m machine, _ *memlink.Conn) {
+		note := filepath.Join(t.TempDir(), "x.said")
+		p := New(Config{Conn: m.host.Conn(), Log: slog.New(slog.DiscardHandler), Notes: []string{note}})
+		noting := machine{p, m.host, "pbx"}
+		noting.apply(t, sip("Desk"))
+		time.Sleep(20 * time.Second)
+		desk := sip("Desk")
+		desk.Group.Services[0].Subtypes = []dnsname.Name{dnsname.MustParse("_desk._sub._sip._udp")}
+		noting.apply(t, desk)
+		time.Sleep(20 * time.Second)
+		if l, err := decodeNote(readAt(t, note)); err != nil || !strings.Contains(fmt.Sprint(l.announced), "_desk._sub") {
+			t.Errorf("it is not noted: %v, %v", l.announced, err)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -123,7 +123,7 @@ func (c *claim) unpark() {
 // enliven makes the records of a claim ones that are answered.
 func (c *claim) enliven() {
 	f := c.face
-	c.live, f.r.past.news = true, true
+	c.live = true
 	c.repay()
 	for _, s := range c.sets {
 		s.rounds = announcements

@@ -62,6 +62,7 @@ func (f *face) show(s *set) {
 	s.node.add(s)
 	f.answers.retire(s.node)
 	f.recall(s)
+	f.r.past.news = true
 }
 
 // hide is the opposite of show.
@@ -70,6 +71,7 @@ func (f *face) hide(s *set) {
 	s.node.remove(s)
 	f.answers.retire(s.node)
 	f.zone.tidy(s.node)
+	f.r.past.news = true
 }
 
 // run sends what is due, one packet by multicast at a time.

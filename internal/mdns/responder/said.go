@@ -125,7 +125,7 @@ func (r *Responder) Said() []Said {
 	return all
 }
 
-// SaidNews reports whether [Responder.Said] has changed since the last call, other than by time.
+// SaidNews reports whether [Responder.Said] or [Responder.Announced] has changed since the last call, other than by time.
 func (r *Responder) SaidNews() bool {
 	news := r.past.news
 	r.past.news = false
