@@ -1,11 +1,11 @@
-// Package bench measures what announcer costs beside avahi-daemon, github.com/grandcat/zeroconf,
+// Package bench compares the costs of announcer with those of avahi-daemon, github.com/grandcat/zeroconf,
 // github.com/brutella/dnssd and a floor, a program that answers every packet with the same bytes. They take turns
-// on one machine in one run, each in a network of its own: two namespaces and a cable, the responder on one side and
+// on one machine in one run, each in a separate network: two namespaces and a cable, the responder on one side and
 // the load on the other.
 //
-// `go test` runs all of it with small numbers, to see that it works. `make bench` runs it in full and writes the
-// tables of docs/performance.md. The package itself holds what the programs in its folders announce; it is a module of
-// its own for the sake of those that need the other libraries.
+// `go test` runs all of it with small numbers, as a test. `make bench` runs it in full and writes the
+// tables of docs/performance.md. The package itself holds what the programs in its folders announce. It is a separate module
+// because of the other libraries.
 package bench
 
 import "fmt"

@@ -1,3 +1,3 @@
-// Package compare runs the conformance suite against announcer and against others of its kind, rule by rule, in one run
-// on one machine. It is a module of its own, so that the program has nothing to do with what it is compared with.
+// Package compare runs the conformance suite against announcer and other responders, rule by rule, in one run
+// on one machine. It is a separate module, so that the program does not depend on the other responders.
 package compare

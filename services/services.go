@@ -1,8 +1,8 @@
-// Package services is the model of what announcer may publish, with every rule for it: which types, names, ports
-// and TXT data there can be. It knows no file format and no network.
+// Package services is the model of what announcer may publish, with every rule for it: the valid types, names, ports
+// and TXT data. It knows no file format and no network.
 //
 // The rules are Avahi's, so that a definition that works there works here; where announcer is stricter (names over
-// 255 bytes, TXT that no packet can carry) the text of the problem says so.
+// 255 bytes, TXT that no packet can carry) the text of the problem has a note.
 package services
 
 import (
@@ -37,7 +37,7 @@ type Service struct {
 // TXT holds the strings of a TXT record in the order of the wire (RFC 6763 §6), each 1 to 255 raw bytes.
 type TXT []string
 
-// Protocol says on which IP versions a service is announced; addresses of both travel along in any case.
+// Protocol selects the IP versions by which a service is announced; the addresses of both are published in any case.
 type Protocol uint8
 
 // The protocols, as Avahi has them.

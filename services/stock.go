@@ -195,7 +195,7 @@ func (f *filler) server(v *sipValues) {
 	v.Host = host
 }
 
-// SplitServer takes HOST[:PORT] apart: a name or an address that a phone can reach. An IPv6 address has brackets in
+// SplitServer splits HOST[:PORT]: a name or an address that a phone can reach. An IPv6 address has brackets in
 // the result. The port is as it was written, see [ParsePort].
 func SplitServer(server string) (host, port string, err error) {
 	if addr, err := netip.ParseAddr(server); err == nil {
@@ -330,7 +330,7 @@ func (f *filler) version() {
 	}
 }
 
-// CheckFirmwareVersion wants a version as phones spell it: numbers with underscores between them, of which the last
+// CheckFirmwareVersion checks a version in the spelling of phones: numbers with underscores between them, of which the last
 // can be a build number in hexadecimal.
 func CheckFirmwareVersion(version string) error {
 	spelled := strings.ReplaceAll(version, ".", "_")

@@ -1,4 +1,4 @@
-// Command announcer makes IP phones find their server: it publishes what Avahi service files define by multicast DNS.
+// Command announcer publishes Avahi service files and TOML definitions by multicast DNS, so that IP phones find their server.
 package main
 
 import (

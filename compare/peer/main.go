@@ -1,6 +1,6 @@
 // Command peer publishes Avahi files with a Go library for multicast DNS, so that the library can be compared with
 // announcer: "peer zeroconf DIR" or "peer dnssd DIR" publishes those in DIR on the interface eth0, by the name of the
-// machine, reads them again on SIGHUP, and ends in good order on SIGTERM. "peer versions" prints the versions of the
+// machine, reads them again on SIGHUP, and withdraws them on SIGTERM. "peer versions" prints the versions of the
 // libraries.
 package main
 

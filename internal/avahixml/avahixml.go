@@ -1,10 +1,10 @@
 // Package avahixml reads and writes the service files of Avahi, avahi.service(5).
 //
 // It accepts what Avahi accepts, with the same meaning; it refuses what Avahi refuses, whether Avahi does so when
-// it reads a file or later, when it publishes it. It differs where Avahi takes a file and loses something in it:
+// it reads a file or later, when it publishes it. It differs where Avahi accepts a file and loses something in it:
 // two services of one type are both kept (see [services.Group.Check]), a port that is a word or beyond 65535 is refused
 // though C's arithmetic makes a number of it, and so is a file that is not bounded ([MaxSize],
-// [xmltree.MaxExpansion]). What Avahi takes, but a person can hardly have meant, is a warning.
+// [xmltree.MaxExpansion]). What Avahi accepts, but a user hardly means, is a warning.
 package avahixml
 
 import (

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// NoDaemonError says that there is no daemon to talk to, and what to do.
+// NoDaemonError reports that no daemon listens, and what the user can do.
 type NoDaemonError struct{ Text string }
 
 func (e *NoDaemonError) Error() string { return e.Text }

@@ -32,7 +32,7 @@ const (
 	jsonType = "application/json"
 )
 
-// Daemon is what the server asks.
+// Daemon is the daemon as the server sees it.
 type Daemon interface {
 	// Status returns the state.
 	Status(ctx context.Context) (status.Status, error)

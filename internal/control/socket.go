@@ -1,5 +1,5 @@
-// Package control is how the commands talk to the daemon: HTTP over a Unix socket. Who may use the socket is a matter
-// of the file's permissions: the user that the daemon runs as, and that user's group.
+// Package control connects the commands to the daemon, by HTTP over a Unix socket. The permissions of the socket admit
+// the user that the daemon runs as, and that user's group.
 package control
 
 import (

@@ -1,4 +1,4 @@
-// Package diag is how announcer says what is wrong with something that a person wrote: sentences with an address.
+// Package diag holds findings in files that users write: a text with file, line and column.
 package diag
 
 import (
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Severity says how bad a finding is.
+// Severity is the severity of a finding.
 type Severity uint8
 
 // The severities, the least first. Each one has a consequence of its own.

@@ -2,7 +2,7 @@
 //
 // A label of a DNS-SD name may hold dots, spaces and any other UTF-8 (RFC 6763 §4.1.1), so gluing names
 // together as strings loses information. A [Name] is parsed once, from the text form that Avahi uses, and is
-// text again only for people ([Name.String]) and for zone files ([Name.Master]).
+// text again only for users ([Name.String]) and for zone files ([Name.Master]).
 package dnsname
 
 import (

@@ -1,5 +1,5 @@
-// Package guard connects to servers and phones that may be broken or hostile. What one connection may cost is limited in
-// bytes and in time, whatever the other side sends, does not send or does not read.
+// Package guard connects to servers and phones that may be broken or hostile. The cost of a connection is limited in
+// bytes and in time, even if the other side floods, is silent or never reads.
 package guard
 
 import (
@@ -12,11 +12,11 @@ import (
 	"sync/atomic"
 )
 
-// MaxBytes is how many bytes are read from one connection. The answers that are asked for have about 1 KB, the
+// MaxBytes is the number of bytes that are read from one connection at most. The answers that are asked for have about 1 KB, the
 // certificates of a TLS handshake up to 20 KB; the rest is for messages that come in between.
 const MaxBytes = 256 << 10
 
-// MaxText is how many bytes of what the other side says are kept: enough for any reason phrase that people write.
+// MaxText is the number of bytes of a text of the other side that are kept: enough for any usual reason phrase.
 const MaxText = 200
 
 // ErrTooMuch is the error of reading from a connection after [MaxBytes].

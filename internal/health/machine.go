@@ -2,7 +2,7 @@ package health
 
 import "time"
 
-// State says how it stands with a server, or with all that a publication needs.
+// State is the state of a server, or of all that a publication needs.
 type State uint8
 
 // The states, the best first.

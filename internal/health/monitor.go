@@ -135,7 +135,7 @@ func (m *Monitor) lastOf(parts []Part) (why string, latency time.Duration) {
 	return why, latency
 }
 
-// Answering takes over what is desired, and returns it without the publications that do not answer. What was asked before
+// Answering accepts a desired state, and returns it without the publications that do not answer. What was asked before
 // is known, and is not asked again because of this.
 func (m *Monitor) Answering(d publication.Desired, settings Settings) publication.Desired {
 	if m == nil {
@@ -201,7 +201,7 @@ func (m *Monitor) stateOf(parts []Part) State {
 	return ofAll(states)
 }
 
-// Recheck asks all servers now, whenever it was their turn.
+// Recheck asks all servers now, before their next turn.
 func (m *Monitor) Recheck() {
 	if m == nil {
 		return

@@ -1,5 +1,5 @@
-// Package health finds out whether what is announced answers: it asks the servers again and again, and lets only those
-// publications through to the engine whose servers are there.
+// Package health checks the servers of services at intervals, and passes to the engine only the publications whose
+// servers answer.
 package health
 
 import (
@@ -25,7 +25,7 @@ type Probe struct {
 // String returns the target.
 func (p Probe) String() string { return p.Target }
 
-// Method is how a server is asked.
+// Method is a way to ask a server.
 type Method uint8
 
 // The methods.
@@ -36,7 +36,7 @@ const (
 	Options               // SIP OPTIONS, see [sip.Alive]
 )
 
-// Part is what is asked about one service. It answers where one of the probes does.
+// Part is the check of one service. It passes if one of its probes is answered.
 type Part []Probe
 
 // thisHost stands in targets for this host, by any of its addresses.

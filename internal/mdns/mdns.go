@@ -1,7 +1,7 @@
-// Package mdns turns what should be published into DNS records (RFC 6762, RFC 6763) and defines the seam behind
-// which an engine puts them on the wire.
+// Package mdns turns what should be published into DNS records (RFC 6762, RFC 6763) and defines the interface
+// of the engines that announce them.
 //
-// [publication.Desired] is the whole of what the network should hold. [Settle] assigns each service in it its name, and
+// [publication.Desired] is the complete desired state of the network. [Settle] assigns each service in it its name, and
 // [Records] the records of a link; both are pure. An engine implements [Publisher].
 package mdns
 
@@ -29,7 +29,7 @@ type Publisher interface {
 	Close(ctx context.Context) error
 }
 
-// State is how a service stands on a link.
+// State is the state of a service on a link.
 type State uint8
 
 // The states.
@@ -63,7 +63,7 @@ type ServiceStatus struct {
 	MAC     string       `json:"mac,omitempty"`  // of the rival, where the kernel knows it
 }
 
-// EventKind says what happened.
+// EventKind is the kind of an event.
 type EventKind uint8
 
 // The kinds of events.

@@ -64,7 +64,7 @@ type LinkTraffic struct {
 	SendErrors uint64    `json:"send_errors"`    // packets that could not be sent
 }
 
-// Observation is what an engine has sent and heard.
+// Observation holds what an engine has sent and received.
 type Observation struct {
 	Traffic Traffic
 	Links   []LinkTraffic

@@ -62,7 +62,7 @@ func (r Record) String() string {
 	return fmt.Sprintf("%s %d %s %s %s", r.Name.Master(), r.TTL, class, r.Data.Type(), r.Data)
 }
 
-// Data is what a record says: one of [PTR], [SRV], [TXT], [Address], [NSEC] and, for all other types, [Raw].
+// Data is the data of a record: one of [PTR], [SRV], [TXT], [Address], [NSEC] and, for all other types, [Raw].
 type Data interface {
 	Type() Type
 	String() string // as in a zone file
@@ -72,7 +72,7 @@ type Data interface {
 // PTR points to another name (RFC 1035 §3.3.12).
 type PTR struct{ Target dnsname.Name }
 
-// SRV says where a service is (RFC 2782).
+// SRV is the location of a service (RFC 2782).
 type SRV struct {
 	Priority, Weight, Port uint16
 	Target                 dnsname.Name
@@ -85,7 +85,7 @@ type TXT struct{ wire string }
 // Address is the data of an A or AAAA record.
 type Address struct{ netip.Addr }
 
-// NSEC says which types of records a name has, and so which it has not: the restricted form of RFC 6762 §6.1, for
+// NSEC lists the types of records that a name has, and denies all others: the restricted form of RFC 6762 §6.1, for
 // types below 256. Use [NewNSEC] to make one.
 type NSEC struct {
 	Next   dnsname.Name // the name itself
@@ -110,7 +110,7 @@ func NewNSEC(name dnsname.Name, types ...Type) NSEC {
 	return NSEC{name, strings.TrimRight(string(bits[:]), "\x00")}
 }
 
-// NSECFromWire takes the bitmap of window 0 from a packet.
+// NSECFromWire reads the bitmap of window 0 from a packet.
 func NSECFromWire(next dnsname.Name, bitmap string) NSEC {
 	return NSEC{next, strings.TrimRight(bitmap, "\x00")}
 }
@@ -129,7 +129,7 @@ func (n NSEC) Types() []Type {
 	return types
 }
 
-// TXTFromWire takes TXT data from a packet. It says false if the length bytes don't add up; no bytes at all become
+// TXTFromWire reads TXT data from a packet. It reports false if the length bytes don't add up; no bytes at all become
 // one empty string (RFC 6763 §6.1).
 func TXTFromWire(wire string) (TXT, bool) {
 	if wire == "" {

@@ -1,5 +1,5 @@
-// Package netwatch knows the network interfaces of this host: which there are, which of them to announce on, and
-// when that changes. It needs no privileges.
+// Package netwatch reads the network interfaces of this host, selects those to announce on, and reports
+// changes. It needs no privileges.
 package netwatch
 
 import (
@@ -31,7 +31,7 @@ func Read() ([]publication.Link, error) {
 	return links, nil
 }
 
-// Reading is what [Read] returned.
+// Reading is a result of [Read].
 type Reading struct {
 	Links publication.Links
 	Err   error
@@ -58,7 +58,7 @@ func (w *Watcher) String() string { return "links" }
 // Readings returns the channel that Run hands over readings by: one at the start, and one after each change.
 func (w *Watcher) Readings() <-chan Reading { return w.readings }
 
-// Refresh has the links read again soon. A reading follows if they are others, or could not be read before.
+// Refresh requests that the links are read again soon. A reading follows if they have changed, or could not be read before.
 func (w *Watcher) Refresh() { nudge(w.refresh) }
 
 // Run reads the links until ctx is done. Changes that follow each other within 100 ms are one. Where the system does not

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Agent is what a phone says of itself in the User-Agent of HTTP and SIP, such as "Sangoma P330 4_27_8 000FD3000001".
+// Agent is the User-Agent of a phone in HTTP and SIP, such as "Sangoma P330 4_27_8 000FD3000001".
 type Agent struct {
 	Model   string // such as P330; "": it is not a phone's
 	Version string // of the installed firmware, "" if it is not there

@@ -66,7 +66,7 @@ type countKey struct{ link, typ string }
 // Lookup returns the hardware address of a host on a link, "" if it is not known.
 type Lookup = func(link string, host netip.Addr) string
 
-// Add takes a question, and says who asked and whether that host had not asked before. The types and links are those that are
+// Add records a question, and returns the host, and whether it had not asked before. The types and links are those that are
 // announced on, so that their number is bounded by the configuration.
 func (a *Askers) Add(q mdns.Asked, mac Lookup) (asker Asker, first bool) {
 	if a.hosts == nil {

@@ -107,7 +107,7 @@ func checkDHCPURL(url string, perModel bool) error {
 
 const sipPrefix = "sip:proxy@"
 
-// CheckConfigServer wants the URL of a DPMA or Switchvox server in the form that the vendor documents, such as
+// CheckConfigServer checks the URL of a DPMA or Switchvox server in the form that the vendor documents, such as
 // sip:proxy@192.0.2.20:5060;transport=udp.
 func CheckConfigServer(url string) error {
 	rest, ok := strings.CutPrefix(url, sipPrefix)
@@ -191,7 +191,7 @@ func keaClasses(classes []phoneClass) (string, error) {
 	return b.String(), err
 }
 
-// VendorClass is what a phone says of itself in DHCP option 60.
+// VendorClass is the content of DHCP option 60 of a phone.
 type VendorClass struct {
 	Vendor  string `json:"vendor"`  // digium
 	Model   string `json:"model"`   // such as D40

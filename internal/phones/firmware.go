@@ -41,7 +41,7 @@ type Image struct {
 	Size    int64  `json:"size"` // bytes
 }
 
-// Firmware is what a directory holds.
+// Firmware is the firmware in a directory.
 type Firmware struct {
 	Images   []Image       // by version and model
 	Findings diag.Findings // what is odd; an error where phones could not take what is there

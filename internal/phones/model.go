@@ -7,7 +7,7 @@ import (
 	"announcer/internal/dnsname"
 )
 
-// ServiceType is what phones in factory state browse.
+// ServiceType is the service type that phones in factory state browse.
 var ServiceType = dnsname.MustParse("_digiumproxy._udp")
 
 // noMulticast is the one model that the vendor excepts from finding its server by multicast DNS.

@@ -2,7 +2,7 @@ package publication
 
 import "slices"
 
-// Policy says what becomes of a service whose name somebody else has.
+// Policy decides what happens to a service whose name another host has.
 type Policy uint8
 
 // The policies.
@@ -53,7 +53,7 @@ func (p Policy) Renames() bool { return policies[p].renames }
 // StandsBy reports whether several hosts take turns in serving a name, so that one that does not serve is no failure.
 func (p Policy) StandsBy() bool { return policies[p].standsBy }
 
-// Check says how it is found out whether what is published answers, so that it is announced only then.
+// Check is the way to check the server of a publication, which is announced only while it answers.
 type Check uint8
 
 // The checks.

@@ -1,5 +1,5 @@
-// Package publication holds the values that say what is to be published: groups with their identity and policy, and the
-// links to publish them on. All other rooms share it; it imports none of them but the model of services and names.
+// Package publication holds the values that describe what to publish: groups with their identity and policy, and the
+// links to publish them on. All other rooms share it; it imports only the model of services and names.
 package publication
 
 import (

@@ -12,7 +12,7 @@ import (
 	"announcer/internal/sip"
 )
 
-// Batch says how phones are asked.
+// Batch configures how phones are asked.
 type Batch struct {
 	// Ask sends one phone the event of a NOTIFY, such as [sip.Notify].
 	Ask       func(ctx context.Context, phone sip.Target, event string) (sip.Answer, error)
@@ -24,7 +24,7 @@ type Batch struct {
 	Rate      float64       // how many are asked in a second
 }
 
-// Event is what a phone is asked to do. The words of the phones for it are those that are seen in the field; the vendor
+// Event is the request to a phone. The words of the phones for it are those that are seen in the field; the vendor
 // documents check-sync alone.
 type Event string
 

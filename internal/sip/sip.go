@@ -1,6 +1,6 @@
-// Package sip is the little SIP (RFC 3261) that announcer speaks: OPTIONS, which asks a server whether it is alive, and
-// NOTIFY, which makes a phone restart. Each request has a connection of its own, for its time alone; what the
-// other side sends is limited, and only a response to the request is looked at.
+// Package sip is the part of SIP (RFC 3261) that announcer needs: OPTIONS, which asks a server whether it is alive, and
+// NOTIFY, which makes a phone restart. Each request has its own connection; what the
+// other side sends is limited, and only a response to the request is read.
 //
 // A library, github.com/emiago/sipgo v1.7, takes 0.6 MB of the program and six more modules for these two requests.
 package sip
@@ -31,7 +31,7 @@ func (a Answer) String() string { return fmt.Sprintf("%d %s", a.Code, a.Reason) 
 // serviceUnavailable is what a server answers that is there and says that it can't serve (RFC 3261 §21.5.4).
 const serviceUnavailable = 503
 
-// Alive asks a server by OPTIONS (RFC 3261 §11) whether it is alive, and returns its answer. Any response says that it is,
+// Alive asks a server by OPTIONS (RFC 3261 §11) whether it is alive, and returns its answer. Any response means that it is,
 // a refusal and a provisional one too, except 503, with which a server says itself that it is out of service: that is
 // an error. Without a response the error is [ErrTimeout], [ErrRefused], [ErrUnreachable], [ErrClosed], that of ctx if it
 // was cancelled, or what else went wrong, such as [guard.ErrTooMuch].

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Transport is what SIP is carried by: "udp", "tcp" or "tls".
+// Transport is a transport of SIP: "udp", "tcp" or "tls".
 type Transport string
 
 // The transports.

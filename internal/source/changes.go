@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// Changes is what became of the definitions between two snapshots.
+// Changes holds the differences between two snapshots.
 type Changes struct {
 	Added   []string `json:"added"`   // IDs of publications that were not there
 	Changed []string `json:"changed"` // IDs of those that say something else, or are announced elsewhere or by another policy

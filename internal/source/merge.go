@@ -30,7 +30,7 @@ type Input struct {
 	Places  []Place // the places that the configuration names, in its order
 }
 
-// Place is what a provider has yielded.
+// Place holds the items of a provider.
 type Place struct {
 	Path   string
 	Items  []Item
@@ -38,7 +38,7 @@ type Place struct {
 	Silent time.Time // since when the provider has not answered; zero if it does
 }
 
-// Memory is what Merge remembers of earlier inputs. The zero value remembers nothing.
+// Memory holds what Merge remembers of earlier inputs. The zero value remembers nothing.
 type Memory struct {
 	config   config.Config        // the last good one, without what the request sets
 	since    time.Time            // when it was first read; zero: there was none
@@ -63,7 +63,7 @@ type Snapshot struct {
 	Remarks      []string                  // what else is worth knowing
 }
 
-// PlaceStatus is how a place stands.
+// PlaceStatus is the state of a place.
 type PlaceStatus struct {
 	Name   string    `json:"name"`            // as it was configured
 	Files  int       `json:"files"`           // definition files that it has

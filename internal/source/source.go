@@ -1,7 +1,7 @@
-// Package source is where definitions come from: directories of definition files, single files, and the groups of a
+// Package source reads definitions: directories of definition files, single files, and the groups of a
 // configuration file.
 //
-// A [Provider] watches one place in a goroutine of its own and yields [Item] values; whatever can block, it does there.
+// A [Provider] watches one place in its own goroutine and yields [Item] values; all calls that can block are made there.
 // [Merge] makes a [Snapshot] of what all providers have yielded; it is pure. A [Source] runs the providers, and hands
 // over a snapshot after each change.
 package source
@@ -15,7 +15,7 @@ import (
 	"announcer/services"
 )
 
-// Request says what to read. What it sets takes the place of what the configuration file says.
+// Request selects what to read. Its values replace those of the configuration file.
 type Request struct {
 	ConfigFile string   // "": none
 	Optional   bool     // the configuration file need not exist
@@ -32,10 +32,10 @@ const (
 	silenceTime = 30 * time.Second // a provider that has not answered for so long is reported
 )
 
-// ReloadTime is how long a reload waits for all providers.
+// ReloadTime is the time that a reload waits for all providers.
 const ReloadTime = 5 * time.Second
 
-// Update is what a [Source] hands over.
+// Update is a value that a [Source] sends.
 type Update struct {
 	Snapshot Snapshot
 	Reload   bool      // a reload asked for it: it is handed over even if nothing has changed

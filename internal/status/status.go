@@ -1,4 +1,4 @@
-// Package status is the state of a daemon as a value, and that value as text, JSON and metrics.
+// Package status holds the state of a daemon as a value, and prints it as text, JSON and metrics.
 package status
 
 import (
@@ -17,11 +17,11 @@ import (
 	"announcer/internal/source"
 )
 
-// Version is that of the form of the JSON. It grows when a field goes or gets another meaning; fields may come without
+// Version is the version of the JSON format. It grows when a field is removed or gets another meaning; new fields may come without
 // that.
 const Version = 1
 
-// Status is how a daemon stands.
+// Status is the state of a daemon.
 type Status struct {
 	Version    int                  `json:"version"` // [Version]
 	Time       time.Time            `json:"time"`    // when this was so
@@ -63,7 +63,7 @@ type Service struct {
 	interfaces []string // globs; empty: all
 }
 
-// Check is how it stands with the server of a service.
+// Check is the state of the server of a service.
 type Check struct {
 	Kind    string       `json:"kind"`
 	State   health.State `json:"state"`
@@ -72,7 +72,7 @@ type Check struct {
 	Latency float64      `json:"latency_seconds"` // of its last answer
 }
 
-// OnLink is how a service stands on a link.
+// OnLink is the state of a service on a link.
 type OnLink struct {
 	Link  string     `json:"link"`
 	State mdns.State `json:"state"`
@@ -90,7 +90,7 @@ type Files struct {
 	Findings diag.Findings    `json:"findings"` // errors and warnings
 }
 
-// Reload is what came of reading everything again.
+// Reload is the result of the last reload.
 type Reload struct {
 	Time  time.Time `json:"time"`
 	OK    bool      `json:"ok"`              // false: the configuration is unusable, and everything stayed as it was
@@ -99,7 +99,7 @@ type Reload struct {
 	Good time.Time `json:"good"` // when it last went well
 }
 
-// Conflict is a name that somebody else had.
+// Conflict is a name that another host had.
 type Conflict struct {
 	Time  time.Time      `json:"time"`
 	Kind  mdns.EventKind `json:"kind"`           // what came of it
@@ -144,7 +144,7 @@ type AskedEvent struct {
 	First  bool   `json:"first"` // the host had not asked before
 }
 
-// WireEvent is what happened to a service.
+// WireEvent is an event of a service.
 type WireEvent struct {
 	Time  time.Time      `json:"time"`
 	Kind  mdns.EventKind `json:"kind"`

@@ -1,5 +1,5 @@
-// Package strict reads TOML and JSON that people write into structs. Every key has to be known and every value of
-// the right kind; all that is not is reported at once, with the line where it stands.
+// Package strict reads TOML and JSON that users write into structs. Every key must be known and every value must have
+// the right type; all errors are reported at once, with their lines.
 package strict
 
 import (

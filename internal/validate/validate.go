@@ -1,5 +1,5 @@
-// Package validate finds everything that is wrong with definitions, each by itself and all together. What it finds is
-// one list, for announcer validate, for the log and status of the daemon, and for announcer verify.
+// Package validate runs all checks of definitions, of each one and of all together. It returns one list of findings,
+// for announcer validate, for the log and status of the daemon, and for announcer verify.
 package validate
 
 import (
@@ -18,7 +18,7 @@ import (
 	"announcer/services"
 )
 
-// Report is what was found.
+// Report holds the findings.
 type Report struct {
 	Files    int // how many files were read
 	Findings diag.Findings

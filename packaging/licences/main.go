@@ -1,5 +1,5 @@
-// Command licences prints the licences of all that is linked into a program: of Go itself and of every module. It
-// fails where a module has none.
+// Command licences prints the licences of everything that is linked into a program: of Go and of every module. It
+// fails if a module has none.
 //
 //	licences ./cmd/announcer
 package main

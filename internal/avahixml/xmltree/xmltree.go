@@ -1,12 +1,12 @@
-// Package xmltree reads an XML file into a tree, and takes and refuses what expat 2.5 takes and refuses for a
-// program that sets no options, as Avahi is one: no namespaces, no validation, nothing outside the file ever
-// opened, but internal entities and default attributes of the DOCTYPE applied.
+// Package xmltree reads an XML file into a tree, and accepts and refuses what expat 2.5 accepts and refuses for a
+// program that sets no options, such as Avahi: no namespaces, no validation, no external entities; internal entities
+// and default attributes of the DOCTYPE are applied.
 //
-// encoding/xml is another language: of the 228 documents of TestLikeExpat it takes 66 that expat refuses, and refuses 26 that
-// expat takes (TestEncodingXMLIsNotExpat).
+// encoding/xml is another language: of the 228 documents of TestLikeExpat it accepts 66 that expat refuses, and refuses 26 that
+// expat accepts (TestEncodingXMLIsNotExpat).
 //
-// This package differs from expat in two things. It has limits where expat has none: [MaxExpansion] and [MaxDepth]. And the letters in names
-// are those of today's Unicode, up to U+FFFF, where expat knows those of 1996.
+// This package differs from expat in two points: it has limits, [MaxExpansion] and [MaxDepth], and the letters in names
+// are those of current Unicode, up to U+FFFF, where expat knows those of 1996.
 package xmltree
 
 import (
@@ -21,7 +21,7 @@ const (
 	MaxDepth = 64
 )
 
-// Document is what could be read of a file.
+// Document is the part of a file that could be read.
 type Document struct {
 	Root    *Element     // nil if there is none
 	Dropped []Reference  // entities that are not defined here and may be elsewhere: left out
@@ -63,7 +63,7 @@ type Reference struct {
 	Element string // in which it stands
 }
 
-// SyntaxError is why a file is not well-formed.
+// SyntaxError is the reason why a file is not well-formed.
 type SyntaxError struct {
 	At      int
 	Element string // in which it stands; "" outside of the root

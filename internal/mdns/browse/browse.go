@@ -1,8 +1,8 @@
-// Package browse is the client side: what service types there are on a network, what services, who announces them, and
-// whether they are what they should be.
+// Package browse is the client: it finds service types, services and the hosts that announce them, and compares them
+// with what is expected.
 //
-// It asks as RFC 6762 §5.2 wants it, by multicast and with known answers, keeps what each host says apart (cache.go),
-// and asks for what is missing (client.go): an answer need not come in one packet.
+// It asks as in RFC 6762 §5.2, by multicast and with known answers, keeps the records of each host separate (cache.go),
+// and asks for missing records (client.go), since an answer may come in several packets.
 package browse
 
 import (
@@ -23,7 +23,7 @@ import (
 // allTypes is the name that points to every service type of a domain (RFC 6763 §9).
 var allTypes = dnsname.MustParse("_services._dns-sd._udp")
 
-// ErrNoLink says that there is nothing to ask on.
+// ErrNoLink reports that there is no link to ask on.
 var ErrNoLink = errors.New("there is no interface to ask on")
 
 // Question is a service type and the domain to ask for it in.

@@ -41,7 +41,7 @@ func Expect(host string, instances []mdns.Instance) []Expected {
 	return all
 }
 
-// Verdict says how something that was expected, or found, stands.
+// Verdict is the result for a service that was expected, or found.
 type Verdict uint8
 
 // The verdicts.
@@ -60,7 +60,7 @@ func (v Verdict) String() string { return verdictWords[v] }
 // MarshalText returns the word of [Verdict.String].
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// Result is what is to be said of one service.
+// Result is the result for one service.
 type Result struct {
 	Verdict     Verdict
 	Expected    *Expected    // nil if it is foreign

@@ -1,7 +1,7 @@
 // Package dnstext translates between raw bytes and the text in which github.com/miekg/dns, and with it
 // grandcat/zeroconf, holds names and TXT strings.
 //
-// That library compares names as text, so what it is given has to be exactly what it prints for the same bytes.
+// That library compares names as text, so that its input must be exactly what it prints for the same bytes.
 package dnstext
 
 import (

@@ -1,4 +1,4 @@
-// Package engine chooses among the engines that put services on the wire.
+// Package engine selects the engine that announces the services.
 package engine
 
 import (

@@ -1,4 +1,4 @@
-// Package libsock reaches the sockets that github.com/grandcat/zeroconf keeps to itself.
+// Package libsock reaches the sockets that github.com/grandcat/zeroconf does not export.
 //
 // The library opens sockets that hear every link on which any program of this host has joined the multicast
 // group, whatever links it should use, and answers there with the addresses of another link. Bound to their
@@ -52,7 +52,7 @@ func of(holder reflect.Value) (Sockets, error) {
 	return found, nil
 }
 
-// Bind lets the sockets hear and speak on one link only. On systems other than Linux it does nothing.
+// Bind limits the sockets to one link. On systems other than Linux it does nothing.
 func (s Sockets) Bind(link string) error {
 	for _, conn := range s {
 		raw, err := conn.SyscallConn()
@@ -77,7 +77,7 @@ func control(raw syscall.RawConn, f func(fd uintptr) error) (err error) {
 	return errors.Join(refused, err)
 }
 
-// Silence lets the library send nothing more. Closed behind its back, the sockets would have its readers spin.
+// Silence stops all sending of the library. If the sockets were closed instead, its readers would spin.
 func (s Sockets) Silence() {
 	for _, conn := range s {
 		conn.SetWriteDeadline(time.Unix(1, 0))

@@ -1,7 +1,7 @@
 // Package link carries multicast DNS packets between an engine and the network: it knows sockets and interfaces,
-// and nothing of what the packets say.
+// but not the contents of packets.
 //
-// [Open] gives the real network, one UDP socket per IP version for the whole process. The package memlink gives a
+// [Open] returns the real network, one UDP socket per IP version for the whole process. The package memlink provides a
 // simulated one. Both are a [Conn], so an engine can't distinguish them.
 //
 // One goroutine owns a Conn and runs a loop like this one, which needs no channel, lock or timer:

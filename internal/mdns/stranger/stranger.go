@@ -1,11 +1,11 @@
-// Package stranger looks at the network with the resolver of github.com/grandcat/zeroconf, which knows nothing of our
-// engine: a second opinion on what a program of somebody else sees.
+// Package stranger looks at the network with the resolver of github.com/grandcat/zeroconf, which shares no code with our
+// engine: a second opinion on what another program sees.
 //
-// That resolver has its ways, which this package allows for. It reports a service once, so that each question is
+// This package works around the limits of that resolver. It reports a service once, so that each question is
 // asked by a new one, again and again until the time is over. It hears all links at once, so that each link has
 // one of its own, whose sockets hear nothing else. It sees a service only where one packet has its SRV record
-// together with an address of its host; a TXT record that comes apart from these it does not see. It does not tell
-// of goodbyes, and it takes upper and lower case for different letters.
+// together with an address of its host, and misses a TXT record in another packet. It does not
+// report goodbyes, and it distinguishes upper and lower case.
 package stranger
 
 import (

@@ -54,7 +54,7 @@ type Mark struct {
 // Mark notes what is written so far.
 func (b *Builder) Mark() Mark { return Mark{len(b.buf), b.counts} }
 
-// Rewind takes back what was added since the mark.
+// Rewind removes what was added since the mark.
 func (b *Builder) Rewind(m Mark) { b.buf, b.counts = b.buf[:m.size], m.counts }
 
 // Finish returns buf with the message behind it.

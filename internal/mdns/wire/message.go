@@ -65,7 +65,7 @@ func (m *Message) section(s Section) *[]mdns.Record {
 	return &m.Additional
 }
 
-// Encode writes the message, names compressed, or says false if it takes more than limit bytes. Questions are
+// Encode writes the message, names compressed, or reports false if it takes more than limit bytes. Questions are
 // of class IN.
 func (m Message) Encode(limit int) ([]byte, bool) {
 	var b Builder
@@ -96,7 +96,7 @@ func (r *Reader) nameAt(at int) dnsname.Name {
 	return name
 }
 
-// Value returns the data of a record. It says false if the data does not have the form of its type.
+// Value returns the data of a record. It reports false if the data does not have the form of its type.
 func (r *Reader) Value(rec Resource) (data mdns.Data, ok bool) {
 	switch rec.Type {
 	case mdns.TypePTR:

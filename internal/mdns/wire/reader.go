@@ -1,7 +1,7 @@
 // Package wire reads and writes multicast DNS messages (RFC 1035 §4, RFC 6762 §18).
 //
-// A [Reader] walks a packet in place and allocates nothing, so that a packet that is none of our business costs next
-// to nothing. A [Builder] writes one, with names compressed wherever a receiver has to cope with that (RFC 6762
+// A [Reader] walks a packet in place and allocates nothing, so that an unrelated packet costs very
+// little. A [Builder] writes one, with names compressed wherever a receiver must support that (RFC 6762
 // §18.14). [Decode] turns a packet into values. No input makes any of them panic, loop or allocate more than a small
 // multiple of the packet's size.
 package wire
@@ -45,7 +45,7 @@ const (
 	Additional
 )
 
-// ErrMalformed says that a packet is not a DNS message.
+// ErrMalformed reports that a packet is not a DNS message.
 var ErrMalformed = errors.New("the packet is not a DNS message")
 
 // Header is the fixed start of a message.

@@ -3,13 +3,13 @@
 // The library probes, announces and answers. It serves one service with one list of addresses at a time, so that
 // each service takes one of its servers on each link: two sockets and two goroutines, and every packet on the link
 // is parsed by every server. That is good for some tens of services. Whatever is published, it does not answer
-// queries for the addresses of a host, takes upper and lower case in queries for different letters, and does not notice
-// when another host has the same name; what else it can't do, [Limits] returns.
-// Three things the engine does itself, for without them a phone would not find its server:
+// queries for the addresses of a host, distinguishes upper and lower case in queries, and does not notice
+// when another host has the same name; [Limits] returns its other limits.
+// The engine does three things itself, without which a phone would not find its server:
 //
 //   - It keeps the sockets of a server to the link of the server. By themselves they hear all links and answer
 //     there with the addresses of another one.
-//   - It says the goodbyes. The library's own withdraw the address of the host and the service type, which the
+//   - It sends the goodbyes. The library's own withdraw the address of the host and the service type, which the
 //     services that remain still need. Here nothing is withdrawn that is still true, and the addresses of the host
 //     are true as long as the link has them.
 //   - It registers a service again whose data has changed. To change it in the library is a data race.
@@ -287,7 +287,7 @@ func (p *Publisher) Status() []mdns.ServiceStatus {
 // Events returns a channel of what happens.
 func (p *Publisher) Events() <-chan mdns.Event { return p.events }
 
-// Close says goodbye for all services and releases the sockets, and closes the channel of events.
+// Close sends goodbyes for all services, releases the sockets, and closes the channel of events.
 func (p *Publisher) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

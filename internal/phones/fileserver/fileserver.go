@@ -1,7 +1,7 @@
 // Package fileserver serves firmware to phones by HTTP, and reports which phone got what.
 //
 // It serves exactly the files of a release, by their names: no directory is listed, and a request can name nothing
-// else. Files go from the disk to the wire by sendfile(2) where the kernel has it.
+// else. Files are sent by sendfile(2) if the kernel has it.
 package fileserver
 
 import (
@@ -35,7 +35,7 @@ const (
 	stallBytes     = 64 << 10
 )
 
-// Config says what a [Server] serves.
+// Config configures a [Server].
 type Config struct {
 	Dir     string
 	Release phones.Release

@@ -1,7 +1,7 @@
-// Package endurance makes a daemon live through in minutes what otherwise takes months: files that are edited, links that
-// flap, reloads, junk from the network, kills. After every round a stranger at the other end of a cable asks what
-// there is, and that has to be what the files say. At the end the process holds no more than at the start, and
-// nothing was ever announced that no file has said.
+// Package endurance runs a daemon in minutes through the events of months: files that are edited, links that
+// flap, reloads, junk from the network, kills. After every round an independent host at the other end of a cable asks for
+// all services, and compares them with the files. At the end the process holds no more resources than at the start, and
+// nothing was announced that no file defines.
 //
 // "go test" runs a short life of some seconds, "make endurance" the long one.
 package endurance

@@ -1,4 +1,4 @@
-// Package mdnstest has what tests of multicast DNS share: a [mdns.Publisher] that puts nothing on any wire, and messages
+// Package mdnstest provides what tests of multicast DNS share: a [mdns.Publisher] without a network, and messages
 // that were captured on a real one.
 package mdnstest
 

@@ -4,8 +4,8 @@
 // network: [Main] runs the tests of a package in namespaces of their own, where there is nothing but a loopback
 // interface; [NewHost] adds a second machine, and [Veth] a cable between the two.
 //
-// No privileges are needed where the kernel lets anybody make user namespaces. Where it doesn't, [Need] skips
-// a test and says why.
+// No privileges are needed if the kernel lets all users make user namespaces. If it doesn't, [Need] skips
+// a test and prints the reason.
 package netlab
 
 import (

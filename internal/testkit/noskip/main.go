@@ -1,6 +1,5 @@
-// Command noskip reads what "go test -json" says and prints what "go test" would, so that a person reads the same
-// lines as ever. It fails where a test failed and also where one was skipped: on a machine that has all that the
-// tests want, a skipped test is one that nobody runs.
+// Command noskip reads the output of "go test -json" and prints what "go test" would print. It fails if a test failed,
+// and also if one was skipped: on a machine that has everything that the tests need, a skipped test would never run.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Package printed is for tests that read what is printed while more comes.
+// Package printed collects output for tests that read it while more is written.
 package printed
 
 import (

@@ -1,4 +1,4 @@
-// Package siptest has a SIP peer for tests, on real sockets. It reads and writes SIP as text, with no library.
+// Package siptest provides a SIP peer for tests, on real sockets. It reads and writes SIP as text, with no library.
 package siptest
 
 import (
