@@ -33,11 +33,12 @@ func TestExamples(t *testing.T) {
 		var findings diag.Findings
 		switch filepath.Ext(file) {
 		case ".service":
-			var group services.Group
-			group, findings = avahixml.Decode(file, data, "testhost")
-			add(file, group)
+			written := avahixml.Decode(file, data)
+			findings = written.Check("testhost")
+			add(file, written.Groups[0].Group)
 		case ".toml":
-			_, findings = config.Load(file, data, "testhost")
+			_, written := config.Load(file, data)
+			findings = written.Check("testhost")
 		default:
 			t.Errorf("%s: what is that?", file)
 		}

@@ -32,6 +32,7 @@ const (
 	PortField
 	TXTField
 	AddressField
+	CheckField // not of the group itself: how to check whether it answers
 )
 
 // Problem is something wrong with a group.

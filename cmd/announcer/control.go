@@ -116,6 +116,6 @@ func configuredSocket(file string) string {
 	if err != nil {
 		return ""
 	}
-	cfg, _ := config.Load(file, data, source.HostName()) // the daemon has the last good one, whatever is wrong with this
+	cfg, _ := config.Load(file, data) // the daemon has the last good one, whatever is wrong with this
 	return cfg.Socket
 }

@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/config"
-	"announcer/internal/diag"
 	"announcer/internal/testkit/netlab"
 )
 
@@ -258,8 +257,8 @@ func TestDocumentsConfiguration(t *testing.T) {
 	loaded := 0
 	for name, text := range documents(t) {
 		for _, snippet := range blocks(text, "toml") {
-			if _, findings := config.Load(name, []byte(snippet), "pbx"); len(findings) > 0 {
-				t.Errorf("%s\n%v", snippet, diag.Findings(findings))
+			if _, written := config.Load(name, []byte(snippet)); len(written.Check("pbx")) > 0 {
+				t.Errorf("%s\n%v", snippet, written.Found.List())
 			}
 			loaded++
 		}

@@ -10,6 +10,7 @@ import (
 	"announcer/internal/convert"
 	"announcer/internal/diag"
 	"announcer/internal/phones"
+	"announcer/internal/preset"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -144,7 +145,7 @@ func firmwareService(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	group, err := release.Group(c.String("url"), c.String("name"), source.HostName())
+	group, err := preset.Group("firmware", release.Fill(c.String("url"), c.String("name")), source.HostName())
 	if err != nil {
 		return firmwareFault(c, dir, err)
 	}

@@ -21,6 +21,7 @@ import (
 	"announcer/internal/oneshot"
 	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
+	"announcer/internal/preset"
 	"announcer/internal/publication"
 	"announcer/internal/source"
 )
@@ -163,7 +164,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 		return desired, "", err
 	}
 	if c.IsSet("url") {
-		group, err := release.Group(c.String("url"), c.String("name"), snap.Host)
+		group, err := preset.Group("firmware", release.Fill(c.String("url"), c.String("name")), snap.Host)
 		if err != nil {
 			return desired, "", firmwareFault(c, dir, err)
 		}
@@ -177,7 +178,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 			fmt.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced on it\n", link.Name)
 			continue
 		}
-		group, err := release.Group(httpURL(addr, at.Port()), c.String("name"), snap.Host)
+		group, err := preset.Group("firmware", release.Fill(httpURL(addr, at.Port()), c.String("name")), snap.Host)
 		if err != nil {
 			return desired, "", firmwareFault(c, dir, err)
 		}

@@ -121,11 +121,11 @@ func read(host, dir string) (map[string]services.Group, error) {
 		if err != nil {
 			return nil, err
 		}
-		g, findings := avahixml.Decode(file, text, host)
-		if err := findings.Err(); err != nil {
+		written := avahixml.Decode(file, text)
+		if err := written.Check(host).Err(); err != nil {
 			return nil, err
 		}
-		groups[file] = g
+		groups[file] = written.Groups[0].Group
 	}
 	return groups, nil
 }

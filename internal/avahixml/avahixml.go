@@ -16,14 +16,8 @@ import (
 	"announcer/internal/diag"
 )
 
-const (
-	// MaxSize is the most bytes that a file may have.
-	MaxSize = 1 << 20
-	// MaxFindings is the most errors, and the most warnings, that are reported of one file.
-	MaxFindings = 100
-
-	maxText = 1000 // bytes of a finding; more is somebody's data
-)
+// MaxSize is the most bytes that a file may have.
+const MaxSize = 1 << 20
 
 // rule says where an element belongs and which attribute it may have.
 type rule struct {
@@ -145,37 +139,26 @@ func (d *decoder) noText(e *xmltree.Element) {
 func trim(text string) string { return strings.Trim(text, " \t\r\n") }
 
 func (d *decoder) errorf(at int, element, format string, args ...any) {
-	d.add(diag.Error, at, element, "", format, args...)
+	d.add(diag.Error, at, element, format, args...)
 }
 
 func (d *decoder) warnf(at int, element, format string, args ...any) {
-	d.add(diag.Warning, at, element, "", format, args...)
+	d.add(diag.Warning, at, element, format, args...)
 }
 
-// add reports a finding, unless there are too many already.
-func (d *decoder) add(s diag.Severity, at int, element, code, format string, args ...any) {
-	d.count[s]++
-	f := diag.Finding{File: d.file, Severity: s}
-	switch {
-	case d.count[s] > MaxFindings+1:
-		return
-	case d.count[s] > MaxFindings:
-		f.Text = fmt.Sprintf("there are more than %d %ss; the others are not shown", MaxFindings, s)
-	default:
-		f.Line, f.Column = d.doc.Position(at)
-		f.Code = code
-		f.Text = clip(fmt.Sprintf(format, args...))
-		if element != "" {
-			f.Element = clip("<" + element + ">")
-		}
-	}
-	d.findings = append(d.findings, f)
+func (d *decoder) add(severity diag.Severity, at int, element, format string, args ...any) {
+	d.found.Add(severity, func() diag.Finding {
+		f := d.finding(spot{at, element})
+		f.Text = fmt.Sprintf(format, args...)
+		return f
+	})
 }
 
-// clip cuts the middle out of a text that is too long to be read.
-func clip(text string) string {
-	if len(text) <= maxText {
-		return text
+// finding returns a finding with a place and no text.
+func (d *decoder) finding(s spot) (f diag.Finding) {
+	f.Line, f.Column = d.doc.Position(s.at)
+	if s.element != "" {
+		f.Element = "<" + s.element + ">"
 	}
-	return strings.ToValidUTF8(text[:maxText/2], "") + " [...] " + strings.ToValidUTF8(text[len(text)-maxText/2:], "")
+	return f
 }

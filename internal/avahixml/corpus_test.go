@@ -106,14 +106,14 @@ func TestProbes(t *testing.T) {
 			}
 			if reason, ok := different[probe.Name]; ok {
 				delete(different, probe.Name)
-				_, findings := Decode("F.service", data, measuredHost)
+				_, findings := decode("F.service", data, measuredHost)
 				if (findings.Err() == nil) == probe.Accepted {
 					t.Errorf("no difference from Avahi any more, which was wanted: %s", reason)
 				}
 				return
 			}
 			if len(probe.Second) > 0 { // the services of the pair
-				_, findings := Decode("F.service", data, measuredHost)
+				_, findings := decode("F.service", data, measuredHost)
 				if (findings.Err() == nil) != probe.Accepted {
 					t.Errorf("accepted by Avahi: %v; we say: %v", probe.Accepted, findings)
 				}
@@ -129,7 +129,7 @@ func TestProbes(t *testing.T) {
 
 func compareWithAvahi(t *testing.T, data []byte, want measured) {
 	t.Helper()
-	group, findings := Decode("F.service", data, measuredHost)
+	group, findings := decode("F.service", data, measuredHost)
 	if (findings.Err() == nil) != want.Accepted {
 		t.Fatalf("accepted by Avahi: %v; we say: %v", want.Accepted, findings)
 	}

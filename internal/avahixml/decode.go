@@ -9,26 +9,29 @@ import (
 	"strings"
 
 	"announcer/internal/avahixml/xmltree"
+	"announcer/internal/definition"
 	"announcer/internal/diag"
+	"announcer/internal/publication"
 	"announcer/services"
 )
 
-// Decode reads a service file. host is this host's name without its domain, which "%h" stands for. The findings are
-// every error and warning, each at its place in the file; what resembles an element that is known is read as that
-// element, so that one slip does not hide the next. The group is valid only if none of them is an error.
+// Decode reads a service file. The file that it returns has one group, or none if the root is not a <service-group>.
+// Each finding has its place in the file; what resembles an element that is known is read as that element, so that one
+// error does not hide the next. The group is not checked yet.
 //
 // Columns count bytes of the text in UTF-8, as editors do that count bytes (see [xmltree.Document.Position]); what
-// comes of an entity has the place of the reference to it. The lints are checks beside those of
-// [services.Group.Check].
-func Decode(file string, data []byte, host string, lints ...services.Lint) (services.Group, diag.Findings) {
+// comes of an entity has the place of the reference to it.
+func Decode(file string, data []byte) *definition.File {
+	f := definition.New(file)
 	if len(data) > MaxSize {
-		text := fmt.Sprintf("the file has %d bytes; the most is %d", len(data), MaxSize)
-		return services.Group{}, diag.Findings{{File: file, Severity: diag.Error, Text: text}}
+		f.Found.Addf(diag.Error, 0, "", "the file has %d bytes; the most is %d", len(data), MaxSize)
+		return f
 	}
-	d := decoder{file: file, doc: xmltree.Parse(data), places: map[place]spot{}, said: map[place]bool{}}
+	d := decoder{found: f.Found, doc: xmltree.Parse(data), places: map[place]spot{}, said: map[place]bool{}}
 	if root := d.doc.Root; root != nil && d.meant(root, "") != "" {
+		d.root = root
 		d.serviceGroup(root)
-		d.check(root, d.group.Check(host, lints...))
+		f.Groups = []definition.Group{{Publication: publication.Publication{ID: file, Group: d.group}, Places: &d}}
 	}
 	for _, r := range d.doc.Dropped {
 		d.warnf(r.At, r.Element, "the text of the entity &%s; is not in this file, and is left out; want the text itself, or &amp; for a plain &", r.Name)
@@ -36,21 +39,22 @@ func Decode(file string, data []byte, host string, lints ...services.Lint) (serv
 	if err := d.doc.Err; err != nil {
 		d.errorf(err.At, err.Element, "%s", err.Text)
 	}
-	d.findings.Sort()
-	return d.group, d.findings
+	if len(f.Groups) > 0 {
+		f.Groups[0].Faulty = f.Found.Errors() > 0
+	}
+	return f
 }
 
-// decoder turns the tree of a file into a group.
+// decoder turns the tree of a file into a group, and remembers the places of its parts.
 type decoder struct {
-	file      string
+	found     *diag.Collector
 	doc       *xmltree.Document
+	root      *xmltree.Element
 	group     services.Group
 	elements  []*xmltree.Element // of the services of the group
 	places    map[place]spot
-	said      map[place]bool // what has been complained about
+	said      map[place]bool // what has an error that is reported
 	misplaced bool           // an element that Avahi knows stands where it doesn't count
-	findings  diag.Findings
-	count     [diag.Severities]int // findings by severity
 }
 
 // place is a part of the group, as in [services.Problem].
@@ -355,23 +359,32 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(text)
 }
 
-// check reports the problems of the group as a whole, unless it was said before, or what is missing may stand in
-// the wrong place or in the part of the file that could not be read.
-func (d *decoder) check(root *xmltree.Element, problems []services.Problem) {
-	for _, p := range problems {
-		here := place{p.Service, p.Field, p.Index}
-		owner := root
-		if p.Service >= 0 {
-			owner = d.elements[p.Service]
-		}
-		where, written := d.places[here]
-		if !written {
-			where = spot{owner.At, owner.Name}
-		}
-		hasBadType := p.Field == services.ServiceField && d.said[place{p.Service, services.TypeField, 0}]
-		mayBeElsewhere := !written && (d.misplaced || !owner.Closed)
-		if !d.said[here] && !hasBadType && !mayBeElsewhere {
-			d.add(p.Severity, where.at, where.element, p.Code, "%s", p.Text)
-		}
+// Reported implements [definition.Places]. A missing part may stand in the wrong place, or in the part of the file that
+// could not be read.
+func (d *decoder) Reported(p services.Problem) bool {
+	here := placeOf(p)
+	_, written := d.places[here]
+	hasBadType := p.Field == services.ServiceField && d.said[place{p.Service, services.TypeField, 0}]
+	mayBeElsewhere := !written && (d.misplaced || !d.owner(p).Closed)
+	return d.said[here] || hasBadType || mayBeElsewhere
+}
+
+// Place implements [definition.Places].
+func (d *decoder) Place(p services.Problem) diag.Finding {
+	where, written := d.places[placeOf(p)]
+	if !written {
+		owner := d.owner(p)
+		where = spot{owner.At, owner.Name}
 	}
+	return d.finding(where)
+}
+
+func placeOf(p services.Problem) place { return place{p.Service, p.Field, p.Index} }
+
+// owner returns the element of the service that a problem is about, or of the group.
+func (d *decoder) owner(p services.Problem) *xmltree.Element {
+	if p.Service < 0 {
+		return d.root
+	}
+	return d.elements[p.Service]
 }

@@ -37,7 +37,7 @@ func oneLine(g services.Group) string {
 const refused = "" // in the tables of this file
 
 func decodeLine(content string) (line string, findings diag.Findings) {
-	group, findings := Decode("F.service", []byte(content), "testhost")
+	group, findings := decode("F.service", []byte(content), "testhost")
 	if findings.Err() != nil {
 		return refused, findings
 	}
@@ -258,10 +258,10 @@ func TestDecodeLikeAvahi(t *testing.T) {
 func TestDecodeTooLarge(t *testing.T) {
 	group := "<service-group><name>n</name><service><type>_tt._tcp</type><port>80</port></service></service-group>"
 	fill := func(size int) []byte { return []byte(group + strings.Repeat("\n", size-len(group))) }
-	if _, findings := Decode("F.service", fill(MaxSize), "testhost"); len(findings) > 0 {
+	if _, findings := decode("F.service", fill(MaxSize), "testhost"); len(findings) > 0 {
 		t.Errorf("a file of the largest size: %v", findings)
 	}
-	_, findings := Decode("F.service", fill(MaxSize+1), "testhost")
+	_, findings := decode("F.service", fill(MaxSize+1), "testhost")
 	if want := "F.service: the file has 1048577 bytes; the most is 1048576"; findings.Error() != want {
 		t.Errorf("got %v; want %s", findings, want)
 	}
@@ -312,7 +312,7 @@ func TestDecodeIsBounded(t *testing.T) {
 		if long > 60*short && long > time.Second { // in quadratic time it would be 256
 			t.Errorf("%s: a file 16 times as long took %v in place of %v", what, long, short)
 		}
-		if size := len(findings.Error()); len(findings) > 2*(MaxFindings+1) || size > 2*MaxFindings*3*maxText {
+		if size := len(findings.Error()); len(findings) > 2*(diag.MaxFindings+1) || size > 2*diag.MaxFindings*3*1000 {
 			t.Errorf("%s: %d findings of %d bytes", what, len(findings), size)
 		}
 	}
@@ -320,16 +320,26 @@ func TestDecodeIsBounded(t *testing.T) {
 
 func timed(content string) (time.Duration, diag.Findings) {
 	start := time.Now()
-	_, findings := Decode("F.service", []byte(content), "testhost")
+	_, findings := decode("F.service", []byte(content), "testhost")
 	return time.Since(start), findings
 }
 
 func TestDecodeTooManyFindings(t *testing.T) {
-	_, findings := Decode("F.service", []byte("<service-group>"+strings.Repeat("<x/>", 200)+"</service-group>"), "testhost")
-	if len(findings) != MaxFindings+1 {
+	_, findings := decode("F.service", []byte("<service-group>"+strings.Repeat("<x/>", 200)+"</service-group>"), "testhost")
+	if len(findings) != diag.MaxFindings+1 {
 		t.Errorf("%d findings", len(findings))
 	}
-	if want := "F.service: there are more than 100 errors; the others are not shown"; findings[0].String() != want {
-		t.Errorf("got %s; want %s", findings[0], want)
+	if want := "F.service: and 102 more errors; the first 100 are shown"; findings[len(findings)-1].String() != want {
+		t.Errorf("got %s; want %s", findings[len(findings)-1], want)
 	}
+}
+
+// decode reads a file and checks it for a host.
+func decode(file string, data []byte, host string) (group services.Group, findings diag.Findings) {
+	written := Decode(file, data)
+	findings = written.Check(host)
+	if len(written.Groups) > 0 {
+		group = written.Groups[0].Group
+	}
+	return group, findings
 }

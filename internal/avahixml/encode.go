@@ -47,7 +47,7 @@ type encoder struct {
 }
 
 func (e *encoder) problem(s diag.Severity, element, format string, args ...any) {
-	e.findings = append(e.findings, diag.Finding{Element: "<" + element + ">", Severity: s, Text: clip(fmt.Sprintf(format, args...))})
+	e.findings = append(e.findings, diag.Finding{Element: "<" + element + ">", Severity: s, Text: diag.Clip(fmt.Sprintf(format, args...))})
 }
 
 func (e *encoder) service(s services.Service) {

@@ -74,7 +74,7 @@ func roundTrip(t *testing.T, group services.Group) {
 	if len(findings) > 0 {
 		return
 	}
-	again, findings := Decode("again.service", data, "pbx")
+	again, findings := decode("again.service", data, "pbx")
 	if findings.Err() != nil {
 		t.Fatalf("%v in\n%s", findings, data)
 	}
@@ -91,7 +91,7 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		group, findings := Decode(filepath.Base(file), data, "pbx")
+		group, findings := decode(filepath.Base(file), data, "pbx")
 		if findings.Err() == nil {
 			if _, findings := Encode(group); len(findings) > 0 {
 				t.Errorf("%s: %v", file, findings)
@@ -104,8 +104,8 @@ func TestRoundTrip(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	addGolden(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		group, findings := Decode("F.service", data, "pbx")
-		if len(findings) > 2*(MaxFindings+1) {
+		group, findings := decode("F.service", data, "pbx")
+		if len(findings) > 2*(diag.MaxFindings+1) {
 			t.Errorf("%d findings", len(findings))
 		}
 		lines := strings.Count(string(data), "\n") + strings.Count(string(data), "\r") + 1
@@ -113,7 +113,7 @@ func FuzzDecode(f *testing.F) {
 			if finding.Line > lines {
 				t.Errorf("%s: the file has %d lines", finding, lines)
 			}
-			if finding.Text == "" || len(finding.Text) > 2*maxText {
+			if finding.Text == "" || len(finding.Text) > 2*1000 {
 				t.Errorf("a text of %d bytes: %s", len(finding.Text), finding)
 			}
 		}
@@ -131,7 +131,7 @@ func FuzzDecode(f *testing.F) {
 func FuzzDecodeEncodeDecode(f *testing.F) {
 	addGolden(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		group, findings := Decode("F.service", data, "pbx")
+		group, findings := decode("F.service", data, "pbx")
 		if findings.Err() != nil {
 			return
 		}
@@ -161,7 +161,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, findings := Decode("F.service", data, "pbx"); len(findings) > 0 {
+		if _, findings := decode("F.service", data, "pbx"); len(findings) > 0 {
 			b.Fatal(findings)
 		}
 	}

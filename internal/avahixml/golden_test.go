@@ -34,7 +34,7 @@ func TestGolden(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				group, findings := Decode(filepath.Base(file), data, "pbx")
+				group, findings := decode(filepath.Base(file), data, "pbx")
 				if !isRight(findings) {
 					t.Errorf("the file does not belong in %s: %v", dir, findings)
 				}

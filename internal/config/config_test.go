@@ -23,7 +23,7 @@ func TestBad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, findings := Load(filepath.Base(file), data, "pbx")
+		_, findings := checked(filepath.Base(file), data, "pbx")
 		got := findings.Error() + "\n"
 		wantFile := strings.TrimSuffix(file, ".toml") + ".want"
 		if *update {

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"net/netip"
 
+	"announcer/internal/definition"
+	"announcer/internal/diag"
 	"announcer/internal/dnsname"
-	"announcer/internal/health"
 	"announcer/internal/preset"
 	"announcer/internal/publication"
 	"announcer/internal/strict"
@@ -55,27 +56,25 @@ func (t *RawTXT) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Publication makes a publication without an ID of the group at p, for a host that is named without its domain, and
-// reports what is wrong with it. standard is the policy for conflicts of a group that sets none.
-func (g RawGroup) Publication(doc *strict.Document, p strict.Path, host string, standard publication.Policy, lints ...services.Lint) publication.Publication {
-	before := len(doc.Findings)
-	publication := publication.Publication{
+// Definition returns the group at p as it is written, with an ID if the caller sets one, and reports values that are
+// wrong by themselves. standard is the policy for conflicts of a group that sets none.
+func (g RawGroup) Definition(doc *strict.Document, p strict.Path, standard publication.Policy) definition.Group {
+	before := doc.Found.Errors()
+	group := definition.Group{Publication: publication.Publication{
 		Interfaces: globs(doc, p.Key("interfaces"), g.Interfaces),
 		OnConflict: policy(doc, p.Key("on_conflict"), g.OnConflict, standard),
 		Check:      check(doc, p.Key("check"), g.Check),
-	}
+	}}
 	if doc.Has(p.Key("preset")) {
-		publication.Group = g.fromPreset(doc, p, host, lints)
+		group.Group, group.Places = g.fromPreset(doc, p)
 	} else {
-		publication.Group = g.fromServices(doc, p, host, lints)
+		group.Group, group.Places = g.fromServices(doc, p)
 	}
-	if _, err := health.Plan(publication); err != nil && doc.Findings[before:].Err() == nil {
-		doc.Errorf(p.Key("check"), "%v", err)
-	}
-	return publication
+	group.Faulty = doc.Found.Errors() > before
+	return group
 }
 
-func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path, host string, lints []services.Lint) services.Group {
+func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path) (services.Group, definition.Places) {
 	if doc.Has(p.Key("service")) {
 		doc.Errorf(p.Key("service"), "the preset makes the service; want either a preset or [[group.service]]")
 	}
@@ -83,13 +82,12 @@ func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path, host string, l
 	for _, file := range g.Files {
 		fill.Files = append(fill.Files, services.ModelFile{Model: file.Key, Path: file.Value})
 	}
-	group, err := preset.Group(g.Preset, fill, host)
+	group, err := preset.Read(g.Preset, fill)
 	if err != nil {
 		fillProblems(doc, p, err, g.Files)
-		return group
+		return group, nil
 	}
-	groupParser{doc: doc, path: p, services: p.Key("preset")}.check(group, host, lints)
-	return group
+	return group, groupParser{doc: doc, path: p, services: p.Key("preset")}
 }
 
 // fillProblems reports what is wrong with the values for a preset.
@@ -108,7 +106,7 @@ func fillProblems(doc *strict.Document, p strict.Path, err error, files strict.P
 	}
 }
 
-func (g RawGroup) fromServices(doc *strict.Document, p strict.Path, host string, lints []services.Lint) services.Group {
+func (g RawGroup) fromServices(doc *strict.Document, p strict.Path) (services.Group, definition.Places) {
 	for _, key := range []string{"server", "transport", "url", "version", "files"} {
 		if doc.Has(p.Key(key)) {
 			doc.Errorf(p.Key(key), "only a group with a preset has this key; want preset = %s too", choice(services.Presets()))
@@ -124,13 +122,12 @@ func (g RawGroup) fromServices(doc *strict.Document, p strict.Path, host string,
 	}
 	if len(group.Services) == 0 {
 		doc.Errorf(p, "the group has no service; want at least one")
-		return group
+		return group, nil
 	}
-	parser.check(group, host, lints)
-	return group
+	return group, parser
 }
 
-// groupParser makes the services of a group.
+// groupParser makes the services of a group, and finds their places.
 type groupParser struct {
 	doc      *strict.Document
 	path     strict.Path  // of the group
@@ -140,7 +137,7 @@ type groupParser struct {
 
 func (g groupParser) service(i int, raw RawService) services.Service {
 	p := g.services.Index(i)
-	before := len(g.doc.Findings)
+	before := g.doc.Found.Errors()
 	s := services.Service{
 		Type:     g.name(p.Key("type"), raw.Type, services.ParseType),
 		Protocol: g.protocol(p.Key("protocol"), raw.Protocol),
@@ -159,7 +156,7 @@ func (g groupParser) service(i int, raw RawService) services.Service {
 	for j, txt := range raw.TXT {
 		s.TXT = append(s.TXT, g.txt(p.Key("txt").Index(j), txt))
 	}
-	g.failed[i] = len(g.doc.Findings) > before
+	g.failed[i] = g.doc.Found.Errors() > before
 	return s
 }
 
@@ -213,17 +210,21 @@ func (g groupParser) txt(p strict.Path, raw RawTXT) string {
 	return raw.Key + "=" + string(value)
 }
 
-// check reports what the model finds wrong with a group, except services that are known to be wrong.
-func (g groupParser) check(group services.Group, host string, lints []services.Lint) {
-	for _, problem := range group.Check(host, lints...) {
-		if !g.failed[problem.Service] {
-			g.doc.Report(g.place(problem), problem.Severity, problem.Code, problem.Text)
-		}
-	}
+// Reported implements [definition.Places]. Of a service with an error nothing more is reported.
+func (g groupParser) Reported(problem services.Problem) bool {
+	return g.failed[problem.Service] || g.doc.Wrong(g.place(problem))
 }
 
-// place gives the path of what a problem is about.
+// Place implements [definition.Places].
+func (g groupParser) Place(problem services.Problem) diag.Finding {
+	return g.doc.Place(g.place(problem))
+}
+
+// place returns the path of what a problem is about.
 func (g groupParser) place(problem services.Problem) strict.Path {
+	if problem.Field == services.CheckField {
+		return g.path.Key("check")
+	}
 	if problem.Service < 0 {
 		return g.path.Key("name")
 	}

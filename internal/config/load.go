@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"announcer/internal/definition"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/publication"
@@ -51,24 +52,24 @@ type rawRule struct {
 	Check      string   `toml:"check"`
 }
 
-// Load reads the configuration in data, which came from file, for a host that is named without its domain unless the
-// configuration names it. The lints are checks of the groups beside those of [services.Group.Check]. Directories in it are relative to that of the file. The configuration is invalid if
-// there is an error among the findings.
-func Load(file string, data []byte, host string, lints ...services.Lint) (Config, diag.Findings) {
+// Load reads the configuration in data, which came from file. Directories in it are relative to that of the file. The
+// groups are also in the definition file that it returns, which is not checked yet; the configuration is unusable if
+// there is an error among the findings of its check.
+func Load(file string, data []byte) (Config, *definition.File) {
 	doc := strict.TOML(file, data)
 	var raw rawConfig
 	doc.Into(&raw)
 	l := loader{doc: doc, file: file}
 	cfg := l.daemon(raw.Daemon)
-	if cfg.Host != "" {
-		host = cfg.Host
+	definitions := l.groups(raw.Groups, cfg.OnConflict)
+	definitions.Host = cfg.Host
+	for _, group := range definitions.Groups {
+		cfg.Groups = append(cfg.Groups, group.Publication)
 	}
-	cfg.Groups = l.groups(raw.Groups, host, cfg.OnConflict, lints)
 	for i, rule := range raw.Rules {
 		cfg.Rules = append(cfg.Rules, l.rule(strict.Path("").Key("rule").Index(i), rule))
 	}
-	doc.Findings.Sort()
-	return cfg, doc.Findings
+	return cfg, definitions
 }
 
 // rawDefinitions is a definition file as it is written.
@@ -77,18 +78,19 @@ type rawDefinitions struct {
 }
 
 // LoadGroups reads the definition file in data, which came from file: one or more groups, and nothing else. standard is
-// the policy for conflicts of a group that sets none. host and lints are as in [Load]. The groups are unusable if there
-// is an error among the findings.
-func LoadGroups(file string, data []byte, host string, standard publication.Policy, lints ...services.Lint) ([]publication.Publication, diag.Findings) {
+// the policy for conflicts of a group that sets none. The groups are not checked yet.
+func LoadGroups(file string, data []byte, standard publication.Policy) *definition.File {
 	doc := strict.TOML(file, data)
+	doc.Refuse(map[string]string{
+		"daemon": "a definition file holds [[group]] only; want [daemon] in announcer.toml",
+		"rule":   "a definition file holds [[group]] only; want [[rule]] in announcer.toml",
+	})
 	var raw rawDefinitions
 	doc.Into(&raw)
-	if len(raw.Groups) == 0 && doc.Findings.Err() == nil {
+	if len(raw.Groups) == 0 && doc.Found.Errors() == 0 {
 		doc.Errorf(strict.Path(""), "it defines nothing; want at least one [[group]]")
 	}
-	groups := loader{doc: doc, file: file}.groups(raw.Groups, host, standard, lints)
-	doc.Findings.Sort()
-	return groups, doc.Findings
+	return loader{doc: doc, file: file}.groups(raw.Groups, standard)
 }
 
 // loader makes typed values of raw ones, and reports what is wrong with them.
@@ -126,7 +128,7 @@ func (l loader) socket(p strict.Path, path string) string {
 	return path
 }
 
-// metrics gives the address to listen at: on the loopback, unless it says another host.
+// metrics returns the address to listen at: on the loopback, unless it says another host.
 func (l loader) metrics(p strict.Path, address string) string {
 	if address == "" {
 		return ""
@@ -194,7 +196,7 @@ func (l loader) poll(p strict.Path, text string) time.Duration {
 	return every
 }
 
-// word gives the default where a key is not set.
+// word returns the default where a key is not set.
 func (l loader) word(p strict.Path, word string, words []string) string {
 	if !l.doc.Has(p) {
 		return words[0]
@@ -205,7 +207,7 @@ func (l loader) word(p strict.Path, word string, words []string) string {
 	return word
 }
 
-// duration gives standard where a key is not set.
+// duration returns standard where a key is not set.
 func (l loader) duration(p strict.Path, text string, standard, least, most time.Duration) time.Duration {
 	if !l.doc.Has(p) {
 		return standard
@@ -220,7 +222,7 @@ func (l loader) duration(p strict.Path, text string, standard, least, most time.
 // maxInRow is the most answers in a row that a check can wait for.
 const maxInRow = 100
 
-// number gives standard where a key is not set.
+// number returns standard where a key is not set.
 func (l loader) number(p strict.Path, n int64, standard int) int {
 	if !l.doc.Has(p) {
 		return standard
@@ -252,7 +254,7 @@ func choice(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// policy gives standard where a key is not set.
+// policy returns standard where a key is not set.
 func policy(doc *strict.Document, p strict.Path, word string, standard publication.Policy) publication.Policy {
 	if !doc.Has(p) {
 		return standard
@@ -264,7 +266,7 @@ func policy(doc *strict.Document, p strict.Path, word string, standard publicati
 	return parsed
 }
 
-// check gives no check where a key is not set.
+// check returns no check where a key is not set.
 func check(doc *strict.Document, p strict.Path, word string) publication.Check {
 	if !doc.Has(p) {
 		return publication.NoCheck
@@ -286,20 +288,19 @@ func globs(doc *strict.Document, p strict.Path, patterns []string) []string {
 	return patterns
 }
 
-func (l loader) groups(raw []RawGroup, host string, standard publication.Policy, lints []services.Lint) []publication.Publication {
-	var groups []publication.Publication
+func (l loader) groups(raw []RawGroup, standard publication.Policy) *definition.File {
+	definitions := &definition.File{Found: l.doc.Found}
 	seen := map[string]int{}
-	for i, group := range raw {
-		p := strict.Path("").Key("group").Index(i)
-		publication := group.Publication(l.doc, p, host, standard, lints...)
-		publication.ID = fmt.Sprintf("%s: group %q", l.file, publication.Group.Name)
-		seen[publication.ID]++
-		if n := seen[publication.ID]; n > 1 {
-			publication.ID = fmt.Sprintf("%s (%d)", publication.ID, n)
+	for i, rawGroup := range raw {
+		group := rawGroup.Definition(l.doc, strict.Path("").Key("group").Index(i), standard)
+		group.ID = fmt.Sprintf("%s: group %q", l.file, group.Group.Name)
+		seen[group.ID]++
+		if n := seen[group.ID]; n > 1 {
+			group.ID = fmt.Sprintf("%s (%d)", group.ID, n)
 		}
-		groups = append(groups, publication)
+		definitions.Groups = append(definitions.Groups, group)
 	}
-	return groups
+	return definitions
 }
 
 func (l loader) rule(p strict.Path, raw rawRule) Rule {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
 	"announcer/internal/publication"
@@ -21,7 +22,7 @@ const examples = "../../examples/"
 // load gives the configuration of a text that has no mistake.
 func load(t *testing.T, file, text string) Config {
 	t.Helper()
-	cfg, findings := Load(file, []byte(text), "testhost")
+	cfg, findings := checked(file, []byte(text), "testhost")
 	if len(findings) > 0 {
 		t.Fatalf("%s: %v", file, findings)
 	}
@@ -178,13 +179,13 @@ transport = "tls"
 
 func TestHostOfTheFileCounts(t *testing.T) {
 	text := "[daemon]\nhost = \"" + strings.Repeat("x", 40) + "\"\n[[group]]\nname = \"" + strings.Repeat("y", 30) + "%h\"\nreplace_wildcards = true\npreset = \"dpma\"\nserver = \"192.0.2.20\""
-	if _, findings := Load("x", []byte(text), "h"); findings.Err() == nil {
+	if _, findings := checked("x", []byte(text), "h"); findings.Err() == nil {
 		t.Error("a name of 70 bytes on that host has no error")
 	}
 }
 
 func TestWarning(t *testing.T) {
-	_, findings := Load("x", []byte("[[group]]\nname = 'A'\n[[group.service]]\ntype = '_http._tcp'"), "h")
+	_, findings := checked("x", []byte("[[group]]\nname = 'A'\n[[group.service]]\ntype = '_http._tcp'"), "h")
 	if len(findings) != 1 || findings.Err() != nil || findings[0].Line != 3 || findings[0].Element != "port" {
 		t.Errorf("want one warning, of the port in line 3: %v", findings)
 	}
@@ -254,7 +255,7 @@ func FuzzLoad(f *testing.F) {
 		if len(data) > 1<<14 {
 			return
 		}
-		cfg, findings := Load("x", data, "host")
+		cfg, findings := checked("x", data, "host")
 		if findings.Err() != nil {
 			return
 		}
@@ -273,9 +274,15 @@ func TestMetricsAddress(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "9353": "127.0.0.1:9353", ":9353": "127.0.0.1:9353", "0.0.0.0:9353": "0.0.0.0:9353", "[::1]:9353": "[::1]:9353", "localhost:9353": "localhost:9353",
 	} {
-		cfg, findings := Load("x.toml", []byte("[daemon]\nmetrics = \""+text+"\"\n"), "pbx")
+		cfg, findings := checked("x.toml", []byte("[daemon]\nmetrics = \""+text+"\"\n"), "pbx")
 		if cfg.Metrics != want || len(findings) > 0 {
 			t.Errorf("%q: %q, want %q; %v", text, cfg.Metrics, want, findings)
 		}
 	}
+}
+
+// checked reads a configuration and checks it for a host.
+func checked(file string, data []byte, host string) (Config, diag.Findings) {
+	cfg, written := Load(file, data)
+	return cfg, written.Check(host)
 }

@@ -6,45 +6,38 @@
 package convert
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"announcer/internal/avahixml"
 	"announcer/internal/config"
+	"announcer/internal/definition"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/publication"
 	"announcer/services"
 )
 
-// Format is a way to write definitions.
+// Format is a way to write definitions. Each one has a file of this package, which registers it.
 type Format string
-
-// The formats.
-const (
-	Avahi Format = "avahi" // avahi.service(5): one group in a file
-	TOML  Format = "toml"  // groups of announcer.toml
-	JSON  Format = "json"  // see [Document]
-	DNSSD Format = "dnssd" // systemd.dnssd(5): one service in a file
-	Zone  Format = "zone"  // a zone file (RFC 1035 §5) with the records of RFC 6763
-)
 
 // codec reads and writes a format.
 type codec struct {
 	format Format
 	suffix string // of file names
-	decode func(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings)
+	order  int    // its place in lists
+	decode func(file string, data []byte, host string) *definition.File
 	encode func(defs []Definition, host string) ([]File, diag.Findings)
 }
 
-var codecs = []codec{
-	{Avahi, ".service", decodeAvahi, encodeAvahi},
-	{TOML, ".toml", decodeTOML, encodeTOML},
-	{JSON, ".json", decodeJSON, encodeJSON},
-	{DNSSD, ".dnssd", decodeDNSSD, encodeDNSSD},
-	{Zone, ".zone", decodeZone, encodeZone},
+var codecs []codec
+
+// register adds a format. The init function of its file calls it.
+func register(c codec) {
+	codecs = append(codecs, c)
+	slices.SortFunc(codecs, func(a, b codec) int { return cmp.Compare(a.order, b.order) })
 }
 
 func codecOf(f Format) codec {
@@ -101,10 +94,26 @@ type File struct {
 	Data []byte
 }
 
-// Decode reads all definitions in data, which came from file, for a host that is named without its domain. Those with
-// an error are left out. The lints are checks beside those of [services.Group.Check].
+// Decode reads all definitions in data, which came from file, for a host that is named without its domain. It returns
+// none if there is an error among the findings. The lints are checks beside those of [services.Group.Check].
 func Decode(f Format, file string, data []byte, host string, lints ...services.Lint) ([]Definition, diag.Findings) {
-	return codecOf(f).decode(file, data, host, lints)
+	written := Read(f, file, data, host)
+	findings := written.Check(host, lints...)
+	if findings.Err() != nil {
+		return nil, findings
+	}
+	return definitions(file, written.Publications()), findings
+}
+
+// Read reads the definitions in data as they are written, with the IDs of [Definition.Origin], and does not check them.
+func Read(f Format, file string, data []byte, host string) *definition.File {
+	written := codecOf(f).decode(file, data, host)
+	for i := range written.Groups {
+		if g := &written.Groups[i]; g.ID == "" {
+			g.ID = origin(file, g.Group, len(written.Groups))
+		}
+	}
+	return written
 }
 
 // Encode writes each definition to files of its own: one, or in [DNSSD] one for each service. A definition with an
@@ -150,10 +159,9 @@ func definitions(file string, publications []publication.Publication) []Definiti
 	taken := map[string]bool{}
 	last := map[string]int{} // the number that a name got last
 	for _, p := range publications {
-		d := Definition{Name: stem(file), Origin: file, Group: p.Group, Interfaces: p.Interfaces, OnConflict: p.OnConflict, Check: p.Check}
+		d := Definition{Name: stem(file), Origin: origin(file, p.Group, len(publications)), Group: p.Group, Interfaces: p.Interfaces, OnConflict: p.OnConflict, Check: p.Check}
 		if len(publications) > 1 || d.Name == "" {
 			d.Name = slug(p.Group.Name)
-			d.Origin = fmt.Sprintf("%s: group %q", file, p.Group.Name)
 		}
 		for base := d.Name; taken[d.Name]; {
 			last[base]++
@@ -163,6 +171,14 @@ func definitions(file string, publications []publication.Publication) []Definiti
 		defs = append(defs, d)
 	}
 	return defs
+}
+
+// origin returns what findings about a group call it, which is one of n in a file.
+func origin(file string, group services.Group, n int) string {
+	if n > 1 || stem(file) == "" {
+		return fmt.Sprintf("%s: group %q", file, group.Name)
+	}
+	return file
 }
 
 // stem gives the name of a file without directory and suffix, "" for the standard input.
@@ -180,29 +196,6 @@ func slug(name string) string {
 		return "group"
 	}
 	return strings.Join(words, "-")
-}
-
-// maxFindings is the most errors, and the most warnings, that are told of a file that is read.
-const maxFindings = 100
-
-// reading collects what is wrong with a file.
-type reading struct {
-	file     string
-	findings diag.Findings
-	told     map[diag.Severity]int
-}
-
-func newReading(file string) reading { return reading{file: file, told: map[diag.Severity]int{}} }
-
-func (r *reading) add(line int, element string, severity diag.Severity, format string, args ...any) {
-	r.tell(line, element, services.Problem{Severity: severity, Text: fmt.Sprintf(format, args...)})
-}
-
-// tell adds a problem.
-func (r *reading) tell(line int, element string, p services.Problem) {
-	if r.told[p.Severity]++; r.told[p.Severity] <= maxFindings {
-		r.findings = append(r.findings, diag.Finding{File: r.file, Line: line, Element: element, Severity: p.Severity, Code: p.Code, Text: p.Text})
-	}
 }
 
 // report collects what a format can't say.
@@ -246,44 +239,6 @@ func settle(defs []Definition, host string) []mdns.Instance {
 		desired.Groups = append(desired.Groups, publication.Publication{ID: d.Origin, Group: group})
 	}
 	return mdns.Settle(desired, nil)
-}
-
-func decodeAvahi(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
-	group, findings := avahixml.Decode(file, data, host, lints...)
-	if findings.Err() != nil {
-		return nil, findings
-	}
-	return definitions(file, []publication.Publication{{Group: group}}), findings
-}
-
-func encodeAvahi(defs []Definition, _ string) ([]File, diag.Findings) {
-	var files []File
-	var r report
-	for _, d := range defs {
-		data, findings := avahixml.Encode(d.Group)
-		for _, f := range findings {
-			f.File = d.Origin
-			r.findings = append(r.findings, f)
-		}
-		r.policies(d, "an Avahi file", "; want a [[rule]] in announcer.toml")
-		files = append(files, File{d.Name + ".service", data})
-	}
-	return files, r.findings
-}
-
-func decodeTOML(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
-	cfg, findings := config.Load(file, data, host, lints...)
-	if findings.Err() != nil {
-		return nil, findings
-	}
-	if len(cfg.Rules) > 0 {
-		findings = append(findings, diag.Finding{File: file, Element: "rule", Severity: diag.Warning, Text: "rules are about Avahi files, and define nothing; they are left out"})
-	}
-	return definitions(file, cfg.Groups), findings
-}
-
-func encodeTOML(defs []Definition, _ string) ([]File, diag.Findings) {
-	return []File{{name(defs) + ".toml", config.EncodeTOML(rawGroups(defs))}}, nil
 }
 
 // name gives what a file for all definitions is called.

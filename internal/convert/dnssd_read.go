@@ -8,18 +8,27 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"announcer/internal/definition"
 	"announcer/internal/diag"
 	"announcer/internal/publication"
 	"announcer/services"
 )
 
+// DNSSD is the format of systemd.dnssd(5): one service in a file.
+const DNSSD Format = "dnssd"
+
+func init() {
+	register(codec{DNSSD, ".dnssd", 4, decodeDNSSD, encodeDNSSD})
+}
+
 var dnssdKeys = []string{"Name", "Type", "SubType", "Port", "Priority", "Weight", "TxtText", "TxtData"}
 
-func decodeDNSSD(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
-	r := dnssdReader{reading: newReading(file), lines: map[string]int{}}
+func decodeDNSSD(file string, data []byte, _ string) *definition.File {
+	written := definition.New(file)
+	r := &dnssdReader{found: written.Found, lines: map[string]int{}}
 	if !utf8.Valid(data) {
 		r.add(0, "", diag.Error, "the file is not UTF-8; want text in UTF-8")
-		return nil, r.findings
+		return written
 	}
 	section := ""
 	for _, l := range logicalLines(string(data)) {
@@ -34,12 +43,11 @@ func decodeDNSSD(file string, data []byte, host string, lints []services.Lint) (
 			r.add(l.number, "", diag.Warning, "%q is outside of [Service]; it is left out", l.text)
 		}
 	}
-	r.finish(host, lints)
-	r.findings.Sort()
-	if r.findings.Err() != nil {
-		return nil, r.findings
+	r.addSubtype()
+	if r.found.Errors() == 0 {
+		written.Groups = []definition.Group{{Publication: publication.Publication{Group: r.group()}, Places: r}}
 	}
-	return definitions(file, []publication.Publication{{Group: r.group()}}), r.findings
+	return written
 }
 
 // line is a line of a file with those that continue it.
@@ -76,7 +84,7 @@ func oddBackslash(text string) bool {
 }
 
 type dnssdReader struct {
-	reading
+	found *diag.Collector
 	lines map[string]int // where a key was set last
 
 	name, subtype string
@@ -201,29 +209,36 @@ func (r *dnssdReader) group() services.Group {
 	return services.Group{Name: r.name, Wildcards: r.wildcards, Services: []services.Service{r.service}}
 }
 
-// finish checks what was read as a whole.
-func (r *dnssdReader) finish(host string, lints []services.Lint) {
-	if r.subtype != "" && !r.service.Type.IsZero() {
-		subtype, err := services.ParseSubtype(r.subtype + "._sub." + r.service.Type.String())
-		if err != nil {
-			r.add(r.lines["SubType"], "SubType", diag.Error, "%v", err)
-		} else {
-			r.service.Subtypes = append(r.service.Subtypes, subtype)
-		}
-	}
-	if r.findings.Err() != nil {
+// addSubtype adds the subtype, which is below the type.
+func (r *dnssdReader) addSubtype() {
+	if r.subtype == "" || r.service.Type.IsZero() {
 		return
 	}
-	for _, p := range r.group().Check(host, lints...) {
-		key := map[services.Field]string{
-			services.NameField: "Name", services.ServiceField: "Type", services.TypeField: "Type", services.SubtypeField: "SubType",
-			services.PortField: "Port", services.TXTField: "TxtText",
-		}[p.Field]
-		if p.Field == services.TXTField && r.lines[key] == 0 {
-			key = "TxtData"
-		}
-		r.tell(r.lines[key], key, p)
+	subtype, err := services.ParseSubtype(r.subtype + "._sub." + r.service.Type.String())
+	if err != nil {
+		r.add(r.lines["SubType"], "SubType", diag.Error, "%v", err)
+		return
 	}
+	r.service.Subtypes = append(r.service.Subtypes, subtype)
+}
+
+func (r *dnssdReader) add(line int, element string, severity diag.Severity, format string, args ...any) {
+	r.found.Addf(severity, line, element, format, args...)
+}
+
+// Reported implements [definition.Places]. A file with an error is not checked.
+func (r *dnssdReader) Reported(services.Problem) bool { return false }
+
+// Place implements [definition.Places].
+func (r *dnssdReader) Place(p services.Problem) diag.Finding {
+	key := map[services.Field]string{
+		services.NameField: "Name", services.ServiceField: "Type", services.TypeField: "Type", services.SubtypeField: "SubType",
+		services.PortField: "Port", services.TXTField: "TxtText",
+	}[p.Field]
+	if p.Field == services.TXTField && r.lines[key] == 0 {
+		key = "TxtData"
+	}
+	return diag.Finding{Line: r.lines[key], Element: key}
 }
 
 // cWords splits a line at blanks that are not in quotes, and undoes quotes and the escapes of C.

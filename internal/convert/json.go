@@ -5,11 +5,18 @@ import (
 	"encoding/json"
 
 	"announcer/internal/config"
+	"announcer/internal/definition"
 	"announcer/internal/diag"
 	"announcer/internal/publication"
 	"announcer/internal/strict"
-	"announcer/services"
 )
+
+// JSON is the format of [Document].
+const JSON Format = "json"
+
+func init() {
+	register(codec{JSON, ".json", 3, decodeJSON, encodeJSON})
+}
 
 // schemaVersion changes when a reader of the shape before would not understand the new one.
 const schemaVersion = 1
@@ -48,26 +55,22 @@ type Document struct {
 	Groups  []config.RawGroup `json:"groups"`
 }
 
-func decodeJSON(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
+func decodeJSON(file string, data []byte, _ string) *definition.File {
 	doc := strict.JSON(file, data)
-	if doc.Findings.Err() != nil {
-		return nil, doc.Findings
+	written := &definition.File{Found: doc.Found}
+	if doc.Found.Errors() > 0 {
+		return written
 	}
 	var raw Document
 	doc.Into(&raw)
 	if raw.Version != schemaVersion {
 		doc.Errorf(strict.Path("").Key("version"), "the version of the format is %d; want %d", raw.Version, schemaVersion)
 	}
-	var publications []publication.Publication
 	for i, group := range raw.Groups {
 		p := strict.Path("").Key("groups").Index(i)
-		publications = append(publications, group.Publication(doc, p, host, publication.DefaultPolicy, lints...))
+		written.Groups = append(written.Groups, group.Definition(doc, p, publication.DefaultPolicy))
 	}
-	doc.Findings.Sort()
-	if doc.Findings.Err() != nil {
-		return nil, doc.Findings
-	}
-	return definitions(file, publications), doc.Findings
+	return written
 }
 
 func encodeJSON(defs []Definition, _ string) ([]File, diag.Findings) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"announcer/internal/definition"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
@@ -16,6 +17,13 @@ import (
 	"announcer/services"
 )
 
+// Zone is the format of a zone file (RFC 1035 §5) with the records of RFC 6763.
+const Zone Format = "zone"
+
+func init() {
+	register(codec{Zone, ".zone", 5, decodeZone, encodeZone})
+}
+
 const (
 	maxRecords   = 50_000 // $GENERATE makes 65,536 of one line
 	maxAddresses = 100    // of a host
@@ -23,25 +31,36 @@ const (
 
 // decodeZone makes a service of each SRV record that has the name of an instance, and a group of those with the same
 // instance name. Times to live don't matter.
-func decodeZone(file string, data []byte, host string, lints []services.Lint) ([]Definition, diag.Findings) {
-	r := zoneReader{reading: newReading(file), host: host, lints: lints, byName: map[string][]*zoneRecord{}, byTarget: map[string][]*zoneRecord{}}
+func decodeZone(file string, data []byte, host string) *definition.File {
+	written := definition.New(file)
+	r := zoneReader{found: written.Found, host: host, byName: map[string][]*zoneRecord{}, byTarget: map[string][]*zoneRecord{}}
 	r.read(data)
-	groups := r.groups()
+	written.Groups = r.groups()
 	r.leftOver()
-	r.findings.Sort()
-	if r.findings.Err() != nil {
-		return nil, r.findings
-	}
-	return definitions(file, groups), r.findings
+	return written
 }
 
 type zoneReader struct {
-	reading
+	found    *diag.Collector
 	host     string
-	lints    []services.Lint
 	records  []*zoneRecord
 	byName   map[string][]*zoneRecord
 	byTarget map[string][]*zoneRecord // the PTR records
+}
+
+func (r *zoneReader) add(line int, element string, severity diag.Severity, format string, args ...any) {
+	r.found.Addf(severity, line, element, format, args...)
+}
+
+// zonePlaces are the lines of the services of a group.
+type zonePlaces []int
+
+// Reported implements [definition.Places].
+func (zonePlaces) Reported(services.Problem) bool { return false }
+
+// Place implements [definition.Places].
+func (lines zonePlaces) Place(p services.Problem) diag.Finding {
+	return diag.Finding{Line: lines[max(p.Service, 0)]}
 }
 
 // zoneRecord is a record and the line where it ends.
@@ -122,10 +141,10 @@ func (r *zoneReader) first(name dnsname.Name, recordType uint16) *zoneRecord {
 	return nil
 }
 
-func (r *zoneReader) groups() []publication.Publication {
-	var groups []publication.Publication
-	index := map[string]int{}   // of the group of an instance name
-	lines := map[string][]int{} // of the services of that group
+func (r *zoneReader) groups() []definition.Group {
+	var groups []definition.Group
+	index := map[string]int{}        // of the group of an instance name
+	lines := map[string]zonePlaces{} // of the services of that group
 	for _, record := range r.records {
 		srv, ok := record.RR.(*dns.SRV)
 		if !ok {
@@ -140,15 +159,13 @@ func (r *zoneReader) groups() []publication.Publication {
 		if !ok {
 			i = len(groups)
 			index[instance] = i
-			groups = append(groups, publication.Publication{Group: services.Group{Name: instance}})
+			groups = append(groups, definition.Group{Publication: publication.Publication{Group: services.Group{Name: instance}}})
 		}
 		groups[i].Group.Services = append(groups[i].Group.Services, service)
 		lines[instance] = append(lines[instance], record.line)
 	}
-	for _, p := range groups {
-		for _, problem := range p.Group.Check(r.host, r.lints...) {
-			r.tell(lines[p.Group.Name][max(problem.Service, 0)], "", problem)
-		}
+	for i := range groups {
+		groups[i].Places = lines[groups[i].Group.Name]
 	}
 	return groups
 }

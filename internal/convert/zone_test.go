@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"announcer/internal/diag"
 	"net/netip"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestZoneIsBounded(t *testing.T) {
 	start := time.Now()
 	text := strings.Repeat("$GENERATE 0-65535 a$.local. SRV 0 0 1 b.local.\n", 20)
 	_, findings := Decode(Zone, "x.zone", []byte(text), host)
-	if len(findings) != maxFindings+1 || findings.Err() == nil || !strings.Contains(findings.Err().Error(), "more than 50000 records") {
+	if len(findings) != diag.MaxFindings+2 || findings.Err() == nil || !strings.Contains(findings.Err().Error(), "more than 50000 records") {
 		t.Errorf("%d findings, %v", len(findings), findings.Err())
 	}
 	if taken := time.Since(start); taken > 20*time.Second {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -122,16 +121,6 @@ func TestRelease(t *testing.T) {
 	r, err := found.Release("2_8_1")
 	if err != nil || len(r.Images) != 2 {
 		t.Fatalf("%+v, %v", r, err)
-	}
-	g, err := r.Group("http://192.0.2.10/", "", "pbx")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"sipUrl=http://192.0.2.10", "firmwareUrl=http://192.0.2.10/", "firmwareVersion=2_8_1", "serviceType=firmware", "D40File=2/2_8_1_D40_firmware.eff"}; !slices.Equal(g.Services[0].TXT, want) {
-		t.Errorf("the TXT is %q, want %q", g.Services[0].TXT, want)
-	}
-	if problems := Lint(g); len(problems) > 0 {
-		t.Errorf("what is generated has problems: %+v", problems)
 	}
 	config, err := r.Config("http://192.0.2.10/", "")
 	if want := `<?xml version="1.0" encoding="UTF-8"?>

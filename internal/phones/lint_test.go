@@ -11,7 +11,6 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
-	"announcer/internal/preset"
 	"announcer/internal/publication"
 	"announcer/services"
 )
@@ -168,25 +167,6 @@ func TestLintLooksAtPhonesAlone(t *testing.T) {
 	problems := Lint(services.Group{Name: "All", Services: both})
 	if len(problems) != 1 || problems[0].Service != 2 {
 		t.Errorf("%+v; want one problem, in service 2", problems)
-	}
-}
-
-func TestPresetsPassLint(t *testing.T) {
-	fills := map[string]services.Fill{
-		"dpma":      {Server: "192.0.2.20"},
-		"switchvox": {Server: "svx.example.net", Transport: "tls"},
-		"firmware":  {URL: "http://192.0.2.10:8080/fw", Version: "2_8_1", Files: []services.ModelFile{{Model: "D40", Path: "2_8_1_D40_firmware.eff"}}},
-	}
-	for _, name := range services.Presets() {
-		t.Run(name, func(t *testing.T) {
-			g, err := preset.Group(name, fills[name], "pbx")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if problems := Lint(g); len(problems) > 0 {
-				t.Errorf("%+v", problems)
-			}
-		})
 	}
 }
 

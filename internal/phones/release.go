@@ -5,21 +5,19 @@ import (
 	"net/url"
 	"strings"
 
-	"announcer/internal/preset"
 	"announcer/services"
 )
 
-// Group makes the announcement of a release whose files are below a URL, for a host that is named without its domain.
-// Where name is "", the name has version and server. The D80 is left out. The error is a [*services.FillError] where
-// a value can't be announced, else [diag.Findings].
-func (r Release) Group(url, name, host string) (services.Group, error) {
+// Fill returns what fills in the stock definition "firmware" to announce the release, whose files are below a URL. If name is
+// "", the definition's own name has version and server. The D80 is left out.
+func (r Release) Fill(url, name string) services.Fill {
 	fill := services.Fill{Name: name, URL: url, Version: r.Version}
 	for _, image := range r.Images {
 		if image.Model != noMulticast {
 			fill.Files = append(fill.Files, services.ModelFile{Model: image.Model, Path: image.Path})
 		}
 	}
-	return preset.Group("firmware", fill, host)
+	return fill
 }
 
 // xmlFirmwares are the elements of a phone's configuration that say where its firmware is.

@@ -3,19 +3,46 @@ package preset
 
 import (
 	"announcer/internal/avahixml"
+	"announcer/internal/definition"
+	"announcer/internal/diag"
 	"announcer/services"
 )
 
-// Group fills in a stock definition, one of [services.Presets], for a host that is named without its domain. The
-// error is a [*services.FillError] where a value is missing or wrong, else [diag.Findings].
-func Group(preset string, fill services.Fill, host string) (services.Group, error) {
-	data, err := services.Stock(preset, fill)
+// Read fills in a stock definition, one of [services.Presets], without checking it. The error is a
+// [*services.FillError] where a value is missing or wrong, else [diag.Findings].
+func Read(preset string, fill services.Fill) (services.Group, error) {
+	file, err := read(preset, fill)
 	if err != nil {
 		return services.Group{}, err
 	}
-	group, findings := avahixml.Decode("preset "+preset, data, host)
-	for i := range findings {
-		findings[i].Line, findings[i].Column = 0, 0 // of a file that nobody sees
+	return file.Groups[0].Group, nil
+}
+
+func read(preset string, fill services.Fill) (*definition.File, error) {
+	data, err := services.Stock(preset, fill)
+	if err != nil {
+		return nil, err
 	}
-	return group, findings.Err()
+	file := avahixml.Decode("preset "+preset, data)
+	if err := withoutLines(file.Found.List()).Err(); err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// Group fills in a stock definition as [Read] does, and checks it for a host that is named without its domain.
+func Group(preset string, fill services.Fill, host string) (services.Group, error) {
+	file, err := read(preset, fill)
+	if err != nil {
+		return services.Group{}, err
+	}
+	return file.Groups[0].Group, withoutLines(file.Check(host)).Err()
+}
+
+// withoutLines drops the lines and columns of a file that nobody sees.
+func withoutLines(findings diag.Findings) diag.Findings {
+	for i := range findings {
+		findings[i].Line, findings[i].Column = 0, 0
+	}
+	return findings
 }

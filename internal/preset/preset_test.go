@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"announcer/internal/phones"
 	"announcer/services"
 )
 
@@ -49,5 +50,39 @@ func TestGroupErrors(t *testing.T) {
 	_, err = Group("dpma", services.Fill{Server: "192.0.2.20", Name: strings.Repeat("x", 60) + "%h", Wildcards: true}, "long-name")
 	if err == nil || !strings.HasPrefix(err.Error(), "preset dpma: <name>: the name ") {
 		t.Errorf("a name that is too long: %v", err)
+	}
+}
+
+func TestPresetsPassLint(t *testing.T) {
+	fills := map[string]services.Fill{
+		"dpma":      {Server: "192.0.2.20"},
+		"switchvox": {Server: "svx.example.net", Transport: "tls"},
+		"firmware":  {URL: "http://192.0.2.10:8080/fw", Version: "2_8_1", Files: []services.ModelFile{{Model: "D40", Path: "2_8_1_D40_firmware.eff"}}},
+	}
+	for _, name := range services.Presets() {
+		t.Run(name, func(t *testing.T) {
+			g, err := Group(name, fills[name], "pbx")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if problems := phones.Lint(g); len(problems) > 0 {
+				t.Errorf("%+v", problems)
+			}
+		})
+	}
+}
+
+// What is made for a release of firmware has all that phones want.
+func TestReleasePassesLint(t *testing.T) {
+	r := phones.Release{Version: "2_8_1", Images: []phones.Image{{Path: "2/2_8_1_D40_firmware.eff", Model: "D40"}, {Path: "2/2_8_1_D80_firmware.eff", Model: "D80"}}}
+	g, err := Group("firmware", r.Fill("http://192.0.2.10/", ""), "pbx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"sipUrl=http://192.0.2.10", "firmwareUrl=http://192.0.2.10/", "firmwareVersion=2_8_1", "serviceType=firmware", "D40File=2/2_8_1_D40_firmware.eff"}; !slices.Equal(g.Services[0].TXT, want) {
+		t.Errorf("the TXT is %q, want %q", g.Services[0].TXT, want)
+	}
+	if problems := phones.Lint(g); len(problems) > 0 {
+		t.Errorf("what is generated has problems: %+v", problems)
 	}
 }

@@ -100,7 +100,7 @@ func (f *follower) reload(t *testing.T) Update {
 type step func(t *testing.T, dir string)
 
 func saved(name, says string) step {
-	return func(t *testing.T, dir string) { write(t, filepath.Join(dir, name), definition(says)) }
+	return func(t *testing.T, dir string) { write(t, filepath.Join(dir, name), serviceFile(says)) }
 }
 
 // do returns a step that calls a function of package os with paths below the directory.
@@ -354,7 +354,7 @@ func TestWatchOfTheHost(t *testing.T) {
 func TestLongHostName(t *testing.T) {
 	here, dir := (*netlab.Host)(nil), mounted(t)
 	file, config := filepath.Join(dir, "a.service"), filepath.Join(dir, "announcer.toml")
-	wild := strings.Replace(definition("File %h"), "<name>", `<name replace-wildcards="yes">`, 1)
+	wild := strings.Replace(serviceFile("File %h"), "<name>", `<name replace-wildcards="yes">`, 1)
 	write := func(path, text string) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -417,7 +417,7 @@ func TestWatchOfTouches(t *testing.T) {
 	for _, touch := range []func() error{
 		func() error { return os.Chtimes(path, time.Now(), time.Now()) },
 		func() error { return os.Chmod(path, 0o600) },
-		func() error { return os.WriteFile(path, []byte(definition("a")), 0o644) },
+		func() error { return os.WriteFile(path, []byte(serviceFile("a")), 0o644) },
 		func() error { return os.Rename(path, path) },
 		func() error { return os.WriteFile(path+"~", []byte("<"), 0o644) },
 	} {

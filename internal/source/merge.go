@@ -15,6 +15,7 @@ import (
 
 	"announcer/internal/avahixml"
 	"announcer/internal/config"
+	"announcer/internal/definition"
 	"announcer/internal/diag"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
@@ -128,7 +129,8 @@ func (m Memory) readConfig(in Input) (config.Config, diag.Findings) {
 	case config.IsBlank(item.Data):
 		return config.Default(), m.lost(item, "it has only comments and white space")
 	}
-	return config.Load(item.Origin, item.Data, in.Host, in.Request.lints()...)
+	cfg, written := config.Load(item.Origin, item.Data)
+	return cfg, written.Check(in.Host, in.Request.lints()...)
 }
 
 // lost returns an error if a configuration that says nothing would replace one that did: a full disk, a crash or an
@@ -436,13 +438,19 @@ func (m *merger) parse(f file) *parsed {
 	if before != nil && before.host == p.host && before.policy == p.policy && bytes.Equal(before.data, p.data) {
 		return before
 	}
-	if strings.HasSuffix(f.Origin, ".toml") {
-		p.groups, p.findings = config.LoadGroups(f.Origin, f.Data, p.host, p.policy, m.in.Request.lints()...)
-		return p
-	}
-	group, findings := avahixml.Decode(f.Origin, f.Data, p.host, m.in.Request.lints()...)
-	p.groups, p.findings = []publication.Publication{{ID: f.Origin, Group: group}}, findings
+	written := Decode(f.Origin, f.Data, p.policy)
+	p.findings = written.Check(p.host, m.in.Request.lints()...)
+	p.groups = written.Publications()
 	return p
+}
+
+// Decode reads a file of a directory: groups in TOML if its name says so, else an Avahi file. standard is the policy for
+// conflicts of a group that sets none. The groups are not checked yet.
+func Decode(file string, data []byte, standard publication.Policy) *definition.File {
+	if strings.HasSuffix(file, ".toml") {
+		return config.LoadGroups(file, data, standard)
+	}
+	return avahixml.Decode(file, data)
 }
 
 // lastGood returns what a file said when it was last good, and reports it; nothing if it never was good.

@@ -49,7 +49,7 @@ func (s *simulated) Run(ctx context.Context, yield func([]Item)) error {
 }
 
 func service(place, name string) Item {
-	return Item{Name: name + ".service", Origin: place + "/" + name + ".service", Data: []byte(definition(name))}
+	return Item{Name: name + ".service", Origin: place + "/" + name + ".service", Data: []byte(serviceFile(name))}
 }
 
 // bench is a source with simulated providers, whose updates are gathered.

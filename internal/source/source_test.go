@@ -16,8 +16,8 @@ import (
 	"announcer/internal/publication"
 )
 
-// definition returns a service file that publishes one service under a name.
-func definition(name string) string {
+// serviceFile returns a service file that publishes one service under a name.
+func serviceFile(name string) string {
 	return fmt.Sprintf("<service-group><name>%s</name><service><type>_http._tcp</type><port>80</port></service></service-group>", name)
 }
 
@@ -99,38 +99,38 @@ func TestLoad(t *testing.T) {
 		want    string
 		finding string // the end of the only one
 	}{
-		{"in byte order", map[string]string{"etc/b.service": definition("b"), "etc/a.service": definition("a"), "etc/B.service": definition("B")}, nil,
+		{"in byte order", map[string]string{"etc/b.service": serviceFile("b"), "etc/a.service": serviceFile("a"), "etc/B.service": serviceFile("B")}, nil,
 			"etc/B.service=B etc/a.service=a etc/b.service=b", ""},
 		{"only what ends in .service and has no dot in front", map[string]string{
-			"etc/a.service": definition("a"), "etc/.b.service": "", "etc/c.service~": "", "etc/d.SERVICE": "", "etc/sub/e.service": "", "etc/.service": ""}, nil,
+			"etc/a.service": serviceFile("a"), "etc/.b.service": "", "etc/c.service~": "", "etc/d.SERVICE": "", "etc/sub/e.service": "", "etc/.service": ""}, nil,
 			"etc/a.service=a", ""},
-		{"the first directory wins", map[string]string{"etc/a.service": definition("mine"), "lib/a.service": definition("stock"), "lib/b.service": definition("b")}, nil,
+		{"the first directory wins", map[string]string{"etc/a.service": serviceFile("mine"), "lib/a.service": serviceFile("stock"), "lib/b.service": serviceFile("b")}, nil,
 			"etc/a.service=mine lib/b.service=b", ""},
-		{"a bad file is left out", map[string]string{"etc/a.service": "<service-group>", "etc/b.service": definition("b")}, nil,
+		{"a bad file is left out", map[string]string{"etc/a.service": "<service-group>", "etc/b.service": serviceFile("b")}, nil,
 			"etc/b.service=b", "a.service:1:"},
-		{"a directory with the name of a file", map[string]string{"etc/a.service/x": "", "etc/b.service": definition("b")}, nil,
+		{"a directory with the name of a file", map[string]string{"etc/a.service/x": "", "etc/b.service": serviceFile("b")}, nil,
 			"etc/b.service=b", "a.service: it is a directory; want a regular file"},
-		{"a FIFO is not waited for", map[string]string{"etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+		{"a FIFO is not waited for", map[string]string{"etc/b.service": serviceFile("b")}, func(t *testing.T, dir string) {
 			if err := mkfifo(filepath.Join(dir, "etc/a.service"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}, "etc/b.service=b", "a.service: it is a FIFO; want a regular file"},
-		{"a device is not read", map[string]string{"etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+		{"a device is not read", map[string]string{"etc/b.service": serviceFile("b")}, func(t *testing.T, dir string) {
 			if err := os.Symlink("/dev/zero", filepath.Join(dir, "etc/a.service")); err != nil {
 				t.Fatal(err)
 			}
 		}, "etc/b.service=b", "a.service: it is a device; want a regular file"},
-		{"a link to nowhere", map[string]string{"etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+		{"a link to nowhere", map[string]string{"etc/b.service": serviceFile("b")}, func(t *testing.T, dir string) {
 			if err := os.Symlink("nowhere", filepath.Join(dir, "etc/a.service")); err != nil {
 				t.Fatal(err)
 			}
 		}, "etc/b.service=b", "a.service: it can't be opened: no such file or directory"},
-		{"a link to a file", map[string]string{"else/x": definition("x"), "etc/b.service": definition("b")}, func(t *testing.T, dir string) {
+		{"a link to a file", map[string]string{"else/x": serviceFile("x"), "etc/b.service": serviceFile("b")}, func(t *testing.T, dir string) {
 			if err := os.Symlink("../else/x", filepath.Join(dir, "etc/a.service")); err != nil {
 				t.Fatal(err)
 			}
 		}, "etc/a.service=x etc/b.service=b", ""},
-		{"a name that is masked", map[string]string{"lib/a.service": definition("stock"), "lib/b.service": definition("b")}, func(t *testing.T, dir string) {
+		{"a name that is masked", map[string]string{"lib/a.service": serviceFile("stock"), "lib/b.service": serviceFile("b")}, func(t *testing.T, dir string) {
 			if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -138,9 +138,9 @@ func TestLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "lib/b.service=b", ""},
-		{"an empty file is an error, no mask", map[string]string{"etc/a.service": "", "lib/a.service": definition("stock"), "lib/b.service": definition("b")}, nil,
+		{"an empty file is an error, no mask", map[string]string{"etc/a.service": "", "lib/a.service": serviceFile("stock"), "lib/b.service": serviceFile("b")}, nil,
 			"lib/b.service=b", "etc/a.service"},
-		{"too large", map[string]string{"etc/a.service": strings.Repeat(" ", MaxFile+1), "etc/b.service": definition("b")}, nil,
+		{"too large", map[string]string{"etc/a.service": strings.Repeat(" ", MaxFile+1), "etc/b.service": serviceFile("b")}, nil,
 			"etc/b.service=b", "a.service: it has more than 1048576 bytes; a definition has a few hundred"},
 	}
 	for _, test := range tests {
@@ -172,9 +172,9 @@ func TestLoad(t *testing.T) {
 
 func TestLoadFilesByThemselves(t *testing.T) {
 	dir := t.TempDir()
-	a := write(t, filepath.Join(dir, "1/x.service"), definition("a"))
-	b := write(t, filepath.Join(dir, "2/x.service"), definition("b"))
-	other := write(t, filepath.Join(dir, "other"), definition("other"))
+	a := write(t, filepath.Join(dir, "1/x.service"), serviceFile("a"))
+	b := write(t, filepath.Join(dir, "2/x.service"), serviceFile("b"))
+	other := write(t, filepath.Join(dir, "other"), serviceFile("other"))
 	if got, findings := load(t, newReader(Request{Services: []string{a, b, other, a}}), dir); got != "other=other 1/x.service=a 2/x.service=b" || len(findings) > 0 {
 		t.Errorf("defined %s, findings %v", got, findings)
 	}
@@ -182,7 +182,7 @@ func TestLoadFilesByThemselves(t *testing.T) {
 
 func TestLoadKeepsTheLastGoodVersion(t *testing.T) {
 	dir := t.TempDir()
-	path := write(t, filepath.Join(dir, "a.service"), definition("a"))
+	path := write(t, filepath.Join(dir, "a.service"), serviceFile("a"))
 	s := newReader(Request{Services: []string{dir}})
 	load(t, s, dir)
 
@@ -193,7 +193,7 @@ func TestLoadKeepsTheLastGoodVersion(t *testing.T) {
 			t.Fatalf("after a bad edit: defined %s, findings %v", got, findings)
 		}
 	}
-	write(t, path, definition("b"))
+	write(t, path, serviceFile("b"))
 	if got, findings := load(t, s, dir); got != "a.service=b" || len(findings) > 0 {
 		t.Errorf("after a good edit: defined %s, findings %v", got, findings)
 	}
@@ -211,7 +211,7 @@ func TestLoadKeepsTheLastGoodVersion(t *testing.T) {
 
 func TestLoadWithConfiguration(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "s/a.service"), definition("%h a"))
+	write(t, filepath.Join(dir, "s/a.service"), serviceFile("%h a"))
 	cfg := write(t, filepath.Join(dir, "announcer.toml"), fmt.Sprintf(`
 [daemon]
 services = [%q]
@@ -246,7 +246,7 @@ port = 80
 // TestLoadWithCheck has a rule with a check that the file is fit for, and then no more.
 func TestLoadWithCheck(t *testing.T) {
 	dir := t.TempDir()
-	path := write(t, filepath.Join(dir, "s/a.service"), definition("a"))
+	path := write(t, filepath.Join(dir, "s/a.service"), serviceFile("a"))
 	text := fmt.Sprintf("[daemon]\nservices = [%q]\n[[rule]]\nmatch = 'a.service'\ncheck = %%q\n", filepath.Join(dir, "s"))
 	cfg := write(t, filepath.Join(dir, "announcer.toml"), fmt.Sprintf(text, "tcp"))
 	s := newReader(Request{ConfigFile: cfg})
@@ -255,14 +255,14 @@ func TestLoadWithCheck(t *testing.T) {
 		t.Fatalf("%v, %+v", err, snap)
 	}
 
-	write(t, path, strings.Replace(definition("b"), "<port>80</port>", "", 1))
+	write(t, path, strings.Replace(serviceFile("b"), "<port>80</port>", "", 1))
 	snap, err = s.Load()
 	want := path + `: check: "tcp" can't be done for _http._tcp: it has no port; want one`
 	if err != nil || len(snap.Publications) != 1 || snap.Publications[0].Group.Name != "a" || len(snap.Refused) != 1 || snap.Findings.Err().Error() != want {
 		t.Errorf("a file that can't be checked: %v, %+v", err, snap)
 	}
 
-	write(t, path, definition("a"))
+	write(t, path, serviceFile("a"))
 	write(t, cfg, fmt.Sprintf(text, "off"))
 	if snap, err = s.Load(); err != nil || len(snap.Publications) != 1 || snap.Publications[0].Check != publication.NoCheck {
 		t.Errorf("switched off: %v, %+v", err, snap)
@@ -272,8 +272,8 @@ func TestLoadWithCheck(t *testing.T) {
 // TestLoadKeepsWhatABrokenFileWouldHide has a file break that never was good itself, but hides one that is.
 func TestLoadKeepsWhatABrokenFileWouldHide(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "etc/b.service"), definition("b"))
-	write(t, filepath.Join(dir, "lib/a.service"), definition("stock"))
+	write(t, filepath.Join(dir, "etc/b.service"), serviceFile("b"))
+	write(t, filepath.Join(dir, "lib/a.service"), serviceFile("stock"))
 	s := newReader(Request{Services: []string{filepath.Join(dir, "etc"), filepath.Join(dir, "lib")}})
 	load(t, s, dir)
 	write(t, filepath.Join(dir, "etc/a.service"), "<service-group>")
@@ -287,9 +287,9 @@ func TestLoadKeepsWhatABrokenFileWouldHide(t *testing.T) {
 func TestLoadKeepsTheFilesOfAnUnreadableDirectory(t *testing.T) {
 	dir := t.TempDir()
 	etc := filepath.Join(dir, "etc")
-	write(t, filepath.Join(etc, "a.service"), definition("a"))
-	write(t, filepath.Join(etc, "b.service"), definition("b"))
-	write(t, filepath.Join(dir, "lib/a.service"), definition("stock"))
+	write(t, filepath.Join(etc, "a.service"), serviceFile("a"))
+	write(t, filepath.Join(etc, "b.service"), serviceFile("b"))
+	write(t, filepath.Join(dir, "lib/a.service"), serviceFile("stock"))
 	s := newReader(Request{Services: []string{etc, filepath.Join(dir, "lib")}})
 	load(t, s, dir)
 	if err := os.RemoveAll(etc); err != nil {
@@ -441,18 +441,18 @@ func TestLoadKeepsTheLastGoodFile(t *testing.T) {
 		{"empty", func(path string) error { return os.Truncate(path, 0) }},
 		{"white space", func(path string) error { return os.WriteFile(path, []byte(" \n"), 0o644) }},
 		{"zeros", func(path string) error { return os.WriteFile(path, make([]byte, 512), 0o644) }},
-		{"half of it", func(path string) error { return os.Truncate(path, int64(len(definition("a"))/2)) }},
+		{"half of it", func(path string) error { return os.Truncate(path, int64(len(serviceFile("a"))/2)) }},
 		{"a directory", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) }},
 		{"a link to nowhere", func(path string) error { return errors.Join(os.Remove(path), os.Symlink("nowhere", path)) }},
 		{"a port that is a word", func(path string) error {
-			return os.WriteFile(path, []byte(strings.Replace(definition("b"), ">80<", ">eighty<", 1)), 0o644)
+			return os.WriteFile(path, []byte(strings.Replace(serviceFile("b"), ">80<", ">eighty<", 1)), 0o644)
 		}},
 	} {
 		for _, where := range []string{"in a directory", "by itself"} {
 			t.Run(test.name+", "+where, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					dir := t.TempDir()
-					path := write(t, filepath.Join(dir, "a.service"), definition("a"))
+					path := write(t, filepath.Join(dir, "a.service"), serviceFile("a"))
 					given := map[string]string{"in a directory": dir, "by itself": path}[where]
 					if where == "by itself" && test.name == "a link to nowhere" {
 						return // the file is gone then, and that withdraws what it says
@@ -500,7 +500,7 @@ func TestLoadOfDirectories(t *testing.T) {
 			etc := filepath.Join(dir, "etc")
 			s := newReader(Request{Services: []string{etc}, Waits: true})
 			if test.before {
-				write(t, filepath.Join(etc, "a.service"), definition("a"))
+				write(t, filepath.Join(etc, "a.service"), serviceFile("a"))
 				load(t, s, dir)
 			}
 			if err := errors.Join(os.RemoveAll(etc), test.spoil(etc)); err != nil {

@@ -14,7 +14,7 @@ func ExampleDocument_Into() {
 	doc := strict.TOML("phone.toml", []byte("name = \"Desk\"\nprot = 5060\n"))
 	doc.Into(&phone)
 	fmt.Println(phone.Name, phone.Port)
-	fmt.Println(doc.Findings)
+	fmt.Println(doc.Found.List())
 	// Output:
 	// Desk 0
 	// phone.toml:2: "prot": unknown key outside of a table; did you mean "port"?

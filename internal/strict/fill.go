@@ -25,6 +25,17 @@ func (d *Document) Into(target any) {
 	}
 }
 
+// Refuse reports the keys of the document that belong elsewhere, with what to do about them, and forgets them.
+func (d *Document) Refuse(elsewhere map[string]string) {
+	for key, text := range elsewhere {
+		if p := Path("").Key(key); d.Has(p) {
+			d.Report(p, diag.Error, "", text)
+			delete(d.root, key)
+			delete(d.places, p)
+		}
+	}
+}
+
 func (d *Document) fill(p Path, value any, into reflect.Value) {
 	if !d.set(p, value, into) {
 		d.unfit(p, value, d.wanted(p, into.Type()))

@@ -12,9 +12,8 @@ import (
 
 // Document is a TOML or JSON document: its values, where each of them stands, and what is wrong with it.
 type Document struct {
-	Findings diag.Findings
+	Found *diag.Collector
 
-	file   string
 	text   string
 	tag    string // of the struct fields: "toml" or "json"
 	root   map[string]any
@@ -23,18 +22,11 @@ type Document struct {
 }
 
 func newDocument(file string, data []byte, tag string) *Document {
-	return &Document{file: file, text: string(data), tag: tag, places: map[Path]int{}, wrong: map[Path]bool{}}
+	return &Document{Found: diag.Collect(file), text: string(data), tag: tag, places: map[Path]int{}, wrong: map[Path]bool{}}
 }
 
 // Path leads to a value of a document; the zero Path to the document itself.
 type Path string
-
-const (
-	// MaxFindings is the most errors, and the most warnings, that are reported of one document.
-	MaxFindings = 100
-
-	maxText = 1000 // bytes of a finding; more is somebody's data
-)
 
 // maxDepth is the most keys and indexes in a path. No document of ours has more than 7, and the time that the TOML
 // library takes grows with the square of it.
@@ -84,34 +76,30 @@ func (d *Document) Errorf(p Path, format string, args ...any) {
 	d.Report(p, diag.Error, "", fmt.Sprintf(format, args...))
 }
 
-// Report adds a finding with a code, as [Document.Errorf] does without one. Of a value of the wrong kind, which is reported already, nothing
-// more is said.
+// Report adds a finding at the value that p leads to, unless [Document.Wrong].
 func (d *Document) Report(p Path, severity diag.Severity, code, text string) {
-	if !d.wrong[p] {
+	if !d.Wrong(p) {
 		d.report(p, p.name(), severity, code, text)
 	}
 }
 
+// Wrong reports whether the value that p leads to is of the wrong kind, which is reported already.
+func (d *Document) Wrong(p Path) bool { return d.wrong[p] }
+
 func (d *Document) report(p Path, element string, severity diag.Severity, code, text string) {
-	same := 0
-	for _, f := range d.Findings {
-		if f.Severity == severity {
-			same++
-		}
-	}
-	if same == MaxFindings {
-		return
-	}
-	line, column := d.place(p)
-	d.Findings = append(d.Findings, diag.Finding{File: d.file, Line: line, Column: column, Element: clip(element), Severity: severity, Code: code, Text: clip(text)})
+	d.Found.Add(severity, func() diag.Finding {
+		f := d.Place(p)
+		f.Element, f.Code, f.Text = element, code, text
+		return f
+	})
 }
 
-// clip cuts what is too long to be read off.
-func clip(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxText], "") + "..."
+// Place returns a finding with the line and element of the value that p leads to or, if that is missing, of what it is
+// missing from. It has a column if something else is in front on that line.
+func (d *Document) Place(p Path) (f diag.Finding) {
+	f.Line, f.Column = d.place(p)
+	f.Element = p.name()
+	return f
 }
 
 // place returns the line where a value or its key begins, and the column where something else is in front on that line.
@@ -139,6 +127,9 @@ func position(text string, offset int) (line, column int) {
 // fault reports that the text is no document at all, and forgets what was read of it.
 func (d *Document) fault(offset int, format string, args ...any) {
 	d.root, d.places = nil, nil
-	line, column := position(d.text, offset)
-	d.Findings = append(d.Findings, diag.Finding{File: d.file, Line: line, Column: column, Severity: diag.Error, Text: fmt.Sprintf(format, args...)})
+	d.Found.Add(diag.Error, func() (f diag.Finding) {
+		f.Line, f.Column = position(d.text, offset)
+		f.Text = fmt.Sprintf(format, args...)
+		return f
+	})
 }

@@ -81,8 +81,8 @@ group = [
 	} {
 		var got document
 		d.Into(&got)
-		if diff := cmp.Diff(filled, got); diff != "" || len(d.Findings) > 0 {
-			t.Errorf("%s: %v, %s", what, d.Findings, diff)
+		if diff := cmp.Diff(filled, got); diff != "" || len(d.Found.List()) > 0 {
+			t.Errorf("%s: %v, %s", what, d.Found.List(), diff)
 		}
 	}
 }
@@ -93,8 +93,8 @@ func TestOneStringForAList(t *testing.T) {
 group = [{txt = "b"}]`))
 	d.Into(&got)
 	want := document{Daemon: daemon{Services: []string{"a"}}, Groups: []group{{TXT: []txt{{Text: "b"}}}}}
-	if diff := cmp.Diff(want, got); diff != "" || len(d.Findings) > 0 {
-		t.Errorf("%v, %s", d.Findings, diff)
+	if diff := cmp.Diff(want, got); diff != "" || len(d.Found.List()) > 0 {
+		t.Errorf("%v, %s", d.Found.List(), diff)
 	}
 }
 
@@ -112,17 +112,17 @@ func TestWrongKindIsToldOnce(t *testing.T) {
 	p := Path("").Key("group").Index(0)
 	d.Errorf(p.Key("port"), "it is 0")
 	d.Errorf(p.Key("name"), "it is missing")
-	compare(t, d.text, d.Findings, []string{"x:2: port: this is a string; want a whole number", "x:1: name: it is missing"})
+	compare(t, d.text, d.Found.List(), []string{"x:1: name: it is missing", "x:2: port: this is a string; want a whole number"})
 }
 
 func TestBounds(t *testing.T) {
 	long := strings.Repeat("é", 5000)
 	d := TOML("x", []byte("'"+long+"' = 1\n"+strings.Repeat("[[group]]\nport = ''\n", 200)))
 	d.Into(&document{})
-	if len(d.Findings) != MaxFindings {
-		t.Errorf("%d findings; want %d", len(d.Findings), MaxFindings)
+	if len(d.Found.List()) != diag.MaxFindings+1 {
+		t.Errorf("%d findings; want %d", len(d.Found.List()), diag.MaxFindings+1)
 	}
-	if n := len(d.Findings[0].String()); n > 2*maxText {
+	if n := len(d.Found.List()[0].String()); n > 2*1000 {
 		t.Errorf("a finding of %d bytes", n)
 	}
 }
@@ -180,7 +180,7 @@ func TestComplaints(t *testing.T) {
 			d := TOML("x.toml", []byte(test.text))
 			var doc document
 			d.Into(&doc)
-			compare(t, test.text, d.Findings, test.want)
+			compare(t, test.text, d.Found.List(), test.want)
 		})
 	}
 }
@@ -231,7 +231,7 @@ func TestJSONComplaints(t *testing.T) {
 		d := JSON("x.json", []byte(test.text))
 		var doc document
 		d.Into(&doc)
-		compare(t, test.text, d.Findings, test.want)
+		compare(t, test.text, d.Found.List(), test.want)
 	}
 }
 
@@ -267,8 +267,8 @@ z = { p = [
   { q = 1 } ] }
 `
 	d := TOML("x", []byte("\ufeff"+text))
-	if len(d.Findings) > 0 {
-		t.Fatal(d.Findings)
+	if len(d.Found.List()) > 0 {
+		t.Fatal(d.Found.List())
 	}
 	at := func(keys ...any) (p Path) {
 		for _, key := range keys {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"slices"
 
-	"announcer/internal/config"
 	"announcer/internal/convert"
+	"announcer/internal/definition"
 	"announcer/internal/diag"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
@@ -68,29 +68,21 @@ func fault(file string, err error) diag.Finding {
 	return diag.Finding{File: file, Severity: diag.Error, Text: err.Error()}
 }
 
-// one checks a file by itself, in the format of its name; the default is an Avahi file. A TOML file that was
-// given by itself may be a whole configuration.
+// one checks a file by itself. In a directory it is a definition file; one that was given by itself is in the format of
+// its name, else an Avahi file, and in TOML it may be a whole configuration.
 func one(file string, isGiven bool, host string, lints []services.Lint) ([]publication.Publication, diag.Findings) {
 	data, err := source.ReadFile(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
 	}
-	format, ok := convert.FormatOf(file)
-	switch {
-	case !ok:
-		format = convert.Avahi
-	case format == convert.TOML && isGiven:
-		cfg, findings := config.Load(file, data, host, lints...)
-		return cfg.Groups, findings
-	case format == convert.TOML:
-		return config.LoadGroups(file, data, host, publication.DefaultPolicy, lints...)
+	var written *definition.File
+	if format, ok := convert.FormatOf(file); ok && isGiven {
+		written = convert.Read(format, file, data, host)
+	} else {
+		written = source.Decode(file, data, publication.DefaultPolicy)
 	}
-	var publications []publication.Publication
-	definitions, findings := convert.Decode(format, file, data, host, lints...)
-	for _, d := range definitions {
-		publications = append(publications, publication.Publication{ID: d.Origin, Group: d.Group, Interfaces: d.Interfaces, OnConflict: d.OnConflict, Check: d.Check})
-	}
-	return publications, findings
+	findings := written.Check(host, lints...)
+	return written.Publications(), findings
 }
 
 // Together finds what is wrong with what is desired only because of each other, of its links, or of the engine.

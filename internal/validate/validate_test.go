@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const definition = `<?xml version="1.0" standalone='no'?>
+const definitionFile = `<?xml version="1.0" standalone='no'?>
 <!DOCTYPE service-group SYSTEM "avahi-service.dtd">
 <service-group>
   <name>%s</name>
@@ -39,16 +39,16 @@ func TestPaths(t *testing.T) {
 		count int
 		want  string // lines without the directory
 	}{
-		{"nothing wrong", map[string]string{"a.service": fmt.Sprintf(definition, "a", 5060)}, 1, ""},
-		{"each by itself", map[string]string{"a.service": "<service-group>", "b.service": fmt.Sprintf(definition, "b", 70000)}, 2,
+		{"nothing wrong", map[string]string{"a.service": fmt.Sprintf(definitionFile, "a", 5060)}, 1, ""},
+		{"each by itself", map[string]string{"a.service": "<service-group>", "b.service": fmt.Sprintf(definitionFile, "b", 70000)}, 2,
 			`a.service:1:16: <service-group>: …
 b.service:7:11: <port>: "70000" is not a port; want a number from 1 to 65535`},
-		{"two of one name", map[string]string{"a.service": fmt.Sprintf(definition, "x", 1), "b.service": fmt.Sprintf(definition, "X", 2), "c.service": fmt.Sprintf(definition, "x", 1)}, 3,
+		{"two of one name", map[string]string{"a.service": fmt.Sprintf(definitionFile, "x", 1), "b.service": fmt.Sprintf(definitionFile, "X", 2), "c.service": fmt.Sprintf(definitionFile, "x", 1)}, 3,
 			`b.service: warning: a.service has a _digiumproxy._udp of the name "X" too, with other data; this one is published as "X #2"; want a different name for each
 b.service: warning: "X #2" is announced beside "x" of a.service on one link; … [phones/two-servers]`},
-		{"two servers for the phones of a link", map[string]string{"a.service": fmt.Sprintf(definition, "a", 1), "b.service": fmt.Sprintf(definition, "b", 2)}, 2,
+		{"two servers for the phones of a link", map[string]string{"a.service": fmt.Sprintf(definitionFile, "a", 1), "b.service": fmt.Sprintf(definitionFile, "b", 2)}, 2,
 			`b.service: warning: "b" is announced beside "a" of a.service on one link; … [phones/two-servers]`},
-		{"what phones want", map[string]string{"a.service": strings.Replace(fmt.Sprintf(definition, "a", 1), "sip:proxy@", "sip:pbx@", 1)}, 1,
+		{"what phones want", map[string]string{"a.service": strings.Replace(fmt.Sprintf(definitionFile, "a", 1), "sip:proxy@", "sip:pbx@", 1)}, 1,
 			`a.service:8:17: <txt-record>: "sip:pbx@192.0.2.20:5060;transport=udp" does not start with sip:proxy@, … [phones/sip-url]`},
 		{"a configuration with its groups", map[string]string{"announcer.toml": "[[group]]\nname = \"x\"\n[[group.service]]\ntype = \"_http\"\n"}, 1,
 			`announcer.toml:4: type: "_http" is not a service type; want two labels, such as _digiumproxy._udp`},
@@ -127,7 +127,7 @@ func BenchmarkPaths(b *testing.B) {
 		b.Run(fmt.Sprintf("files=%d", n), func(b *testing.B) {
 			dir := b.TempDir()
 			for i := range n {
-				write(b, filepath.Join(dir, fmt.Sprintf("%05d.service", i)), fmt.Sprintf(definition, fmt.Sprint("PBX ", i), 5060))
+				write(b, filepath.Join(dir, fmt.Sprintf("%05d.service", i)), fmt.Sprintf(definitionFile, fmt.Sprint("PBX ", i), 5060))
 			}
 			b.ResetTimer()
 			for b.Loop() {
