@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -101,17 +102,17 @@ func announceWhile(c *cli.Context, command []string) error {
 		return err
 	}
 	allFindings(snap, desired, c.App.ErrWriter)
-	if err := checkUntilSeen(c, snap.Config.Engine, command); err != nil {
+	if err := checkUntilSeen(c, command); err != nil {
 		return err
 	}
 	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC)
 	if err != nil {
 		return err
 	}
-	printEvent := func(e mdns.Event) {
-		fmt.Fprintf(c.App.Writer, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
+	if _, ok := publisher.(mdns.Observer); !ok && c.IsSet("until-seen") {
+		return errors.Join(usagef("--until-seen: the engine %q does not report who asks; want --engine %s", snap.Config.Engine, config.Default().Engine), publisher.Abandon())
 	}
-	return oneshot.Announce(c.Context, publisher, desired, printEvent, func() error {
+	return oneshot.Announce(c.Context, publisher, desired, func(events []mdns.Event) { printAnnounced(c.App.Writer, events) }, func() error {
 		if len(command) > 0 {
 			return oneshot.Run(over(c), command)
 		}
@@ -120,7 +121,7 @@ func announceWhile(c *cli.Context, command []string) error {
 }
 
 // checkUntilSeen says what is wrong with --until-seen, if anything.
-func checkUntilSeen(c *cli.Context, engine string, command []string) error {
+func checkUntilSeen(c *cli.Context, command []string) error {
 	switch n := c.Int("until-seen"); {
 	case !c.IsSet("until-seen"):
 		return nil
@@ -128,10 +129,19 @@ func checkUntilSeen(c *cli.Context, engine string, command []string) error {
 		return usagef("--until-seen: %d hosts is out of range; want 1 or more", n)
 	case len(command) > 0:
 		return usagef("--until-seen conflicts with a command after --; want one of them")
-	case engine != publication.EngineNative:
-		return usagef("--until-seen: the engine %q does not report who asks; want --engine %s", engine, publication.EngineNative)
 	}
 	return nil
+}
+
+// printAnnounced prints a line for each service and link, or one line for many at once.
+func printAnnounced(out io.Writer, events []mdns.Event) {
+	if len(events) > mdns.BulkMore {
+		fmt.Fprintln(out, mdns.Bulk(mdns.ServiceAnnounced, events))
+		return
+	}
+	for _, e := range events {
+		fmt.Fprintf(out, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
+	}
 }
 
 // troubles are the kinds of events that are printed for services of all hosts.
@@ -143,9 +153,11 @@ func wait(c *cli.Context, publisher mdns.Publisher) error {
 	ctx, cancel := withLimit(c.Context, c.Duration("for"))
 	defer cancel()
 	wanted := c.Int("until-seen")
-	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(e mdns.Event) {
-		if e.Rival.IsValid() || slices.Contains(troubles, e.Kind) {
-			fmt.Fprintln(c.App.ErrWriter, "announcer: "+diag.Printable(e.String()))
+	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(events []mdns.Event) {
+		for _, e := range events {
+			if e.Rival.IsValid() || slices.Contains(troubles, e.Kind) {
+				fmt.Fprintln(c.App.ErrWriter, "announcer: "+diag.Printable(e.String()))
+			}
 		}
 	}, func(a phones.Asker) {
 		if wanted > 0 {

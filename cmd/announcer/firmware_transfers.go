@@ -44,10 +44,10 @@ func newTransferView(out io.Writer, terminal bool, until int, mac func(netip.Add
 }
 
 // announced reports that phones can find the firmware.
-func (p *transferView) announced(e mdns.Event) {
+func (p *transferView) announced(events []mdns.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintf(p.out, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
+	printAnnounced(p.out, events)
 }
 
 // report takes the server's report on a transfer.

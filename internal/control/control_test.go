@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
@@ -27,12 +29,12 @@ type daemon struct {
 	state  status.Status
 	reload status.Reload
 	err    error
-	events chan status.Event
+	events chan []status.Event
 }
 
 func (d *daemon) Status(context.Context) (status.Status, error) { return d.state, d.err }
 func (d *daemon) Reload(context.Context) (status.Reload, error) { return d.reload, d.err }
-func (d *daemon) Watch() (<-chan status.Event, func(), error)   { return d.events, func() {}, d.err }
+func (d *daemon) Watch() (<-chan []status.Event, func(), error) { return d.events, func() {}, d.err }
 
 func socket(t *testing.T) string { return filepath.Join(t.TempDir(), socketName) }
 
@@ -147,7 +149,7 @@ func TestClient(t *testing.T) {
 	d := &daemon{
 		state:  status.Status{Version: 1, Healthy: true, Time: time.Now(), Reload: status.Reload{OK: true}},
 		reload: status.Reload{OK: true, Changes: source.Changes{Added: []string{"x.service"}, Refused: []string{"y.service"}}},
-		events: make(chan status.Event, 2),
+		events: make(chan []status.Event, 1),
 	}
 	c := serve(t, d)
 	for _, test := range []struct {
@@ -169,8 +171,7 @@ func TestClient(t *testing.T) {
 			}
 		})
 	}
-	d.events <- status.Event{Missed: 3}
-	d.events <- status.Event{Missed: 4}
+	d.events <- []status.Event{{Missed: 3}, {Missed: 4}}
 	ctx, cancel := context.WithCancel(t.Context())
 	lines := &firstLines{n: 2, done: cancel}
 	if err := c.Watch(ctx, lines, false); err != nil {
@@ -179,8 +180,8 @@ func TestClient(t *testing.T) {
 	if lines.text != "3 events were dropped because they came too fast\n4 events were dropped because they came too fast\n" {
 		t.Errorf("%q", lines.text)
 	}
-	d.events = make(chan status.Event, 1)
-	d.events <- status.Event{Missed: 5}
+	d.events = make(chan []status.Event, 1)
+	d.events <- []status.Event{{Missed: 5}}
 	close(d.events)
 	var out bytes.Buffer
 	if err := c.Watch(t.Context(), &out, true); err == nil || err.Error() != "the daemon has ended" || out.String() != "{\"missed\":5}\n" {
@@ -268,7 +269,7 @@ func TestLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := limit(inner, 2)
+	l := netutil.LimitListener(inner, 2)
 	for range 3 {
 		c, err := net.Dial("tcp", inner.Addr().String())
 		if err != nil {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"announcer/internal/diag"
 	"announcer/internal/status"
 )
@@ -39,7 +41,7 @@ type Daemon interface {
 	// Reload reads everything again, and returns the result.
 	Reload(ctx context.Context) (status.Reload, error)
 	// Watch returns what happens from now on, until stop is called.
-	Watch() (events <-chan status.Event, stop func(), err error)
+	Watch() (events <-chan []status.Event, stop func(), err error)
 }
 
 // Handler answers on the control socket: /status, /reload, /watch, and all of [Public].
@@ -86,7 +88,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
-	err := server.Serve(limit(l, clientsMost))
+	err := server.Serve(netutil.LimitListener(l, clientsMost))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -163,21 +165,30 @@ func (s server) watch(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
-		case e, open := <-events:
+		case batch, open := <-events:
 			if !open {
 				return
 			}
-			timely(w)
-			if inJSON {
-				err = json.NewEncoder(w).Encode(e)
-			} else {
-				_, err = fmt.Fprintln(w, e.Text())
+			for _, e := range batch {
+				timely(w)
+				if err := write(w, e, inJSON); err != nil {
+					return
+				}
 			}
-			if err = errors.Join(err, control.Flush()); err != nil {
+			if control.Flush() != nil {
 				return
 			}
 		}
 	}
+}
+
+// write writes an event as a line.
+func write(w io.Writer, e status.Event, inJSON bool) error {
+	if inJSON {
+		return json.NewEncoder(w).Encode(e)
+	}
+	_, err := fmt.Fprintln(w, e.Text())
+	return err
 }
 
 // answer writes a value as JSON or as text, as the client wants.

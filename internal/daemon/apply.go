@@ -27,6 +27,7 @@ type announcing struct {
 	neighbours *neighbours
 	log        *slog.Logger
 	spare      spare
+	lines      lines
 
 	plan
 	backlog
@@ -122,7 +123,9 @@ func (a *announcing) apply(ctx context.Context) error {
 	}
 	a.warnOfAbsentLinks(desired)
 	a.desired, a.assumed = desired, assumed
+	before := a.applied
 	a.applied = a.health.Answering(desired, a.snapshot.Config.Check)
+	a.lines.bulky = isBulky(before) || isBulky(a.applied)
 	if err := a.publisher.Apply(ctx, a.applied); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.prepare()
 	socket, err := openSocket(d.Sockets)
 	if err != nil {
-		return errors.Join(err, d.Publisher.Close(ctx))
+		return errors.Join(err, d.Publisher.Abandon())
 	}
 	return run(ctx, d.tasks(socket), d.ready)
 }
@@ -91,7 +91,7 @@ func (d *Daemon) prepare() {
 	d.macs = newMACs(d.MACs)
 	d.announcing = announcing{
 		publisher: d.Publisher, health: d.Health, links: d.Links, log: d.Log,
-		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(),
+		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(), lines: newLines(),
 		plan: plan{initial: d.Snapshot.Config, snapshot: d.Snapshot},
 	}
 }
@@ -130,6 +130,7 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 	defer d.hub.close()
 	defer d.lastWords()
 	defer d.spare.timer.Stop()
+	defer d.lines.timer.Stop()
 	if err := d.begin(ctx); err != nil {
 		return d.end(ctx, err)
 	}
@@ -140,11 +141,11 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 		select {
 		case <-ctx.Done():
 			return d.end(ctx, nil)
-		case event, open := <-d.Publisher.Events():
+		case events, open := <-d.Publisher.Events():
 			if !open {
 				return d.end(ctx, errors.New("the engine has ended by itself"))
 			}
-			d.happened(event)
+			d.happened(events)
 		case seen := <-d.macs.seen:
 			d.asks(seen)
 		case reading := <-d.Links.Readings():
@@ -157,6 +158,8 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 			d.reload(nil)
 		case <-d.Health.Changed():
 			d.follow(ctx, "the change of the checks is not applied yet")
+		case <-d.lines.timer.C:
+			d.logGathered()
 		case <-d.spare.timer.C:
 			d.spare.free()
 		case job := <-d.jobs.asked:
@@ -198,10 +201,11 @@ func (d *Daemon) beat(ctx context.Context) {
 // end says goodbye. What led to it outweighs what goes wrong with that.
 func (d *Daemon) end(ctx context.Context, cause error) error {
 	d.systemd.stopping()
+	d.logGathered()
 	if cause == nil && errors.Is(context.Cause(ctx), ErrRestart) {
-		over, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = d.Publisher.Close(over) // says that there were no goodbyes, as is wanted
+		if err := d.Publisher.Abandon(); err != nil {
+			d.Log.Debug("the sockets were not released", "error", err)
+		}
 		d.Log.Info("ended without goodbyes, for a restart")
 		return nil
 	}
@@ -243,7 +247,7 @@ func (d *Daemon) Reload(ctx context.Context) (status.Reload, error) {
 }
 
 // Watch implements [control.Daemon].
-func (d *Daemon) Watch() (events <-chan status.Event, stop func(), err error) {
+func (d *Daemon) Watch() (events <-chan []status.Event, stop func(), err error) {
 	return d.hub.watch()
 }
 

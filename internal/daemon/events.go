@@ -11,23 +11,30 @@ import (
 	"announcer/internal/status"
 )
 
-// happened takes an event of the engine: it is logged, remembered where it is a conflict, and told to who watches.
-func (d *Daemon) happened(e mdns.Event) {
-	d.logEvent(e)
-	if d.isOurs(e.Rival) {
-		d.lookAround() // another program of this host has opened the port since the last look
+// happened takes events of the engine: they are logged, remembered if they are conflicts, and passed to those who watch.
+func (d *Daemon) happened(events []mdns.Event) {
+	var told []status.Event
+	for _, e := range events {
+		d.logEvent(e)
+		if d.isOurs(e.Rival) {
+			d.lookAround() // another program of this host has opened the port since the last look
+		}
+		switch {
+		case e.Kind == mdns.EngineFailed:
+			d.failure = e
+		case e.Kind == mdns.HostWoke:
+			d.woke()
+		case e.Rival.IsValid() && e.Kind != mdns.ForeignSeen && e.Kind != mdns.ForeignGone:
+			d.remember(e)
+		}
+		told = append(told, status.Event{Event: &status.WireEvent{
+			Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
+		}})
 	}
-	switch {
-	case e.Kind == mdns.EngineFailed:
-		d.failure = e
-	case e.Kind == mdns.HostWoke:
-		d.woke()
-	case e.Rival.IsValid() && e.Kind != mdns.ForeignSeen && e.Kind != mdns.ForeignGone:
-		d.remember(e)
+	if !d.lines.bulky {
+		d.logGathered()
 	}
-	d.hub.tell(status.Event{Event: &status.WireEvent{
-		Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
-	}})
+	d.hub.tell(told...)
 }
 
 // woke looks at what may have changed while the host slept: the links, and what answers.
@@ -70,14 +77,30 @@ func (d *Daemon) logAsker(asker phones.Asker) {
 	}
 }
 
-// logEvent writes a line for an event, now and then only where others can cause as many as they like.
+// logEvent writes a line for an event about another host, as often as the limits allow. The others are gathered.
 func (d *Daemon) logEvent(e mdns.Event) {
-	suppressed, ok := 0, true
-	if e.Rival.IsValid() {
-		if suppressed, ok = d.limits.let(e.Kind.String()); !ok {
-			return
+	if !e.Rival.IsValid() {
+		d.lines.add(e)
+	} else if suppressed, ok := d.limits.let(e.Kind.String()); ok {
+		d.logOne(e, suppressed)
+	}
+}
+
+// logGathered writes the lines for the events that were gathered.
+func (d *Daemon) logGathered() {
+	for _, events := range d.lines.take() {
+		if len(events) > mdns.BulkMore {
+			first := events[0]
+			d.log(levelOf(first.Kind), mdns.Bulk(first.Kind, events), 0, []attr{{"detail", first.Detail}})
+			continue
+		}
+		for _, e := range events {
+			d.logOne(e, 0)
 		}
 	}
+}
+
+func (d *Daemon) logOne(e mdns.Event, suppressed int) {
 	d.log(levelOf(e.Kind), e.Kind.String(), suppressed, []attr{
 		{"service", e.Name}, {"type", e.Type.String()}, {"iface", e.Link}, {"file", e.ID}, {"rival", addressText(e.Rival)}, {"mac", e.MAC}, {"detail", e.Detail},
 	})

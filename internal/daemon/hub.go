@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"sync"
 
+	"announcer/internal/mailbox"
+	"announcer/internal/mdns"
 	"announcer/internal/status"
 )
 
 const (
 	watchersMost = 16
-	watchBacklog = 256
+	watchBacklog = mdns.EventsMost // events that are kept for one watcher
 )
 
 // hub tells events to those who watch. One who is slow misses some, and is told how many.
@@ -20,12 +22,12 @@ type hub struct {
 }
 
 type watcher struct {
-	events chan status.Event
+	events *mailbox.Box[status.Event]
 	missed uint64
 }
 
 // watch gives the events from now on, until stop is called or the hub is closed.
-func (h *hub) watch() (events <-chan status.Event, stop func(), err error) {
+func (h *hub) watch() (events <-chan []status.Event, stop func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -37,9 +39,9 @@ func (h *hub) watch() (events <-chan status.Event, stop func(), err error) {
 	if h.watchers == nil {
 		h.watchers = map[*watcher]bool{}
 	}
-	w := &watcher{events: make(chan status.Event, watchBacklog)}
+	w := &watcher{events: mailbox.New[status.Event](watchBacklog)}
 	h.watchers[w] = true
-	return w.events, func() { h.leave(w) }, nil
+	return w.events.Batches(), func() { h.leave(w) }, nil
 }
 
 func (h *hub) leave(w *watcher) {
@@ -55,32 +57,23 @@ func (h *hub) watched() bool {
 	return len(h.watchers) > 0
 }
 
-func (h *hub) tell(e status.Event) {
+func (h *hub) tell(events ...status.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
-		w.tell(e)
+		w.tell(events)
 	}
 }
 
-func (w *watcher) tell(e status.Event) {
-	if w.missed > 0 && !w.send(status.Event{Missed: w.missed}) {
-		w.missed++
-		return
+// tell passes events on, after the number of those before them that were missed.
+func (w *watcher) tell(events []status.Event) {
+	if w.missed > 0 {
+		if w.events.Put(status.Event{Missed: w.missed}) > 0 {
+			w.missed += uint64(len(events))
+			return
+		}
 	}
-	w.missed = 0
-	if !w.send(e) {
-		w.missed++
-	}
-}
-
-func (w *watcher) send(e status.Event) bool {
-	select {
-	case w.events <- e:
-		return true
-	default:
-		return false
-	}
+	w.missed = uint64(w.events.Put(events...))
 }
 
 func (h *hub) close() {
@@ -88,7 +81,7 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	for w := range h.watchers {
-		close(w.events)
+		w.events.Close()
 	}
 	h.watchers = nil
 }

@@ -152,7 +152,7 @@ func TestWhoAsks(t *testing.T) {
 		if n := strings.Count(b.log.String(), line); n != 1 {
 			t.Errorf("%d lines, want one %q:\n%s", n, line, b.log.String())
 		}
-		if e := <-events; e.Asked == nil || !e.Asked.First || e.Asked.Vendor != "Digium" || !strings.HasSuffix(e.Text(), "192.0.2.7 (00:0f:d3:01:02:03 Digium) for _digiumproxy._udp on eth0: answered") {
+		if e := (<-events)[0]; e.Asked == nil || !e.Asked.First || e.Asked.Vendor != "Digium" || !strings.HasSuffix(e.Text(), "192.0.2.7 (00:0f:d3:01:02:03 Digium) for _digiumproxy._udp on eth0: answered") {
 			t.Errorf("%+v, %s", e.Asked, e.Text())
 		}
 		stop()
@@ -272,17 +272,12 @@ func TestSlowWatcher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const events = watchBacklog + 10
-	for range events {
-		h.tell(status.Event{Event: &status.WireEvent{}})
-	}
-	for range watchBacklog {
-		if e := <-slow; e.Event == nil {
-			t.Fatalf("%+v", e)
-		}
+	h.tell(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, watchBacklog+10)...)
+	if batch := <-slow; len(batch) != watchBacklog || batch[0].Event == nil {
+		t.Fatalf("%d events", len(batch))
 	}
 	h.tell(status.Event{Event: &status.WireEvent{}})
-	if e := <-slow; e.Missed != 10 || e.Text() != "10 events were dropped because they came too fast" {
+	if e := (<-slow)[0]; e.Missed != 10 || e.Text() != "10 events were dropped because they came too fast" {
 		t.Errorf("%+v", e)
 	}
 	var stops []func()
@@ -518,6 +513,45 @@ func TestOutletIsTriedAgain(t *testing.T) {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Thousands of events at once are one line of the log, and a client that watches gets each of them.
+func TestBulk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := map[string]string{}
+		for n := range 30 {
+			files[fmt.Sprintf("%02d.service", n)] = strings.ReplaceAll(definition, "<name>", fmt.Sprintf("<name>%02d ", n))
+		}
+		b := start(t, files)
+		time.Sleep(bulkTime)
+		synctest.Wait()
+		b.expectLog(t, `msg="announced 30 services on 1 link"`)
+		events, stop, err := b.daemon.Watch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		const services, links = 2000, 200
+		for l := range links { // each link is a batch of its own
+			var batch []mdns.Event
+			for s := range services {
+				batch = append(batch, mdns.Event{Kind: mdns.ServiceAnnounced, ID: "bulk", Service: s, Name: "x", Link: fmt.Sprint("vlan", l)})
+			}
+			b.publisher.Happen(batch...)
+		}
+		time.Sleep(bulkTime)
+		synctest.Wait()
+		b.expectLog(t, `msg="announced 2,000 services on 200 links"`)
+		if n := strings.Count(b.log.String(), "msg=announced"); n != 0 {
+			t.Errorf("%d lines besides", n)
+		}
+		if n := len(<-events); n != services*links {
+			t.Errorf("who watches got %d events, want %d", n, services*links)
 		}
 		if err := b.end(); err != nil {
 			t.Error(err)

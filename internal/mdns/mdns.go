@@ -23,10 +23,14 @@ type Publisher interface {
 	Apply(ctx context.Context, d publication.Desired) error
 	// Status reports the state of each service on each link, in the order of the groups and links applied.
 	Status() []ServiceStatus
-	// Events returns a channel of what happens, until Close. A receiver that is slow misses events, never blocks the engine.
-	Events() <-chan Event
-	// Close says goodbye for all that is published and releases the sockets. It ends when ctx does.
+	// Events returns what happens, in order and in batches, until Close or Abandon. The engine keeps what is not received
+	// yet, up to [EventsMost] events.
+	Events() <-chan []Event
+	// Close withdraws all that is published and releases the sockets. When ctx ends before that, it releases them without
+	// the goodbyes that are left, and reports an error.
 	Close(ctx context.Context) error
+	// Abandon releases the sockets without goodbyes, as before a restart.
+	Abandon() error
 }
 
 // State is the state of a service on a link.

@@ -25,7 +25,7 @@ const (
 // Announce publishes desired, calls while once all of it is on the wire, and says goodbye when while returns, fails or
 // panics. Meanwhile it follows other names of this host. announced is called for each service and link with the name that
 // it has got.
-func Announce(ctx context.Context, p mdns.Publisher, desired publication.Desired, announced func(mdns.Event), while func() error) (err error) {
+func Announce(ctx context.Context, p mdns.Publisher, desired publication.Desired, announced func([]mdns.Event), while func() error) (err error) {
 	defer func() {
 		goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 		defer cancel()
@@ -61,7 +61,7 @@ func followHost(ctx context.Context, p mdns.Publisher, desired publication.Desir
 }
 
 // publish returns once every service is announced on every link, or one of them can't be.
-func publish(ctx context.Context, p mdns.Publisher, desired publication.Desired, announced func(mdns.Event)) error {
+func publish(ctx context.Context, p mdns.Publisher, desired publication.Desired, announced func([]mdns.Event)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, announceTime, errTooLong)
 	defer cancel()
 	if err := p.Apply(ctx, desired); err != nil {
@@ -70,14 +70,22 @@ func publish(ctx context.Context, p mdns.Publisher, desired publication.Desired,
 	if err := unreachable(p, desired); err != nil {
 		return err
 	}
+	var held []mdns.Event // announced, and not told yet
+	defer func() { tell(held, announced) }()
 	for {
-		if done, err := settled(p.Status()); done || err != nil {
-			drain(p, announced)
+		statuses := p.Status()
+		done, err := settled(statuses)
+		if done || err != nil {
+			held = append(held, drain(p)...)
 			return err
 		}
+		if len(statuses) <= mdns.BulkMore {
+			tell(held, announced)
+			held = nil
+		}
 		select {
-		case e := <-p.Events():
-			report(e, announced)
+		case events := <-p.Events():
+			held = append(held, events...)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -130,20 +138,20 @@ func settled(statuses []mdns.ServiceStatus) (bool, error) {
 	return done, nil
 }
 
-// drain reports the events that are there already.
-func drain(p mdns.Publisher, announced func(mdns.Event)) {
-	for {
-		select {
-		case e := <-p.Events():
-			report(e, announced)
-		default:
-			return
-		}
+// drain returns the events that are there already.
+func drain(p mdns.Publisher) []mdns.Event {
+	select {
+	case events := <-p.Events():
+		return events
+	default:
+		return nil
 	}
 }
 
-func report(e mdns.Event, announced func(mdns.Event)) {
-	if e.Kind == mdns.ServiceAnnounced {
-		announced(e)
+// tell passes on those of the events that say that a service is announced.
+func tell(events []mdns.Event, announced func([]mdns.Event)) {
+	events = slices.DeleteFunc(events, func(e mdns.Event) bool { return e.Kind != mdns.ServiceAnnounced })
+	if len(events) > 0 {
+		announced(events)
 	}
 }

@@ -3,6 +3,7 @@ package oneshot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -49,7 +50,11 @@ func TestAnnounce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := mdnstest.New()
 			var announced, before []string
-			err := Announce(t.Context(), p, test.desired, func(e mdns.Event) { announced = append(announced, e.Name) }, func() error {
+			err := Announce(t.Context(), p, test.desired, func(events []mdns.Event) {
+				for _, e := range events {
+					announced = append(announced, e.Name)
+				}
+			}, func() error {
 				before = slices.Clone(announced)
 				return test.while
 			})
@@ -101,7 +106,7 @@ func TestAnnounceWhereALinkIsUnreachable(t *testing.T) {
 			d.Groups[0].Group.Services[0].Protocol, d.Groups[0].Interfaces = test.protocol, test.on
 			p := observing{mdnstest.New(), test.faults}
 			announced, ran := 0, false
-			err := Announce(t.Context(), p, d, func(mdns.Event) { announced++ }, func() error { ran = true; return nil })
+			err := Announce(t.Context(), p, d, func(events []mdns.Event) { announced += len(events) }, func() error { ran = true; return nil })
 			if got := errorText(err); got != test.err {
 				t.Errorf("error %q, want %q", got, test.err)
 			}
@@ -119,7 +124,7 @@ func TestAnnounceSaysGoodbyeInAPanic(t *testing.T) {
 			t.Errorf("panic %v, goodbye %t", cause, p.SaidGoodbye())
 		}
 	}()
-	_ = Announce(t.Context(), p, desired(publication.Rename), func(mdns.Event) {}, func() error { panic("a bug") })
+	_ = Announce(t.Context(), p, desired(publication.Rename), func([]mdns.Event) {}, func() error { panic("a bug") })
 }
 
 func errorText(err error) string {
@@ -138,7 +143,7 @@ func (silent) Status() []mdns.ServiceStatus                     { return []mdns.
 func TestAnnounceEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := silent{mdnstest.New()}
-		err := Announce(t.Context(), p, desired(publication.Rename), func(mdns.Event) {}, func() error {
+		err := Announce(t.Context(), p, desired(publication.Rename), func([]mdns.Event) {}, func() error {
 			t.Error("the command ran though nothing was announced")
 			return nil
 		})
@@ -234,7 +239,7 @@ func TestWaitUntilSeen(t *testing.T) {
 		macs := func() phones.Lookup { return func(string, netip.Addr) string { return "" } }
 		note := func(a phones.Asker) { told = append(told, a.Host.String()) }
 		began := time.Now()
-		served := Wait(t.Context(), p, 2, macs, func(mdns.Event) {}, note)
+		served := Wait(t.Context(), p, 2, macs, func([]mdns.Event) {}, note)
 		if want := []string{"192.0.2.1", "192.0.2.7", "192.0.2.8", "192.0.2.9"}; served != 3 || !slices.Equal(told, want) {
 			t.Errorf("%d served, told %q, want 3, %q", served, told, want)
 		}
@@ -245,8 +250,22 @@ func TestWaitUntilSeen(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		p.Questions <- []mdns.Asked{{From: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Answered: true}}
-		if served = Wait(ctx, p, 5, macs, func(mdns.Event) {}, note); served != 1 || time.Since(began) != time.Minute {
+		if served = Wait(ctx, p, 5, macs, func([]mdns.Event) {}, note); served != 1 || time.Since(began) != time.Minute {
 			t.Errorf("%d served within %v, want 1 within a minute", served, time.Since(began))
 		}
 	})
+}
+
+// Thousands of services are told at once, and none is left out.
+func TestAnnounceInBulk(t *testing.T) {
+	const services = 3000
+	d := desired(slices.Repeat([]publication.Policy{publication.Rename}, services)...)
+	for i := range d.Groups {
+		d.Groups[i].ID, d.Groups[i].Group.Name = fmt.Sprint(i), fmt.Sprint("x", i)
+	}
+	var batches []int
+	err := Announce(t.Context(), mdnstest.New(), d, func(events []mdns.Event) { batches = append(batches, len(events)) }, func() error { return nil })
+	if err != nil || !slices.Equal(batches, []int{services}) {
+		t.Errorf("batches of %v, error %v; want one of %d", batches, err, services)
+	}
 }

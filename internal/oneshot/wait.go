@@ -14,7 +14,7 @@ const linger = 5 * time.Second
 
 // Wait reports what happens, and who asks for the first time, until ctx is done or, where n is more than 0, until n other
 // hosts have asked and were answered, and had some seconds to take that in. It returns their number. macs looks up hardware addresses.
-func Wait(ctx context.Context, p mdns.Publisher, n int, macs func() phones.Lookup, happened func(mdns.Event), asked func(phones.Asker)) (served int) {
+func Wait(ctx context.Context, p mdns.Publisher, n int, macs func() phones.Lookup, happened func([]mdns.Event), asked func(phones.Asker)) (served int) {
 	var askers phones.Askers
 	var questions <-chan []mdns.Asked
 	if o, ok := p.(mdns.Observer); ok {

@@ -17,15 +17,13 @@ import (
 	"syscall"
 	"time"
 
+	"announcer/internal/mailbox"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/publication"
 	"announcer/internal/wakeup"
 )
-
-// backlog is the number of events that wait for a receiver.
-const backlog = 1024
 
 // Config is what an engine needs from outside.
 type Config struct {
@@ -46,7 +44,7 @@ type Config struct {
 type Publisher struct {
 	config    Config
 	responder *responder.Responder
-	events    chan mdns.Event
+	events    *mailbox.Box[mdns.Event]
 	asked     chan []mdns.Asked
 	done      chan struct{} // closed when the loop has ended
 	stop      func()        // ends Config.Sleeps
@@ -100,7 +98,7 @@ func Open(log *slog.Logger, mac func(link int, a netip.Addr) string, notes ...st
 func New(config Config) *Publisher {
 	p := &Publisher{
 		config:   config,
-		events:   make(chan mdns.Event, backlog),
+		events:   mailbox.New[mdns.Event](mdns.EventsMost),
 		asked:    make(chan []mdns.Asked, 1),
 		done:     make(chan struct{}),
 		news:     make(chan struct{}, 1),
@@ -163,7 +161,7 @@ func (p *Publisher) Stats() responder.Stats {
 }
 
 // Events implements [mdns.Publisher].
-func (p *Publisher) Events() <-chan mdns.Event { return p.events }
+func (p *Publisher) Events() <-chan []mdns.Event { return p.events.Batches() }
 
 // Asked implements [mdns.Observer].
 func (p *Publisher) Asked() <-chan []mdns.Asked { return p.asked }
@@ -177,7 +175,7 @@ func (p *Publisher) Observe() mdns.Observation {
 	return seen
 }
 
-// Close implements [mdns.Publisher]. To end without goodbyes, as before a restart, give it a context that is over.
+// Close implements [mdns.Publisher].
 func (p *Publisher) Close(ctx context.Context) error {
 	shared := p.look().shared
 	err := p.do(ctx, func() {
@@ -193,11 +191,19 @@ func (p *Publisher) Close(ctx context.Context) error {
 		p.awaitNote()
 		return nil
 	case <-ctx.Done():
-		err = p.config.Conn.Close()
-		<-p.done
-		p.awaitNote()
-		return errors.Join(context.Cause(ctx), err)
+		return errors.Join(context.Cause(ctx), p.Abandon())
 	}
+}
+
+// Abandon implements [mdns.Publisher].
+func (p *Publisher) Abandon() error {
+	err := p.config.Conn.Close()
+	<-p.done
+	p.awaitNote()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // do has the loop do something, and waits for it. It reports [net.ErrClosed] when the loop has ended.
@@ -410,20 +416,17 @@ func (p *Publisher) fail(err error) {
 
 // report passes on what happened.
 func (p *Publisher) report() {
-	for _, e := range p.responder.Events() {
-		if e.Rival.IsValid() {
+	events := p.responder.Events()
+	for i := range events {
+		if e := &events[i]; e.Rival.IsValid() {
 			e.MAC = p.mac(e.Link, e.Rival)
 		}
-		p.emit(e)
 	}
+	p.emit(events...)
 }
 
-func (p *Publisher) emit(e mdns.Event) {
-	select {
-	case p.events <- e:
-	default:
-		p.lost++
-	}
+func (p *Publisher) emit(events ...mdns.Event) {
+	p.lost += uint64(p.events.Put(events...))
 }
 
 func (p *Publisher) observe() mdns.Observation {
@@ -505,7 +508,7 @@ func (p *Publisher) finish() {
 	p.stop()
 	p.config.Conn.Close()
 	p.passOn(p.gathered.due)
-	close(p.events)
+	p.events.Close()
 	close(p.asked)
 	close(p.done)
 }

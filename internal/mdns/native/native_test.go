@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -122,7 +123,7 @@ func TestAnnounceAndClose(t *testing.T) {
 		if got := a.state(); got != "Desk announced" {
 			t.Error(got)
 		}
-		if e := <-a.Events(); e.Kind != mdns.ServiceAnnounced || e.Name != "Desk" || e.Link != "eth0" {
+		if e := (<-a.Events())[0]; e.Kind != mdns.ServiceAnnounced || e.Name != "Desk" || e.Link != "eth0" {
 			t.Errorf("event %v", e)
 		}
 		synctest.Wait()
@@ -155,15 +156,16 @@ func TestAnnounceAndClose(t *testing.T) {
 	})
 }
 
-// A context that is over ends the engine without goodbyes.
-func TestEndWithoutGoodbyes(t *testing.T) {
+// Abandon ends the engine without goodbyes.
+func TestAbandon(t *testing.T) {
 	lan(t, func(t *testing.T, a, _ machine, heard *capture) {
 		a.apply(t, sip("Desk"))
 		time.Sleep(2 * time.Second)
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := a.Close(over); err == nil {
-			t.Error("no error that tells of the lack of goodbyes")
+		if err := a.Abandon(); err != nil {
+			t.Error(err)
+		}
+		if err := a.Abandon(); err != nil {
+			t.Errorf("the second time: %v", err)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -185,8 +187,7 @@ func TestConflict(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		var kinds []mdns.EventKind
-		for len(b.Events()) > 0 {
-			e := <-b.Events()
+		for _, e := range pending(b) {
 			kinds = append(kinds, e.Kind)
 			if e.Kind == mdns.ServiceConflict && (e.Rival != s.Rival || e.MAC != s.MAC) {
 				t.Errorf("%+v", e)
@@ -201,7 +202,7 @@ func TestConflict(t *testing.T) {
 // An engine whose events nobody takes goes on.
 func TestSlowReceiver(t *testing.T) {
 	lan(t, func(t *testing.T, a, _ machine, _ *capture) {
-		for range backlog / 2 {
+		for range 512 {
 			a.apply(t, sip("Desk"))
 			time.Sleep(2 * time.Second)
 			a.apply(t)
@@ -339,7 +340,7 @@ func TestSleep(t *testing.T) {
 					t.Errorf("announced again: %v", got)
 				}
 				if c.wakes {
-					if e := <-m.Events(); e.Kind != mdns.HostWoke || !strings.Contains(e.Detail, "slept for about 1m1s") {
+					if e := (<-m.Events())[0]; e.Kind != mdns.HostWoke || !strings.Contains(e.Detail, "slept for about 1m1s") {
 						t.Errorf("event %v", e)
 					}
 				}
@@ -350,4 +351,28 @@ func TestSleep(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The events of thousands of services are kept until they are received, in few batches.
+func TestNoEventIsLost(t *testing.T) {
+	const services = 3000
+	lan(t, func(t *testing.T, a, _ machine, _ *capture) {
+		var groups []publication.Publication
+		for n := range services {
+			groups = append(groups, sip(fmt.Sprint("Desk ", n)))
+			groups[n].ID = fmt.Sprint(n)
+		}
+		a.apply(t, groups...)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		announced := 0
+		for _, e := range pending(a) {
+			if e.Kind == mdns.ServiceAnnounced {
+				announced++
+			}
+		}
+		if missed := a.Observe().Traffic.Missed; announced != services || missed != 0 {
+			t.Errorf("%d events, %d missed; want %d and none", announced, missed, services)
+		}
+	})
 }

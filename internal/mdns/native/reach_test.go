@@ -149,12 +149,9 @@ func onSegment(t *testing.T, addrs string, test func(t *testing.T, m machine, co
 
 // pending returns the events that are there.
 func pending(m machine) (events []mdns.Event) {
-	for {
-		select {
-		case e := <-m.Events():
-			events = append(events, e)
-		default:
-			return events
-		}
+	select {
+	case events = <-m.Events():
+	default:
 	}
+	return events
 }

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -167,9 +166,7 @@ func desk(t *testing.T) *Publisher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	over, cancel := context.WithCancel(context.Background())
-	cancel()
-	t.Cleanup(func() { p.Close(over) })
+	t.Cleanup(func() { p.Abandon() })
 	d := publication.Desired{Host: "pbx", Links: []publication.Link{linkOf(t, nil, "eth0")}, Groups: []publication.Publication{sip("Desk")}}
 	if err := p.Apply(t.Context(), d); err != nil {
 		t.Fatal(err)

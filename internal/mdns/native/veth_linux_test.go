@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,8 +49,8 @@ func TestOnACable(t *testing.T) {
 	if err := p.Apply(t.Context(), publication.Desired{Host: "pbx", Links: []publication.Link{l}, Groups: []publication.Publication{sip("Front.desk é")}}); err != nil {
 		t.Fatal(err)
 	}
-	for e := range p.Events() {
-		if e.Kind == mdns.ServiceAnnounced {
+	for events := range p.Events() {
+		if slices.ContainsFunc(events, func(e mdns.Event) bool { return e.Kind == mdns.ServiceAnnounced }) {
 			break
 		}
 	}

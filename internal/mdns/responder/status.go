@@ -50,7 +50,7 @@ func (b *board) take() []mdns.Event {
 }
 
 // eventsMost is the most events kept for a caller who does not fetch them.
-const eventsMost = 1 << 14
+const eventsMost = mdns.EventsMost
 
 // event adds what has happened to a service.
 func (b *board) event(kind mdns.EventKind, s *slot, rival netip.Addr, detail string) {

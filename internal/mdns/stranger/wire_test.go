@@ -49,9 +49,11 @@ func publish(t *testing.T, host *netlab.Host, link string, all ...services.Group
 	deadline := time.After(limit)
 	for n := len(groups); n > 0; {
 		select {
-		case e := <-engine.Events():
-			if e.Kind == mdns.ServiceAnnounced {
-				n--
+		case events := <-engine.Events():
+			for _, e := range events {
+				if e.Kind == mdns.ServiceAnnounced {
+					n--
+				}
 			}
 		case <-deadline:
 			t.Fatalf("%d services are not announced after %v", n, limit)

@@ -195,17 +195,19 @@ func apply(t *testing.T, p *Publisher, links []publication.Link, groups ...publi
 	}
 }
 
-// await returns the events up to the nth of that kind.
+// await returns the events up to the batch with the nth of that kind.
 func await(t *testing.T, p *Publisher, kind mdns.EventKind, n int) []mdns.Event {
 	t.Helper()
 	var all []mdns.Event
 	deadline := time.After(limit)
 	for n > 0 {
 		select {
-		case e := <-p.Events():
-			all = append(all, e)
-			if e.Kind == kind {
-				n--
+		case events := <-p.Events():
+			all = append(all, events...)
+			for _, e := range events {
+				if e.Kind == kind {
+					n--
+				}
 			}
 		case <-deadline:
 			t.Fatalf("%d more events of the kind %q wanted after %v; there were %v", n, kind, limit, all)

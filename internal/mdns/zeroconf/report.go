@@ -85,11 +85,10 @@ func (p *Publisher) tell(kind mdns.EventKind, s mdns.ServiceStatus, detail strin
 	p.emit(mdns.Event{Kind: kind, ID: s.ID, Service: s.Service, Type: s.Type, Name: s.Name, Link: s.Link, Detail: detail})
 }
 
-// emit gives out an event, unless too many wait already.
+// emit passes an event on. The first that is dropped because nobody receives them is logged.
 func (p *Publisher) emit(e mdns.Event) {
 	e.Time = time.Now()
-	select {
-	case p.events <- e:
-	default:
+	if lost := p.events.Put(e); lost > 0 && p.events.Dropped() == uint64(lost) {
+		p.log.Warn("events are dropped: too many were not received", "kept", mdns.EventsMost)
 	}
 }

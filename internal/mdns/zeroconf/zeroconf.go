@@ -31,13 +31,13 @@ import (
 	"github.com/miekg/dns"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/mailbox"
 	"announcer/internal/mdns"
 	"announcer/internal/publication"
 	"announcer/internal/wakeup"
 )
 
 const (
-	backlog  = 1024            // events that wait for a receiver
 	patience = 2 * time.Second // until something that is waited for should have been heard; the library announces after half a second and once more after one and a half
 	maxAsked = 3               // how often the engine asks for what it has not heard
 )
@@ -46,7 +46,7 @@ const (
 type Publisher struct {
 	log    *slog.Logger
 	holder func(publication.IPVersion) string
-	events chan mdns.Event
+	events *mailbox.Box[mdns.Event]
 	stop   func()        // ends the watch for sleeps
 	rested chan struct{} // closed when it has ended
 
@@ -67,7 +67,7 @@ var _ mdns.Publisher = (*Publisher)(nil)
 // version for themselves, "" if none is known.
 func New(log *slog.Logger, holder func(publication.IPVersion) string) *Publisher {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Publisher{log: log, holder: holder, events: make(chan mdns.Event, backlog), stop: stop, rested: make(chan struct{}), servers: map[string]*server{}}
+	p := &Publisher{log: log, holder: holder, events: mailbox.New[mdns.Event](mdns.EventsMost), stop: stop, rested: make(chan struct{}), servers: map[string]*server{}}
 	go func() {
 		defer close(p.rested)
 		wakeup.Watch(ctx, p.woke)
@@ -284,15 +284,15 @@ func (p *Publisher) Status() []mdns.ServiceStatus {
 	return all
 }
 
-// Events returns a channel of what happens.
-func (p *Publisher) Events() <-chan mdns.Event { return p.events }
+// Events returns a channel of what happens, in batches.
+func (p *Publisher) Events() <-chan []mdns.Event { return p.events.Batches() }
 
 // Close sends goodbyes for all services, releases the sockets, and closes the channel of events.
 func (p *Publisher) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.shut()
+		p.shut(true)
 	}()
 	select {
 	case <-done:
@@ -302,7 +302,14 @@ func (p *Publisher) Close(ctx context.Context) error {
 	}
 }
 
-func (p *Publisher) shut() {
+// Abandon implements [mdns.Publisher].
+func (p *Publisher) Abandon() error {
+	p.shut(false)
+	return nil
+}
+
+// shut ends the engine, with goodbyes or without.
+func (p *Publisher) shut(goodbyes bool) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -310,9 +317,13 @@ func (p *Publisher) shut() {
 	}
 	p.closed = true
 	p.stop()
-	p.publish(nil)
+	if goodbyes {
+		p.publish(nil)
+	} else {
+		p.shutDownAllBut(nil)
+	}
 	p.report(nil)
-	close(p.events)
+	p.events.Close()
 	p.mu.Unlock()
 	<-p.rested // without the lock, which woke takes
 	if p.air != nil {

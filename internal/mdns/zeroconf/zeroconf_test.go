@@ -270,9 +270,11 @@ func TestCloseSaysGoodbye(t *testing.T) {
 	peer.ask("_sip._udp.local.", dns.TypePTR)
 
 	var withdrawn int
-	for e := range p.Events() { // until it is closed
-		if e.Kind == mdns.ServiceWithdrawn {
-			withdrawn++
+	for events := range p.Events() { // until it is closed
+		for _, e := range events {
+			if e.Kind == mdns.ServiceWithdrawn {
+				withdrawn++
+			}
 		}
 	}
 	if withdrawn != 2 || len(p.Status()) != 0 {

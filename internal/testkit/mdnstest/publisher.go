@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"announcer/internal/mailbox"
 	"announcer/internal/mdns"
 	"announcer/internal/publication"
 )
@@ -23,7 +24,7 @@ type Publisher struct {
 	goodbye  bool
 	stuck    chan struct{}
 	seen     mdns.Observation
-	events   chan mdns.Event
+	events   *mailbox.Box[mdns.Event]
 }
 
 var (
@@ -31,9 +32,9 @@ var (
 	_ mdns.Observer  = (*Publisher)(nil)
 )
 
-// New makes a publisher. Its events are kept until they are received, up to a hundred.
+// New makes a publisher. Its events are kept until they are received.
 func New() *Publisher {
-	return &Publisher{events: make(chan mdns.Event, 100), Questions: make(chan []mdns.Asked, 100)}
+	return &Publisher{events: mailbox.New[mdns.Event](mdns.EventsMost), Questions: make(chan []mdns.Asked, 100)}
 }
 
 // Apply records d and announces what can be announced.
@@ -55,7 +56,7 @@ func (p *Publisher) Apply(_ context.Context, d publication.Desired) error {
 			p.statuses = append(p.statuses, mdns.ServiceStatus{
 				ID: in.ID, Service: in.Index, Type: in.Service.Type, Wanted: in.Wanted, Name: in.Label, Link: l.Name, State: state, Why: in.Why,
 			})
-			p.events <- mdns.Event{Time: time.Now(), Kind: kind, ID: in.ID, Service: in.Index, Type: in.Service.Type, Name: in.Label, Link: l.Name, Detail: in.Why}
+			p.events.Put(mdns.Event{Time: time.Now(), Kind: kind, ID: in.ID, Service: in.Index, Type: in.Service.Type, Name: in.Label, Link: l.Name, Detail: in.Why})
 		}
 	}
 	return nil
@@ -87,8 +88,12 @@ func (p *Publisher) See(seen mdns.Observation) {
 	p.seen = seen
 }
 
-// Happen lets something happen.
-func (p *Publisher) Happen(e mdns.Event) { p.events <- e }
+// Happen lets events happen, all at once.
+func (p *Publisher) Happen(events ...mdns.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events.Put(events...)
+}
 
 // Stick keeps Status and Observe from returning until free is called, as an engine whose loop hangs does.
 func (p *Publisher) Stick() (free func()) {
@@ -108,14 +113,22 @@ func (p *Publisher) wait() {
 }
 
 // Events returns the events of every Apply.
-func (p *Publisher) Events() <-chan mdns.Event { return p.events }
+func (p *Publisher) Events() <-chan []mdns.Event { return p.events.Batches() }
 
-// Close records that it was called, and whether goodbyes were said: not by a context that is over.
+// Close records that it was called, and that goodbyes were said unless ctx has ended.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed, p.goodbye = true, ctx.Err() == nil
 	return ctx.Err()
+}
+
+// Abandon records that the engine has ended without goodbyes.
+func (p *Publisher) Abandon() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed, p.goodbye = true, false
+	return nil
 }
 
 // SaidGoodbye reports whether Close said goodbye.
