@@ -247,11 +247,13 @@ func TestDecodeLikeAvahi(t *testing.T) {
 			{based("k=AAAA\n"), refused},
 		},
 	} {
-		for _, row := range rows {
-			if got, findings := decodeLine(row[0]); got != row[1] {
-				t.Errorf("%s: %s\n got %s\nwant %s\n%v", what, row[0], got, row[1], findings)
+		t.Run(what, func(t *testing.T) {
+			for _, row := range rows {
+				if got, findings := decodeLine(row[0]); got != row[1] {
+					t.Errorf("%s\n got %s\nwant %s\n%v", row[0], got, row[1], findings)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -306,15 +308,17 @@ func TestDecodeIsBounded(t *testing.T) {
 		"zero bytes":             fill("", "\x00", ""),
 		"attributes by default":  fill("<!DOCTYPE x [<!ATTLIST x a CDATA '' b CDATA ''>]><service-group>", "<x/>", "</service-group>"),
 	} {
-		large := content(MaxSize)
-		short, _ := timed(content(MaxSize / 16))
-		long, findings := timed(large)
-		if long > 60*short && long > time.Second { // in quadratic time it would be 256
-			t.Errorf("%s: a file 16 times as long took %v in place of %v", what, long, short)
-		}
-		if size := len(findings.Error()); len(findings) > 2*(diag.MaxFindings+1) || size > 2*diag.MaxFindings*3*1000 {
-			t.Errorf("%s: %d findings of %d bytes", what, len(findings), size)
-		}
+		t.Run(what, func(t *testing.T) {
+			large := content(MaxSize)
+			short, _ := timed(content(MaxSize / 16))
+			long, findings := timed(large)
+			if long > 60*short && long > time.Second { // in quadratic time it would be 256
+				t.Errorf("a file 16 times as long took %v in place of %v", long, short)
+			}
+			if size := len(findings.Error()); len(findings) > 2*(diag.MaxFindings+1) || size > 2*diag.MaxFindings*3*1000 {
+				t.Errorf("%d findings of %d bytes", len(findings), size)
+			}
+		})
 	}
 }
 

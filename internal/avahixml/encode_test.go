@@ -61,9 +61,11 @@ func TestEncodeFindings(t *testing.T) {
 			s.Host, s.Addresses = name("sip.local"), []netip.Addr{netip.MustParseAddr("192.0.2.20")}
 		}), `<service>: warning: an Avahi file can't express the addresses of sip.local; want them in /etc/avahi/hosts`},
 	} {
-		if _, findings := Encode(test.group); findings.Error() != test.want {
-			t.Errorf("%s:\n got %s\nwant %s", test.what, findings.Error(), test.want)
-		}
+		t.Run(test.what, func(t *testing.T) {
+			if _, findings := Encode(test.group); findings.Error() != test.want {
+				t.Errorf("got %s\nwant %s", findings.Error(), test.want)
+			}
+		})
 	}
 }
 

@@ -90,12 +90,14 @@ func TestReferenceHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, raw := range []any{rawDaemon{}, RawGroup{}, RawService{}, RawTXT{}, rawRule{}} {
-		for i := range reflect.TypeOf(raw).NumField() {
-			key := reflect.TypeOf(raw).Field(i).Tag.Get("toml")
-			if key != "-" && !strings.Contains(string(data), key+" = ") && !strings.Contains(string(data), "."+key+"]]") {
-				t.Errorf("the key %s of %T is not there", key, raw)
+		t.Run(reflect.TypeOf(raw).Name(), func(t *testing.T) {
+			for i := range reflect.TypeOf(raw).NumField() {
+				key := reflect.TypeOf(raw).Field(i).Tag.Get("toml")
+				if key != "-" && !strings.Contains(string(data), key+" = ") && !strings.Contains(string(data), "."+key+"]]") {
+					t.Errorf("the key %s is not there", key)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -218,22 +220,25 @@ interfaces = []
 	phones := services.Group{Services: []services.Service{{Type: dnsname.MustParse("_http._tcp")}, {Type: dnsname.MustParse("_digiumproxy._udp")}}}
 	web := services.Group{Services: phones.Services[:1]}
 	for _, test := range []struct {
+		name       string
 		id         string
 		group      services.Group
 		interfaces []string
 		policy     publication.Policy
 		check      publication.Check
 	}{
-		{"/etc/announcer/services/other.service", web, nil, publication.Fail, publication.NoCheck},
-		{"/etc/announcer/services/other.service", phones, []string{"vlan10"}, publication.Fail, publication.NoCheck},
-		{"special.service", web, []string{"vlan20"}, publication.Rename, publication.CheckHTTP},
-		{"special-2.service", phones, []string{"vlan20"}, publication.Standby, publication.CheckHTTP},
-		{"fw-1.service", web, []string{"vlan20"}, publication.Standby, publication.CheckHTTP},
-		{"fw-12.service", web, nil, publication.Fail, publication.NoCheck},
-		{"free.service", web, []string{}, publication.Fail, publication.NoCheck},
+		{"no rule", "/etc/announcer/services/other.service", web, nil, publication.Fail, publication.NoCheck},
+		{"rule by type", "/etc/announcer/services/other.service", phones, []string{"vlan10"}, publication.Fail, publication.NoCheck},
+		{"rule by name", "special.service", web, []string{"vlan20"}, publication.Rename, publication.CheckHTTP},
+		{"rules by glob and by type", "special-2.service", phones, []string{"vlan20"}, publication.Standby, publication.CheckHTTP},
+		{"rule with a question mark", "fw-1.service", web, []string{"vlan20"}, publication.Standby, publication.CheckHTTP},
+		{"question mark is one character", "fw-12.service", web, nil, publication.Fail, publication.NoCheck},
+		{"no interfaces by name", "free.service", web, []string{}, publication.Fail, publication.NoCheck},
 	} {
-		got := cfg.Overlay(publication.Publication{ID: test.id, Group: test.group})
-		compare(t, publication.Publication{ID: test.id, Group: test.group, Interfaces: test.interfaces, OnConflict: test.policy, Check: test.check}, got)
+		t.Run(test.name, func(t *testing.T) {
+			got := cfg.Overlay(publication.Publication{ID: test.id, Group: test.group})
+			compare(t, publication.Publication{ID: test.id, Group: test.group, Interfaces: test.interfaces, OnConflict: test.policy, Check: test.check}, got)
+		})
 	}
 }
 
@@ -271,13 +276,20 @@ func FuzzLoad(f *testing.F) {
 
 // Metrics are on the loopback unless another address is named.
 func TestMetricsAddress(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", "9353": "127.0.0.1:9353", ":9353": "127.0.0.1:9353", "0.0.0.0:9353": "0.0.0.0:9353", "[::1]:9353": "[::1]:9353", "localhost:9353": "localhost:9353",
+	for _, test := range []struct{ name, text, want string }{
+		{"none", "", ""},
+		{"port", "9353", "127.0.0.1:9353"},
+		{"port behind a colon", ":9353", "127.0.0.1:9353"},
+		{"every address", "0.0.0.0:9353", "0.0.0.0:9353"},
+		{"IPv6", "[::1]:9353", "[::1]:9353"},
+		{"name", "localhost:9353", "localhost:9353"},
 	} {
-		cfg, findings := checked("x.toml", []byte("[daemon]\nmetrics = \""+text+"\"\n"), "pbx")
-		if cfg.Metrics != want || len(findings) > 0 {
-			t.Errorf("%q: %q, want %q; %v", text, cfg.Metrics, want, findings)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			cfg, findings := checked("x.toml", []byte("[daemon]\nmetrics = \""+test.text+"\"\n"), "pbx")
+			if cfg.Metrics != test.want || len(findings) > 0 {
+				t.Errorf("%q, want %q; %v", cfg.Metrics, test.want, findings)
+			}
+		})
 	}
 }
 

@@ -61,27 +61,30 @@ lone._http._tcp PTR gone._http._tcp
 func TestDecodeZoneComplaints(t *testing.T) {
 	const a = "a._http._tcp.local. 0 IN "
 	for _, test := range []struct {
+		name string
 		text string
 		want []string
 	}{
-		{"", nil},
-		{"\n\na b c\n", []string{"error: x.zone:3: this is not a zone file: "}},
-		{"a SRV 0 0 80 www\n", []string{"error: x.zone:1: this is not a zone file: "}},
-		{"$INCLUDE /etc/passwd\n", []string{"error: x.zone:1: this is not a zone file: $INCLUDE directive not allowed"}},
-		{a + "SRV 0 0 80 .\n", []string{`error: x.zone:1: SRV: "." is the root`}},
-		{a + "SRV 0 0 80 www\\046a.local.\n" + a + "SRV 0 0 81 testhost.local.\n", []string{
+		{"empty", "", nil},
+		{"no record", "\n\na b c\n", []string{"error: x.zone:3: this is not a zone file: "}},
+		{"relative name", "a SRV 0 0 80 www\n", []string{"error: x.zone:1: this is not a zone file: "}},
+		{"include", "$INCLUDE /etc/passwd\n", []string{"error: x.zone:1: this is not a zone file: $INCLUDE directive not allowed"}},
+		{"root", a + "SRV 0 0 80 .\n", []string{`error: x.zone:1: SRV: "." is the root`}},
+		{"two SRV records", a + "SRV 0 0 80 www\\046a.local.\n" + a + "SRV 0 0 81 testhost.local.\n", []string{
 			"x.zone:1: warning: no address is published for www\\.a.local", "error: x.zone:2: SRV: a._http._tcp.local has an SRV record in line 1 already; want one",
 		}},
-		{a + "SRV 0 0 80 testhost.local.\n" + a + "TXT a\n" + a + "TXT b\n", []string{"error: x.zone:3: TXT: a._http._tcp.local has a TXT record in line 2 already; want one"}},
-		{a + "SRV 0 0 80 testhost.local.\n" + a + "TXT a \"\"\n", []string{"error: x.zone:1: the TXT string is empty"}},
-		{a + "SRV 0 0 80 testhost.local.\n" + strings.Replace(a, "IN", "CH", 1) + "TXT a\n", []string{"x.zone:2: TXT: warning: a._http._tcp.local is not part"}},
-		{strings.Replace(a, "IN", "CH", 1) + "SRV 0 0 80 testhost.local.\n", []string{"x.zone:1: SRV: warning: a._http._tcp.local is not part"}},
-		{"\\255" + a + "SRV 0 0 80 testhost.local.\n", []string{"error: is not UTF-8"}},
-		{"a._http._tcp.\\255.local. SRV 0 0 80 testhost.local.\n", []string{`error: x.zone:1: SRV: "\\255.local" is not a domain`}},
-		{a + "SRV 0 0 80 many.local.\n$GENERATE 0-100 many.local. A 192.0.2.$\n", []string{"error: x.zone:2: many.local has more than 100 addresses", "x.zone:2: A: warning: many.local is not part"}},
+		{"two TXT records", a + "SRV 0 0 80 testhost.local.\n" + a + "TXT a\n" + a + "TXT b\n", []string{"error: x.zone:3: TXT: a._http._tcp.local has a TXT record in line 2 already; want one"}},
+		{"empty TXT string", a + "SRV 0 0 80 testhost.local.\n" + a + "TXT a \"\"\n", []string{"error: x.zone:1: the TXT string is empty"}},
+		{"other class", a + "SRV 0 0 80 testhost.local.\n" + strings.Replace(a, "IN", "CH", 1) + "TXT a\n", []string{"x.zone:2: TXT: warning: a._http._tcp.local is not part"}},
+		{"SRV of another class", strings.Replace(a, "IN", "CH", 1) + "SRV 0 0 80 testhost.local.\n", []string{"x.zone:1: SRV: warning: a._http._tcp.local is not part"}},
+		{"instance not UTF-8", "\\255" + a + "SRV 0 0 80 testhost.local.\n", []string{"error: is not UTF-8"}},
+		{"domain not UTF-8", "a._http._tcp.\\255.local. SRV 0 0 80 testhost.local.\n", []string{`error: x.zone:1: SRV: "\\255.local" is not a domain`}},
+		{"too many addresses", a + "SRV 0 0 80 many.local.\n$GENERATE 0-100 many.local. A 192.0.2.$\n", []string{"error: x.zone:2: many.local has more than 100 addresses", "x.zone:2: A: warning: many.local is not part"}},
 	} {
-		_, findings := Decode(Zone, "x.zone", []byte(test.text), host)
-		checkFindings(t, test.text, findings, test.want)
+		t.Run(test.name, func(t *testing.T) {
+			_, findings := Decode(Zone, "x.zone", []byte(test.text), host)
+			checkFindings(t, test.text, findings, test.want)
+		})
 	}
 }
 

@@ -233,13 +233,15 @@ port = 80
 		t.Errorf("got %+v and %+v", file, toml)
 	}
 	for name, content := range map[string]string{"unreadable": "", "bad": "[daemon]\nservice = 1\n"} {
-		path := filepath.Join(dir, name+".toml")
-		if content != "" {
-			write(t, path, content)
-		}
-		if _, err := newReader(Request{ConfigFile: path}).Load(); err == nil || !strings.HasPrefix(err.Error(), path) {
-			t.Errorf("%s configuration: error %v, want one that names it", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(dir, name+".toml")
+			if content != "" {
+				write(t, path, content)
+			}
+			if _, err := newReader(Request{ConfigFile: path}).Load(); err == nil || !strings.HasPrefix(err.Error(), path) {
+				t.Errorf("error %v, want one that names it", err)
+			}
+		})
 	}
 }
 
@@ -321,9 +323,11 @@ func TestLoadWithoutTheDirectory(t *testing.T) {
 		{"configured", Request{ConfigFile: cfg}, dir + ": warning: " + text},
 		{"default", Request{ConfigFile: filepath.Join(dir, "announcer.toml"), Optional: true}, ""},
 	} {
-		if _, findings := load(t, newReader(test.request), dir); findings.Error() != test.want {
-			t.Errorf("%s: findings %v, want %s", test.name, findings, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if _, findings := load(t, newReader(test.request), dir); findings.Error() != test.want {
+				t.Errorf("findings %v, want %s", findings, test.want)
+			}
+		})
 	}
 }
 

@@ -79,11 +79,13 @@ group = [
 			"daemon": {"quiet": true, "services": ["a", "b"]}
 		}`)),
 	} {
-		var got document
-		d.Into(&got)
-		if diff := cmp.Diff(filled, got); diff != "" || len(d.Found.List()) > 0 {
-			t.Errorf("%s: %v, %s", what, d.Found.List(), diff)
-		}
+		t.Run(what, func(t *testing.T) {
+			var got document
+			d.Into(&got)
+			if diff := cmp.Diff(filled, got); diff != "" || len(d.Found.List()) > 0 {
+				t.Errorf("%v, %s", d.Found.List(), diff)
+			}
+		})
 	}
 }
 
@@ -204,34 +206,37 @@ func TestLibraryLacksPlaces(t *testing.T) {
 
 func TestJSONComplaints(t *testing.T) {
 	for _, test := range []struct {
+		name string
 		text string
 		want []string
 	}{
-		{"{\n  \"daemon\": {\"servces\": []},\n  \"foo\": 1\n}", []string{
+		{"mistyped and unknown key", "{\n  \"daemon\": {\"servces\": []},\n  \"foo\": 1\n}", []string{
 			`x.json:2:14: "servces": unknown key in "daemon"; did you mean "services"?`,
 			`x.json:3: "foo": unknown key; want one of daemon, groups`,
 		}},
-		{`{"groups": [{}, {"name": null, "port": 1e400}]}`, []string{`x.json:1:45: this is not JSON: a number is too large`}},
-		{"{\"groups\": [{}, {\"name\": null,\n\"port\": 1.5, \"txt\": {}, \"files\": 2}], \"daemon\": 1}", []string{
+		{"number too large", `{"groups": [{}, {"name": null, "port": 1e400}]}`, []string{`x.json:1:45: this is not JSON: a number is too large`}},
+		{"wrong kinds", "{\"groups\": [{}, {\"name\": null,\n\"port\": 1.5, \"txt\": {}, \"files\": 2}], \"daemon\": 1}", []string{
 			"x.json:1:18: name: this is null; want a string in quotes",
 			"x.json:2: port: this is a number with a fraction; want a whole number",
 			"x.json:2:14: txt: this is a table; want a list in brackets",
 			"x.json:2:25: files: this is a whole number; want an object in braces",
 			"x.json:2:39: daemon: this is a whole number; want an object in braces",
 		}},
-		{"", []string{"x.json:1:1: this is not JSON: it ends too early"}},
-		{"[]", []string{"x.json:1:1: this is a list; want an object in braces"}},
-		{`{"a": 1, "a": 2}`, []string{"x.json:1:13: this is not JSON: a key is set twice"}},
-		{"{}\n{}", []string{"x.json:2:2: this is not JSON: something follows after the end"}},
-		{`{"a": [1, 2`, []string{"x.json:1:12: this is not JSON: it ends too early"}},
-		{`{"a": tru}`, []string{"x.json:1:7: this is not JSON: invalid character '}' in literal true (expecting 'e')"}},
-		{"{\"a\": \"\xff\"}", []string{"x.json:1:8: this is not JSON: it is not UTF-8"}},
-		{`{"a": ` + strings.Repeat("[", 3000), []string{"x.json:1:17: this is not JSON: objects and lists are nested too deep"}},
+		{"empty", "", []string{"x.json:1:1: this is not JSON: it ends too early"}},
+		{"list", "[]", []string{"x.json:1:1: this is a list; want an object in braces"}},
+		{"key twice", `{"a": 1, "a": 2}`, []string{"x.json:1:13: this is not JSON: a key is set twice"}},
+		{"text behind the end", "{}\n{}", []string{"x.json:2:2: this is not JSON: something follows after the end"}},
+		{"cut off in a list", `{"a": [1, 2`, []string{"x.json:1:12: this is not JSON: it ends too early"}},
+		{"cut off in a word", `{"a": tru}`, []string{"x.json:1:7: this is not JSON: invalid character '}' in literal true (expecting 'e')"}},
+		{"not UTF-8", "{\"a\": \"\xff\"}", []string{"x.json:1:8: this is not JSON: it is not UTF-8"}},
+		{"nested lists", `{"a": ` + strings.Repeat("[", 3000), []string{"x.json:1:17: this is not JSON: objects and lists are nested too deep"}},
 	} {
-		d := JSON("x.json", []byte(test.text))
-		var doc document
-		d.Into(&doc)
-		compare(t, test.text, d.Found.List(), test.want)
+		t.Run(test.name, func(t *testing.T) {
+			d := JSON("x.json", []byte(test.text))
+			var doc document
+			d.Into(&doc)
+			compare(t, test.text, d.Found.List(), test.want)
+		})
 	}
 }
 
@@ -282,41 +287,44 @@ z = { p = [
 		return p
 	}
 	for _, test := range []struct {
+		name string
 		path Path
 		line int
 		key  string // what stands there
 	}{
-		{at("quoted.key"), 2, `"quoted.key"`},
-		{at("a"), 3, "a . b"},
-		{at("a", "b"), 3, "a . b"},
-		{at("multi"), 4, "multi"},
-		{at("literal"), 7, "literal"},
-		{at("escaped"), 9, "escaped"},
-		{at("list"), 10, "list"},
-		{at("list", 0), 11, "1,"},
-		{at("list", 1, 1), 11, "3]"},
-		{at("list", 2), 11, "{a.b"},
-		{at("list", 2, "a", "b"), 11, "a.b"},
-		{at("list", 2, "c"), 11, "'c'"},
-		{at("date"), 13, "date"},
-		{at("t"), 14, "[t."},
-		{at("t", "u.v", "x"), 15, "x ="},
-		{at("t", "l"), 16, "[[t.l]]\n[["},
-		{at("t", "l", 0), 16, "[[t.l]]\n[["},
-		{at("t", "l", 1), 17, "[[t.l]]\n[t.l.m]"},
-		{at("t", "l", 1, "m"), 18, "[t.l.m]"},
-		{at("t", "l", 1, "m", "y"), 19, "y"},
-		{at("t", "l", 1, "n", 0), 20, "[[t.l.n]]"},
-		{at("t", "l", 1, "n", 0, "z", "p"), 21, "p ="},
-		{at("t", "l", 1, "n", 0, "z", "p", 0, "q"), 22, "q ="},
+		{"quoted key", at("quoted.key"), 2, `"quoted.key"`},
+		{"table of a dotted key", at("a"), 3, "a . b"},
+		{"dotted key", at("a", "b"), 3, "a . b"},
+		{"text of several lines", at("multi"), 4, "multi"},
+		{"literal of several lines", at("literal"), 7, "literal"},
+		{"escaped quote", at("escaped"), 9, "escaped"},
+		{"list", at("list"), 10, "list"},
+		{"first element", at("list", 0), 11, "1,"},
+		{"element of an inner list", at("list", 1, 1), 11, "3]"},
+		{"inline table", at("list", 2), 11, "{a.b"},
+		{"dotted key of an inline table", at("list", 2, "a", "b"), 11, "a.b"},
+		{"quoted key of an inline table", at("list", 2, "c"), 11, "'c'"},
+		{"date", at("date"), 13, "date"},
+		{"table by its first child", at("t"), 14, "[t."},
+		{"quoted table", at("t", "u.v", "x"), 15, "x ="},
+		{"list of tables", at("t", "l"), 16, "[[t.l]]\n[["},
+		{"first table", at("t", "l", 0), 16, "[[t.l]]\n[["},
+		{"second table", at("t", "l", 1), 17, "[[t.l]]\n[t.l.m]"},
+		{"table in a table", at("t", "l", 1, "m"), 18, "[t.l.m]"},
+		{"key of that", at("t", "l", 1, "m", "y"), 19, "y"},
+		{"list in a table", at("t", "l", 1, "n", 0), 20, "[[t.l.n]]"},
+		{"list in an inline table", at("t", "l", 1, "n", 0, "z", "p"), 21, "p ="},
+		{"key in that", at("t", "l", 1, "n", 0, "z", "p", 0, "q"), 22, "q ="},
 	} {
-		offset, ok := d.places[test.path]
-		if !ok || !strings.HasPrefix(d.text[offset:], test.key) {
-			t.Errorf("%q: offset %d, %t; want that of %q", test.path, offset, ok, test.key)
-		}
-		if line, _ := d.place(test.path); line != test.line {
-			t.Errorf("%q: line %d; want %d", test.path, line, test.line)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			offset, ok := d.places[test.path]
+			if !ok || !strings.HasPrefix(d.text[offset:], test.key) {
+				t.Errorf("offset %d, %t; want that of %q", offset, ok, test.key)
+			}
+			if line, _ := d.place(test.path); line != test.line {
+				t.Errorf("line %d; want %d", line, test.line)
+			}
+		})
 	}
 	if line, column := d.place(at("t", "l", 1, "nothing", "here")); line != 17 || column != 0 {
 		t.Errorf("what is missing is at %d:%d; want the line of the table", line, column)
