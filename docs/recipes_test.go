@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"announcer/internal/convert"
 	"announcer/internal/publication"
 )
 
@@ -19,10 +20,14 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestWordsAreDocumented wants every policy, check and engine where users look for them.
+// TestWordsAreDocumented wants every policy, check, engine and format where users look for them.
 func TestWordsAreDocumented(t *testing.T) {
-	words := slices.Concat(publication.PolicyWords(), publication.CheckWords(), publication.Engines())
-	for _, path := range []string{"configuration.md", "../examples/announcer.toml"} {
+	settings := slices.Concat(publication.PolicyWords(), publication.CheckWords(), publication.Engines())
+	for path, words := range map[string][]string{
+		"configuration.md":           settings,
+		"../examples/announcer.toml": settings,
+		"commands.md":                convert.Formats(),
+	} {
 		t.Run(path, func(t *testing.T) {
 			text := read(t, path)
 			for _, word := range words {
