@@ -46,7 +46,7 @@ func firmwareServiceCommand() *cli.Command {
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),
 			&cli.StringFlag{Name: "to", Usage: "write `FORMAT`: " + formatWords(), Value: string(convert.Avahi)},
-			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that people see (default: from version and server)"},
+			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that users see (default: from version and server)"},
 		},
 		Action: firmwareService,
 	})

@@ -39,7 +39,7 @@ func runCommand() *cli.Command {
 			"A file with an error stays announced in its last good version. SIGHUP, or announcer reload, reloads everything and logs every problem. " +
 			"SIGUSR1 ends it without withdrawing services, so that a restart is not visible on the network.",
 		Flags: append(definitionFlags(), socketFlag(),
-			&cli.DurationFlag{Name: "poll", Usage: "also read the files every `TIME`, 100ms to 1h (default: 2s on file systems that don't report changes)"},
+			&cli.DurationFlag{Name: "poll", Usage: "also read the files every `TIME`, 100ms to 1h", DefaultText: "2s on file systems that don't report changes"},
 		),
 		Action: announcing(runDaemon),
 	})

@@ -355,14 +355,14 @@ func (m *Monitor) tell(w *watched, state State) {
 	log := m.log.With("service", w.Name, "file", w.ID)
 	switch {
 	case state == Up && w.State == Degraded:
-		log.Info("all of it answers again")
+		log.Info("server answers again")
 	case state == Up:
-		log.Info("it answers, and is announced")
+		log.Info("server answers, service announced")
 	case state == Degraded:
-		log.Warn("some of it does not answer; it is announced all the same", "error", why)
+		log.Warn("part of the server does not answer, service still announced", "error", why)
 	case w.State.Announced():
-		log.Warn("it does not answer any more, and is withdrawn", "error", why)
+		log.Warn("server does not answer, service withdrawn", "error", why)
 	case state == Down:
-		log.Warn("it does not answer, and is not announced", "error", why)
+		log.Warn("server does not answer, service not announced", "error", why)
 	}
 }

@@ -131,8 +131,8 @@ func TestMonitorAnnouncesWhatAnswers(t *testing.T) {
 		if s := b.States()[1]; s.State != Down || s.Name != "b on pbx" || s.Check != "tcp" || s.LastError != "localhost:81: connection refused" {
 			t.Errorf("state %+v", s)
 		}
-		b.expectLog(t, `msg="it answers, and is announced" service="a on pbx" file=a`)
-		b.expectLog(t, `msg="it does not answer, and is not announced" service="b on pbx" file=b error="localhost:81: connection refused"`)
+		b.expectLog(t, `msg="server answers, service announced" service="a on pbx" file=a`)
+		b.expectLog(t, `msg="server does not answer, service not announced" service="b on pbx" file=b error="localhost:81: connection refused"`)
 	})
 }
 
@@ -165,7 +165,7 @@ func TestMonitorWithdrawsAndBringsBack(t *testing.T) {
 		if b.announced(tcp("a", 80)) != "a" || !b.States()[0].Since.After(up) || b.States()[0].LastError != "" {
 			t.Errorf("after two answers: %+v", b.States())
 		}
-		b.expectLog(t, "it does not answer any more, and is withdrawn")
+		b.expectLog(t, "server does not answer, service withdrawn")
 	})
 }
 
@@ -225,7 +225,7 @@ func TestMonitorDegraded(t *testing.T) {
 		if s := b.States()[0]; s.State != Up || b.announced(p) == "" {
 			t.Errorf("both are back: %+v", s)
 		}
-		b.expectLog(t, "some of it does not answer; it is announced all the same")
+		b.expectLog(t, "part of the server does not answer, service still announced")
 	})
 }
 

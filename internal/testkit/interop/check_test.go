@@ -24,20 +24,20 @@ version = "2_8_1"
 files = { D40 = "D40.eff", D65 = "D65.eff" }
 `))
 	daemon := server.start(t, announcer, "run", "--config", config)
-	daemon.await(t, "it does not answer, and is not announced", 1)
+	daemon.await(t, "server does not answer, service not announced", 1)
 	if there := watch.there(); len(there) > 0 {
 		t.Errorf("announced before it has answered: %q", there)
 	}
 	stop := neighbour.serve(t, "D40.eff")
 	watch.await(t, 2, patience)
-	daemon.await(t, "some of it does not answer; it is announced all the same", 1)
+	daemon.await(t, "part of the server does not answer, service still announced", 1)
 	stop()
 	gone := time.Now()
 	watch.await(t, 0, patience)
 	t.Logf("gone %v after its server", time.Since(gone).Round(100*time.Millisecond))
 	neighbour.serve(t, "D40.eff", "D65.eff")
 	watch.await(t, 2, patience)
-	daemon.await(t, "all of it answers", 1)
+	daemon.await(t, "server answers again", 1)
 	packets.check(t)
 	for _, version := range []string{"ip", "ipv6"} {
 		t.Run(version, func(t *testing.T) {
@@ -82,7 +82,7 @@ func testCheckSIP(t *testing.T, announcer string) {
 	watch.await(t, 2, patience)
 	first.stop(t)
 	watch.await(t, 0, patience)
-	daemon.await(t, "it does not answer any more, and is withdrawn", 1)
+	daemon.await(t, "server does not answer, service withdrawn", 1)
 	daemon.await(t, "sip:proxy@192.0.2.2:5060;transport=udp: no server listens on that port", 1)
 	pbx()
 	watch.await(t, 2, patience)
