@@ -41,7 +41,7 @@ func announceCommand() *cli.Command {
 			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails.",
 		Flags: append(append(wireFlags(),
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m", DefaultText: "no limit"},
-			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first", DefaultText: "no limit"},
+			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first; hosts are counted by hardware address if known, else by address, so that a host which lies about both counts as several", DefaultText: "no limit"},
 			&cli.StringFlag{Name: "on-conflict", Usage: "if the name is taken, apply `POLICY`: " + strings.Join(publication.PolicyWords(), ", "), Value: publication.DefaultPolicy.String()},
 		), groupFlags()...),
 		Action: announcing(announce, closedTerminal()...),
@@ -159,9 +159,9 @@ func wait(c *cli.Context, publisher mdns.Publisher) error {
 				fmt.Fprintln(c.App.ErrWriter, "announcer: "+diag.Printable(e.String()))
 			}
 		}
-	}, func(a phones.Asker) {
+	}, func(a phones.Asker, served int) {
 		if wanted > 0 {
-			fmt.Fprintf(c.App.Writer, "%s asks for %s on %s\n", a.Who(), a.Type, a.Link)
+			fmt.Fprintf(c.App.Writer, "%s asks for %s on %s; %d of %s answered\n", a.Who(), a.Type, a.Link, served, count(wanted, "host"))
 		}
 	})
 	if served < wanted && c.Context.Err() == nil {

@@ -241,7 +241,7 @@ func TestUntilSeen(t *testing.T) {
 		t.Errorf("%v\n%s", err, strings.Join(out.lines(), "\n"))
 	}
 	l.await(out, "192.0.2.6")
-	l.await(out, "asks for _digiumproxy._udp on eth0")
+	l.await(out, "asks for _digiumproxy._udp on eth0; 1 of 1 host answered")
 	if l.goodbyes() == 0 {
 		t.Error("no goodbye")
 	}

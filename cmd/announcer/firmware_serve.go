@@ -40,7 +40,7 @@ func firmwareServeCommand() *cli.Command {
 		Flags: append(wireFlags(),
 			&cli.StringFlag{Name: "listen", Usage: "listen on `[ADDRESS]:PORT`", Value: ":8080"},
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m", DefaultText: "no limit"},
-			&cli.UintFlag{Name: "until-done", DefaultText: "no limit", Usage: "end when `NUMBER` different phones have a whole file; phones are counted by hardware address if known, else by address"},
+			&cli.UintFlag{Name: "until-done", DefaultText: "no limit", Usage: "end when `NUMBER` different phones have a whole file; phones are counted by hardware address if known, else by address, so that a host which lies about both counts as several"},
 			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each link the server's address there)"},
 			&cli.BoolFlag{Name: "xml", Usage: "also serve MAC.cfg, a configuration that names the firmware"},
 			&cli.StringFlag{Name: "config-server", Usage: "with --xml: point phones to `URL` in the configuration, such as sip:proxy@10.1.2.3:5060;transport=udp, also phones that are configured"},

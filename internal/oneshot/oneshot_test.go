@@ -237,10 +237,10 @@ func TestWaitUntilSeen(t *testing.T) {
 		p.Happen(mdns.Event{Kind: mdns.ServiceConflict})
 		var told []string
 		macs := func() phones.Lookup { return func(string, netip.Addr) string { return "" } }
-		note := func(a phones.Asker) { told = append(told, a.Host.String()) }
+		note := func(a phones.Asker, served int) { told = append(told, fmt.Sprintf("%s: %d", a.Host, served)) }
 		began := time.Now()
 		served := Wait(t.Context(), p, 2, macs, func([]mdns.Event) {}, note)
-		if want := []string{"192.0.2.1", "192.0.2.7", "192.0.2.8", "192.0.2.9"}; served != 3 || !slices.Equal(told, want) {
+		if want := []string{"192.0.2.1: 0", "192.0.2.7: 0", "192.0.2.8: 1", "192.0.2.7: 2", "192.0.2.9: 3"}; served != 3 || !slices.Equal(told, want) {
 			t.Errorf("%d served, told %q, want 3, %q", served, told, want)
 		}
 		if d := time.Since(began); d != linger {
