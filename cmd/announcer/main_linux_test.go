@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,6 +23,9 @@ func TestMain(m *testing.M) {
 	case "announcer":
 		panicOnSignal()
 		main()
+	}
+	if signal.Ignored(syscall.SIGHUP) { // by nohup: programs that the tests start would ignore it, too
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	netlab.Main(m)
 }
