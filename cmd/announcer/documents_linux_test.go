@@ -124,8 +124,9 @@ func TestFirstCommand(t *testing.T) {
 		t.Fatal("mount: ", err)
 	}
 	t.Cleanup(func() { unix.Unmount("/run", unix.MNT_DETACH) })
-	first := steps(t, documents(t)["README.md"])[0]
-	want := slices.Concat([]string{`time=… level=INFO msg="no control socket: …`}, first.want, []string{"time=… level=INFO msg=ended"})
+	readme := documents(t)["README.md"]
+	first, noSocket := steps(t, readme)[0], strings.TrimSpace(blocks(readme, "text")[0])
+	want := slices.Concat([]string{noSocket}, first.want, []string{"time=… level=INFO msg=ended"})
 	var out *output
 	t.Run("run", func(t *testing.T) { out = inBackground(t, "../..", first) })
 	if got := out.lines(); !slices.EqualFunc(want, got, matches) {
