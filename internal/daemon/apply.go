@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +24,8 @@ type announcing struct {
 	health     *health.Monitor
 	links      Links
 	neighbours *neighbours
-	log        *slog.Logger
+	log        *journal
 	spare      spare
-	lines      lines
 
 	plan
 	backlog
@@ -125,7 +123,7 @@ func (a *announcing) apply(ctx context.Context) error {
 	a.desired, a.assumed = desired, assumed
 	before := a.applied
 	a.applied = a.health.Answering(desired, a.snapshot.Config.Check)
-	a.lines.bulky = isBulky(before) || isBulky(a.applied)
+	a.log.lines.bulky = isBulky(before) || isBulky(a.applied)
 	if err := a.publisher.Apply(ctx, a.applied); err != nil {
 		return err
 	}
@@ -155,13 +153,8 @@ func (a *announcing) notice() {
 	}
 	a.findings = a.list()
 	for _, f := range a.findings {
-		if known[f] {
-			continue
+		if !known[f] {
+			a.log.finding(f)
 		}
-		level := slog.LevelWarn
-		if f.Severity == diag.Error {
-			level = slog.LevelError
-		}
-		write(a.log, level, f.Text, 0, []attr{{"file", f.Place()}, {"element", f.Element}, {"rule", f.Code}})
 	}
 }

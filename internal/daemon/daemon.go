@@ -53,7 +53,6 @@ type Daemon struct {
 
 	troubles *troubles
 	hub      hub
-	limits   limits
 	waiting  []chan<- status.Reload // for the reload that was asked for
 
 	announcing
@@ -86,12 +85,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 // prepare makes the parts of a daemon that runs.
 func (d *Daemon) prepare() {
 	d.jobs, d.troubles = newJobs(), new(troubles)
-	d.memory, d.limits = newMemory(), limits{}
+	d.memory = newMemory()
 	d.systemd = newSystemd(d.Log)
 	d.macs = newMACs(d.MACs)
 	d.announcing = announcing{
-		publisher: d.Publisher, health: d.Health, links: d.Links, log: d.Log,
-		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(), lines: newLines(),
+		publisher: d.Publisher, health: d.Health, links: d.Links, log: newJournal(d.Log),
+		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(),
 		plan: plan{initial: d.Snapshot.Config, snapshot: d.Snapshot},
 	}
 }
@@ -130,7 +129,7 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 	defer d.hub.close()
 	defer d.lastWords()
 	defer d.spare.timer.Stop()
-	defer d.lines.timer.Stop()
+	defer d.log.lines.timer.Stop()
 	if err := d.begin(ctx); err != nil {
 		return d.end(ctx, err)
 	}
@@ -158,8 +157,8 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 			d.reload(nil)
 		case <-d.Health.Changed():
 			d.follow(ctx, "the change of the checks is not applied yet")
-		case <-d.lines.timer.C:
-			d.logGathered()
+		case <-d.log.lines.timer.C:
+			d.log.flush()
 		case <-d.spare.timer.C:
 			d.spare.free()
 		case job := <-d.jobs.asked:
@@ -188,7 +187,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 // beat runs on every heartbeat. It tells the service manager that all is alive, which it can only if the engine answers.
 func (d *Daemon) beat(ctx context.Context) {
 	if o, ok := d.Publisher.(mdns.Observer); ok && d.silence.listen(time.Now(), d.desired.Links, o.Observe().Links) {
-		d.Log.Warn(silenceHint)
+		d.log.Warn(silenceHint)
 	}
 	if d.behind != nil {
 		d.catchUp(ctx)
@@ -201,12 +200,12 @@ func (d *Daemon) beat(ctx context.Context) {
 // end says goodbye. What led to it outweighs what goes wrong with that.
 func (d *Daemon) end(ctx context.Context, cause error) error {
 	d.systemd.stopping()
-	d.logGathered()
+	d.log.flush()
 	if cause == nil && errors.Is(context.Cause(ctx), ErrRestart) {
 		if err := d.Publisher.Abandon(); err != nil {
-			d.Log.Debug("the sockets were not released", "error", err)
+			d.log.Debug("the sockets were not released", "error", err)
 		}
-		d.Log.Info("ended without goodbyes, for a restart")
+		d.log.Info("ended without goodbyes, for a restart")
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
@@ -214,7 +213,7 @@ func (d *Daemon) end(ctx context.Context, cause error) error {
 	if err := d.Publisher.Close(ctx); err != nil && cause == nil {
 		cause = fmt.Errorf("failed to withdraw the services: %w", err)
 	}
-	d.Log.Info("ended")
+	d.log.Info("ended")
 	return cause
 }
 

@@ -32,6 +32,16 @@ func (m *memory) asked() status.Asked {
 	return status.Asked{Hosts: m.askers.List(m.table), Forgotten: m.askers.Forgotten(), Counts: m.askers.Counts()}
 }
 
+// remember keeps the last conflict of a definition. That a service was renamed after a conflict adds nothing to it.
+func (m *memory) remember(e mdns.Event) {
+	if e.Kind == mdns.ServiceRenamed && m.conflicts[e.ID].Rival == e.Rival {
+		return
+	}
+	m.conflicts[e.ID] = status.Conflict{
+		Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Rival: e.Rival, MAC: e.MAC, Text: e.Detail,
+	}
+}
+
 // conflictsOf returns the last conflict of each definition that is still there, the newest first, and forgets the others.
 func (m *memory) conflictsOf(groups []publication.Publication) []status.Conflict {
 	list := []status.Conflict{}

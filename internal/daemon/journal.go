@@ -1,0 +1,112 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+
+	"announcer/internal/diag"
+	"announcer/internal/mdns"
+	"announcer/internal/phones"
+)
+
+// journal is the log of the daemon. It belongs to the loop.
+type journal struct {
+	*slog.Logger
+	limits limits
+	lines  lines
+}
+
+func newJournal(log *slog.Logger) *journal { return &journal{log, limits{}, newLines()} }
+
+// finding writes a line for something that is wrong with a definition.
+func (j *journal) finding(f diag.Finding) {
+	level := slog.LevelWarn
+	if f.Severity == diag.Error {
+		level = slog.LevelError
+	}
+	j.line(level, f.Text, 0, []attr{{"file", f.Place()}, {"element", f.Element}, {"rule", f.Code}})
+}
+
+// events writes lines for events. If there may be many, they are gathered first.
+func (j *journal) events(events []mdns.Event) {
+	for _, e := range events {
+		j.event(e)
+	}
+	if !j.lines.bulky {
+		j.flush()
+	}
+}
+
+// asker writes a line for a host that had not asked before.
+func (j *journal) asker(asker phones.Asker) {
+	if suppressed, ok := j.limits.let("asked"); ok {
+		j.line(slog.LevelInfo, "asked for the first time", suppressed, []attr{
+			{"host", asker.Host.String()}, {"type", asker.Type.String()}, {"iface", asker.Link}, {"mac", asker.MAC}, {"vendor", asker.Vendor},
+		})
+	}
+}
+
+// event writes a line for an event about another host, as often as the limits allow. The others are gathered.
+func (j *journal) event(e mdns.Event) {
+	if !e.Rival.IsValid() {
+		j.lines.add(e)
+	} else if suppressed, ok := j.limits.let(e.Kind.String()); ok {
+		j.one(e, suppressed)
+	}
+}
+
+// flush writes the lines for the events that were gathered.
+func (j *journal) flush() {
+	for _, events := range j.lines.take() {
+		if len(events) > mdns.BulkMore {
+			first := events[0]
+			j.line(levelOf(first.Kind), mdns.Bulk(first.Kind, events), 0, []attr{{"detail", first.Detail}})
+			continue
+		}
+		for _, e := range events {
+			j.one(e, 0)
+		}
+	}
+}
+
+// one writes a line for an event, with the number of those like it that were not written.
+func (j *journal) one(e mdns.Event, suppressed int) {
+	j.line(levelOf(e.Kind), e.Kind.String(), suppressed, []attr{
+		{"service", e.Name}, {"type", e.Type.String()}, {"iface", e.Link}, {"file", e.ID}, {"rival", addressText(e.Rival)}, {"mac", e.MAC}, {"detail", e.Detail},
+	})
+}
+
+func levelOf(k mdns.EventKind) slog.Level {
+	switch k {
+	case mdns.ServiceRenamed, mdns.ServiceConflict, mdns.ForeignSeen:
+		return slog.LevelWarn
+	case mdns.ServiceRefused, mdns.EngineFailed, mdns.Unreachable:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// attr is something that a line of the log says; one without a value is left out.
+type attr struct{ key, value string }
+
+// line writes a line.
+func (j *journal) line(level slog.Level, message string, suppressed int, attrs []attr) {
+	var all []any
+	for _, a := range attrs {
+		if a.value != "" {
+			all = append(all, a.key, a.value)
+		}
+	}
+	if suppressed > 0 {
+		all = append(all, "suppressed", suppressed)
+	}
+	j.Log(context.Background(), level, message, all...)
+}
