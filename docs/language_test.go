@@ -51,6 +51,13 @@ var more = []habit{
 	{"please|sorry", "leave it out", "Please try again."},
 }
 
+// starts are habits at the start of a doc comment.
+var starts = []habit{
+	{`^\w+ gives (the|a|an|what|whether|all|how)`, "returns", "Status gives the state."},
+	{`^\w+ tells`, "reports, returns", "Status tells how the daemon stands."},
+	{`^\w+ says whether`, "reports whether", "On says whether it is announced."},
+}
+
 // find returns where a text has habits, as "LINE: PHRASE; want INSTEAD". The first line has the number line.
 func find(text string, line int, habits []habit) []string {
 	var found []string
@@ -66,7 +73,7 @@ func find(text string, line int, habits []habit) []string {
 
 // TestHabits wants each habit found in its example, also at a line end and in capitals, and not in plain text.
 func TestHabits(t *testing.T) {
-	for _, h := range slices.Concat(habits, more) {
+	for _, h := range slices.Concat(habits, more, starts) {
 		t.Run(h.example, func(t *testing.T) {
 			for _, text := range []string{h.example, strings.ToUpper(h.example), strings.ReplaceAll(h.example, " ", "\n")} {
 				if found := find(text, 1, []habit{h}); len(found) == 0 {
@@ -128,7 +135,7 @@ func TestLanguageOfCode(t *testing.T) {
 		t.Run(dir, func(t *testing.T) {
 			for _, file := range packages[dir] {
 				for _, comment := range file.Comments {
-					report(t, files.Position(comment.Pos()), comment.Text(), habits)
+					report(t, files.Position(comment.Pos()), comment.Text(), slices.Concat(habits, starts))
 				}
 				if !forTests(files.Position(file.Pos()).Filename) {
 					reportStrings(t, files, file)

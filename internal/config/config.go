@@ -1,4 +1,4 @@
-// Package config reads announcer.toml: what the daemon does, groups of services, and the rules that are laid over
+// Package config reads announcer.toml: settings of the daemon, groups of services, and rules for
 // Avahi files. A file is read strictly into raw structs, which then become typed values.
 package config
 
@@ -25,7 +25,7 @@ var (
 // programs that run, those of packages. It is the order of precedence, too, as with systemd's units.
 var defaultServices = []string{"/etc/announcer/services", "/run/announcer/services", "/usr/lib/announcer/services"}
 
-// DefaultServices gives the directories that need not exist to be read.
+// DefaultServices returns the directories that need not exist to be read.
 func DefaultServices() []string { return slices.Clone(defaultServices) }
 
 // The least and the most time between two looks at the files.
@@ -54,14 +54,14 @@ type Config struct {
 	LogFormat      string        // "text" or "json"
 	Socket         string        // path of the control socket; "": where the system has a place for it
 	Metrics        string        // address that metrics are served at, "127.0.0.1:9353"; "": nowhere
-	Poll           time.Duration // between two looks at the files where no event tells of a change; 0: as their file system needs it
+	Poll           time.Duration // between two looks at the files where no event reports a change; 0: as their file system needs it
 	Check          health.Settings
 
 	Groups []publication.Publication
 	Rules  []Rule
 }
 
-// Default gives the configuration of an empty file.
+// Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{Services: DefaultServices(), Engine: publication.Engines()[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
 }
@@ -77,7 +77,7 @@ func IsBlank(data []byte) bool {
 	return true
 }
 
-// Rule says more about the Avahi files that it matches.
+// Rule sets keys for the Avahi files that it matches.
 type Rule struct {
 	Match []string     // globs of file names; empty: all
 	Type  dnsname.Name // of a service in the file; zero: any

@@ -14,7 +14,7 @@ import (
 	"announcer/services"
 )
 
-// NewRawGroup gives the form in which a publication is written.
+// NewRawGroup returns the form in which a publication is written.
 func NewRawGroup(p publication.Publication) RawGroup {
 	raw := RawGroup{Name: p.Group.Name, Wildcards: p.Group.Wildcards, Interfaces: p.Interfaces}
 	if !p.OnConflict.IsDefault() {
@@ -53,7 +53,7 @@ func nameText(name dnsname.Name) string {
 	return name.String()
 }
 
-// NewRawTXT gives the form in which a string of a TXT record is written.
+// NewRawTXT returns the form in which a string of a TXT record is written.
 func NewRawTXT(txt string) RawTXT {
 	if utf8.ValidString(txt) {
 		return RawTXT{Text: txt}
@@ -65,7 +65,7 @@ func NewRawTXT(txt string) RawTXT {
 	return RawTXT{Key: key, Base64: base64.StdEncoding.EncodeToString([]byte(value))}
 }
 
-// MarshalJSON gives a string for text, else an object.
+// MarshalJSON returns a string for text, else an object.
 func (t RawTXT) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -163,7 +163,7 @@ func (t RawTXT) toml() string {
 	return fmt.Sprintf("{ key = %s, base64 = %q }", quote(t.Key), t.Base64)
 }
 
-// quote gives text as a basic string of TOML.
+// quote returns text as a basic string of TOML.
 func quote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -19,7 +19,7 @@ import (
 
 const examples = "../../examples/"
 
-// load gives the configuration of a text that has no mistake.
+// load returns the configuration of a text that has no mistake.
 func load(t *testing.T, file, text string) Config {
 	t.Helper()
 	cfg, findings := checked(file, []byte(text), "testhost")

@@ -1,8 +1,8 @@
-// Package convert translates definitions between the formats in which people have them: Avahi service files, the
+// Package convert translates definitions between formats: Avahi service files, the
 // groups of announcer.toml, JSON, the .dnssd files of systemd-resolved, and zone files.
 //
-// Where a format can't say something, the definition is written without it and a warning says so; where it would then
-// say something else, it is an error and nothing is written.
+// If a format can't express something, the definition is written without it, with a warning. If that would change its
+// meaning, it is an error and nothing is written.
 package convert
 
 import (
@@ -49,7 +49,7 @@ func codecOf(f Format) codec {
 	panic("convert: no such format: " + string(f))
 }
 
-// Formats gives the names of the formats.
+// Formats returns the names of the formats.
 func Formats() []string {
 	var names []string
 	for _, c := range codecs {
@@ -68,7 +68,7 @@ func ParseFormat(word string) (f Format, ok bool) {
 	return "", false
 }
 
-// FormatOf tells the format of a file by the end of its name.
+// FormatOf returns the format of a file by the end of its name.
 func FormatOf(file string) (f Format, ok bool) {
 	for _, c := range codecs {
 		if strings.HasSuffix(file, c.suffix) {
@@ -181,13 +181,13 @@ func origin(file string, group services.Group, n int) string {
 	return file
 }
 
-// stem gives the name of a file without directory and suffix, "" for the standard input.
+// stem returns the name of a file without directory and suffix, "" for the standard input.
 func stem(file string) string {
 	name := filepath.Base(file)
 	return strings.TrimPrefix(strings.TrimSuffix(name, filepath.Ext(name)), "-")
 }
 
-// slug gives the name of a group in small letters and digits, with hyphens for all else.
+// slug returns the name of a group in small letters and digits, with hyphens for all else.
 func slug(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(strings.ReplaceAll(name, "%h", " ")), func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
@@ -226,7 +226,7 @@ func (r *report) policies(d Definition, what, hint string) {
 	}
 }
 
-// settle gives each service of the definitions the name that it has in a format that makes no difference between
+// settle assigns each service of the definitions the name that it has in a format that makes no difference between
 // IPv4 and IPv6.
 func settle(defs []Definition, host string) []mdns.Instance {
 	desired := publication.Desired{Host: host, Links: []publication.Link{{Index: 1}}}
@@ -241,7 +241,7 @@ func settle(defs []Definition, host string) []mdns.Instance {
 	return mdns.Settle(desired, nil)
 }
 
-// name gives what a file for all definitions is called.
+// name returns what a file for all definitions is called.
 func name(defs []Definition) string {
 	if len(defs) == 1 {
 		return defs[0].Name

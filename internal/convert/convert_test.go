@@ -215,7 +215,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// configOf gives a configuration with groups of these names, in quotes.
+// configOf returns a configuration with groups of these names, in quotes.
 func configOf(names ...string) string {
 	var b strings.Builder
 	for _, name := range names {
@@ -307,7 +307,7 @@ func TestRulesStayBehind(t *testing.T) {
 }
 
 // FuzzDecode reads anything in every format. What is read without an error can be written and read back the same,
-// for what the findings of writing tell.
+// except for what the findings of writing report.
 func FuzzDecode(f *testing.F) {
 	for _, g := range nasty {
 		for i, c := range codecs {

@@ -56,7 +56,7 @@ type line struct {
 	text   string
 }
 
-// logicalLines gives the lines that are neither empty nor comments. A backslash at the end of a line puts the next
+// logicalLines returns the lines that are neither empty nor comments. A backslash at the end of a line puts the next
 // one behind it.
 func logicalLines(text string) []line {
 	var lines []line
@@ -78,7 +78,7 @@ func logicalLines(text string) []line {
 	return lines
 }
 
-// oddBackslash says whether the last character is a backslash that no other one escapes.
+// oddBackslash reports whether the last character is a backslash that no other one escapes.
 func oddBackslash(text string) bool {
 	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }
@@ -129,7 +129,7 @@ func (r *dnssdReader) assign(l line) {
 	}
 }
 
-// unspecify gives a name without the specifiers of systemd.
+// unspecify returns a name without the specifiers of systemd.
 func unspecify(value string) (name string, wildcards bool, err error) {
 	var b strings.Builder
 	literal := false // holds "%h" that is not the host

@@ -71,7 +71,7 @@ func (w dnssdWriter) warn(format string, args ...any) {
 	w.warnf(w.definition, w.instance.Service.Type.String(), format, args...)
 }
 
-// lost tells what there is no key for.
+// lost reports what there is no key for.
 func (w dnssdWriter) lost(host string) {
 	s := w.instance.Service
 	if !s.Host.IsZero() && !s.Host.Equal(mdns.HostName(host)) {
@@ -85,7 +85,7 @@ func (w dnssdWriter) lost(host string) {
 	}
 }
 
-// name gives the name with the specifiers of systemd, where %H is the host and %% a percent sign.
+// name returns the name with the specifiers of systemd, where %H is the host and %% a percent sign.
 func (w dnssdWriter) name() string {
 	group, label := w.definition.Group, w.instance.Label
 	if label != w.instance.Wanted {
@@ -118,7 +118,7 @@ func (w dnssdWriter) serviceType() string {
 	return t.String()
 }
 
-// subtype gives the one subtype that a file can hold, without the type behind it.
+// subtype returns the one subtype that a file can hold, without the type behind it.
 func (w dnssdWriter) subtype() string {
 	first := ""
 	for _, sub := range w.instance.Service.Subtypes {
@@ -135,7 +135,7 @@ func (w dnssdWriter) subtype() string {
 	return first
 }
 
-// txt gives the line for the TXT record. A second line would be a second record, so that bytes that text can't hold
+// txt returns the line for the TXT record. A second line would be a second record, so that bytes that text can't hold
 // make all strings binary.
 func (w dnssdWriter) txt() string {
 	binary := false
@@ -168,12 +168,12 @@ func (w dnssdWriter) txt() string {
 	return option + strings.Join(words, " ")
 }
 
-// isASCII says whether systemd takes text as a key: ASCII without NUL.
+// isASCII reports whether systemd takes text as a key: ASCII without NUL.
 func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r == 0 || r >= utf8.RuneSelf })
 }
 
-// cQuote gives a word in quotes, with the escapes of C where they are needed.
+// cQuote returns a word in quotes, with the escapes of C where they are needed.
 func cQuote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

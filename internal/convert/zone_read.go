@@ -131,7 +131,7 @@ func (r *zoneReader) record(rr dns.RR, line int) {
 	}
 }
 
-// first gives the first record of a name and type, nil where there is none.
+// first returns the first record of a name and type, nil if there is none.
 func (r *zoneReader) first(name dnsname.Name, recordType uint16) *zoneRecord {
 	for _, record := range r.byName[name.Key()] {
 		if record.Header().Rrtype == recordType {
@@ -170,7 +170,7 @@ func (r *zoneReader) groups() []definition.Group {
 	return groups
 }
 
-// service gives the service of an SRV record, if its name is that of an instance.
+// service returns the service of an SRV record, if its name is that of an instance.
 func (r *zoneReader) service(record *zoneRecord, srv *dns.SRV) (s services.Service, ok bool) {
 	labels := record.name.Labels()
 	if len(labels) < 3 {
@@ -226,7 +226,7 @@ func (r *zoneReader) hostOf(s *services.Service, record *zoneRecord) {
 	}
 }
 
-// addressOf gives the address of an A or AAAA record.
+// addressOf returns the address of an A or AAAA record.
 func addressOf(rr dns.RR) (address netip.Addr, ok bool) {
 	switch data := rr.(type) {
 	case *dns.A:
@@ -260,7 +260,7 @@ func (r *zoneReader) txt(name dnsname.Name) services.TXT {
 	return txt
 }
 
-// pointers gives the subtypes under which there is a pointer to the instance.
+// pointers returns the subtypes under which there is a pointer to the instance.
 func (r *zoneReader) pointers(name, under, domain dnsname.Name) []dnsname.Name {
 	var subtypes []dnsname.Name
 	for _, record := range r.byTarget[name.Key()] {

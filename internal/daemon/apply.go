@@ -133,7 +133,7 @@ func (a *announcing) apply(ctx context.Context) error {
 	return nil
 }
 
-// warnOfAbsentLinks tells of each group that is for interfaces that are not here, when that is news.
+// warnOfAbsentLinks reports each group that is for interfaces that are not here, when that is news.
 func (a *announcing) warnOfAbsentLinks(next publication.Desired) {
 	for _, p := range next.Groups {
 		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(a.desired.Links) {

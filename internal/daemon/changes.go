@@ -6,7 +6,7 @@ import (
 	"announcer/internal/source"
 )
 
-// attrs gives what a line of the log says about changes.
+// attrs returns what a line of the log says about changes.
 func attrs(changes source.Changes) []any {
 	var all []any
 	for _, list := range []struct {

@@ -1,9 +1,9 @@
-// Package daemon is announcer at work for months: it announces what is defined, follows the links, reads everything
-// again on request, reports its state, and withdraws its services at the end.
+// Package daemon runs announcer: it announces what is defined, follows the links, reads everything again on request,
+// reports its state, and withdraws its services at the end.
 //
-// One goroutine, the loop, owns all that the daemon knows, and never waits for anything but work. The others are tasks that
-// hand it values: definitions, links, what other programs of this host do, hardware addresses, and the questions of those who
-// ask on the control socket and for metrics. Files, netlink and /proc are read by tasks alone, since all of them can hang.
+// One goroutine, the loop, owns the state of the daemon, and never blocks. The others are tasks that hand it values:
+// definitions, links, the ports of other programs of this host, hardware addresses, and requests on the control socket and
+// for metrics. Files, netlink and /proc are read by tasks alone, since all of them can hang.
 package daemon
 
 import (
@@ -184,7 +184,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	return nil
 }
 
-// beat runs on every heartbeat. It tells the service manager that all is alive, which it can only if the engine answers.
+// beat runs on every heartbeat. It notifies the service manager that the daemon works, which it can only if the engine answers.
 func (d *Daemon) beat(ctx context.Context) {
 	if o, ok := d.Publisher.(mdns.Observer); ok && d.silence.listen(time.Now(), d.desired.Links, o.Observe().Links) {
 		d.log.Warn(silenceHint)

@@ -224,7 +224,7 @@ func (b *bench) write(t *testing.T, name, content string) (path string) {
 	return path
 }
 
-// status gives how the daemon stands.
+// status returns the state of the daemon.
 func (b *bench) status(t *testing.T) status.Status {
 	t.Helper()
 	s, err := b.daemon.Status(t.Context())
@@ -246,14 +246,14 @@ func (b *bench) reloaded(t *testing.T) status.Reload {
 	return r
 }
 
-// end stops the daemon and gives what Run returned.
+// end stops the daemon and returns what Run returned.
 func (b *bench) end() error {
 	b.stop(nil)
 	synctest.Wait()
 	return <-b.ended
 }
 
-// last gives the names and links of what was applied last.
+// last returns the names and links of what was applied last.
 func (b *bench) last() string {
 	applied := b.publisher.Applied()
 	if len(applied) == 0 {

@@ -98,12 +98,12 @@ func (a *announcing) take(ctx context.Context, snap source.Snapshot) error {
 	return a.apply(ctx)
 }
 
-// sameGroups says whether two snapshots announce the same, so that they differ only in what is wrong with files.
+// sameGroups reports whether two snapshots announce the same, so that they differ only in what is wrong with files.
 func sameGroups(one, other source.Snapshot) bool {
 	return one.Host == other.Host && reflect.DeepEqual(one.Config, other.Config) && reflect.DeepEqual(one.Publications, other.Publications)
 }
 
-// alsoChanged gives what a line of the log says about changes that are none of groups.
+// alsoChanged returns what a line of the log says about changes that are none of groups.
 func alsoChanged(snap, before source.Snapshot) []any {
 	var all []any
 	if len(before.Refused) > 0 && len(snap.Refused) == 0 {

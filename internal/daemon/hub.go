@@ -14,7 +14,7 @@ const (
 	watchBacklog = mdns.EventsMost // events that are kept for one watcher
 )
 
-// hub tells events to those who watch. One who is slow misses some, and is told how many.
+// hub sends events to watchers. A slow watcher misses some, and gets their number.
 type hub struct {
 	mu       sync.Mutex
 	watchers map[*watcher]bool
@@ -26,7 +26,7 @@ type watcher struct {
 	missed uint64
 }
 
-// watch gives the events from now on, until stop is called or the hub is closed.
+// watch returns the events from now on, until stop is called or the hub is closed.
 func (h *hub) watch() (events <-chan []status.Event, stop func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -50,7 +50,7 @@ func (h *hub) leave(w *watcher) {
 	delete(h.watchers, w)
 }
 
-// watched says whether anybody watches.
+// watched reports whether anybody watches.
 func (h *hub) watched() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

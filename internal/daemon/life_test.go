@@ -133,7 +133,7 @@ func phoneQuestion(n int, answered bool) []mdns.Asked {
 	}}
 }
 
-// Who asks is remembered, logged at the first time, and told to who watches.
+// Who asks is remembered, logged at the first time, and sent to watchers.
 func TestWhoAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})
@@ -265,7 +265,7 @@ func TestLogIsLimited(t *testing.T) {
 	})
 }
 
-// One who watches too slowly misses events and is told how many; others miss none, and too many are refused.
+// One who watches too slowly misses events and gets their number; others miss none, and too many are refused.
 func TestSlowWatcher(t *testing.T) {
 	var h hub
 	slow, _, err := h.watch()
@@ -305,7 +305,7 @@ func TestSlowWatcher(t *testing.T) {
 	}
 }
 
-// The status tells the last conflict with whom and what was done, and who else announces.
+// The status reports the last conflict with whom and what was done, and who else announces.
 func TestConflictsAndOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})
@@ -386,7 +386,7 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// What Avahi announces too is told, once in the log: the same name in its folder, or its very folder.
+// What Avahi announces too is reported, once in the log: the same name in its folder, or its very folder.
 func TestAnnouncedTwice(t *testing.T) {
 	avahi := t.TempDir()
 	theirs := filepath.Join(avahi, "theirs.service")
@@ -460,7 +460,7 @@ func TestControlSocket(t *testing.T) {
 	}
 }
 
-// A directory that is missing is told of, and announcing goes on.
+// A directory that is missing is reported, and announcing goes on.
 func TestControlSocketWithoutDirectory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition}, func(b *bench) { b.sockets = []string{filepath.Join(b.dir, "missing", "announcer.sock")} })
@@ -484,7 +484,7 @@ func (l deaf) Accept() (net.Conn, error) { <-l.closed; return nil, net.ErrClosed
 func (l deaf) Close() error              { close(l.closed); return nil }
 func (l deaf) Addr() net.Addr            { return &net.UnixAddr{} }
 
-// What can't be opened is a problem that is told and logged once, and tried again until it can.
+// What can't be opened is a problem that is reported and logged once, and tried again until it can.
 func TestOutletIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})

@@ -17,7 +17,7 @@ type limit struct {
 	suppressed int
 }
 
-// let says whether a line may be written now, and how many were not since the last one.
+// let reports whether a line may be written now, and how many were not since the last one.
 func (l limits) let(kind string) (suppressed int, ok bool) {
 	k := l[kind]
 	if k == nil {

@@ -152,7 +152,7 @@ func (n *neighbours) isAvahis(dir string) bool {
 	return err == nil && theirErr == nil && real == theirs
 }
 
-// instances gives keys of what a publication announces: name and type.
+// instances returns keys of what a publication announces: name and type.
 func instances(p publication.Publication, host string) []string {
 	var all []string
 	for _, s := range p.Group.Services {

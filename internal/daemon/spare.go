@@ -13,7 +13,7 @@ const (
 	spareTime  = time.Minute
 )
 
-// spare gives memory that is no longer used back to the system.
+// spare returns unused memory to the system.
 type spare struct{ timer *time.Timer }
 
 func newSpare() spare { return spare{time.NewTimer(settleTime)} }
@@ -21,7 +21,7 @@ func newSpare() spare { return spare{time.NewTimer(settleTime)} }
 // giveBack has memory given back when nothing has changed for a while.
 func (s spare) giveBack() { s.timer.Reset(settleTime) }
 
-// free gives memory back, now and regularly. What pools hold is free after a second collection only.
+// free returns memory, now and regularly. What pools hold is free after a second collection only.
 func (s spare) free() {
 	runtime.GC()
 	debug.FreeOSMemory()

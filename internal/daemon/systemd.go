@@ -11,7 +11,7 @@ import (
 // heartbeat is how often the daemon looks after itself, unless the service manager wants to hear of it more often.
 const heartbeat = 5 * time.Second
 
-// systemd tells the service manager how the daemon stands (sd_notify(3)). Where there is none, nothing is told.
+// systemd reports the state of the daemon to the service manager (sd_notify(3)), if there is one.
 type systemd struct {
 	log      *slog.Logger
 	watchdog time.Duration // within which it wants a sign of life; 0: it wants none
@@ -26,7 +26,7 @@ func newSystemd(log *slog.Logger) systemd {
 	return systemd{log: log, watchdog: watchdog}
 }
 
-// there says whether there is a service manager that wants to be told.
+// there reports whether there is a service manager that wants notifications.
 func (s *systemd) there() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
 // interval is how often [systemd.alive] is to be called.
@@ -37,7 +37,7 @@ func (s *systemd) interval() time.Duration {
 	return heartbeat
 }
 
-// ready tells that all that was read is announced, or on its way.
+// ready reports that all that was read is announced, or on its way.
 func (s *systemd) ready(line string) {
 	s.line = line
 	s.tell(notify.SdNotifyReady + "\nSTATUS=" + line)
@@ -50,7 +50,7 @@ func (s *systemd) reloading() {
 
 func (s *systemd) stopping() { s.tell(notify.SdNotifyStopping) }
 
-// alive is the sign of life; line is told where it is news.
+// alive is the sign of life; line is sent if it is new.
 func (s *systemd) alive(line string) {
 	if line != s.line {
 		s.line = line

@@ -34,7 +34,7 @@ func newManager(t *testing.T, watchdog time.Duration) manager {
 	return manager{conn}
 }
 
-// heard gives what the daemon has told so far, one message each.
+// heard returns what the daemon has reported so far, one message each.
 func (m manager) heard(t *testing.T) []string {
 	t.Helper()
 	var all []string

@@ -25,7 +25,7 @@ func (t *task) String() string { return t.name }
 // Ready returns a channel that is closed when the task does its work.
 func (t *task) Ready() <-chan struct{} { return t.ready }
 
-// Run does the work. An error names the task.
+// Run runs the task until it ends. An error names the task.
 func (t *task) Run(ctx context.Context) error {
 	err := t.do(ctx, sync.OnceFunc(func() { close(t.ready) }))
 	if err != nil && t.name != "" {

@@ -18,7 +18,7 @@ const askedMost = 2048
 // gathered are questions that were not passed on yet.
 type gathered struct {
 	questions []mdns.Asked
-	due       time.Time // when they are; zero where there are none
+	due       time.Time // when they are; zero if there are none
 }
 
 // ask notes that somebody asked.

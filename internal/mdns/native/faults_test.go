@@ -16,7 +16,7 @@ import (
 	"announcer/internal/testkit/memlink"
 )
 
-// faulty is a network on which sending fails as long as it is told to.
+// faulty is a network on which sending fails as long as the test wants.
 type faulty struct {
 	link.Conn
 

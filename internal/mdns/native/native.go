@@ -1,7 +1,7 @@
 // Package native is announcer's own engine: the pure responder on the sockets of the host.
 //
-// One goroutine owns the responder. It reads packets, hands them over, does what other goroutines want done, and
-// sends what comes of it.
+// One goroutine owns the responder. It reads packets, hands them over, runs the jobs of other goroutines, and
+// sends the packets that result.
 package native
 
 import (
@@ -25,7 +25,7 @@ import (
 	"announcer/internal/wakeup"
 )
 
-// Config is what an engine needs from outside.
+// Config holds what an engine needs from outside.
 type Config struct {
 	Conn link.Conn           // the network; the engine closes it
 	Log  *slog.Logger        // for what goes wrong with sockets
@@ -34,7 +34,7 @@ type Config struct {
 	// Notes are places for the file in which the engine keeps what it says for the next start, the first of them that
 	// can be written; none: it keeps nothing.
 	Notes []string
-	// MAC gives the hardware address of a neighbour, "" where it isn't known; nil: it never is.
+	// MAC returns the hardware address of a neighbour, "" if it isn't known; nil: it never is.
 	MAC func(link int, a netip.Addr) string
 	// Sleeps calls woke when the process runs again that did not for a while, until ctx ends; nil: it never sleeps.
 	Sleeps func(ctx context.Context, woke func(slept time.Duration))
@@ -151,7 +151,7 @@ func (p *Publisher) Status() []mdns.ServiceStatus {
 	return status
 }
 
-// Stats gives the counts of the responder.
+// Stats returns the counts of the responder.
 func (p *Publisher) Stats() responder.Stats {
 	var stats responder.Stats
 	if err := p.do(context.Background(), func() { stats = p.responder.Stats() }); err != nil {
@@ -360,7 +360,7 @@ func packetOf(o responder.Out) link.Packet {
 	return p
 }
 
-// earliest gives the first of some times, of which zero is never.
+// earliest returns the first of some times, of which zero is never.
 func earliest(times ...time.Time) (first time.Time) {
 	for _, t := range times {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
@@ -370,7 +370,7 @@ func earliest(times ...time.Time) (first time.Time) {
 	return first
 }
 
-// unsent counts the packets that were not sent, and tells why the first of them was not; nil where that is as it
+// unsent counts the packets that were not sent, and reports why the first of them was not; nil if that is as it
 // should be.
 func (p *Publisher) unsent() (err error) {
 	for i := range p.packets {
@@ -404,7 +404,7 @@ func (p *Publisher) isFailure(out *link.Packet) bool {
 // quiet is the least time between two lines of the log about the network.
 const quiet = 10 * time.Second
 
-// fail tells of a failure of the network, which the engine outlives.
+// fail reports a failure of the network, which the engine outlives.
 func (p *Publisher) fail(err error) {
 	if err == nil || time.Since(p.failed) < quiet {
 		return
@@ -545,7 +545,7 @@ func (p *Publisher) sayGoodbye() {
 	}
 }
 
-// hostAddresses gives all addresses of this host.
+// hostAddresses returns all addresses of this host.
 func hostAddresses() []netip.Addr {
 	var own []netip.Addr
 	addrs, _ := net.InterfaceAddrs()

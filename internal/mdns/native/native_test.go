@@ -91,7 +91,7 @@ func (c *capture) add(m wire.Message) {
 	c.messages = append(c.messages, m)
 }
 
-// has says whether a record of a name was heard.
+// has reports whether a record of a name was heard.
 func (c *capture) has(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,7 +175,7 @@ func TestAbandon(t *testing.T) {
 	})
 }
 
-// A conflict is told with the address and hardware address of the rival.
+// A conflict is reported with the address and hardware address of the rival.
 func TestConflict(t *testing.T) {
 	lan(t, func(t *testing.T, a, b machine, _ *capture) {
 		a.apply(t, sip("Desk"))
@@ -251,7 +251,7 @@ func TestAskedInBatches(t *testing.T) {
 	})
 }
 
-// Who asks is told with the name of the link, and who else announces with the hardware address.
+// Who asks is reported with the name of the link, and who else announces with the hardware address.
 func TestObserver(t *testing.T) {
 	lan(t, func(t *testing.T, a, b machine, _ *capture) {
 		a.apply(t, sip("Desk"))
@@ -293,7 +293,7 @@ func TestObserver(t *testing.T) {
 	})
 }
 
-// A sleep that caches noticed is followed by probes and announcements, and told; a nap by nothing.
+// A sleep that caches noticed is followed by probes and announcements, and reported; a nap by nothing.
 func TestSleep(t *testing.T) {
 	for _, c := range []struct {
 		name  string

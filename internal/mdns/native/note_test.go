@@ -25,7 +25,7 @@ import (
 
 var noteTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// A note says as much as it was told, less the time that has passed.
+// A note has what was written into it, less the time that has passed.
 func TestNoteRoundTrip(t *testing.T) {
 	said := []responder.Said{{Sum: 1, Left: 2 * time.Minute}, {Sum: 1<<64 - 1, Left: 2 * time.Minute}, {Sum: 7, Left: 1500 * time.Millisecond}}
 	for _, c := range []struct {

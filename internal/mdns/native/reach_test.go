@@ -110,7 +110,7 @@ func TestFaultIsOver(t *testing.T) {
 	})
 }
 
-// A holder that is followed by another one is told of again; the same one is not, however often that is applied.
+// A holder that is followed by another one is reported again; the same one is not, however often that is applied.
 func TestFaultsAreToldOnce(t *testing.T) {
 	onSegment(t, "192.0.2.1/24", func(t *testing.T, m machine, conn *memlink.Conn) {
 		conn.SetFaults(held(publication.V4))

@@ -24,7 +24,7 @@ type backlogged struct {
 	again   time.Time
 }
 
-// noRoom says whether an error of a send passes by itself.
+// noRoom reports whether an error of a send passes by itself.
 func noRoom(err error) bool {
 	return errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM)
 }

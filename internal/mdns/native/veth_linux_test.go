@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	netlab.Main(m)
 }
 
-// cable gives the engine on real sockets at one end of a cable, and a socket of a stranger at the other.
+// cable returns the engine on real sockets at one end of a cable, and a socket of a stranger at the other.
 func cable(t *testing.T) (p *Publisher, l publication.Link, stranger *net.UDPConn) {
 	other := netlab.NewHost(t)
 	netlab.Veth(t, netlab.End{Name: "eth0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: other, Name: "eth0", Addrs: []string{"192.0.2.2/24"}})

@@ -77,7 +77,7 @@ func (c *claim) announceClaim() {
 	c.round++
 }
 
-// interval gives the time between this round of a claim that is settled and the next.
+// interval returns the time between this round of a claim that is settled and the next.
 func (c *claim) interval() moment {
 	return min(longestInterval, firstInterval<<min(c.round, 12))
 }
@@ -102,7 +102,7 @@ func (c *claim) update() {
 	f.steps.set(c, at)
 }
 
-// unsent says whether an announcement waits for the second between two multicasts to be over.
+// unsent reports whether an announcement waits for the second between two multicasts to be over.
 func (c *claim) unsent() bool {
 	return slices.ContainsFunc(c.sets, func(s *set) bool { return s.queued() && !s.asked })
 }

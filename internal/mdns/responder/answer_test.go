@@ -27,7 +27,7 @@ const (
 // 127.
 const rest = 70 * time.Second
 
-// announced gives a lab with one host that has announced its service, and nothing more to do for a while.
+// announced returns a lab with one host that has announced its service, and nothing more to do for a while.
 func announced(t testing.TB, pubs ...publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
@@ -40,7 +40,7 @@ func announced(t testing.TB, pubs ...publication.Publication) (*lab, *host) {
 	return l, h
 }
 
-// answersTo runs for d after a query of the stranger and gives the packets sent since.
+// answersTo runs for d after a query of the stranger and returns the packets sent since.
 func (l *lab) answersTo(m wire.Message, d time.Duration) []sent {
 	l.mark()
 	l.hear(stranger, m)

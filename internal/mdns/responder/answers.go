@@ -38,7 +38,7 @@ func (a *answers) again(s *set) {
 	s.asked = false
 }
 
-// announce queues those of the sets that have rounds to go, and says whether there were any.
+// announce queues those of the sets that have rounds to go, and reports whether there were any.
 func (a *answers) announce(sets []*set) (queued bool) {
 	for _, s := range sets {
 		if s.rounds == 0 {
@@ -52,7 +52,7 @@ func (a *answers) announce(sets []*set) (queued bool) {
 	return queued
 }
 
-// delayed gives the time for answers that others may give too. What is asked within the delay goes out together
+// delayed returns the time for answers that others may give too. What is asked within the delay goes out together
 // (RFC 6762 §6.3).
 func (a *answers) delayed() moment {
 	if a.sharedAt < a.now+sharedDelay {

@@ -98,7 +98,7 @@ func (c *claim) settle() {
 	c.noteDependents()
 }
 
-// blocker gives the claim on the host that a service is on, where it is ours and not yet settled.
+// blocker returns the claim on the host that a service is on, where it is ours and not yet settled.
 func (c *claim) blocker() *claim {
 	host := c.face.zone.claim(c.plan.needs)
 	if c.plan.needs == "" || host == nil || host.live || host.phase == held {
@@ -135,7 +135,7 @@ func (c *claim) enliven() {
 	}
 }
 
-// acquire gives the set of a shared record of a plan, for one more user.
+// acquire returns the set of a shared record of a plan, for one more user.
 func (f *face) acquire(p *plan, i int) *set {
 	record, target := p.shared[i], p.target(p.shared[i].Data)
 	n := f.zone.node(record.Name, record.Name.Key())
@@ -166,7 +166,7 @@ func (f *face) release(s *set, bye bool) {
 	}
 }
 
-// wants says whether a claim that is still on its way will need a shared record.
+// wants reports whether a claim that is still on its way will need a shared record.
 func (f *face) wants(record mdns.Record) bool {
 	if f.r.closing || f.unwanted {
 		return false

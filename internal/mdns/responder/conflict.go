@@ -34,7 +34,7 @@ func (l *conflictLog) add(now moment) {
 	l.many = l.many || l.count >= conflictMost && l.at[l.count%conflictMost] > now-conflictTime
 }
 
-// after gives the time for another attempt after a conflict.
+// after returns the time for another attempt after a conflict.
 func (l *conflictLog) after(at moment) moment {
 	if l.many {
 		return max(at, l.latest+conflictPause)

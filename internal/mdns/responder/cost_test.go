@@ -13,7 +13,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// busy gives a host that has announced n services.
+// busy returns a host that has announced n services.
 func busy(t testing.TB, n int) (*lab, *host) {
 	pubs := servers(n)
 	return announced(t, pubs...)
@@ -143,7 +143,7 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// BenchmarkStart gives what it takes to announce services, from Apply to the first announcement of each.
+// BenchmarkStart measures what it takes to announce services, from Apply to the first announcement of each.
 func BenchmarkStart(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {
@@ -166,7 +166,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// BenchmarkRemove gives what it takes to take every second service away.
+// BenchmarkRemove measures what it takes to take every second service away.
 func BenchmarkRemove(b *testing.B) {
 	for _, n := range []int{1000, 10000} {
 		b.Run(fmt.Sprintf("services=%d", n), func(b *testing.B) {

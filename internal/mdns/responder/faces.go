@@ -42,7 +42,7 @@ func (s *faces) place(r *Responder) {
 	}
 }
 
-// face gives the face of a link, made if need be.
+// face returns the face of a link, made if need be.
 func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) *face {
 	key := faceKey{l.Index, v}
 	f := s.byLink[key]

@@ -163,7 +163,7 @@ type checker struct {
 	last map[string]time.Time // of records by multicast
 }
 
-// run lets time pass, and gives the time that it is then. There is not always something due.
+// run lets time pass, and returns the time that it is then. There is not always something due.
 func (c *checker) run(r *Responder, now time.Time, d time.Duration) time.Time {
 	end := now.Add(d)
 	for range 10_000 {

@@ -92,7 +92,7 @@ func (a assertion) contradicts() bool {
 	return sameKind || c.asking() && !c.live && rec.Flush && !f.isOwn(a.src)
 }
 
-// ownAddress says whether a record holds an address of this host, which never contradicts (RFC 6762 §14).
+// ownAddress reports whether a record holds an address of this host, which never contradicts (RFC 6762 §14).
 func (f *face) ownAddress(rec wire.Resource) bool {
 	if rec.Type != mdns.TypeA && rec.Type != mdns.TypeAAAA {
 		return false

@@ -103,7 +103,7 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
-// longByPointers gives two questions, the second of which has a name of more than 255 bytes that ends in the first.
+// longByPointers returns two questions, the second of which has a name of more than 255 bytes that ends in the first.
 func longByPointers() []byte {
 	first := append(slices.Repeat([]byte{1, 'a'}, 100), 0, 0, 33, 0, 1)
 	second := append(slices.Repeat([]byte{1, 'b'}, 40), 0xC0, wire.HeaderSize, 0, 33, 0, 1)
@@ -229,7 +229,7 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// zone gives the names on the first link by IPv4.
+// zone returns the names on the first link by IPv4.
 func (h *host) zone() map[string]*node { return h.faces.byLink[faceKey{2, publication.V4}].zone }
 
 // A clock that is set back stands still until it has caught up; one that is set forward an hour makes nothing happen

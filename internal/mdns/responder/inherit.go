@@ -15,7 +15,7 @@ import (
 // it is announced again or about to be.
 const inheritTime = 10 * time.Second
 
-// Announced is what is announced on a link, by any IP version.
+// Announced holds what is announced on a link, by any IP version.
 type Announced struct {
 	Link    string // name of the interface
 	Records []mdns.Record

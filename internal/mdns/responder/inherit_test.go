@@ -25,7 +25,7 @@ func (l *lab) goodbyes(h *host, v publication.IPVersion) []string {
 	return slices.Compact(brief(gone))
 }
 
-// predecessor gives a host that has announced a service for a minute and ended without a goodbye, as before an upgrade.
+// predecessor returns a host that has announced a service for a minute and ended without a goodbye, as before an upgrade.
 func predecessor(t *testing.T, pubs ...publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	h := l.host("pbx", dual())

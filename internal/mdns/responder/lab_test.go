@@ -192,7 +192,7 @@ func (l *lab) mark() { l.sent = nil }
 // stranger is a host at some address that says what a test wants.
 var stranger = netip.MustParseAddrPort("192.0.2.99:5353")
 
-// hear gives a message by multicast to all hosts.
+// hear delivers a message by multicast to all hosts.
 func (l *lab) hear(src netip.AddrPort, m wire.Message) {
 	l.hearOn(src, group(src), m)
 }
@@ -261,7 +261,7 @@ func sip(name string, port uint16) publication.Publication {
 	}}}
 }
 
-// servers gives publications with names of their own.
+// servers returns publications with names of their own.
 func servers(n int) []publication.Publication {
 	var pubs []publication.Publication
 	for i := range n {
@@ -282,7 +282,7 @@ func ptr(target string) mdns.Data { return mdns.PTR{Target: dnsname.MustParse(ta
 
 func addr(a string) mdns.Data { return mdns.Address{Addr: netip.MustParseAddr(a)} }
 
-// brief gives records as "name TYPE data [flush] [ttl]" without the boring parts.
+// brief returns records as "name TYPE data [flush] [ttl]" without the boring parts.
 func brief(records []mdns.Record) []string {
 	var lines []string
 	for _, r := range records {
@@ -292,7 +292,7 @@ func brief(records []mdns.Record) []string {
 	return lines
 }
 
-// of gives the packets of one host that pass a filter.
+// of returns the packets of one host that pass a filter.
 func (l *lab) of(h *host, keep func(sent) bool) []sent {
 	var list []sent
 	for _, s := range l.sent {
@@ -306,7 +306,7 @@ func (l *lab) of(h *host, keep func(sent) bool) []sent {
 func isProbe(s sent) bool    { return !s.msg.Response() && len(s.msg.Authority) > 0 }
 func isResponse(s sent) bool { return s.msg.Response() }
 
-// holds says whether a packet answers with a record of a name and type.
+// holds reports whether a packet answers with a record of a name and type.
 func holds(name string, t mdns.Type) func(sent) bool {
 	n := dnsname.MustParse(name)
 	return func(s sent) bool {
@@ -316,7 +316,7 @@ func holds(name string, t mdns.Type) func(sent) bool {
 	}
 }
 
-// bids says whether a packet says goodbye for a record of a name and type.
+// bids reports whether a packet says goodbye for a record of a name and type.
 func bids(name string, t mdns.Type) func(sent) bool {
 	n := dnsname.MustParse(name)
 	return func(s sent) bool {
@@ -334,7 +334,7 @@ func times(list []sent) []time.Duration {
 	return at
 }
 
-// near says whether times follow one another in the given intervals, give or take slack.
+// near reports whether times follow one another in the given intervals, give or take slack.
 func near(at []time.Duration, slack time.Duration, intervals ...time.Duration) bool {
 	if len(at) != len(intervals)+1 {
 		return false
@@ -347,7 +347,7 @@ func near(at []time.Duration, slack time.Duration, intervals ...time.Duration) b
 	return true
 }
 
-// state gives "NAME state" of the first service of a host.
+// state returns "NAME state" of the first service of a host.
 func (h *host) state() string {
 	s := h.Status()[0]
 	return fmt.Sprintf("%s %s", s.Name, s.State)

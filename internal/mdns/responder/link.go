@@ -16,7 +16,7 @@ type link struct {
 	heard   moment // when a packet last came from another host
 }
 
-// onLink says whether an address is in a network of the interface (RFC 6762 §11).
+// onLink reports whether an address is in a network of the interface (RFC 6762 §11).
 func (l *link) onLink(a netip.Addr) bool {
 	if l.Loopback {
 		return true

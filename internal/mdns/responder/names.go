@@ -55,7 +55,7 @@ func (n *names) settle() (publication.Desired, []mdns.Instance) {
 	return desired, mdns.Settle(desired, n.labels())
 }
 
-// labels gives the names that publications have instead of those that they want.
+// labels returns the names that publications have instead of those that they want.
 func (n *names) labels() map[string]string {
 	labels := make(map[string]string, len(n.renamed))
 	for id, move := range n.renamed {
@@ -66,7 +66,7 @@ func (n *names) labels() map[string]string {
 	return labels
 }
 
-// rename gives all services of the publications that want a name the next one.
+// rename assigns all services of the publications that want a name the next one.
 func (n *names) rename(f *face, c *claim, rival netip.Addr, why string) {
 	for _, s := range c.slots {
 		id := s.status.ID
@@ -78,7 +78,7 @@ func (n *names) rename(f *face, c *claim, rival netip.Addr, why string) {
 	}
 }
 
-// renameHost gives the host the next name; the SRV records follow.
+// renameHost assigns the host the next name; the SRV records follow.
 func (n *names) renameHost(f *face, c *claim, rival netip.Addr, why string) {
 	if !c.node.name.Equal(mdns.HostName(n.host)) {
 		return // renamed already, because of another link

@@ -92,7 +92,7 @@ func (o *others) watch(d publication.Desired) {
 	o.watchSubtypes(d.Groups)
 }
 
-// newTopic gives nil for what is no service type in a domain.
+// newTopic returns nil for what is no service type in a domain.
 func newTopic(name dnsname.Name) *topic {
 	labels := name.Labels()
 	if len(labels) < 2 {
@@ -322,7 +322,7 @@ func (q *inquiry) note(question wire.Question, n *node) {
 	}
 }
 
-// tell tells of the questions that were noted.
+// tell reports the questions that were noted.
 func (q *inquiry) tell() {
 	r := q.face.r
 	for _, a := range r.asks {

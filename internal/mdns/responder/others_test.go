@@ -13,7 +13,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// watching gives a host that announces and watches its type, and nobody knows of yet.
+// watching returns a host that announces and watches its type, and nobody knows of yet.
 func watching(t *testing.T, pubs ...publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
@@ -27,7 +27,7 @@ func watching(t *testing.T, pubs ...publication.Publication) (*lab, *host) {
 
 func isQuestion(s sent) bool { return !s.msg.Response() && len(s.msg.Authority) == 0 }
 
-// foreign gives the services of others, as "NAME from ADDRESS", and "own" behind those of this host.
+// foreign returns the services of others, as "NAME from ADDRESS", and "own" behind those of this host.
 func (h *host) foreign() string {
 	var all []string
 	for _, x := range h.Foreign() {
@@ -133,7 +133,7 @@ func TestSurveyHidesNobody(t *testing.T) {
 	}
 }
 
-// Who else announces the type is known from its first word to its goodbye, and each is told.
+// Who else announces the type is known from its first word to its goodbye, and each is reported.
 func TestForeign(t *testing.T) {
 	l, h := watching(t, sip("Desk", 5060))
 	other := "Other." + sips
@@ -182,7 +182,7 @@ func TestForeignExpires(t *testing.T) {
 	}
 }
 
-// Another program of this host that announces the very same is told as such.
+// Another program of this host that announces the very same is reported as such.
 func TestForeignOnThisHost(t *testing.T) {
 	l, h := watching(t, sip("Desk", 5060))
 	h.SharePort(true)
@@ -195,7 +195,7 @@ func TestForeignOnThisHost(t *testing.T) {
 	}
 }
 
-// Another program of this host that says what we say, in our words, is told as such, though nobody knew of it before.
+// Another program of this host that says what we say, in our words, is reported as such, though nobody knew of it before.
 func TestForeignInOurWords(t *testing.T) {
 	l := newLab(t)
 	for range 2 {

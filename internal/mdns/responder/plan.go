@@ -31,7 +31,7 @@ type plan struct {
 	policy publication.Policy // of a publication; Rename for the host's name, Fail for what only points to or from it
 }
 
-// want is a plan for a face, with the places where its fate is told.
+// want is a plan for a face, with the places where its fate is reported.
 type want struct {
 	plan  *plan
 	slots []*slot
@@ -73,7 +73,7 @@ func (p *plan) add(records ...mdns.Record) {
 	}
 }
 
-// merged gives a plan with the records of both.
+// merged returns a plan with the records of both.
 func (p *plan) merged(other *plan) *plan {
 	m := *p
 	m.unique = nil
@@ -85,7 +85,7 @@ func (p *plan) merged(other *plan) *plan {
 	return &m
 }
 
-// servicePlans gives the plans of each instance that is to be published: its own, then those of foreign hosts.
+// servicePlans returns the plans of each instance that is to be published: its own, then those of foreign hosts.
 func servicePlans(d publication.Desired, instances []mdns.Instance) [][]*plan {
 	own := mdns.HostName(d.Host)
 	ownKey := own.Key()
@@ -167,7 +167,7 @@ func (all planned) on(l publication.Link, v publication.IPVersion) []want {
 	return wants
 }
 
-// hostPlans gives the plans for the host's name on a link, and for the reverse names.
+// hostPlans returns the plans for the host's name on a link, and for the reverse names.
 func hostPlans(own dnsname.Name, l publication.Link) []*plan {
 	host := &plan{kind: hostName, name: own, key: own.Key()}
 	plans := []*plan{host}
@@ -186,7 +186,7 @@ func hostPlans(own dnsname.Name, l publication.Link) []*plan {
 	return plans
 }
 
-// lacks says whether other has a unique record that p has not.
+// lacks reports whether other has a unique record that p has not.
 func (p *plan) lacks(other *plan) bool {
 	return slices.ContainsFunc(other.unique, func(records []mdns.Record) bool {
 		return slices.ContainsFunc(records, func(record mdns.Record) bool { return !p.has(record) })

@@ -33,7 +33,7 @@ type contest struct {
 // happens to the one on the other, too.
 func (x contest) meet(s situation) { reaction(x.claim.plan.policy, s)(x) }
 
-// reaction returns what a policy does in a situation. This is the only place where policies are told apart: one that is new
+// reaction returns what a policy does in a situation. This is the only place where policies are distinguished: one that is new
 // has no reaction until it has its case here.
 func reaction(p publication.Policy, s situation) func(contest) {
 	switch p {

@@ -28,7 +28,7 @@ func (c *claim) probe(at moment) {
 	c.note()
 }
 
-// asking says whether a first probe went out: what was heard before doesn't count (RFC 6762 §8.1).
+// asking reports whether a first probe went out: what was heard before doesn't count (RFC 6762 §8.1).
 func (c *claim) asking() bool { return c.phase == probing && c.round > 0 }
 
 // free reports whether nobody has answered the probes of a claim.

@@ -52,7 +52,7 @@ type inquiry struct {
 	face   *face
 	serial uint32
 	src    netip.AddrPort
-	asked  netip.Addr // the address of ours that it was sent to; zero where that was the group
+	asked  netip.Addr // the address of ours that it was sent to; zero if that was the group
 	legacy bool       // from a program that is no multicast DNS querier (RFC 6762 §6.7)
 	waited bool       // for more known answers, so that the answer needs no other delay (RFC 6762 §6, §7.2)
 	id     uint16
@@ -108,7 +108,7 @@ func (q *inquiry) candidate(candidates []candidate, s *set, unicast bool) []cand
 	return append(candidates, candidate{set: s})
 }
 
-// records reads the known answers and the probes of a query, and says whether it is a probe for a name of ours.
+// records reads the known answers and the probes of a query, and reports whether it is a probe for a name of ours.
 func (q *inquiry) records(p Packet) (probe bool) {
 	f, r := q.face, &q.face.r.reader
 	for {
@@ -148,7 +148,7 @@ func (q *inquiry) known(n *node, rec wire.Resource) {
 	s.knownCount++
 }
 
-// knows says whether the querier has all records of a set.
+// knows reports whether the querier has all records of a set.
 func (q *inquiry) knows(s *set) bool {
 	return s.known == q.serial && int(s.knownCount) >= len(s.records)
 }

@@ -6,7 +6,7 @@ import (
 	"announcer/internal/mdns"
 )
 
-// plan works out what every face should hold, and begins whatever leads there. applied tells that something was
+// plan works out what every face should hold, and begins whatever leads there. applied reports that something was
 // asked for from outside, so that what was refused is tried again.
 func (r *Responder) plan(applied bool) {
 	desired, instances := r.names.settle()

@@ -1,20 +1,20 @@
 // Package responder is a multicast DNS responder (RFC 6762) for DNS-SD services (RFC 6763) as a pure state machine: no
-// socket, goroutine, lock or clock. It is told what to publish ([Responder.Apply]), what is heard
-// ([Responder.Handle]) and what time it is, and [Responder.Tick] gives the packets to send.
+// socket, goroutine, lock or clock. Its inputs are what to publish ([Responder.Apply]), the packets received
+// ([Responder.Handle]) and the time; [Responder.Tick] returns the packets to send.
 //
 // State is kept per link and IP version, a [face]. A face has a zone: names with their sets of records. Each name
 // that must be ours alone has a claim, which is probed for (probe.go), then announced and now and then asked for
-// (announce.go), while it is answered for (query.go, answer.go), until it goes (goodbye.go) or somebody else has it
+// (announce.go), while it is answered for (query.go, answer.go), until it goes (goodbye.go) or another host has it
 // (hear.go, policy.go, conflict.go, standby.go). What is to be claimed comes from the plan (plan.go), and reconcile.go
 // makes the claims of a face the ones that are planned.
 //
-// The parts of a [Responder] share the time that it was last told (clock.go): the faces (faces.go), the names of host and
-// publications (names.go), the names that are watched because others have them (watch.go), who else announces the same
+// The parts of a [Responder] share the time of the last call (clock.go): the faces (faces.go), the names of host and
+// publications (names.go), the names that are watched because other hosts have them (watch.go), services of other hosts of the same
 // types (others.go), queries of which more is to come (truncated.go), what this host said (said.go), what an earlier
 // process left (inherit.go) and the board that shows how the services stand (status.go). The parts of a face are its
 // sender (send.go), its zone (zone.go) and what is to be sent: answers, probes, farewells and questions.
 //
-// All that others can make grow is bounded; a packet that is none of our business allocates nothing.
+// All state that packets can make grow is bounded; an unrelated packet allocates nothing.
 package responder
 
 import (
@@ -27,12 +27,12 @@ import (
 	"announcer/internal/publication"
 )
 
-// Config is what a Responder needs from outside.
+// Config holds what a Responder needs from outside.
 type Config struct {
 	Rand  *rand.Rand       // delays are taken from it, so that a run with the same seed is the same
 	Start time.Time        // what the clock says now
-	Asked func(mdns.Asked) // told of every question for a type that is watched; nil: nobody
-	// SharedPort says whether another program of this host has port 5353 open as well; then unicast replies may go
+	Asked func(mdns.Asked) // called for every question for a type that is watched; nil: nobody
+	// SharedPort reports whether another program of this host has port 5353 open as well; then unicast replies may go
 	// there, so that none are asked for (RFC 6762 §15.1), and the end takes nothing of the host's away, which that
 	// program may announce too. See [Responder.SharePort].
 	SharedPort bool
@@ -194,7 +194,7 @@ func (f *face) accepts(p Packet, response bool) bool {
 	return !unicast || f.now-f.probes.qu < 2*time.Second && onLink()
 }
 
-// Tick does what is due and gives the packets to send, in order, together with those that came of Apply, Handle and
+// Tick does what is due and returns the packets to send, in order, together with those that came of Apply, Handle and
 // Close since the last Tick, and the time at which to call it next, zero if nothing is ever due. The packets are
 // good until the next call of any method.
 func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
@@ -232,12 +232,12 @@ func (r *Responder) Close(now time.Time) {
 	}
 }
 
-// Done says whether everything that Close began is done.
+// Done reports whether everything that Close began is done.
 func (r *Responder) Done() bool {
 	return r.closing && r.faces.next() == forever
 }
 
-// SharePort tells whether another program of this host has port 5353 open, see [Config].
+// SharePort reports whether another program of this host has port 5353 open, see [Config].
 func (r *Responder) SharePort(shared bool) { r.config.SharedPort = shared }
 
 // Status returns how each service stands on each link, in the order of the groups and links.
@@ -275,7 +275,7 @@ func (r *Responder) begin(now time.Time) {
 	r.outbox.empty()
 }
 
-// next gives the time of the next thing to do.
+// next returns the time of the next thing to do.
 func (r *Responder) next() moment {
 	at := min(r.planAt, r.estate.at, r.watches.next(), r.reviews.next(), r.others.next())
 	return min(at, r.waiting.next(), r.faces.next())

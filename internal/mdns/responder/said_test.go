@@ -200,7 +200,7 @@ func TestRivalWithSomeOfOurData(t *testing.T) {
 	}
 }
 
-// legs gives a host with two links, and a service of each.
+// legs returns a host with two links, and a service of each.
 func legs(t *testing.T, first, second publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	other := ethernet("198.51.100.1/24", "fe80::2/64")

@@ -29,7 +29,7 @@ func (o *outbox) empty() {
 	}
 }
 
-// number gives the packet that is read or built next a serial number.
+// number assigns the packet that is read or built next a serial number.
 func (o *outbox) number() uint32 {
 	o.serial++
 	return o.serial

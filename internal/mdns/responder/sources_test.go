@@ -8,7 +8,7 @@ import (
 	"announcer/internal/mdns"
 )
 
-// twoNetworks gives a host with two networks on its link that has announced a service.
+// twoNetworks returns a host with two networks on its link that has announced a service.
 func twoNetworks(t *testing.T) (*lab, *host) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "10.0.0.1/8"))

@@ -9,7 +9,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// Standby goes by the sender, not by the data: the two hosts usually hold the same files. Who serves a name keeps it;
+// Standby compares senders, not data: the two hosts usually hold the same files. Who serves a name keeps it;
 // of two that wake at once the lower source address serves. Where both hosts have both IP versions, the IPv4 one decides;
 // where they have several networks in common, the lowest does.
 const (

@@ -10,7 +10,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// pair gives two hosts with the same files, standing by for one another.
+// pair returns two hosts with the same files, standing by for one another.
 func pair(t testing.TB, seed uint64) (l *lab, a, b *host) {
 	l = newLab(t)
 	l.seed = seed

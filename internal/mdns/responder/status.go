@@ -87,7 +87,7 @@ func (b *board) place(instances []mdns.Instance, round uint32) [][]*slot {
 	return placed
 }
 
-// finish tells the news of a plan: of the services that are there, and of those that went.
+// finish reports the news of a plan: of the services that are there, and of those that went.
 func (b *board) finish(round uint32) {
 	for _, s := range b.slots {
 		b.refresh(s)
@@ -110,14 +110,14 @@ func (b *board) finish(round uint32) {
 	}
 }
 
-// note tells the places that a claim stands for that it has changed.
+// note notifies the places that a claim stands for of its change.
 func (c *claim) note() {
 	for _, s := range c.slots {
 		c.face.r.board.refresh(s)
 	}
 }
 
-// refresh works out how a service stands on its link, and tells what is new.
+// refresh works out how a service stands on its link, and reports what is new.
 func (b *board) refresh(s *slot) {
 	before := s.status
 	now := s.standing()
@@ -140,7 +140,7 @@ func (b *board) refresh(s *slot) {
 	}
 }
 
-// standing gives name, state and reason.
+// standing returns name, state and reason.
 func (s *slot) standing() mdns.ServiceStatus {
 	in := s.instance
 	now := mdns.ServiceStatus{Name: in.Label, State: in.State, Why: in.Why}

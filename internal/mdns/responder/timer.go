@@ -45,7 +45,7 @@ func (q *queue[T]) remove(item T) {
 	}
 }
 
-// due gives the first item if its time has come.
+// due returns the first item if its time has come.
 func (q *queue[T]) due(now moment) (item T, ok bool) {
 	if len(q.items) == 0 || q.items[0].timing().at > now {
 		return item, false
@@ -53,7 +53,7 @@ func (q *queue[T]) due(now moment) (item T, ok bool) {
 	return q.items[0], true
 }
 
-// next gives the time of the first item.
+// next returns the time of the first item.
 func (q *queue[T]) next() moment {
 	if len(q.items) == 0 {
 		return forever

@@ -36,7 +36,7 @@ func (w waiting) next() moment {
 	return at
 }
 
-// await keeps a query back. It says false where too many are waiting already.
+// await keeps a query back. It says false if too many are waiting already.
 func (w *waiting) await(q inquiry, candidates []candidate) bool {
 	if len(*w) == truncatedMost {
 		return false

@@ -60,7 +60,7 @@ func (s *set) unique() bool    { return s.records[0].Unique }
 func (s *set) ttl() uint32     { return s.records[0].TTL }
 func (s *set) life() moment    { return moment(s.ttl()) * time.Second }
 
-// answers says whether a question for a type asks for the set (RFC 6762 §6.5).
+// answers reports whether a question for a type asks for the set (RFC 6762 §6.5).
 func (s *set) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
 
 // node returns the node of a name, made if need be.
@@ -123,7 +123,7 @@ func (n *node) remove(s *set) {
 	s.live = false
 }
 
-// find gives the set of a node that holds a record of a packet, or nil.
+// find returns the set of a node that holds a record of a packet, or nil.
 func (n *node) find(r *wire.Reader, rec wire.Resource) *set {
 	if n.targets != nil && rec.Type == mdns.TypePTR {
 		return n.targets[string(r.Target(rec))]
@@ -148,7 +148,7 @@ func (s *set) holds(r *wire.Reader, rec wire.Resource) bool {
 	return false
 }
 
-// withTarget gives the sets that a PTR record to target may be among.
+// withTarget returns the sets that a PTR record to target may be among.
 func (n *node) withTarget(target string) []*set {
 	if n.targets == nil {
 		return n.sets
