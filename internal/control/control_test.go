@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
@@ -263,48 +261,53 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// A client that opens many connections and sends nothing leaves room for others in the end.
-func TestLimit(t *testing.T) {
+// TestClientsAreLimited holds as many connections as the server takes: the next one is answered when one of them ends.
+func TestClientsAreLimited(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := netutil.LimitListener(inner, 2)
-	for range 3 {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Serve(ctx, inner, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}), slog.New(slog.DiscardHandler))
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	ask := func() (net.Conn, chan error) {
 		c, err := net.Dial("tcp", inner.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { c.Close() })
+		answered := make(chan error, 1)
+		go func() {
+			if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				answered <- err
+				return
+			}
+			_, err := c.Read(make([]byte, 1))
+			answered <- err
+		}()
+		return c, answered
 	}
-	var accepted []net.Conn
-	for range 2 {
-		c, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
+	var first net.Conn
+	for i := range clientsMost {
+		c, answered := ask()
+		if err := <-answered; err != nil {
+			t.Fatalf("client %d: %v", i, err)
 		}
-		accepted = append(accepted, c)
+		if i == 0 {
+			first = c
+		}
 	}
-	third := make(chan error, 1)
-	go func() {
-		c, err := l.Accept()
-		if err == nil {
-			c.Close()
-		}
-		third <- err
-	}()
+	_, answered := ask()
 	select {
-	case <-third:
-		t.Error("a third connection is accepted")
-	case <-time.After(50 * time.Millisecond):
+	case err := <-answered:
+		t.Fatalf("one client more than %d is answered: %v", clientsMost, err)
+	case <-time.After(100 * time.Millisecond):
 	}
-	accepted[0].Close()
-	accepted[0].Close() // counts once
-	if err := <-third; err != nil {
-		t.Error(err)
-	}
-	l.Close()
-	if _, err := l.Accept(); err == nil {
-		t.Error("a closed listener accepts")
+	first.Close()
+	if err := <-answered; err != nil {
+		t.Errorf("after another one has ended: %v", err)
 	}
 }
