@@ -524,13 +524,13 @@ func TestOutletIsTriedAgain(t *testing.T) {
 func TestBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		files := map[string]string{}
-		for n := range 30 {
-			files[fmt.Sprintf("%02d.service", n)] = strings.ReplaceAll(definition, "<name>", fmt.Sprintf("<name>%02d ", n))
+		for n := range mdns.BulkMore + 1 {
+			files[fmt.Sprintf("%03d.service", n)] = strings.ReplaceAll(definition, "<name>", fmt.Sprintf("<name>%03d ", n))
 		}
 		b := start(t, files)
 		time.Sleep(bulkTime)
 		synctest.Wait()
-		b.expectLog(t, `msg="announced 30 services on 1 link"`)
+		b.expectLog(t, `msg="announced 101 services on 1 link"`)
 		events, stop, err := b.daemon.Watch()
 		if err != nil {
 			t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 const EventsMost = 1 << 20
 
 // BulkMore is the number of events of one kind at once above which one line stands for all of them.
-const BulkMore = 20
+const BulkMore = 100
 
 // Bulk describes events of one kind in one line, such as "announced 2,000 services on 200 links".
 func Bulk(kind EventKind, events []Event) string {
