@@ -13,6 +13,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/control"
 	"announcer/internal/source"
+	"announcer/internal/within"
 )
 
 func statusCommand() *cli.Command {
@@ -100,14 +101,8 @@ func socketOf(c *cli.Context) string {
 		return c.String("socket")
 	}
 	file := cmp.Or(c.String("config"), defaultConfig)
-	socket := make(chan string, 1)
-	go func() { socket <- configuredSocket(file) }()
-	select {
-	case path := <-socket:
-		return path
-	case <-time.After(configTime):
-		return ""
-	}
+	socket, _ := within.Do(configTime, func() string { return configuredSocket(file) }) // "" if it takes longer
+	return socket
 }
 
 // configuredSocket returns the path of the socket that a configuration file names, "" if it names none.

@@ -14,12 +14,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/mdns"
 	"announcer/internal/publication"
+	"announcer/internal/within"
 )
 
 // portSocket is a UDP socket on port 5353, as the kernel lists it.
@@ -104,17 +104,11 @@ func holder(v publication.IPVersion) string {
 // Holder names the programs that have port 5353 of an IP version for themselves, for people; "" if there is none, or if that
 // is not known within a second.
 func Holder(v publication.IPVersion) string {
-	named := make(chan string, 1)
-	go func() {
-		sockets, _ := portSockets() // where the list can't be read, nothing is known
-		named <- strings.Join(programs(slices.DeleteFunc(holding(sockets, v), func(s portSocket) bool { return !s.holds() })), " and ")
-	}()
-	select {
-	case name := <-named:
-		return name
-	case <-time.After(holderTime):
-		return ""
-	}
+	name, _ := within.Do(holderTime, func() string { // "" if it takes longer
+		sockets, _ := portSockets() // if the list can't be read, nothing is known
+		return strings.Join(programs(slices.DeleteFunc(holding(sockets, v), func(s portSocket) bool { return !s.holds() })), " and ")
+	})
+	return name
 }
 
 // holding returns those of the sockets that keep us from the port of an IP version: a socket of that version, or else one

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/publication"
+	"announcer/internal/within"
 )
 
 // A socket that fails is opened again after minRest, which doubles up to maxRest as long as that fails too. A group that
@@ -116,16 +117,14 @@ func (s *Sockets) lookUpHolder(sock *socket) (known <-chan struct{}) {
 		return nil
 	}
 	sock.looking, sock.looked = true, now
-	named, done := make(chan string, 1), make(chan struct{})
-	go func() { named <- holder(sock.version) }()
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		select {
-		case name := <-named:
-			s.setHolder(sock, name)
-		case <-time.After(holderTime):
-			s.setHolder(sock, unknownHolder)
+		name, ok := within.Do(holderTime, func() string { return holder(sock.version) })
+		if !ok {
+			name = unknownHolder
 		}
+		s.setHolder(sock, name)
 	}()
 	return done
 }

@@ -16,6 +16,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/within"
 )
 
 // The note on disk says what this host said in the last two minutes, so that it is no rival after a restart or a crash, and
@@ -175,17 +176,14 @@ func readInTime(path string) (text []byte, touched time.Time, err error) {
 		touched time.Time
 		err     error
 	}
-	done := make(chan file, 1)
-	go func() {
+	f, ok := within.Do(noteStart, func() file {
 		text, touched, err := readSome(path)
-		done <- file{text, touched, err}
-	}()
-	select {
-	case f := <-done:
-		return f.text, f.touched, f.err
-	case <-time.After(noteStart):
-		return nil, time.Time{}, fmt.Errorf("its file system has not answered within %v", noteStart)
+		return file{text, touched, err}
+	})
+	if !ok {
+		f.err = fmt.Errorf("its file system has not answered within %v", noteStart)
 	}
+	return f.text, f.touched, f.err
 }
 
 // readSome reads a regular file that is not too large, and returns when it was modified.
