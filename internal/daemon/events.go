@@ -11,6 +11,7 @@ import (
 // happened takes events of the engine: they are logged, remembered if they are conflicts, and passed to those who watch.
 func (d *Daemon) happened(events []mdns.Event) {
 	d.log.events(events)
+	watched := d.hub.watched()
 	var told []status.Event
 	for _, e := range events {
 		if d.isOurs(e.Rival) {
@@ -24,9 +25,11 @@ func (d *Daemon) happened(events []mdns.Event) {
 		case e.Rival.IsValid() && e.Kind != mdns.ForeignSeen && e.Kind != mdns.ForeignGone:
 			d.remember(e)
 		}
-		told = append(told, status.Event{Event: &status.WireEvent{
-			Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
-		}})
+		if watched {
+			told = append(told, status.Event{Event: &status.WireEvent{
+				Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
+			}})
+		}
 	}
 	d.hub.tell(told...)
 }
@@ -41,15 +44,17 @@ func (d *Daemon) woke() {
 func (d *Daemon) asks(s seen) {
 	d.table = s.mac
 	watched := d.hub.watched()
+	var told []status.Event
 	for _, a := range s.questions {
 		asker, first := d.askers.Add(a, s.mac)
 		if first {
 			d.log.asker(asker)
 		}
 		if watched {
-			d.hub.tell(status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
+			told = append(told, status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
 		}
 	}
+	d.hub.tell(told...)
 }
 
 // met takes what was found about other programs, and logs what is new. The engine has to know whether there are any.
