@@ -1,6 +1,7 @@
 package phones
 
 import (
+	"encoding/hex"
 	"net"
 	"regexp"
 	"strings"
@@ -43,14 +44,9 @@ func ParseAgent(text string) Agent {
 
 // parseMAC reads twelve hexadecimal digits, with or without marks between them. It returns "" if they are not that.
 func parseMAC(text string) string {
-	plain := strings.NewReplacer(":", "", "-", "").Replace(text)
-	var pairs []string
-	for i := 0; i+2 <= len(plain); i += 2 {
-		pairs = append(pairs, plain[i:i+2])
-	}
-	mac, err := net.ParseMAC(strings.Join(pairs, ":"))
+	mac, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "").Replace(text))
 	if err != nil || len(mac) != 6 {
 		return ""
 	}
-	return mac.String()
+	return net.HardwareAddr(mac).String()
 }

@@ -105,8 +105,6 @@ func checkDHCPURL(url string, perModel bool) error {
 	return nil
 }
 
-const sipPrefix = "sip:proxy@"
-
 // CheckConfigServer checks the URL of a DPMA or Switchvox server in the form that the vendor documents, such as
 // sip:proxy@192.0.2.20:5060;transport=udp.
 func CheckConfigServer(url string) error {
@@ -118,7 +116,7 @@ func CheckConfigServer(url string) error {
 	if _, _, err := services.SplitServer(server); err != nil {
 		return err
 	}
-	if has && transport != "transport=udp" && transport != "transport=tcp" && transport != "transport=tls" {
+	if has && !isTransport(transport) {
 		return fmt.Errorf("%q: want %s", url, sipForm)
 	}
 	return nil

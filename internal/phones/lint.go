@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"announcer/internal/diag"
+	"announcer/internal/sip"
 	"announcer/services"
 )
 
@@ -93,7 +95,17 @@ func (a *Announcement) judge() {
 	a.errorf(kind.index, CodeServiceType, "%q is not a serviceType that phones know%s", kind.value, hint)
 }
 
-const sipForm = "sip:proxy@HOST[:PORT][;transport=udp|tcp|tls]"
+// The form in which phones take the URL of a server, which the vendor documents.
+const (
+	sipPrefix = "sip:proxy@"
+	sipForm   = "sip:proxy@HOST[:PORT][;transport=udp|tcp|tls]"
+)
+
+// isTransport reports whether the parameters of such a URL are those that phones take.
+func isTransport(parameters string) bool {
+	transport, ok := strings.CutPrefix(parameters, "transport=")
+	return ok && slices.Contains(sip.Transports(), transport)
+}
 
 // judgeServer checks the URL of a server. The vendor documents its form.
 func (a *Announcement) judgeServer() {
@@ -102,18 +114,14 @@ func (a *Announcement) judgeServer() {
 		a.errorf(missing, CodeSIPURL, "sipUrl is missing; for serviceType=%s want sipUrl=%s in the TXT record", a.Kind, sipForm)
 		return
 	}
-	server, ok := strings.CutPrefix(e.value, "sip:proxy@")
+	server, ok := strings.CutPrefix(e.value, sipPrefix)
 	if !ok {
 		a.errorf(e.index, CodeSIPURL, "%q does not start with sip:proxy@, which phones want word for word; for serviceType=%s want %s", e.value, a.Kind, sipForm)
 		return
 	}
 	server, parameters, has := strings.Cut(server, ";")
-	switch parameters {
-	case "transport=udp", "transport=tcp", "transport=tls":
-	default:
-		if has {
-			a.errorf(e.index, CodeSIPURL, "%q is not a transport of phones; want %s", ";"+parameters, sipForm)
-		}
+	if has && !isTransport(parameters) {
+		a.errorf(e.index, CodeSIPURL, "%q is not a transport of phones; want %s", ";"+parameters, sipForm)
 	}
 	a.host(e.index, server)
 }
