@@ -20,14 +20,14 @@ func (a *answers) add(s *set, at moment) { a.addFor(netip.Addr{}, s, at) }
 // addFor does the same for one host that asked.
 func (a *answers) addFor(asker netip.Addr, s *set, at moment) {
 	if !s.queued() {
-		s.asker = asker
-	} else if !a.sources.Together(s.asker, asker) {
+		s.asker, s.asked = asker, true
+		a.set(s, at)
+		return
+	}
+	if !a.sources.Together(s.asker, asker) {
 		s.asker = netip.Addr{}
 	}
-	if !s.queued() {
-		s.asked = true
-		a.set(s, at)
-	} else if at < s.at {
+	if at < s.at {
 		a.set(s, at)
 	}
 }

@@ -278,7 +278,7 @@ func (o *others) surveyLater(t *topic, l *link) {
 }
 
 // detail says who announces what.
-func (x *foreigner) detail(zone map[string]*node) string {
+func (x *foreigner) detail(zone zone) string {
 	who, what := x.From.String(), "a service of this type"
 	if x.Own {
 		who = "another program of this host"

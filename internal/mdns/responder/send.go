@@ -22,7 +22,7 @@ type outbox struct {
 	serial uint32 // of the packet that is read or built
 }
 
-// empty gives up the packets that were taken.
+// empty drops the packets that were taken.
 func (o *outbox) empty() {
 	if o.taken {
 		o.out, o.arena, o.taken = o.out[:0], o.arena[:0], false
