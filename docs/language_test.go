@@ -2,9 +2,7 @@ package docs
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -113,32 +111,21 @@ func TestLanguageOfDocuments(t *testing.T) {
 
 // TestLanguageOfCode wants messages and help, which are the strings of the program, and all comments to be in plain words.
 func TestLanguageOfCode(t *testing.T) {
-	files := token.NewFileSet()
-	packages := map[string][]*ast.File{}
-	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && path != ".." && strings.HasPrefix(entry.Name(), "."):
-			return filepath.SkipDir
-		case filepath.Ext(path) != ".go" || path == filepath.Join("..", "docs", "language_test.go"):
-			return nil
+	files, set := parse(t)
+	folders := map[string][]file{}
+	for _, f := range files {
+		if f.path != "docs/language_test.go" {
+			folders[f.folder] = append(folders[f.folder], f)
 		}
-		file, err := parser.ParseFile(files, path, nil, parser.ParseComments|parser.SkipObjectResolution)
-		packages[filepath.Dir(path)] = append(packages[filepath.Dir(path)], file)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	for _, dir := range slices.Sorted(maps.Keys(packages)) {
-		t.Run(dir, func(t *testing.T) {
-			for _, file := range packages[dir] {
-				for _, comment := range file.Comments {
-					report(t, files.Position(comment.Pos()), comment.Text(), slices.Concat(habits, starts))
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		t.Run(folder, func(t *testing.T) {
+			for _, f := range folders[folder] {
+				for _, comment := range f.Comments {
+					report(t, set.Position(comment.Pos()), comment.Text(), slices.Concat(habits, starts))
 				}
-				if !forTests(files.Position(file.Pos()).Filename) {
-					reportStrings(t, files, file)
+				if !forTests(f) {
+					reportStrings(t, set, f.File)
 				}
 			}
 		})
@@ -146,9 +133,9 @@ func TestLanguageOfCode(t *testing.T) {
 }
 
 // forTests reports whether a file is no part of the program.
-func forTests(path string) bool {
-	return strings.HasSuffix(path, "_test.go") || slices.ContainsFunc([]string{"bench", "compare", "packaging", "internal/testkit"}, func(dir string) bool {
-		return strings.HasPrefix(path, "../"+dir+"/")
+func forTests(f file) bool {
+	return f.test || slices.ContainsFunc([]string{"bench", "compare", "packaging", "internal/testkit"}, func(dir string) bool {
+		return strings.HasPrefix(f.path, dir+"/")
 	})
 }
 

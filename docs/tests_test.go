@@ -15,6 +15,7 @@ import (
 // file is a Go file of the project.
 type file struct {
 	*ast.File
+	path   string // "internal/sip/sip.go"
 	folder string // "internal/sip"
 	test   bool
 }
@@ -32,9 +33,13 @@ func parse(t *testing.T) (files []file, set *token.FileSet) {
 		case filepath.Ext(path) != ".go":
 			return nil
 		}
-		parsed, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
-		folder, _ := filepath.Rel("..", filepath.Dir(path))
-		files = append(files, file{parsed, filepath.ToSlash(folder), strings.HasSuffix(path, "_test.go")})
+		parsed, err := parser.ParseFile(set, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel("..", path)
+		name = filepath.ToSlash(name)
+		files = append(files, file{parsed, name, filepath.ToSlash(filepath.Dir(name)), strings.HasSuffix(name, "_test.go")})
 		return err
 	})
 	if err != nil {

@@ -206,7 +206,7 @@ func (h *hanging) withdraws(t *testing.T, names ...string) {
 	for slices.ContainsFunc(names, missing) {
 		_, more, err := h.names()
 		if err != nil {
-			t.Fatalf("no goodbyes for all of %q, but for:\n%s", names, withdrawn)
+			t.Fatalf("want goodbyes for %q; there are:\n%s", names, withdrawn)
 		}
 		withdrawn += more
 	}

@@ -12,7 +12,6 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
-	"announcer/internal/mdns/wire"
 	"announcer/internal/testkit/memlink"
 )
 
@@ -58,18 +57,11 @@ func onFaulty(t *testing.T, test func(t *testing.T, m machine, net *faulty, hear
 		segment := lan.NewSegment()
 		h := lan.NewHost("pbx")
 		h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
-		listener := lan.NewHost("listener")
-		listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
-		var heard capture
-		listener.OnPacket(func(p link.Packet) {
-			if m, err := wire.Decode(p.Data); err == nil {
-				heard.add(m)
-			}
-		})
+		heard := listen(lan, segment)
 		var log strings.Builder
 		net := &faulty{Conn: h.Conn()}
 		m := machine{New(Config{Conn: net, Log: slog.New(slog.NewTextHandler(&log, nil)), Seed: [2]uint64{1, 2}}), h, "pbx"}
-		test(t, m, net, &heard, &log)
+		test(t, m, net, heard, &log)
 		if err := m.Close(t.Context()); err != nil {
 			t.Error(err)
 		}

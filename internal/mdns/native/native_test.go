@@ -61,15 +61,8 @@ func lan(t *testing.T, test func(t *testing.T, a, b machine, heard *capture)) {
 			})
 			machines[i] = machine{p, h, name}
 		}
-		var heard capture
-		listener := net.NewHost("listener")
-		listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
-		listener.OnPacket(func(p link.Packet) {
-			if m, err := wire.Decode(p.Data); err == nil {
-				heard.add(m)
-			}
-		})
-		test(t, machines[0], machines[1], &heard)
+		heard := listen(net, segment)
+		test(t, machines[0], machines[1], heard)
 		for _, m := range machines {
 			if err := m.Close(t.Context()); err != nil {
 				t.Error(err)
@@ -77,6 +70,19 @@ func lan(t *testing.T, test func(t *testing.T, a, b machine, heard *capture)) {
 		}
 		synctest.Wait()
 	})
+}
+
+// listen returns what a host on a segment hears.
+func listen(net *memlink.Net, segment *memlink.Segment) *capture {
+	heard := &capture{}
+	listener := net.NewHost("listener")
+	listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
+	listener.OnPacket(func(p link.Packet) {
+		if m, err := wire.Decode(p.Data); err == nil {
+			heard.add(m)
+		}
+	})
+	return heard
 }
 
 // capture is what the listener heard.
@@ -306,14 +312,7 @@ func TestSleep(t *testing.T) {
 				segment := net.NewSegment()
 				h := net.NewHost("pbx")
 				h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
-				var heard capture
-				listener := net.NewHost("listener")
-				listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
-				listener.OnPacket(func(p link.Packet) {
-					if m, err := wire.Decode(p.Data); err == nil {
-						heard.add(m)
-					}
-				})
+				heard := listen(net, segment)
 				sleeps := make(chan time.Duration)
 				m := machine{New(Config{
 					Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2},

@@ -3,6 +3,7 @@ package native
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -300,14 +301,7 @@ func testStoppedSoon(t *testing.T, crash bool, up time.Duration) {
 	net := memlink.Live(1)
 	segment := net.NewSegment()
 	note := filepath.Join(t.TempDir(), "announcer.said")
-	var heard capture
-	listener := net.NewHost("listener")
-	listener.Plug(segment, netip.MustParsePrefix("192.0.2.9/24"))
-	listener.OnPacket(func(p link.Packet) {
-		if m, err := wire.Decode(p.Data); err == nil {
-			heard.add(m)
-		}
-	})
+	heard := listen(net, segment)
 	boot := func() machine {
 		h := net.NewHost("pbx")
 		h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
@@ -319,7 +313,9 @@ func testStoppedSoon(t *testing.T, crash bool, up time.Duration) {
 	a.apply(t, sip("Desk"))
 	time.Sleep(10 * time.Second)
 	undo := keepFile(t, note)
-	_ = a.Close(over)
+	if err := a.Close(over); !errors.Is(err, context.Canceled) { // which is the end without goodbyes
+		t.Errorf("Close with a context that is over: %v", err)
+	}
 	if crash {
 		undo()
 	}
