@@ -30,6 +30,9 @@ import (
 // exitOwnFailure distinguishes a failure of announcer from one of the command that we ran, as env(1) does.
 const exitOwnFailure = 125
 
+// countedBy says what --until-seen and --until-done count.
+const countedBy = "Hosts are counted by hardware address if it is known, else by address. A host that lies about both counts more than once."
+
 func announceCommand() *cli.Command {
 	return anyCommand(cli.Command{
 		Name:  "announce",
@@ -38,10 +41,10 @@ func announceCommand() *cli.Command {
 			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
 			"announcer announce --name NAME --type TYPE --port PORT [--txt KEY=VALUE]...",
 		Description: "Prints the name of each service once it is announced. Withdraws its services when it ends, also when the terminal closes. A second Ctrl-C does not wait for the command. " +
-			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails.",
+			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails. " + countedBy,
 		Flags: append(append(wireFlags(),
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m", DefaultText: "no limit"},
-			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first; hosts are counted by hardware address if known, else by address, so that a host which lies about both counts as several", DefaultText: "no limit"},
+			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first", DefaultText: "no limit"},
 			&cli.StringFlag{Name: "on-conflict", Usage: "if the name is taken, apply `POLICY`: " + strings.Join(publication.PolicyWords(), ", "), Value: publication.DefaultPolicy.String()},
 		), groupFlags()...),
 		Action: announcing(announce, closedTerminal()...),

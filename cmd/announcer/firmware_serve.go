@@ -36,11 +36,11 @@ func firmwareServeCommand() *cli.Command {
 		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml [--config-server sip:proxy@HOST]]",
 		Description: "Serves the firmware of one version only, announces it on every link with the server's address there, and shows the transfers. " +
 			"Ends at Ctrl-C, after --for, or when --until-done phones have a whole file; then withdraws the service. " +
-			"Running transfers may go on for 30 s. If standard output is no terminal, the default log level is info.",
+			"Running transfers may go on for 30 s. If standard output is no terminal, the default log level is info. " + countedBy,
 		Flags: append(wireFlags(),
 			&cli.StringFlag{Name: "listen", Usage: "listen on `[ADDRESS]:PORT`", Value: ":8080"},
 			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m", DefaultText: "no limit"},
-			&cli.UintFlag{Name: "until-done", DefaultText: "no limit", Usage: "end when `NUMBER` different phones have a whole file; phones are counted by hardware address if known, else by address, so that a host which lies about both counts as several"},
+			&cli.UintFlag{Name: "until-done", DefaultText: "no limit", Usage: "end when `NUMBER` different phones have a whole file"},
 			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each link the server's address there)"},
 			&cli.BoolFlag{Name: "xml", Usage: "also serve MAC.cfg, a configuration that names the firmware"},
 			&cli.StringFlag{Name: "config-server", Usage: "with --xml: point phones to `URL` in the configuration, such as sip:proxy@10.1.2.3:5060;transport=udp, also phones that are configured"},

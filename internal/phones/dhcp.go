@@ -117,7 +117,7 @@ func CheckConfigServer(url string) error {
 		return err
 	}
 	if has && !isTransport(transport) {
-		return fmt.Errorf("%q: want %s", url, sipForm)
+		return fmt.Errorf("%q is not a transport of phones; want %s", ";"+transport, sipForm)
 	}
 	return nil
 }
