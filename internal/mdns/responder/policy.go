@@ -33,8 +33,9 @@ type contest struct {
 // happens to the one on the other, too.
 func (x contest) meet(s situation) { reaction(x.claim.plan.policy, s)(x) }
 
-// reaction returns what a policy does in a situation. This is the only place where policies are distinguished: one that is new
-// has no reaction until it has its case here.
+// reaction returns what a policy does in a situation. This is the only place where policies are distinguished by name: one that
+// is new has no reaction until it has its case here. What else the responder asks of a policy are its traits, Renames and
+// StandsBy of [publication.Policy].
 func reaction(p publication.Policy, s situation) func(contest) {
 	switch p {
 	case publication.Rename:
