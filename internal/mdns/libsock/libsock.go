@@ -13,7 +13,6 @@ import (
 	"reflect"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/grandcat/zeroconf"
 	"golang.org/x/net/ipv4"
@@ -23,33 +22,53 @@ import (
 // Sockets are the sockets of one server or resolver, at most one for each IP version.
 type Sockets []*net.UDPConn
 
+// Server is what a server of the library runs on.
+type Server struct {
+	Sockets
+	stop chan struct{} // closed to end the readers of the sockets
+}
+
 // OfServer finds the sockets of a server.
-func OfServer(s *zeroconf.Server) (Sockets, error) { return of(reflect.ValueOf(s).Elem()) }
+func OfServer(s *zeroconf.Server) (Server, error) {
+	holder := reflect.ValueOf(s).Elem()
+	sockets, err := of(holder)
+	if err != nil {
+		return Server{}, err
+	}
+	stop, err := field[chan struct{}](holder)
+	return Server{Sockets: sockets, stop: stop}, err
+}
 
 // OfResolver finds the sockets of a resolver.
 func OfResolver(r *zeroconf.Resolver) (Sockets, error) {
 	return of(reflect.ValueOf(r).Elem().Field(0).Elem())
 }
 
-// of looks for the sockets among the fields of a struct by their types, so that names may change.
+// of finds the sockets among the fields of a struct.
 func of(holder reflect.Value) (Sockets, error) {
-	var found Sockets
-	for i := range holder.NumField() {
-		switch field := holder.Field(i); field.Type() {
-		case reflect.TypeFor[*ipv4.PacketConn]():
-			if c := (*ipv4.PacketConn)(field.UnsafePointer()); c != nil {
-				found = append(found, c.PacketConn.(*net.UDPConn))
-			}
-		case reflect.TypeFor[*ipv6.PacketConn]():
-			if c := (*ipv6.PacketConn)(field.UnsafePointer()); c != nil {
-				found = append(found, c.PacketConn.(*net.UDPConn))
-			}
-		}
+	v4, err4 := field[*ipv4.PacketConn](holder)
+	v6, err6 := field[*ipv6.PacketConn](holder)
+	if err := errors.Join(err4, err6); err != nil {
+		return nil, err
 	}
-	if found == nil {
-		return nil, errors.New("this version of grandcat/zeroconf is not supported: its sockets can't be found")
+	var found Sockets
+	if v4 != nil {
+		found = append(found, v4.PacketConn.(*net.UDPConn))
+	}
+	if v6 != nil {
+		found = append(found, v6.PacketConn.(*net.UDPConn))
 	}
 	return found, nil
+}
+
+// field returns the field of a struct that has a type, so that names may change.
+func field[T any](holder reflect.Value) (value T, err error) {
+	for i := range holder.NumField() {
+		if f := holder.Field(i); f.Type() == reflect.TypeFor[T]() {
+			return *(*T)(f.Addr().UnsafePointer()), nil
+		}
+	}
+	return value, fmt.Errorf("this version of grandcat/zeroconf is not supported: it has no %T", value)
 }
 
 // Bind limits the sockets to one link. On systems other than Linux it does nothing.
@@ -77,14 +96,15 @@ func control(raw syscall.RawConn, f func(fd uintptr) error) (err error) {
 	return errors.Join(refused, err)
 }
 
-// Silence stops all sending of the library. If the sockets were closed instead, its readers would spin.
-func (s Sockets) Silence() {
-	for _, conn := range s {
-		conn.SetWriteDeadline(time.Unix(1, 0))
-	}
+// ShutDown ends the server without goodbyes. What it was probing for and announcing is not sent any more; the goroutine that
+// does so ends by itself within 4 seconds. The library's own Shutdown sends wrong goodbyes, and panics where its readers have
+// not started yet.
+func (s Server) ShutDown() {
+	close(s.stop) // first: readers of a closed socket would spin
+	s.Close()
 }
 
-// Close closes the sockets of a resolver that has not been asked anything.
+// Close closes the sockets, of a resolver that has not been asked anything.
 func (s Sockets) Close() {
 	for _, conn := range s {
 		conn.Close()

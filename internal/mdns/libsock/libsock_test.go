@@ -3,8 +3,11 @@
 package libsock
 
 import (
+	"errors"
 	"net"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/grandcat/zeroconf"
 	"golang.org/x/sys/unix"
@@ -25,22 +28,45 @@ func loopback(t *testing.T) []net.Interface {
 }
 
 func TestServer(t *testing.T) {
-	server, err := zeroconf.RegisterProxy("x", "_test._udp", "local", 1, "pbx.local.", []string{"127.0.0.1"}, nil, loopback(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Shutdown()
-	sockets, err := OfServer(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkBound(t, sockets)
-	sockets.Silence()
-	for _, conn := range sockets {
-		if _, err := conn.WriteTo([]byte("x"), conn.LocalAddr()); err == nil {
-			t.Error("a silent socket still sends")
+	server := register(t)
+	defer server.ShutDown()
+	checkBound(t, server.Sockets)
+}
+
+// A server that is shut down as soon as it is made, before its readers have started, as often as one that has run.
+func TestShutDown(t *testing.T) {
+	netlab.Need(t)
+	before := runtime.NumGoroutine()
+	for _, runs := range []time.Duration{0, time.Millisecond} {
+		for range 50 {
+			server := register(t)
+			time.Sleep(runs)
+			server.ShutDown()
+			for _, conn := range server.Sockets {
+				if _, err := conn.WriteTo([]byte("x"), conn.LocalAddr()); !errors.Is(err, net.ErrClosed) {
+					t.Fatalf("a server that is shut down still sends: %v", err)
+				}
+			}
 		}
 	}
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines are left; want %d as before", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+func register(t *testing.T) Server {
+	t.Helper()
+	lib, err := zeroconf.RegisterProxy("x", "_test._udp", "local", 1, "pbx.local.", []string{"127.0.0.1"}, nil, loopback(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := OfServer(lib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
 }
 
 func TestResolver(t *testing.T) {

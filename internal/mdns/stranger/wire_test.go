@@ -37,12 +37,13 @@ func publish(t *testing.T, host *netlab.Host, link string, all ...services.Group
 	for _, g := range all {
 		groups = append(groups, publication.Publication{ID: g.Name, Group: g})
 	}
-	engine := zeroconf.New(slog.New(slog.DiscardHandler), func(publication.IPVersion) string { return "" })
-	t.Cleanup(func() { engine.Close(context.Background()) })
+	var engine *zeroconf.Publisher
 	var err error
 	host.Do(func() {
+		engine = zeroconf.New(slog.New(slog.DiscardHandler), func(publication.IPVersion) string { return "" })
 		err = engine.Apply(t.Context(), publication.Desired{Host: "pbx", Links: links(t, link), Groups: groups})
 	})
+	t.Cleanup(func() { engine.Close(context.Background()) })
 	if err != nil {
 		t.Fatal(err)
 	}

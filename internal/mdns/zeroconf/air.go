@@ -24,9 +24,10 @@ var (
 	group6 = net.UDPAddrFromAddrPort(mdns.Group6)
 )
 
-// air is the engine's own sockets: by them it hears what the library announces, and says goodbye.
+// air is the engine's own sockets: by them it hears what the library announces, and sends goodbyes.
 type air struct {
-	voices  []voice // one for each IP version that there is
+	hear    hearer
+	voices  map[publication.IPVersion]voice
 	joined  map[int]bool
 	readers sync.WaitGroup
 }
@@ -43,24 +44,30 @@ type voice interface {
 // hearer is called for every packet: the index of its link, its source, and its bytes, which it must not keep.
 type hearer func(link int, from netip.Addr, packet []byte)
 
-// openAir opens the sockets.
-func openAir(hear hearer) (*air, error) {
-	a := &air{joined: map[int]bool{}}
-	v4, err4 := open4()
-	if err4 == nil {
-		a.voices = append(a.voices, v4)
+func newAir(hear hearer) *air {
+	return &air{hear: hear, voices: map[publication.IPVersion]voice{}, joined: map[int]bool{}}
+}
+
+// open opens the sockets that are not open yet. It reports an error where there is none.
+func (a *air) open() error {
+	var errs []error
+	for version, open := range map[publication.IPVersion]func() (voice, error){publication.V4: open4, publication.V6: open6} {
+		if a.voices[version] != nil {
+			continue
+		}
+		v, err := open()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		a.voices[version] = v
+		clear(a.joined) // so that the new one joins, too
+		a.readers.Go(func() { listen(v, a.hear) })
 	}
-	v6, err6 := open6()
-	if err6 == nil {
-		a.voices = append(a.voices, v6)
+	if len(a.voices) == 0 {
+		return fmt.Errorf("UDP port %d can't be used: %w", mdns.Port, errors.Join(errs...))
 	}
-	if a.voices == nil {
-		return nil, fmt.Errorf("UDP port %d can't be used: %w", mdns.Port, errors.Join(err4, err6))
-	}
-	for _, v := range a.voices {
-		a.readers.Go(func() { listen(v, hear) })
-	}
-	return a, nil
+	return nil
 }
 
 // listen reads until the socket is closed; a socket that reports anything else is of no more use.

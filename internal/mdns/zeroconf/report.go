@@ -1,9 +1,11 @@
 package zeroconf
 
 import (
+	"errors"
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/publication"
 )
 
 // spot is where an entry stands in the status.
@@ -48,13 +50,21 @@ func (p *Publisher) settled(e entry) entry {
 	}
 	switch s := p.servers[e.key]; {
 	case s == nil:
-		e.status.State, e.status.Why = mdns.Refused, p.failed[e.key].Error()
+		e.status.State, e.status.Why = mdns.Refused, p.whyRefused(e)
 	case s.announced:
 		e.status.State = mdns.Announced
 	default:
 		e.status.State = mdns.Probing
 	}
 	return e
+}
+
+// whyRefused returns why an entry has no server.
+func (p *Publisher) whyRefused(e entry) string {
+	if err := p.failed[e.key]; !errors.Is(err, errNoIPv4) {
+		return err.Error()
+	}
+	return publication.Fault{Link: e.service.link.Name, Version: publication.V4, Why: p.holders.whyNoIPv4()}.String()
 }
 
 // compare returns what has become of an entry; the zero entry stands for none.

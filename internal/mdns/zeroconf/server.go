@@ -20,14 +20,15 @@ type server struct {
 	service
 	key       string // of the entries that it is for
 	fullName  string // as miekg/dns prints it
-	lib       *zeroconf.Server
-	sockets   libsock.Sockets
+	sockets   libsock.Server
 	announced bool // its announcement has been heard
 }
 
-// register has the library probe for the service of an entry, announce it and answer for it. whyNoIPv4 returns why it may
-// have no socket for IPv4.
-func register(e entry, whyNoIPv4 func() string) (*server, error) {
+// errNoIPv4 is why a service is not published: the library makes do with IPv6, which phones do not speak.
+var errNoIPv4 = errors.New("the library has no socket for IPv4")
+
+// register has the library probe for the service of an entry, announce it and answer for it.
+func register(e entry) (*server, error) {
 	s := e.service
 	var ips []string
 	for _, a := range s.Addresses {
@@ -39,20 +40,21 @@ func register(e entry, whyNoIPv4 func() string) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the library does not publish on %s: %w", s.link.Name, err)
 	}
-	// Until the sockets are bound, which takes microseconds, the server hears the other links too.
 	sockets, err := libsock.OfServer(lib)
-	if err == nil {
-		err = sockets.Bind(s.link.Name)
-	}
-	if err == nil && s.link.Has(publication.V4) && !sockets.HasIPv4() {
-		fault := publication.Fault{Link: s.link.Name, Version: publication.V4, Why: whyNoIPv4()}
-		err = errors.New(fault.String()) // the library makes do with IPv6, which phones don't speak
-	}
 	if err != nil {
 		lib.Shutdown()
 		return nil, err
 	}
-	return &server{service: *s, key: e.key, fullName: dnstext.Name(s.name()), lib: lib, sockets: sockets}, nil
+	// Until the sockets are bound, which takes microseconds, the server hears the other links too.
+	err = sockets.Bind(s.link.Name)
+	if err == nil && s.link.Has(publication.V4) && !sockets.HasIPv4() {
+		err = errNoIPv4
+	}
+	if err != nil {
+		sockets.ShutDown()
+		return nil, err
+	}
+	return &server{service: *s, key: e.key, fullName: dnstext.Name(s.name()), sockets: sockets}, nil
 }
 
 // instance returns the instance name as the library takes it. The library drops dots at the end, escaped or not.
@@ -111,11 +113,4 @@ func (s *server) isIn(packet *dns.Msg) bool {
 		}
 	}
 	return packet.Response && srv && txt
-}
-
-// shutDown ends the library's server without the goodbye that it would say. What it was probing for and announcing
-// is not sent any more; the goroutine that does so ends by itself within 4 seconds.
-func (s *server) shutDown() {
-	s.sockets.Silence()
-	s.lib.Shutdown()
 }

@@ -44,14 +44,14 @@ const (
 
 // Publisher is the engine. Use [New] to make one.
 type Publisher struct {
-	log    *slog.Logger
-	holder func(publication.IPVersion) string
-	events *mailbox.Box[mdns.Event]
-	stop   func()        // ends the watch for sleeps
-	rested chan struct{} // closed when it has ended
+	log     *slog.Logger
+	holders *holders
+	events  *mailbox.Box[mdns.Event]
+	stop    func()        // ends the watch for sleeps
+	rested  chan struct{} // closed when it has ended
 
 	mu      sync.Mutex // guards what follows
-	air     *air       // nil until something is applied
+	air     *air
 	own     dnsname.Name
 	links   publication.Links
 	servers map[string]*server // by the key of their service
@@ -63,16 +63,30 @@ type Publisher struct {
 
 var _ mdns.Publisher = (*Publisher)(nil)
 
-// New makes an engine that holds nothing and has no socket yet. holder names the programs that have port 5353 of an IP
-// version for themselves, "" if none is known.
+// New makes an engine that publishes nothing yet. holder names the programs that have port 5353 of an IP version for
+// themselves, "" if none is known; it may take a second. Where the port is held, New waits until it knows them.
 func New(log *slog.Logger, holder func(publication.IPVersion) string) *Publisher {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Publisher{log: log, holder: holder, events: mailbox.New[mdns.Event](mdns.EventsMost), stop: stop, rested: make(chan struct{}), servers: map[string]*server{}}
+	p := &Publisher{log: log, events: mailbox.New[mdns.Event](mdns.EventsMost), stop: stop, rested: make(chan struct{}), servers: map[string]*server{}}
+	p.air = newAir(p.hear)
+	p.holders = &holders{lookUp: holder, changed: p.holderChanged}
+	if err := p.air.open(); err != nil || p.air.voices[publication.V4] == nil {
+		p.holders.find()
+	}
 	go func() {
 		defer close(p.rested)
 		wakeup.Watch(ctx, p.woke)
 	}()
 	return p
+}
+
+// holderChanged reports why services have no socket for IPv4, as it is known now.
+func (p *Publisher) holderChanged() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.report(p.entries)
+	}
 }
 
 // woke registers all services again after a sleep that caches noticed (RFC 6762 §8).
@@ -99,12 +113,9 @@ func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if p.air == nil {
-		a, err := openAir(p.hear)
-		if err != nil {
-			return p.blame(err)
-		}
-		p.air = a
+	if err := p.air.open(); err != nil {
+		p.holders.refresh()
+		return p.holders.blame(err)
 	}
 	p.air.follow(d.Links)
 	p.own, p.links = mdns.HostName(d.Host), d.Links
@@ -134,7 +145,7 @@ func (p *Publisher) shutDownAllBut(entries []entry) []*server {
 	var gone []*server
 	for key, s := range p.servers {
 		if !wanted[key] {
-			s.shutDown()
+			s.sockets.ShutDown()
 			gone = append(gone, s)
 			delete(p.servers, key)
 		}
@@ -146,39 +157,21 @@ func (p *Publisher) shutDownAllBut(entries []entry) []*server {
 // registerNew assigns a server to each entry that wants one and has none, and returns these servers.
 func (p *Publisher) registerNew(entries []entry) []*server {
 	p.failed = map[string]error{}
-	whyNoIPv4 := sync.OnceValue(p.whyNoIPv4) // which may take a second
 	var fresh []*server
 	for _, e := range entries {
 		if e.service == nil || p.servers[e.key] != nil || p.failed[e.key] != nil {
 			continue
 		}
-		s, err := register(e, whyNoIPv4)
+		s, err := register(e)
 		if err != nil {
 			p.failed[e.key] = err
+			p.holders.refresh()
 			continue
 		}
 		p.servers[e.key] = s
 		fresh = append(fresh, s)
 	}
 	return fresh
-}
-
-// whyNoIPv4 returns why the library may have no socket for IPv4.
-func (p *Publisher) whyNoIPv4() string {
-	if name := p.holder(publication.V4); name != "" {
-		return fmt.Sprintf("port %d for IPv4 is held by %s, which does not share it", mdns.Port, name)
-	}
-	return fmt.Sprintf("another program holds port %d for IPv4, or the multicast group can't be joined", mdns.Port)
-}
-
-// blame adds to an error of opening the sockets who has the port.
-func (p *Publisher) blame(err error) error {
-	for _, v := range publication.IPVersions() {
-		if name := p.holder(v); name != "" {
-			return fmt.Errorf("%w; port %d for IPv%d is held by %s, which does not share it", err, mdns.Port, v, name)
-		}
-	}
-	return err
 }
 
 // sayGoodbye withdraws what servers announced that are shut down, except for what is still true: the records of the
@@ -325,8 +318,6 @@ func (p *Publisher) shut(goodbyes bool) {
 	p.report(nil)
 	p.events.Close()
 	p.mu.Unlock()
-	<-p.rested // without the lock, which woke takes
-	if p.air != nil {
-		p.air.close() // without the lock, which its readers take
-	}
+	<-p.rested    // without the lock, which woke takes
+	p.air.close() // without the lock, which its readers take
 }

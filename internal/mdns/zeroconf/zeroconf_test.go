@@ -475,6 +475,54 @@ func TestPortIsHeld(t *testing.T) {
 	})
 }
 
+// While the engine runs, nothing waits for a look-up of who holds the port; its result is reported when it is there.
+func TestHolderIsLookedUpAside(t *testing.T) {
+	desk := netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}}, netlab.End{Host: desk, Name: "eth0"})
+	for _, test := range []struct{ name, network, address string }{
+		{"IPv4", "udp4", "127.0.0.1:5353"},
+		{"both", "udp", ":5353"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			conn, err := net.ListenPacket(test.network, test.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			names := make(chan string, 2)
+			names <- "first"
+			names <- "first"
+			p := New(slog.New(slog.DiscardHandler), func(publication.IPVersion) string { return <-names })
+			defer closed(t, p)
+			held := publication.Desired{Host: "pbx", Links: links(t, "lan0"), Groups: []publication.Publication{group("PBX", "_sip._udp", 5060)}}
+			reasons := func() string { // waits for nothing
+				if err := p.Apply(t.Context(), held); err != nil {
+					return err.Error()
+				}
+				return p.Status()[0].Why
+			}
+			for range 3 {
+				if why := reasons(); !strings.Contains(why, "held by first") {
+					t.Fatalf("the reason is %q; want the holder that was known at the start", why)
+				}
+			}
+			names <- "second"
+			names <- "second"
+			if test.name == "IPv4" {
+				if e := await(t, p, mdns.ServiceRefused, 2)[1]; !strings.Contains(e.Detail, "held by second") {
+					t.Errorf("the event is %+v; want the new holder", e)
+				}
+			}
+			close(names) // whatever is looked up from now on is not known
+			for deadline := time.Now().Add(limit); strings.Contains(reasons(), "held by first"); {
+				if time.Now().After(deadline) {
+					t.Fatal("the new holder is never reported")
+				}
+			}
+		})
+	}
+}
+
 func TestSilenceIsReported(t *testing.T) {
 	p, _, lo := onLoopback(t)
 	lo[0].Addrs, lo[0].Loopback = nil, false // so that nothing that is heard there seems to come from this host
