@@ -236,7 +236,8 @@ func (d debian) protected(t *testing.T, writable ...string) string {
 	return root
 }
 
-// testConfined runs the daemon as the unit has it run, with the configuration that it comes with.
+// testConfined runs the daemon as the unit has it run, with the configuration that it comes with, and where netlink is
+// refused, too.
 func testConfined(t *testing.T, d debian) {
 	u := d.unit(t)
 	how := u.confinement(t, d)
@@ -276,6 +277,14 @@ func testConfined(t *testing.T, d debian) {
 		t.Errorf("another name of the host is followed after %v; want 2 seconds", took)
 	}
 	second.end(t, syscall.SIGTERM)
+	for next(t, heard) != goodbye {
+	}
+
+	how.Families = slices.DeleteFunc(how.Families, func(family uint64) bool { return family == unix.AF_NETLINK })
+	third := start(t, notify, daemon())
+	third.await(t, "the system does not report changes of the interfaces; they are polled")
+	third.await(t, "msg=announced")
+	third.end(t, syscall.SIGTERM)
 	for next(t, heard) != goodbye {
 	}
 	d.remove(t, "etc/announcer/services/dpma.service")

@@ -7,7 +7,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -169,7 +168,7 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 	}
 }
 
-// begin announces what was read at the start.
+// begin announces what was read at the start. Links that cannot be read are tried again with every heartbeat.
 func (d *Daemon) begin(ctx context.Context) error {
 	d.notice()
 	select {
@@ -177,7 +176,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	if err := cmp.Or(d.reading.Err, d.apply(ctx)); err != nil {
+	if d.reading.Err != nil {
+		d.linksChanged(ctx, d.reading)
+	} else if err := d.apply(ctx); err != nil {
 		return err
 	}
 	d.last = d.result(source.Snapshot{}, nil)

@@ -293,6 +293,25 @@ func TestDaemonAnnouncesAndSaysGoodbye(t *testing.T) {
 	})
 }
 
+// A host that does not say which links it has is asked until it does.
+func TestLinksUnreadAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"a.service": phone("x", asterisk, sipURL)}, func(b *bench) { b.linksErr = errors.New("netlink is gone") })
+		if s := b.status(t); len(s.Problems) == 0 || !strings.HasSuffix(s.Problems[0], "netlink is gone") {
+			t.Errorf("the problems are %q; want that the links are not known", s.Problems)
+		}
+		b.setLinks(nil, testLink(1, "eth0"))
+		time.Sleep(2 * heartbeat)
+		synctest.Wait()
+		if s := b.status(t); len(s.Problems) != 0 || len(s.Links) != 1 {
+			t.Errorf("the problems are %q, the links %v; want none, and one", s.Problems, s.Links)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDaemonFollowsLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})

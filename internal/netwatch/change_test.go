@@ -1,10 +1,11 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"announcer/internal/publication"
 )
 
 func TestChangesBetween(t *testing.T) {

@@ -1,7 +1,6 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/publication"
 )
 
 func TestChanges(t *testing.T) {

@@ -1,7 +1,6 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"context"
 	"errors"
 	"fmt"
@@ -14,23 +13,36 @@ import (
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"announcer/internal/publication"
 )
 
-// read asks the kernel by netlink, which alone reports how an address stands. Where that is refused, net.Interfaces may
-// still be allowed.
+// read asks the kernel by netlink, which alone reports all. Where that is refused, it asks in another way.
 func read() ([]publication.Link, error) {
+	links, err := byNetlink()
+	if err == nil {
+		return links, nil
+	}
+	links, otherErr := withoutNetlink()
+	if otherErr != nil {
+		return nil, errors.Join(err, otherErr)
+	}
+	return links, nil
+}
+
+func byNetlink() ([]publication.Link, error) {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
-		return portable()
+		return nil, err
 	}
 	defer conn.Close()
 	links, err := conn.Link.List()
 	if err != nil {
-		return portable()
+		return nil, err
 	}
 	addrs, err := conn.Address.List()
 	if err != nil {
-		return portable()
+		return nil, err
 	}
 	return fromKernel(links, addrs), nil
 }
@@ -174,13 +186,17 @@ func linkAddr(m rtnetlink.AddressMessage) (addr publication.LinkAddr, ok bool) {
 	if !ok {
 		return publication.LinkAddr{}, false
 	}
-	flags := m.Attributes.Flags | uint32(m.Flags)
+	return linkAddrOf(netip.PrefixFrom(a, int(m.PrefixLength)), m.Attributes.Flags|uint32(m.Flags)), true
+}
+
+// linkAddrOf returns an address with the flags of its kind (IFA_F_…).
+func linkAddrOf(p netip.Prefix, flags uint32) publication.LinkAddr {
 	return publication.LinkAddr{
-		Prefix:     netip.PrefixFrom(a, int(m.PrefixLength)),
+		Prefix:     p,
 		Tentative:  flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0,
 		Deprecated: flags&unix.IFA_F_DEPRECATED != 0,
-		Temporary:  a.Is6() && flags&unix.IFA_F_TEMPORARY != 0, // of an IPv4 address the bit says that it is not the first
-	}, true
+		Temporary:  p.Addr().Is6() && flags&unix.IFA_F_TEMPORARY != 0, // of an IPv4 address the bit says that it is not the first
+	}
 }
 
 // nudges returns a signal for each netlink message about links and addresses, or at intervals if there is no

@@ -291,7 +291,7 @@ func TestTunnel(t *testing.T) {
 	if chosen, _ := Select(readAll(t), []string{"tun0"}, nil); len(chosen) != 1 {
 		t.Errorf("named, it gives %+v", chosen)
 	}
-	if links, err := portable(); err != nil || !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Name == "tun0" && l.PointToPoint }) {
+	if links, err := withoutNetlink(); err != nil || !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Name == "tun0" && l.PointToPoint }) {
 		t.Errorf("without netlink there are %+v, %v", links, err)
 	}
 }
@@ -450,13 +450,68 @@ func readAll(t *testing.T) []publication.Link {
 	return links
 }
 
-func TestPortableReadsTheSame(t *testing.T) {
-	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}}, netlab.End{Host: netlab.NewHost(t), Name: "eth0"})
-	got, err := portable()
-	if err != nil {
-		t.Fatal(err)
+// What is known by other ways than netlink is the same.
+func TestOtherWaysReadTheSame(t *testing.T) {
+	far := netlab.NewHost(t)
+	here := (*netlab.Host)(nil)
+	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24", "2001:db8::1/64"}}, netlab.End{Host: far, Name: "eth0"})
+	netlab.Veth(t, netlab.End{Name: "lan1", Addrs: []string{"198.51.100.1/30", "198.51.100.129/25"}}, netlab.End{Host: far, Name: "eth1"})
+	netlab.Veth(t, netlab.End{Name: "lan2"}, netlab.End{Host: far, Name: "eth2"})
+	netlab.Veth(t, netlab.End{Name: "off0", Addrs: []string{"203.0.113.1/24"}}, netlab.End{Host: far, Name: "eth3"})
+	netlab.Veth(t, netlab.End{Name: "one0", Addrs: []string{"203.0.113.2/24"}}, netlab.End{Host: far, Name: "eth4"})
+	for i := range 80 { // more than are asked for at first
+		here.IP(t, "addr", "add", fmt.Sprintf("10.0.%d.1/24", i), "dev", "lan2", "label", "lan2:x")
 	}
-	if diff := cmp.Diff(readAll(t), got, comparePrefixes, withoutCarriers); diff != "" {
-		t.Errorf("-netlink +portable:\n%s", diff)
+	here.IP(t, "addr", "add", "192.0.2.77/24", "dev", "lan0", "label", "lan0:1")
+	here.IP(t, "addr", "add", "192.0.2.78", "peer", "192.0.2.79/32", "dev", "lan0")
+	here.IP(t, "addr", "add", "2001:db8::2/64", "dev", "lan0", "preferred_lft", "0")
+	here.IP(t, "link", "set", "off0", "down")
+	here.IP(t, "link", "set", "one0", "multicast", "off")
+	want := readAll(t)
+	if len(want) < 4 {
+		t.Fatalf("netlink reports %+v; want four links at least", want)
+	}
+	for _, test := range []struct {
+		name   string
+		read   func() ([]publication.Link, error)
+		ignore cmp.Option
+	}{
+		{"ioctl", withoutNetlink, nil},
+		{"portable", portable, cmp.Options{withoutCarriers, cmpopts.IgnoreFields(publication.LinkAddr{}, "Deprecated", "Tentative")}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := test.read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, comparePrefixes, cmpopts.IgnoreFields(publication.Carrier{}, "Ups"), test.ignore); diff != "" {
+				t.Errorf("-netlink +%s:\n%s", test.name, diff)
+			}
+		})
+	}
+}
+
+func TestIPv6Addr(t *testing.T) {
+	const addr = "20010db8000000000000000000000001"
+	for _, test := range []struct {
+		name, line string
+		want       publication.LinkAddr
+		ok         bool
+	}{
+		{"global", addr + " 02 40 00 80     eth0", publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::1/64")}, true},
+		{"tentative", addr + " 02 80 00 40 eth0", publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Tentative: true}, true},
+		{"deprecated and temporary", addr + " 02 40 00 21 eth0", publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::1/64"), Deprecated: true, Temporary: true}, true},
+		{"empty", "", publication.LinkAddr{}, false},
+		{"a column too few", addr + " 02 40 00 eth0", publication.LinkAddr{}, false},
+		{"a short address", "2001 02 40 00 80 eth0", publication.LinkAddr{}, false},
+		{"a long prefix", addr + " 02 fff 00 80 eth0", publication.LinkAddr{}, false},
+		{"no number", addr + " 02 40 00 zz eth0", publication.LinkAddr{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			name, got, ok := ipv6Addr(strings.Fields(test.line))
+			if ok != test.ok || ok && (name != "eth0" || got != test.want) {
+				t.Errorf("%q %+v %t, want %+v %t", name, got, ok, test.want, test.ok)
+			}
+		})
 	}
 }

@@ -3,9 +3,10 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"context"
 	"log/slog"
+
+	"announcer/internal/publication"
 )
 
 func read() ([]publication.Link, error) { return portable() }

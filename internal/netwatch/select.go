@@ -1,11 +1,12 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"announcer/internal/publication"
 )
 
 // Select returns the links to announce on: those that a glob of allow matches and none of deny does. Without allow,

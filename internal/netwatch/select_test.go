@@ -1,12 +1,13 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"announcer/internal/publication"
 )
 
 func TestSelect(t *testing.T) {

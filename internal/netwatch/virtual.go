@@ -1,8 +1,9 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"strings"
+
+	"announcer/internal/publication"
 )
 
 // digits is a glob for the twelve hexadecimal digits with which Docker numbers its networks.

@@ -1,9 +1,10 @@
 package netwatch
 
 import (
-	"announcer/internal/publication"
 	"slices"
 	"strings"
+
+	"announcer/internal/publication"
 )
 
 // Why returns the reason for which [Select] leaves a link out, "" if it does not.
