@@ -22,17 +22,19 @@ import (
 	"sync"
 	"time"
 
+	"announcer/internal/admission"
 	"announcer/internal/phones"
 )
 
+// limits bound the connections. One that takes less than [stallBytes] in ten seconds loses its place if another needs it.
+var limits = admission.Limits{All: 512, Host: 16, Quiet: 10 * time.Second, Bytes: stallBytes}
+
 const (
-	maxConnections = 512 // others wait to be accepted
-	maxOfOneHost   = 16  // others are closed
-	maxHeader      = 16 << 10
-	headerTime     = 10 * time.Second // for a request to arrive
-	idleTime       = 30 * time.Second // between two requests
-	stallTime      = 30 * time.Second // for the next [stallBytes] of a file
-	stallBytes     = 64 << 10
+	maxHeader  = 16 << 10
+	headerTime = 10 * time.Second // for a request to arrive
+	idleTime   = 30 * time.Second // between two requests
+	stallTime  = 30 * time.Second // for the next [stallBytes] of a file
+	stallBytes = 64 << 10
 )
 
 // Config configures a [Server].
@@ -126,7 +128,7 @@ func (s *Server) hashed(image phones.Image) (File, error) {
 // Serve answers on l until ctx ends. Then it takes no more connections, and lets transfers go on for at most grace.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	defer s.root.Close()
-	limit := newLimit(l)
+	limited := admission.New(l, limits)
 	server := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTime,
@@ -135,11 +137,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
-		ConnContext:       withConn,
-		ConnState:         limit.state,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, way{conn, limited})
+		},
+		ConnState: limited.State,
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(limit) }()
+	go func() { ended <- server.Serve(limited) }()
 	select {
 	case err := <-ended:
 		return err
@@ -158,9 +162,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 
 type connKey struct{}
 
-// withConn lets the handler of a request find its connection.
-func withConn(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, conn)
+// way is the connection of a request, and the listener that is to know what moves on it.
+type way struct {
+	conn     net.Conn
+	listener *admission.Listener
 }
 
 // ServeHTTP answers one request.
@@ -200,12 +205,11 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request, f File) {
 		http.ServeContent(w, r, f.Path, f.modified, file)
 		return
 	}
-	t := s.begin(r, f, file)
-	counted := &counter{ResponseWriter: w}
-	stop := t.follow(http.NewResponseController(w))
-	http.ServeContent(counted, r, f.Path, f.modified, file)
+	t := s.begin(w, r, f)
+	stop := t.follow()
+	http.ServeContent(t.body, r, f.Path, f.modified, file)
 	stop()
-	s.end(t, counted)
+	s.end(t)
 }
 
 // gone answers for a file that can't be served any more.

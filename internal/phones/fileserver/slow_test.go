@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,11 +20,31 @@ type pipes struct {
 
 func newPipes() *pipes { return &pipes{make(chan net.Conn), make(chan struct{})} }
 
-func (p *pipes) dial() net.Conn {
-	here, there := net.Pipe()
-	p.conns <- there
-	return here
+func (p *pipes) dial() net.Conn { return p.dialFrom("192.0.2.2") }
+
+func (p *pipes) dialFrom(host string) net.Conn {
+	conn, _ := p.tryFrom(host)
+	return conn
 }
+
+// tryFrom connects from a host, unless the listener is closed.
+func (p *pipes) tryFrom(host string) (conn net.Conn, ok bool) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- pipe{there, host}:
+		return here, true
+	case <-p.closed:
+		return nil, false
+	}
+}
+
+// pipe is a connection from a host.
+type pipe struct {
+	net.Conn
+	host string
+}
+
+func (p pipe) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(p.host), Port: 40000} }
 
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
@@ -111,5 +132,60 @@ func TestSlowReaders(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestSlowReadersKeepNobodyOut has 33 hosts with 16 connections each, which read just fast enough not to be cut off. A
+// phone that comes then gets the file at once, and so do phones that read fast.
+func TestSlowReadersKeepNobodyOut(t *testing.T) {
+	const size = 1 << 20
+	dir := folder(t, size)
+	for name, hosts := range map[string]struct{ number, each int }{
+		"many connections of few hosts": {33, 16},
+		"one connection of many hosts":  {600, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newPipes()
+				r := startOn(t, l, dir, func(c *Config) { c.Report = func(Transfer) {} })
+				var readers sync.WaitGroup
+				defer readers.Wait()
+				defer r.stop()
+				for h := range hosts.number {
+					for range hosts.each {
+						readers.Go(func() { l.readSlowly(fmt.Sprintf("192.0.%d.%d", 3+h/250, 1+h%250)) })
+					}
+				}
+				time.Sleep(time.Minute)
+				began := time.Now()
+				conn := l.dialFrom("192.0.2.20")
+				defer conn.Close()
+				go fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", d40Path)
+				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n, err := io.Copy(io.Discard, answer.Body)
+				if took := time.Since(began); n != size || err != nil || took > 20*time.Second {
+					t.Errorf("%d bytes after %s, %v; want all at once", n, took, err)
+				}
+			})
+		})
+	}
+}
+
+// readSlowly loads a file from an address again and again, with 20,000 bytes every 5 s.
+func (p *pipes) readSlowly(from string) {
+	for {
+		conn, ok := p.tryFrom(from)
+		if !ok {
+			return
+		}
+		_, err := fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", d40Path)
+		for err == nil {
+			time.Sleep(5 * time.Second)
+			_, err = io.CopyN(io.Discard, conn, 20_000)
+		}
+		conn.Close()
 	}
 }

@@ -2,11 +2,11 @@ package fileserver
 
 import (
 	"io"
-	"net"
+	"math"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"announcer/internal/phones"
@@ -47,18 +47,17 @@ func (s *Server) Running() []Transfer {
 	return all
 }
 
-// transfer is one that runs. How far it is, is read from the position in the file, which sendfile moves on: so nothing
-// stands between the file and the connection.
+// transfer is one that runs.
 type transfer struct {
 	Transfer
-	file *os.File
-	conn net.Conn
+	way
+	body *counter
 }
 
-func (s *Server) begin(r *http.Request, f File, file *os.File) *transfer {
-	t := &transfer{Transfer: Transfer{Phone: host(r), File: f, Started: time.Now()}, file: file}
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, f File) *transfer {
+	t := &transfer{Transfer: Transfer{Phone: host(r), File: f, Started: time.Now()}, body: &counter{ResponseWriter: w}}
 	t.Agent = phones.ParseAgent(r.UserAgent())
-	t.conn, _ = r.Context().Value(connKey{}).(net.Conn)
+	t.way, _ = r.Context().Value(connKey{}).(way)
 	s.mu.Lock()
 	s.transfers[t] = true
 	s.mu.Unlock()
@@ -76,37 +75,38 @@ func host(r *http.Request) netip.Addr {
 func (t *transfer) now() Transfer {
 	now := t.Transfer
 	now.Took = time.Since(t.Started)
-	now.Sent = t.position()
+	now.Sent = t.arrived()
 	return now
 }
 
-// position returns the position in the file, less what the phone has not got yet.
-func (t *transfer) position() int64 {
-	at, err := t.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return 0
-	}
-	return max(at-max(unacknowledged(t.conn), 0), 0)
+// arrived returns the number of bytes that were sent, less what the phone has not got yet.
+func (t *transfer) arrived() int64 {
+	return max(t.body.sent.Load()-max(unacknowledged(t.conn), 0), 0)
 }
 
-// follow keeps the connection open as long as the phone takes enough of the file. The function that it returns ends
-// that.
-func (t *transfer) follow(rc *http.ResponseController) (stop func()) {
+// follow keeps the connection open as long as the phone takes enough of the file, and reports to the listener what it
+// takes. The function that it returns ends that.
+func (t *transfer) follow() (stop func()) {
+	rc := http.NewResponseController(t.body)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		for last := int64(0); ; {
+		var extended, reported int64 // how much had arrived then
+		for {
 			select {
 			case <-tick.C:
-				if at := t.position(); at >= last+stallBytes {
-					last = at
-					// It fails only where the connection is gone, which the transfer finds out itself.
-					_ = rc.SetWriteDeadline(time.Now().Add(stallTime))
-				}
 			case <-done:
+				t.listener.Moved(t.conn, t.arrived()-reported)
 				return
+			}
+			at := t.arrived()
+			t.listener.Moved(t.conn, at-reported)
+			if reported = at; at >= extended+stallBytes {
+				extended = at
+				// It fails only where the connection is gone, which the transfer finds out itself.
+				_ = rc.SetWriteDeadline(time.Now().Add(stallTime))
 			}
 		}
 	}()
@@ -117,12 +117,12 @@ func (t *transfer) follow(rc *http.ResponseController) (stop func()) {
 }
 
 // end settles what the phone has got.
-func (s *Server) end(t *transfer, counted *counter) {
+func (s *Server) end(t *transfer) {
 	last := t.Transfer
-	last.Sent, last.Ended = counted.sent, true
-	from, ok := counted.from()
-	if ok && counted.err == nil && t.delivered() {
-		last.Whole = s.record(last, span{from, from + counted.sent})
+	last.Sent, last.Ended = t.body.sent.Load(), true
+	from, ok := t.body.from()
+	if ok && t.body.err == nil && t.delivered() {
+		last.Whole = s.record(last, span{from, from + last.Sent})
 	}
 	last.Took = time.Since(t.Started)
 	s.mu.Lock()
@@ -151,11 +151,15 @@ func (t *transfer) delivered() bool {
 	}
 }
 
-// counter counts the body of an answer. It passes ReadFrom on, which is where sendfile is.
+// pieceBytes is how much of a file is sent at a time, so that it is known how far a transfer is.
+const pieceBytes = stallBytes
+
+// counter counts the body of an answer. It passes ReadFrom on, which is where sendfile is: nothing stands between the file
+// and the connection.
 type counter struct {
 	http.ResponseWriter
 	status int
-	sent   int64
+	sent   atomic.Int64
 	err    error
 }
 
@@ -176,14 +180,25 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 // ReadFrom sends all of src.
-func (c *counter) ReadFrom(src io.Reader) (int64, error) {
-	n, err := c.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
-	c.count(n, err)
-	return n, err
+func (c *counter) ReadFrom(src io.Reader) (sent int64, err error) {
+	from, most := src, int64(math.MaxInt64)
+	if limited, ok := src.(*io.LimitedReader); ok {
+		from, most = limited.R, limited.N
+	}
+	for sent < most {
+		piece := &io.LimitedReader{R: from, N: min(pieceBytes, most-sent)}
+		n, err := c.ResponseWriter.(io.ReaderFrom).ReadFrom(piece)
+		sent += n
+		c.count(n, err)
+		if err != nil || piece.N > 0 {
+			return sent, err
+		}
+	}
+	return sent, nil
 }
 
 func (c *counter) count(n int64, err error) {
-	c.sent += n
+	c.sent.Add(n)
 	if c.err == nil {
 		c.err = err
 	}
