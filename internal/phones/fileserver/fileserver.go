@@ -6,17 +6,13 @@ package fileserver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -58,7 +54,7 @@ type Server struct {
 	config Config
 	root   *os.Root
 	files  []File
-	byPath map[string]File // by the path of a URL
+	byPath map[string]*content // by the path of a URL
 
 	mu        sync.Mutex
 	transfers map[*transfer]bool // those that run
@@ -79,14 +75,14 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: the directory can't be read: %w", config.Dir, err)
 	}
-	s := &Server{config: config, root: root, byPath: map[string]File{}, transfers: map[*transfer]bool{}, got: map[owned]spans{}}
+	s := &Server{config: config, root: root, byPath: map[string]*content{}, transfers: map[*transfer]bool{}, got: map[owned]spans{}}
 	for _, image := range config.Release.Images {
-		f, err := s.hashed(image)
+		f, err := newContent(root, image)
 		if err != nil {
 			root.Close()
 			return nil, err
 		}
-		s.files = append(s.files, f)
+		s.files = append(s.files, f.File)
 		s.byPath["/"+image.Path] = f
 		s.byPath[s.prefix()+image.Path] = f
 		config.Log.Info("serving", "file", image.Path, "model", image.Model, "version", image.Version, "bytes", image.Size, "sha256", f.SHA256)
@@ -102,27 +98,6 @@ func (s *Server) prefix() string {
 	_, rest, _ := strings.Cut(s.config.URL, "://")
 	_, dir, _ := strings.Cut(rest, "/")
 	return path.Join("/", dir) + "/"
-}
-
-func (s *Server) hashed(image phones.Image) (File, error) {
-	f, err := s.root.Open(filepath.FromSlash(image.Path))
-	if err != nil {
-		return File{}, fmt.Errorf("firmware can't be read: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return File{}, fmt.Errorf("firmware can't be read: %w", err)
-	}
-	hash := sha256.New()
-	n, err := io.Copy(hash, f)
-	switch {
-	case err != nil:
-		return File{}, fmt.Errorf("firmware can't be read: %w", err)
-	case n != image.Size || info.Size() != n:
-		return File{}, fmt.Errorf("%s changes while it is read; want it complete first", image.Path)
-	}
-	return File{image, hex.EncodeToString(hash.Sum(nil)), info.ModTime()}, nil
 }
 
 // Serve answers on l until ctx ends. Then it takes no more connections, and lets transfers go on for at most grace.
@@ -187,27 +162,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// file sends a file, if it is still the one that was hashed.
-func (s *Server) file(w http.ResponseWriter, r *http.Request, f File) {
-	file, err := s.root.Open(filepath.FromSlash(f.Path))
+// file sends a file, if it still holds what was announced.
+func (s *Server) file(w http.ResponseWriter, r *http.Request, f *content) {
+	file, err := f.open(s.root)
 	if err != nil {
-		s.gone(w, f, err)
+		s.gone(w, f.File, err)
 		return
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() != f.Size || !info.ModTime().Equal(f.modified) {
-		s.gone(w, f, errors.New("it has changed since it was announced"))
-		return
-	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("ETag", `"`+f.SHA256+`"`)
 	if r.Method == http.MethodHead {
-		http.ServeContent(w, r, f.Path, f.modified, file)
+		http.ServeContent(w, r, f.Path, f.modified, file.File)
 		return
 	}
-	t := s.begin(w, r, f)
+	t := s.begin(w, r, file)
 	stop := t.follow()
-	http.ServeContent(t.body, r, f.Path, f.modified, file)
+	http.ServeContent(t.body, r, f.Path, f.modified, file.File)
 	stop()
 	s.end(t)
 }

@@ -1,6 +1,7 @@
 package fileserver
 
 import (
+	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -51,11 +52,13 @@ func (s *Server) Running() []Transfer {
 type transfer struct {
 	Transfer
 	way
+	file *opened
 	body *counter
 }
 
-func (s *Server) begin(w http.ResponseWriter, r *http.Request, f File) *transfer {
-	t := &transfer{Transfer: Transfer{Phone: host(r), File: f, Started: time.Now()}, body: &counter{ResponseWriter: w}}
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, file *opened) *transfer {
+	t := &transfer{Transfer: Transfer{Phone: host(r), File: file.content.File, Started: time.Now()}, file: file}
+	t.body = &counter{ResponseWriter: w, check: file.unwritten}
 	t.Agent = phones.ParseAgent(r.UserAgent())
 	t.way, _ = r.Context().Value(connKey{}).(way)
 	s.mu.Lock()
@@ -121,7 +124,11 @@ func (s *Server) end(t *transfer) {
 	last := t.Transfer
 	last.Sent, last.Ended = t.body.sent.Load(), true
 	from, ok := t.body.from()
-	if ok && t.body.err == nil && t.delivered() {
+	complete := t.body.err == nil && t.delivered()
+	switch changed := errors.Is(t.body.err, errChanged) || complete && !t.file.holds(); {
+	case changed:
+		s.config.Log.Error("a file was changed while it was sent", "phone", last.Phone, "file", last.File.Path)
+	case ok && complete:
 		last.Whole = s.record(last, span{from, from + last.Sent})
 	}
 	last.Took = time.Since(t.Started)
@@ -158,6 +165,7 @@ const pieceBytes = stallBytes
 // and the connection.
 type counter struct {
 	http.ResponseWriter
+	check  func() error // after each piece: whether there may be more
 	status int
 	sent   atomic.Int64
 	err    error
@@ -188,7 +196,9 @@ func (c *counter) ReadFrom(src io.Reader) (sent int64, err error) {
 	for sent < most {
 		piece := &io.LimitedReader{R: from, N: min(pieceBytes, most-sent)}
 		n, err := c.ResponseWriter.(io.ReaderFrom).ReadFrom(piece)
-		sent += n
+		if sent += n; err == nil {
+			err = c.check()
+		}
 		c.count(n, err)
 		if err != nil || piece.N > 0 {
 			return sent, err
