@@ -16,7 +16,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	limited := admission.New(l, admission.Limits{All: 2, Host: 2, Quiet: time.Millisecond})
+	limited := admission.New(l, admission.Limits{All: 2, Quiet: time.Millisecond})
 	server := &http.Server{Handler: http.NotFoundHandler(), ConnState: limited.State}
 	go server.Serve(limited)
 	defer server.Close()

@@ -11,7 +11,7 @@ import (
 // Limits bound the connections of a server.
 type Limits struct {
 	All  int // connections at a time
-	Host int // connections of one host at a time
+	Host int // connections of one host at a time; 0: no limit of its own
 
 	// Quiet is the time after which a connection that has moved less than Bytes loses its place to a new one, if there is
 	// no other. 0: it keeps its place.
@@ -139,7 +139,7 @@ func (l *Listener) judge(conn net.Conn) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.hosts[host] >= l.limits.Host:
+	case l.limits.Host > 0 && l.hosts[host] >= l.limits.Host:
 		if !l.evict(l.quiet(host)) {
 			return refuse
 		}

@@ -184,7 +184,7 @@ func TestWaiting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, Limits{All: 1, Host: 1, Quiet: test.quiet})
+				b := newBench(t, Limits{All: 1, Quiet: test.quiet})
 				first := b.dial(other)
 				second := b.dial(phone)
 				if got := b.state(second); got != "waiting" {
@@ -203,7 +203,7 @@ func TestWaiting(t *testing.T) {
 // TestEndWhileOneWaits closes a listener that has no place.
 func TestEndWhileOneWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, Limits{All: 1, Host: 1})
+		b := newBench(t, Limits{All: 1})
 		b.dial(other)
 		second := b.dial(phone)
 		b.Close()
@@ -217,7 +217,7 @@ func TestEndWhileOneWaits(t *testing.T) {
 // TestCounts wants that a host which comes and goes leaves nothing behind, evicted or not.
 func TestCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, Limits{All: 2, Host: 2, Quiet: time.Second})
+		b := newBench(t, Limits{All: 2, Quiet: time.Second})
 		var all []client
 		for range 10 {
 			all = append(all, b.dial(phone))

@@ -261,20 +261,17 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// TestClientsAreLimited holds as many connections as the server takes: the next one is answered when one of them ends.
+// TestClientsAreLimited holds as many connections to the control socket as the server takes: the next one is answered when
+// one of them ends.
 func TestClientsAreLimited(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	path := socket(t)
+	inner, err := Listen([]string{path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- Serve(ctx, inner, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}), slog.New(slog.DiscardHandler))
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	serveNothing(t, inner)
 	ask := func() (net.Conn, chan error) {
-		c, err := net.Dial("tcp", inner.Addr().String())
+		c, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,10 +301,58 @@ func TestClientsAreLimited(t *testing.T) {
 	select {
 	case err := <-answered:
 		t.Fatalf("one client more than %d is answered: %v", clientsMost, err)
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(3 * quietTime):
 	}
 	first.Close()
 	if err := <-answered; err != nil {
 		t.Errorf("after another one has ended: %v", err)
+	}
+}
+
+// serveNothing answers every request on a listener with 200 until the test ends.
+func serveNothing(t *testing.T, l net.Listener) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Serve(ctx, l, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), slog.New(slog.DiscardHandler))
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+}
+
+// TestHeldConnections holds more connections by TCP than the server takes: another client is answered all the same.
+func TestHeldConnections(t *testing.T) {
+	for name, hold := range map[string]string{
+		"nothing is asked":    "",
+		"half a request":      "GET /healthz HTTP/1.1\r\nHost: x\r\n",
+		"the answer was read": "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+		"half a body":         "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			serveNothing(t, l)
+			for range 2 * clientsMost {
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if _, err := io.WriteString(c, hold); err != nil {
+					t.Fatal(err)
+				}
+			}
+			client := http.Client{Timeout: 3 * time.Second} // less than a request may take to arrive
+			answer, err := client.Get("http://" + l.Addr().String() + "/healthz")
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Error(answer.Status)
+			}
+		})
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
-
+	"announcer/internal/admission"
 	"announcer/internal/diag"
 	"announcer/internal/status"
 )
@@ -26,6 +25,7 @@ const (
 	idleTime    = 30 * time.Second
 	headerMost  = 8 << 10
 	clientsMost = 64
+	quietTime   = 100 * time.Millisecond // then a client by TCP loses its place if another needs it
 )
 
 // The media types of the answers.
@@ -82,17 +82,27 @@ func bounded(h http.HandlerFunc) http.HandlerFunc {
 
 // Serve answers on a listener until ctx is done, which ends all that is under way.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	limited := admission.New(l, limits(l))
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
+		Handler: h, ConnState: limited.State, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
-	err := server.Serve(netutil.LimitListener(l, clientsMost))
+	err := server.Serve(limited)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// limits returns how many clients are served at a time. Clients of the control socket keep their places, since a watch may be
+// quiet for days; the others are answered in milliseconds, and one that holds its connection hinders nobody.
+func limits(l net.Listener) admission.Limits {
+	if l.Addr().Network() == "unix" {
+		return admission.Limits{All: clientsMost}
+	}
+	return admission.Limits{All: clientsMost, Quiet: quietTime}
 }
 
 type server struct{ daemon Daemon }
