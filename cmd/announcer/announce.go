@@ -43,7 +43,7 @@ func announceCommand() *cli.Command {
 		Description: "Prints the name of each service once it is announced. Withdraws its services when it ends, also when the terminal closes. A second Ctrl-C does not wait for the command. " +
 			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails. " + countedBy,
 		Flags: append(append(wireFlags(),
-			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m", DefaultText: "no limit"},
+			forFlag("end after `TIME`, such as 10m"),
 			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first", DefaultText: "no limit"},
 			&cli.StringFlag{Name: "on-conflict", Usage: "if the name is taken, apply `POLICY`: " + strings.Join(publication.PolicyWords(), ", "), Value: publication.DefaultPolicy.String()},
 		), groupFlags()...),

@@ -18,12 +18,12 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			statusCommand(), reloadCommand(), watchCommand(),
 			browseCommand(), resolveCommand(), verifyCommand(),
 			firmwareCommand(), restartCommand(), dhcpCommand(),
-			versionCommand(), completionCommand(), manCommand(),
+			helpCommand(), versionCommand(), completionCommand(), manCommand(),
 		},
 		Metadata:                  map[string]any{},
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
-		HideHelpCommand:           true,
+		HideHelp:                  true, // help.go has it
 		HideVersion:               true,
 		DisableSliceFlagSeparator: true, // a TXT string may hold a comma
 		ExitErrHandler:            func(*cli.Context, error) {},
@@ -34,7 +34,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 // command fills in what commands have in common that announce nothing.
 func command(c cli.Command) *cli.Command {
 	if c.Action != nil {
-		c.Action = untilSignal(c.Action, interrupts, nil)
+		c.Action = untilSignal(written(c.Action), interrupts, nil)
 	}
 	return anyCommand(c)
 }
@@ -42,7 +42,7 @@ func command(c cli.Command) *cli.Command {
 // anyCommand fills in what all commands have in common.
 func anyCommand(c cli.Command) *cli.Command {
 	c.Flags = append(c.Flags, logFlags()...)
-	c.HideHelpCommand = true
+	c.HideHelp = true
 	c.OnUsageError = usageError
 	return &c
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -32,9 +33,12 @@ func arrange(app *cli.App, args []string) (arranged, command []string, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	flags, plain, err := splitFlags(cmd, strings.Join(names, " "), args)
-	if err != nil {
+	flags, plain, help, err := splitFlags(cmd, strings.Join(names, " "), args)
+	switch {
+	case err != nil:
 		return nil, nil, err
+	case help:
+		return slices.Concat([]string{app.Name, helpName, "--"}, names), nil, nil
 	}
 	if cmd.Name == runsCommand && dashes {
 		if len(behind) == 0 {
@@ -70,6 +74,8 @@ func descend(cmd *cli.Command, args []string) (names []string, found *cli.Comman
 	}
 	all := namesOf(cmd.Subcommands)
 	switch {
+	case name == helpName:
+		return descend(cmd, append(others, "--help"))
 	case cmd.Action != nil || slices.ContainsFunc(args, isHelp):
 		return names, cmd, args, nil
 	case name == "":
@@ -116,9 +122,11 @@ func cutName(flags []cli.Flag, args []string) (name string, others []string) {
 func arrangeNameless(app *cli.App, args []string) (arranged, command []string, err error) {
 	switch {
 	case slices.ContainsFunc(args, isHelp):
-		return []string{app.Name, "--help"}, nil, nil
-	case slices.Contains(args, "--version"):
-		return []string{app.Name, "version"}, nil, nil
+		return []string{app.Name, helpName}, nil, nil
+	case slices.ContainsFunc(args, isVersion):
+		return []string{app.Name, versionName}, nil, nil
+	case len(args) > 0 && lookUpFlag(logFlags(), args[0]) == nil:
+		return nil, nil, usagef("unknown %w", unknownFlag("", args[0], append(flagWords(logFlags()), "--help", "--version")))
 	}
 	return nil, nil, usagef("no command; want one of %s (see announcer --help)", strings.Join(namesOf(app.Commands), ", "))
 }
@@ -127,33 +135,58 @@ func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" 
 
 func isHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, arg) }
 
-// splitFlags separates the flags of a command, each with its value, from its plain arguments. name is what it is called by.
-func splitFlags(cmd *cli.Command, name string, args []string) (flags, plain []string, err error) {
-	for i := 0; i < len(args); i++ {
-		arg := args[i]
-		if !isFlag(arg) {
-			plain = append(plain, arg)
-			continue
-		}
-		flag := lookUpFlag(cmd.Flags, arg)
-		if flag == nil && !isHelp(arg) {
-			word, _, _ := strings.Cut(arg, "=")
-			return nil, nil, usagef("%s has no flag %s%s (see announcer %s --help)", name, word,
-				diag.DidYouMean("--"+strings.TrimLeft(word, "-"), flagNames(cmd.Flags)), name)
-		}
-		flags = append(flags, arg)
-		if takesValue(flag) && !strings.Contains(arg, "=") {
-			if i++; i == len(args) {
-				return nil, nil, usagef("%s %s: the flag has no value; want %s", name, arg, valueHint(arg, flag))
-			}
-			flags = append(flags, args[i])
-		}
-	}
-	return flags, plain, nil
+func isVersion(arg string) bool {
+	return slices.Contains([]string{"-v", "-V", "-version", "--version"}, arg)
 }
 
+// splitFlags separates the flags of a command, each with its value, from its plain arguments, and reports whether one
+// of them asks for help. name is what the command is called by.
+func splitFlags(cmd *cli.Command, name string, args []string) (flags, plain []string, help bool, err error) {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case !isFlag(arg):
+			plain = append(plain, arg)
+			continue
+		case isHelp(arg):
+			help = true
+			continue
+		}
+		word, value, hasValue := strings.Cut(arg, "=")
+		flag := lookUpFlag(cmd.Flags, arg)
+		if flag == nil {
+			return nil, nil, false, usagef("%s has no %w", name, unknownFlag(name+" ", word, flagWords(cmd.Flags)))
+		}
+		flags = append(flags, arg)
+		if takesValue(flag) && !hasValue {
+			if i++; i == len(args) {
+				return nil, nil, false, usagef("%s %s: the flag has no value; want %[2]s %[3]s", name, arg, valueName(flag))
+			}
+			value, hasValue = args[i], true
+			flags = append(flags, value)
+		}
+		if hasValue {
+			if err := checkValue(flag, word, value); err != nil {
+				return nil, nil, false, err
+			}
+		}
+	}
+	return flags, plain, help, nil
+}
+
+// unknownFlag names a flag that does not exist, with the one that may be meant; command is what to ask for help by.
+func unknownFlag(command, word string, flags []string) error {
+	word, _, _ = strings.Cut(word, "=")
+	hint := ""
+	if long := strings.TrimLeft(word, "-"); len(long) > 1 {
+		hint = diag.DidYouMean("--"+long, flags)
+	}
+	return fmt.Errorf("flag %s%s (see announcer %s--help)", word, hint, command)
+}
+
+// lookUpFlag returns the flag that an argument names, nil if there is none.
 func lookUpFlag(flags []cli.Flag, arg string) cli.Flag {
-	word, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	word, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
 	for _, f := range flags {
 		if slices.Contains(f.Names(), word) {
 			return f
@@ -170,24 +203,23 @@ func takesValue(f cli.Flag) bool {
 	return !isBool
 }
 
-// valueHint returns "--port NUMBER" for a flag whose usage text names its value as `NUMBER`.
-func valueHint(arg string, f cli.Flag) string {
+// valueName returns "NUMBER" for a flag whose usage text names its value as `NUMBER`.
+func valueName(f cli.Flag) string {
 	if doc, ok := f.(cli.DocGenerationFlag); ok {
 		if parts := strings.Split(doc.GetUsage(), "`"); len(parts) == 3 {
-			return arg + " " + parts[1]
+			return parts[1]
 		}
 	}
-	return arg + " VALUE"
+	return "VALUE"
 }
 
-func flagNames(flags []cli.Flag) []string {
-	var names []string
+// flagWords returns the flags as they are typed, without their one-letter names.
+func flagWords(flags []cli.Flag) []string {
+	var words []string
 	for _, f := range flags {
-		for _, n := range f.Names() {
-			names = append(names, "--"+n)
-		}
+		words = append(words, "--"+f.Names()[0])
 	}
-	return names
+	return words
 }
 
 func namesOf(commands []*cli.Command) []string {

@@ -44,7 +44,7 @@ func clientFlags() []cli.Flag {
 }
 
 func waitFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for answers", Value: 3 * time.Second}
+	return timeFlag(cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for answers", Value: 3 * time.Second})
 }
 
 func browseAction(c *cli.Context) error {

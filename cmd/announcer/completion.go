@@ -18,6 +18,9 @@ func completionCommand() *cli.Command {
 }
 
 func completion(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("completion: want one shell: bash, zsh or fish")
+	}
 	script := ""
 	switch c.Args().First() {
 	case "bash":

@@ -81,8 +81,8 @@ func askDaemon(c *cli.Context, code int, ask func(*control.Client, context.Conte
 }
 
 func dialDaemon(c *cli.Context) (*control.Client, error) {
-	if c.Args().Present() {
-		return nil, usagef("%s takes no arguments; want flags alone", c.Command.Name)
+	if err := noArguments(c); err != nil {
+		return nil, err
 	}
 	client, err := control.Dial(control.Places(socketOf(c), os.Getenv))
 	if none, ok := errors.AsType[*control.NoDaemonError](err); ok {

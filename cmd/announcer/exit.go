@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+)
 
 // exitError ends the program with a code; err is nil if everything has been said already.
 type exitError struct {
@@ -20,3 +24,11 @@ func usagef(format string, args ...any) *exitError {
 
 // silent ends the program with a code and no message.
 func silent(code int) *exitError { return &exitError{code, nil} }
+
+// noArguments reports an error if a command that takes only flags has arguments.
+func noArguments(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("%s takes no arguments; want flags alone", c.Command.Name)
+	}
+	return nil
+}

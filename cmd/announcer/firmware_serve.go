@@ -39,7 +39,7 @@ func firmwareServeCommand() *cli.Command {
 			"Running transfers may go on for 30 s. If standard output is no terminal, the default log level is info. " + countedBy,
 		Flags: append(wireFlags(),
 			&cli.StringFlag{Name: "listen", Usage: "listen on `[ADDRESS]:PORT`", Value: ":8080"},
-			&cli.DurationFlag{Name: "for", Usage: "end after `TIME`, such as 10m", DefaultText: "no limit"},
+			forFlag("end after `TIME`, such as 10m"),
 			&cli.UintFlag{Name: "until-done", DefaultText: "no limit", Usage: "end when `NUMBER` different phones have a whole file"},
 			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each link the server's address there)"},
 			&cli.BoolFlag{Name: "xml", Usage: "also serve MAC.cfg, a configuration that names the firmware"},

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/layout"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
@@ -64,14 +64,9 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// table prints rows below headings, in columns.
+// table prints rows below headings, in columns that fit the terminal.
 func table(w io.Writer, headings string, rows [][]string) error {
-	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tw, strings.ReplaceAll(headings, " ", "\t"))
-	for _, row := range rows {
-		fmt.Fprintln(tw, strings.Join(row, "\t"))
-	}
-	return tw.Flush()
+	return layout.Table(w, columnsOf(w), headings, rows)
 }
 
 // listedService is one service in the output of list --json.

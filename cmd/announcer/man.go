@@ -14,6 +14,9 @@ func manCommand() *cli.Command {
 		Usage:       "print the manual page",
 		Description: "Read it with: announcer man | man -l -",
 		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
 			cli.MarkdownDocTemplate = strings.ReplaceAll(manTemplate, "DATE", buildDate())
 			page, err := c.App.ToManWithSection(1)
 			if err != nil {

@@ -3,10 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
-
-	"golang.org/x/term"
 )
 
 // progress is a bar on a terminal, and nothing elsewhere.
@@ -26,11 +23,6 @@ func newProgress(stdout, stderr io.Writer, total int) *progress {
 	}
 	p.draw()
 	return p
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // step counts one more that is done, well or not.

@@ -8,13 +8,19 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// versionName is the name of the command that announcer --version stands for.
+const versionName = "version"
+
 func versionCommand() *cli.Command {
 	return command(cli.Command{
-		Name:  "version",
+		Name:  versionName,
 		Usage: "print the version, the commit it was built from, and the Go release",
 		Action: func(c *cli.Context) error {
-			fmt.Fprintln(c.App.Writer, "announcer "+version())
-			return nil
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(c.App.Writer, "announcer "+version())
+			return err
 		},
 	})
 }
