@@ -41,7 +41,8 @@ func announceCommand() *cli.Command {
 			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
 			"announcer announce --name NAME --type TYPE --port PORT [--txt KEY=VALUE]...",
 		Description: "Prints the name of each service once it is announced. Withdraws its services when it ends, also when the terminal closes. A second Ctrl-C does not wait for the command. " +
-			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails. " + countedBy,
+			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails. " +
+			"With --for the command gets SIGTERM when the time is over, and the exit status is 124. With --until-seen announcer waits for the hosts, too, after the command has succeeded. " + countedBy,
 		Flags: append(append(wireFlags(),
 			forFlag("end after `TIME`, such as 10m"),
 			&cli.IntFlag{Name: "until-seen", Usage: "end when `NUMBER` other hosts have asked and were answered; fail if --for ends first", DefaultText: "no limit"},
@@ -105,7 +106,7 @@ func announceWhile(c *cli.Context, command []string) error {
 		return err
 	}
 	allFindings(snap, desired, c.App.ErrWriter)
-	if err := checkUntilSeen(c, command); err != nil {
+	if err := checkUntilSeen(c); err != nil {
 		return err
 	}
 	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC)
@@ -117,21 +118,35 @@ func announceWhile(c *cli.Context, command []string) error {
 	}
 	return oneshot.Announce(c.Context, publisher, desired, func(events []mdns.Event) { printAnnounced(c.App.Writer, events) }, func() error {
 		if len(command) > 0 {
-			return oneshot.Run(over(c), command)
+			return runAndWait(c, publisher, command)
 		}
-		return wait(c, publisher)
+		return wait(c.Context, c, publisher)
 	})
 }
 
 // checkUntilSeen says what is wrong with --until-seen, if anything.
-func checkUntilSeen(c *cli.Context, command []string) error {
-	switch n := c.Int("until-seen"); {
-	case !c.IsSet("until-seen"):
-		return nil
-	case n < 1:
+func checkUntilSeen(c *cli.Context) error {
+	if n := c.Int("until-seen"); n < 1 && c.IsSet("until-seen") {
 		return usagef("--until-seen: %d hosts is out of range; want 1 or more", n)
-	case len(command) > 0:
-		return usagef("--until-seen conflicts with a command after --; want one of them")
+	}
+	return nil
+}
+
+// runAndWait runs the command, and reports what goes wrong in the meantime. With --until-seen it goes on after the command
+// until enough hosts have asked. The time of --for is for both.
+func runAndWait(c *cli.Context, publisher mdns.Publisher, command []string) error {
+	ctx, stop := context.WithCancel(c.Context)
+	defer stop()
+	waited := make(chan error, 1)
+	go func() { waited <- wait(ctx, c, publisher) }()
+	err := oneshot.Run(over(c), command, c.Duration("for"))
+	if err != nil || !c.IsSet("until-seen") {
+		stop()
+		<-waited
+		return err
+	}
+	if err := <-waited; err != nil {
+		return oneshot.Late(err)
 	}
 	return nil
 }
@@ -150,10 +165,10 @@ func printAnnounced(out io.Writer, events []mdns.Event) {
 // troubles are the kinds of events that are printed for services of all hosts.
 var troubles = []mdns.EventKind{mdns.ServiceRefused, mdns.EngineFailed, mdns.Unreachable, mdns.Reachable}
 
-// wait returns when the command is interrupted or, where these are given, when the time is over or enough hosts have
-// asked. It reports what goes wrong in the meantime.
-func wait(c *cli.Context, publisher mdns.Publisher) error {
-	ctx, cancel := withLimit(c.Context, c.Duration("for"))
+// wait returns when ctx is done or, where these are given, when the time is over or enough hosts have asked. It reports
+// what goes wrong in the meantime.
+func wait(ctx context.Context, c *cli.Context, publisher mdns.Publisher) error {
+	ctx, cancel := withLimit(ctx, c.Duration("for"))
 	defer cancel()
 	wanted := c.Int("until-seen")
 	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(events []mdns.Event) {

@@ -252,10 +252,21 @@ func TestUntilSeen(t *testing.T) {
 	l.await(out, "announcer: 0 of 1 hosts have asked within 10ms")
 }
 
+// With a command, announce --until-seen goes on after it until a phone has asked.
+func TestUntilSeenWithACommand(t *testing.T) {
+	l := newLAN(t)
+	cmd, out := l.start(nil, "announce", "--preset", "dpma", "--server", "192.0.2.5", "--until-seen", "1", "--for", "60s", "-i", "eth0", "--", "echo", "deployed")
+	l.await(out, "deployed")
+	l.ask()
+	l.await(out, "1 of 1 host answered")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, strings.Join(out.lines(), "\n"))
+	}
+}
+
 func TestUntilSeenRefuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"--until-seen 0":                   "--until-seen: 0 hosts is out of range; want 1 or more",
-		"--until-seen 1 -- true":           "--until-seen conflicts with a command after --; want one of them",
 		"--until-seen 1 --engine zeroconf": `--until-seen: the engine "zeroconf" does not report who asks; want --engine native`,
 	} {
 		t.Run(args, func(t *testing.T) {

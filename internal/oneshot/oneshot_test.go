@@ -172,7 +172,7 @@ func TestRun(t *testing.T) {
 		{"not executable", []string{notExecutable}, 126, "permission denied"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := Run(t.Context(), test.command)
+			err := Run(t.Context(), test.command, time.Minute)
 			exit, _ := errors.AsType[*Exit](err)
 			switch {
 			case test.code == 0 && err != nil:
@@ -188,17 +188,41 @@ func TestRun(t *testing.T) {
 func TestRunLeavesTheCommandAlone(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
-	err := Run(ctx, []string{"sleep", "0.1"})
+	err := Run(ctx, []string{"sleep", "0.1"}, 0)
 	exit, ok := errors.AsType[*Exit](err)
 	if !ok || exit.Code != exitAbandoned || !strings.HasSuffix(exit.Error(), " has not ended and goes on: enough") {
 		t.Errorf("%v", err)
 	}
 }
 
+// A command that takes too long is asked to end, and how it does that does not matter.
+func TestRunWithALimit(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		command []string
+	}{
+		{"it ends by the signal", []string{"sleep", "60"}},
+		{"it ends well", []string{"sh", "-c", `trap 'exit 0' TERM; while :; do sleep 0.05; done`}},
+		{"it fails", []string{"sh", "-c", `trap 'exit 3' TERM; while :; do sleep 0.05; done`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			began := time.Now()
+			err := Run(t.Context(), test.command, 300*time.Millisecond)
+			exit, ok := errors.AsType[*Exit](err)
+			if !ok || exit.Code != exitLate || exit.Error() != test.command[0]+" was ended: it has run for 300ms" {
+				t.Errorf("%v", err)
+			}
+			if took := time.Since(began); took > termTime {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
 // TestRunPassesSignalsOn runs this test binary again, which runs a shell that waits for a signal.
 func TestRunPassesSignalsOn(t *testing.T) {
 	if os.Getenv("ANNOUNCER_ONESHOT") != "" {
-		err := Run(t.Context(), []string{"sh", "-c", `trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done`})
+		err := Run(t.Context(), []string{"sh", "-c", `trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done`}, 0)
 		exit, _ := errors.AsType[*Exit](err)
 		os.Exit(exit.Code)
 	}
