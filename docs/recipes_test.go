@@ -41,8 +41,9 @@ func TestWordsAreDocumented(t *testing.T) {
 
 // TestPagesAreDocumented wants every page that the daemon serves in the document on status.
 func TestPagesAreDocumented(t *testing.T) {
-	pages := regexp.MustCompile(`"(?:GET|POST) (/[a-z.]+)"`).FindAllStringSubmatch(read(t, "../internal/control/server.go"), -1)
-	if len(pages) < 5 {
+	handlers := read(t, "../internal/control/server.go") + read(t, "../internal/web/web.go")
+	pages := regexp.MustCompile(`"(?:GET|POST) (/[a-z.]+)"`).FindAllStringSubmatch(handlers, -1)
+	if len(pages) < 7 {
 		t.Fatalf("%d pages", len(pages))
 	}
 	text := read(t, "status.md")

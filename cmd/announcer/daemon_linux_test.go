@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
@@ -281,10 +285,10 @@ func TestUntilSeenRefuses(t *testing.T) {
 	}
 }
 
-// Metrics and health are served on the loopback where only a port is given, and nothing else is.
-func TestMetricsAddress(t *testing.T) {
+// The page, the metrics and the health check are served on the loopback where only a port is given, and nothing else is.
+func TestHTTPAddress(t *testing.T) {
 	l := newLAN(t)
-	l.write("announcer.toml", "[daemon]\nservices = [\"services\"]\ninterfaces = [\"eth0\"]\nmetrics = \"9353\"\n")
+	l.write("announcer.toml", "[daemon]\nservices = [\"services\"]\ninterfaces = [\"eth0\"]\nhttp = \"9353\"\n")
 	_, out := l.start(nil, "run", "--config", "announcer.toml")
 	l.await(out, "msg=announced")
 	l.ask()
@@ -307,12 +311,25 @@ func TestMetricsAddress(t *testing.T) {
 	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `announcer_queries_total{iface="eth0",type="_digiumproxy._udp"} 1`) {
 		t.Errorf("%d\n%s", code, body)
 	}
+	if code, body := get("/"); code != 200 || !strings.Contains(body, "One problem: 1 service on eth0.") || !strings.Contains(body, "<bdi>192.0.2.6</bdi>") {
+		t.Errorf("the page: %d\n%s", code, body)
+	}
+	_, page := get("/status.json")
+	var served, printed map[string]any
+	if err := errors.Join(json.Unmarshal([]byte(page), &served), json.Unmarshal([]byte(l.status()), &printed)); err != nil {
+		t.Fatal(err)
+	}
+	delete(served, "time")
+	delete(printed, "time")
+	if diff := cmp.Diff(printed, served); diff != "" {
+		t.Errorf("-status --json +/status.json:\n%s", diff)
+	}
 	if code, _ := get("/status"); code != 404 {
-		t.Errorf("the status is there for all: %d", code)
+		t.Errorf("the text of the status is there: %d", code)
 	}
 	if conn, err := net.Dial("tcp", "192.0.2.5:9353"); err == nil {
 		conn.Close()
-		t.Error("the metrics are on the network")
+		t.Error("the page is on the network")
 	}
 	// A crowd that says nothing is closed out in the end, and takes no more than its places.
 	for range 200 {

@@ -36,7 +36,7 @@ func TestRunWhileThePortIsHeld(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLAN(t)
-			l.write("announcer.toml", "[daemon]\nservices = [\"services\"]\ninterfaces = [\"eth0\"]\nmetrics = \"9353\"\n")
+			l.write("announcer.toml", "[daemon]\nservices = [\"services\"]\ninterfaces = [\"eth0\"]\nhttp = \"9353\"\n")
 			l.write("services/a.service", strings.Replace(phoneService, "_digiumproxy._udp", "_sip._udp", 1))
 			holder := holdPort(t, test.network, test.addr)
 			_, out := l.start(nil, "run", "--config", "announcer.toml")

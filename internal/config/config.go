@@ -53,7 +53,7 @@ type Config struct {
 	LogLevel       string        // "debug", "info", "warn" or "error"
 	LogFormat      string        // "text" or "json"
 	Socket         string        // path of the control socket; "": where the system has a place for it
-	Metrics        string        // address that metrics are served at, "127.0.0.1:9353"; "": nowhere
+	HTTP           string        // address of the page and the metrics, "127.0.0.1:9353"; "": there is none
 	Poll           time.Duration // between two looks at the files where no event reports a change; 0: as their file system needs it
 	Check          health.Settings
 

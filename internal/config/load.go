@@ -37,7 +37,7 @@ type rawDaemon struct {
 	LogLevel       string   `toml:"log_level"`
 	LogFormat      string   `toml:"log_format"`
 	Socket         string   `toml:"socket"`
-	Metrics        string   `toml:"metrics"`
+	HTTP           string   `toml:"http"`
 	CheckInterval  string   `toml:"check_interval"`
 	CheckTimeout   string   `toml:"check_timeout"`
 	CheckDown      int64    `toml:"check_down"`
@@ -57,6 +57,9 @@ type rawRule struct {
 // there is an error among the findings of its check.
 func Load(file string, data []byte) (Config, *definition.File) {
 	doc := strict.TOML(file, data)
+	doc.Refuse(map[strict.Path]string{
+		strict.Path("").Key("daemon").Key("metrics"): "the metrics are beside the page now; want http, with the same value",
+	})
 	var raw rawConfig
 	doc.Into(&raw)
 	l := loader{doc: doc, file: file}
@@ -81,9 +84,10 @@ type rawDefinitions struct {
 // the policy for conflicts of a group that sets none. The groups are not checked yet.
 func LoadGroups(file string, data []byte, standard publication.Policy) *definition.File {
 	doc := strict.TOML(file, data)
-	doc.Refuse(map[string]string{
-		"daemon": "a definition file holds [[group]] only; want [daemon] in announcer.toml",
-		"rule":   "a definition file holds [[group]] only; want [[rule]] in announcer.toml",
+	top := strict.Path("")
+	doc.Refuse(map[strict.Path]string{
+		top.Key("daemon"): "a definition file holds [[group]] only; want [daemon] in announcer.toml",
+		top.Key("rule"):   "a definition file holds [[group]] only; want [[rule]] in announcer.toml",
 	})
 	var raw rawDefinitions
 	doc.Into(&raw)
@@ -113,7 +117,7 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.LogLevel = l.word(p.Key("log_level"), raw.LogLevel, logLevels)
 	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
 	cfg.Socket = l.socket(p.Key("socket"), raw.Socket)
-	cfg.Metrics = l.metrics(p.Key("metrics"), raw.Metrics)
+	cfg.HTTP = l.http(p.Key("http"), raw.HTTP)
 	cfg.Check.Interval = l.duration(p.Key("check_interval"), raw.CheckInterval, cfg.Check.Interval, time.Second, time.Hour)
 	cfg.Check.Timeout = l.duration(p.Key("check_timeout"), raw.CheckTimeout, cfg.Check.Timeout, 100*time.Millisecond, 30*time.Second)
 	cfg.Check.Down = l.number(p.Key("check_down"), raw.CheckDown, cfg.Check.Down)
@@ -128,8 +132,8 @@ func (l loader) socket(p strict.Path, path string) string {
 	return path
 }
 
-// metrics returns the address to listen at: on the loopback, unless it says another host.
-func (l loader) metrics(p strict.Path, address string) string {
+// http returns the address to listen at: on the loopback, unless it says another host.
+func (l loader) http(p strict.Path, address string) string {
 	if address == "" {
 		return ""
 	}

@@ -274,8 +274,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// Metrics are on the loopback unless another address is named.
-func TestMetricsAddress(t *testing.T) {
+// The page and the metrics are on the loopback unless another address is named.
+func TestHTTPAddress(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"none", "", ""},
 		{"port", "9353", "127.0.0.1:9353"},
@@ -285,9 +285,9 @@ func TestMetricsAddress(t *testing.T) {
 		{"name", "localhost:9353", "localhost:9353"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cfg, findings := checked("x.toml", []byte("[daemon]\nmetrics = \""+test.text+"\"\n"), "pbx")
-			if cfg.Metrics != test.want || len(findings) > 0 {
-				t.Errorf("%q, want %q; %v", cfg.Metrics, test.want, findings)
+			cfg, findings := checked("x.toml", []byte("[daemon]\nhttp = \""+test.text+"\"\n"), "pbx")
+			if cfg.HTTP != test.want || len(findings) > 0 {
+				t.Errorf("%q, want %q; %v", cfg.HTTP, test.want, findings)
 			}
 		})
 	}

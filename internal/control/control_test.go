@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -226,39 +224,6 @@ func (w *firstLines) Write(p []byte) (int, error) {
 		w.done()
 	}
 	return len(p), nil
-}
-
-// On a TCP address nothing can be read or done but metrics and health.
-func TestPublic(t *testing.T) {
-	d := &daemon{state: status.Status{Healthy: true}}
-	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/status": 404, "/watch": 404, "/reload": 404} {
-		t.Run(path, func(t *testing.T) {
-			answer := httptest.NewRecorder()
-			Public(d).ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
-			if answer.Code != want {
-				t.Errorf("%s: %d, want %d", path, answer.Code, want)
-			}
-		})
-	}
-	d.state = status.Status{Problems: []string{"a.service: it is bad"}, Reload: status.Reload{OK: true}}
-	answer := httptest.NewRecorder()
-	Public(d).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
-	if answer.Code != http.StatusOK || answer.Body.String() != "ok: 0 services\n" {
-		t.Errorf("with a bad file: %d, %q", answer.Code, answer.Body)
-	}
-	d.state.Links = []status.Link{{Name: "eth0", Faults: []publication.Fault{{Link: "eth0", Version: publication.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"}}}}
-	answer = httptest.NewRecorder()
-	Public(d).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
-	const want = "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by dnsmasq (pid 9)\n"
-	if answer.Code != http.StatusServiceUnavailable || answer.Body.String() != want {
-		t.Errorf("where the port is held: %d %q", answer.Code, answer.Body)
-	}
-	d.err = context.DeadlineExceeded
-	answer = httptest.NewRecorder()
-	Public(d).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
-	if answer.Code != http.StatusServiceUnavailable {
-		t.Errorf("a stuck daemon is healthy: %d", answer.Code)
-	}
 }
 
 // TestClientsAreLimited holds as many connections to the control socket as the server takes: the next one is answered when

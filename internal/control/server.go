@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"announcer/internal/admission"
-	"announcer/internal/diag"
 	"announcer/internal/status"
+	"announcer/internal/web"
 )
 
 // What one client may take, so that none can hurt the daemon.
@@ -44,28 +44,14 @@ type Daemon interface {
 	Watch() (events <-chan []status.Event, stop func(), err error)
 }
 
-// Handler answers on the control socket: /status, /reload, /watch, and all of [Public].
+// Handler answers on the control socket: /status, /reload, /watch, and all of [web.Checks].
 func Handler(d Daemon) http.Handler {
 	s := server{d}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", bounded(s.status))
 	mux.HandleFunc("POST /reload", bounded(s.reload))
 	mux.HandleFunc("GET /watch", s.watch)
-	mux.Handle("/", Public(d))
-	return mux
-}
-
-// Public answers where anybody may ask: /metrics and /healthz.
-func Public(d Daemon) http.Handler {
-	s := server{d}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", bounded(s.healthz))
-	metrics := status.Metrics(func() (status.Status, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-		defer cancel()
-		return d.Status(ctx)
-	})
-	mux.HandleFunc("GET /metrics", bounded(metrics.ServeHTTP))
+	mux.Handle("/", web.Checks(d))
 	return mux
 }
 
@@ -140,23 +126,6 @@ func (s server) reload(w http.ResponseWriter, r *http.Request) {
 		_, err := fmt.Fprintln(w, done.Text())
 		return err
 	})
-}
-
-func (s server) healthz(w http.ResponseWriter, r *http.Request) {
-	st, ok := s.state(w, r)
-	if !ok {
-		return
-	}
-	timely(w)
-	faults := st.Faults()
-	if len(faults) == 0 {
-		fmt.Fprintln(w, "ok: "+st.Line())
-		return
-	}
-	w.WriteHeader(http.StatusServiceUnavailable)
-	for _, f := range faults {
-		fmt.Fprintln(w, diag.Printable(f.String()))
-	}
 }
 
 // watch writes one line for each event, until the client goes.

@@ -94,7 +94,7 @@ func (s setting) String() string {
 // afterRestart returns the settings that differ between two configurations and are used after a restart only.
 func afterRestart(is, will config.Config) []setting {
 	return slices.DeleteFunc([]setting{
-		{"engine", is.Engine, will.Engine}, {"metrics", is.Metrics, will.Metrics}, {"socket", is.Socket, will.Socket},
+		{"engine", is.Engine, will.Engine}, {"http", is.HTTP, will.HTTP}, {"socket", is.Socket, will.Socket},
 		{"log_level", is.LogLevel, will.LogLevel}, {"log_format", is.LogFormat, will.LogFormat},
 	}, func(s setting) bool { return s.is == s.will })
 }

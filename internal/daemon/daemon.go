@@ -21,6 +21,7 @@ import (
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
 	"announcer/internal/status"
+	"announcer/internal/web"
 )
 
 // goodbyeTime is how long the goodbyes may take: the process is gone within two seconds of a SIGTERM.
@@ -114,9 +115,9 @@ func (d *Daemon) tasks(socket net.Listener) []*task {
 		o := outlet{"the control socket", socket, listen, control.Handler(d), d.Log, d.troubles}
 		tasks = append(tasks, newTask(o.name, o.serve))
 	}
-	if address := d.Snapshot.Config.Metrics; address != "" {
+	if address := d.Snapshot.Config.HTTP; address != "" {
 		listen := func() (net.Listener, error) { return net.Listen("tcp", address) }
-		o := outlet{"metrics", nil, listen, control.Public(d), d.Log, d.troubles}
+		o := outlet{"http", nil, listen, web.Handler(d), d.Log, d.troubles}
 		tasks = append(tasks, newTask(o.name, o.serve))
 	}
 	return tasks
@@ -187,8 +188,12 @@ func (d *Daemon) begin(ctx context.Context) error {
 
 // beat runs on every heartbeat. It notifies the service manager that the daemon works, which it can only if the engine answers.
 func (d *Daemon) beat(ctx context.Context) {
-	if o, ok := d.Publisher.(mdns.Observer); ok && d.silence.listen(time.Now(), d.desired.Links, o.Observe().Links) {
-		d.log.Warn(silenceHint)
+	if o, ok := d.Publisher.(mdns.Observer); ok {
+		now, seen := time.Now(), o.Observe()
+		d.history.note(now, seen)
+		if d.silence.listen(now, d.desired.Links, seen.Links) {
+			d.log.Warn(silenceHint)
+		}
 	}
 	if d.behind != nil {
 		d.catchUp(ctx)

@@ -26,6 +26,7 @@ import (
 	"announcer/internal/source"
 	"announcer/internal/status"
 	"announcer/internal/testkit/mdnstest"
+	"announcer/internal/web"
 )
 
 func TestRestartSaysNoGoodbye(t *testing.T) {
@@ -102,11 +103,11 @@ func TestReloadIsATransaction(t *testing.T) {
 			t.Errorf("line %q, want %q", got, want)
 		}
 
-		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nmetrics = \"9353\"\n")
+		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nhttp = \"9353\"\n")
 		if r := b.reloaded(t); !r.OK {
 			t.Errorf("%+v", r)
 		}
-		b.expectLog(t, `msg="another metrics is configured; it is used after a restart" metrics=127.0.0.1:9353`)
+		b.expectLog(t, `msg="another http is configured; it is used after a restart" http=127.0.0.1:9353`)
 		if err := os.Remove(bad); err != nil {
 			t.Fatal(err)
 		}
@@ -490,7 +491,7 @@ func TestOutletIsTriedAgain(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})
 		ctx, cancel := context.WithCancel(t.Context())
 		tries := 0
-		o := outlet{name: "the socket", http: control.Public(b.daemon), listen: func() (net.Listener, error) {
+		o := outlet{name: "the socket", http: web.Checks(b.daemon), listen: func() (net.Listener, error) {
 			if tries++; tries < 4 {
 				return nil, errors.New("no space left on device")
 			}

@@ -20,6 +20,7 @@ type memory struct {
 	failure   mdns.Event                 // of the engine, the last one
 	others    others
 	silence   silence
+	history   history
 }
 
 func newMemory() memory {

@@ -48,6 +48,7 @@ func (v view) status() status.Status {
 		Services: v.services, Files: v.files(), Sources: append([]source.PlaceStatus{}, v.snapshot.Places...), Reload: v.last,
 		Conflicts: v.conflictsOf(v.desired.Groups), Foreign: append([]mdns.Foreign{}, v.seen.Foreign...), Asked: v.asked(),
 		Neighbours: append([]string{}, v.others.sharers...), Links: v.links(), Traffic: v.seen.Traffic,
+		History: v.history.list(),
 	}
 	s.Diagnose(v.problems()...)
 	s.Hints = append(s.Hints, v.hints(s)...)

@@ -39,6 +39,14 @@ type Status struct {
 	Links      []Link               `json:"links"`      // of this host
 	Neighbours []string             `json:"neighbours"` // other programs of this host that speak multicast DNS
 	Traffic    mdns.Traffic         `json:"traffic"`
+	History    []Minute             `json:"history"` // of the last hour, the oldest first
+}
+
+// Minute counts the packets of a minute, on all links.
+type Minute struct {
+	Time      time.Time `json:"time"`      // when it began
+	Questions uint64    `json:"questions"` // packets with questions that were heard
+	Answers   uint64    `json:"answers"`   // packets with answers that were sent
 }
 
 // Daemon is the process.

@@ -62,6 +62,7 @@ func full() Status {
 		Links:      []Link{{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5")}, Faults: []publication.Fault{}, Traffic: mdns.LinkTraffic{Link: "eth0", Heard: now, Received: 7, Answers: 3, SendErrors: 1}}, {Name: "lo", Why: "it is the loopback", Addresses: []netip.Addr{}, Faults: []publication.Fault{}}},
 		Neighbours: []string{"avahi-daemon (pid 7)"},
 		Traffic:    mdns.Traffic{Queries: 5, Responses: 2, Malformed: 1, Conflicts: 1},
+		History:    []Minute{{Time: now.Truncate(time.Minute), Questions: 5, Answers: 3}},
 	}
 	for i := range askersShown + 2 {
 		s.Asked.Hosts = append(s.Asked.Hosts, phones.Asker{

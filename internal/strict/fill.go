@@ -26,14 +26,23 @@ func (d *Document) Into(target any) {
 }
 
 // Refuse reports the keys of the document that belong elsewhere, with what to do about them, and forgets them.
-func (d *Document) Refuse(elsewhere map[string]string) {
-	for key, text := range elsewhere {
-		if p := Path("").Key(key); d.Has(p) {
+func (d *Document) Refuse(elsewhere map[Path]string) {
+	for p, text := range elsewhere {
+		if d.Has(p) {
 			d.Report(p, diag.Error, "", text)
-			delete(d.root, key)
+			delete(d.table(p.parent()), p.name())
 			delete(d.places, p)
 		}
 	}
+}
+
+// table returns the table that a path of keys leads to, nil if that is something else.
+func (d *Document) table(p Path) map[string]any {
+	if p == "" {
+		return d.root
+	}
+	table, _ := d.table(p.parent())[p.name()].(map[string]any)
+	return table
 }
 
 func (d *Document) fill(p Path, value any, into reflect.Value) {

@@ -1,0 +1,148 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"announcer/internal/diag"
+)
+
+// rowsOnce is the number of rows on one page of a table.
+const rowsOnce = 100
+
+// table is a table as the page shows it: the rows that match the search, in order, one page of them.
+type table struct {
+	ID, Title string
+	Note      string // what is shown where there are no rows
+	Columns   []column
+	Rows      [][]cell
+	Total     int // rows before the search
+	Found     int // rows that match it
+	Page      int // from 1
+	Pages     int
+	Back      string // the address of the page before, "" if there is none
+	Forth     string // and after
+}
+
+// column is the heading of a column.
+type column struct {
+	Title string
+	Link  string // the address of the page sorted by it, or the other way round
+	Sort  string // "ascending", "descending", or "none": aria-sort
+}
+
+// cell is a value of a table.
+type cell struct {
+	Text string
+	Kind string    // the class for the style sheet: "ok", "bad", "wait", "number", "name", or none
+	Time time.Time // where it is a moment
+	key  float64   // what a number or a moment is sorted by
+}
+
+// A text can come from the network or a file: what would not be text is escaped.
+func text(s string) cell        { return cell{Text: diag.Printable(s)} }
+func name(s string) cell        { return state(s, "name") }
+func state(s, kind string) cell { return cell{Text: diag.Printable(s), Kind: kind} }
+
+func number(n uint64) cell {
+	return cell{Text: strconv.FormatUint(n, 10), Kind: "number", key: float64(n)}
+}
+func since(t, now time.Time) cell {
+	return cell{Text: ago(now.Sub(t)), Time: t, Kind: "number", key: float64(t.Unix())}
+}
+
+// ago returns a duration as people say it: "12 s", "5 min", "3 h", "4 d".
+func ago(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
+}
+
+// request is what a person wants to see: the query of the address.
+type request struct{ url.Values }
+
+// search is what all rows have to contain.
+func (r request) search() string { return strings.ToLower(strings.TrimSpace(r.Get("q"))) }
+
+// with returns the address with one parameter replaced, or removed where value is "", that shows a table.
+func (r request) with(id, key, value string) string {
+	values := url.Values{}
+	for k := range r.Values {
+		values.Set(k, r.Get(k))
+	}
+	values.Del(key)
+	if value != "" {
+		values.Set(key, value)
+	}
+	return "?" + values.Encode() + "#" + id
+}
+
+// table puts a table together. order is the number of the column by which it is sorted unless the request names another, from
+// 1; negative: the other way round; 0: as the rows are.
+func (r request) table(id, title, note string, titles []string, order int, rows [][]cell) table {
+	t := table{ID: id, Title: title, Note: note, Total: len(rows)}
+	sortKey, pageKey := "sort-"+id, "page-"+id
+	if n, err := strconv.Atoi(r.Get(sortKey)); err == nil && n != 0 && max(n, -n) <= len(titles) {
+		order = n
+	}
+	for i, title := range titles {
+		n, sorted := i+1, "none"
+		switch order {
+		case i + 1:
+			n, sorted = -(i + 1), "ascending"
+		case -(i + 1):
+			sorted = "descending"
+		}
+		t.Columns = append(t.Columns, column{title, r.with(id, sortKey, strconv.Itoa(n)), sorted})
+	}
+	rows = matching(rows, r.search())
+	sortRows(rows, order)
+	t.Found, t.Pages = len(rows), max(1, (len(rows)+rowsOnce-1)/rowsOnce)
+	page, _ := strconv.Atoi(r.Get(pageKey))
+	t.Page = min(max(page, 1), t.Pages)
+	if t.Page > 1 {
+		t.Back = r.with(id, pageKey, strconv.Itoa(t.Page-1))
+	}
+	if t.Page < t.Pages {
+		t.Forth = r.with(id, pageKey, strconv.Itoa(t.Page+1))
+	}
+	t.Rows = rows[(t.Page-1)*rowsOnce : min(t.Page*rowsOnce, len(rows))]
+	return t
+}
+
+// matching returns the rows of which a cell contains what is searched for.
+func matching(rows [][]cell, search string) [][]cell {
+	if search == "" {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(row []cell) bool {
+		return !slices.ContainsFunc(row, func(c cell) bool { return strings.Contains(strings.ToLower(c.Text), search) })
+	})
+}
+
+// sortRows sorts rows by the column of a number as in [request.table].
+func sortRows(rows [][]cell, order int) {
+	if order == 0 {
+		return
+	}
+	column, sign := max(order, -order)-1, 1
+	if order < 0 {
+		sign = -1
+	}
+	slices.SortStableFunc(rows, func(a, b []cell) int {
+		return sign * cmp.Or(cmp.Compare(a[column].key, b[column].key), cmp.Compare(strings.ToLower(a[column].Text), strings.ToLower(b[column].Text)))
+	})
+}

@@ -1,0 +1,132 @@
+// Package web serves the state of a daemon to people and programs over HTTP: a page, the status as JSON, events, metrics and
+// a health check. It changes nothing.
+package web
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"announcer/internal/diag"
+	"announcer/internal/status"
+)
+
+const (
+	answerTime  = 5 * time.Second  // until the daemon has to have answered; it is stuck when it takes longer
+	writeTime   = 10 * time.Second // until a client has to have taken what it asked for
+	streamsMost = 16               // streams of events at a time
+)
+
+// Daemon is the daemon as the page sees it.
+type Daemon interface {
+	// Status returns the state.
+	Status(ctx context.Context) (status.Status, error)
+	// Watch returns what happens from now on, until stop is called.
+	Watch() (events <-chan []status.Event, stop func(), err error)
+}
+
+//go:embed style.css follow.js icon.svg
+var assets embed.FS
+
+// Handler answers GET and HEAD: "/" with the page, /status.json with the value of the status, /events with what happens from
+// now on as server-sent events, and what [Checks] answers.
+func Handler(d Daemon) http.Handler {
+	s := server{daemon: d, streams: make(chan struct{}, streamsMost)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /status.json", s.json)
+	mux.HandleFunc("GET /events", s.events)
+	for _, name := range []string{"style.css", "follow.js", "icon.svg"} {
+		mux.Handle("GET /"+name, timely(http.FileServerFS(assets)))
+	}
+	mux.Handle("GET /", Checks(d))
+	return guarded(mux)
+}
+
+// Checks answers what programs ask for: /metrics for Prometheus, and /healthz.
+func Checks(d Daemon) http.Handler {
+	s := server{daemon: d}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.Handle("GET /metrics", timely(status.Metrics(func() (status.Status, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+		defer cancel()
+		return d.Status(ctx)
+	})))
+	return mux
+}
+
+// policy allows what the page is made of and nothing else: its own style sheet, script and addresses.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// guarded adds the headers that keep a browser from doing with an answer what was not meant.
+func guarded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cache-Control", "no-cache")
+		h.ServeHTTP(w, r)
+	})
+}
+
+// timely ends an answer that the client does not take in time, and a request whose body does not end.
+func timely(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end := time.Now().Add(answerTime + writeTime)
+		control := http.NewResponseController(w)
+		control.SetReadDeadline(end)
+		control.SetWriteDeadline(end)
+		h.ServeHTTP(w, r)
+	})
+}
+
+type server struct {
+	daemon  Daemon
+	streams chan struct{}
+}
+
+// state returns the state, or answers that there is none.
+func (s server) state(w http.ResponseWriter, r *http.Request) (st status.Status, ok bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	st, err := s.daemon.Status(ctx)
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
+	if err != nil {
+		http.Error(w, "the daemon does not answer: "+err.Error(), http.StatusServiceUnavailable)
+	}
+	return st, err == nil
+}
+
+func (s server) json(w http.ResponseWriter, r *http.Request) {
+	st, ok := s.state(w, r)
+	if !ok {
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	encoder.Encode(st) // an error is the client's, who is gone
+}
+
+func (s server) healthz(w http.ResponseWriter, r *http.Request) {
+	st, ok := s.state(w, r)
+	if !ok {
+		return
+	}
+	faults := st.Faults()
+	if len(faults) == 0 {
+		fmt.Fprintln(w, "ok: "+diag.Printable(st.Line()))
+		return
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+	for _, f := range faults {
+		fmt.Fprintln(w, diag.Printable(f.String()))
+	}
+}

@@ -1,0 +1,317 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"announcer/internal/diag"
+	"announcer/internal/dnsname"
+	"announcer/internal/health"
+	"announcer/internal/mdns"
+	"announcer/internal/phones"
+	"announcer/internal/publication"
+	"announcer/internal/source"
+	"announcer/internal/status"
+)
+
+// daemon is one that reports what a test wants.
+type daemon struct {
+	state  status.Status
+	err    error
+	events chan []status.Event
+}
+
+func (d *daemon) Status(context.Context) (status.Status, error) { return d.state, d.err }
+func (d *daemon) Watch() (<-chan []status.Event, func(), error) { return d.events, func() {}, d.err }
+
+func ask(h http.Handler, method, address string) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequest(method, address, nil))
+	return answer
+}
+
+func TestHandler(t *testing.T) {
+	well := &daemon{state: status.Status{Healthy: true, Reload: status.Reload{OK: true}}}
+	for _, test := range []struct {
+		name, method, path string
+		daemon             *daemon
+		code               int
+		want               string // a part of the answer
+	}{
+		{"the page", "GET", "/", well, 200, "All is well: 0 services."},
+		{"its head", "HEAD", "/", well, 200, ""},
+		{"status", "GET", "/status.json", well, 200, `"healthy": true`},
+		{"metrics", "GET", "/metrics", well, 200, "announcer_healthy 1"},
+		{"health", "GET", "/healthz", well, 200, "ok: 0 services\n"},
+		{"style sheet", "GET", "/style.css", well, 200, "color-scheme"},
+		{"script", "GET", "/follow.js", well, 200, "EventSource"},
+		{"icon", "GET", "/icon.svg", well, 200, "<svg"},
+		{"another address", "GET", "/admin", well, 404, ""},
+		{"the files of the page", "GET", "/page.html", well, 404, ""},
+		{"changing something", "POST", "/", well, 405, ""},
+		{"reloading", "POST", "/reload", well, 405, ""},
+		{"deleting", "DELETE", "/status.json", well, 405, ""},
+		{"a definition with an error", "GET", "/healthz", &daemon{state: status.Status{Problems: []string{"a.service: it is bad"}, Reload: status.Reload{OK: true}}}, 200, "ok: 0 services\n"},
+		{"a port that is held", "GET", "/healthz", &daemon{state: status.Status{Links: []status.Link{{Name: "eth0", Faults: []publication.Fault{
+			{Link: "eth0", Version: publication.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"}}}}}},
+			503, "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by dnsmasq (pid 9)\n"},
+		{"the health of a daemon that is stuck", "GET", "/healthz", &daemon{err: context.DeadlineExceeded}, 503, "the daemon does not answer: context deadline exceeded\n"},
+		{"the page of a daemon that is stuck", "GET", "/", &daemon{err: context.DeadlineExceeded}, 503, "the daemon does not answer: context deadline exceeded\n"},
+		{"events of a daemon that has ended", "GET", "/events", &daemon{err: errors.New("it has ended")}, 503, "it has ended\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			answer := ask(Handler(test.daemon), test.method, test.path)
+			if answer.Code != test.code || !strings.Contains(answer.Body.String(), test.want) {
+				t.Errorf("%d %q, want %d and %q", answer.Code, answer.Body, test.code, test.want)
+			}
+			for name, want := range map[string]string{"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+				if got := answer.Header().Get(name); got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// For programs alone, there is no page.
+func TestChecks(t *testing.T) {
+	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/": 404, "/status.json": 404, "/events": 404, "/reload": 404} {
+		t.Run(path, func(t *testing.T) {
+			if answer := ask(Checks(&daemon{state: status.Status{Healthy: true}}), "GET", path); answer.Code != want {
+				t.Errorf("%d, want %d", answer.Code, want)
+			}
+		})
+	}
+}
+
+func TestStatusIsTheValue(t *testing.T) {
+	d := &daemon{state: full()}
+	var got, want any
+	value, _ := json.Marshal(d.state)
+	if err := errors.Join(json.Unmarshal(ask(Handler(d), "GET", "/status.json").Body.Bytes(), &got), json.Unmarshal(value, &want)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-the state +/status.json:\n%s", diff)
+	}
+}
+
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// evil is what a hostile host could call itself.
+const evil = "<script>alert(1)</script>\u202e\x1b[31m" + `"'&`
+
+// full is a state with something in every part.
+func full() status.Status {
+	phone := dnsname.MustParse("_digiumproxy._udp")
+	return status.Status{
+		Version: status.Version, Time: began.Add(3 * time.Hour), Problems: []string{"a problem with " + evil}, Hints: []string{"a hint"},
+		Daemon: status.Daemon{Version: "1.2.3", PID: 42, Started: began, Engine: "native", Host: "pbx"},
+		Services: []status.Service{
+			{File: "dpma.service", Wanted: "PBX", Name: "PBX", Type: phone, Port: 5060, Links: []status.OnLink{
+				{Link: "eth0", State: mdns.Announced, Since: began},
+				{Link: "eth1", State: mdns.Refused, Since: began, Why: "another host has it", Rival: netip.MustParseAddr("192.0.2.9"), MAC: "00:0f:d3:00:00:09"},
+			}},
+			{File: "firmware.toml", Name: "Firmware", Type: phone, Port: 80, Check: &status.Check{State: health.Down, Error: "connection refused"}},
+			{File: "lost.toml", Name: "Lost", Type: phone, Port: 80},
+		},
+		Files: status.Files{Read: 3, Findings: diag.Findings{
+			{File: "bad.service", Line: 3, Element: "<port>", Severity: diag.Error, Text: "it is no number", Code: "x/port"},
+			{File: evil, Severity: diag.Warning, Text: "odd"},
+		}},
+		Sources: []source.PlaceStatus{{Name: "/etc/announcer/services", Files: 3}, {Name: "/mnt/nfs", Silent: began}},
+		Reload:  status.Reload{OK: true},
+		Conflicts: []status.Conflict{{Time: began, Kind: mdns.ServiceConflict, Name: "PBX", Type: phone, Link: "eth1",
+			Rival: netip.MustParseAddr("192.0.2.9"), Text: "other data"}},
+		Foreign: []mdns.Foreign{{Link: "eth0", Type: phone, Name: evil, From: netip.MustParseAddr("192.0.2.66"), Since: began}, {Link: "eth0", Type: phone, Name: "Avahi", Own: true, Since: began}},
+		Asked: status.Asked{Hosts: []phones.Asker{
+			{Host: netip.MustParseAddr("192.0.2.10"), Link: "eth0", Type: phone, MAC: "00:0f:d3:00:00:10", Vendor: "Digium", First: began, Last: began.Add(time.Hour), Count: 3, Answered: 3},
+			{Host: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Type: phone, First: began, Last: began.Add(2 * time.Hour), Count: 30},
+			{Host: netip.MustParseAddr("fe80::1"), Link: "eth0", Type: phone, First: began, Last: began, Count: 1, Own: true},
+		}},
+		Links: []status.Link{
+			{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, Traffic: mdns.LinkTraffic{Link: "eth0", Received: 7}},
+			{Name: "docker0", Why: "it is virtual"},
+			{Name: "eth1", Used: true, Faults: []publication.Fault{{Link: "eth1", Version: publication.V4, Why: "port 5353 is held"}}},
+		},
+		History: []status.Minute{{Time: began, Questions: 4, Answers: 2}, {Time: began.Add(time.Minute), Questions: 8}},
+	}
+}
+
+// Each part of the state is on the page, and what comes from the network is text.
+func TestPage(t *testing.T) {
+	page := ask(Handler(&daemon{state: full()}), "GET", "/").Body.String()
+	for _, want := range []string{
+		"<title>One problem: announcer on pbx</title>", "a problem with &lt;script&gt;", "<li>a hint</li>",
+		">refused<", "another host has it (192.0.2.9 00:0f:d3:00:00:09)", ">down<", "connection refused", ">nowhere<",
+		"00:0f:d3:00:00:10", ">this host<", "bad.service:3", "&lt;port&gt;: it is no number", "/mnt/nfs", "does not answer since", "no: it is virtual", "port 5353 is held",
+		"192.0.2.1, 2001:db8::1", `points="580,60.0 590,0.0 "`, "12 questions and 2 answers", "up 3 h",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "<script>alert") || strings.Contains(page, "\x1b") {
+		t.Error("a name of the network is more than text")
+	}
+	if n := strings.Count(page, "<script"); n != 1 {
+		t.Errorf("there are %d scripts, want one", n)
+	}
+	if t.Failed() {
+		t.Log(page)
+	}
+}
+
+// column returns the cells of a column of a table.
+func (t table) column(i int) (texts []string) {
+	for _, row := range t.Rows {
+		texts = append(texts, row[i].Text)
+	}
+	return texts
+}
+
+func TestTable(t *testing.T) {
+	const hosts = 1
+	for _, test := range []struct {
+		name, query string
+		want        []string // addresses
+		back, forth string
+	}{
+		{"the last one first", "", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
+		{"by address", "sort-phones=1", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
+		{"by address, backwards", "sort-phones=-1", []string{"fe80::1", "192.0.2.10", "192.0.2.9"}, "", ""},
+		{"by number", "sort-phones=8", []string{"fe80::1", "192.0.2.10", "192.0.2.9"}, "", ""},
+		{"by a column that is not there", "sort-phones=99", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
+		{"by nonsense", "sort-phones=x&page-phones=-3", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
+		{"a search", "q=+DIGIUM%20", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
+		{"a search for one", "q=00:0F:d3", []string{"192.0.2.10"}, "", ""},
+		{"a search for nothing", "q=nonesuch", nil, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/?"+test.query, nil)
+			if got := look(full(), request{r.URL.Query()}).Tables[hosts].column(0); !slices.Equal(got, test.want) {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPagesOfATable(t *testing.T) {
+	s := status.Status{}
+	for i := range 250 {
+		s.Services = append(s.Services, status.Service{Name: fmt.Sprintf("%03d", i)})
+	}
+	for _, test := range []struct {
+		query       string
+		first, last string
+		back, forth string
+	}{
+		{"", "000", "099", "", "?page-services=2#services"},
+		{"page-services=2&q=", "100", "199", "?page-services=1&q=#services", "?page-services=3&q=#services"},
+		{"page-services=3&sort-services=-1", "049", "000", "?page-services=2&sort-services=-1#services", ""},
+		{"page-services=99", "200", "249", "?page-services=2#services", ""},
+		{"q=24", "024", "249", "", ""},
+	} {
+		t.Run(test.query, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/?"+test.query, nil)
+			got := look(s, request{r.URL.Query()}).Tables[0]
+			if names := got.column(0); names[0] != test.first || names[len(names)-1] != test.last || got.Back != test.back || got.Forth != test.forth {
+				t.Errorf("%s to %s, %q and %q; want %+v", names[0], names[len(names)-1], got.Back, got.Forth, test)
+			}
+		})
+	}
+}
+
+func TestAgo(t *testing.T) {
+	for _, test := range []struct {
+		d    time.Duration
+		want string
+	}{{-time.Second, "0 s"}, {0, "0 s"}, {119 * time.Second, "119 s"}, {2 * time.Minute, "2 min"}, {119 * time.Minute, "119 min"}, {47 * time.Hour, "47 h"}, {50 * time.Hour, "2 d"}} {
+		t.Run(test.want, func(t *testing.T) {
+			if got := ago(test.d); got != test.want {
+				t.Errorf("%v is %q, want %q", test.d, got, test.want)
+			}
+		})
+	}
+}
+
+func TestEvents(t *testing.T) {
+	d := &daemon{events: make(chan []status.Event, 3)}
+	server := httptest.NewServer(Handler(d))
+	defer server.Close()
+	answer, err := http.Get(server.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if got := answer.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Errorf("the type is %q", got)
+	}
+	d.events <- []status.Event{{Asked: &status.AskedEvent{MAC: "00:0f:d3:00:00:01"}}, {Event: &status.WireEvent{Name: "a\nb"}}}
+	d.events <- slices.Repeat([]status.Event{{Missed: 7}}, eventsOnce+5)
+	close(d.events)
+	kinds := map[string]int{}
+	var last string
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		switch kind, data, _ := strings.Cut(lines.Text(), ": "); kind {
+		case "event":
+			kinds[data]++
+		case "data":
+			last = data
+			if !json.Valid([]byte(data)) {
+				t.Errorf("%q is not JSON", data)
+			}
+		}
+	}
+	if kinds["asked"] != 1 || kinds["event"] != 1 || kinds["missed"] != eventsOnce+1 || last != `{"missed":5}` {
+		t.Errorf("the events are %v, the last one %s", kinds, last)
+	}
+}
+
+// More clients than there is room for are refused, and have room when one ends.
+func TestEventsMost(t *testing.T) {
+	d := &daemon{events: make(chan []status.Event)}
+	server := httptest.NewServer(Handler(d))
+	defer server.Close()
+	defer server.CloseClientConnections()
+	var first context.CancelFunc
+	for range streamsMost {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		first = cancel
+		r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/events", nil)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil || answer.StatusCode != 200 {
+			t.Fatal(answer, err)
+		}
+		defer answer.Body.Close()
+	}
+	follow := func() int {
+		answer := httptest.NewRecorder()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		server.Config.Handler.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, "GET", "/events", nil))
+		return answer.Code
+	}
+	if code := follow(); code != http.StatusServiceUnavailable {
+		t.Errorf("one too many gets %d", code)
+	}
+	first()
+	for deadline := time.Now().Add(10 * time.Second); follow() != 200; {
+		if time.Now().After(deadline) {
+			t.Fatal("there is no room when a client has ended")
+		}
+	}
+}
