@@ -288,7 +288,7 @@ func TestUntilSeenRefuses(t *testing.T) {
 // The page, the metrics and the health check are served on the loopback where only a port is given, and nothing else is.
 func TestHTTPAddress(t *testing.T) {
 	l := newLAN(t)
-	l.write("announcer.toml", "[daemon]\nservices = [\"services\"]\ninterfaces = [\"eth0\"]\nhttp = \"9353\"\n")
+	l.write("announcer.toml", "[daemon]\nservices = [\"services\"]\ninterfaces = [\"eth0\"]\nhttp = \"9353\"\nhttp_hosts = [\"pbx.example.com\"]\n")
 	_, out := l.start(nil, "run", "--config", "announcer.toml")
 	l.await(out, "msg=announced")
 	l.ask()
@@ -326,6 +326,22 @@ func TestHTTPAddress(t *testing.T) {
 	}
 	if code, _ := get("/status"); code != 404 {
 		t.Errorf("the text of the status is there: %d", code)
+	}
+	for host, want := range map[string]int{"pbx.example.com": 200, "localhost:9353": 200, "evil.example": 421} {
+		t.Run(host, func(t *testing.T) {
+			request, err := http.NewRequest("GET", "http://127.0.0.1:9353/metrics", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = host
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.Body.Close(); answer.StatusCode != want {
+				t.Errorf("%s, want %d", answer.Status, want)
+			}
+		})
 	}
 	if conn, err := net.Dial("tcp", "192.0.2.5:9353"); err == nil {
 		conn.Close()

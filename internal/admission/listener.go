@@ -1,4 +1,5 @@
-// Package admission decides who may use an HTTP server: how many connections at a time, and whose.
+// Package admission decides who may use an HTTP server: how many connections at a time, whose, and by which names of
+// this host.
 package admission
 
 import (

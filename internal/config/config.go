@@ -54,6 +54,7 @@ type Config struct {
 	LogFormat      string        // "text" or "json"
 	Socket         string        // path of the control socket; "": where the system has a place for it
 	HTTP           string        // address of the page and the metrics, "127.0.0.1:9353"; "": there is none
+	HTTPHosts      []string      // names by which clients may ask there, besides those of this host
 	Poll           time.Duration // between two looks at the files where no event reports a change; 0: as their file system needs it
 	Check          health.Settings
 

@@ -38,6 +38,7 @@ type rawDaemon struct {
 	LogFormat      string   `toml:"log_format"`
 	Socket         string   `toml:"socket"`
 	HTTP           string   `toml:"http"`
+	HTTPHosts      []string `toml:"http_hosts"`
 	CheckInterval  string   `toml:"check_interval"`
 	CheckTimeout   string   `toml:"check_timeout"`
 	CheckDown      int64    `toml:"check_down"`
@@ -118,6 +119,7 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.LogFormat = l.word(p.Key("log_format"), raw.LogFormat, logFormats)
 	cfg.Socket = l.socket(p.Key("socket"), raw.Socket)
 	cfg.HTTP = l.http(p.Key("http"), raw.HTTP)
+	cfg.HTTPHosts = l.hostNames(p.Key("http_hosts"), raw.HTTPHosts)
 	cfg.Check.Interval = l.duration(p.Key("check_interval"), raw.CheckInterval, cfg.Check.Interval, time.Second, time.Hour)
 	cfg.Check.Timeout = l.duration(p.Key("check_timeout"), raw.CheckTimeout, cfg.Check.Timeout, 100*time.Millisecond, 30*time.Second)
 	cfg.Check.Down = l.number(p.Key("check_down"), raw.CheckDown, cfg.Check.Down)
@@ -152,6 +154,23 @@ func (l loader) http(p strict.Path, address string) string {
 		l.doc.Errorf(p, "%q is not an address of this host; want one such as 127.0.0.1, [::1], or 0.0.0.0 for all", host)
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// hostNames returns names of hosts, such as pbx.example.com.
+func (l loader) hostNames(p strict.Path, names []string) (good []string) {
+	for i, name := range names {
+		parsed, err := dnsname.Parse(name)
+		_, notAddress := netip.ParseAddr(name)
+		switch {
+		case err != nil || len(parsed.Labels()) == 0 || strings.ContainsAny(name, "/:@* "):
+			l.doc.Errorf(p.Index(i), "%q is not the name of a host; want one such as pbx.example.com, without scheme and port", name)
+		case notAddress == nil:
+			l.doc.Errorf(p.Index(i), "%q is an address, and addresses are always accepted; want a name such as pbx.example.com", name)
+		default:
+			good = append(good, strings.TrimSuffix(name, "."))
+		}
+	}
+	return good
 }
 
 func (l loader) directories(p strict.Path, paths []string) []string {

@@ -95,6 +95,7 @@ func (s setting) String() string {
 func afterRestart(is, will config.Config) []setting {
 	return slices.DeleteFunc([]setting{
 		{"engine", is.Engine, will.Engine}, {"http", is.HTTP, will.HTTP}, {"socket", is.Socket, will.Socket},
+		{"http_hosts", strings.Join(is.HTTPHosts, " "), strings.Join(will.HTTPHosts, " ")},
 		{"log_level", is.LogLevel, will.LogLevel}, {"log_format", is.LogFormat, will.LogFormat},
 	}, func(s setting) bool { return s.is == s.will })
 }

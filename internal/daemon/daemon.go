@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"time"
 
+	"announcer/internal/admission"
 	"announcer/internal/control"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
@@ -117,10 +118,16 @@ func (d *Daemon) tasks(socket net.Listener) []*task {
 	}
 	if address := d.Snapshot.Config.HTTP; address != "" {
 		listen := func() (net.Listener, error) { return net.Listen("tcp", address) }
-		o := outlet{"http", nil, listen, web.Handler(d), d.Log, d.troubles}
+		o := outlet{"http", nil, listen, admission.Hosts(web.Handler(d), d.names, "http_hosts"), d.Log, d.troubles}
 		tasks = append(tasks, newTask(o.name, o.serve))
 	}
 	return tasks
+}
+
+// names returns the names by which clients may ask by HTTP.
+func (d *Daemon) names() []string {
+	config := d.Snapshot.Config
+	return append(admission.Names(source.HostName(), config.Host), config.HTTPHosts...)
 }
 
 // loop owns what the daemon knows.

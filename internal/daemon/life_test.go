@@ -103,11 +103,12 @@ func TestReloadIsATransaction(t *testing.T) {
 			t.Errorf("line %q, want %q", got, want)
 		}
 
-		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nhttp = \"9353\"\n")
+		b.write(t, "announcer.toml", "[daemon]\nservices = \".\"\nhttp = \"9353\"\nhttp_hosts = [\"pbx.example.com\"]\n")
 		if r := b.reloaded(t); !r.OK {
 			t.Errorf("%+v", r)
 		}
 		b.expectLog(t, `msg="another http is configured; it is used after a restart" http=127.0.0.1:9353`)
+		b.expectLog(t, `msg="another http_hosts is configured; it is used after a restart" http_hosts=pbx.example.com`)
 		if err := os.Remove(bad); err != nil {
 			t.Fatal(err)
 		}

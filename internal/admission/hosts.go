@@ -1,0 +1,83 @@
+package admission
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Hosts passes a request on if its Host header (RFC 9110 §7.2) is an address, one of the names, or absent; else it answers
+// 421. This keeps a page on the web from reading what is served here: a browser lets the page do so only under the page's own
+// name, after that name was pointed to an address of this host (DNS rebinding), and never under an address.
+//
+// names returns the names, in any case, without ports; key is where more of them can be configured.
+func Hosts(next http.Handler, names func() []string, key string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !named(r.Host, names()) {
+			http.Error(w, "this host has another name; want its address, or the name in "+key, http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// named reports whether a Host header names one of the names, an address or nothing.
+func named(header string, names []string) bool {
+	host, _, err := net.SplitHostPort(header)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(header, "["), "]")
+	}
+	if _, err := netip.ParseAddr(host); err == nil || header == "" {
+		return true
+	}
+	host = strings.TrimSuffix(host, ".")
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, host) })
+}
+
+// resolverFile has the domains in which the system looks up short names (resolv.conf(5)).
+const resolverFile = "/etc/resolv.conf"
+
+// Names returns the names of this host: localhost, that of the system, and each label; short names also with .local and
+// with the domains in which the system looks them up.
+func Names(labels ...string) []string {
+	if name, err := os.Hostname(); err == nil {
+		short, _, _ := strings.Cut(name, ".")
+		labels = append(labels, name, short)
+	}
+	resolver, _ := os.ReadFile(resolverFile) // without it there are no domains
+	return append(qualified(labels, searched(string(resolver))), "localhost")
+}
+
+// qualified returns labels, and those without a dot also with .local and in each domain.
+func qualified(labels, domains []string) []string {
+	var names []string
+	for _, label := range labels {
+		if label == "" {
+			continue
+		}
+		names = append(names, label)
+		if strings.Contains(label, ".") {
+			continue
+		}
+		for _, domain := range append([]string{"local"}, domains...) {
+			names = append(names, label+"."+domain)
+		}
+	}
+	return names
+}
+
+// searched returns the domains of the lines "search" and "domain".
+func searched(resolver string) []string {
+	var domains []string
+	for line := range strings.Lines(resolver) {
+		if words := strings.Fields(line); len(words) > 1 && (words[0] == "search" || words[0] == "domain") {
+			for _, domain := range words[1:] {
+				domains = append(domains, strings.Trim(domain, "."))
+			}
+		}
+	}
+	return domains
+}
