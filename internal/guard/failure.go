@@ -33,6 +33,9 @@ func Failure(ctx context.Context, err error) error {
 	case ctx.Err() != nil, ok && timeout.Timeout():
 		return ErrTimeout
 	}
+	if redirect, ok := errors.AsType[*RedirectError](err); ok {
+		return redirect
+	}
 	for _, own := range []error{ErrTimeout, ErrRefused, ErrUnreachable, ErrClosed, ErrDenied, ErrTLS, ErrNoAnswer, ErrTooMuch} {
 		if errors.Is(err, own) {
 			return err

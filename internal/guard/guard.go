@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -61,11 +62,40 @@ func TLS(serverName string) *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, ServerName: serverName}
 }
 
+// maxRedirects is the number of redirections that are followed for one request.
+const maxRedirects = 5
+
+// RedirectError reports a redirection that is not followed.
+type RedirectError struct {
+	Host string // another host; "": there are too many redirections
+}
+
+func (e *RedirectError) Error() string {
+	if e.Host == "" {
+		return fmt.Sprintf("it redirects more than %d times", maxRedirects)
+	}
+	return fmt.Sprintf("it redirects to another host, %q, which is not asked; want the URL there", Clip(e.Host))
+}
+
+// sameHost follows redirections to any port and scheme of the host that was asked, since another host was not named by who
+// wants to know.
+func sameHost(request *http.Request, before []*http.Request) error {
+	host := request.URL.Hostname()
+	switch {
+	case !strings.EqualFold(host, before[0].URL.Hostname()):
+		return &RedirectError{Host: host}
+	case len(before) > maxRedirects:
+		return &RedirectError{}
+	}
+	return nil
+}
+
 // HTTP returns a client for requests with the context ctx. Its connections are made by dial, such as [Dial], and end with
 // ctx, in the TLS handshake too: those of an ordinary client outlive the request that they were made for. Each request has
-// a connection of its own, without a proxy. Certificates are not verified.
+// a connection of its own, without a proxy. Certificates are not verified. Redirections to another host are a
+// *[RedirectError].
 func HTTP(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{CheckRedirect: sameHost, Transport: &http.Transport{
 		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
 			return dial(ctx, network, address)
 		},

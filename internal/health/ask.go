@@ -36,6 +36,9 @@ func head(ctx context.Context, p Probe) error {
 	}
 	req.Header.Set("User-Agent", "announcer")
 	res, err := guard.HTTP(ctx, dial).Do(req)
+	if _, elsewhere := errors.AsType[*guard.RedirectError](err); elsewhere && p.Method == Page {
+		return nil // that is an answer
+	}
 	if err != nil {
 		return guard.Failure(ctx, err)
 	}

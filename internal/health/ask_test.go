@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +18,30 @@ func TestAsk(t *testing.T) {
 	mux.HandleFunc("HEAD /file", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "7") })
 	mux.HandleFunc("HEAD /empty", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "0") })
 	mux.HandleFunc("HEAD /moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/file", http.StatusFound) })
+	var foreign atomic.Int64
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { foreign.Add(1) })}
+	go other.Serve(listener)
+	t.Cleanup(func() { other.Close() })
+	t.Cleanup(func() { // after the cases, which are parallel
+		if n := foreign.Load(); n > 0 {
+			t.Errorf("another host, to which a server redirected, was asked %d times", n)
+		}
+	})
+	mux.HandleFunc("HEAD /elsewhere", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+listener.Addr().String()+"/file", http.StatusFound)
+	})
+	mux.HandleFunc("HEAD /elsewhere-later", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) })
+	mux.HandleFunc("HEAD /round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) })
+	mux.HandleFunc("HEAD /broken-later", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/broken", http.StatusFound) })
 	mux.HandleFunc("HEAD /broken", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	plain, encrypted := httptest.NewServer(mux), httptest.NewTLSServer(mux)
+	mux.HandleFunc("HEAD /encrypted", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, encrypted.URL+"/file", http.StatusFound)
+	})
 	t.Cleanup(plain.Close)
 	t.Cleanup(encrypted.Close)
 	_, port, _ := net.SplitHostPort(plain.Listener.Addr().String())
@@ -53,6 +76,12 @@ func TestAsk(t *testing.T) {
 		{"file", Probe{File, plain.URL + "/file"}, ""},
 		{"file by HTTPS", Probe{File, encrypted.URL + "/file"}, ""},
 		{"file that has moved", Probe{File, plain.URL + "/moved"}, ""},
+		{"file on another port of the host", Probe{File, plain.URL + "/encrypted"}, ""},
+		{"file on another host", Probe{File, plain.URL + "/elsewhere"}, `it redirects to another host, "127.0.0.2", which is not asked; want the URL there`},
+		{"file on another host in the end", Probe{File, plain.URL + "/elsewhere-later"}, `it redirects to another host, "127.0.0.2"`},
+		{"file nowhere", Probe{File, plain.URL + "/round"}, "it redirects more than 5 times"},
+		{"page on another host", Probe{Page, plain.URL + "/elsewhere"}, ""},
+		{"page that is broken in the end", Probe{Page, plain.URL + "/broken-later"}, "502 Bad Gateway"},
 		{"no file", Probe{File, plain.URL + "/other"}, "404 Not Found"},
 		{"empty file", Probe{File, plain.URL + "/empty"}, "the file is empty"},
 		{"no server", Probe{File, gone.URL + "/file"}, "no server listens on that port"},
