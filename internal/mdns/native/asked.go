@@ -24,7 +24,7 @@ type gathered struct {
 // ask notes that somebody asked.
 func (p *Publisher) ask(a mdns.Asked) {
 	if len(p.gathered.questions) == askedMost {
-		p.lost++
+		p.lost.Add(1)
 		return
 	}
 	p.gathered.questions = append(p.gathered.questions, a)

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -40,24 +39,4 @@ func (c *call[T]) of(f func() T) (value T, ok bool) {
 		c.result = result
 		return c.last, false
 	}
-}
-
-// surroundings is what the engine has to know about this host.
-type surroundings struct {
-	shared bool         // another program has port 5353 open
-	own    []netip.Addr // all addresses of this host
-}
-
-// look returns the surroundings as they are now. If they are not known, the port counts as shared: questions without the
-// QU bit are answered in any case.
-func (p *Publisher) look() surroundings {
-	s, ok := p.host.of(func() surroundings {
-		s := surroundings{shared: p.config.Conn.Shared()}
-		if p.config.Own != nil {
-			s.own = p.config.Own()
-		}
-		return s
-	})
-	s.shared = s.shared || !ok
-	return s
 }

@@ -1,7 +1,7 @@
 // Package native is announcer's own engine: the pure responder on the sockets of the host.
 //
 // One goroutine owns the responder. It reads packets, hands them over, runs the jobs of other goroutines, and
-// sends the packets that result.
+// sends the packets that result. What is read from /proc and by netlink, which can hang, is read by tasks that hand it over.
 package native
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"announcer/internal/mdns/responder"
 	"announcer/internal/publication"
 	"announcer/internal/wakeup"
+	"announcer/internal/within"
 )
 
 // Config holds what an engine needs from outside.
@@ -51,8 +53,10 @@ type Publisher struct {
 	news      chan struct{} // there is something to note
 	noted     chan struct{} // closed when the last note is written
 
-	host call[surroundings]
-	macs call[string]
+	host   host
+	rivals rivals
+	raw    *mailbox.Box[mdns.Event] // events before the hardware addresses of rivals are known
+	lost   atomic.Uint64            // events and questions that nobody took
 
 	mu   sync.Mutex
 	jobs []func()
@@ -63,13 +67,11 @@ type Publisher struct {
 	faults   []link.Fault
 	links    publication.Links // of desired, with their faults
 	sources  link.Sources
-	rivals   map[neighbour]hardware
 	packets  []link.Packet
 	late     backlogged
 	gathered gathered
 	last     []mdns.ServiceStatus // when the loop ended
 	failed   time.Time            // when a failure of the network was last logged
-	lost     uint64               // events and questions that nobody took
 	tooLong  uint64               // packets dropped
 	unsentOn map[int]uint64       // packets by the index of the link
 
@@ -82,7 +84,8 @@ var (
 )
 
 // Open makes an engine on the sockets of this host that holds nothing yet. notes are places for the file in which it
-// keeps what it says for the next start; mac is as in [Config]. It reports an error if port 5353 can't be opened.
+// keeps what it says for the next start; mac is as in [Config]. It reports an error if port 5353 can't be opened. Where /proc
+// does not answer, it waits for a moment.
 func Open(log *slog.Logger, mac func(link int, a netip.Addr) string, notes ...string) (*Publisher, error) {
 	conn, err := link.Open()
 	if err != nil {
@@ -98,12 +101,14 @@ func Open(log *slog.Logger, mac func(link int, a netip.Addr) string, notes ...st
 func New(config Config) *Publisher {
 	p := &Publisher{
 		config:   config,
+		host:     host{looks: make(chan chan struct{}, 1)},
+		rivals:   rivals{lookUp: config.MAC, known: map[neighbour]hardware{}},
+		raw:      mailbox.New[mdns.Event](mdns.EventsMost),
 		events:   mailbox.New[mdns.Event](mdns.EventsMost),
 		asked:    make(chan []mdns.Asked, 1),
 		done:     make(chan struct{}),
 		news:     make(chan struct{}, 1),
 		noted:    make(chan struct{}),
-		rivals:   map[neighbour]hardware{},
 		unsentOn: map[int]uint64{},
 
 		blockades: blockades{},
@@ -125,21 +130,23 @@ func New(config Config) *Publisher {
 	} else {
 		close(p.noted)
 	}
+	go p.introduceRivals()
 	go p.loop()
+	go p.lookAtHost(ctx)
+	p.refreshHost()
 	return p
 }
 
 // Apply implements [mdns.Publisher].
 func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
-	here := p.look()
-	d.Own = append(slices.Clone(d.Own), here.own...)
-	return p.do(ctx, func() {
+	err := p.do(ctx, func() {
 		p.desired = &d
 		p.config.Conn.SetLinks(d.Links) // what fails is a fault
-		p.responder.SharePort(here.shared)
 		p.retestBlockades(time.Now())
 		p.publish()
 	})
+	p.host.look()
+	return err
 }
 
 // Status implements [mdns.Publisher].
@@ -177,10 +184,9 @@ func (p *Publisher) Observe() mdns.Observation {
 
 // Close implements [mdns.Publisher].
 func (p *Publisher) Close(ctx context.Context) error {
-	shared := p.look().shared
+	p.refreshHost()
 	err := p.do(ctx, func() {
 		p.desired = nil
-		p.responder.SharePort(shared)
 		p.responder.Close(time.Now())
 	})
 	if errors.Is(err, net.ErrClosed) {
@@ -415,18 +421,10 @@ func (p *Publisher) fail(err error) {
 }
 
 // report passes on what happened.
-func (p *Publisher) report() {
-	events := p.responder.Events()
-	for i := range events {
-		if e := &events[i]; e.Rival.IsValid() {
-			e.MAC = p.mac(e.Link, e.Rival)
-		}
-	}
-	p.emit(events...)
-}
+func (p *Publisher) report() { p.emit(p.responder.Events()...) }
 
 func (p *Publisher) emit(events ...mdns.Event) {
-	p.lost += uint64(p.events.Put(events...))
+	p.lost.Add(uint64(p.raw.Put(events...)))
 }
 
 func (p *Publisher) observe() mdns.Observation {
@@ -434,7 +432,7 @@ func (p *Publisher) observe() mdns.Observation {
 	seen := mdns.Observation{
 		Traffic: mdns.Traffic{
 			Queries: s.Queries, Responses: s.Responses, Malformed: s.Malformed, Ignored: s.Ignored, TooLong: p.tooLong,
-			Suppressed: s.Suppressed, Conflicts: s.Conflicts, Missed: s.MissedEvents + p.lost,
+			Suppressed: s.Suppressed, Conflicts: s.Conflicts, Missed: s.MissedEvents + p.lost.Load(),
 		},
 		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(), Faults: faultsOf(p.links),
 	}
@@ -444,56 +442,16 @@ func (p *Publisher) observe() mdns.Observation {
 		}
 	}
 	for i := range seen.Foreign {
-		seen.Foreign[i].MAC = p.rivals[neighbour{seen.Foreign[i].Link, seen.Foreign[i].From}].mac
+		seen.Foreign[i].MAC = p.rivals.mac(seen.Foreign[i].Link, seen.Foreign[i].From)
 	}
 	return seen
-}
-
-// Hardware addresses of so many rivals are remembered, for so long.
-const (
-	rivalsMost = 256
-	rivalsTime = 10 * time.Second
-)
-
-// neighbour is a host on a link.
-type neighbour struct {
-	link string
-	addr netip.Addr
-}
-
-// hardware is the hardware address that a host had at a time.
-type hardware struct {
-	mac string
-	at  time.Time
-}
-
-// mac returns the hardware address of a rival, "" if unknown.
-func (p *Publisher) mac(name string, rival netip.Addr) string {
-	key := neighbour{name, rival}
-	known, ok := p.rivals[key]
-	if p.config.MAC == nil || ok && time.Since(known.at) < rivalsTime {
-		return known.mac
-	}
-	l, ok := p.links.ByName(name)
-	if !ok {
-		return known.mac
-	}
-	if len(p.rivals) >= rivalsMost {
-		clear(p.rivals)
-	}
-	mac, ok := p.macs.of(func() string { return p.config.MAC(l.Index, rival) })
-	if !ok {
-		return known.mac
-	}
-	p.rivals[key] = hardware{mac, time.Now()}
-	return mac
 }
 
 func (p *Publisher) status() []mdns.ServiceStatus {
 	status := p.responder.Status()
 	for i := range status {
 		if status[i].Rival.IsValid() {
-			status[i].MAC = p.mac(status[i].Link, status[i].Rival)
+			status[i].MAC = p.rivals.mac(status[i].Link, status[i].Rival)
 		}
 	}
 	return status
@@ -508,7 +466,7 @@ func (p *Publisher) finish() {
 	p.stop()
 	p.config.Conn.Close()
 	p.passOn(p.gathered.due)
-	p.events.Close()
+	p.raw.Close()
 	close(p.asked)
 	close(p.done)
 }
@@ -538,21 +496,10 @@ func (p *Publisher) lastWords() {
 
 // sayGoodbye sends all goodbyes, and nothing else.
 func (p *Publisher) sayGoodbye() {
-	p.responder.SharePort(p.look().shared)
+	shared, ok := within.Do(hostTime, p.config.Conn.Shared)
+	p.responder.SharePort(shared || !ok)
 	p.responder.Close(time.Now())
 	for next := p.send(); !p.responder.Done() || !p.late.again.IsZero(); next = p.send() {
 		time.Sleep(time.Until(earliest(next, p.late.again)))
 	}
-}
-
-// hostAddresses returns all addresses of this host.
-func hostAddresses() []netip.Addr {
-	var own []netip.Addr
-	addrs, _ := net.InterfaceAddrs()
-	for _, a := range addrs {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			own = append(own, prefix.Addr())
-		}
-	}
-	return own
 }

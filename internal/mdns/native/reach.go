@@ -15,11 +15,13 @@ import (
 func (p *Publisher) publish() {
 	p.faults = p.allFaults()
 	d, before := *p.desired, faultsOf(p.links)
+	d.Own = slices.Concat(d.Own, p.host.own)
 	d.Links = slices.Clone(d.Links)
 	for i := range d.Links {
 		d.Links[i].Faults = faultsOn(d.Links[i], p.faults)
 	}
 	p.links, p.sources = d.Links, link.NewSources(d.Links)
+	p.rivals.follow(d.Links)
 	p.tellFaults(before, faultsOf(d.Links))
 	p.responder.Apply(time.Now(), d)
 }

@@ -1,0 +1,130 @@
+package native
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/testkit/memlink"
+)
+
+// hangingConn is a network of which nobody gets to know who shares the port.
+type hangingConn struct {
+	link.Conn
+	goOn chan struct{}
+}
+
+func (c hangingConn) Shared() bool { <-c.goOn; return false }
+
+// TestHangingHost has /proc and netlink hang while the engine runs: nothing waits for them, and what is announced ends with a
+// goodbye. Only the start and the end wait, for a moment.
+func TestHangingHost(t *testing.T) {
+	rival := netip.MustParseAddr("192.0.2.9")
+	synctest.Test(t, func(t *testing.T) {
+		net := memlink.Live(1)
+		h := net.NewHost("alpha")
+		h.Plug(net.NewSegment(), netip.MustParsePrefix("192.0.2.1/24"))
+		goOn := make(chan struct{})
+		takes := func(want time.Duration, what string, f func()) {
+			t.Helper()
+			start := time.Now()
+			f()
+			if took := time.Since(start); took != want {
+				t.Errorf("%s takes %v, want %v", what, took, want)
+			}
+		}
+		var p *Publisher
+		takes(hostTime, "the start", func() {
+			p = New(Config{
+				Conn: hangingConn{h.Conn(), goOn}, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2},
+				Own: func() []netip.Addr { <-goOn; return nil },
+				MAC: func(int, netip.Addr) string { <-goOn; return "02:00:00:00:00:09" },
+			})
+		})
+		m := machine{p, h, "alpha"}
+		for range 3 {
+			takes(0, "a change", func() { m.apply(t) })
+		}
+		conflict := mdns.Event{Kind: mdns.ServiceConflict, Link: h.Links()[0].Name, Rival: rival}
+		takes(0, "a conflict", func() {
+			if err := p.do(t.Context(), func() { p.emit(conflict); p.status() }); err != nil {
+				t.Error(err)
+			}
+		})
+		takes(callTime, "the event of a conflict", func() {
+			if e := (<-p.Events())[0]; e.Rival != rival || e.MAC != "" {
+				t.Errorf("the event is %+v", e)
+			}
+		})
+		takes(0, "the event of another conflict", func() {
+			if err := p.do(t.Context(), func() { p.emit(conflict) }); err != nil {
+				t.Error(err)
+			}
+			<-p.Events()
+		})
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		close(goOn)
+	})
+}
+
+// TestHostIsLookedAt has the host get another address: it is known soon after the next change.
+func TestHostIsLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := memlink.Live(1)
+		h := net.NewHost("alpha")
+		h.Plug(net.NewSegment(), netip.MustParsePrefix("192.0.2.1/24"))
+		var own []netip.Addr
+		p := New(Config{Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}, Own: func() []netip.Addr { return own }})
+		m := machine{p, h, "alpha"}
+		m.apply(t)
+		synctest.Wait()
+		own = []netip.Addr{netip.MustParseAddr("198.51.100.1")}
+		m.apply(t)
+		synctest.Wait()
+		if err := p.do(t.Context(), func() {
+			if !slices.Equal(p.host.own, own) {
+				t.Errorf("the addresses are %v, want %v", p.host.own, own)
+			}
+		}); err != nil {
+			t.Error(err)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c call[int]
+		goOn := make(chan struct{})
+		slow := func() int { <-goOn; return 2 }
+		for _, step := range []struct {
+			f    func() int
+			want int
+			ok   bool
+			took time.Duration
+		}{
+			{func() int { return 1 }, 1, true, 0},
+			{slow, 1, false, callTime},
+			{func() int { return 3 }, 1, false, 0}, // the other one has not returned
+		} {
+			start := time.Now()
+			if got, ok := c.of(step.f); got != step.want || ok != step.ok || time.Since(start) != step.took {
+				t.Errorf("%d %t after %v, want %d %t after %v", got, ok, time.Since(start), step.want, step.ok, step.took)
+			}
+		}
+		close(goOn)
+		synctest.Wait()
+		if got, ok := c.of(func() int { return 4 }); got != 4 || !ok {
+			t.Errorf("when it has returned: %d %t", got, ok)
+		}
+	})
+}
