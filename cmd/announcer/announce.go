@@ -312,12 +312,20 @@ func serviceOf(c *cli.Context) (services.Service, error) {
 		}
 		s.Subtypes = append(s.Subtypes, sub)
 	}
+	var err error
+	s.Addresses, err = addressFlags(c)
+	return s, err
+}
+
+// addressFlags returns the addresses of --address.
+func addressFlags(c *cli.Context) ([]netip.Addr, error) {
+	var all []netip.Addr
 	for _, text := range c.StringSlice("address") {
 		addr, err := netip.ParseAddr(text)
 		if err != nil {
-			return s, usagef("--address: %q is not an address; want one such as 192.0.2.20", text)
+			return nil, usagef("--address: %q is not an address; want one such as 192.0.2.20", text)
 		}
-		s.Addresses = append(s.Addresses, addr)
+		all = append(all, addr)
 	}
-	return s, nil
+	return all, nil
 }

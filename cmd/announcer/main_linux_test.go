@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		stubborn()
 	case "announcer":
 		panicOnSignal()
+		loseIPv6()
 		main()
 	}
 	if signal.Ignored(syscall.SIGHUP) { // by nohup: programs that the tests start would ignore it, too

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -17,22 +18,32 @@ import (
 	"announcer/internal/mdns/stranger"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/services"
 )
 
 func verifyCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "verify",
 		Usage:     "compare what the network announces with the definitions",
-		UsageText: "announcer verify [FILE | DIR]...",
+		UsageText: "announcer verify [--host NAME [--address ADDRESS]...] [FILE | DIR]...",
 		Description: "Reports for each service whether it is ok, missing, or differs, and which other hosts announce " + phoneType.String() +
 			". Prints problems of definitions that are announced as announcer validate does. " +
-			"Exits with 1 unless every service is ok and phones can use it.",
-		Flags:  append(definitionFlags(), waitFlag(), jsonFlag()),
+			"Exits with 1 unless every service is ok and phones can use it. " +
+			"It works on any machine of the link. The host name and the addresses of a service that names no host are compared if this host announces it, or with --host.",
+		Flags: append(definitionFlags(),
+			&cli.StringFlag{Name: "host", Usage: "compare with what the host `NAME`, such as pbx.local, must announce"},
+			&cli.StringSliceFlag{Name: "address", Usage: "also want `ADDRESS` among those of the host of --host; may be repeated"},
+			waitFlag(), jsonFlag(),
+		),
 		Action: verify,
 	})
 }
 
 func verify(c *cli.Context) error {
+	other, err := otherHost(c)
+	if err != nil {
+		return err
+	}
 	snap, err := loadAll(c)
 	if err != nil {
 		return err
@@ -48,12 +59,12 @@ func verify(c *cli.Context) error {
 	findings := allFindings(snap, desired, c.App.ErrWriter)
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
-	want := browse.Expect(desired.Host, mdns.Settle(desired, nil))
+	want := expected(desired, other)
 	got, err := look(ctx, questionsFor(want), desired.Links)
 	if err != nil {
 		return err
 	}
-	results := slices.DeleteFunc(browse.Compare(want, got), harmless)
+	results := slices.DeleteFunc(browse.Compare(want, got, addressesOf(links)), harmless)
 	if c.Bool("json") {
 		err = printJSON(c.App.Writer, verdicts(results, findings))
 	} else {
@@ -64,6 +75,76 @@ func verify(c *cli.Context) error {
 		return silent(exitFailed)
 	}
 	return err
+}
+
+// announcingHost is the host whose services are verified.
+type announcingHost struct {
+	label string       // "": this host
+	addrs []netip.Addr // empty: unknown
+}
+
+// otherHost returns the host of --host.
+func otherHost(c *cli.Context) (h announcingHost, err error) {
+	if text := c.String("host"); c.IsSet("host") {
+		if h.label, err = hostLabel(text); err != nil {
+			return h, usagef("--host: %w", err)
+		}
+	}
+	h.addrs, err = addressFlags(c)
+	if err == nil && h.addrs != nil && h.label == "" {
+		err = usagef("--address: no host has the address; want --host NAME, too")
+	}
+	return h, err
+}
+
+// hostLabel returns "pbx" of "pbx.local" or "pbx".
+func hostLabel(text string) (string, error) {
+	if !strings.Contains(text, ".") {
+		text += "." + dnsname.Local.String()
+	}
+	name, err := services.ParseHost(text)
+	if err == nil && !name.Parent().Equal(dnsname.Local) {
+		err = fmt.Errorf("%q is not a name by multicast DNS; want one such as pbx.local", text)
+	}
+	if err != nil {
+		return "", err
+	}
+	return name.Label(), nil
+}
+
+// expected returns what should be found. Another host has other links and addresses than this one.
+func expected(desired publication.Desired, other announcingHost) []browse.Expected {
+	if other.label == "" || other.addrs == nil && mdns.HostName(other.label).Equal(mdns.HostName(desired.Host)) {
+		want := browse.Expect(desired.Host, mdns.Settle(desired, nil))
+		for i := range want {
+			want[i].Assumed = want[i].Assumed && other.label == ""
+		}
+		return want
+	}
+	desired.Host, desired.Groups = other.label, slices.Clone(desired.Groups)
+	for i, p := range desired.Groups {
+		if p.OnNone(desired.Links) {
+			desired.Groups[i].Interfaces = nil
+		}
+	}
+	want := browse.Expect(desired.Host, mdns.Settle(desired, nil))
+	for i := range want {
+		if want[i].Assumed {
+			want[i].Assumed, want[i].Partial, want[i].Addrs = false, true, browse.Sorted(slices.Clone(other.addrs))
+		}
+	}
+	return want
+}
+
+// addressesOf returns all addresses of links.
+func addressesOf(links []publication.Link) []netip.Addr {
+	var all []netip.Addr
+	for _, l := range links {
+		for _, a := range l.Addrs {
+			all = append(all, a.Addr().WithZone(""))
+		}
+	}
+	return all
 }
 
 // look asks with two clients: ours, which knows who says what, and one that knows nothing of announcer.
@@ -112,18 +193,27 @@ func printVerdicts(c *cli.Context, results []browse.Result) error {
 	return table(c.App.Writer, "RESULT NAME TYPE INTERFACE DETAIL", rows)
 }
 
-// entryOf returns the entry that a result is about: the expected one or, where it is foreign, the one found.
+// entryOf returns the entry that a result is about: the expected one or, where it is foreign, the one found. What the
+// definition does not name is as it was found.
 func entryOf(r browse.Result) browse.Entry {
-	if r.Expected != nil {
-		return r.Expected.Entry
+	if r.Expected == nil {
+		return *r.Found
 	}
-	return *r.Found
+	e := r.Expected.Entry
+	if r.Expected.Assumed && r.Found != nil && r.Differences == nil {
+		e.Host, e.Addrs, e.From = r.Found.Host, r.Found.Addrs, r.Found.From
+	}
+	return e
 }
 
 func detail(r browse.Result) string {
 	switch r.Verdict {
 	case browse.OK:
-		return "as in " + r.Expected.ID
+		text := "as in " + r.Expected.ID
+		if !r.Found.Host.Equal(r.Expected.Host) { // only where the definition names none
+			text += fmt.Sprintf(", announced by %s as %s", senders(r.Found.From), server(*r.Found))
+		}
+		return text
 	case browse.Missing:
 		return "no host answers for the service in " + r.Expected.ID
 	case browse.Foreign:

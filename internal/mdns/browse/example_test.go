@@ -36,7 +36,7 @@ func ExampleCompare() {
 			Host: dnsname.MustParse("pbx.local"), Port: port, TXT: services.TXT{}}
 	}
 	want := []browse.Expected{{ID: "desk.service", Entry: entry("Desk", 5060)}, {ID: "door.service", Entry: entry("Door", 5060)}}
-	for _, r := range browse.Compare(want, []browse.Entry{entry("Desk", 5061), entry("Hall", 5060)}) {
+	for _, r := range browse.Compare(want, []browse.Entry{entry("Desk", 5061), entry("Hall", 5060)}, nil) {
 		fmt.Println(r.Verdict, r.Differences)
 	}
 	// Output:

@@ -2,6 +2,7 @@ package browse
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,8 @@ type Expected struct {
 	ID      string // of the publication
 	Service int    // index in its group
 	Entry
+	Assumed bool // the definition names no host: Host and Addrs are those of this one
+	Partial bool // the host may have other addresses beside Addrs
 }
 
 // Expect returns what should be found of the services of this host: each that is published, on each of its links. A
@@ -32,7 +35,7 @@ func Expect(host string, instances []mdns.Instance) []Expected {
 			if target.Equal(own) {
 				addrs = link.Published()
 			}
-			all = append(all, Expected{ID: in.ID, Service: in.Index, Entry: Entry{
+			all = append(all, Expected{ID: in.ID, Service: in.Index, Assumed: in.Service.Host.IsZero(), Entry: Entry{
 				Link: link.Name, Instance: in.Label, Type: in.Service.Type, Domain: in.Service.In(), Host: target,
 				Port: in.Service.Port, TXT: in.Service.TXT, Addrs: Sorted(slices.Clone(addrs)),
 			}})
@@ -77,12 +80,13 @@ type Difference struct {
 
 // Compare holds what was found of some service types against what should be there: a result for each service in want, in
 // that order, then one for each in got that is another host's. Of two under one name the one that is as wanted
-// counts, the other is foreign.
-func Compare(want []Expected, got []Entry) []Result {
+// counts, the other is foreign. self has the addresses of this host: what is assumed of a service counts only where this
+// host announces it.
+func Compare(want []Expected, got []Entry, self []netip.Addr) []Result {
 	var results []Result
 	ours := map[int]bool{} // by index in got
 	for i := range want {
-		at, differences := closest(want[i].Entry, got)
+		at, differences := want[i].closest(got, self)
 		r := Result{Expected: &want[i], Verdict: Missing}
 		if at >= 0 {
 			ours[at] = true
@@ -115,18 +119,31 @@ func Union(first, second []Entry) []Entry {
 	return InOrder(all)
 }
 
-// closest returns the index of the entry with the name of want that differs least, and how; -1 if there is none.
-func closest(want Entry, got []Entry) (at int, differences []Difference) {
+// closest returns the index of the entry under the wanted name that differs least, and how; -1 if there is none. Where
+// this host announces a service of which something is assumed, no other host does.
+func (w Expected) closest(got []Entry, self []netip.Addr) (at int, differences []Difference) {
 	at = -1
+	ownFound := false
 	for i, e := range got {
-		if !sameName(want, e) {
+		if !sameName(w.Entry, e) {
 			continue
 		}
-		if d := differ(want, e); at < 0 || len(d) < len(differences) {
+		own := w.Assumed && e.isFrom(self)
+		if ownFound && !own {
+			continue
+		}
+		d := w.differ(e, !w.Assumed || own)
+		if at < 0 || own && !ownFound || len(d) < len(differences) {
 			at, differences = i, d
 		}
+		ownFound = own
 	}
 	return at, differences
+}
+
+// isFrom reports whether one of the addresses announces the entry.
+func (e Entry) isFrom(addrs []netip.Addr) bool {
+	return slices.ContainsFunc(e.From, func(s Sender) bool { return slices.Contains(addrs, s.Addr.WithZone("")) })
 }
 
 func sameName(a, b Entry) bool {
@@ -134,19 +151,28 @@ func sameName(a, b Entry) bool {
 		dnsname.Fold(a.Instance) == dnsname.Fold(b.Instance)
 }
 
-// differ compares what an instance holds. Addresses are compared where some are expected.
-func differ(want, got Entry) []Difference {
+// differ compares what an instance holds, with or without its host. Addresses are compared where some are expected.
+func (w Expected) differ(got Entry, withHost bool) []Difference {
+	want := w.Entry
 	var all []Difference
 	add := func(differs bool, field, want, got string) {
 		if differs {
 			all = append(all, Difference{field, want, got})
 		}
 	}
-	add(!want.Host.Equal(got.Host), "host", want.Host.String(), got.Host.String())
+	add(withHost && !want.Host.Equal(got.Host), "host", want.Host.String(), got.Host.String())
 	add(want.Port != got.Port, "port", strconv.Itoa(int(want.Port)), strconv.Itoa(int(got.Port)))
 	add(got.TXT == nil || !slices.Equal(want.TXT, got.TXT), "txt", txtText(want.TXT), gotText(got.TXT))
-	add(len(want.Addrs) > 0 && !slices.Equal(want.Addrs, got.Addrs), "addresses", addrText(want), addrText(got))
+	add(withHost && len(want.Addrs) > 0 && !w.hasAddresses(got.Addrs), "addresses", addrText(want), addrText(got))
 	return all
+}
+
+// hasAddresses reports whether the addresses of a host are those that are expected.
+func (w Expected) hasAddresses(got []netip.Addr) bool {
+	if !w.Partial {
+		return slices.Equal(w.Addrs, got)
+	}
+	return !slices.ContainsFunc(w.Addrs, func(a netip.Addr) bool { return !slices.Contains(got, a) })
 }
 
 func txtText(txt services.TXT) string {

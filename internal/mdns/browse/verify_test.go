@@ -51,11 +51,79 @@ func TestCompare(t *testing.T) {
 				want = append(want, Expected{ID: "x", Entry: e})
 			}
 			var got []string
-			for _, r := range Compare(want, test.got) {
+			for _, r := range Compare(want, test.got, nil) {
 				got = append(got, describe(r))
 			}
 			if diff := cmp.Diff(test.text, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		})
+	}
+}
+
+// What a definition does not say is compared only where this host announces it.
+func TestCompareWhatIsAssumed(t *testing.T) {
+	self := addrs("192.0.2.1", "fe80::1")
+	entry := func(host, addr string, from ...netip.Addr) Entry {
+		e := Entry{Link: "eth0", Instance: "PBX", Type: sip, Domain: local, Host: dnsname.MustParse(host), Port: 5060,
+			TXT: services.TXT{"v=1"}, Addrs: addrs(addr)}
+		for _, a := range from {
+			e.From = append(e.From, Sender{Addr: a})
+		}
+		return e
+	}
+	want := entry("here.local", "192.0.2.1")
+	other := entry("pbx.local", "192.0.2.66", netip.MustParseAddr("192.0.2.66"))
+	own := entry("here.local", "192.0.2.1", self[0])
+	stale := entry("here.local", "192.0.2.9", netip.MustParseAddr("fe80::1%eth0"))
+	wrong := other
+	wrong.Port = 5061
+	for _, test := range []struct {
+		name    string
+		assumed bool
+		got     []Entry
+		text    []string
+	}{
+		{"another host announces it", true, []Entry{other}, []string{"ok PBX"}},
+		{"somebody unknown announces it", true, []Entry{entry("pbx.local", "192.0.2.66")}, []string{"ok PBX"}},
+		{"another host, which is not the wanted one", false, []Entry{other}, []string{"differs PBX: host here.local, not pbx.local; addresses 192.0.2.1, not 192.0.2.66"}},
+		{"another host, with another port", true, []Entry{wrong}, []string{"differs PBX: port 5060, not 5061"}},
+		{"this host", true, []Entry{own}, []string{"ok PBX"}},
+		{"this host, with an address that it no longer has", true, []Entry{stale}, []string{"differs PBX: addresses 192.0.2.1, not 192.0.2.9"}},
+		{"a rival beside this host", true, []Entry{other, own}, []string{"ok PBX", "foreign PBX at pbx.local"}},
+		{"a rival in front of this host", true, []Entry{own, other}, []string{"ok PBX", "foreign PBX at pbx.local"}},
+		{"a rival does not replace this host", true, []Entry{other, stale, other}, []string{"differs PBX: addresses 192.0.2.1, not 192.0.2.9", "foreign PBX at pbx.local", "foreign PBX at pbx.local"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, r := range Compare([]Expected{{ID: "x", Entry: want, Assumed: test.assumed}}, test.got, self) {
+				got = append(got, describe(r))
+			}
+			if diff := cmp.Diff(test.text, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Of a host that is known only in part, the known addresses have to be among those that were found.
+func TestCompareSomeAddresses(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		want, got []netip.Addr
+		text      string
+	}{
+		{"one of two", addrs("192.0.2.5"), addrs("192.0.2.5", "fe80::5"), "ok PBX"},
+		{"none known", nil, addrs("192.0.2.5"), "ok PBX"},
+		{"another one", addrs("192.0.2.9"), addrs("192.0.2.5"), "differs PBX: addresses 192.0.2.9, not 192.0.2.5"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := Entry{Instance: "PBX", Type: sip, Domain: local, Host: dnsname.MustParse("pbx.local"), TXT: services.TXT{}}
+			got := want
+			want.Addrs, got.Addrs = test.want, test.got
+			results := Compare([]Expected{{Entry: want, Partial: true}}, []Entry{got}, nil)
+			if text := describe(results[0]); text != test.text {
+				t.Errorf("got %q, want %q", text, test.text)
 			}
 		})
 	}
@@ -90,12 +158,12 @@ func TestExpect(t *testing.T) {
 	}}, nil)
 	var got []string
 	for _, e := range Expect("pbx", instances) {
-		got = append(got, fmt.Sprint(e.ID, " ", e.Link, " ", e.Instance, " ", e.Host, " ", e.Port, " ", e.Addrs))
+		got = append(got, fmt.Sprint(e.ID, " ", e.Link, " ", e.Instance, " ", e.Host, " ", e.Port, " ", e.Addrs, " ", e.Assumed))
 	}
 	want := []string{
-		"a eth0 On pbx pbx.local 5060 [192.0.2.1]",
-		"a wlan0 On pbx pbx.local 5060 [198.51.100.1]",
-		"b eth0 There x.local 1 [192.0.2.9 192.0.2.99]",
+		"a eth0 On pbx pbx.local 5060 [192.0.2.1] true",
+		"a wlan0 On pbx pbx.local 5060 [198.51.100.1] true",
+		"b eth0 There x.local 1 [192.0.2.9 192.0.2.99] false",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("expected (-want +got):\n%s", diff)

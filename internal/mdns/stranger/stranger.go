@@ -103,18 +103,27 @@ func askOnce(ctx context.Context, link publication.Link, length time.Duration, q
 	return nil
 }
 
-// open makes a resolver for one link.
+// open makes a resolver for one link. Where the link has IPv4, that is enough: a kernel or a sandbox may know no IPv6.
 func open(link publication.Link) (*zeroconf.Resolver, error) {
-	var traffic zeroconf.IPType
+	var v4, v6 zeroconf.IPType
 	if link.Has(publication.V4) {
-		traffic |= zeroconf.IPv4
+		v4 = zeroconf.IPv4
 	}
 	if link.Has(publication.V6) {
-		traffic |= zeroconf.IPv6
+		v6 = zeroconf.IPv6
 	}
-	if traffic == 0 {
+	if v4|v6 == 0 {
 		return nil, errors.New("it has no address")
 	}
+	resolver, err := openBy(link, v4|v6)
+	if err != nil && v4 != 0 && v6 != 0 {
+		return openBy(link, v4)
+	}
+	return resolver, err
+}
+
+// openBy makes a resolver for one link and IP versions.
+func openBy(link publication.Link, traffic zeroconf.IPType) (*zeroconf.Resolver, error) {
 	iface := net.Interface{Index: link.Index, Name: link.Name, MTU: link.MTU}
 	resolver, err := zeroconf.NewResolver(zeroconf.SelectIfaces([]net.Interface{iface}), zeroconf.SelectIPTraffic(traffic))
 	if err != nil {
