@@ -2,28 +2,33 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
-	"announcer/internal/mailbox"
-	"announcer/internal/mdns"
 	"announcer/internal/status"
 )
 
 const (
 	watchersMost = 16
-	watchBacklog = mdns.EventsMost // events that are kept for one watcher
+	watchOnce    = 1_000   // events that a watcher gets at a time
+	backlogMost  = 450_000 // events that are kept for all watchers together: those of 2,000 services on 200 links, in some 85 MB
+	backlogEach  = 4_096   // events that are kept for a watcher in any case
 )
 
-// hub sends events to watchers. A slow watcher misses some, and gets their number.
+// hub sends events to watchers. A watcher that is too slow misses some, and gets their number.
 type hub struct {
 	mu       sync.Mutex
 	watchers map[*watcher]bool
+	kept     int // events in all queues
 	closed   bool
 }
 
 type watcher struct {
-	events *mailbox.Box[status.Event]
-	missed uint64
+	events chan []status.Event
+	gone   chan struct{} // closed when it does not want any more
+	news   chan struct{} // there may be something in the queue
+	queue  []status.Event
+	missed uint64 // after the last of the queue
 }
 
 // watch returns the events from now on, until stop is called or the hub is closed.
@@ -39,15 +44,62 @@ func (h *hub) watch() (events <-chan []status.Event, stop func(), err error) {
 	if h.watchers == nil {
 		h.watchers = map[*watcher]bool{}
 	}
-	w := &watcher{events: mailbox.New[status.Event](watchBacklog)}
+	w := &watcher{events: make(chan []status.Event), gone: make(chan struct{}), news: make(chan struct{}, 1)}
 	h.watchers[w] = true
-	return w.events.Batches(), func() { h.leave(w) }, nil
+	go h.feed(w)
+	return w.events, sync.OnceFunc(func() { h.leave(w) }), nil
 }
 
 func (h *hub) leave(w *watcher) {
+	close(w.gone)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.kept -= len(w.queue)
+	w.queue = nil
 	delete(h.watchers, w)
+}
+
+// feed hands the queue of a watcher over, until it is gone or the hub is closed and the queue empty.
+func (h *hub) feed(w *watcher) {
+	defer close(w.events)
+	for {
+		batch, closed := h.take(w)
+		switch {
+		case len(batch) > 0:
+			select {
+			case w.events <- batch:
+			case <-w.gone:
+				return
+			}
+		case closed:
+			return
+		default:
+			select {
+			case <-w.news:
+			case <-w.gone:
+				return
+			}
+		}
+	}
+}
+
+// take takes the first events from the queue of a watcher. The number of those that it missed comes when the queue is empty.
+func (h *hub) take(w *watcher) (batch []status.Event, closed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := min(len(w.queue), watchOnce)
+	batch = slices.Clone(w.queue[:n])
+	clear(w.queue[:n])
+	w.queue = w.queue[n:]
+	h.kept -= n
+	if len(w.queue) == 0 {
+		w.queue = nil
+		if w.missed > 0 {
+			batch = append(batch, status.Event{Missed: w.missed})
+			w.missed = 0
+		}
+	}
+	return batch, h.closed
 }
 
 // watched reports whether anybody watches.
@@ -57,23 +109,28 @@ func (h *hub) watched() bool {
 	return len(h.watchers) > 0
 }
 
+// tell queues events for all watchers.
 func (h *hub) tell(events ...status.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
-		w.tell(events)
+		room := max(backlogMost-h.kept, backlogEach-len(w.queue), 0)
+		if w.missed > 0 {
+			room = 0 // what comes now would stand before the number of those that were missed
+		}
+		n := min(room, len(events))
+		w.queue = append(w.queue, events[:n]...)
+		h.kept += n
+		w.missed += uint64(len(events) - n)
+		w.wake()
 	}
 }
 
-// tell passes events on, after the number of those before them that were missed.
-func (w *watcher) tell(events []status.Event) {
-	if w.missed > 0 {
-		if w.events.Put(status.Event{Missed: w.missed}) > 0 {
-			w.missed += uint64(len(events))
-			return
-		}
+func (w *watcher) wake() {
+	select {
+	case w.news <- struct{}{}:
+	default:
 	}
-	w.missed = uint64(w.events.Put(events...))
 }
 
 func (h *hub) close() {
@@ -81,7 +138,7 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	for w := range h.watchers {
-		w.events.Close()
+		w.wake()
 	}
 	h.watchers = nil
 }

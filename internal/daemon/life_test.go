@@ -267,6 +267,44 @@ func TestLogIsLimited(t *testing.T) {
 	})
 }
 
+// receive receives so many events.
+func receive(batches <-chan []status.Event, n int) (got []status.Event) {
+	for len(got) < n {
+		got = append(got, <-batches...)
+	}
+	return got
+}
+
+// Watchers that do not read cost no more, all together, than one; and nothing when they are gone.
+func TestWatchersThatDoNotRead(t *testing.T) {
+	var h hub
+	var stops []func()
+	for range watchersMost {
+		_, stop, err := h.watch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stops = append(stops, stop)
+	}
+	for range 3 * backlogMost / watchOnce / watchersMost {
+		h.tell(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, watchOnce)...)
+	}
+	if most := backlogMost + watchersMost*backlogEach; h.kept > most {
+		t.Errorf("%d events are kept, want %d at most", h.kept, most)
+	}
+	for w := range h.watchers {
+		if w.missed == 0 || len(w.queue) < backlogEach-watchOnce {
+			t.Errorf("a watcher has %d events and missed %d", len(w.queue), w.missed)
+		}
+	}
+	for _, stop := range stops {
+		stop()
+	}
+	if h.kept != 0 {
+		t.Errorf("%d events are kept for nobody", h.kept)
+	}
+}
+
 // One who watches too slowly misses events and gets their number; others miss none, and too many are refused.
 func TestSlowWatcher(t *testing.T) {
 	var h hub
@@ -274,13 +312,15 @@ func TestSlowWatcher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.tell(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, watchBacklog+10)...)
-	if batch := <-slow; len(batch) != watchBacklog || batch[0].Event == nil {
-		t.Fatalf("%d events", len(batch))
+	h.tell(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, backlogMost+10)...)
+	h.tell(status.Event{Event: &status.WireEvent{}}) // which comes too early, too
+	got := receive(slow, backlogMost+1)
+	if e := got[backlogMost]; e.Missed != 11 || e.Text() != "11 events were dropped because they came too fast" {
+		t.Errorf("after %d events: %+v", backlogMost, e)
 	}
-	h.tell(status.Event{Event: &status.WireEvent{}})
-	if e := (<-slow)[0]; e.Missed != 10 || e.Text() != "10 events were dropped because they came too fast" {
-		t.Errorf("%+v", e)
+	h.tell(status.Event{Event: &status.WireEvent{Name: "news"}})
+	if e := receive(slow, 1)[0]; e.Event == nil || e.Event.Name != "news" {
+		t.Errorf("after it has caught up: %+v", e)
 	}
 	var stops []func()
 	for range watchersMost - 1 {
@@ -552,8 +592,8 @@ func TestBulk(t *testing.T) {
 		if n := strings.Count(b.log.String(), "msg=announced"); n != 0 {
 			t.Errorf("%d lines besides", n)
 		}
-		if n := len(<-events); n != services*links {
-			t.Errorf("who watches got %d events, want %d", n, services*links)
+		if got := receive(events, services*links); got[len(got)-1].Event == nil {
+			t.Errorf("who watches missed events: %+v", got[len(got)-1])
 		}
 		if err := b.end(); err != nil {
 			t.Error(err)
