@@ -70,7 +70,7 @@ func runDaemon(c *cli.Context) error {
 	ctx, stop := untilRestart(c.Context)
 	defer stop()
 	definitions := source.New(request)
-	go definitions.Run(ctx)
+	reading := daemon.Begin(ctx, definitions)
 	snap, ok := first(ctx, definitions)
 	if !ok {
 		return nil
@@ -87,15 +87,15 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	links := netwatch.NewWatcher(log)
-	go links.Run(ctx)
+	links, checks := netwatch.NewWatcher(log), health.New(health.Ask, log)
 	d := &daemon.Daemon{
 		Definitions: definitions,
 		Snapshot:    snap,
 		Links:       links,
 		Publisher:   publisher,
+		Tasks:       []daemon.Task{reading, links, checks},
 		Hangups:     hangups,
-		Health:      health.Start(ctx, log),
+		Health:      checks,
 		Sockets:     sockets,
 		Version:     version(),
 		Log:         log,

@@ -37,6 +37,7 @@ type Daemon struct {
 	Snapshot    source.Snapshot // the first that Definitions handed over
 	Links       Links
 	Publisher   mdns.Publisher
+	Tasks       []Task          // that hand over Definitions, Links and Health
 	Hangups     <-chan struct{} // asks for a reload
 	Health      *health.Monitor // nil: all that is defined is announced, whether it answers or not
 	Sockets     []string        // places for the control socket; none: there is none
@@ -108,6 +109,9 @@ func (d *Daemon) ready(ctx context.Context) {
 // tasks returns what runs side by side.
 func (d *Daemon) tasks(socket net.Listener) []*task {
 	tasks := []*task{newTask("", d.loop), newTask("hardware addresses", d.macs.run(d.Publisher))}
+	for _, t := range d.Tasks {
+		tasks = append(tasks, beside(t))
+	}
 	if d.Sharers != nil {
 		tasks = append(tasks, newTask("the search for other programs", d.neighbours.run))
 	}

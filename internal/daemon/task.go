@@ -2,11 +2,51 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
+
+// Task is what runs beside the daemon until its context is done. An error of it ends the daemon.
+type Task interface {
+	String() string // its name in an error
+	Run(ctx context.Context) error
+}
+
+// Begin has a task begin before the daemon runs, which needs its first value. The result ends when the task does.
+func Begin(ctx context.Context, t Task) Task {
+	b := begun{t, make(chan error, 1)}
+	go func() { b.ended <- t.Run(ctx) }()
+	return b
+}
+
+type begun struct {
+	Task
+	ended chan error
+}
+
+func (b begun) Run(ctx context.Context) error {
+	select {
+	case err := <-b.ended:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// beside returns the task of the daemon that runs another one. If that hangs when ctx is done, it is left behind.
+func beside(t Task) *task {
+	return newTask(t.String(), func(ctx context.Context, ready func()) error {
+		ready()
+		err := Begin(ctx, t).Run(ctx)
+		if err == nil && ctx.Err() == nil {
+			err = errors.New("it has ended by itself")
+		}
+		return err
+	})
+}
 
 // task is a part of the daemon that runs until its context is done.
 type task struct {

@@ -80,13 +80,6 @@ type watched struct {
 	parts []Part
 }
 
-// Start returns a monitor that is at work until ctx ends.
-func Start(ctx context.Context, log *slog.Logger) *Monitor {
-	m := New(Ask, log)
-	go m.Run(ctx)
-	return m
-}
-
 // New makes a monitor that asks by a function such as [Ask]. Nothing is asked before [Monitor.Run].
 func New(ask func(context.Context, Probe) error, log *slog.Logger) *Monitor {
 	return &Monitor{ask: ask, log: log, changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), targets: map[Probe]*target{}}
@@ -222,8 +215,11 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// Run asks until ctx ends.
-func (m *Monitor) Run(ctx context.Context) {
+// String returns "the checks".
+func (m *Monitor) String() string { return "the checks" }
+
+// Run asks until ctx ends. It returns no error.
+func (m *Monitor) Run(ctx context.Context) error {
 	answers := make(chan answer)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -241,7 +237,7 @@ func (m *Monitor) Run(ctx context.Context) {
 			for ; asking > 0; asking-- {
 				<-answers
 			}
-			return
+			return nil
 		}
 	}
 }

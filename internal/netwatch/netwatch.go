@@ -52,8 +52,8 @@ func NewWatcher(log *slog.Logger) *Watcher {
 	return &Watcher{log: log, read: Read, refresh: make(chan struct{}, 1), readings: make(chan Reading)}
 }
 
-// String returns "links".
-func (w *Watcher) String() string { return "links" }
+// String returns "the links".
+func (w *Watcher) String() string { return "the links" }
 
 // Readings returns the channel that Run hands over readings by: one at the start, and one after each change.
 func (w *Watcher) Readings() <-chan Reading { return w.readings }

@@ -104,6 +104,9 @@ func Load(ctx context.Context, request Request) (Snapshot, error) {
 	}
 }
 
+// String returns "the definitions".
+func (s *Source) String() string { return "the definitions" }
+
 // Run runs the providers until ctx is done. Those that hang then are left behind.
 func (s *Source) Run(ctx context.Context) error {
 	if s.request.ConfigFile != "" {
