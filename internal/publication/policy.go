@@ -15,15 +15,23 @@ const (
 // DefaultPolicy is the policy where none is set.
 const DefaultPolicy = Rename
 
+// loser is what becomes of a service that has lost its name. A policy has to say it: the zero value is none of them.
+type loser uint8
+
+const (
+	takesAnother loser = iota + 1 // it takes another name
+	staysOff                      // it is not announced until the name is free
+	takesTurns                    // it waits until the host that serves the name is gone
+)
+
 // policies has what is known of each policy. What a policy does when another host has the name is in package responder.
 var policies = [...]struct {
-	word     string
-	renames  bool
-	standsBy bool
+	word  string
+	loser loser
 }{
-	Rename:  {word: "rename", renames: true},
-	Fail:    {word: "fail"},
-	Standby: {word: "standby", standsBy: true},
+	Rename:  {"rename", takesAnother},
+	Fail:    {"fail", staysOff},
+	Standby: {"standby", takesTurns},
 }
 
 // PolicyWords returns the words that [ParsePolicy] reads.
@@ -48,10 +56,10 @@ func (p Policy) String() string { return policies[p].word }
 func (p Policy) IsDefault() bool { return p == DefaultPolicy }
 
 // Renames reports whether a service whose name is taken takes another name. Under any other policy it stays off the wire.
-func (p Policy) Renames() bool { return policies[p].renames }
+func (p Policy) Renames() bool { return policies[p].loser == takesAnother }
 
 // StandsBy reports whether several hosts take turns in serving a name, so that one that does not serve is no failure.
-func (p Policy) StandsBy() bool { return policies[p].standsBy }
+func (p Policy) StandsBy() bool { return policies[p].loser == takesTurns }
 
 // Check is the way to check the server of a publication, which is announced only while it answers.
 type Check uint8

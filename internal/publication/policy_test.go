@@ -62,6 +62,15 @@ func TestPolicyWords(t *testing.T) {
 	}
 }
 
+// Each policy is complete: it has a word, and what becomes of a loser. A new one is not taken for another by default.
+func TestPoliciesAreComplete(t *testing.T) {
+	for p, known := range policies {
+		if known.word == "" || known.loser == 0 {
+			t.Errorf("policy %d is %+v; want a word and a loser", p, known)
+		}
+	}
+}
+
 func TestPolicyTraits(t *testing.T) {
 	for _, test := range []struct {
 		policy                      Policy
