@@ -118,22 +118,3 @@ func testManualPages(t *testing.T, d debian) {
 		}
 	}
 }
-
-// testCompletions has each shell complete from the place where it looks for completions.
-func testCompletions(t *testing.T, d debian, zshPlace string) {
-	tests := []struct{ shell, script string }{
-		{"bash", `. /usr/share/bash-completion/completions/announcer
-			COMP_WORDS=(announcer val) COMP_CWORD=1; _announcer; echo "${COMPREPLY[@]}"`},
-		{"fish", `complete --do-complete "announcer val"`},
-		{"zsh", `fpath=(/` + zshPlace + ` $fpath); autoload -U compinit; compinit -u -D
-			_describe() { print -l ${(M)commands:#val*} }
-			words=(announcer val) CURRENT=2; $_comps[announcer]`},
-	}
-	for _, test := range tests {
-		t.Run(test.shell, func(t *testing.T) {
-			if got := output(t, d.command(test.shell, "-c", test.script)); !strings.HasPrefix(got, "validate") {
-				t.Errorf("val is completed to %q; want validate", got)
-			}
-		})
-	}
-}

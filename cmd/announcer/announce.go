@@ -35,8 +35,9 @@ const countedBy = "Hosts are counted by hardware address if it is known, else by
 
 func announceCommand() *cli.Command {
 	return anyCommand(cli.Command{
-		Name:  "announce",
-		Usage: "announce once: until Ctrl-C, for a time, or while a command runs",
+		Name:      "announce",
+		Usage:     "announce once: until Ctrl-C, for a time, or while a command runs",
+		ArgsUsage: "PATH...",
 		UsageText: "announcer announce [FILE | DIR]... [--for 10m] [-- COMMAND...]\n" +
 			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
 			"announcer announce --name NAME --type TYPE --port PORT [--txt KEY=VALUE]...",
@@ -55,7 +56,7 @@ func announceCommand() *cli.Command {
 // groupFlags define one group.
 func groupFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "preset", Usage: "announce the stock definition `NAME`: " + strings.Join(services.Presets(), ", ")},
+		&cli.StringFlag{Name: "preset", Usage: "announce the stock definition `PRESET`: " + strings.Join(services.Presets(), ", ")},
 		&cli.StringFlag{Name: "server", Usage: "presets dpma, switchvox: use the SIP server `HOST[:PORT]` (default port: 5060, with tls 5061)"},
 		&cli.StringFlag{Name: "transport", Usage: "presets dpma, switchvox: use `TRANSPORT` udp, tcp or tls (default: udp)"},
 		&cli.StringFlag{Name: "url", Usage: "preset firmware: use the files below `URL`"},
@@ -66,7 +67,7 @@ func groupFlags() []cli.Flag {
 		&cli.UintFlag{Name: "port", Usage: "announce the server's `PORT`, 0 to 65535", DefaultText: "0, no port"},
 		&cli.StringSliceFlag{Name: "txt", Usage: "add the TXT `STRING`, such as key=value; may be repeated"},
 		&cli.StringSliceFlag{Name: "subtype", Usage: "add the `SUBTYPE`, such as _colour._sub._ipp._tcp; may be repeated"},
-		&cli.StringFlag{Name: "protocol", Usage: "announce on the IP `VERSION` ipv4, ipv6 or any (default: any)"},
+		&cli.StringFlag{Name: "protocol", Usage: "announce by `PROTOCOL` ipv4, ipv6 or any (default: any)"},
 		&cli.StringFlag{Name: "domain", Usage: "publish in `DOMAIN` (default: local)"},
 		&cli.StringFlag{Name: "host", Usage: "announce the host `NAME`, such as sw.local (default: this host)"},
 		&cli.StringSliceFlag{Name: "address", Usage: "publish `ADDRESS` for the host of --host; may be repeated"},

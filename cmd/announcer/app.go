@@ -18,7 +18,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			statusCommand(), reloadCommand(), watchCommand(),
 			browseCommand(), resolveCommand(), verifyCommand(),
 			firmwareCommand(), restartCommand(), dhcpCommand(),
-			helpCommand(), versionCommand(), completionCommand(), manCommand(),
+			helpCommand(), versionCommand(), completionCommand(), manCommand(), completeCommand(),
 		},
 		Metadata:                  map[string]any{},
 		Writer:                    stdout,
@@ -54,7 +54,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 func logFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "log-level", Usage: "log messages of `LEVEL` and above: debug, info, warn or error"},
-		&cli.StringFlag{Name: "log-format", Usage: "write the log in `FORMAT` text or json"},
+		&cli.StringFlag{Name: "log-format", Usage: "write the log in the `ENCODING` text or json"},
 	}
 }
 

@@ -225,7 +225,9 @@ func flagWords(flags []cli.Flag) []string {
 func namesOf(commands []*cli.Command) []string {
 	var names []string
 	for _, c := range commands {
-		names = append(names, c.Name)
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
 	}
 	return names
 }

@@ -54,7 +54,7 @@ func TestArrange(t *testing.T) {
 		{"no number with a fraction", "restart --rate fast", "", "", `--rate: "fast" is not a number; want one such as 10 or 0.5`},
 		{"a flag without a value", "list --json=maybe", "", "", `--json: "maybe" is not allowed; want --json alone`},
 		{"a flag of another command", "run --strict", "", "", "run has no flag --strict (see announcer run --help)"},
-		{"no value", "run --services", "", "", "run --services: the flag has no value; want --services DIR"},
+		{"no value", "run --services", "", "", "run --services: the flag has no value; want --services PATH"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -27,6 +27,7 @@ func browseCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "browse",
 		Usage:     "show what is on the network: the service types, or the services of a type",
+		ArgsUsage: "TYPE",
 		UsageText: "announcer browse [TYPE]",
 		Flags:     clientFlags(),
 		Action:    browseAction,

@@ -2,99 +2,90 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"announcer/internal/diag"
 )
 
 func completionCommand() *cli.Command {
 	return command(cli.Command{
 		Name:        "completion",
-		Usage:       "print the completion script for a shell: bash, zsh or fish",
-		UsageText:   "announcer completion bash|zsh|fish",
-		Description: "Load it with: source <(announcer completion bash)",
+		Usage:       "print the completion script for a shell",
+		UsageText:   "announcer completion SHELL",
+		ArgsUsage:   "SHELL",
+		Description: "The shells are " + strings.Join(shells(), ", ") + ". Load the script with: source <(announcer completion bash), or in fish: announcer completion fish | source",
 		Action:      completion,
 	})
 }
+
+// shells returns the shells that there is a script for.
+func shells() []string { return []string{"bash", "zsh", "fish"} }
 
 func completion(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return usagef("completion: want one shell: bash, zsh or fish")
 	}
-	script := ""
-	switch c.Args().First() {
-	case "bash":
-		script = bashCompletion(c.App)
-	case "zsh":
-		script = zshCompletion(c.App)
-	case "fish":
-		var err error
-		if script, err = c.App.ToFishCompletion(); err != nil {
-			return err
-		}
-	default:
-		return usagef("completion: %q is not a supported shell; want bash, zsh or fish", c.Args().First())
+	shell := c.Args().First()
+	if !slices.Contains(shells(), shell) {
+		return usagef("completion: %q is not a supported shell%s; want bash, zsh or fish", shell, diag.DidYouMean(shell, shells()))
 	}
-	_, err := fmt.Fprint(c.App.Writer, script)
+	scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
+	_, err := fmt.Fprint(c.App.Writer, scripts[shell])
 	return err
 }
 
-// bashCompletion completes commands, the flags and subcommands of each, and else file names.
-func bashCompletion(app *cli.App) string {
-	var cases strings.Builder
-	for _, cmd := range app.Commands {
-		fmt.Fprintf(&cases, "    %s) flags=%q words=%q ;;\n", cmd.Name, strings.Join(longFlags(cmd), " "), strings.Join(namesOf(cmd.Subcommands), " "))
-	}
-	return fmt.Sprintf(`# bash completion for announcer
+// The scripts ask the program itself what to propose: see [complete].
+const (
+	bashCompletion = `# bash completion for announcer
 _announcer() {
-  local word=${COMP_WORDS[COMP_CWORD]} flags= words=
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W %q -- "$word")
-    return
-  fi
-  case ${COMP_WORDS[1]} in
-%s  esac
-  case $word in
-    -*) mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word") ;;
+  local i words=() word= current part value text join=
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    # The shell divides words at = and : too, and the program does not.
+    case ${COMP_WORDS[i]} in
+      = | :) join=1 ;;
+      *) [ -n "$join" ] || words+=("") ;;
+    esac
+    [ ${#words[@]} -gt 0 ] || words+=("")
+    words[${#words[@]} - 1]+=${COMP_WORDS[i]}
+    [[ ${COMP_WORDS[i]} == [=:] ]] || join=
+  done
+  word=${words[${#words[@]} - 1]}
+  current=${COMP_WORDS[COMP_CWORD]}
+  [[ $current == [=:] ]] && current=
+  COMPREPLY=()
+  {
+    IFS= read -r part
+    while IFS=$'\t' read -r value text; do
+      [[ $value == "$word"* ]] && COMPREPLY+=("${value#"${word%"$current"}"}")
+    done
+  } < <("${COMP_WORDS[0]}" complete -- "${words[@]}" 2>/dev/null)
+  case $part in
+    files) compopt -o default ;;
+    directories) compopt -o dirnames ;;
+    programs) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
   esac
 }
-complete -o filenames -F _announcer announcer
-`, strings.Join(namesOf(app.Commands), " "), cases.String())
-}
+complete -F _announcer announcer
+`
 
-// zshCompletion does the same, with the usage of each command and flag beside it.
-func zshCompletion(app *cli.App) string {
-	var commands, cases strings.Builder
-	for _, cmd := range app.Commands {
-		fmt.Fprintf(&commands, "    '%s:%s'\n", cmd.Name, zshQuote(cmd.Usage))
-		fmt.Fprintf(&cases, "    %s) _arguments", cmd.Name)
-		for _, f := range allFlags(cmd) {
-			value := ""
-			if takesValue(f) {
-				value = ":value:_files"
-			}
-			fmt.Fprintf(&cases, " '*--%s[%s]%s'", f.Names()[0], zshQuote(usageOf(f)), value)
-		}
-		if len(cmd.Subcommands) > 0 {
-			fmt.Fprintf(&cases, " '1:command:(%s)'", strings.Join(namesOf(cmd.Subcommands), " "))
-		}
-		cases.WriteString(" '*:file:_files' ;;\n")
-	}
-	return fmt.Sprintf(`#compdef announcer
+	zshCompletion = `#compdef announcer
 _announcer() {
-  local -a commands
-  commands=(
-%s  )
-  if (( CURRENT == 2 )); then
-    _describe command commands
-    return
-  fi
-  local command=$words[2]
-  shift words
-  (( CURRENT-- ))
-  case $command in
-%s  esac
+  local -a lines proposals
+  local line
+  lines=("${(@f)$("${(Q)words[1]}" complete -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+  for line in "${(@)lines[2,-1]}"; do
+    proposals+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+  done
+  (( $#proposals )) && _describe -t values value proposals
+  [[ $PREFIX == -*=* ]] && compset -P '*='
+  case $lines[1] in
+    files) _files ;;
+    directories) _files -/ ;;
+    programs) _command_names -e ;;
+  esac
 }
 # The shell either calls this file as the function, or reads it like any other.
 if [[ ${funcstack[1]} = _announcer ]]; then
@@ -102,25 +93,28 @@ if [[ ${funcstack[1]} = _announcer ]]; then
 else
   compdef _announcer announcer
 fi
-`, commands.String(), cases.String())
-}
+`
 
-// zshQuote makes text fit between single quotes, in a description that ends at a bracket or starts at a colon.
-func zshQuote(text string) string {
-	return strings.NewReplacer("'", "’", "[", "(", "]", ")", ":", ";", "`", "").Replace(text)
-}
-
-func usageOf(f cli.Flag) string {
-	if doc, ok := f.(cli.DocGenerationFlag); ok {
-		return doc.GetUsage()
-	}
-	return ""
-}
-
-func longFlags(cmd *cli.Command) []string {
-	var names []string
-	for _, f := range allFlags(cmd) {
-		names = append(names, "--"+f.Names()[0])
-	}
-	return names
-}
+	fishCompletion = `# fish completion for announcer
+function __announcer_ask
+  set -l words (commandline -opc) (commandline -ct)
+  $words[1] complete -- $words[2..-1] 2>/dev/null
+end
+function __announcer_wants_files
+  set -l lines (__announcer_ask)
+  test "$lines[1]" = files
+end
+function __announcer_complete
+  set -l lines (__announcer_ask)
+  string join \n -- $lines[2..-1]
+  switch "$lines[1]"
+    case directories
+      __fish_complete_directories (commandline -ct) ''
+    case programs
+      __fish_complete_command
+  end
+end
+complete -c announcer -n __announcer_wants_files -F
+complete -c announcer -f -a '(__announcer_complete)'
+`
+)

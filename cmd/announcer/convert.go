@@ -20,6 +20,7 @@ func convertCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "convert",
 		Usage:     "translate definitions: " + formatWords(),
+		ArgsUsage: "PATH...",
 		UsageText: "announcer convert --to FORMAT [-o DIR] FILE | DIR | -...",
 		Description: "Reads files of any of these formats, recognized by their endings, and prints or writes them in another. A - is the standard input and needs --from. " +
 			"Reports what the other format can't express. Leaves out a file with an error, and then exits with 3.",

@@ -22,7 +22,7 @@ const defaultConfig = "/etc/announcer/announcer.toml"
 func definitionFlags() []cli.Flag {
 	return append(wireFlags(),
 		&cli.StringFlag{Name: "config", Usage: "read the configuration `FILE` (default: " + defaultConfig + " unless --services is set)"},
-		&cli.StringSliceFlag{Name: "services", Usage: "read definitions from `DIR` or a file; may be repeated, the first file of a name wins"},
+		&cli.StringSliceFlag{Name: "services", Usage: "read definitions from `PATH`, a directory or a file; may be repeated, the first file of a name wins"},
 	)
 }
 
@@ -30,7 +30,7 @@ func definitionFlags() []cli.Flag {
 func wireFlags() []cli.Flag {
 	return []cli.Flag{
 		interfaceFlag(),
-		&cli.StringFlag{Name: "engine", Usage: "announce with the engine `NAME`: " + strings.Join(publication.Engines(), ", "), Action: func(_ *cli.Context, name string) error {
+		&cli.StringFlag{Name: "engine", Usage: "announce with `ENGINE`: " + strings.Join(publication.Engines(), ", "), Action: func(_ *cli.Context, name string) error {
 			if err := engine.Check(name); err != nil {
 				return usagef("--engine: %w", err)
 			}

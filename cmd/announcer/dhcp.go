@@ -26,6 +26,7 @@ func dhcpCommand() *cli.Command {
 		Subcommands: []*cli.Command{command(cli.Command{
 			Name:      "decode",
 			Usage:     "explain a value of option 60",
+			ArgsUsage: "STRING",
 			UsageText: "announcer dhcp decode STRING [--json]",
 			Flags:     []cli.Flag{jsonFlag()},
 			Action:    dhcpDecode,

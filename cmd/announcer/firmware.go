@@ -30,6 +30,7 @@ func firmwareScanCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "scan",
 		Usage:     "list the firmware in a directory by version and model, with its problems",
+		ArgsUsage: "DIR",
 		UsageText: "announcer firmware scan DIR [--json]",
 		Description: "Reads a directory, or an unpacked firmware package: files named VERSION_MODEL_firmware.eff, and " +
 			"digium_phones_firmware.conf if it exists. Exits with 3 if phones can't use the firmware.",
@@ -42,6 +43,7 @@ func firmwareServiceCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "service",
 		Usage:     "print the definition that announces the firmware of a directory",
+		ArgsUsage: "DIR",
 		UsageText: "announcer firmware service DIR --url http://10.1.2.3/ [--to toml]",
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),
@@ -56,6 +58,7 @@ func firmwareXMLCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "xml",
 		Usage:     "print the firmwares element of a phone's configuration for a directory of firmware",
+		ArgsUsage: "DIR",
 		UsageText: "announcer firmware xml DIR --url http://10.1.2.3/ [--public-url URL]",
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),

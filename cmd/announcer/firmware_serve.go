@@ -33,6 +33,7 @@ func firmwareServeCommand() *cli.Command {
 	return anyCommand(cli.Command{
 		Name:      "serve",
 		Usage:     "serve a directory of firmware by HTTP and announce it, until all phones have it",
+		ArgsUsage: "DIR",
 		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml [--config-server sip:proxy@HOST]]",
 		Description: "Serves the firmware of one version only, announces it on every link with the server's address there, and shows the transfers. " +
 			"Ends at Ctrl-C, after --for, or when --until-done phones have a whole file; then withdraws the service. " +

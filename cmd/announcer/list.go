@@ -19,6 +19,7 @@ func listCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "list",
 		Usage:     "show what would be announced, on which interfaces and with which records",
+		ArgsUsage: "PATH...",
 		UsageText: "announcer list [--wire | --json] [FILE | DIR]...",
 		Flags: append(definitionFlags(),
 			&cli.BoolFlag{Name: "wire", Usage: "show the records, per interface and IP version"},

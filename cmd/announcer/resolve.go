@@ -14,6 +14,7 @@ func resolveCommand() *cli.Command {
 	return command(cli.Command{
 		Name:        "resolve",
 		Usage:       "show one service: host, port, TXT and addresses",
+		ArgsUsage:   "NAME TYPE",
 		UsageText:   "announcer resolve NAME [TYPE]",
 		Description: "The default type is " + phoneType.String() + ".",
 		Flags:       clientFlags(),

@@ -30,6 +30,7 @@ func restartCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "restart",
 		Usage:     "restart phones by SIP NOTIFY check-sync",
+		ArgsUsage: "ADDRESS...",
 		UsageText: "announcer restart [--event EVENT] ADDRESS[:PORT]... | --file LIST | --cidr 10.1.2.0/24 --confirm",
 		Description: "Asks each phone to restart, 10 phones a second by default, and prints the answers. " + staysConfigured +
 			" Exits with 1 unless every phone answered with 200. Phones accept check-sync unless enable_check_sync is off in their configuration." +

@@ -20,6 +20,7 @@ func validateCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "validate",
 		Usage:     "check definitions: print where each problem is, what is wrong and what would be right",
+		ArgsUsage: "PATH...",
 		UsageText: "announcer validate [--strict] [--probe] [--json] [FILE | DIR]...",
 		Description: "Checks definition files, directories of them, and announcer.toml. Without arguments it checks what announcer run would read. " +
 			"For services that phones browse, it also checks the form of each TXT key. " +

@@ -25,6 +25,7 @@ func verifyCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "verify",
 		Usage:     "compare what the network announces with the definitions",
+		ArgsUsage: "PATH...",
 		UsageText: "announcer verify [--host NAME [--address ADDRESS]...] [FILE | DIR]...",
 		Description: "Reports for each service whether it is ok, missing, or differs, and which other hosts announce " + phoneType.String() +
 			". Prints problems of definitions that are announced as announcer validate does. " +
