@@ -17,7 +17,9 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/control"
 	"announcer/internal/daemon"
+	"announcer/internal/guard"
 	"announcer/internal/health"
+	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
@@ -87,7 +89,7 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	links, checks := netwatch.NewWatcher(log), health.New(health.Ask, log)
+	links, checks := netwatch.NewWatcher(log), health.NewAsking(lookup, log)
 	d := &daemon.Daemon{
 		Definitions: definitions,
 		Snapshot:    snap,
@@ -105,6 +107,9 @@ func runDaemon(c *cli.Context) error {
 	}
 	return d.Run(ctx)
 }
+
+// lookup finds hosts in .local by multicast DNS.
+func lookup(place health.Place) guard.Lookup { return browse.NewResolver(place).Lookup }
 
 // sockets returns places for the control socket. Without one that is named, and without a directory for one, there are none:
 // a daemon that is tried out by hand works without.

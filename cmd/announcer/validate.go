@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/netwatch"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
 	"announcer/internal/source"
@@ -35,7 +36,7 @@ func validateCommand() *cli.Command {
 }
 
 func validateAction(c *cli.Context) error {
-	prober := phones.NewProber(c.Context)
+	prober := phones.NewProber(c.Context, lookup(place))
 	report, err := validated(c, prober)
 	if err != nil {
 		return err
@@ -115,4 +116,11 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// place returns this host's name, and the links on which hosts in .local are asked for.
+func place() (host string, links []publication.Link, err error) {
+	links, err = netwatch.Read()
+	links, _ = netwatch.Select(links, nil, nil)
+	return source.HostName(), links, err
 }

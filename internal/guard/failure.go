@@ -36,6 +36,9 @@ func Failure(ctx context.Context, err error) error {
 	if redirect, ok := errors.AsType[*RedirectError](err); ok {
 		return redirect
 	}
+	if missing, ok := errors.AsType[*NotFoundError](err); ok {
+		return missing
+	}
 	for _, own := range []error{ErrTimeout, ErrRefused, ErrUnreachable, ErrClosed, ErrDenied, ErrTLS, ErrNoAnswer, ErrTooMuch} {
 		if errors.Is(err, own) {
 			return err

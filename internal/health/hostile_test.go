@@ -42,7 +42,7 @@ func askHostile(t *testing.T, probe Probe, answers bool, memory uint64) {
 		ctx, cancel = context.WithTimeout(t.Context(), slack)
 	}
 	defer cancel()
-	go func() { ended <- Ask(ctx, probe) }()
+	go func() { ended <- system.Ask(ctx, probe) }()
 	select {
 	case err := <-ended:
 		if (err == nil) != answers || err != nil && len(err.Error()) > 400 {
@@ -81,7 +81,7 @@ func TestMonitorHostile(t *testing.T) {
 				var server atomic.Value
 				server.Store(siptest.Listen(t, transport, "127.0.0.1:0", siptest.Answers("200 OK")).Addr.String())
 				m := New(func(ctx context.Context, _ Probe) error {
-					return Ask(ctx, Probe{Options, "sip:proxy@" + server.Load().(string) + ";transport=" + transport})
+					return system.Ask(ctx, Probe{Options, "sip:proxy@" + server.Load().(string) + ";transport=" + transport})
 				}, slog.New(slog.DiscardHandler))
 				settings := Settings{Interval: 10 * time.Millisecond, Timeout: 5 * time.Second, Down: 2, Up: 2}
 				m.Answering(publication.Desired{Groups: []publication.Publication{tcp("a", 80)}}, settings)
@@ -217,7 +217,7 @@ func TestNothingStays(t *testing.T) {
 			files, goroutines := openFiles(t), runtime.NumGoroutine()
 			for range 20 {
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-				if err := Ask(ctx, probe); err == nil {
+				if err := system.Ask(ctx, probe); err == nil {
 					t.Error("there is an answer")
 				}
 				cancel()

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"announcer/internal/publication"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +8,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"announcer/internal/guard"
+	"announcer/internal/publication"
 )
 
 // Settings say how often is asked, and what follows from the answers.
@@ -54,6 +56,8 @@ type Monitor struct {
 
 	mu       sync.Mutex
 	settings Settings
+	host     string // this host's name, without the domain
+	links    []publication.Link
 	targets  map[Probe]*target
 	watched  []watched // in the order of the publications
 }
@@ -80,9 +84,26 @@ type watched struct {
 	parts []Part
 }
 
-// New makes a monitor that asks by a function such as [Ask]. Nothing is asked before [Monitor.Run].
+// Place returns this host's name, without the domain, and the links on which it announces.
+type Place func() (host string, links []publication.Link, err error)
+
+// NewAsking makes a monitor that asks servers. lookup makes the look-up of their hosts at the place where this host is.
+func NewAsking(lookup func(Place) guard.Lookup, log *slog.Logger) *Monitor {
+	m := New(nil, log)
+	m.ask = Asker{lookup(m.place)}.Ask
+	return m
+}
+
+// New makes a monitor that asks by a function such as [Asker.Ask]. Nothing is asked before [Monitor.Run].
 func New(ask func(context.Context, Probe) error, log *slog.Logger) *Monitor {
 	return &Monitor{ask: ask, log: log, changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), targets: map[Probe]*target{}}
+}
+
+// place returns this host's name, and the links of the last desired state.
+func (m *Monitor) place() (host string, links []publication.Link, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.host, m.links, nil
 }
 
 // Changed returns a channel, which receives a value when states have changed, so that [Monitor.Answering] may let others through. Several changes
@@ -136,7 +157,7 @@ func (m *Monitor) Answering(d publication.Desired, settings Settings) publicatio
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.settings = settings
+	m.settings, m.host, m.links = settings, d.Host, d.Links
 	m.watch(d)
 	withheld := map[string]bool{}
 	for _, w := range m.watched {

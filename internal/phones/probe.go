@@ -34,6 +34,7 @@ const SmallImage = 1 << 20
 // Prober asks the servers that announcements name: every firmware file by HTTP HEAD, every PBX by SIP OPTIONS.
 type Prober struct {
 	ctx    context.Context
+	lookup guard.Lookup
 	mu     sync.Mutex
 	probes []Probe
 }
@@ -45,8 +46,10 @@ type Probe struct {
 	Size   int64  `json:"size,omitempty"` // bytes; 0 if the answer has none
 }
 
-// NewProber makes a prober that asks until ctx ends.
-func NewProber(ctx context.Context) *Prober { return &Prober{ctx: ctx} }
+// NewProber makes a prober that asks until ctx ends. lookup finds the hosts that announcements name.
+func NewProber(ctx context.Context, lookup guard.Lookup) *Prober {
+	return &Prober{ctx: ctx, lookup: lookup}
+}
 
 // Probes returns what was asked so far, in the order of the definitions.
 func (p *Prober) Probes() []Probe {
@@ -137,7 +140,7 @@ func (q *question) add(severity diag.Severity, code, format string, args ...any)
 func (p *Prober) head(q *question) {
 	ctx, cancel := context.WithTimeout(p.ctx, probeTime)
 	defer cancel()
-	client := guard.HTTP(ctx, guard.Dial)
+	client := guard.HTTP(ctx, p.lookup.Dial)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, q.URL, nil)
 	if err != nil {
@@ -170,7 +173,12 @@ func (p *Prober) options(q *question) {
 		q.errorf(CodeProbe, "%v", err)
 		return
 	}
-	answer, err := sip.Alive(ctx, target)
+	var answer sip.Answer
+	err = p.lookup(ctx, target.Host, func(host string) error {
+		target.Host = host
+		answer, err = sip.Alive(ctx, target)
+		return err
+	})
 	if err != nil {
 		q.failed(err)
 		return
