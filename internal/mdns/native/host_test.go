@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/wire"
 	"announcer/internal/testkit/memlink"
 )
 
@@ -74,20 +75,28 @@ func TestHangingHost(t *testing.T) {
 	})
 }
 
-// TestHostIsLookedAt has the host get another address: it is known soon after the next change.
+// TestHostIsLookedAt has the host get another address, and another program open the port, which takes effect with the next
+// change: no unicast answer is asked for any more.
 func TestHostIsLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := memlink.Live(1)
-		h := net.NewHost("alpha")
-		h.Plug(net.NewSegment(), netip.MustParsePrefix("192.0.2.1/24"))
+		segment := net.NewSegment()
+		h, heard := net.NewHost("alpha"), listen(net, segment)
+		h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
 		var own []netip.Addr
-		p := New(Config{Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}, Own: func() []netip.Addr { return own }})
+		conn := h.Conn()
+		p := New(Config{Conn: conn, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}, Own: func() []netip.Addr { return own }})
 		m := machine{p, h, "alpha"}
-		m.apply(t)
-		synctest.Wait()
+		m.apply(t, sip("alone"))
+		time.Sleep(time.Minute)
+
 		own = []netip.Addr{netip.MustParseAddr("198.51.100.1")}
-		m.apply(t)
-		synctest.Wait()
+		conn.SetShared(true)
+		m.apply(t, sip("alone"), sip("beside"))
+		time.Sleep(time.Minute)
+		if !heard.asksForUnicast("alone") || heard.asksForUnicast("beside") {
+			t.Error("unicast answers are not asked for before the port is shared, or are asked for then")
+		}
 		if err := p.do(t.Context(), func() {
 			if !slices.Equal(p.host.own, own) {
 				t.Errorf("the addresses are %v, want %v", p.host.own, own)
@@ -98,6 +107,15 @@ func TestHostIsLookedAt(t *testing.T) {
 		if err := p.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// asksForUnicast reports whether a question for a name was heard that asks for a unicast answer.
+func (c *capture) asksForUnicast(label string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.messages, func(m wire.Message) bool {
+		return slices.ContainsFunc(m.Questions, func(q wire.Query) bool { return q.QU && q.Name.Label() == label })
 	})
 }
 
