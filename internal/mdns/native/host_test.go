@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,14 +84,20 @@ func TestHostIsLookedAt(t *testing.T) {
 		segment := net.NewSegment()
 		h, heard := net.NewHost("alpha"), listen(net, segment)
 		h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
-		var own []netip.Addr
+		var another atomic.Bool
+		own := []netip.Addr{netip.MustParseAddr("198.51.100.1")}
 		conn := h.Conn()
-		p := New(Config{Conn: conn, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}, Own: func() []netip.Addr { return own }})
+		p := New(Config{Conn: conn, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}, Own: func() []netip.Addr {
+			if another.Load() {
+				return own
+			}
+			return nil
+		}})
 		m := machine{p, h, "alpha"}
 		m.apply(t, sip("alone"))
 		time.Sleep(time.Minute)
 
-		own = []netip.Addr{netip.MustParseAddr("198.51.100.1")}
+		another.Store(true)
 		conn.SetShared(true)
 		m.apply(t, sip("alone"), sip("beside"))
 		time.Sleep(time.Minute)
