@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"announcer/internal/diag"
+	"announcer/internal/limit"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
@@ -23,6 +24,10 @@ import (
 const (
 	redrawTime  = 500 * time.Millisecond
 	standardRow = 20 // rows of the table, where the height of the terminal is not known
+
+	// Lines in a minute, of a phone and of all: a transfer has two.
+	linesOfPhone = 40
+	linesOfAll   = 1200
 )
 
 // transferView shows who loads what: on a terminal a table that is drawn again, else a line for each event.
@@ -31,6 +36,7 @@ type transferView struct {
 	terminal bool
 	until    int // phones that are to have a whole file; 0: no such end
 	mac      func(netip.Addr) string
+	lines    *limit.Lines
 
 	mu      sync.Mutex
 	ended   []fileserver.Transfer // the last of them, for the table
@@ -40,7 +46,7 @@ type transferView struct {
 }
 
 func newTransferView(out io.Writer, terminal bool, until int, mac func(netip.Addr) string) *transferView {
-	return &transferView{out: out, terminal: terminal, until: until, mac: mac, done: map[string]bool{}, reached: make(chan struct{})}
+	return &transferView{out: out, terminal: terminal, until: until, mac: mac, lines: limit.New(linesOfPhone, linesOfAll, time.Minute), done: map[string]bool{}, reached: make(chan struct{})}
 }
 
 // announced reports that phones can find the firmware.
@@ -61,15 +67,26 @@ func (p *transferView) report(t fileserver.Transfer) {
 	if t.Ended {
 		p.ended = append(p.ended[max(0, len(p.ended)-standardRow*5):], t)
 	}
-	if t.Whole && !p.done[who] {
+	isNew := t.Whole && !p.done[who]
+	if isNew {
 		p.done[who] = true
 		if len(p.done) == p.until {
 			close(p.reached)
 		}
 	}
-	if !p.terminal {
+	if !p.terminal && (isNew || p.lines.Admit(t.Phone.String(), time.Now())) {
 		fmt.Fprintln(p.out, p.line(t))
 	}
+}
+
+// leftOut prints how many lines were left out.
+func (p *transferView) leftOut(e limit.Excess, any bool) {
+	if !any || p.terminal {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.out, e)
 }
 
 // line reports a transfer that begins or has ended.
@@ -105,6 +122,7 @@ func (p *transferView) run(ctx context.Context, failed <-chan struct{}, running 
 	defer tick.Stop()
 	for {
 		p.draw(running())
+		p.leftOut(p.lines.Excess(time.Now()))
 		select {
 		case <-tick.C:
 			continue
@@ -113,6 +131,7 @@ func (p *transferView) run(ctx context.Context, failed <-chan struct{}, running 
 		case <-failed:
 		}
 		p.draw(running())
+		p.leftOut(p.lines.Rest())
 		return
 	}
 }

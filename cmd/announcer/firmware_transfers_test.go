@@ -3,13 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
+	"announcer/internal/testkit/printed"
 )
 
 func transfer(phone string, sent int64, ended, whole bool) fileserver.Transfer {
@@ -82,6 +85,35 @@ func TestTransferLines(t *testing.T) {
 		t.Errorf("printed:\n%s\nwant:\n%s", &out, want)
 	}
 	p.run(context.Background(), nil, func() []fileserver.Transfer { return nil }) // ends, since two phones are done
+}
+
+// TestTransferLinesAreLimited has a client that asks for one byte again and again, and phones that get the file.
+func TestTransferLinesAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out printed.Text
+		p := newTransferView(&out, false, 2, noMAC)
+		for range 1000 {
+			p.report(transfer("192.0.2.66", 0, false, false))
+			p.report(transfer("192.0.2.66", 1, true, false))
+		}
+		p.report(transfer("192.0.2.66", 40e6, true, true))
+		p.report(transfer("192.0.2.11", 0, false, false))
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		p.run(ctx, nil, func() []fileserver.Transfer { return nil })
+		text := out.String()
+		if n := strings.Count(text, "\n"); n != linesOfPhone+3 {
+			t.Errorf("%d lines, want %d:\n%s", n, linesOfPhone+3, text)
+		}
+		for _, want := range []string{
+			"192.0.2.66 D40 1_4_0_0 has ", "192.0.2.11 D40 1_4_0_0 loads ",
+			fmt.Sprintf("%d more lines, most of them of 192.0.2.66\n", 2000-linesOfPhone),
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing:\n%s", want, text)
+			}
+		}
+	})
 }
 
 func TestTransferTable(t *testing.T) {

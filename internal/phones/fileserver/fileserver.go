@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"announcer/internal/admission"
+	"announcer/internal/limit"
 	"announcer/internal/phones"
 )
 
@@ -31,6 +33,13 @@ const (
 	idleTime   = 30 * time.Second // between two requests
 	stallTime  = 30 * time.Second // for the next [stallBytes] of a file
 	stallBytes = 64 << 10
+)
+
+// Lines of the log that requests cause, in [linesTime]. A phone that loads a file in pieces causes one for each.
+const (
+	linesOfPhone = 20
+	linesOfAll   = 600
+	linesTime    = time.Minute
 )
 
 // Config configures a [Server].
@@ -53,6 +62,7 @@ type Config struct {
 type Server struct {
 	config Config
 	root   *os.Root
+	lines  *limit.Lines
 	files  []File
 	byPath map[string]*content // by the path of a URL
 
@@ -75,7 +85,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: the directory can't be read: %w", config.Dir, err)
 	}
-	s := &Server{config: config, root: root, byPath: map[string]*content{}, transfers: map[*transfer]bool{}, got: map[owned]spans{}}
+	s := &Server{config: config, root: root, lines: limit.New(linesOfPhone, linesOfAll, linesTime), byPath: map[string]*content{}, transfers: map[*transfer]bool{}, got: map[owned]spans{}}
 	for _, image := range config.Release.Images {
 		f, err := newContent(root, image)
 		if err != nil {
@@ -103,6 +113,7 @@ func (s *Server) prefix() string {
 // Serve answers on l until ctx ends. Then it takes no more connections, and lets transfers go on for at most grace.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	defer s.root.Close()
+	defer s.countLines()()
 	limited := admission.New(l, limits)
 	server := &http.Server{
 		Handler:           s,
@@ -135,6 +146,43 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	return nil
 }
 
+// log returns the log for a line that a phone causes; it drops the line if there are too many.
+func (s *Server) log(phone netip.Addr) *slog.Logger {
+	if s.lines.Admit(phone.String(), time.Now()) {
+		return s.config.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// countLines logs now and then how many lines were left out. The function that it returns does so for the last time.
+func (s *Server) countLines() (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(linesTime)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				s.logExcess(s.lines.Excess(time.Now()))
+			case <-done:
+				s.logExcess(s.lines.Rest())
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
+func (s *Server) logExcess(e limit.Excess, any bool) {
+	if any {
+		s.config.Log.Warn("requests not logged", "lines", e.Lines, "most", e.Most)
+	}
+}
+
 type connKey struct{}
 
 // way is the connection of a request, and the listener that is to know what moves on it.
@@ -157,7 +205,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.config.Configs && configName.MatchString(r.URL.Path):
 		s.phoneConfig(w, r)
 	default:
-		s.config.Log.Debug("no such file", "phone", host(r), "path", r.URL.Path)
+		s.log(host(r)).Debug("no such file", "phone", host(r), "path", r.URL.Path)
 		http.Error(w, "there is no such file here", http.StatusNotFound)
 	}
 }
@@ -166,7 +214,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) file(w http.ResponseWriter, r *http.Request, f *content) {
 	file, err := f.open(s.root)
 	if err != nil {
-		s.gone(w, f.File, err)
+		s.gone(w, r, f.File, err)
 		return
 	}
 	defer file.Close()
@@ -184,8 +232,8 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request, f *content) {
 }
 
 // gone answers for a file that can't be served any more.
-func (s *Server) gone(w http.ResponseWriter, f File, err error) {
-	s.config.Log.Error("a file can't be served", "file", f.Path, "error", err)
+func (s *Server) gone(w http.ResponseWriter, r *http.Request, f File, err error) {
+	s.log(host(r)).Error("a file can't be served", "file", f.Path, "error", err)
 	http.Error(w, "the file can't be read now", http.StatusServiceUnavailable)
 }
 
@@ -198,11 +246,11 @@ func (s *Server) phoneConfig(w http.ResponseWriter, r *http.Request) {
 	}
 	text, err := s.config.Release.Config(url, s.config.ConfigServer)
 	if err != nil {
-		s.config.Log.Error("a configuration can't be made", "error", err)
+		s.log(host(r)).Error("a configuration can't be made", "error", err)
 		http.Error(w, "there is no configuration", http.StatusInternalServerError)
 		return
 	}
-	s.config.Log.Info("configuration", "phone", host(r), "path", r.URL.Path)
+	s.log(host(r)).Info("configuration", "phone", host(r), "path", r.URL.Path)
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(text)))
 }

@@ -127,7 +127,7 @@ func (s *Server) end(t *transfer) {
 	complete := t.body.err == nil && t.delivered()
 	switch changed := errors.Is(t.body.err, errChanged) || complete && !t.file.holds(); {
 	case changed:
-		s.config.Log.Error("a file was changed while it was sent", "phone", last.Phone, "file", last.File.Path)
+		s.log(last.Phone).Error("a file was changed while it was sent", "phone", last.Phone, "file", last.File.Path)
 	case ok && complete:
 		last.Whole = s.record(last, span{from, from + last.Sent})
 	}
@@ -135,7 +135,7 @@ func (s *Server) end(t *transfer) {
 	s.mu.Lock()
 	delete(s.transfers, t)
 	s.mu.Unlock()
-	s.config.Log.Info("sent", "phone", last.Phone, "model", last.Agent.Model, "version", last.Agent.Version, "file", last.File.Path,
+	s.log(last.Phone).Info("sent", "phone", last.Phone, "model", last.Agent.Model, "version", last.Agent.Version, "file", last.File.Path,
 		"bytes", last.Sent, "whole", last.Whole, "took", last.Took.Round(time.Millisecond))
 	s.config.Report(last)
 }
