@@ -88,6 +88,9 @@ func dialDaemon(c *cli.Context) (*control.Client, error) {
 	if none, ok := errors.AsType[*control.NoDaemonError](err); ok {
 		return nil, &exitError{exitNoDaemon, none}
 	}
+	if err == nil {
+		client.Columns = columnsOf(c.App.Writer)
+	}
 	return client, err
 }
 

@@ -80,7 +80,7 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	printHashes(c.App.Writer, server.Files())
+	printFiles(c.App.Writer, server.Files())
 	publisher, err := engine.Open(engineName, log, netwatch.MAC)
 	if err != nil {
 		return err
@@ -143,13 +143,15 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 	return errors.Join(err, served)
 }
 
-// printHashes prints what is served. Nobody has to read that.
-func printHashes(w io.Writer, files []fileserver.File) {
-	var rows [][]string
+// printFiles prints what is served. Nobody has to read that.
+func printFiles(w io.Writer, files []fileserver.File) {
+	var rows, hashes [][]string
 	for _, f := range files {
-		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), f.SHA256, diag.Printable(f.Path)})
+		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), diag.Printable(f.Path)})
+		hashes = append(hashes, []string{f.Model, f.SHA256})
 	}
-	_ = table(w, "MODEL VERSION SIZE SHA-256 FILE", rows)
+	_ = table(w, "MODEL VERSION SIZE FILE", rows)
+	_ = table(w, "MODEL SHA-256", hashes) // a table of its own: 64 characters leave no room for more
 }
 
 // firmwareOnLinks makes what is to be announced: on every link a group with the URL that is right there or, where the

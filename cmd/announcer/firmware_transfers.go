@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/term"
 
 	"announcer/internal/diag"
+	"announcer/internal/layout"
 	"announcer/internal/limit"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
@@ -143,7 +142,7 @@ func (p *transferView) draw(running []fileserver.Transfer) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lines := p.table(running, p.height())
+	lines := p.table(running, p.height(), columnsOf(p.out))
 	var b strings.Builder
 	if p.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", p.drawn) // up to where it began
@@ -156,8 +155,9 @@ func (p *transferView) draw(running []fileserver.Transfer) {
 	fmt.Fprint(p.out, b.String())
 }
 
+// height returns how many rows the table has room for.
 func (p *transferView) height() int {
-	if f, ok := p.out.(*os.File); ok {
+	if f, ok := p.out.(descriptor); ok {
 		if _, rows, err := term.GetSize(int(f.Fd())); err == nil && rows > 4 {
 			return rows - 3
 		}
@@ -165,19 +165,31 @@ func (p *transferView) height() int {
 	return standardRow
 }
 
-// table returns the lines of the table, with at most so many transfers: those that run, and the last that ended.
-func (p *transferView) table(running []fileserver.Transfer, most int) []string {
+// table returns the lines of the table: those that run, and the last that ended, as many as there is room for.
+func (p *transferView) table(running []fileserver.Transfer, room, columns int) []string {
+	for most := room; ; most-- {
+		lines := p.rows(running, most, columns)
+		if len(lines) <= room+2 || most == 1 {
+			return lines
+		}
+	}
+}
+
+// rows returns the lines of the table with at most so many transfers. Each of them may take several lines.
+func (p *transferView) rows(running []fileserver.Transfer, most, columns int) []string {
 	shown := running[:min(len(running), most)]
 	rest := most - len(shown)
 	all := append(p.ended[max(0, len(p.ended)-rest):len(p.ended):len(p.ended)], shown...)
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "PHONE\tMODEL\tHAS\tFILE\tDONE\tRATE\t")
+	var rows [][]string
 	for _, t := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d %%\t%s/s\t%s\n", t.Phone, orDash(t.Agent.Model), orDash(t.Agent.Version), diag.Printable(t.File.Path), t.Percent(), bytesText(int64(t.Rate())), fateOf(t))
+		rows = append(rows, []string{
+			t.Phone.String(), orDash(t.Agent.Model), orDash(t.Agent.Version), diag.Printable(t.File.Path),
+			fmt.Sprintf("%d %%", t.Percent()), bytesText(int64(t.Rate())) + "/s", fateOf(t),
+		})
 	}
-	fmt.Fprintf(w, "%s done, %d loading\n", p.count(), len(running))
-	w.Flush() // into memory, which does not fail
+	var b strings.Builder
+	_ = layout.Table(&b, columns, "PHONE MODEL HAS FILE DONE RATE", rows) // memory does not fail
+	fmt.Fprintf(&b, "%s done, %d loading\n", p.count(), len(running))
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/layout"
 	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
 	"announcer/internal/testkit/printed"
@@ -125,16 +126,25 @@ func TestTransferTable(t *testing.T) {
 	p.draw(running)
 	p.draw(running)
 	table := "\r\x1b[K" + strings.Join([]string{
-		"PHONE       MODEL  HAS      FILE                    DONE   RATE       ",
+		"PHONE       MODEL  HAS      FILE                    DONE   RATE",
 		"192.0.2.11  D40    1_4_0_0  2_8_1_D40_firmware.eff  100 %  20.0 MB/s  done",
 		"192.0.2.12  D40    1_4_0_0  2_8_1_D40_firmware.eff  25 %   5.0 MB/s   stopped",
-		"192.0.2.13  D40    1_4_0_0  2_8_1_D40_firmware.eff  50 %   10.0 MB/s  ",
+		"192.0.2.13  D40    1_4_0_0  2_8_1_D40_firmware.eff  50 %   10.0 MB/s",
 		"1 phone done, 1 loading",
 	}, "\n\r\x1b[K") + "\n\x1b[J"
 	if want := table + "\x1b[5A" + table; out.String() != want {
 		t.Errorf("drawn:\n%q\nwant:\n%q", out.String(), want)
 	}
-	if lines := p.table(running, 2); len(lines) != 4 || !strings.HasPrefix(lines[1], "192.0.2.12") || !strings.HasPrefix(lines[2], "192.0.2.13") {
+	if lines := p.table(running, 2, 0); len(lines) != 4 || !strings.HasPrefix(lines[1], "192.0.2.12") || !strings.HasPrefix(lines[2], "192.0.2.13") {
 		t.Errorf("with room for two:\n%s", strings.Join(lines, "\n"))
+	}
+	lines := p.table(running, 4, 60)
+	if len(lines) > 6 || !strings.HasPrefix(lines[len(lines)-1], "1 phone done") {
+		t.Errorf("more than there is room for:\n%s", strings.Join(lines, "\n"))
+	}
+	for _, line := range lines {
+		if layout.Width(line) > 60 {
+			t.Errorf("%q is wider than the terminal", line)
+		}
 	}
 }

@@ -27,8 +27,13 @@ const (
 	reloadPatience = reloadTime + patience
 )
 
+// columnsKey is the key of a query with the width of the client's terminal.
+const columnsKey = "columns"
+
 // Client talks to the daemon.
 type Client struct {
+	Columns int // width of the terminal, 0 for no limit
+
 	http     http.Client
 	path     string        // of the socket
 	patience time.Duration // until the daemon has to have begun an answer, except a reload
@@ -71,7 +76,7 @@ func newClient(path string) *Client {
 
 // Status writes the state of the daemon, and reports whether all is well.
 func (c *Client) Status(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
-	return c.ask(ctx, c.patience, http.MethodGet, "/status", w, inJSON)
+	return c.ask(ctx, c.patience, http.MethodGet, fmt.Sprintf("/status?%s=%d", columnsKey, c.Columns), w, inJSON)
 }
 
 // Reload has the daemon read everything again, writes what came of it, and reports whether nothing was refused.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"announcer/internal/admission"
@@ -99,7 +100,16 @@ func (s server) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Announcer-Healthy", fmt.Sprint(st.Healthy))
-	answer(w, r, st, func(w io.Writer) error { return st.WriteText(w) })
+	answer(w, r, st, func(w io.Writer) error { return st.WriteText(w, columnsOf(r)) })
+}
+
+// columnsOf returns the width of the client's terminal, 0 if it has none.
+func columnsOf(r *http.Request) int {
+	columns, err := strconv.Atoi(r.URL.Query().Get(columnsKey))
+	if err != nil || columns < 0 {
+		return 0
+	}
+	return columns
 }
 
 // state returns the state, or reports to the client that there is none.

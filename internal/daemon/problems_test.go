@@ -181,7 +181,7 @@ func (h heard) judged(s status.Status) {
 		h.t.Errorf("healthy %t, problems %q", s.Healthy, s.Problems)
 	}
 	var text strings.Builder
-	if err := s.WriteText(&text); err != nil {
+	if err := s.WriteText(&text, 0); err != nil {
 		h.t.Fatal(err)
 	}
 	if strings.Contains(text.String(), "all is well") == isProblem {

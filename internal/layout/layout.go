@@ -2,6 +2,7 @@
 package layout
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 
@@ -67,7 +68,7 @@ func breakWord(word string, columns int) (head, rest string) {
 			break
 		}
 		end = i + len(string(r))
-		if strings.ContainsRune("/,;=", r) {
+		if isPunctuation(r) {
 			behind = end
 		}
 	}
@@ -76,3 +77,22 @@ func breakWord(word string, columns int) (head, rest string) {
 	}
 	return word[:end], word[end:]
 }
+
+// pieces returns the parts of a word, each of which ends with punctuation, or with the word.
+func pieces(word string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for word != "" {
+			end := strings.IndexFunc(word, isPunctuation) + 1
+			if end == 0 {
+				end = len(word)
+			}
+			if !yield(word[:end]) {
+				return
+			}
+			word = word[end:]
+		}
+	}
+}
+
+// isPunctuation reports whether a word may be broken behind a character.
+func isPunctuation(r rune) bool { return strings.ContainsRune("/,;=", r) }

@@ -82,6 +82,11 @@ NAME        TYPE
 0123456789  _http._tcp
 ab
 `},
+		{"words are kept whole", 42, "BY TYPE MAC", [][]string{{"192.0.2.100 (this host)", "_http._tcp", "00:0f:d3:00:00:01 Digium"}}, `
+BY           TYPE        MAC
+192.0.2.100  _http._tcp  00:0f:d3:00:00:01
+(this host)              Digium
+`},
 		{"wide names", 80, "NAME LINK", [][]string{{"前台电话", "eth0"}, {"Reception", "eth1"}, {"전화", "eth2"}}, `
 NAME       LINK
 前台电话   eth0

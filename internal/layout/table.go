@@ -12,13 +12,14 @@ const (
 )
 
 // Table writes rows below headings, which spaces separate, with each column as wide as its widest cell. A table that is
-// wider than so many columns of the terminal is narrowed, the widest column first: a cell that no longer fits takes several
-// lines. There is no limit if columns is 0.
+// wider than so many columns of the terminal is narrowed, the widest column first, between words rather than within them: a
+// cell that no longer fits takes several lines. There is no limit if columns is 0.
 func Table(w io.Writer, columns int, headings string, rows [][]string) error {
 	all := append([][]string{strings.Fields(headings)}, rows...)
 	widths := natural(all)
 	if columns > 0 {
-		narrow(widths, columns)
+		narrow(widths, columns, longestPieces(all, len(widths)))
+		narrow(widths, columns, make([]int, len(widths)))
 	}
 	var b strings.Builder
 	for _, row := range all {
@@ -42,24 +43,39 @@ func natural(rows [][]string) []int {
 	return widths
 }
 
-// narrow takes from the widest column until all fit, or none can be narrower.
-func narrow(widths []int, columns int) {
+// narrow takes from the widest column that is wider than its least width, and than leastFit, until all fit or none is.
+func narrow(widths []int, columns int, least []int) {
 	total := gap * (len(widths) - 1)
 	for _, n := range widths {
 		total += n
 	}
 	for ; total > columns; total-- {
-		widest := 0
+		widest := -1
 		for i, n := range widths {
-			if n > widths[widest] {
+			if n > max(least[i], leastFit) && (widest < 0 || n > widths[widest]) {
 				widest = i
 			}
 		}
-		if widths[widest] <= leastFit {
+		if widest < 0 {
 			return
 		}
 		widths[widest]--
 	}
+}
+
+// longestPieces returns the width of the longest part in each column that should not be broken.
+func longestPieces(rows [][]string, columns int) []int {
+	longest := make([]int, columns)
+	for _, row := range rows {
+		for i, cell := range row {
+			for _, word := range strings.Fields(cell) {
+				for piece := range pieces(word) {
+					longest[i] = max(longest[i], Width(piece))
+				}
+			}
+		}
+	}
+	return longest
 }
 
 // writeRow writes a row, on as many lines as its highest cell.

@@ -19,6 +19,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
+	"announcer/internal/layout"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
@@ -77,7 +78,7 @@ func full() Status {
 
 func TestText(t *testing.T) {
 	var text bytes.Buffer
-	if err := full().WriteText(&text); err != nil {
+	if err := full().WriteText(&text, 0); err != nil {
 		t.Fatal(err)
 	}
 	want, err := os.ReadFile("testdata/status.want")
@@ -86,6 +87,21 @@ func TestText(t *testing.T) {
 	}
 	if text.String() != string(want) {
 		t.Errorf("got:\n%s\nwant:\n%s", text.String(), want)
+	}
+}
+
+// The tables fit the terminal.
+func TestTextFits(t *testing.T) {
+	var text bytes.Buffer
+	s := full()
+	s.Problems, s.Hints, s.Conflicts = nil, nil, nil // are sentences, which the terminal breaks
+	if err := s.WriteText(&text, 80); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text.String()) {
+		if layout.Width(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("%q is wider than 80 columns", line)
+		}
 	}
 }
 
@@ -174,7 +190,7 @@ func TestAllIsWell(t *testing.T) {
 			s := Status{Time: now, Reload: Reload{OK: true}, Services: []Service{test.service}}
 			s.Diagnose()
 			var text strings.Builder
-			if err := s.WriteText(&text); err != nil {
+			if err := s.WriteText(&text, 0); err != nil {
 				t.Fatal(err)
 			}
 			if well := strings.Contains(text.String(), "all is well"); well != test.well || s.Healthy != test.healthy {
@@ -359,7 +375,7 @@ func TestFaults(t *testing.T) {
 		t.Errorf("the line is %q", got)
 	}
 	var text strings.Builder
-	if err := s.WriteText(&text); err != nil || !strings.Contains(text.String(), "PROBLEM: "+problem) || !strings.Contains(text.String(), "used, not by IPv4") {
+	if err := s.WriteText(&text, 0); err != nil || !strings.Contains(text.String(), "PROBLEM: "+problem) || !strings.Contains(text.String(), "used, not by IPv4") {
 		t.Errorf("error %v:\n%s", err, &text)
 	}
 	answer := httptest.NewRecorder()

@@ -5,11 +5,11 @@ import (
 	"io"
 	"net/netip"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"announcer/internal/diag"
 	"announcer/internal/health"
+	"announcer/internal/layout"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 )
@@ -17,9 +17,9 @@ import (
 // askersShown is the number of hosts that the text shows; the JSON has all.
 const askersShown = 20
 
-// WriteText writes the status for people.
-func (s Status) WriteText(w io.Writer) error {
-	p := page{w: w, now: s.Time}
+// WriteText writes the status for people, with tables that fit so many columns of a terminal; 0 is no limit.
+func (s Status) WriteText(w io.Writer, columns int) error {
+	p := page{w: w, columns: columns, now: s.Time}
 	p.linef("announcer %s, pid %d, up %s, engine %s, host %s", s.Daemon.Version, s.Daemon.PID, p.ago(s.Daemon.Started), s.Daemon.Engine, s.Daemon.Host)
 	if s.Healthy && s.settled() {
 		p.line(s.Line() + "; all is well")
@@ -47,9 +47,10 @@ func (s Status) WriteText(w io.Writer) error {
 
 // page writes text, and remembers the first error.
 type page struct {
-	w   io.Writer
-	now time.Time
-	err error
+	w       io.Writer
+	columns int
+	now     time.Time
+	err     error
 }
 
 func (p *page) line(text string) {
@@ -71,15 +72,12 @@ func (p *page) table(headings string, rows [][]string) {
 		return
 	}
 	fmt.Fprintln(p.w)
-	tw := tabwriter.NewWriter(p.w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tw, strings.ReplaceAll(headings, " ", "\t"))
 	for _, row := range rows {
 		for i := range row {
 			row[i] = diag.Printable(row[i])
 		}
-		fmt.Fprintln(tw, strings.Join(row, "\t"))
 	}
-	p.err = tw.Flush()
+	p.err = layout.Table(p.w, p.columns, headings, rows)
 }
 
 func (p *page) services(services []Service) {
