@@ -135,7 +135,7 @@ func firmwareTable(c *cli.Context, found phones.Firmware) error {
 	}
 	printFindings(c.App.Writer, found.Findings)
 	_, err := fmt.Fprintf(c.App.Writer, "%s of %s, %s, %s\n", count(len(rows), "file"), count(len(found.Versions()), "version"),
-		count(len(found.Findings.Errors()), "error"), count(len(found.Findings.Warnings()), "warning"))
+		count(found.Findings.Errors().Count(), "error"), count(found.Findings.Warnings().Count(), "warning"))
 	return err
 }
 

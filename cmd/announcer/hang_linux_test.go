@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +42,7 @@ type hangCase struct {
 	config  string // the configuration, by which commands find the daemon; "": none
 	reload  string // a pattern of what a reload says
 	problem string // a pattern of the problem in the status
+	metrics []string
 }
 
 var hangCases = []hangCase{
@@ -46,17 +50,20 @@ var hangCases = []hangCase{
 		name: "directory", file: "x.service", text: serviceNamed("X"), args: "--services $FS --services services",
 		reload:  `$FS has not answered for [\dms]+; what it defined before stays in use`,
 		problem: `$FS: it has not answered since [-\d]+ [:\d]+; what it defined before stays in use`,
+		metrics: []string{`announcer_source_answers{source="$FS"} 0`, `announcer_source_answers{source="services"} 1`},
 	},
 	{
 		name: "file of a directory", file: "x", text: serviceNamed("X"), link: "services/x.service", args: "--services services",
 		reload:  `1 refused\nrefused  services/x\.service\n`,
 		problem: `services/x\.service: its file system has not answered since [:\d]+ .*; refused since .* its last good version of `,
+		metrics: []string{`announcer_source_answers{source="services"} 1`},
 	},
 	{
 		name: "configuration file", file: "announcer.toml", args: "--config $FS/announcer.toml --services services", config: "$FS/announcer.toml",
 		text:    "[[group]]\nname = \"X\"\n[[group.service]]\ntype = \"_digiumproxy._udp\"\nport = 5060\n",
 		reload:  `$FS/announcer\.toml has not answered for [\dms]+; what it defined before stays in use`,
 		problem: `$FS/announcer\.toml: it has not answered since [-\d]+ [:\d]+; what it defined before stays in use`,
+		metrics: []string{`announcer_source_answers{source="$FS/announcer.toml"} 0`, `announcer_source_answers{source="services"} 1`},
 	},
 }
 
@@ -128,6 +135,10 @@ func newHanging(t *testing.T, c hangCase) *hanging {
 	onFS := func(pattern, dir string) string { return strings.ReplaceAll(pattern, "$FS", dir) }
 	h.args, h.config = onFS(h.args, h.fs.Dir), onFS(h.config, h.fs.Dir)
 	h.reload, h.problem = onFS(h.reload, regexp.QuoteMeta(h.fs.Dir)), onFS(h.problem, regexp.QuoteMeta(h.fs.Dir))
+	h.metrics = slices.Clone(h.metrics)
+	for i := range h.metrics {
+		h.metrics[i] = onFS(h.metrics[i], h.fs.Dir)
+	}
 	if err := os.WriteFile(filepath.Join(h.fs.Holds, h.file), []byte(h.text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +165,7 @@ func (h *hanging) test(t *testing.T) {
 	h.asks(t, reloadMost, h.reload, "reload")
 	h.says(t, "has not answered since") // after 30 s
 	h.asks(t, statusMost, "PROBLEM: "+h.problem, "status")
+	h.measures(t)
 	h.manager.alive(t)
 	h.send(t, syscall.SIGTERM)
 	h.withdraws(t, "PBX", "B", "X")
@@ -171,6 +183,29 @@ func (h *hanging) asks(t *testing.T, most time.Duration, pattern string, command
 	}
 	if !regexp.MustCompile(pattern).Match(out) {
 		t.Errorf("%s: no %q in:\n%s", command, pattern, out)
+	}
+}
+
+// measures wants the metrics to report that the place that hangs does not answer, and that the other one does.
+func (h *hanging) measures(t *testing.T) {
+	t.Helper()
+	client := http.Client{Timeout: statusMost, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(h.cmd.Dir, "announcer.sock"))
+	}}}
+	answer, err := client.Get("http://announcer/metrics")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, want := range h.metrics {
+		if !strings.Contains(string(text), want+"\n") {
+			t.Errorf("the metrics lack %s", want)
+		}
 	}
 }
 

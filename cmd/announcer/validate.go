@@ -41,7 +41,7 @@ func validateAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	faults, warnings := len(report.Findings.Errors()), len(report.Findings.Warnings())
+	faults, warnings := report.Findings.Errors().Count(), report.Findings.Warnings().Count()
 	if c.Bool("json") {
 		err = printJSON(c.App.Writer, struct {
 			Version  int            `json:"version"`

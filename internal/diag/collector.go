@@ -48,7 +48,7 @@ func (c *Collector) List() Findings {
 	for severity, n := range c.count {
 		if more := n - MaxFindings; more > 0 {
 			s := Severity(severity)
-			list = append(list, Finding{File: c.file, Severity: s, Text: fmt.Sprintf("and %d more %s; the first %d are shown", more, plural(s, more), MaxFindings)})
+			list = append(list, Finding{File: c.file, Severity: s, More: more, Text: fmt.Sprintf("and %d more %s; the first %d are shown", more, plural(s, more), MaxFindings)})
 		}
 	}
 	return list

@@ -43,6 +43,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	Code     string   `json:"code,omitempty"` // a stable name of the rule, such as "phones/sip-url", for programs that look for it
 	Text     string   `json:"text"`           // what is wrong; what would be right
+	More     int      `json:"more,omitempty"` // this stands for so many findings that are not listed
 }
 
 // String returns "file:line:col: <element>: what is wrong; what would be right", with "warning: " before the text of
@@ -107,6 +108,17 @@ func (fs Findings) from(least, most Severity) Findings {
 		}
 	}
 	return found
+}
+
+// Count returns the number of findings, including those that are not listed.
+func (fs Findings) Count() int {
+	n := len(fs)
+	for _, f := range fs {
+		if f.More > 0 {
+			n += f.More - 1
+		}
+	}
+	return n
 }
 
 // Err returns the findings that keep a file from being used, those that are an [Error], as an error; nil if there are

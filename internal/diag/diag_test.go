@@ -11,11 +11,11 @@ func TestFindingString(t *testing.T) {
 		name, want string
 		finding    Finding
 	}{
-		{"line and column", "a.service:7:11: <port>: it is no port; want 1 to 65535", Finding{"a.service", 7, 11, "<port>", Error, "", "it is no port; want 1 to 65535"}},
-		{"warning", "a.toml:7: port: warning: the port is 0", Finding{"a.toml", 7, 0, "port", Warning, "", "the port is 0"}},
-		{"whole file", "a.service: it is empty", Finding{"a.service", 0, 0, "", Error, "", "it is empty"}},
-		{"no file", "warning: the port is 0", Finding{"", 0, 0, "", Warning, "", "the port is 0"}},
-		{"code", "a.service: it is missing [phones/sip-url]", Finding{"a.service", 0, 0, "", Error, "phones/sip-url", "it is missing"}},
+		{"line and column", "a.service:7:11: <port>: it is no port; want 1 to 65535", Finding{"a.service", 7, 11, "<port>", Error, "", "it is no port; want 1 to 65535", 0}},
+		{"warning", "a.toml:7: port: warning: the port is 0", Finding{"a.toml", 7, 0, "port", Warning, "", "the port is 0", 0}},
+		{"whole file", "a.service: it is empty", Finding{"a.service", 0, 0, "", Error, "", "it is empty", 0}},
+		{"no file", "warning: the port is 0", Finding{"", 0, 0, "", Warning, "", "the port is 0", 0}},
+		{"code", "a.service: it is missing [phones/sip-url]", Finding{"a.service", 0, 0, "", Error, "phones/sip-url", "it is missing", 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := test.finding.String(); got != test.want {
@@ -26,7 +26,7 @@ func TestFindingString(t *testing.T) {
 }
 
 func TestFindings(t *testing.T) {
-	fs := Findings{{"b", 1, 0, "", Error, "", "1"}, {"a", 10, 0, "", Warning, "", "2"}, {"a", 9, 4, "", Error, "", "3"}, {"a", 9, 2, "", Warning, "", "4"}, {"b", 1, 0, "", Warning, "", "5"}}
+	fs := Findings{{"b", 1, 0, "", Error, "", "1", 0}, {"a", 10, 0, "", Warning, "", "2", 0}, {"a", 9, 4, "", Error, "", "3", 0}, {"a", 9, 2, "", Warning, "", "4", 0}, {"b", 1, 0, "", Warning, "", "5", 0}}
 	fs.Sort()
 	if got, want := fs.Error(), "a:9:2: warning: 4\na:9:4: 3\na:10: warning: 2\nb:1: 1\nb:1: warning: 5"; got != want {
 		t.Errorf("sorted:\n%s\nwant:\n%s", got, want)

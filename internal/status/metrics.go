@@ -63,8 +63,8 @@ func healthy(s Status, add func(float64, ...string)) { add(zeroOrOne(s.Healthy))
 func problems(s Status, add func(float64, ...string)) { add(float64(len(s.Problems))) }
 
 func findings(s Status, add func(float64, ...string)) {
-	add(float64(len(s.Files.Findings.Errors())), diag.Error.String())
-	add(float64(len(s.Files.Findings.Warnings())), diag.Warning.String())
+	add(float64(s.Files.Findings.Errors().Count()), diag.Error.String())
+	add(float64(s.Files.Findings.Warnings().Count()), diag.Warning.String())
 }
 
 func refusedSince(s Status, add func(float64, ...string)) {

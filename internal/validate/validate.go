@@ -26,8 +26,7 @@ type Report struct {
 
 // Paths checks files and directories (of which the .service and .toml files are taken) as they would be announced by an
 // engine on the given host. A .toml file that is given by itself may be a configuration; it is checked alone, without what
-// it names. The
-// lints come beside [phones.Lint].
+// it names. The lints come beside [phones.Lint].
 func Paths(paths []string, engineName, host string, lints ...services.Lint) Report {
 	lints = append([]services.Lint{phones.Lint}, lints...)
 	var report Report
