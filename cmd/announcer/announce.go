@@ -34,13 +34,13 @@ const exitOwnFailure = 125
 const countedBy = "Hosts are counted by hardware address if it is known, else by address. A host that lies about both counts more than once."
 
 func announceCommand() *cli.Command {
-	return anyCommand(cli.Command{
+	return loggingCommand(cli.Command{
 		Name:      "announce",
 		Usage:     "announce once: until Ctrl-C, for a time, or while a command runs",
 		ArgsUsage: "PATH...",
 		UsageText: "announcer announce [FILE | DIR]... [--for 10m] [-- COMMAND...]\n" +
 			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
-			"announcer announce --name NAME --type TYPE --port PORT [--txt KEY=VALUE]...",
+			"announcer announce --name NAME --type TYPE --port PORT [--txt STRING]...",
 		Description: "Prints the name of each service once it is announced. Withdraws its services when it ends, also when the terminal closes. A second Ctrl-C does not wait for the command. " +
 			"The command after -- starts when everything is announced, and its exit status is passed on: 126 or 127 if it can't be run, 125 if announcer itself fails. " +
 			"With --for the command gets SIGTERM when the time is over, and the exit status is 124. With --until-seen announcer waits for the hosts, too, after the command has succeeded. " + countedBy,
@@ -50,7 +50,7 @@ func announceCommand() *cli.Command {
 			&cli.StringFlag{Name: "on-conflict", Usage: "if the name is taken, apply `POLICY`: " + strings.Join(publication.PolicyWords(), ", "), Value: publication.DefaultPolicy.String()},
 		), groupFlags()...),
 		Action: announcing(announce, closedTerminal()...),
-	})
+	}, "warn")
 }
 
 // groupFlags define one group.

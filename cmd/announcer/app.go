@@ -31,17 +31,21 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 }
 
-// command fills in what commands have in common that announce nothing.
+// command fills in what commands have in common that announce nothing. They log nothing: help does not show the flags for it.
 func command(c cli.Command) *cli.Command {
 	if c.Action != nil {
 		c.Action = untilSignal(written(c.Action), interrupts, nil)
 	}
-	return anyCommand(c)
+	return anyCommand(c, logFlags("info", true))
 }
 
-// anyCommand fills in what all commands have in common.
-func anyCommand(c cli.Command) *cli.Command {
-	c.Flags = append(c.Flags, logFlags()...)
+// loggingCommand fills in what commands have in common that announce. level is the default of --log-level, for people.
+func loggingCommand(c cli.Command, level string) *cli.Command {
+	return anyCommand(c, logFlags(level, false))
+}
+
+func anyCommand(c cli.Command, logging []cli.Flag) *cli.Command {
+	c.Flags = append(c.Flags, logging...)
 	c.HideHelp = true
 	c.OnUsageError = usageError
 	return &c
@@ -51,12 +55,15 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	return usagef("%s: %w (see announcer %s --help)", c.Command.Name, err, c.Command.Name)
 }
 
-func logFlags() []cli.Flag {
+func logFlags(level string, hidden bool) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "log-level", Usage: "log messages of `LEVEL` and above: debug, info, warn or error"},
-		&cli.StringFlag{Name: "log-format", Usage: "write the log in the `ENCODING` text or json"},
+		&cli.StringFlag{Name: "log-level", Usage: "log messages of `LEVEL` and above: debug, info, warn or error (default: " + level + ")", Hidden: hidden},
+		&cli.StringFlag{Name: "log-format", Usage: "write the log in the `ENCODING` text or json (default: text)", Hidden: hidden},
 	}
 }
+
+// globalFlags are those that may stand in front of the command.
+func globalFlags() []cli.Flag { return logFlags("info", false) }
 
 // newLogger makes the logger that the flags ask for; what they leave open is taken from the arguments.
 func newLogger(c *cli.Context, level, format string) (*slog.Logger, error) {

@@ -21,7 +21,7 @@ const runsCommand = "announce"
 // arguments, except a command that runs another one: there it is that other command, given apart.
 func arrange(app *cli.App, args []string) (arranged, command []string, err error) {
 	args, behind, dashes := cutDashes(args)
-	name, args := cutName(logFlags(), args)
+	name, args := cutName(globalFlags(), args)
 	if name == "" {
 		return arrangeNameless(app, args)
 	}
@@ -100,7 +100,7 @@ func allFlags(cmd *cli.Command) []cli.Flag {
 // commandName returns the name of the command in the arguments, "" if there is none.
 func commandName(args []string) string {
 	args, _, _ = cutDashes(args)
-	name, _ := cutName(logFlags(), args)
+	name, _ := cutName(globalFlags(), args)
 	return name
 }
 
@@ -125,8 +125,8 @@ func arrangeNameless(app *cli.App, args []string) (arranged, command []string, e
 		return []string{app.Name, helpName}, nil, nil
 	case slices.ContainsFunc(args, isVersion):
 		return []string{app.Name, versionName}, nil, nil
-	case len(args) > 0 && lookUpFlag(logFlags(), args[0]) == nil:
-		return nil, nil, usagef("unknown %w", unknownFlag("", args[0], append(flagWords(logFlags()), "--help", "--version")))
+	case len(args) > 0 && lookUpFlag(globalFlags(), args[0]) == nil:
+		return nil, nil, usagef("unknown %w", unknownFlag("", args[0], append(flagWords(globalFlags()), "--help", "--version")))
 	}
 	return nil, nil, usagef("no command; want one of %s (see announcer --help)", strings.Join(namesOf(app.Commands), ", "))
 }

@@ -25,12 +25,13 @@ var phoneType = dnsname.MustParse("_digiumproxy._udp")
 
 func browseCommand() *cli.Command {
 	return command(cli.Command{
-		Name:      "browse",
-		Usage:     "show what is on the network: the service types, or the services of a type",
-		ArgsUsage: "TYPE",
-		UsageText: "announcer browse [TYPE]",
-		Flags:     clientFlags(),
-		Action:    browseAction,
+		Name:        "browse",
+		Usage:       "show what is on the network: the service types, or the services of a type",
+		ArgsUsage:   "TYPE",
+		UsageText:   "announcer browse [TYPE]",
+		Description: "Shows the services of a type, such as " + phoneType.String() + ", with the addresses of their hosts. Without a type it lists the types that there are.",
+		Flags:       clientFlags(),
+		Action:      browseAction,
 	})
 }
 
@@ -38,7 +39,7 @@ func browseCommand() *cli.Command {
 func clientFlags() []cli.Flag {
 	return []cli.Flag{
 		interfaceFlag(),
-		&cli.StringFlag{Name: "domain", Usage: "browse `DOMAIN`", Value: dnsname.Local.String()},
+		&cli.StringFlag{Name: "domain", Usage: "ask for services in `DOMAIN`", Value: dnsname.Local.String()},
 		waitFlag(),
 		jsonFlag(),
 	}

@@ -164,7 +164,7 @@ type typedLine struct {
 }
 
 func readLine(app *cli.App, words []string) *typedLine {
-	l := &typedLine{choices: app.Commands, flags: logFlags()}
+	l := &typedLine{choices: app.Commands, flags: globalFlags()}
 	for _, word := range words {
 		l.read(word)
 	}
@@ -197,6 +197,9 @@ func (l *typedLine) runsCommand() bool { return l.command != nil && l.command.Na
 func (l *typedLine) flag() proposal {
 	p := oneOf()
 	for _, f := range l.flags {
+		if v, ok := f.(cli.VisibleFlag); ok && !v.IsVisible() {
+			continue
+		}
 		_, repeats := f.(*cli.StringSliceFlag)
 		if repeats || lookUpFlag(l.given, f.Names()[0]) == nil {
 			p.words = append(p.words, item{"--" + f.Names()[0], flagText(f)})

@@ -16,7 +16,7 @@ func completionCommand() *cli.Command {
 		Usage:       "print the completion script for a shell",
 		UsageText:   "announcer completion SHELL",
 		ArgsUsage:   "SHELL",
-		Description: "The shells are " + strings.Join(shells(), ", ") + ". Load the script with: source <(announcer completion bash), or in fish: announcer completion fish | source",
+		Description: "The shells are " + strings.Join(shells(), ", ") + ". bash and zsh load the script with: source <(announcer completion bash). fish loads it with: announcer completion fish | source",
 		Action:      completion,
 	})
 }

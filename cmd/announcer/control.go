@@ -46,10 +46,11 @@ func reloadCommand() *cli.Command {
 
 func watchCommand() *cli.Command {
 	return command(cli.Command{
-		Name:      "watch",
-		Usage:     "print questions of hosts and changes of services as they happen",
-		UsageText: "announcer watch [--json]",
-		Flags:     append(controlFlags(), jsonFlag()),
+		Name:        "watch",
+		Usage:       "print questions of hosts and changes of services as they happen",
+		UsageText:   "announcer watch [--json]",
+		Description: "Prints a line for each event until Ctrl-C. Exits with 1 if the daemon ends, and with 4 if there is no daemon.",
+		Flags:       append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			client, err := dialDaemon(c)
 			if err != nil {

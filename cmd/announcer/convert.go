@@ -19,10 +19,10 @@ import (
 func convertCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "convert",
-		Usage:     "translate definitions: " + formatWords(),
+		Usage:     "translate definitions from one format to another",
 		ArgsUsage: "PATH...",
 		UsageText: "announcer convert --to FORMAT [-o DIR] FILE | DIR | -...",
-		Description: "Reads files of any of these formats, recognized by their endings, and prints or writes them in another. A - is the standard input and needs --from. " +
+		Description: "Reads files of any format, recognized by their endings, and prints or writes them in another. - is standard input and needs --from. " +
 			"Reports what the other format can't express. Leaves out a file with an error, and then exits with 3.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "write `FORMAT`: " + formatWords()},

@@ -30,7 +30,7 @@ func definitionFlags() []cli.Flag {
 func wireFlags() []cli.Flag {
 	return []cli.Flag{
 		interfaceFlag(),
-		&cli.StringFlag{Name: "engine", Usage: "announce with `ENGINE`: " + strings.Join(publication.Engines(), ", "), Action: func(_ *cli.Context, name string) error {
+		&cli.StringFlag{Name: "engine", Usage: "use `ENGINE` " + strings.Join(publication.Engines(), " or ") + " (default: that of the configuration, or " + publication.Engines()[0] + ")", Action: func(_ *cli.Context, name string) error {
 			if err := engine.Check(name); err != nil {
 				return usagef("--engine: %w", err)
 			}

@@ -15,12 +15,12 @@ func dhcpCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "dhcp",
 		Usage:     "print DHCP configuration that points phones to their server, for links without multicast",
-		UsageText: "announcer dhcp --for dnsmasq|isc|kea --url http://10.1.2.3/ [--per-model]\nannouncer dhcp decode STRING",
+		UsageText: "announcer dhcp --for SERVER --url URL [--per-model]\nannouncer dhcp decode STRING",
 		Description: "Phones send their model and version in option 60 and read their server from option 66. " + phones.DHCPWarning +
 			" The subcommand decode explains a value of option 60.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "for", Usage: "write the configuration of `SERVER`: " + strings.Join(phones.DHCPServers(), ", ")},
-			&cli.StringFlag{Name: "url", Usage: "send phones to `URL`: http, https, ftp or ftps, or sip:proxy@HOST for a DPMA or Switchvox server"},
+			&cli.StringFlag{Name: "url", Usage: "send phones to `URL`: http://10.1.2.3/, also https, ftp or ftps; or sip:proxy@HOST for a DPMA or Switchvox server"},
 			&cli.BoolFlag{Name: "per-model", Usage: "make a class for each model; {model} in the URL stands for the model"},
 		},
 		Subcommands: []*cli.Command{command(cli.Command{

@@ -19,7 +19,7 @@ func firmwareCommand() *cli.Command {
 	return command(cli.Command{
 		Name:      "firmware",
 		Usage:     "list, announce and serve a directory of phone firmware",
-		UsageText: "announcer firmware scan|service|xml|serve DIR [FLAGS]",
+		UsageText: "announcer firmware COMMAND DIR [FLAG]...",
 		Subcommands: []*cli.Command{
 			firmwareScanCommand(), firmwareServiceCommand(), firmwareXMLCommand(), firmwareServeCommand(),
 		},
@@ -44,7 +44,7 @@ func firmwareServiceCommand() *cli.Command {
 		Name:      "service",
 		Usage:     "print the definition that announces the firmware of a directory",
 		ArgsUsage: "DIR",
-		UsageText: "announcer firmware service DIR --url http://10.1.2.3/ [--to toml]",
+		UsageText: "announcer firmware service DIR --url URL [--to FORMAT]",
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),
 			&cli.StringFlag{Name: "to", Usage: "write `FORMAT`: " + formatWords(), Value: string(convert.Avahi)},
@@ -59,7 +59,7 @@ func firmwareXMLCommand() *cli.Command {
 		Name:      "xml",
 		Usage:     "print the firmwares element of a phone's configuration for a directory of firmware",
 		ArgsUsage: "DIR",
-		UsageText: "announcer firmware xml DIR --url http://10.1.2.3/ [--public-url URL]",
+		UsageText: "announcer firmware xml DIR --url URL [--public-url URL]",
 		Flags: []cli.Flag{
 			firmwareURLFlag(), versionFlag(),
 			&cli.StringFlag{Name: "public-url", Usage: "also print public_firmwares with `URL`, which phones try if the first one fails"},
@@ -69,7 +69,7 @@ func firmwareXMLCommand() *cli.Command {
 }
 
 func firmwareURLFlag() cli.Flag {
-	return &cli.StringFlag{Name: "url", Usage: "announce the directory at `URL`, as phones reach it"}
+	return &cli.StringFlag{Name: "url", Usage: "the `URL` at which phones find the directory, such as http://10.1.2.3/"}
 }
 
 func versionFlag() cli.Flag {

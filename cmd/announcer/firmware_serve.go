@@ -30,14 +30,15 @@ import (
 const lastTransfers = 30 * time.Second
 
 func firmwareServeCommand() *cli.Command {
-	return anyCommand(cli.Command{
+	return loggingCommand(cli.Command{
 		Name:      "serve",
 		Usage:     "serve a directory of firmware by HTTP and announce it, until all phones have it",
 		ArgsUsage: "DIR",
-		UsageText: "announcer firmware serve DIR [--listen :8080] [--for 10m] [--until-done N] [--url URL] [--xml [--config-server sip:proxy@HOST]]",
+		UsageText: "announcer firmware serve DIR [--until-done NUMBER] [--for 10m]\n" +
+			"announcer firmware serve DIR --xml [--config-server URL]",
 		Description: "Serves the firmware of one version only, announces it on every link with the server's address there, and shows the transfers. " +
 			"Ends at Ctrl-C, after --for, or when --until-done phones have a whole file; then withdraws the service. " +
-			"Running transfers may go on for 30 s. If standard output is no terminal, the default log level is info. " + countedBy,
+			"Running transfers may go on for 30 s. " + countedBy,
 		Flags: append(wireFlags(),
 			&cli.StringFlag{Name: "listen", Usage: "listen on `[ADDRESS]:PORT`", Value: ":8080"},
 			forFlag("end after `TIME`, such as 10m"),
@@ -49,7 +50,7 @@ func firmwareServeCommand() *cli.Command {
 			versionFlag(),
 		),
 		Action: announcing(firmwareServe, closedTerminal()...),
-	})
+	}, "warn; info if standard output is no terminal")
 }
 
 func firmwareServe(c *cli.Context) error {

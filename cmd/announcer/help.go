@@ -82,7 +82,7 @@ func (p *helpPage) ofApp(app *cli.App) {
 	p.usage(app.Name + " COMMAND [FLAG]... [ARGUMENT]...")
 	p.commands(app.Commands)
 	p.items("FLAGS", []item{
-		{"-h, --help", "show this help; behind a command, that of the command"},
+		{"-h, --help", "show this help, or behind a command that of the command"},
 		{"-v, -V, --version", "print the version"},
 	})
 }
@@ -95,7 +95,7 @@ func (p *helpPage) ofCommand(cmd *cli.Command, name string) {
 	}
 	p.commands(cmd.Subcommands)
 	var flags []item
-	for _, f := range cmd.Flags {
+	for _, f := range cmd.VisibleFlags() {
 		flags = append(flags, item{flagWord(f), flagText(f)})
 	}
 	p.items("FLAGS", append(flags, item{"-h, --help", "show this help"}))

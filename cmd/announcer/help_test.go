@@ -33,6 +33,27 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// The ways to call a command fit on a line each, so that they can be copied.
+func TestUsageLines(t *testing.T) {
+	var check func(t *testing.T, cmd *cli.Command)
+	check = func(t *testing.T, cmd *cli.Command) {
+		if cmd.UsageText == "" && !cmd.Hidden {
+			t.Errorf("%s has no usage", cmd.Name)
+		}
+		for way := range strings.Lines(cmd.UsageText) {
+			if helpIndent+layout.Width(strings.TrimSuffix(way, "\n")) > usualWidth-helpIndent {
+				t.Errorf("%q is too long for a line", way)
+			}
+		}
+		for _, sub := range cmd.Subcommands {
+			check(t, sub)
+		}
+	}
+	for _, cmd := range newApp(io.Discard, io.Discard).Commands {
+		t.Run(cmd.Name, func(t *testing.T) { check(t, cmd) })
+	}
+}
+
 // Without a terminal, help has 80 columns; more than 100 are never used, and less than 40 neither.
 func TestHelpColumns(t *testing.T) {
 	for _, test := range []struct {

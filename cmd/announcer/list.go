@@ -17,10 +17,11 @@ import (
 
 func listCommand() *cli.Command {
 	return command(cli.Command{
-		Name:      "list",
-		Usage:     "show what would be announced, on which interfaces and with which records",
-		ArgsUsage: "PATH...",
-		UsageText: "announcer list [--wire | --json] [FILE | DIR]...",
+		Name:        "list",
+		Usage:       "show what would be announced, on which interfaces and with which records",
+		ArgsUsage:   "PATH...",
+		UsageText:   "announcer list [--wire | --json] [FILE | DIR]...",
+		Description: "Lists definition files and directories of them; without arguments, what announcer run would read. Announces nothing.",
 		Flags: append(definitionFlags(),
 			&cli.BoolFlag{Name: "wire", Usage: "show the records, per interface and IP version"},
 			jsonFlag(),

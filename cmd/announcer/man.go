@@ -11,6 +11,7 @@ import (
 func manCommand() *cli.Command {
 	return command(cli.Command{
 		Name:        "man",
+		UsageText:   "announcer man",
 		Usage:       "print the manual page",
 		Description: "Read it with: announcer man | man -l -",
 		Action: func(c *cli.Context) error {

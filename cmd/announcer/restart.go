@@ -31,13 +31,15 @@ func restartCommand() *cli.Command {
 		Name:      "restart",
 		Usage:     "restart phones by SIP NOTIFY check-sync",
 		ArgsUsage: "ADDRESS...",
-		UsageText: "announcer restart [--event EVENT] ADDRESS[:PORT]... | --file LIST | --cidr 10.1.2.0/24 --confirm",
+		UsageText: "announcer restart [--event EVENT] ADDRESS[:PORT]...\n" +
+			"announcer restart [--event EVENT] --file LIST\n" +
+			"announcer restart [--event EVENT] --cidr NETWORK --confirm",
 		Description: "Asks each phone to restart, 10 phones a second by default, and prints the answers. " + staysConfigured +
 			" Exits with 1 unless every phone answered with 200. Phones accept check-sync unless enable_check_sync is off in their configuration." +
 			" Some models may accept it only from their server, or only with a user in the request (--user).",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "file", Usage: "ask the phones in the file `LIST`, one address a line; - is standard input"},
-			&cli.StringSliceFlag{Name: "cidr", Usage: "ask every address in `NETWORK`; may be repeated"},
+			&cli.StringSliceFlag{Name: "cidr", Usage: "ask every address in `NETWORK`, such as 10.1.2.0/24; may be repeated"},
 			&cli.BoolFlag{Name: "confirm", Usage: "confirm that every phone in the networks of --cidr restarts"},
 			&cli.StringFlag{Name: "event", Usage: "ask for `EVENT`: restart, reboot (restarts P-series phones) or resync (a P-series phone reads its configuration again)", Value: string(restart.Restart)},
 			&cli.StringFlag{Name: "transport", Usage: "use `TRANSPORT` " + strings.Join(sip.Transports(), ", ") + "; the default port is 5060, with tls 5061", Value: sip.Transports()[0]},

@@ -33,10 +33,10 @@ const avahiServices = "/etc/avahi/services"
 const runName = "run"
 
 func runCommand() *cli.Command {
-	return anyCommand(cli.Command{
+	return loggingCommand(cli.Command{
 		Name:      runName,
 		Usage:     "run the daemon: announce all definitions until it is stopped",
-		UsageText: "announcer run [--config FILE] [--services DIR]... [--interface GLOB]...",
+		UsageText: "announcer run [--config FILE] [--services PATH]... [--interface GLOB]...",
 		Description: "Announces every definition on every link, follows changes of links, addresses and files, and withdraws its services when it ends. " +
 			"A file with an error stays announced in its last good version. SIGHUP, or announcer reload, reloads everything and logs every problem. " +
 			"SIGUSR1 ends it without withdrawing services, so that a restart is not visible on the network.",
@@ -44,7 +44,7 @@ func runCommand() *cli.Command {
 			&cli.DurationFlag{Name: "poll", Usage: "also read the files every `TIME`, 100ms to 1h", DefaultText: "2s on file systems that don't report changes"},
 		),
 		Action: announcing(runDaemon),
-	})
+	}, "as configured, or info")
 }
 
 // gcPercent has garbage collected when memory has grown by a quarter, not by as much again. The daemon makes garbage only

@@ -29,11 +29,11 @@ func verifyCommand() *cli.Command {
 		UsageText: "announcer verify [--host NAME [--address ADDRESS]...] [FILE | DIR]...",
 		Description: "Reports for each service whether it is ok, missing, or differs, and which other hosts announce " + phoneType.String() +
 			". Prints problems of definitions that are announced as announcer validate does. " +
-			"Exits with 1 unless every service is ok and phones can use it. " +
+			"Without arguments it takes what announcer run would read. Exits with 1 unless every service is ok and phones can use it. " +
 			"It works on any machine of the link. The host name and the addresses of a service that names no host are compared if this host announces it, or with --host.",
 		Flags: append(definitionFlags(),
 			&cli.StringFlag{Name: "host", Usage: "compare with what the host `NAME`, such as pbx.local, must announce"},
-			&cli.StringSliceFlag{Name: "address", Usage: "also want `ADDRESS` among those of the host of --host; may be repeated"},
+			&cli.StringSliceFlag{Name: "address", Usage: "with --host: the host must have `ADDRESS`; may be repeated"},
 			waitFlag(), jsonFlag(),
 		),
 		Action: verify,

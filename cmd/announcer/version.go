@@ -13,8 +13,9 @@ const versionName = "version"
 
 func versionCommand() *cli.Command {
 	return command(cli.Command{
-		Name:  versionName,
-		Usage: "print the version, the commit it was built from, and the Go release",
+		Name:      versionName,
+		UsageText: "announcer version",
+		Usage:     "print the version, the commit it was built from, and the Go release",
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
