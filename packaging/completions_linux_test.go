@@ -79,7 +79,7 @@ func testCompletions(t *testing.T, d debian, zshPlace string) {
 // testInteractive types at a shell, and has it print what it makes of each line.
 func testInteractive(t *testing.T, shell *exec.Cmd, setup string) {
 	const prompt = "ready> "
-	shell.Env = append(shell.Env, "PS1="+prompt, "TERM=dumb", "INPUTRC=/dev/null")
+	shell.Env = append(shell.Env, "PS1="+prompt, "TERM=dumb", "INPUTRC=/dev/null", "HISTFILE=")
 	screen := startInTerminal(t, shell)
 	screen.await(t, regexp.QuoteMeta(prompt))
 	screen.typed(t, setup+"\r")
