@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -56,7 +57,9 @@ func watchCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return client.Watch(c.Context, c.App.Writer, c.Bool("json"))
+			return client.Watch(c.Context, c.App.Writer, c.Bool("json"), func() {
+				fmt.Fprintln(c.App.ErrWriter, "announcer: watching; Ctrl-C ends it")
+			})
 		},
 	})
 }

@@ -3,20 +3,23 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/dnsname"
 	"announcer/internal/mdns/browse"
+	"announcer/internal/netwatch"
 )
 
 func resolveCommand() *cli.Command {
 	return command(cli.Command{
 		Name:        "resolve",
-		Usage:       "show one service: host, port, TXT and addresses",
+		Usage:       "show one service, or the addresses of a host, or the host with an address",
 		ArgsUsage:   "NAME TYPE",
-		UsageText:   "announcer resolve NAME [TYPE]",
-		Description: "The default type is " + phoneType.String() + ".",
+		UsageText:   "announcer resolve NAME [TYPE] | HOST.local | ADDRESS",
+		Description: "The default type is " + phoneType.String() + ". A service whose name ends with .local needs its type.",
 		Flags:       clientFlags(),
 		Action:      resolve,
 	})
@@ -36,7 +39,16 @@ func resolve(c *cli.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
-	entry, err := browse.Resolve(ctx, c.Args().First(), q, links)
+	name := c.Args().First()
+	if addr, err := netip.ParseAddr(name); err == nil && c.Args().Len() == 1 {
+		hosts, err := browse.FindAddress(ctx, addr, links)
+		return printHosts(c, hosts, err)
+	}
+	if host, ok := hostIn(q.Domain, name); ok && c.Args().Len() == 1 {
+		hosts, err := browse.FindHost(ctx, host, links)
+		return printHosts(c, hosts, err)
+	}
+	entry, err := browse.Resolve(ctx, name, q, links)
 	if err != nil {
 		return err
 	}
@@ -52,4 +64,48 @@ func resolve(c *cli.Context) error {
 		fmt.Fprintf(c.App.Writer, "txt        %s\n", diag.Printable(t))
 	}
 	return nil
+}
+
+// hostIn returns the name of a host in a domain, such as pbx.local.
+func hostIn(domain dnsname.Name, text string) (host dnsname.Name, ok bool) {
+	host, err := dnsname.Parse(text)
+	return host, err == nil && !host.IsZero() && host.Parent().Equal(domain)
+}
+
+// printHosts prints hosts that were found, or returns why none was.
+func printHosts(c *cli.Context, hosts []browse.Host, err error) error {
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, struct {
+			Version int         `json:"version"`
+			Hosts   []shownHost `json:"hosts"`
+		}{1, shownHosts(hosts)})
+	}
+	for _, h := range hosts {
+		fmt.Fprintf(c.App.Writer, "host       %s\naddresses  %s\ninterface  %s\n", diag.Printable(h.Name.String()), addresses(h.Addrs), h.Link)
+	}
+	return nil
+}
+
+// shownHost is a host in the JSON of resolve.
+type shownHost struct {
+	Host      string        `json:"host"`
+	Addresses []netip.Addr  `json:"addresses"`
+	Interface string        `json:"interface"`
+	From      []shownSender `json:"from"`
+}
+
+func shownHosts(hosts []browse.Host) []shownHost {
+	mac := netwatch.MACs()
+	all := []shownHost{}
+	for _, h := range hosts {
+		s := shownHost{Host: h.Name.String(), Addresses: h.Addrs, Interface: h.Link}
+		for _, f := range h.From {
+			s.From = append(s.From, shownSender{f.Addr, mac(h.Link, f.Addr)})
+		}
+		all = append(all, s)
+	}
+	return all
 }

@@ -76,17 +76,18 @@ func newClient(path string) *Client {
 
 // Status writes the state of the daemon, and reports whether all is well.
 func (c *Client) Status(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
-	return c.ask(ctx, c.patience, http.MethodGet, fmt.Sprintf("/status?%s=%d", columnsKey, c.Columns), w, inJSON)
+	return c.ask(ctx, c.patience, http.MethodGet, fmt.Sprintf("/status?%s=%d", columnsKey, c.Columns), w, inJSON, func() {})
 }
 
 // Reload has the daemon read everything again, writes what came of it, and reports whether nothing was refused.
 func (c *Client) Reload(ctx context.Context, w io.Writer, inJSON bool) (well bool, err error) {
-	return c.ask(ctx, reloadPatience, http.MethodPost, "/reload", w, inJSON)
+	return c.ask(ctx, reloadPatience, http.MethodPost, "/reload", w, inJSON, func() {})
 }
 
-// Watch writes what happens, a line for each event, until ctx is done or the daemon ends, which is an error.
-func (c *Client) Watch(ctx context.Context, w io.Writer, inJSON bool) error {
-	_, err := c.ask(ctx, c.patience, http.MethodGet, "/watch", w, inJSON)
+// Watch writes what happens, a line for each event, until ctx is done or the daemon ends, which is an error. It calls begun as soon
+// as nothing that happens is missed.
+func (c *Client) Watch(ctx context.Context, w io.Writer, inJSON bool, begun func()) error {
+	_, err := c.ask(ctx, c.patience, http.MethodGet, "/watch", w, inJSON, begun)
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -96,7 +97,7 @@ func (c *Client) Watch(ctx context.Context, w io.Writer, inJSON bool) error {
 	return err
 }
 
-func (c *Client) ask(ctx context.Context, patience time.Duration, method, path string, w io.Writer, inJSON bool) (well bool, err error) {
+func (c *Client) ask(ctx context.Context, patience time.Duration, method, path string, w io.Writer, inJSON bool, begun func()) (well bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	late := time.AfterFunc(patience, func() {
@@ -124,6 +125,7 @@ func (c *Client) ask(ctx context.Context, patience time.Duration, method, path s
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
 		return false, errors.New(strings.TrimSpace(string(text)))
 	}
+	begun()
 	if _, err := io.Copy(w, answer.Body); err != nil {
 		return false, fmt.Errorf("the daemon at %s closed the connection early: %w", c.path, err)
 	}

@@ -170,8 +170,9 @@ func TestClient(t *testing.T) {
 	d.events <- []status.Event{{Missed: 3}, {Missed: 4}}
 	ctx, cancel := context.WithCancel(t.Context())
 	lines := &firstLines{n: 2, done: cancel}
-	if err := c.Watch(ctx, lines, false); err != nil {
-		t.Error(err)
+	begun := false
+	if err := c.Watch(ctx, lines, false, func() { begun = lines.text == "" }); err != nil || !begun {
+		t.Errorf("it began: %t, error %v", begun, err)
 	}
 	if lines.text != "3 events were dropped because they came too fast\n4 events were dropped because they came too fast\n" {
 		t.Errorf("%q", lines.text)
@@ -180,7 +181,7 @@ func TestClient(t *testing.T) {
 	d.events <- []status.Event{{Missed: 5}}
 	close(d.events)
 	var out bytes.Buffer
-	if err := c.Watch(t.Context(), &out, true); err == nil || err.Error() != "the daemon has ended" || out.String() != "{\"missed\":5}\n" {
+	if err := c.Watch(t.Context(), &out, true, func() {}); err == nil || err.Error() != "the daemon has ended" || out.String() != "{\"missed\":5}\n" {
 		t.Errorf("error %v, %q", err, out.String())
 	}
 	d.err = context.DeadlineExceeded
@@ -206,7 +207,7 @@ func TestStoppedDaemon(t *testing.T) {
 	if _, err := c.Status(t.Context(), io.Discard, false); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	if err := c.Watch(t.Context(), io.Discard, false); err == nil || err.Error() != want {
+	if err := c.Watch(t.Context(), io.Discard, false, func() {}); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

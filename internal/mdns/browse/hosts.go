@@ -27,6 +27,59 @@ type Host struct {
 	until time.Time // when the first of the addresses is over
 }
 
+// FindHost asks for the addresses of a host, until a link has any or ctx is done. It reports an error if there is none.
+func FindHost(ctx context.Context, name dnsname.Name, links []publication.Link) ([]Host, error) {
+	conn, err := link.Open()
+	if err != nil {
+		return nil, err
+	}
+	found, err := findHost(ctx, conn, name, links)
+	return foundFor(name.String(), found, links, err)
+}
+
+// FindAddress asks which host has an address (RFC 6762 §4), until a link has an answer or ctx is done. It reports an error if there
+// is none.
+func FindAddress(ctx context.Context, addr netip.Addr, links []publication.Link) ([]Host, error) {
+	conn, err := link.Open()
+	if err != nil {
+		return nil, err
+	}
+	found, err := findAddress(ctx, conn, addr, links)
+	return foundFor(addr.String(), found, links, err)
+}
+
+// foundFor returns what was found or, if that is nothing, an error.
+func foundFor(asked string, found []Host, links []publication.Link, err error) ([]Host, error) {
+	if len(found) == 0 && err == nil {
+		err = fmt.Errorf("no host answers for %s by mDNS on %s", asked, named(links))
+	}
+	return found, err
+}
+
+func findAddress(ctx context.Context, conn link.Conn, addr netip.Addr, links []publication.Link) ([]Host, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	name := mdns.ReverseName(addr.WithZone(""))
+	c := newClient(conn, links, func(v *cache) []question {
+		if len(v.said(name, mdns.TypePTR)) > 0 {
+			cancel()
+			return nil
+		}
+		return []question{{name, mdns.TypePTR}}
+	})
+	err := c.run(ctx)
+	var found []Host
+	for _, v := range c.views {
+		for _, s := range v.said(name, mdns.TypePTR) {
+			found = append(found, Host{Link: v.link.Name, Name: s.Data.(mdns.PTR).Target, Addrs: []netip.Addr{addr}, From: []Sender{{Addr: s.from}}})
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	return nil, err
+}
+
 // findHost asks for the addresses of a host, until a link has any or ctx is done. It reports an error for each link that can't
 // be asked on, if there is none.
 func findHost(ctx context.Context, conn link.Conn, name dnsname.Name, links []publication.Link) ([]Host, error) {

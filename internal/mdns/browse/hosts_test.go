@@ -132,3 +132,31 @@ func TestLinkLocalAddress(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestFindHost asks for a host by its name and by its addresses.
+func TestFindHost(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		l.engine(t, "pbx", "192.0.2.1/24", group("PBX", sip, 5060))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		conn, links := l.asker()
+		found, err := findHost(ctx, conn, pbx, links)
+		if err != nil || len(found) != 1 || found[0].Name != pbx || !slices.Equal(found[0].Addrs, addrs("192.0.2.1")) || !slices.Equal(found[0].From, []Sender{{Addr: addrs("192.0.2.1")[0]}}) {
+			t.Errorf("by name: %+v, %v", found, err)
+		}
+		conn, links = l.asker()
+		found, err = findAddress(ctx, conn, addrs("192.0.2.1")[0], links)
+		if err != nil || len(found) != 1 || !found[0].Name.Equal(pbx) || found[0].Link != links[0].Name {
+			t.Errorf("by address: %+v, %v", found, err)
+		}
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("it took %v; want no more than the answers", d)
+		}
+		conn, links = l.asker()
+		found, err = findAddress(ctx, conn, addrs("192.0.2.77")[0], links)
+		if _, err = foundFor("192.0.2.77", found, links, err); err == nil || err.Error() != "no host answers for 192.0.2.77 by mDNS on "+links[0].Name {
+			t.Errorf("an address of nobody: %+v, %v", found, err)
+		}
+	})
+}
