@@ -15,25 +15,37 @@ type Task interface {
 	Run(ctx context.Context) error
 }
 
-// Begin has a task begin before the daemon runs, which needs its first value. The result ends when the task does.
+// Begin has a task begin before the daemon runs, which needs its first value. The result ends when the task does. ctx is that of
+// the daemon.
 func Begin(ctx context.Context, t Task) Task {
-	b := begun{t, make(chan error, 1)}
+	b := begun{t, ctx.Done(), make(chan error, 1)}
 	go func() { b.ended <- t.Run(ctx) }()
 	return b
 }
 
 type begun struct {
 	Task
+	over  <-chan struct{} // closed when the daemon is to end
 	ended chan error
 }
 
 func (b begun) Run(ctx context.Context) error {
 	select {
 	case err := <-b.ended:
-		return err
+		return b.inTime(ctx, err)
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// inTime returns err, not before ctx is done if the task ended with the daemon: a context is done a moment after its parent.
+func (b begun) inTime(ctx context.Context, err error) error {
+	select {
+	case <-b.over:
+		<-ctx.Done()
+	default:
+	}
+	return err
 }
 
 // beside returns the task of the daemon that runs another one. If that hangs when ctx is done, it is left behind.

@@ -68,6 +68,25 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// TestTaskEndsBeforeTheDaemon has a task that sees the end a moment before the context of the daemon's tasks is done: it has not
+// ended by itself.
+func TestTaskEndsBeforeTheDaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, stop := context.WithCancel(t.Context())
+		child, stopChild := context.WithCancel(t.Context())
+		defer stopChild()
+		early := beside(Begin(parent, errand{lasts: time.Hour}))
+		result := make(chan error, 1)
+		go func() { result <- early.Run(child) }()
+		stop()
+		synctest.Wait()
+		stopChild()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func errorText(err error) string {
 	if err == nil {
 		return ""
