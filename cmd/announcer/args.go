@@ -126,7 +126,7 @@ func arrangeNameless(app *cli.App, args []string) (arranged, command []string, e
 	case slices.ContainsFunc(args, isVersion):
 		return []string{app.Name, versionName}, nil, nil
 	case len(args) > 0 && lookUpFlag(globalFlags(), args[0]) == nil:
-		return nil, nil, usagef("unknown %w", unknownFlag("", args[0], append(flagWords(globalFlags()), "--help", "--version")))
+		return nil, nil, usagef("unknown %w", unknownFlag("", args[0], globalFlags(), "--help", "--version"))
 	}
 	return nil, nil, usagef("no command; want one of %s (see announcer --help)", strings.Join(namesOf(app.Commands), ", "))
 }
@@ -155,7 +155,7 @@ func splitFlags(cmd *cli.Command, name string, args []string) (flags, plain []st
 		word, value, hasValue := strings.Cut(arg, "=")
 		flag := lookUpFlag(cmd.Flags, arg)
 		if flag == nil {
-			return nil, nil, false, usagef("%s has no %w", name, unknownFlag(name+" ", word, flagWords(cmd.Flags)))
+			return nil, nil, false, usagef("%s has no %w", name, unknownFlag(name+" ", word, cmd.Flags))
 		}
 		flags = append(flags, arg)
 		if takesValue(flag) && !hasValue {
@@ -174,12 +174,15 @@ func splitFlags(cmd *cli.Command, name string, args []string) (flags, plain []st
 	return flags, plain, help, nil
 }
 
-// unknownFlag names a flag that does not exist, with the one that may be meant; command is what to ask for help by.
-func unknownFlag(command, word string, flags []string) error {
+// unknownFlag names a flag that is not among those of a command, with what may be meant; command is what to ask for help by.
+func unknownFlag(command, word string, flags []cli.Flag, more ...string) error {
 	word, _, _ = strings.Cut(word, "=")
 	hint := ""
 	if long := strings.TrimLeft(word, "-"); len(long) > 1 {
-		hint = diag.DidYouMean("--"+long, flags)
+		hint = diag.DidYouMean("--"+long, append(flagWords(flags), more...))
+	}
+	if hint == "" && len(word) > 2 && word[1] != '-' && takesValue(lookUpFlag(flags, word[:2])) {
+		hint = "; did you mean " + word[:2] + " " + word[2:] + "?" // as getopt(3) takes it
 	}
 	return fmt.Errorf("flag %s%s (see announcer %s--help)", word, hint, command)
 }

@@ -50,7 +50,7 @@ func pbxLAN(t *testing.T) *lan {
 func (l *lan) verify(args ...string) (text string, code int) {
 	l.t.Helper()
 	var out strings.Builder
-	cmd := exec.Command(l.bin, append([]string{"verify", "-i", "eth0", "--wait", "1500ms"}, args...)...)
+	cmd := exec.Command(l.bin, append([]string{"verify", "-i", "eth0", "--wait", "2s"}, args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, &out, &out
 	err := l.phone.Start(cmd)
 	if err == nil {
