@@ -16,6 +16,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
+	"announcer/internal/escape"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
@@ -155,11 +156,11 @@ func runAndWait(c *cli.Context, publisher mdns.Publisher, command []string) erro
 // printAnnounced prints a line for each service and link, or one line for many at once.
 func printAnnounced(out io.Writer, events []mdns.Event) {
 	if len(events) > mdns.BulkMore {
-		fmt.Fprintln(out, mdns.Bulk(mdns.ServiceAnnounced, events))
+		escape.Fprintf(out, "%s\n", mdns.Bulk(mdns.ServiceAnnounced, events))
 		return
 	}
 	for _, e := range events {
-		fmt.Fprintf(out, "announced %s (%s) on %s\n", diag.Printable(e.Name), e.Type, e.Link)
+		escape.Fprintf(out, "announced %s (%s) on %s\n", e.Name, e.Type, e.Link)
 	}
 }
 
@@ -175,12 +176,12 @@ func wait(ctx context.Context, c *cli.Context, publisher mdns.Publisher) error {
 	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(events []mdns.Event) {
 		for _, e := range events {
 			if e.Rival.IsValid() || slices.Contains(troubles, e.Kind) {
-				fmt.Fprintln(c.App.ErrWriter, "announcer: "+diag.Printable(e.String()))
+				escape.Fprintf(c.App.ErrWriter, "announcer: %s\n", e.String())
 			}
 		}
 	}, func(a phones.Asker, served int) {
 		if wanted > 0 {
-			fmt.Fprintf(c.App.Writer, "%s asks for %s on %s; %d of %s answered\n", a.Who(), a.Type, a.Link, served, count(wanted, "host"))
+			escape.Fprintf(c.App.Writer, "%s asks for %s on %s; %d of %s answered\n", a.Who(), a.Type, a.Link, served, count(wanted, "host"))
 		}
 	})
 	if served < wanted && c.Context.Err() == nil {
@@ -240,7 +241,7 @@ func groupOf(c *cli.Context, host string) (services.Group, error) {
 	group.Services = []services.Service{service}
 	var failed bool
 	for _, p := range group.Check(host, phones.Lint) {
-		fmt.Fprintln(c.App.ErrWriter, diag.Finding{Severity: p.Severity, Code: p.Code, Text: p.Text})
+		escape.Fprintf(c.App.ErrWriter, "%s\n", diag.Finding{Severity: p.Severity, Code: p.Code, Text: p.Text})
 		failed = failed || p.Severity == diag.Error
 	}
 	if failed {
@@ -264,7 +265,7 @@ func presetOf(c *cli.Context, host string) (services.Group, error) {
 	group, err := preset.Group(c.String("preset"), fill, host)
 	if bad, ok := errors.AsType[*services.FillError](err); ok {
 		for _, p := range bad.Problems {
-			fmt.Fprintf(c.App.ErrWriter, "announcer: %s: %s\n", fillFlag(p.Value), p.Text)
+			escape.Fprintf(c.App.ErrWriter, "announcer: %s: %s\n", fillFlag(p.Value), p.Text)
 		}
 		return group, silent(exitUsage)
 	}

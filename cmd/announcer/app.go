@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 
+	"announcer/internal/escape"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -85,7 +87,7 @@ func newLogger(c *cli.Context, level, format string) (*slog.Logger, error) {
 		}
 		return slog.New(slog.NewTextHandler(c.App.ErrWriter, opts)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(c.App.ErrWriter, opts)), nil
+		return slog.New(slog.NewJSONHandler(escape.JSON(c.App.ErrWriter), opts)), nil
 	}
 	return nil, usagef("--log-format: %q is not a format; want text or json", format)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
-	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
@@ -127,7 +126,7 @@ func browseServices(ctx context.Context, c *cli.Context, q browse.Question, link
 	}
 	var rows [][]string
 	for _, e := range entries {
-		rows = append(rows, []string{diag.Printable(e.Instance), server(e), addresses(e.Addrs), e.Link, diag.Printable(txtText(e.TXT))})
+		rows = append(rows, []string{e.Instance, server(e), addresses(e.Addrs), e.Link, txtText(e.TXT)})
 	}
 	return errors.Join(err, table(c.App.Writer, "NAME SERVER ADDRESSES INTERFACE TXT", rows))
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/control"
+	"announcer/internal/escape"
 	"announcer/internal/source"
 	"announcer/internal/within"
 )
@@ -57,8 +57,8 @@ func watchCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return client.Watch(c.Context, c.App.Writer, c.Bool("json"), func() {
-				fmt.Fprintln(c.App.ErrWriter, "announcer: watching; Ctrl-C ends it")
+			return client.Watch(c.Context, answers(c), c.Bool("json"), func() {
+				escape.Fprintf(c.App.ErrWriter, "announcer: watching; Ctrl-C ends it\n")
 			})
 		},
 	})
@@ -77,11 +77,19 @@ func askDaemon(c *cli.Context, code int, ask func(*control.Client, context.Conte
 	if err != nil {
 		return err
 	}
-	well, err := ask(client, c.Context, c.App.Writer, c.Bool("json"))
+	well, err := ask(client, c.Context, answers(c), c.Bool("json"))
 	if err == nil && !well {
 		return silent(code)
 	}
 	return err
+}
+
+// answers returns the writer for what the daemon sends, which may be of another version.
+func answers(c *cli.Context) io.Writer {
+	if c.Bool("json") {
+		return escape.JSON(c.App.Writer)
+	}
+	return c.App.Writer
 }
 
 func dialDaemon(c *cli.Context) (*control.Client, error) {

@@ -13,6 +13,7 @@ import (
 
 	"announcer/internal/convert"
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/source"
 )
 
@@ -173,8 +174,7 @@ func (v *converter) toStdout() error {
 	}
 	data, findings := convert.EncodeTogether(v.to, all, source.HostName())
 	v.tell(findings)
-	_, err := v.c.App.Writer.Write(data)
-	return err
+	return document(v.c.App.Writer, data)
 }
 
 // toDirectory writes what becomes of all definitions into dir.
@@ -190,7 +190,7 @@ func (v *converter) toDirectory(dir string) error {
 			v.fault(target, err)
 			continue
 		}
-		fmt.Fprintln(v.c.App.Writer, target)
+		escape.Fprintf(v.c.App.Writer, "%s\n", target)
 	}
 	return nil
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/publication"
 	"announcer/internal/source"
@@ -92,14 +92,14 @@ func allFindings(snap source.Snapshot, desired publication.Desired, stderr io.Wr
 
 func printFindings(w io.Writer, findings diag.Findings) {
 	for _, f := range findings {
-		fmt.Fprintln(w, f)
+		escape.Fprintf(w, "%s\n", f)
 	}
 }
 
 // chosenLinks prints what was assumed about the choice of links, and reports an error where that is none.
 func chosenLinks(desired publication.Desired, assumed string, stderr io.Writer) error {
 	if assumed != "" {
-		fmt.Fprintln(stderr, "announcer: "+assumed)
+		escape.Fprintf(stderr, "announcer: %s\n", assumed)
 	}
 	if len(desired.Links) == 0 {
 		return errors.New("no interface is usable; want --interface GLOB that matches one that is up (ip -brief address lists them)")

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/phones"
 )
 
@@ -48,7 +49,7 @@ func dhcp(c *cli.Context) error {
 	if err != nil {
 		return usagef("--url: %w", err)
 	}
-	fmt.Fprintln(c.App.ErrWriter, "announcer: "+phones.DHCPWarning)
+	escape.Fprintf(c.App.ErrWriter, "announcer: %s\n", phones.DHCPWarning)
 	_, err = fmt.Fprint(c.App.Writer, text)
 	return err
 }
@@ -71,6 +72,6 @@ func dhcpDecode(c *cli.Context) error {
 	if !class.Known {
 		model += " (an unknown model)"
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "vendor    %s\nmodel     %s\nfirmware  %s\n", class.Vendor, model, class.Version)
+	_, err = escape.Fprintf(c.App.Writer, "vendor    %s\nmodel     %s\nfirmware  %s\n", class.Vendor, model, class.Version)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"announcer/internal/convert"
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/phones"
 	"announcer/internal/preset"
 	"announcer/internal/source"
@@ -126,7 +127,7 @@ func firmwareScan(c *cli.Context) error {
 func firmwareTable(c *cli.Context, found phones.Firmware) error {
 	var rows [][]string
 	for _, image := range found.Images {
-		rows = append(rows, []string{image.Version, image.Model, bytesText(image.Size), diag.Printable(image.Path)})
+		rows = append(rows, []string{image.Version, image.Model, bytesText(image.Size), image.Path})
 	}
 	if len(rows) > 0 {
 		if err := table(c.App.Writer, "VERSION MODEL SIZE FILE", rows); err != nil {
@@ -134,7 +135,7 @@ func firmwareTable(c *cli.Context, found phones.Firmware) error {
 		}
 	}
 	printFindings(c.App.Writer, found.Findings)
-	_, err := fmt.Fprintf(c.App.Writer, "%s of %s, %s, %s\n", count(len(rows), "file"), count(len(found.Versions()), "version"),
+	_, err := escape.Fprintf(c.App.Writer, "%s of %s, %s, %s\n", count(len(rows), "file"), count(len(found.Versions()), "version"),
 		count(found.Findings.Errors().Count(), "error"), count(found.Findings.Warnings().Count(), "warning"))
 	return err
 }
@@ -173,7 +174,7 @@ func firmwareFault(c *cli.Context, dir string, err error) error {
 		if p.Value == "url" || p.Value == "name" {
 			where, code = fillFlag(p.Value), exitUsage
 		}
-		fmt.Fprintf(c.App.ErrWriter, "announcer: %s: %s\n", where, p.Text)
+		escape.Fprintf(c.App.ErrWriter, "announcer: %s: %s\n", where, p.Text)
 	}
 	return silent(code)
 }

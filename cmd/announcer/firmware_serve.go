@@ -15,7 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
-	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
 	"announcer/internal/oneshot"
@@ -148,7 +148,7 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 func printFiles(w io.Writer, files []fileserver.File) {
 	var rows, hashes [][]string
 	for _, f := range files {
-		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), diag.Printable(f.Path)})
+		rows = append(rows, []string{f.Model, f.Version, bytesText(f.Size), f.Path})
 		hashes = append(hashes, []string{f.Model, f.SHA256})
 	}
 	_ = table(w, "MODEL VERSION SIZE FILE", rows)
@@ -179,7 +179,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 	for _, link := range desired.Links {
 		addr, ok := addressOn(link, at.Addr())
 		if !ok {
-			fmt.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced on it\n", link.Name)
+			escape.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced on it\n", link.Name)
 			continue
 		}
 		group, err := preset.Group("firmware", release.Fill(httpURL(addr, at.Port()), c.String("name")), snap.Host)

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/term"
 
-	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/layout"
 	"announcer/internal/limit"
 	"announcer/internal/mdns"
@@ -74,7 +74,7 @@ func (p *transferView) report(t fileserver.Transfer) {
 		}
 	}
 	if !p.terminal && (isNew || p.lines.Admit(t.Phone.String(), time.Now())) {
-		fmt.Fprintln(p.out, p.line(t))
+		escape.Fprintf(p.out, "%s\n", p.line(t))
 	}
 }
 
@@ -85,7 +85,7 @@ func (p *transferView) leftOut(e limit.Excess, any bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintln(p.out, e)
+	escape.Fprintf(p.out, "%s\n", e)
 }
 
 // line reports a transfer that begins or has ended.
@@ -143,16 +143,15 @@ func (p *transferView) draw(running []fileserver.Transfer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lines := p.table(running, p.height(), columnsOf(p.out))
-	var b strings.Builder
 	if p.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", p.drawn) // up to where it began
+		controlTerminal(p.out, fmt.Sprintf("\x1b[%dA", p.drawn)) // up to where it began
 	}
 	for _, line := range lines {
-		b.WriteString("\r\x1b[K" + line + "\n")
+		controlTerminal(p.out, "\r\x1b[K")
+		escape.Fprintf(p.out, "%s\n", line)
 	}
-	b.WriteString("\x1b[J") // what was below
+	controlTerminal(p.out, "\x1b[J") // what was below
 	p.drawn = len(lines)
-	fmt.Fprint(p.out, b.String())
 }
 
 // height returns how many rows the table has room for.
@@ -183,7 +182,7 @@ func (p *transferView) rows(running []fileserver.Transfer, most, columns int) []
 	var rows [][]string
 	for _, t := range all {
 		rows = append(rows, []string{
-			t.Phone.String(), orDash(t.Agent.Model), orDash(t.Agent.Version), diag.Printable(t.File.Path),
+			t.Phone.String(), orDash(t.Agent.Model), orDash(t.Agent.Version), t.File.Path,
 			fmt.Sprintf("%d %%", t.Percent()), bytesText(int64(t.Rate())) + "/s", fateOf(t),
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/escape"
 	"announcer/internal/layout"
 	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
@@ -119,7 +120,7 @@ func TestTransferLinesAreLimited(t *testing.T) {
 
 func TestTransferTable(t *testing.T) {
 	var out bytes.Buffer
-	p := newTransferView(&out, true, 0, noMAC)
+	p := newTransferView(escape.NewWriter(&out), true, 0, noMAC)
 	p.report(transfer("192.0.2.11", 40e6, true, true))
 	p.report(transfer("192.0.2.12", 10e6, true, false))
 	running := []fileserver.Transfer{transfer("192.0.2.13", 20e6, false, false)}

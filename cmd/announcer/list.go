@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/layout"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
@@ -60,7 +60,7 @@ func jsonFlag() cli.Flag {
 
 // printJSON writes a value as indented JSON.
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(escape.JSON(w))
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
@@ -127,14 +127,14 @@ func listTable(w io.Writer, d publication.Desired, instances []mdns.Instance) er
 		if f := fate(in); f != "announce" {
 			where = f
 		}
-		rows = append(rows, []string{diag.Printable(in.Label), in.Service.Type.String(), fmt.Sprintf("%s:%d", host, in.Service.Port), where, in.ID})
+		rows = append(rows, []string{in.Label, in.Service.Type.String(), fmt.Sprintf("%s:%d", host, in.Service.Port), where, in.ID})
 	}
 	if err := table(w, "NAME TYPE SERVER INTERFACES DEFINED-IN", rows); err != nil {
 		return err
 	}
 	for _, in := range instances {
 		if in.Why != "" {
-			fmt.Fprintf(w, "%s is %q: %s\n", in.Wanted, in.Label, in.Why)
+			escape.Fprintf(w, "%s is %q: %s\n", in.Wanted, in.Label, in.Why)
 		}
 	}
 	return nil
@@ -146,9 +146,9 @@ func listWire(w io.Writer, d publication.Desired, instances []mdns.Instance) err
 			if !link.Has(v) {
 				continue
 			}
-			fmt.Fprintf(w, "; %s, IPv%d\n", link.Name, v)
+			escape.Fprintf(w, "; %s, IPv%d\n", link.Name, v)
 			for _, r := range mdns.Records(d.Host, instances, link, v) {
-				fmt.Fprintln(w, r)
+				escape.Fprintf(w, "%s\n", r)
 			}
 		}
 	}

@@ -3,10 +3,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"runtime"
+
+	"announcer/internal/escape"
 )
 
 // The exit codes; scripts depend on them.
@@ -30,13 +31,16 @@ func main() {
 
 // run is the whole program except the process around it. It returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	app := newApp(stdout, stderr)
+	out, errOut := escape.NewWriter(stdout), escape.NewWriter(stderr)
+	defer out.Flush()
+	defer errOut.Flush()
+	app := newApp(out, errOut)
 	arranged, command, err := arrange(app, args)
 	if err == nil {
 		app.Metadata[commandKey] = command
 		err = app.Run(arranged)
 	}
-	code := report(err, stderr)
+	code := report(err, errOut)
 	if code == exitUsage && commandName(args) == runName {
 		return exitRunUsage
 	}
@@ -53,7 +57,7 @@ func report(err error, stderr io.Writer) int {
 		failure = failed(err)
 	}
 	if failure.err != nil {
-		fmt.Fprintln(stderr, "announcer: "+failure.err.Error())
+		escape.Fprintf(stderr, "announcer: %s\n", failure.err)
 	}
 	return failure.code
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 )
@@ -10,7 +9,7 @@ import (
 // written returns an action that fails if some of its output can't be written.
 func written(action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		out := &remembering{Writer: c.App.Writer}
+		out := &remembering{printer: c.App.Writer.(printer)}
 		c.App.Writer = out
 		err := action(c)
 		if out.err != nil {
@@ -22,22 +21,24 @@ func written(action cli.ActionFunc) cli.ActionFunc {
 
 // remembering is a writer that keeps its first error.
 type remembering struct {
-	io.Writer
+	printer
 	err error
 }
 
 func (o *remembering) Write(data []byte) (int, error) {
-	n, err := o.Writer.Write(data)
+	n, err := o.printer.Write(data)
+	return n, o.keep(err)
+}
+
+// Control writes a control sequence of the program's own.
+func (o *remembering) Control(sequence string) error { return o.keep(o.printer.Control(sequence)) }
+
+// Verbatim writes a document as it is.
+func (o *remembering) Verbatim(document []byte) error { return o.keep(o.printer.Verbatim(document)) }
+
+func (o *remembering) keep(err error) error {
 	if o.err == nil {
 		o.err = err
 	}
-	return n, err
-}
-
-// Fd returns the descriptor of the writer, an invalid one if it has none.
-func (o *remembering) Fd() uintptr {
-	if f, ok := o.Writer.(descriptor); ok {
-		return f.Fd()
-	}
-	return ^uintptr(0)
+	return err
 }

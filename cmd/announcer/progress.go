@@ -36,8 +36,9 @@ func (p *progress) step(good bool) {
 
 func (p *progress) draw() {
 	filled := barWidth * p.done / max(p.total, 1)
-	fmt.Fprintf(p.w, "\r[%s%s] %d of %d, %d restarting", strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), p.done, p.total, p.good)
+	controlTerminal(p.w, "\r")
+	fmt.Fprintf(p.w, "[%s%s] %d of %d, %d restarting", strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), p.done, p.total, p.good)
 }
 
 // clear removes the bar.
-func (p *progress) clear() { fmt.Fprint(p.w, "\r\x1b[K") }
+func (p *progress) clear() { controlTerminal(p.w, "\r\x1b[K") }

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"github.com/urfave/cli/v2"
 
-	"announcer/internal/diag"
 	"announcer/internal/dnsname"
+	"announcer/internal/escape"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/netwatch"
 )
@@ -58,10 +57,10 @@ func resolve(c *cli.Context) error {
 			Service shownService `json:"service"`
 		}{1, shown([]browse.Entry{entry})[0]})
 	}
-	fmt.Fprintf(c.App.Writer, "name       %s\ntype       %s\nserver     %s\naddresses  %s\ninterface  %s\n",
-		diag.Printable(entry.Instance), entry.Type, server(entry), addresses(entry.Addrs), entry.Link)
+	escape.Fprintf(c.App.Writer, "name       %s\ntype       %s\nserver     %s\naddresses  %s\ninterface  %s\n",
+		entry.Instance, entry.Type, server(entry), addresses(entry.Addrs), entry.Link)
 	for _, t := range entry.TXT {
-		fmt.Fprintf(c.App.Writer, "txt        %s\n", diag.Printable(t))
+		escape.Fprintf(c.App.Writer, "txt        %s\n", t)
 	}
 	return nil
 }
@@ -84,7 +83,7 @@ func printHosts(c *cli.Context, hosts []browse.Host, err error) error {
 		}{1, shownHosts(hosts)})
 	}
 	for _, h := range hosts {
-		fmt.Fprintf(c.App.Writer, "host       %s\naddresses  %s\ninterface  %s\n", diag.Printable(h.Name.String()), addresses(h.Addrs), h.Link)
+		escape.Fprintf(c.App.Writer, "host       %s\naddresses  %s\ninterface  %s\n", h.Name.String(), addresses(h.Addrs), h.Link)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/restart"
 	"announcer/internal/sip"
 )
@@ -74,7 +75,7 @@ func restartAction(c *cli.Context) error {
 	}
 	accepted := granted(results)
 	if accepted > 0 && batch.Event != restart.Resync {
-		fmt.Fprintln(c.App.ErrWriter, "announcer: "+staysConfigured)
+		escape.Fprintf(c.App.ErrWriter, "announcer: %s\n", staysConfigured)
 	}
 	if accepted < len(results) {
 		return silent(exitFailed)
@@ -165,10 +166,10 @@ func printPhones(c *cli.Context, b restart.Batch, phones []netip.AddrPort) error
 		return printJSON(c.App.Writer, restartJSON(b.Event, results))
 	}
 	for _, phone := range phones {
-		fmt.Fprintln(c.App.Writer, phone)
+		escape.Fprintf(c.App.Writer, "%s\n", phone)
 	}
 	took := time.Duration(float64(len(phones)-1) / b.Rate * float64(time.Second))
-	_, err := fmt.Fprintf(c.App.Writer, "%s would be asked by %s, within %s\n", count(len(phones), "phone"), b.Transport, took.Round(100*time.Millisecond))
+	_, err := escape.Fprintf(c.App.Writer, "%s would be asked by %s, within %s\n", count(len(phones), "phone"), b.Transport, took.Round(100*time.Millisecond))
 	return err
 }
 
@@ -216,7 +217,7 @@ func printResults(c *cli.Context, event restart.Event, results []restart.Result)
 		if r.Took > 0 {
 			took = fmt.Sprintf("%dms", r.Took.Milliseconds())
 		}
-		rows = append(rows, []string{r.Phone.String(), r.Word(), took, diag.Printable(r.Detail())})
+		rows = append(rows, []string{r.Phone.String(), r.Word(), took, r.Detail()})
 	}
 	if err := table(c.App.Writer, "PHONE RESULT TIME DETAIL", rows); err != nil {
 		return err
@@ -225,6 +226,6 @@ func printResults(c *cli.Context, event restart.Event, results []restart.Result)
 	if event == restart.Resync {
 		doing = "reading the configuration again"
 	}
-	_, err := fmt.Fprintf(c.App.Writer, "%s: %d of %s\n", doing, granted(results), count(len(results), "phone"))
+	_, err := escape.Fprintf(c.App.Writer, "%s: %d of %s\n", doing, granted(results), count(len(results), "phone"))
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"announcer/internal/escape"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -32,7 +34,7 @@ func TestColumnsOfATerminal(t *testing.T) {
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 72}); err != nil {
 		t.Fatal(err)
 	}
-	out := &remembering{Writer: far}
+	out := &remembering{printer: escape.NewWriter(far)}
 	if got := columnsOf(out); got != 72 || !isTerminal(out) {
 		t.Errorf("%d columns, terminal %t; want 72, true", got, isTerminal(out))
 	}

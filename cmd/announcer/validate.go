@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/netwatch"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
@@ -56,7 +57,7 @@ func validateAction(c *cli.Context) error {
 		if err := probeTable(c.App.Writer, prober.Probes()); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.App.Writer, "%s checked, %s, %s\n", count(report.Files, "file"), count(faults, "error"), count(warnings, "warning"))
+		_, err = escape.Fprintf(c.App.Writer, "%s checked, %s, %s\n", count(report.Files, "file"), count(faults, "error"), count(warnings, "warning"))
 	}
 	if err == nil && (faults > 0 || warnings > 0 && c.Bool("strict")) {
 		return silent(exitInvalid)
@@ -71,7 +72,7 @@ func probeTable(w io.Writer, probes []phones.Probe) error {
 	}
 	var rows [][]string
 	for _, p := range probes {
-		rows = append(rows, []string{diag.Printable(p.Answer), bytesText(p.Size), diag.Printable(p.URL)})
+		rows = append(rows, []string{p.Answer, bytesText(p.Size), p.URL})
 	}
 	return table(w, "ANSWER SIZE URL", rows)
 }

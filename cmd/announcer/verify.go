@@ -189,7 +189,7 @@ func printVerdicts(c *cli.Context, results []browse.Result) error {
 	var rows [][]string
 	for _, r := range results {
 		e := entryOf(r)
-		rows = append(rows, []string{r.Verdict.String(), diag.Printable(e.Instance), e.Type.String(), e.Link, diag.Printable(detail(r))})
+		rows = append(rows, []string{r.Verdict.String(), e.Instance, e.Type.String(), e.Link, detail(r)})
 	}
 	return table(c.App.Writer, "RESULT NAME TYPE INTERFACE DETAIL", rows)
 }

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"announcer/internal/escape"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -20,7 +22,7 @@ func versionCommand() *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(c.App.Writer, "announcer "+version())
+			_, err := escape.Fprintf(c.App.Writer, "%s\n", "announcer "+version())
 			return err
 		},
 	})

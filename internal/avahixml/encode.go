@@ -11,6 +11,7 @@ import (
 	"announcer/internal/avahixml/xmltree"
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
+	"announcer/internal/escape"
 	"announcer/services"
 )
 
@@ -101,10 +102,10 @@ func (e *encoder) txtRecord(s string) {
 }
 
 func (e *encoder) element(indent, name, attribute, text string) {
-	e.b.WriteString(indent + "<" + name + attribute + ">" + escaper.Replace(text) + "</" + name + ">\n")
+	e.b.WriteString(indent + "<" + name + attribute + ">" + escape.XML(escaper.Replace(text)) + "</" + name + ">\n")
 }
 
-var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\t", "&#9;", "\n", "&#10;", "\r", "&#13;")
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 func isText(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(c rune) bool { return !xmltree.IsCharacter(c) })

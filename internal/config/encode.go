@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"announcer/internal/dnsname"
+	"announcer/internal/escape"
 	"announcer/internal/publication"
 	"announcer/services"
 )
@@ -164,24 +165,6 @@ func (t RawTXT) toml() string {
 }
 
 // quote returns text as a basic string of TOML.
-func quote(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < ' ' || r == 0x7F:
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
+func quote(text string) string { return `"` + escape.TOML(quotes.Replace(text)) + `"` }
+
+var quotes = strings.NewReplacer(`"`, `\"`, `\`, `\\`)

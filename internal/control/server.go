@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"announcer/internal/admission"
+	"announcer/internal/escape"
 	"announcer/internal/status"
 	"announcer/internal/web"
 )
@@ -174,7 +175,7 @@ func (s server) watch(w http.ResponseWriter, r *http.Request) {
 // write writes an event as a line.
 func write(w io.Writer, e status.Event, inJSON bool) error {
 	if inJSON {
-		return json.NewEncoder(w).Encode(e)
+		return json.NewEncoder(escape.JSON(w)).Encode(e)
 	}
 	_, err := fmt.Fprintln(w, e.Text())
 	return err
@@ -186,7 +187,7 @@ func answer(w http.ResponseWriter, r *http.Request, v any, text func(io.Writer) 
 	setType(w, inJSON)
 	timely(w)
 	if inJSON {
-		encoder := json.NewEncoder(w)
+		encoder := json.NewEncoder(escape.JSON(w))
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
 		encoder.Encode(v) // an error is the client's, who is gone

@@ -7,6 +7,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/definition"
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/publication"
 	"announcer/internal/strict"
 )
@@ -75,7 +76,7 @@ func decodeJSON(file string, data []byte, _ string) *definition.File {
 
 func encodeJSON(defs []Definition, _ string) ([]File, diag.Findings) {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	e := json.NewEncoder(escape.JSON(&b))
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(Document{schemaVersion, rawGroups(defs)}); err != nil {

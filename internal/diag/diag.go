@@ -3,10 +3,11 @@ package diag
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"announcer/internal/escape"
 )
 
 // Severity is the severity of a finding.
@@ -47,7 +48,7 @@ type Finding struct {
 }
 
 // String returns "file:line:col: <element>: what is wrong; what would be right", with "warning: " before the text of
-// a warning, and the code, if there is one, in brackets at the end.
+// a warning, and the code, if there is one, in brackets at the end. It is one line: see [escape.Text].
 func (f Finding) String() string {
 	var b strings.Builder
 	if place := f.Place(); place != "" {
@@ -63,7 +64,7 @@ func (f Finding) String() string {
 	if f.Code != "" {
 		b.WriteString(" [" + f.Code + "]")
 	}
-	return b.String()
+	return escape.Text(b.String())
 }
 
 // Place returns "file:line:col", as far as each is known.
@@ -192,16 +193,5 @@ func distance(a, b string) int {
 	return rows[len(s)][len(t)]
 }
 
-// Printable returns text for a terminal: control characters, which a stranger on the network can put into a name, are
-// shown as \DDD.
-func Printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r < ' ' || 0x7F <= r && r < 0xA0 {
-			fmt.Fprintf(&b, `\%03d`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+// Printable returns text for a terminal: see [escape.Text].
+func Printable(text string) string { return escape.Text(text) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"announcer/internal/escape"
 )
 
 const (
@@ -14,8 +16,12 @@ const (
 // Table writes rows below headings, which spaces separate, with each column as wide as its widest cell. A table that is
 // wider than so many columns of the terminal is narrowed, the widest column first, between words rather than within them: a
 // cell that no longer fits takes several lines. There is no limit if columns is 0.
+// Cells are written as [escape.Text] returns them.
 func Table(w io.Writer, columns int, headings string, rows [][]string) error {
-	all := append([][]string{strings.Fields(headings)}, rows...)
+	all := [][]string{strings.Fields(headings)}
+	for _, row := range rows {
+		all = append(all, escaped(row))
+	}
 	widths := natural(all)
 	if columns > 0 {
 		narrow(widths, columns, longestPieces(all, len(widths)))
@@ -27,6 +33,14 @@ func Table(w io.Writer, columns int, headings string, rows [][]string) error {
 	}
 	_, err := fmt.Fprint(w, b.String())
 	return err
+}
+
+func escaped(row []string) []string {
+	cells := make([]string, len(row))
+	for i, cell := range row {
+		cells[i] = escape.Text(cell)
+	}
+	return cells
 }
 
 // natural returns the width of the widest cell of each column.

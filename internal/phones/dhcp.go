@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"announcer/internal/escape"
 	"announcer/services"
 )
 
@@ -182,7 +183,7 @@ func keaClasses(classes []phoneClass) (string, error) {
 		all = append(all, class{c.name, strings.Join(tests, " or "), []option{{"tftp-server-name", c.url, true}}})
 	}
 	var b strings.Builder
-	e := json.NewEncoder(&b)
+	e := json.NewEncoder(escape.JSON(&b))
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	err := e.Encode(map[string]any{"Dhcp4": map[string]any{"client-classes": all}})

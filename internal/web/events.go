@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
+	"announcer/internal/escape"
 	"announcer/internal/status"
 )
 
@@ -82,9 +84,9 @@ func event(e status.Event) string {
 	case e.Missed > 0:
 		kind = "missed"
 	}
-	data, err := json.Marshal(e)
-	if err != nil {
+	var data strings.Builder
+	if err := json.NewEncoder(escape.JSON(&data)).Encode(e); err != nil {
 		panic(err) // a value of ours
 	}
-	return fmt.Sprintf("event: %s\ndata: %s\n\n", kind, data)
+	return fmt.Sprintf("event: %s\ndata: %s\n", kind, data.String())
 }

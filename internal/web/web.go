@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/status"
 )
 
@@ -109,7 +110,7 @@ func (s server) json(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(escape.JSON(w))
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	encoder.Encode(st) // an error is the client's, who is gone

@@ -163,7 +163,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if strings.Contains(page, "<script>alert") || strings.Contains(page, "\x1b") {
+	if strings.Contains(page, "<script>alert") || strings.ContainsAny(page, "\x1b\u202e") {
 		t.Error("a name of the network is more than text")
 	}
 	if n := strings.Count(page, "<script"); n != 1 {
