@@ -3,6 +3,7 @@ package services
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -16,6 +17,8 @@ const (
 	adviceTXT      = 1300 // RFC 6763 §6.2: more is not recommended
 	maxTXT         = 8900 // what is left of 9000 bytes (RFC 6762 §17) beside headers and a name
 	maxServiceName = 15   // RFC 6335 §5.1
+
+	codeWhiteSpace = "service/white-space"
 )
 
 // Field names a part of a group or service, so that the reader of a file can report where that part was written.
@@ -89,6 +92,15 @@ func (c *checker) name() {
 		c.errorf(-1, NameField, 0, "%v", err)
 		return
 	}
+	switch trimmed := strings.TrimSpace(c.group.Name); {
+	case trimmed == "":
+		c.warnf(-1, NameField, 0, "the name %q is only white space; want text that people can read", c.group.Name)
+		c.code(codeWhiteSpace)
+	case trimmed != c.group.Name:
+		c.warnf(-1, NameField, 0, "the white space around %q is published too; want %q", c.group.Name, trimmed)
+		c.code(codeWhiteSpace)
+	}
+	c.controls(-1, NameField, "name", strings.TrimSpace(c.group.Name))
 	if n := len(c.instance); n > dnsname.MaxLabel {
 		c.errorf(-1, NameField, 0, "the name %q has %d bytes, at most %d; want a shorter one", c.instance, n, dnsname.MaxLabel)
 	}
@@ -96,6 +108,29 @@ func (c *checker) name() {
 		c.warnf(-1, NameField, 0, "the name %q is not in Unicode's composed form (NFC), so that it differs from the same name typed elsewhere; want %q",
 			c.instance, norm.NFC.String(c.instance))
 	}
+}
+
+// controls warns of control characters in a name that people and programs show: they end a line, or steer a terminal. An
+// instance name must not have them (RFC 6763 §4.1.1), and some browsers end at one.
+func (c *checker) controls(service int, f Field, what, text string) {
+	i := strings.IndexFunc(text, isControl)
+	if i < 0 {
+		return
+	}
+	r, _ := utf8.DecodeRuneInString(text[i:])
+	c.warnf(service, f, 0, "the %s %q has the control character %U, which some programs can't read; want text without it", what, text, r)
+	c.code("service/control-character")
+}
+
+// isControl reports whether a character is for control: C0, DEL, C1, and the separators of lines and paragraphs.
+func isControl(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+
+// portless are the types of which port 0 is no mistake: what describes the host or its volumes has no server, and a
+// printer without the LPR protocol keeps its name by an SRV record with port 0 (RFC 6763 §8).
+var portless = map[string]bool{
+	dnsname.MustParse("_device-info._tcp").Key(): true,
+	dnsname.MustParse("_adisk._tcp").Key():       true,
+	dnsname.MustParse("_printer._tcp").Key():     true,
 }
 
 func (c *checker) service(i int) {
@@ -107,7 +142,7 @@ func (c *checker) service(i int) {
 		c.twice(i, s)
 	}
 	c.foreignHost(i, s)
-	if s.Port == 0 {
+	if s.Port == 0 && !s.Type.IsZero() && !portless[s.Type.Key()] {
 		c.warnf(i, PortField, 0, "the port is 0 or missing, which means that there is no server; want 1 to 65535 for a server")
 		c.code("service/port-zero")
 	}
@@ -119,6 +154,8 @@ func (c *checker) typeAndDomain(i int, s Service) {
 	if n := len(s.Type.Label()) - 1; n > maxServiceName {
 		c.warnf(i, TypeField, 0, "the type %s has a name of %d characters; the most is %d (RFC 6335), and some programs keep to that", s.Type, n, maxServiceName)
 	}
+	c.controls(i, TypeField, "type", labelsOf(s.Type))
+	c.controls(i, DomainField, "domain", labelsOf(s.Domain))
 	under, err := s.Type.Join(s.In())
 	if err == nil && c.instance != "" && len(c.instance) <= dnsname.MaxLabel {
 		_, err = under.Child(c.instance)
@@ -134,6 +171,7 @@ func (c *checker) typeAndDomain(i int, s Service) {
 }
 
 func (c *checker) foreignHost(i int, s Service) {
+	c.controls(i, HostField, "host name", labelsOf(s.Host))
 	own, err := dnsname.Local.Child(c.host)
 	isOwn := s.Host.IsZero() || err == nil && s.Host.Equal(own)
 	switch {
@@ -155,7 +193,7 @@ func (c *checker) txt(i int, s Service) {
 			c.errorf(i, TXTField, j, "%v", err)
 		} else if trimmed := strings.TrimSpace(t); trimmed != t {
 			c.warnf(i, TXTField, j, "the white space around %q is published too; want %q", t, trimmed)
-			c.code("service/white-space")
+			c.code(codeWhiteSpace)
 		}
 	}
 	switch size := s.TXT.Size(); {
@@ -166,14 +204,18 @@ func (c *checker) txt(i int, s Service) {
 	}
 }
 
-// twice warns of a service that an earlier one of the group keeps from having the group's name.
+// labelsOf returns the text of the labels of a name, without escapes.
+func labelsOf(name dnsname.Name) string { return strings.Join(name.Labels(), ".") }
+
+// twice warns of a service that an earlier one of the group keeps from having the group's name. Which name it gets depends
+// on the other groups, too.
 func (c *checker) twice(i int, s Service) {
 	key := s.Type.Key() + s.In().Key()
 	for _, j := range c.named[key] {
 		earlier := c.group.Services[j]
 		if s.Collides(earlier) {
-			c.warnf(i, ServiceField, 0, "service %d of this group is %s too, with other data; one name can't belong to both, so this one is published as %q (Avahi drops the whole group); want a separate group with another name",
-				j+1, s.Type, NextName(c.instance))
+			c.warnf(i, ServiceField, 0, "service %d of this group is %s too, with other data; one name can't belong to both, so this one is published under the next free name (Avahi drops the whole group); want a separate group with another name",
+				j+1, s.Type)
 			c.code("service/same-type")
 			return
 		}

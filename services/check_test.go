@@ -17,6 +17,9 @@ func TestCheck(t *testing.T) {
 		return group(with(func(s *Service) { s.Host, s.Addresses = dnsname.MustParse(name), addrs }))
 	}
 	txt := func(strs ...string) Group { return group(with(func(s *Service) { s.TXT = strs })) }
+	portless := func(name string) Service {
+		return with(func(s *Service) { s.Type, s.Port = dnsname.MustParse(name), 0 })
+	}
 	long := func(n int) dnsname.Name {
 		return dnsname.MustParse(strings.Repeat(strings.Repeat("x", 49)+".", n) + "local")
 	}
@@ -40,6 +43,19 @@ func TestCheck(t *testing.T) {
 		},
 		{"long type", group(with(func(s *Service) { s.Type = dnsname.MustParse("_sixteen-letters-._tcp") })), []string{"0 2 0 warning: a name of 16 characters"}},
 		{"port 0", group(with(func(s *Service) { s.Port = 0 })), []string{"0 6 0 warning: the port is 0"}},
+		{"port 0 by convention", group(portless("_device-info._tcp"), portless("_ADISK._tcp"), portless("_printer._tcp")), nil},
+		{"port 0 of another type", group(portless("_adisk._udp")), []string{"0 6 0 warning: the port is 0"}},
+		{"control character in the name", named("a\x1b[2Jb"), []string{`-1 0 0 warning: the name "a\x1b[2Jb" has the control character U+001B`}},
+		{"line end in the name", named("a\nb"), []string{"-1 0 0 warning: the control character U+000A"}},
+		{"DEL in the name", named("a\x7fb"), []string{"-1 0 0 warning: the control character U+007F"}},
+		{"C1 in the name", named("a\u009bb"), []string{"-1 0 0 warning: the control character U+009B"}},
+		{"line separator in the name", named("a\u2028b"), []string{"-1 0 0 warning: the control character U+2028"}},
+		{"control character behind white space", named(" a\x01 "), []string{"-1 0 0 warning: the white space around", "-1 0 0 warning: the control character U+0001"}},
+		{"white space around the name", named("\n  PBX "), []string{`-1 0 0 warning: want "PBX"`}},
+		{"name of white space", named(" \t"), []string{"-1 0 0 warning: is only white space"}},
+		{"joined emoji in the name", named("👩\u200d💻"), nil},
+		{"control character in the host", atHost(`a\007b.example.com`), []string{"0 5 0 warning: the host name"}},
+		{"control character in the domain", group(with(func(s *Service) { s.Domain = dnsname.MustParse(`a\007.example.com`) })), []string{"0 4 0 warning: the domain"}},
 		{"full name too long", group(with(func(s *Service) {
 			s.Domain = long(4)
 			s.Type = dnsname.MustParse("_" + strings.Repeat("x", 38) + "._udp")
@@ -64,7 +80,7 @@ func TestCheck(t *testing.T) {
 		{"addresses of no host", atHost("sw.local", addr, netip.Addr{}, netip.MustParseAddr("::"), netip.MustParseAddr("ff02::fb"), netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("fe80::1%eth0")), []string{
 			"0 8 1 error: is not the address of a host", "0 8 2 error: :: is not", "0 8 3 error: ff02::fb", "0 8 4 error: ::ffff:192.0.2.1", "0 8 5 error: fe80::1%eth0",
 		}},
-		{"two of one type", group(phone, with(func(s *Service) { s.Port = 80 })), []string{`1 1 0 warning: this one is published as "PBX #2"`}},
+		{"two of one type", group(phone, with(func(s *Service) { s.Port = 80 })), []string{`1 1 0 warning: this one is published under the next free name`}},
 		{"the same twice", group(phone, phone), nil},
 		{"the third of a type", group(phone, phone, with(func(s *Service) { s.Port = 80 }), phone), []string{`2 1 0 warning: service 1 of this group is`}},
 		{"one for each IP version", group(with(func(s *Service) { s.Protocol = IPv4 }), with(func(s *Service) { s.Protocol, s.Port = IPv6, 80 })), nil},
@@ -73,7 +89,7 @@ func TestCheck(t *testing.T) {
 			[]string{`1 1 0 warning: service 1 of this group is`},
 		},
 		{"all problems at once", Group{Services: []Service{with(func(s *Service) { s.Port, s.TXT = 0, TXT{""} }), {}}}, []string{
-			"-1 0 0 error: the name is empty", "0 6 0 warning: the port is 0", "0 7 0 error: the TXT string is empty", "1 1 0 error: the service has no type", "1 6 0 warning: the port is 0",
+			"-1 0 0 error: the name is empty", "0 6 0 warning: the port is 0", "0 7 0 error: the TXT string is empty", "1 1 0 error: the service has no type",
 		}},
 	} {
 		t.Run(test.what, func(t *testing.T) {

@@ -90,7 +90,7 @@ func ParseHost(text string) (dnsname.Name, error) {
 	case 0:
 		return dnsname.Name{}, fmt.Errorf("%q is the root; want a host name such as pbx.local", text)
 	case 1:
-		return dnsname.Name{}, fmt.Errorf("%q has no domain; want the full name, such as %s.local", text, name)
+		return dnsname.Name{}, fmt.Errorf("%q has no domain; want the full name, such as pbx.local", text)
 	}
 	return name, nil
 }

@@ -213,7 +213,7 @@ func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
 	if byFlags {
 		snap, err = definedByFlags(c)
 	} else {
-		snap, err = loadAll(c)
+		snap, err = loadSome(c)
 	}
 	for i := range snap.Publications {
 		snap.Publications[i].OnConflict = policy

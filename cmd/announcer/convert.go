@@ -15,6 +15,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/escape"
 	"announcer/internal/source"
+	"announcer/internal/validate"
 )
 
 func convertCommand() *cli.Command {
@@ -104,6 +105,9 @@ func (v *converter) files() []string {
 			v.fault(path, err)
 		}
 		all = append(all, files...)
+	}
+	if len(all) == 0 && !v.failed {
+		v.tell(diag.Findings{validate.Undefined(v.c.Args().Slice())})
 	}
 	return all
 }

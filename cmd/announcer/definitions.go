@@ -83,6 +83,18 @@ func loadAll(c *cli.Context) (source.Snapshot, error) {
 	return snap, nil
 }
 
+// loadSome is [loadAll] for a command that is mistaken if nothing is defined.
+func loadSome(c *cli.Context) (source.Snapshot, error) {
+	snap, err := loadAll(c)
+	if err != nil {
+		return snap, err
+	}
+	if nothing := validate.Nothing(snap); nothing != nil {
+		return snap, &exitError{exitInvalid, nothing}
+	}
+	return snap, nil
+}
+
 // allFindings prints and returns what is wrong with definitions that can be announced.
 func allFindings(snap source.Snapshot, desired publication.Desired, stderr io.Writer) diag.Findings {
 	findings := validate.List(snap.Findings, validate.Together(desired, snap.Config.Engine))

@@ -108,7 +108,9 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 	if findings, ok := errors.AsType[diag.Findings](snap.Usable()); ok {
 		return validate.Report{Files: 1, Findings: findings}, nil
 	}
-	return validate.Read(snap), nil
+	report := validate.Read(snap)
+	report.Findings = append(report.Findings, validate.Nothing(snap)...)
+	return report, nil
 }
 
 // count returns "1 file", "2 files".

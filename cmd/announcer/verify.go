@@ -45,7 +45,7 @@ func verify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	snap, err := loadAll(c)
+	snap, err := loadSome(c)
 	if err != nil {
 		return err
 	}

@@ -125,18 +125,45 @@ func (d *decoder) noChildren(e *xmltree.Element) {
 	}
 }
 
-// noText complains of text in an element that holds other elements.
+// noText complains of text in an element that holds other elements, once for each line.
 func (d *decoder) noText(e *xmltree.Element) {
-	for _, piece := range e.Text {
-		if text := trim(piece.Text); text != "" {
-			d.warnf(piece.At, e.Name, "the text %q is ignored; want <!-- --> around a comment", text)
-			return
+	for _, line := range between(e) {
+		if text := trim(joined(line)); text != "" {
+			first := line[slices.IndexFunc(line, func(p xmltree.Piece) bool { return trim(p.Text) != "" })]
+			indent := len(first.Text) - len(strings.TrimLeft(first.Text, space))
+			d.warnf(d.doc.Within(first, indent), e.Name, "the text %q is ignored; want <!-- --> around a comment", text)
 		}
 	}
 }
 
-// trim cuts off what XML takes for white space.
-func trim(text string) string { return strings.Trim(text, " \t\r\n") }
+// between returns the lines of text in an element. A child element ends one, too.
+func between(e *xmltree.Element) (lines [][]xmltree.Piece) {
+	rest, isOpen := e.Children, false
+	for _, piece := range e.Text {
+		for len(rest) > 0 && rest[0].At <= piece.At {
+			rest, isOpen = rest[1:], false
+		}
+		if !isOpen {
+			lines = append(lines, nil)
+		}
+		lines[len(lines)-1] = append(lines[len(lines)-1], piece)
+		isOpen = piece.Text != "\n"
+	}
+	return lines
+}
+
+func joined(pieces []xmltree.Piece) string {
+	var text strings.Builder
+	for _, piece := range pieces {
+		text.WriteString(piece.Text)
+	}
+	return text.String()
+}
+
+// space is what XML takes for white space.
+const space = " \t\r\n"
+
+func trim(text string) string { return strings.Trim(text, space) }
 
 func (d *decoder) errorf(at int, element, format string, args ...any) {
 	d.add(diag.Error, at, element, format, args...)

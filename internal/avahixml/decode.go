@@ -92,8 +92,8 @@ func (d *decoder) join(f *field, e *xmltree.Element, name string) {
 	f.written = true
 	for _, piece := range e.Text {
 		f.text.WriteString(piece.Text)
-		if name != "name" && strings.Contains(piece.Text, "%h") {
-			d.warnf(piece.At, e.Name, `"%%h" means the name of the host in <name> alone, not here; want that name itself`)
+		if at := strings.Index(piece.Text, "%h"); name != "name" && at >= 0 {
+			d.warnf(d.doc.Within(piece, at), e.Name, `"%%h" means the name of the host in <name> alone, not here; want that name itself`)
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (d *decoder) name(root *xmltree.Element, name *field, hasAttribute bool) {
 		return
 	}
 	var err error
-	if d.group.Name, err = parseText(d, name, services.ParseName); err != nil {
+	if d.group.Name, err = services.ParseName(name.text.String()); err != nil {
 		d.said[here] = true
 		d.errorf(name.at, name.element, "%v", err)
 	}

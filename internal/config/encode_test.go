@@ -74,7 +74,11 @@ txt = [
 	}
 	got := string(EncodeTOML(raw))
 	compare(t, want, got)
-	compare(t, publications, load(t, "x", got).Groups)
+	cfg, findings := checked("x", []byte(got), "testhost") // which warn of the control characters
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, publications, cfg.Groups)
 }
 
 func TestTXTInJSON(t *testing.T) {

@@ -101,7 +101,7 @@ var roundTrips = map[Format]map[string]roundTrip{
 		"binary TXT": {[]string{"whose key is not ASCII", `"\x00", whose key is not ASCII`, `"\xff=a", whose key is not ASCII`}, []services.Group{group("A", with(func(s *services.Service) {
 			s.TXT = nasty["binary TXT"].Services[0].TXT[:5]
 		}))}},
-		"subtypes":   {[]string{"takes one subtype, _a1; _b2._sub._digiumproxy._udp is left out"}, []services.Group{group("A", with(func(s *services.Service) { s.Subtypes = names("_a1._sub._digiumproxy._udp") }))}},
+		"subtypes":   {[]string{"reads SubType= from release 256 on; an earlier one, such as 252 of Debian 12, announces the service without the subtype _a1", "takes one subtype, _a1; _b2._sub._digiumproxy._udp is left out"}, []services.Group{group("A", with(func(s *services.Service) { s.Subtypes = names("_a1._sub._digiumproxy._udp") }))}},
 		"foreign":    {[]string{"subtype _a1._sub._other._tcp, which is of another type"}, []services.Group{group("A", phone)}},
 		"odd type":   {findings: []string{"error: takes types of letters"}},
 		"other host": {findings: []string{"error: on sw.example.com"}},

@@ -46,7 +46,7 @@ func TestDecodeDNSSDComplaints(t *testing.T) {
 		text string
 		want []string
 	}{
-		{"empty", "", []string{"error: x.dnssd: Name: the name is empty", "error: x.dnssd: Type: the service has no type", "x.dnssd: Port: warning: the port is 0"}},
+		{"empty", "", []string{"error: x.dnssd: Name: the name is empty", "error: x.dnssd: Type: the service has no type"}},
 		{"other section", "[Service]\nName=a\nType=_http._tcp\nPort=80\n[Match]\nHost=x\n", []string{"x.dnssd:5: [Match]: warning: systemd knows the section [Service] only"}},
 		{"outside of the section", "Name=a\n[Service]\nName=a\nType=_http._tcp\nPort=80\nfoo\n", []string{`x.dnssd:1: warning: "Name=a" is outside of [Service]`, `x.dnssd:6: warning: "foo" is not an assignment`}},
 		{"unknown keys", "[Service]\nName=a\nType=_http._tcp\nPort=80\nTxtTest=a=b\nHost=c", []string{

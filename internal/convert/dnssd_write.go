@@ -130,6 +130,7 @@ func (w dnssdWriter) subtype() string {
 		default:
 			label, _ := dnsname.New(sub.Label())
 			first = label.String()
+			w.warn("systemd reads SubType= from release 256 on; an earlier one, such as 252 of Debian 12, announces the service without the subtype %s", first)
 		}
 	}
 	return first

@@ -6,7 +6,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
+	"announcer/internal/config"
 	"announcer/internal/convert"
 	"announcer/internal/definition"
 	"announcer/internal/diag"
@@ -47,6 +49,9 @@ func Paths(paths []string, engineName, host string, lints ...services.Lint) Repo
 		}
 	}
 	report.Findings = List(report.Findings, Together(Anywhere(publications, host), engineName))
+	if report.Files == 0 && len(report.Findings) == 0 {
+		report.Findings = diag.Findings{Undefined(paths)}
+	}
 	return report
 }
 
@@ -54,6 +59,25 @@ func Paths(paths []string, engineName, host string, lints ...services.Lint) Repo
 func Read(snap source.Snapshot) Report {
 	together := Together(Anywhere(snap.Publications, snap.Host), snap.Config.Engine)
 	return Report{Files: snap.Files, Findings: List(snap.Findings, together)}
+}
+
+// Nothing returns an error if what was read has no error and defines nothing: a path may be mistyped, or a directory not
+// mounted.
+func Nothing(snap source.Snapshot) diag.Findings {
+	if len(snap.Publications) > 0 || snap.Findings.Err() != nil {
+		return nil
+	}
+	var places []string
+	for _, place := range snap.Places {
+		places = append(places, place.Name)
+	}
+	return diag.Findings{Undefined(places)}
+}
+
+// Undefined returns the error that places define nothing.
+func Undefined(places []string) diag.Finding {
+	return diag.Finding{Severity: diag.Error, Text: fmt.Sprintf(
+		"nothing is defined in %s; want a file NAME.service or NAME.toml in a directory, or a [[group]] in a configuration", strings.Join(places, ", "))}
 }
 
 // List joins findings to one list, file by file: first what stands at a line, then what is about the file as a whole.
@@ -73,6 +97,9 @@ func one(file string, isGiven bool, host string, lints []services.Lint) ([]publi
 	data, err := source.ReadFile(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
+	}
+	if isGiven && strings.HasSuffix(file, ".toml") && config.IsBlank(data) {
+		return nil, diag.Findings{Undefined([]string{file})}
 	}
 	var written *definition.File
 	if format, ok := convert.FormatOf(file); ok && isGiven {

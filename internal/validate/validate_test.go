@@ -1,12 +1,14 @@
 package validate
 
 import (
-	"announcer/internal/publication"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"announcer/internal/publication"
+	"announcer/internal/source"
 )
 
 const definitionFile = `<?xml version="1.0" standalone='no'?>
@@ -83,7 +85,8 @@ func TestPathsOfAMask(t *testing.T) {
 	if err := os.Symlink("/dev/null", mask); err != nil {
 		t.Fatal(err)
 	}
-	if r := Paths([]string{dir}, publication.Engines()[0], "pbx"); r.Files != 0 || len(r.Findings) > 0 {
+	write(t, filepath.Join(dir, "b.service"), fmt.Sprintf(definitionFile, "b", 1))
+	if r := Paths([]string{dir}, publication.Engines()[0], "pbx"); r.Files != 1 || len(r.Findings) > 0 {
 		t.Errorf("%d files, %v", r.Files, r.Findings)
 	}
 	if r := Paths([]string{mask}, publication.Engines()[0], "pbx"); r.Files != 1 || r.Findings.Error() != mask+": it is a device; want a regular file" {
@@ -112,6 +115,65 @@ func sameLines(want, got string) bool {
 		}
 	}
 	return true
+}
+
+// TestNothing checks that it is an error if nothing is defined, wherever that is.
+func TestNothing(t *testing.T) {
+	const want = "nothing is defined in DIR; want a file NAME.service or NAME.toml in a directory, or a [[group]] in a configuration"
+	for _, test := range []struct {
+		name, file, content string
+		given               string // in the directory
+		want                string
+	}{
+		{"an empty directory", "", "", "", want},
+		{"files of other names", "a.txt", "x", "", want},
+		{"hidden files", ".a.service", fmt.Sprintf(definitionFile, "a", 1), "", want},
+		{"comments alone", "a.toml", "# x\n\n", "/a.toml", strings.Replace(want, "DIR", "DIR/a.toml", 1)},
+		{"a configuration without a group", "a.toml", "[daemon]\n", "/a.toml", ""},
+		{"a group", "a.toml", group("a", "eth0", 1), "/a.toml", ""},
+		{"a file", "a.service", fmt.Sprintf(definitionFile, "a", 1), "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if test.file != "" {
+				write(t, filepath.Join(dir, test.file), test.content)
+			}
+			report := Paths([]string{dir + test.given}, publication.Engines()[0], "pbx")
+			if got := strings.ReplaceAll(report.Findings.Error(), dir, "DIR"); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if test.given != "" {
+				return
+			}
+			snap, err := source.Load(t.Context(), source.Request{Services: []string{dir}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.ReplaceAll(Nothing(snap).Error(), dir, "DIR"); got != test.want {
+				t.Errorf("read by the daemon's way: %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestPredictions checks that no two findings predict different names of one service.
+func TestPredictions(t *testing.T) {
+	two := strings.Replace(fmt.Sprintf(definitionFile, "x", 1), "</service>", "</service><service><type>_digiumproxy._udp</type><port>7</port></service>", 1)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.service"), two)
+	write(t, filepath.Join(dir, "b.service"), strings.ReplaceAll(two, "<port>7", "<port>8"))
+	report := Paths([]string{dir}, publication.Engines()[0], "pbx")
+	names := map[string]int{}
+	for _, f := range report.Findings {
+		_, after, found := strings.Cut(f.Text, "published as ")
+		if name, _, _ := strings.Cut(after, ";"); found {
+			names[name]++
+		}
+	}
+	want := map[string]int{`"x #3"`: 1}
+	if fmt.Sprint(names) != fmt.Sprint(want) {
+		t.Errorf("predicted %v, want %v, in\n%s", names, want, report.Findings.Error())
+	}
 }
 
 func TestPathsOfNothing(t *testing.T) {

@@ -56,6 +56,14 @@ type Piece struct {
 	At   int
 }
 
+// Within returns the place of the byte i of a piece. What comes of an entity has the place of the reference to it.
+func (d *Document) Within(p Piece, i int) int {
+	if strings.HasPrefix(d.text[p.At:], p.Text) {
+		return p.At + i
+	}
+	return p.At
+}
+
 // Reference is a reference to an entity.
 type Reference struct {
 	Name    string
