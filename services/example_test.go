@@ -22,28 +22,6 @@ func ExampleGroup_Check() {
 	// service 1: error: the addresses are for another host, and the service is on this one
 }
 
-func ExampleStock() {
-	text, err := services.Stock("dpma", services.Fill{Name: "Reception", Server: "192.0.2.20"})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Printf("%s", text)
-	// Output:
-	// <?xml version="1.0" encoding="UTF-8"?>
-	// <!DOCTYPE service-group SYSTEM "avahi-service.dtd">
-	// <!-- Phones in factory state find this Asterisk server with DPMA. -->
-	// <service-group>
-	//   <name>Reception</name>
-	//   <service>
-	//     <type>_digiumproxy._udp</type>
-	//     <port>5060</port>
-	//     <txt-record>sipUrl=sip:proxy@192.0.2.20:5060;transport=udp</txt-record>
-	//     <txt-record>serviceType=asterisk</txt-record>
-	//   </service>
-	// </service-group>
-}
-
 func ExampleNextName() {
 	fmt.Println(services.NextName("PBX"), services.NextName("PBX #2"))
 	// Output: PBX #2 PBX #3

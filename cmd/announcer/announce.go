@@ -57,7 +57,7 @@ func announceCommand() *cli.Command {
 // groupFlags define one group.
 func groupFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "preset", Usage: "announce the stock definition `PRESET`: " + strings.Join(services.Presets(), ", ")},
+		&cli.StringFlag{Name: "preset", Usage: "announce the stock definition `PRESET`: " + strings.Join(preset.Presets(), ", ")},
 		&cli.StringFlag{Name: "server", Usage: "presets dpma, switchvox: use the SIP server `HOST[:PORT]` (default port: 5060, with tls 5061)"},
 		&cli.StringFlag{Name: "transport", Usage: "presets dpma, switchvox: use `TRANSPORT` udp, tcp or tls (default: udp)"},
 		&cli.StringFlag{Name: "url", Usage: "preset firmware: use the files below `URL`"},
@@ -251,7 +251,7 @@ func groupOf(c *cli.Context, host string) (services.Group, error) {
 }
 
 func presetOf(c *cli.Context, host string) (services.Group, error) {
-	fill := services.Fill{
+	fill := preset.Fill{
 		Name: c.String("name"), Server: c.String("server"), Transport: c.String("transport"),
 		URL: c.String("url"), Version: c.String("firmware-version"),
 	}
@@ -260,10 +260,10 @@ func presetOf(c *cli.Context, host string) (services.Group, error) {
 		if !ok {
 			return services.Group{}, usagef("--file: %q has no model; want MODEL=PATH, such as D40=eff/2_8_1_D40_firmware.eff", f)
 		}
-		fill.Files = append(fill.Files, services.ModelFile{Model: model, Path: path})
+		fill.Files = append(fill.Files, preset.ModelFile{Model: model, Path: path})
 	}
 	group, err := preset.Group(c.String("preset"), fill, host)
-	if bad, ok := errors.AsType[*services.FillError](err); ok {
+	if bad, ok := errors.AsType[*preset.FillError](err); ok {
 		for _, p := range bad.Problems {
 			escape.Fprintf(c.App.ErrWriter, "announcer: %s: %s\n", fillFlag(p.Value), p.Text)
 		}

@@ -11,10 +11,10 @@ import (
 	"announcer/internal/convert"
 	"announcer/internal/dnsname"
 	"announcer/internal/phones"
+	"announcer/internal/preset"
 	"announcer/internal/publication"
 	"announcer/internal/restart"
 	"announcer/internal/sip"
-	"announcer/services"
 )
 
 // completeName is the name of the command that the completion scripts call.
@@ -72,7 +72,7 @@ var kinds = map[string]func() proposal{
 	"LIST":      func() proposal { return proposal{part: files} },
 	"PATH":      func() proposal { return proposal{part: files} },
 	"POLICY":    func() proposal { return oneOf(publication.PolicyWords()...) },
-	"PRESET":    func() proposal { return oneOf(services.Presets()...) },
+	"PRESET":    func() proposal { return oneOf(preset.Presets()...) },
 	"PROTOCOL":  func() proposal { return oneOf("ipv4", "ipv6", "any") },
 	"SERVER":    func() proposal { return oneOf(phones.DHCPServers()...) },
 	"SHELL":     func() proposal { return oneOf(shells()...) },

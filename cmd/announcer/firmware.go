@@ -13,7 +13,6 @@ import (
 	"announcer/internal/phones"
 	"announcer/internal/preset"
 	"announcer/internal/source"
-	"announcer/services"
 )
 
 func firmwareCommand() *cli.Command {
@@ -149,7 +148,7 @@ func firmwareService(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	group, err := preset.Group("firmware", release.Fill(c.String("url"), c.String("name")), source.HostName())
+	group, err := preset.Group("firmware", preset.OfRelease(release, c.String("url"), c.String("name")), source.HostName())
 	if err != nil {
 		return firmwareFault(c, dir, err)
 	}
@@ -164,7 +163,7 @@ func firmwareService(c *cli.Context) error {
 
 // firmwareFault reports why firmware can't be announced: of what the flags say, or of what the directory holds.
 func firmwareFault(c *cli.Context, dir string, err error) error {
-	fill, ok := errors.AsType[*services.FillError](err)
+	fill, ok := errors.AsType[*preset.FillError](err)
 	if !ok {
 		return err
 	}
@@ -184,7 +183,7 @@ func firmwareXML(c *cli.Context) error {
 		if flag == "public-url" && !c.IsSet(flag) {
 			continue
 		}
-		if _, err := services.ParseURL(c.String(flag)); err != nil {
+		if _, err := phones.ParseURL(c.String(flag)); err != nil {
 			return usagef("--%s: %w", flag, err)
 		}
 	}

@@ -168,7 +168,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 		return desired, "", err
 	}
 	if c.IsSet("url") {
-		group, err := preset.Group("firmware", release.Fill(c.String("url"), c.String("name")), snap.Host)
+		group, err := preset.Group("firmware", preset.OfRelease(release, c.String("url"), c.String("name")), snap.Host)
 		if err != nil {
 			return desired, "", firmwareFault(c, dir, err)
 		}
@@ -182,7 +182,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 			escape.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced on it\n", link.Name)
 			continue
 		}
-		group, err := preset.Group("firmware", release.Fill(httpURL(addr, at.Port()), c.String("name")), snap.Host)
+		group, err := preset.Group("firmware", preset.OfRelease(release, httpURL(addr, at.Port()), c.String("name")), snap.Host)
 		if err != nil {
 			return desired, "", firmwareFault(c, dir, err)
 		}

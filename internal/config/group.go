@@ -78,9 +78,9 @@ func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path) (services.Grou
 	if doc.Has(p.Key("service")) {
 		doc.Errorf(p.Key("service"), "the preset makes the service; want either a preset or [[group.service]]")
 	}
-	fill := services.Fill{Name: g.Name, Wildcards: g.Wildcards, Server: g.Server, Transport: g.Transport, URL: g.URL, Version: g.Version}
+	fill := preset.Fill{Name: g.Name, Wildcards: g.Wildcards, Server: g.Server, Transport: g.Transport, URL: g.URL, Version: g.Version}
 	for _, file := range g.Files {
-		fill.Files = append(fill.Files, services.ModelFile{Model: file.Key, Path: file.Value})
+		fill.Files = append(fill.Files, preset.ModelFile{Model: file.Key, Path: file.Value})
 	}
 	group, err := preset.Read(g.Preset, fill)
 	if err != nil {
@@ -92,7 +92,7 @@ func (g RawGroup) fromPreset(doc *strict.Document, p strict.Path) (services.Grou
 
 // fillProblems reports what is wrong with the values for a preset.
 func fillProblems(doc *strict.Document, p strict.Path, err error, files strict.Pairs) {
-	fill, ok := errors.AsType[*services.FillError](err)
+	fill, ok := errors.AsType[*preset.FillError](err)
 	if !ok {
 		doc.Errorf(p, "%v", err)
 		return
@@ -109,7 +109,7 @@ func fillProblems(doc *strict.Document, p strict.Path, err error, files strict.P
 func (g RawGroup) fromServices(doc *strict.Document, p strict.Path) (services.Group, definition.Places) {
 	for _, key := range []string{"server", "transport", "url", "version", "files"} {
 		if doc.Has(p.Key(key)) {
-			doc.Errorf(p.Key(key), "only a group with a preset has this key; want preset = %s too", choice(services.Presets()))
+			doc.Errorf(p.Key(key), "only a group with a preset has this key; want preset = %s too", choice(preset.Presets()))
 		}
 	}
 	parser := groupParser{doc: doc, path: p, services: p.Key("service"), failed: map[int]bool{}}

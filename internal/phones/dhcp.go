@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"announcer/internal/escape"
-	"announcer/services"
 )
 
 // DHCPServers returns the names of the DHCP servers that [DHCPConfig] can write for.
@@ -114,7 +113,7 @@ func CheckConfigServer(url string) error {
 		return fmt.Errorf("%q does not start with sip:proxy@, which phones want word for word; want %s", url, sipForm)
 	}
 	server, transport, has := strings.Cut(rest, ";")
-	if _, _, err := services.SplitServer(server); err != nil {
+	if _, _, err := SplitServer(server); err != nil {
 		return err
 	}
 	if has && !isTransport(transport) {

@@ -186,9 +186,9 @@ func splitHost(server string) (host, port string, err error) {
 		return "", "", fmt.Errorf("%q is not HOST[:PORT]; want an IPv6 address in brackets, such as [2001:db8::20]:5060", server)
 	}
 	unrooted := strings.TrimSuffix(strings.Replace(server, ".:", ":", 1), ".")
-	host, port, err = services.SplitServer(unrooted)
+	host, port, err = SplitServer(unrooted)
 	if err == nil && port != "" {
-		_, err = services.ParsePort(port)
+		_, err = ParsePort(port)
 	}
 	return host, port, err
 }
@@ -212,7 +212,7 @@ func (a *Announcement) firmwareVersion() {
 	e, ok := a.values[keyFirmwareVersion]
 	if !ok {
 		a.warnf(missing, CodeFirmwareVersion, "firmwareVersion is missing; want that of the files, such as firmwareVersion=2_8_1"+unverified)
-	} else if err := services.CheckFirmwareVersion(e.value); err != nil {
+	} else if err := CheckVersion(e.value); err != nil {
 		a.warnf(e.index, CodeFirmwareVersion, "%v"+unverified, err)
 	}
 }
@@ -220,14 +220,16 @@ func (a *Announcement) firmwareVersion() {
 // judgeFile checks what is announced for a model.
 func (a *Announcement) judgeFile(model string) {
 	e := a.values[model+fileSuffix]
-	switch {
-	case model == noMulticast:
-		a.errorf(e.index, CodeD80, "the D80 is the one model that does not look for its server this way; want no D80File")
+	if err := CheckModel(model); err != nil {
+		a.errorf(e.index, CodeD80, "%v", err)
 		return
-	case !Known(model):
+	}
+	if !Known(model) {
 		a.warnf(e.index, CodeModel, "nothing is known of a model %s; the known ones are %s", model, strings.Join(models, ", "))
 	}
-	a.filePath(model, e)
+	if err := CheckFile(model, e.value); err != nil {
+		a.warnf(e.index, CodeFilePath, "%v"+unverified, err)
+	}
 	version, of, ok := parseImageName(path.Base(e.value))
 	if !ok {
 		return
@@ -238,23 +240,4 @@ func (a *Announcement) judgeFile(model string) {
 	if of != model {
 		a.warnf(e.index, CodeFileModel, "the file is that of a %s by its name, and announced for a %s; want the file of the model"+unverified, of, model)
 	}
-}
-
-// filePath wants a path that can be put behind firmwareUrl.
-func (a *Announcement) filePath(model string, e entry) {
-	example := "eff/2_8_1/2_8_1_" + model + "_firmware.eff"
-	switch {
-	case e.value == "":
-		a.warnf(e.index, CodeFilePath, "the file has no path; want one such as %s"+unverified, example)
-	case strings.HasPrefix(e.value, "/"), strings.Contains(e.value, "://"):
-		a.warnf(e.index, CodeFilePath, "%q is absolute; phones are assumed to append it to firmwareUrl; want it relative, such as %s"+unverified, e.value, example)
-	case strings.ContainsAny(e.value, " \\?#"), path.Clean(e.value) != e.value, strings.HasPrefix(e.value, "../"), !isPath(e.value):
-		a.warnf(e.index, CodeFilePath, "%q is not a relative path below firmwareUrl; want one such as %s"+unverified, e.value, example)
-	}
-}
-
-// isPath reports whether a URL can hold a path as it is.
-func isPath(text string) bool {
-	_, err := url.Parse("http://192.0.2.10/" + text)
-	return err == nil
 }

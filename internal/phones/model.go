@@ -1,8 +1,15 @@
 package phones
 
 import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"announcer/internal/dnsname"
 )
@@ -35,4 +42,52 @@ func parseImageName(name string) (version, model string, ok bool) {
 		return m[1], m[2], true
 	}
 	return "", "", false
+}
+
+var firmwareVersion = regexp.MustCompile(`^` + versionPattern + `$`)
+
+// CheckVersion checks a version in the spelling of phones: numbers with underscores between them, of which the last
+// can be a build number in hexadecimal.
+func CheckVersion(version string) error {
+	spelled := strings.ReplaceAll(version, ".", "_")
+	switch {
+	case firmwareVersion.MatchString(version):
+		return nil
+	case firmwareVersion.MatchString(spelled):
+		return fmt.Errorf("%q has dots, and phones compare it with a spelling that has underscores; want %s", version, spelled)
+	}
+	return fmt.Errorf("%q is not a firmware version; want one such as 2_8_1", version)
+}
+
+var modelForm = regexp.MustCompile(`^` + modelPattern + `$`)
+
+// CheckModel checks that a model can load a file that is announced for it. It need not be [Known].
+func CheckModel(model string) error {
+	switch {
+	case !modelForm.MatchString(model):
+		return fmt.Errorf("%q is not a model; want one such as D40, in capitals", model)
+	case model == noMulticast:
+		return errors.New("the D80 is the one model that does not look for its server this way; want no file for it")
+	}
+	return nil
+}
+
+// CheckFile checks the path of the file of a model, which phones are assumed to append to firmwareUrl.
+func CheckFile(model, file string) error {
+	example := "eff/2_8_1/2_8_1_" + model + "_firmware.eff"
+	switch {
+	case file == "":
+		return fmt.Errorf("the file has no path; want one such as %s", example)
+	case strings.HasPrefix(file, "/"), strings.Contains(file, "://"):
+		return fmt.Errorf("%q is absolute; phones are assumed to append it to firmwareUrl; want it relative, such as %s", file, example)
+	case strings.ContainsFunc(file, unicode.IsSpace), strings.ContainsAny(file, `\?#`), path.Clean(file) != file, file == ".", file == "..", strings.HasPrefix(file, "../"), !isPath(file):
+		return fmt.Errorf("%q is not a relative path below firmwareUrl; want one such as %s", file, example)
+	}
+	return nil
+}
+
+// isPath reports whether a URL can hold a path as it is.
+func isPath(text string) bool {
+	_, err := url.Parse("http://192.0.2.10/" + text)
+	return err == nil && utf8.ValidString(text)
 }

@@ -5,11 +5,9 @@ import (
 	"io"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"announcer/internal/diag"
-	"announcer/services"
 )
 
 // packageName is the file of a firmware package that lists what is in it: a section [MODEL] for each model, with
@@ -72,8 +70,6 @@ func parsePackage(r io.Reader) ([]section, error) {
 	return sections, lines.Err()
 }
 
-var modelForm = regexp.MustCompile(`^` + modelPattern + `$`)
-
 func (s *scanner) section(conf string, sec section) {
 	report := func(severity diag.Severity, format string, args ...any) {
 		s.add(conf, sec.line, severity, CodePackage, format, args...)
@@ -89,7 +85,7 @@ func (s *scanner) section(conf string, sec section) {
 	}
 	image := s.image(file)
 	switch {
-	case image == nil && services.CheckFirmwareVersion(sec.version) == nil:
+	case image == nil && CheckVersion(sec.version) == nil:
 		s.images = append(s.images, Image{file, sec.model, sec.version, size})
 	case image == nil:
 	case image.Model != sec.model:

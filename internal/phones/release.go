@@ -4,21 +4,7 @@ import (
 	"encoding/xml"
 	"net/url"
 	"strings"
-
-	"announcer/services"
 )
-
-// Fill returns what fills in the stock definition "firmware" to announce the release, whose files are below a URL. If name is
-// "", the definition's own name has version and server. The D80 is left out.
-func (r Release) Fill(url, name string) services.Fill {
-	fill := services.Fill{Name: name, URL: url, Version: r.Version}
-	for _, image := range r.Images {
-		if image.Model != noMulticast {
-			fill.Files = append(fill.Files, services.ModelFile{Model: image.Model, Path: image.Path})
-		}
-	}
-	return fill
-}
 
 // xmlFirmwares are the elements of a phone's configuration that say where its firmware is.
 type xmlFirmwares struct {

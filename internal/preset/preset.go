@@ -8,9 +8,9 @@ import (
 	"announcer/services"
 )
 
-// Read fills in a stock definition, one of [services.Presets], without checking it. The error is a
-// [*services.FillError] where a value is missing or wrong, else [diag.Findings].
-func Read(preset string, fill services.Fill) (services.Group, error) {
+// Read fills in a stock definition, one of [Presets], without checking it. The error is a
+// [*FillError] where a value is missing or wrong, else [diag.Findings].
+func Read(preset string, fill Fill) (services.Group, error) {
 	file, err := read(preset, fill)
 	if err != nil {
 		return services.Group{}, err
@@ -18,8 +18,8 @@ func Read(preset string, fill services.Fill) (services.Group, error) {
 	return file.Groups[0].Group, nil
 }
 
-func read(preset string, fill services.Fill) (*definition.File, error) {
-	data, err := services.Stock(preset, fill)
+func read(preset string, fill Fill) (*definition.File, error) {
+	data, err := File(preset, fill)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func read(preset string, fill services.Fill) (*definition.File, error) {
 }
 
 // Group fills in a stock definition as [Read] does, and checks it for a host that is named without its domain.
-func Group(preset string, fill services.Fill, host string) (services.Group, error) {
+func Group(preset string, fill Fill, host string) (services.Group, error) {
 	file, err := read(preset, fill)
 	if err != nil {
 		return services.Group{}, err

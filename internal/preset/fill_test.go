@@ -1,4 +1,4 @@
-package services
+package preset
 
 import (
 	"encoding/xml"
@@ -33,7 +33,7 @@ func firmwareWith(change func(*Fill)) Fill {
 	return f
 }
 
-func TestStock(t *testing.T) {
+func TestFile(t *testing.T) {
 	for _, test := range []struct {
 		preset string
 		fill   Fill
@@ -60,7 +60,7 @@ func TestStock(t *testing.T) {
 		}},
 	} {
 		t.Run(test.preset+" "+test.fill.Transport+" "+test.name, func(t *testing.T) {
-			data, err := Stock(test.preset, test.fill)
+			data, err := File(test.preset, test.fill)
 			if err != nil {
 				t.Errorf("%s of %+v: %v", test.preset, test.fill, err)
 				return
@@ -81,15 +81,15 @@ func TestStock(t *testing.T) {
 	}
 }
 
-func TestStockWildcards(t *testing.T) {
-	data, err := Stock("dpma", Fill{Server: "192.0.2.20", Name: "PBX on %h", Wildcards: true})
+func TestFileWildcards(t *testing.T) {
+	data, err := File("dpma", Fill{Server: "192.0.2.20", Name: "PBX on %h", Wildcards: true})
 	var file stockFile
 	if err != nil || xml.Unmarshal(data, &file) != nil || file.Name.Wildcards != "yes" || file.Name.Text != "PBX on %h" {
 		t.Errorf("want a name with wildcards: %v\n%s", err, data)
 	}
 }
 
-func TestStockProblems(t *testing.T) {
+func TestFileProblems(t *testing.T) {
 	server := func(s string) Fill { return Fill{Server: s} }
 	url := func(u string) Fill { return firmwareWith(func(f *Fill) { f.URL = u }) }
 	version := func(v string) Fill { return firmwareWith(func(f *Fill) { f.Version = v }) }
@@ -138,17 +138,17 @@ func TestStockProblems(t *testing.T) {
 		{"version with dots", "firmware", version("2.8.1"), []string{"version: want 2_8_1"}},
 		{"version is a word", "firmware", version("latest"), []string{"version: is not a firmware version"}},
 		{"models that are none or twice", "firmware", files(ModelFile{"d40", "a"}, ModelFile{"D40", "a"}, ModelFile{"D80", "a"}, ModelFile{"D40", "b"}), []string{
-			`files: "d40" is not a model; want one such as D40, in capitals`, "files: all models but that one", "files: D40 is set twice",
+			`files: "d40" is not a model; want one such as D40, in capitals`, "files: the D80 is the one model", "files: D40 is set twice",
 		}},
-		{"empty path", "firmware", path(""), []string{"files: D40 has no file"}},
-		{"absolute path", "firmware", path("/a.eff"), []string{"files: without a leading slash"}},
-		{"path is a URL", "firmware", path("http://192.0.2.10/a.eff"), []string{"files: is not a path below the URL"}},
-		{"path with a space", "firmware", path("a b.eff"), []string{"files: is not a path that a phone can ask for"}},
-		{"path above the directory", "firmware", path("../a.eff"), []string{"files: is not a path that a phone can ask for"}},
-		{"path with a line end", "firmware", path("a.eff\n"), []string{"files: is not a path that a phone can ask for"}},
+		{"empty path", "firmware", path(""), []string{"files: the file has no path"}},
+		{"absolute path", "firmware", path("/a.eff"), []string{"files: is absolute"}},
+		{"path is a URL", "firmware", path("http://192.0.2.10/a.eff"), []string{"files: is absolute"}},
+		{"path with a space", "firmware", path("a b.eff"), []string{"files: is not a relative path below firmwareUrl"}},
+		{"path above the directory", "firmware", path("../a.eff"), []string{"files: is not a relative path below firmwareUrl"}},
+		{"path with a line end", "firmware", path("a.eff\n"), []string{"files: is not a relative path below firmwareUrl"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			data, err := Stock(test.preset, test.fill)
+			data, err := File(test.preset, test.fill)
 			fillErr, ok := errors.AsType[*FillError](err)
 			if !ok || len(fillErr.Problems) != len(test.want) {
 				t.Errorf("%s of %+v: error %v, want %q; data %q", test.preset, test.fill, err, test.want, data)
@@ -161,7 +161,7 @@ func TestStockProblems(t *testing.T) {
 			}
 		})
 	}
-	_, err := Stock("firmware", Fill{URL: "http://192.0.2.10/", Version: "2.8.1"})
+	_, err := File("firmware", Fill{URL: "http://192.0.2.10/", Version: "2.8.1"})
 	want := "preset firmware: version: \"2.8.1\" has dots, and phones compare it with a spelling that has underscores; want 2_8_1\n" +
 		"preset firmware: files: they are missing; want the file of each model, such as D40 at eff/2_8_1/2_8_1_D40_firmware.eff"
 	if err == nil || err.Error() != want {
@@ -169,7 +169,7 @@ func TestStockProblems(t *testing.T) {
 	}
 }
 
-func FuzzStock(f *testing.F) {
+func FuzzFile(f *testing.F) {
 	f.Add("dpma", "PBX", "192.0.2.20", "udp", "", "", "", "")
 	f.Add("firmware", "", "", "", "http://192.0.2.10/", "2_8_1", "D40", "a.eff")
 	f.Fuzz(func(t *testing.T, preset, name, server, transport, url, version, model, path string) {
@@ -177,7 +177,7 @@ func FuzzStock(f *testing.F) {
 		if model != "" {
 			fill.Files = []ModelFile{{model, path}}
 		}
-		data, err := Stock(preset, fill)
+		data, err := File(preset, fill)
 		if err != nil {
 			return
 		}
