@@ -17,7 +17,7 @@ func resolveCommand() *cli.Command {
 		Name:        "resolve",
 		Usage:       "show one service, or the addresses of a host, or the host with an address",
 		ArgsUsage:   "NAME TYPE",
-		UsageText:   "announcer resolve NAME [TYPE] | HOST.local | ADDRESS",
+		UsageText:   "announcer resolve NAME [TYPE]\nannouncer resolve HOST.local\nannouncer resolve ADDRESS",
 		Description: "The default type is " + phoneType.String() + ". A service whose name ends with .local needs its type.",
 		Flags:       clientFlags(),
 		Action:      resolve,
