@@ -121,20 +121,20 @@ func (c *client) ask(query []byte, most int, d time.Duration) (answers int) {
 	return answers
 }
 
-// tell sends packets by multicast, in bursts that the responder has read before the next one comes, and returns their
+// sendAll sends packets by multicast, in bursts that the responder has read before the next one comes, and returns their
 // number: at most most, or as many as it takes within a time.
-func (c *client) tell(packets [][]byte, most int, d time.Duration) (told int) {
-	for end := time.Now().Add(d); told < most && time.Now().Before(end); {
+func (c *client) sendAll(packets [][]byte, most int, d time.Duration) (sent int) {
+	for end := time.Now().Add(d); sent < most && time.Now().Before(end); {
 		for range inFlight {
-			c.send(packets[told%len(packets)])
-			told++
+			c.send(packets[sent%len(packets)])
+			sent++
 		}
 		for c.lab.unread() && time.Now().Before(end) {
 			time.Sleep(20 * time.Microsecond)
 		}
 	}
 	c.drain()
-	return told
+	return sent
 }
 
 // unread reports whether packets wait in a socket of the responder.

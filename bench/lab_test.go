@@ -147,7 +147,7 @@ func (l *lab) remove(t *testing.T) time.Time {
 	return asked
 }
 
-// reload reports changed files where they are not watched.
+// reload reports changed files that are not watched.
 func (l *lab) reload() {
 	if l.name == "announcer" {
 		l.process.cmd.Process.Signal(syscall.SIGHUP)

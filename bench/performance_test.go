@@ -47,7 +47,7 @@ type scale struct {
 	starts   int // of announcer, with many services
 	changes  int
 	before   int           // services before one is added
-	names    []string      // of those who take part where there are several services
+	names    []string      // of those who take part if there are several services
 	patience time.Duration // for all services to be announced
 	settle   time.Duration // after the first announcement, until the last one is over
 }
@@ -245,7 +245,7 @@ func (r *tables) unrelated(t *testing.T, labs []*lab, n int) {
 	asks.bar = bar{floors: 1.5, of: responses}
 	nothing := func(*client) int { return 0 }
 	for row, packets := range map[*row][][]byte{asks: strangeQueries(), responses: strangeResponses()} {
-		r.measure(t, row, labs, nothing, func(c *client) int { return c.tell(packets, r.scale.packets, r.scale.time) })
+		r.measure(t, row, labs, nothing, func(c *client) int { return c.sendAll(packets, r.scale.packets, r.scale.time) })
 	}
 }
 

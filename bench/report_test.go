@@ -82,7 +82,7 @@ func (r *row) greatest(name string, value float64) { r.values[name] = max(value,
 
 func (r *row) fails(name, how string) { r.failures[name] = how }
 
-// bar is what announcer's value has to be.
+// bar is the limit for announcer's value.
 type bar struct {
 	floors float64 // at most so many times the floor's
 	of     *row    // of the floor's value in another row

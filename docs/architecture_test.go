@@ -37,7 +37,7 @@ func imports(t *testing.T) map[string][]string {
 // list returns what "go list" prints about packages, each line as words.
 func list(t *testing.T, format string, packages ...string) [][]string {
 	t.Helper()
-	// "go test" keeps a result until a file changes that the test itself has looked at; it does not see what "go list" reads.
+	// "go test" keeps a result until a file changes that the test itself has opened; it does not see what "go list" reads.
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".go" {
 			_, err = os.Stat(path)

@@ -34,10 +34,6 @@ var habits = []habit{
 	{"as (it|they) stands?", "unchanged, literally", "The text is published as it stands."},
 	{"stands? in (it|the) (way|file|tag|text)", "is in, is not allowed in", "What stands in the file counts."},
 	{"in the place of", "instead of", "Put your files in the place of these."},
-}
-
-// more are habits that are avoided in documents and messages; comments may have them.
-var more = []habit{
 	{"tells?|told", "reports, prints, lists, shows; notifies", "It tells what is wrong."},
 	{"somebody|everybody|anybody|nobody", "name it: no host, every user, another client", "Nobody listens on that port."},
 	{"where (it|that|there|they) (is|are|was|were|isn't|aren't)", "if it is, if there is", "Where there is none, it ends."},
@@ -71,7 +67,7 @@ func find(text string, line int, habits []habit) []string {
 
 // TestHabits wants each habit found in its example, also at a line end and in capitals, and not in plain text.
 func TestHabits(t *testing.T) {
-	for _, h := range slices.Concat(habits, more, starts) {
+	for _, h := range slices.Concat(habits, starts) {
 		t.Run(h.example, func(t *testing.T) {
 			for _, text := range []string{h.example, strings.ToUpper(h.example), strings.ReplaceAll(h.example, " ", "\n")} {
 				if found := find(text, 1, []habit{h}); len(found) == 0 {
@@ -102,7 +98,7 @@ func TestLanguageOfDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, found := range find(string(text), 1, slices.Concat(habits, more)) {
+			for _, found := range find(string(text), 1, habits) {
 				t.Errorf("%s:%s", file, found)
 			}
 		})
@@ -144,7 +140,7 @@ func reportStrings(t *testing.T, files *token.FileSet, file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 			if text, err := strconv.Unquote(lit.Value); err == nil && strings.Contains(text, " ") {
-				report(t, files.Position(lit.Pos()), text, slices.Concat(habits, more))
+				report(t, files.Position(lit.Pos()), text, habits)
 			}
 		}
 		return true

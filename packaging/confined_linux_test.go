@@ -43,8 +43,8 @@ type confinement struct {
 // confinementEnv is the environment variable that configures [confine].
 const confinementEnv = "CONFINEMENT"
 
-// confine is a program that runs another one as the unit wants it: with the rights of nobody, and no way to get more by any
-// means, and few system calls.
+// confine is a program that runs another one as the unit wants it: with the rights of an unprivileged user, and no way to get
+// more by any means, and few system calls.
 func confine() {
 	runtime.LockOSThread()
 	err := errors.Join(confineThread(), syscall.Exec(os.Args[1], os.Args[1:], os.Environ()))

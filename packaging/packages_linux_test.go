@@ -131,7 +131,7 @@ func debianArch() string {
 	return runtime.GOARCH
 }
 
-// testReproducible builds the packages once more, elsewhere, by somebody with other habits.
+// testReproducible builds the packages once more, elsewhere, by a user with other settings.
 func testReproducible(t *testing.T, first packages) {
 	t.Setenv("GOFLAGS", "-buildvcs=false")
 	second := build(t, newCopy(t), "TZ=Asia/Tokyo", "LC_ALL=C.UTF-8", "SOURCE_DATE_EPOCH=1")
@@ -153,7 +153,7 @@ func digest(t *testing.T, path string) [sha256.Size]byte {
 	return sha256.Sum256(data)
 }
 
-// run runs a command that has to succeed, and returns what it prints.
+// run runs a command that must succeed, and returns what it prints.
 func run(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -161,7 +161,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return output(t, cmd)
 }
 
-// output runs a command that has to succeed, and returns what it prints.
+// output runs a command that must succeed, and returns what it prints.
 func output(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

@@ -8,7 +8,7 @@ import (
 	"announcer/internal/dnsname"
 )
 
-// parseTest is what a parser makes of a text: a name or, where that is "", an error that holds the words of bad.
+// parseTest is what a parser makes of a text: a name or, if that is "", an error that holds the words of bad.
 type parseTest struct{ text, name, bad string }
 
 func runParseTests(t *testing.T, parse func(string) (dnsname.Name, error), tests []parseTest) {

@@ -31,7 +31,7 @@ type Service struct {
 	Host      dnsname.Name   // the host that serves; zero: this one
 	Port      uint16         // 0 says that there is nothing to connect to
 	TXT       TXT
-	Addresses []netip.Addr // published as A and AAAA of Host, where that is another host
+	Addresses []netip.Addr // published as A and AAAA of Host, if that is another host
 }
 
 // TXT holds the strings of a TXT record in the order of the wire (RFC 6763 §6), each 1 to 255 raw bytes.
@@ -85,7 +85,7 @@ func (g Group) Fits(host string) bool {
 	})
 }
 
-// In returns the domain in which the service is published: Domain or, where that is not set, local.
+// In returns the domain in which the service is published: Domain or, if that is not set, local.
 func (s Service) In() dnsname.Name {
 	if s.Domain.IsZero() {
 		return dnsname.Local

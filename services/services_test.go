@@ -55,7 +55,7 @@ func TestInstance(t *testing.T) {
 	}{
 		{"%h-%h %%h %H %n \\%h", true, "testhost", "testhost-testhost %testhost %H %n \\testhost"},
 		{"PBX on %h", false, "testhost", "PBX on %h"},
-		{"%h", true, "%h%h", "%h%h"}, // what is put in is not looked at again
+		{"%h", true, "%h%h", "%h%h"}, // what is put in is not expanded again
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := (Group{Name: test.name, Wildcards: test.wildcards}).Instance(test.host); got != test.want {

@@ -49,7 +49,7 @@ type proposal struct {
 	part  shellPart
 }
 
-// lines returns what the scripts read: what the shell has to add, then each word, with a tab and its explanation.
+// lines returns what the scripts read: what the shell must add, then each word, with a tab and its explanation.
 func (p proposal) lines() []string {
 	lines := []string{string(p.part)}
 	for _, w := range p.words {

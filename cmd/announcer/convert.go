@@ -82,14 +82,14 @@ func format(flag, word string) (convert.Format, error) {
 	return f, nil
 }
 
-// tell prints findings and remembers whether one of them is an error.
-func (v *converter) tell(findings diag.Findings) {
+// report prints findings and remembers whether one of them is an error.
+func (v *converter) report(findings diag.Findings) {
 	printFindings(v.c.App.ErrWriter, findings)
 	v.failed = v.failed || findings.Err() != nil
 }
 
 func (v *converter) fault(path string, err error) {
-	v.tell(diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}})
+	v.report(diag.Findings{{File: path, Severity: diag.Error, Text: err.Error()}})
 }
 
 // files returns the files that the arguments stand for.
@@ -107,7 +107,7 @@ func (v *converter) files() []string {
 		all = append(all, files...)
 	}
 	if len(all) == 0 && !v.failed {
-		v.tell(diag.Findings{validate.Undefined(v.c.Args().Slice())})
+		v.report(diag.Findings{validate.Undefined(v.c.Args().Slice())})
 	}
 	return all
 }
@@ -134,7 +134,7 @@ func (v *converter) read(path string) []convert.Definition {
 		return nil
 	}
 	definitions, findings := convert.Decode(f, path, data, source.HostName())
-	v.tell(findings)
+	v.report(findings)
 	if findings.Err() != nil {
 		return nil
 	}
@@ -177,7 +177,7 @@ func (v *converter) toStdout() error {
 		return nil
 	}
 	data, findings := convert.EncodeTogether(v.to, all, source.HostName())
-	v.tell(findings)
+	v.report(findings)
 	return document(v.c.App.Writer, data)
 }
 
@@ -187,7 +187,7 @@ func (v *converter) toDirectory(dir string) error {
 		return err
 	}
 	files, findings := convert.Encode(v.to, v.definitions(), source.HostName())
-	v.tell(findings)
+	v.report(findings)
 	for _, f := range files {
 		target := filepath.Join(dir, f.Name)
 		if err := writeFile(target, f.Data, v.c.Bool("force")); err != nil {

@@ -130,7 +130,7 @@ func (l *lan) ask() {
 	}
 }
 
-// A stop is seen on the wire, a restart is not, and both end well. The service manager is notified of all.
+// A stop sends goodbyes, a restart sends none, and both end well. The service manager is notified of all.
 func TestSignals(t *testing.T) {
 	for _, c := range []struct {
 		signal  os.Signal
@@ -145,18 +145,18 @@ func TestSignals(t *testing.T) {
 			defer manager.Close()
 			manager.SetReadDeadline(time.Now().Add(wireTime))
 			cmd, out := l.start([]string{"NOTIFY_SOCKET=" + manager.LocalAddr().String()}, "run", "--services", "services", "-i", "eth0")
-			told(t, manager, "READY=1\nSTATUS=")
+			notified(t, manager, "READY=1\nSTATUS=")
 			l.await(out, "msg=announced")
 			l.goodbyes() // all quiet
 			if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 				t.Fatal(err)
 			}
-			told(t, manager, "RELOADING=1\nMONOTONIC_USEC=")
-			told(t, manager, "READY=1\nSTATUS=1 service on eth0")
+			notified(t, manager, "RELOADING=1\nMONOTONIC_USEC=")
+			notified(t, manager, "READY=1\nSTATUS=1 service on eth0")
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
-			told(t, manager, "STOPPING=1")
+			notified(t, manager, "STOPPING=1")
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("%v\n%s", err, strings.Join(out.lines(), "\n"))
 			}
@@ -220,14 +220,14 @@ func (l *lan) until(what string, so func() bool) {
 	}
 }
 
-// told wants the service manager to be notified of something, be it after other states.
-func told(t *testing.T, manager *net.UnixConn, want string) {
+// notified wants the service manager to receive a state, possibly after other states.
+func notified(t *testing.T, manager *net.UnixConn, want string) {
 	t.Helper()
 	buf := make([]byte, 4096)
 	for {
 		n, err := manager.Read(buf)
 		if err != nil {
-			t.Fatalf("%q is not told: %v", want, err)
+			t.Fatalf("%q is not received: %v", want, err)
 		}
 		if strings.HasPrefix(string(buf[:n]), want) {
 			return

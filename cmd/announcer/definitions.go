@@ -108,7 +108,7 @@ func printFindings(w io.Writer, findings diag.Findings) {
 	}
 }
 
-// chosenLinks prints what was assumed about the choice of links, and reports an error where that is none.
+// chosenLinks prints what was assumed about the choice of links, and reports an error if none is chosen.
 func chosenLinks(desired publication.Desired, assumed string, stderr io.Writer) error {
 	if assumed != "" {
 		escape.Fprintf(stderr, "announcer: %s\n", assumed)

@@ -46,7 +46,7 @@ func firmwareFolder(t *testing.T, dir string) map[string]string {
 }
 
 // TestDeployment deploys six phones on one link as docs/deploying.md says: it runs every command of that document, in order,
-// and looks at what each phone got, and that nothing is on the wire in the end.
+// and checks what each phone got, and that nothing is announced in the end.
 func TestDeployment(t *testing.T) {
 	netlab.Need(t)
 	ctx, cancel := context.WithTimeout(t.Context(), deploymentTime)
@@ -113,7 +113,7 @@ func compareSome(t *testing.T, s step, got []string) {
 // tap hears the multicast DNS of a link.
 type tap struct {
 	conn *net.UDPConn
-	held map[string]bool // the services that the server has on the wire
+	held map[string]bool // the services that the server announces
 }
 
 func listenTo(t *testing.T, p *phone) *tap {

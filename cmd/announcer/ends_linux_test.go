@@ -186,7 +186,7 @@ func TestOtherEndsOfRun(t *testing.T) {
 	}
 }
 
-// holdPorts has port 5353 held by a program that shares it with nobody.
+// holdPorts has port 5353 held by a program that does not share it.
 func holdPorts(t *testing.T, p *ending) (after func()) {
 	p.ears.Close() // they would share the port
 	var held []net.PacketConn

@@ -144,7 +144,7 @@ func serveWhile(ctx context.Context, server *fileserver.Server, l net.Listener, 
 	return errors.Join(err, served)
 }
 
-// printFiles prints what is served. Nobody has to read that.
+// printFiles prints what is served. A write error is ignored: serving goes on.
 func printFiles(w io.Writer, files []fileserver.File) {
 	var rows, hashes [][]string
 	for _, f := range files {
@@ -196,7 +196,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 }
 
 // addressOn returns the address by which phones on a link reach the server, which listens on the given address or,
-// where that is unspecified, on all: IPv4 where the link has any.
+// if that is unspecified, on all: IPv4 if the link has any.
 func addressOn(link publication.Link, listen netip.Addr) (addr netip.Addr, ok bool) {
 	addrs := slices.DeleteFunc(link.Published(), func(a netip.Addr) bool {
 		return a.Is6() && a.IsLinkLocalUnicast() || !listen.IsUnspecified() && a != listen.Unmap()
@@ -207,7 +207,7 @@ func addressOn(link publication.Link, listen netip.Addr) (addr netip.Addr, ok bo
 	return addrs[0], true
 }
 
-// httpURL leaves the port out where it is the one of HTTP.
+// httpURL leaves the port out if it is the one of HTTP.
 func httpURL(addr netip.Addr, port uint16) string {
 	host := addr.String()
 	if addr.Is6() {

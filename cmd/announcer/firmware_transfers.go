@@ -39,7 +39,7 @@ type transferView struct {
 
 	mu      sync.Mutex
 	ended   []fileserver.Transfer // the last of them, for the table
-	done    map[string]bool       // phones with a whole file, by hardware address where that is known, else by address
+	done    map[string]bool       // phones with a whole file, by hardware address if known, else by address
 	reached chan struct{}         // closed when there are enough of them
 	drawn   int                   // lines of the table on the screen
 }

@@ -271,7 +271,8 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	run.never(t, "msg=renamed")
 }
 
-// TestHostNameOnTheWire has the host get another name while the daemon runs. Everything is on the wire within two seconds.
+// TestHostNameOnTheWire has the host get another name while the daemon runs. Everything is announced again within two
+// seconds.
 func TestHostNameOnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()

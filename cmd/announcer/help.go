@@ -139,7 +139,7 @@ func (p *helpPage) usage(text string) {
 // item is a flag or a command with what it means.
 type item struct{ word, text string }
 
-// items writes a list, with the texts in a column, where there are any.
+// items writes a list, with the texts in a column, if there are any.
 func (p *helpPage) items(heading string, all []item) {
 	if len(all) == 0 {
 		return

@@ -19,12 +19,12 @@ const (
 	exitNoDaemon = 4 // there is no daemon to talk to
 
 	// exitRunUsage is wrong usage of run (EX_USAGE of sysexits.h). A crash of any Go program exits with 2, and a service
-	// manager has to start the daemon again after that one only.
+	// manager must start the daemon again after that one only.
 	exitRunUsage = 64
 )
 
 func main() {
-	runtime.MemProfileRate = 0 // nobody takes a profile, and its samples would stay in memory
+	runtime.MemProfileRate = 0 // no profile is taken, and its samples would stay in memory
 	go func() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }()
 	select {} // this goroutine is that of the main thread
 }
@@ -47,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// report prints what an error has to say and returns its exit code.
+// report prints an error and returns its exit code.
 func report(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitDone

@@ -13,7 +13,7 @@ import (
 	"announcer/internal/testkit/netlab"
 )
 
-// TestMain lets the test binary be announcer where it is called by that name, as the scripts do, or serve a file system
+// TestMain lets the test binary be announcer if it is called by that name, as the scripts do, or serve a file system
 // that hangs, and runs the tests in a network of their own.
 func TestMain(m *testing.M) {
 	hangfs.Main()

@@ -82,14 +82,14 @@ func (r running) never(t *testing.T, text string) {
 	}
 }
 
-// onlooker is somebody on the other end of a cable who knows of services what was multicast there.
+// onlooker is a listener on the other end of a cable. It knows of services what was multicast there.
 type onlooker struct {
 	conn     *net.UDPConn
 	group    *net.UDPAddr
 	heard    chan *dns.Msg
 	records  map[string]dns.RR
 	goodbyes map[string]bool // the instances of which the pointer was withdrawn
-	probes   map[string]bool // the names that somebody probed for
+	probes   map[string]bool // the names that were probed for
 }
 
 // newOnlooker joins the multicast group of an IP version on an interface of a host.

@@ -51,7 +51,7 @@ func exits(t *testing.T, ended <-chan error, code int) {
 }
 
 // TestRestartHostile asks phones to restart that flood requests and never read, and, by TCP and TLS, one that is silent:
-// for the others nobody waits, and SIGTERM and SIGINT end the waiting for that one, with the table.
+// the others are not waited for, and SIGTERM and SIGINT end the waiting for that one, with the table.
 func TestRestartHostile(t *testing.T) {
 	for _, test := range []struct {
 		transport string

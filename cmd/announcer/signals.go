@@ -50,8 +50,8 @@ func announcing(action cli.ActionFunc, signals ...os.Signal) cli.ActionFunc {
 	ends := slices.Concat(interrupts, signals)
 	crashes := slices.DeleteFunc(crashSignals(), func(s os.Signal) bool { return slices.Contains(ends, s) })
 	return untilSignal(func(c *cli.Context) error {
-		// Go ends the process by SIGPIPE unless somebody receives it. To ignore it would be passed on to a command that this
-		// one runs.
+		// Go ends the process by SIGPIPE unless a channel receives it. To ignore it would be passed on to a command that
+		// this one runs.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		return action(c)
 	}, ends, crashes)

@@ -179,8 +179,8 @@ func questionsFor(want []browse.Expected) []browse.Question {
 	return questions
 }
 
-// harmless reports whether a result is about a service of somebody else that phones don't care about, or one that only the
-// client saw that hears no goodbyes.
+// harmless reports whether a result is about another host's service that phones ignore, or one that only the client that
+// hears no goodbyes has found.
 func harmless(r browse.Result) bool {
 	return r.Verdict == browse.Foreign && (!r.Found.Type.Equal(phoneType) || r.Found.From == nil)
 }
@@ -194,7 +194,7 @@ func printVerdicts(c *cli.Context, results []browse.Result) error {
 	return table(c.App.Writer, "RESULT NAME TYPE INTERFACE DETAIL", rows)
 }
 
-// entryOf returns the entry that a result is about: the expected one or, where it is foreign, the one found. What the
+// entryOf returns the entry that a result is about: the expected one or, if it is foreign, the one found. What the
 // definition does not name is as it was found.
 func entryOf(r browse.Result) browse.Entry {
 	if r.Expected == nil {

@@ -24,7 +24,7 @@ type library interface {
 	setText(g services.Group)
 	// ready is called once all is added that was there at the start, and after every change.
 	ready()
-	// close says goodbye.
+	// close withdraws the services.
 	close()
 }
 

@@ -26,7 +26,7 @@ var wantedDifferences = map[string]string{
 	"port-hex":               "Avahi publishes port 0 for 0x50, which nobody means",
 }
 
-// measured is what Avahi did with a file, and what a neighbour saw on the wire.
+// measured is what Avahi did with a file, and what another host received.
 type measured struct {
 	Name     string            `json:"name"`
 	Accepted bool              `json:"accepted"`

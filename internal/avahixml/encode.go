@@ -20,7 +20,7 @@ const header = `<?xml version="1.0" standalone='no'?>
 <!DOCTYPE service-group SYSTEM "avahi-service.dtd">
 `
 
-// Encode writes a file that Avahi, and [Decode], read back to the same group, which has to be one without errors
+// Encode writes a file that Avahi, and [Decode], read back to the same group, which must be one without errors
 // (see [services.Group.Check]). What a file can't say is a finding: a warning where the file says less (the addresses
 // of a foreign host), an error where Avahi would read something else or nothing. A finding names the element, and no
 // file or line, since the group need not come from one.

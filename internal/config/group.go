@@ -160,7 +160,7 @@ func (g groupParser) service(i int, raw RawService) services.Service {
 	return s
 }
 
-// name parses a name. Where there is none, it is the zero one.
+// name parses a name. If none is set, it returns the zero name.
 func (g groupParser) name(p strict.Path, text string, parse func(string) (dnsname.Name, error)) dnsname.Name {
 	if text == "" && !g.doc.Has(p) {
 		return dnsname.Name{}

@@ -36,7 +36,7 @@ type Client struct {
 
 	http     http.Client
 	path     string        // of the socket
-	patience time.Duration // until the daemon has to have begun an answer, except a reload
+	patience time.Duration // within which the daemon must begin an answer, except a reload
 }
 
 // Dial finds the daemon at one of the places. Where it can't be reached, the error is a *[NoDaemonError].

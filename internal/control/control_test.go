@@ -128,7 +128,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// Where there is no daemon, or it is not for this user, the error says what to do.
+// If no daemon runs, or it is not for this user, the error says what to do.
 func TestDial(t *testing.T) {
 	path := socket(t)
 	_, err := Dial([]string{path, path + "2"})
@@ -193,7 +193,7 @@ func TestClient(t *testing.T) {
 // A client of a daemon that is stopped gets an error at once.
 func TestStoppedDaemon(t *testing.T) {
 	path := socket(t)
-	l, err := Listen([]string{path}) // and nobody accepts
+	l, err := Listen([]string{path}) // and no connection is accepted
 	if err != nil {
 		t.Fatal(err)
 	}

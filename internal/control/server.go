@@ -21,9 +21,9 @@ import (
 // What one client may take, so that none can hurt the daemon.
 const (
 	headerTime  = 5 * time.Second
-	answerTime  = 5 * time.Second  // until the daemon has to have answered; it is stuck when it takes longer
+	answerTime  = 5 * time.Second  // within which the daemon must answer; it is stuck when it takes longer
 	reloadTime  = 30 * time.Second // the same, with many files on a slow disk
-	writeTime   = 10 * time.Second // until a client has to have taken what it asked for
+	writeTime   = 10 * time.Second // within which a client must take what it asked for
 	idleTime    = 30 * time.Second
 	headerMost  = 8 << 10
 	clientsMost = 64
@@ -57,7 +57,7 @@ func Handler(d Daemon) http.Handler {
 	return mux
 }
 
-// bounded ends a request that takes too long on the client's side, be it with a body that nobody wants.
+// bounded ends a request that takes too long on the client's side, also one with a body, which no handler reads.
 func bounded(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		end := time.Now().Add(reloadTime + writeTime)
@@ -85,7 +85,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 }
 
 // limits returns how many clients are served at a time. Clients of the control socket keep their places, since a watch may be
-// quiet for days; the others are answered in milliseconds, and one that holds its connection hinders nobody.
+// quiet for days; the others are answered in milliseconds, and one that holds its connection delays no other.
 func limits(l net.Listener) admission.Limits {
 	if l.Addr().Network() == "unix" {
 		return admission.Limits{All: clientsMost}

@@ -28,7 +28,7 @@ type codec struct {
 	format Format
 	suffix string // of file names
 	order  int    // its place in lists
-	// A zone names hosts absolutely: only with the name of this host can its own addresses be told from those of others.
+	// A zone names hosts absolutely: only the name of this host distinguishes its own addresses from those of others.
 	decode func(file string, data []byte, host string) *definition.File
 	encode func(defs []Definition, host string) ([]File, diag.Findings)
 }

@@ -162,7 +162,7 @@ func TestRoundTrip(t *testing.T) {
 
 var groupOptions = cmp.Options{cmp.AllowUnexported(dnsname.Name{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })}
 
-// checkFindings compares findings with the words that each has to hold.
+// checkFindings compares findings with the words that each must hold.
 func checkFindings(t *testing.T, what string, got diag.Findings, want []string) {
 	t.Helper()
 	if len(got) != len(want) {

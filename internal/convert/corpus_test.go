@@ -44,7 +44,7 @@ func TestCorpus(t *testing.T) {
 				lossless := len(findings) == 0 && c.format != DNSSD
 				want := defs[0].Group
 				if c.format == Zone {
-					want.Wildcards = false // which says nothing where there is no %h
+					want.Wildcards = false // which has no effect without %h
 				}
 				if diff := cmp.Diff([]services.Group{want}, groupsOf(back), groupOptions); lossless && diff != "" {
 					t.Errorf("%s as %s: %s", path, c.format, diff)

@@ -174,7 +174,7 @@ func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r == 0 || r >= utf8.RuneSelf })
 }
 
-// cQuote returns a word in quotes, with the escapes of C where they are needed.
+// cQuote returns a word in quotes, with the escapes of C as needed.
 func cQuote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -73,7 +73,7 @@ type Links interface {
 	Refresh() // asks for the links to be read again
 }
 
-// Run announces until ctx ends, and then says goodbye, unless the cause is [ErrRestart]. An error means that nothing
+// Run announces until ctx ends, and then sends goodbyes, unless the cause is [ErrRestart]. An error means that nothing
 // can be announced at all, or that another daemon runs already.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.prepare()
@@ -214,7 +214,7 @@ func (d *Daemon) beat(ctx context.Context) {
 	}
 }
 
-// end says goodbye. What led to it outweighs what goes wrong with that.
+// end sends goodbyes. It returns the cause of the end rather than an error of the goodbyes.
 func (d *Daemon) end(ctx context.Context, cause error) error {
 	d.systemd.stopping()
 	d.log.flush()
@@ -234,7 +234,7 @@ func (d *Daemon) end(ctx context.Context, cause error) error {
 	return cause
 }
 
-// lastWords says goodbye when the loop panics, and lets the panic end the process.
+// lastWords sends goodbyes when the loop panics, and lets the panic end the process.
 func (d *Daemon) lastWords() {
 	cause := recover()
 	if cause == nil {

@@ -88,7 +88,7 @@ func start(t *testing.T, files map[string]string, change ...func(*bench)) *bench
 	return b
 }
 
-// follow runs a source of files that are looked at when nudged, not by events: those of the system are no part of a bubble.
+// follow runs a source of files that are read when nudged, not by events: those of the system are no part of a bubble.
 func follow(ctx context.Context, request source.Request, nudges <-chan struct{}) *source.Source {
 	var mu sync.Mutex
 	var places []*place
@@ -360,8 +360,8 @@ func TestDaemonReloads(t *testing.T) {
 	})
 }
 
-// TestDaemonFollowsFiles checks that each change is reported once, and that the engine hears only of those that it has to
-// do with.
+// TestDaemonFollowsFiles checks that each change is reported once, and that the engine receives only those that concern
+// it.
 func TestDaemonFollowsFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})

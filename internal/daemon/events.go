@@ -12,7 +12,7 @@ import (
 func (d *Daemon) happened(events []mdns.Event) {
 	d.log.events(events)
 	watched := d.hub.watched()
-	var told []status.Event
+	var news []status.Event
 	for _, e := range events {
 		if d.isOurs(e.Rival) {
 			d.lookAround() // another program of this host has opened the port since the last look
@@ -26,12 +26,12 @@ func (d *Daemon) happened(events []mdns.Event) {
 			d.remember(e)
 		}
 		if watched {
-			told = append(told, status.Event{Event: &status.WireEvent{
+			news = append(news, status.Event{Event: &status.WireEvent{
 				Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
 			}})
 		}
 	}
-	d.hub.tell(told...)
+	d.hub.publish(news...)
 }
 
 // woke looks at what may have changed while the host slept: the links, and what answers.
@@ -44,20 +44,20 @@ func (d *Daemon) woke() {
 func (d *Daemon) asks(s seen) {
 	d.table = s.mac
 	watched := d.hub.watched()
-	var told []status.Event
+	var news []status.Event
 	for _, a := range s.questions {
 		asker, first := d.askers.Add(a, s.mac)
 		if first {
 			d.log.asker(asker)
 		}
 		if watched {
-			told = append(told, status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
+			news = append(news, status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
 		}
 	}
-	d.hub.tell(told...)
+	d.hub.publish(news...)
 }
 
-// met takes what was found about other programs, and logs what is new. The engine has to know whether there are any.
+// met takes what was found about other programs, and logs what is new. The engine must know whether there are any.
 func (d *Daemon) met(ctx context.Context, now others) {
 	before := d.others
 	d.others = now

@@ -102,15 +102,15 @@ func (h *hub) take(w *watcher) (batch []status.Event, closed bool) {
 	return batch, h.closed
 }
 
-// watched reports whether anybody watches.
+// watched reports whether there are watchers.
 func (h *hub) watched() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.watchers) > 0
 }
 
-// tell queues events for all watchers.
-func (h *hub) tell(events ...status.Event) {
+// publish queues events for all watchers.
+func (h *hub) publish(events ...status.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {

@@ -287,7 +287,7 @@ func TestWatchersThatDoNotRead(t *testing.T) {
 		stops = append(stops, stop)
 	}
 	for range 3 * backlogMost / watchOnce / watchersMost {
-		h.tell(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, watchOnce)...)
+		h.publish(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, watchOnce)...)
 	}
 	if most := backlogMost + watchersMost*backlogEach; h.kept > most {
 		t.Errorf("%d events are kept, want %d at most", h.kept, most)
@@ -312,13 +312,13 @@ func TestSlowWatcher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.tell(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, backlogMost+10)...)
-	h.tell(status.Event{Event: &status.WireEvent{}}) // which comes too early, too
+	h.publish(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, backlogMost+10)...)
+	h.publish(status.Event{Event: &status.WireEvent{}}) // which comes too early, too
 	got := receive(slow, backlogMost+1)
 	if e := got[backlogMost]; e.Missed != 11 || e.Text() != "11 events were dropped because they came too fast" {
 		t.Errorf("after %d events: %+v", backlogMost, e)
 	}
-	h.tell(status.Event{Event: &status.WireEvent{Name: "news"}})
+	h.publish(status.Event{Event: &status.WireEvent{Name: "news"}})
 	if e := receive(slow, 1)[0]; e.Event == nil || e.Event.Name != "news" {
 		t.Errorf("after it has caught up: %+v", e)
 	}
@@ -394,7 +394,7 @@ func TestConflictsAndOthers(t *testing.T) {
 	})
 }
 
-// Ten minutes in which nobody else is heard are one hint, until somebody is.
+// Ten minutes in which no other host is heard are one hint, until one is.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})
@@ -519,7 +519,7 @@ func TestControlSocketWithoutDirectory(t *testing.T) {
 	})
 }
 
-// deaf is a listener that nobody calls.
+// deaf is a listener that no client calls.
 type deaf struct{ closed chan struct{} }
 
 func (l deaf) Accept() (net.Conn, error) { <-l.closed; return nil, net.ErrClosed }

@@ -37,12 +37,12 @@ func openSocket(places []string) (net.Listener, error) {
 	return l, nil // serve reports another error
 }
 
-// serve answers until ctx is done. It is ready when somebody can ask, or when it was said that nobody can.
+// serve answers until ctx is done. It is ready when clients can ask, or when it was logged that none can.
 func (o outlet) serve(ctx context.Context, ready func()) error {
 	l := o.first
 	defer func() {
 		if l != nil {
-			l.Close() // ctx ended before anybody could ask
+			l.Close() // ctx ended before a client could ask
 		}
 	}()
 	var told string

@@ -31,7 +31,7 @@ func (v view) problems() []string {
 	return append(list, v.unreached()...)
 }
 
-// unreached returns a sentence for each interface that is named in full and on which nobody can be reached.
+// unreached returns a sentence for each interface that is named in full and on which no host can be reached.
 func (v view) unreached() []string {
 	var list []string
 	for _, name := range v.namedInterfaces() {
@@ -56,7 +56,7 @@ func (v view) namedInterfaces() []string {
 	return slices.Compact(names)
 }
 
-// whyUnreached returns why nobody is reached on an interface, "" if somebody may be.
+// whyUnreached returns why no host is reached on an interface, "" if one may be.
 func (v view) whyUnreached(name string) string {
 	link, ok := v.reading.Links.ByName(name)
 	if !ok {

@@ -132,7 +132,7 @@ func TestOneList(t *testing.T) {
 	}
 }
 
-// heard is what somebody is to hear of a finding.
+// heard is what is reported of a finding.
 type heard struct {
 	t        *testing.T
 	b        *bench
@@ -149,7 +149,7 @@ func (h heard) is(who string, findings diag.Findings, all int) {
 	}
 }
 
-// logged looks for each finding of the status in the log, where it is to stand once.
+// logged looks for each finding of the status in the log, which must hold it once.
 func (h heard) logged() {
 	h.t.Helper()
 	for _, f := range h.b.status(h.t).Files.Findings {

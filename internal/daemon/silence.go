@@ -27,7 +27,7 @@ func (s *silence) listen(now time.Time, links []publication.Link, seen []mdns.Li
 		}
 	}
 	if !slices.ContainsFunc(links, func(l publication.Link) bool { return !l.Loopback }) {
-		s.heard = now // there is nobody to be heard
+		s.heard = now // there is no host to be heard
 	}
 	was := s.lasts
 	s.lasts = now.Sub(s.heard) >= silenceTime

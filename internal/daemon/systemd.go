@@ -37,31 +37,31 @@ func (s *systemd) interval() time.Duration {
 	return heartbeat
 }
 
-// ready reports that all that was read is announced, or on its way.
+// ready reports that all that was read is announced, or is being announced.
 func (s *systemd) ready(line string) {
 	s.line = line
-	s.tell(notify.SdNotifyReady + "\nSTATUS=" + line)
+	s.send(notify.SdNotifyReady + "\nSTATUS=" + line)
 }
 
 // reloading reports that everything is read again, until ready is called.
 func (s *systemd) reloading() {
-	s.tell(notify.SdNotifyReloading + "\n" + notify.SdNotifyMonotonicUsec())
+	s.send(notify.SdNotifyReloading + "\n" + notify.SdNotifyMonotonicUsec())
 }
 
-func (s *systemd) stopping() { s.tell(notify.SdNotifyStopping) }
+func (s *systemd) stopping() { s.send(notify.SdNotifyStopping) }
 
 // alive is the sign of life; line is sent if it is new.
 func (s *systemd) alive(line string) {
 	if line != s.line {
 		s.line = line
-		s.tell("STATUS=" + line)
+		s.send("STATUS=" + line)
 	}
 	if s.watchdog > 0 {
-		s.tell(notify.SdNotifyWatchdog)
+		s.send(notify.SdNotifyWatchdog)
 	}
 }
 
-func (s *systemd) tell(state string) {
+func (s *systemd) send(state string) {
 	if _, err := notify.SdNotify(false, state); err != nil {
 		s.log.Debug("the service manager is not notified", "error", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// After a sleep the links are read again, whether the system told of a change or not, and the log says that it slept.
+// After a sleep the links are read again, whether the system reported a change or not, and the log says that it slept.
 func TestWoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, map[string]string{"x.service": definition})

@@ -15,7 +15,7 @@ import (
 const (
 	// MaxLabel is the most bytes a label can hold (RFC 1035 §2.3.4).
 	MaxLabel = 63
-	// MaxName is the most bytes a name can take on the wire, length bytes and root included (RFC 1035 §2.3.4).
+	// MaxName is the most bytes a name can take in a message, length bytes and root included (RFC 1035 §2.3.4).
 	MaxName = 255
 )
 
@@ -57,7 +57,7 @@ func checkLabel(label string) error {
 }
 
 // Parse reads the text form: labels separated by dots, where "\." and "\\" stand for themselves and "\065" for
-// the byte of that number. One dot at the end is dropped; "." is the root. Labels have to be UTF-8 without
+// the byte of that number. One dot at the end is dropped; "." is the root. Labels must be UTF-8 without
 // noncharacters. These are the rules that Avahi has for types, subtypes, domains and hosts, with the length
 // limit of RFC 1035 on top.
 func Parse(text string) (Name, error) {
@@ -150,8 +150,8 @@ func MustParse(text string) Name {
 	return n
 }
 
-// FromWire takes the uncompressed wire form, the root's zero byte included. It reports an error where that is
-// not exactly one name.
+// FromWire takes the uncompressed wire form, the root's zero byte included. It reports an error unless that is
+// exactly one name.
 func FromWire(wire string) (Name, error) {
 	i := 0
 	for i < len(wire) && wire[i] != 0 {

@@ -24,7 +24,7 @@ const MaxText = 200
 var ErrTooMuch = errors.New("it sends too much that is not an answer")
 
 // Dial connects to an address as [net.Dialer] does. When ctx ends, the connection is closed, which also ends a read or
-// write that is under way. A connection by "udp" receives from that address alone, and reports that nobody listens there.
+// write that is under way. A connection by "udp" receives from that address alone, and reports if the port is closed there.
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, network, address)

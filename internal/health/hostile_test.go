@@ -187,7 +187,7 @@ func TestAskHostileHTTP(t *testing.T) {
 	}
 }
 
-// TestBodyWithoutEnd has a server that sends a body that nobody has asked for.
+// TestBodyWithoutEnd has a server that sends a body that was not asked for.
 func TestBodyWithoutEnd(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -203,7 +203,7 @@ func TestBodyWithoutEnd(t *testing.T) {
 // TestNothingStays asks servers that never come to an end, again and again: each connection is closed when its question
 // is over.
 func TestNothingStays(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // its backlog accepts, and nobody reads
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // its backlog accepts, and no program reads
 	if err != nil {
 		t.Fatal(err)
 	}

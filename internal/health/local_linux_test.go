@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { netlab.Main(m) }
 
 // TestServerInLocal has a firmware server on another host, which is known by multicast DNS only: firmware that names it is
-// announced, and firmware that names a host which nobody has is not, with the reason in state and log.
+// announced, and firmware that names a host which does not exist is not, with the reason in state and log.
 func TestServerInLocal(t *testing.T) {
 	netlab.Need(t)
 	other := netlab.NewHost(t)

@@ -21,7 +21,7 @@ func (s State) String() string { return stateWords[s] }
 // MarshalText returns the word of [State.String].
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Announced reports whether what is in this state is to be on the wire.
+// Announced reports whether what is in this state is to be announced.
 func (s State) Announced() bool { return s <= Degraded }
 
 // server is what is known of the server of a probe. Its state is [Up], [Pending] or [Down].

@@ -354,7 +354,7 @@ func (m *Monitor) settle(a answer) {
 	for i := range m.watched {
 		w := &m.watched[i]
 		if state := m.stateOf(w.parts); state != w.State {
-			m.tell(w, state)
+			m.logState(w, state)
 			w.State, w.Since = state, time.Now()
 			signal(m.changed)
 		}
@@ -366,8 +366,8 @@ func jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }
 
-// tell logs that the state of a publication changes.
-func (m *Monitor) tell(w *watched, state State) {
+// logState logs that the state of a publication changes.
+func (m *Monitor) logState(w *watched, state State) {
 	why, _ := m.lastOf(w.parts)
 	log := m.log.With("service", w.Name, "file", w.ID)
 	switch {

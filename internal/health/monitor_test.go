@@ -263,7 +263,7 @@ func TestMonitorAsksFewAtATime(t *testing.T) {
 	})
 }
 
-// TestMonitorReload takes the same over again, many times, which asks nobody; then others.
+// TestMonitorReload takes the same over again, many times, which asks no server; then others.
 func TestMonitorReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -308,7 +308,7 @@ func TestMonitorForgets(t *testing.T) {
 }
 
 // TestMonitorEndless has checks that do not end, more of them than are asked at a time: they are failures like any other,
-// keep nobody from being asked, and are as many as there are servers, however long it goes on.
+// keep no server from being asked, and are as many as there are servers, however long it goes on.
 func TestMonitorEndless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)

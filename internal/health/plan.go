@@ -31,7 +31,7 @@ type Method uint8
 // The methods.
 const (
 	Connect Method = iota // a TCP connection
-	File                  // HTTP HEAD of a file, which has to be there
+	File                  // HTTP HEAD of a file, which must exist
 	Page                  // HTTP HEAD of a page, where any answer will do that is not an error of the server (5xx)
 	Options               // SIP OPTIONS, see [sip.Alive]
 )
@@ -42,7 +42,7 @@ type Part []Probe
 // thisHost stands in targets for this host, by any of its addresses.
 const thisHost = "localhost"
 
-// Plan returns what has to answer before a publication is announced: each of its parts. There is none where nothing is to
+// Plan returns what must answer before a publication is announced: each of its parts. There is none if nothing is to
 // be checked. The error says which service the check is not fit for, and what would be.
 func Plan(p publication.Publication) ([]Part, error) {
 	if p.Check == publication.NoCheck {

@@ -16,7 +16,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// Publisher is an engine that puts services on the wire and keeps them there.
+// Publisher is an engine that announces services and keeps them announced.
 type Publisher interface {
 	// Apply replaces what is published. It returns once d is accepted; probing and announcing take a second more
 	// and are reported as events.
@@ -39,9 +39,9 @@ type State uint8
 // The states.
 const (
 	Probing    State = iota // asking whether the name is free
-	Announced               // on the wire
-	StandingBy              // silent while somebody else serves the name
-	Refused                 // not on the wire, for the reason given
+	Announced               // announced and answered for
+	StandingBy              // silent while another host serves the name
+	Refused                 // not announced, for the reason given
 )
 
 var stateWords = []string{"probing", "announced", "standby", "refused"}
@@ -79,7 +79,7 @@ const (
 	ServiceWithdrawn
 	ServiceRefused
 	EngineFailed // a link or socket is unusable; Detail has the reason
-	ForeignSeen  // somebody else announces a service of a watched type
+	ForeignSeen  // another host announces a service of a watched type
 	ForeignGone  // and does so no more
 	HostWoke     // after a sleep that caches noticed, of this process or of its machine; Detail says how long
 	Unreachable  // no host on a link can be reached by an IP version; Detail says which, and why
@@ -104,7 +104,7 @@ type Event struct {
 	Name    string     // the instance name now
 	Link    string     // "" if all links are meant
 	Detail  string     // a sentence for people: who, why
-	Rival   netip.Addr // the host that it is about, where it is about another one
+	Rival   netip.Addr // the other host that it is about, if any
 	MAC     string     // of the rival, where the kernel knows it
 }
 

@@ -27,7 +27,7 @@ type Asked struct {
 	Own      bool         `json:"own"`      // it is a program of this host that asks
 }
 
-// Foreign is a service of a watched type that somebody else announces.
+// Foreign is a service of a watched type that another host announces.
 type Foreign struct {
 	Link  string       `json:"link"`
 	Type  dnsname.Name `json:"type"`
@@ -46,9 +46,9 @@ type Traffic struct {
 	Malformed  uint64 `json:"malformed"`  // not DNS messages
 	Ignored    uint64 `json:"ignored"`    // dropped unread (RFC 6762 §11, §18)
 	TooLong    uint64 `json:"too_long"`   // dropped, over 9000 bytes
-	Suppressed uint64 `json:"suppressed"` // answers left out because somebody gave or knew them
+	Suppressed uint64 `json:"suppressed"` // answers left out because another host gave or knew them
 	Conflicts  uint64 `json:"conflicts"`  // names lost
-	Missed     uint64 `json:"missed"`     // events and questions that were not told because there were too many
+	Missed     uint64 `json:"missed"`     // events and questions that were not reported because there were too many
 }
 
 // LinkTraffic counts packets on one link, since it was first used.

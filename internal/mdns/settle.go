@@ -16,9 +16,9 @@ type Instance struct {
 	Wanted  string // the instance name that was asked for, wildcards expanded
 	Label   string // the one that it has: one label, raw text
 	Service services.Service
-	Links   publication.Links // where it is to be seen
-	State   State             // Probing where it is to be published, else StandingBy or Refused
-	Why     string            // a sentence where Label is not Wanted, or State not Probing
+	Links   publication.Links // on which it is to be seen
+	State   State             // Probing if it is to be published, else StandingBy or Refused
+	Why     string            // a sentence if Label is not Wanted, or State not Probing
 	Rival   string            // the ID of the publication that has the name Wanted, "" if none of ours has it
 }
 

@@ -127,7 +127,7 @@ func addrChanges(before, after []publication.LinkAddr) []string {
 	return changes
 }
 
-// states says how an address stands, where that is not as it should be.
+// states returns the state of an address, "" if it is usable.
 func states(a publication.LinkAddr) string {
 	return choose(a.Tentative, " (tentative)", "") + choose(a.Deprecated, " (deprecated)", "")
 }

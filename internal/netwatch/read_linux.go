@@ -17,7 +17,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// read asks the kernel by netlink, which alone reports all. Where that is refused, it asks in another way.
+// read asks the kernel by netlink, which alone reports all. If that is refused, it asks in another way.
 func read() ([]publication.Link, error) {
 	links, err := byNetlink()
 	if err == nil {

@@ -22,7 +22,7 @@ const (
 	goodbyeTime  = 1500 * time.Millisecond
 )
 
-// Announce publishes desired, calls while once all of it is on the wire, and says goodbye when while returns, fails or
+// Announce publishes desired, calls while once all of it is announced, and sends goodbyes when while returns, fails or
 // panics. Meanwhile it follows other names of this host. announced is called for each service and link with the name that
 // it has got.
 func Announce(ctx context.Context, p mdns.Publisher, desired publication.Desired, announced func([]mdns.Event), while func() error) (err error) {
@@ -70,8 +70,8 @@ func publish(ctx context.Context, p mdns.Publisher, desired publication.Desired,
 	if err := unreachable(p, desired); err != nil {
 		return err
 	}
-	var held []mdns.Event // announced, and not told yet
-	defer func() { tell(held, announced) }()
+	var held []mdns.Event // announced, and not reported yet
+	defer func() { report(held, announced) }()
 	for {
 		statuses := p.Status()
 		done, err := settled(statuses)
@@ -80,7 +80,7 @@ func publish(ctx context.Context, p mdns.Publisher, desired publication.Desired,
 			return err
 		}
 		if len(statuses) <= mdns.BulkMore {
-			tell(held, announced)
+			report(held, announced)
 			held = nil
 		}
 		select {
@@ -148,8 +148,8 @@ func drain(p mdns.Publisher) []mdns.Event {
 	}
 }
 
-// tell passes on those of the events that say that a service is announced.
-func tell(events []mdns.Event, announced func([]mdns.Event)) {
+// report passes on those of the events that say that a service is announced.
+func report(events []mdns.Event, announced func([]mdns.Event)) {
 	events = slices.DeleteFunc(events, func(e mdns.Event) bool { return e.Kind != mdns.ServiceAnnounced })
 	if len(events) > 0 {
 		announced(events)

@@ -280,7 +280,7 @@ func TestWaitUntilSeen(t *testing.T) {
 	})
 }
 
-// Thousands of services are told at once, and none is left out.
+// Thousands of services are reported at once, and none is left out.
 func TestAnnounceInBulk(t *testing.T) {
 	const services = 3000
 	d := desired(slices.Repeat([]publication.Policy{publication.Rename}, services)...)

@@ -8,8 +8,8 @@ import (
 	"announcer/internal/phones"
 )
 
-// linger is how long all stays announced after the last host that was waited for has asked: its answer may be on its
-// way for a second (RFC 6762 §6), and it needs a moment to take the answer before a goodbye withdraws it.
+// linger is how long all stays announced after the last host that was waited for has asked: its answer may be
+// delayed by a second (RFC 6762 §6), and it needs a moment to take the answer before a goodbye withdraws it.
 const linger = 5 * time.Second
 
 // Wait reports what happens, and each host that asks for the first time or is answered for the first time, with the number

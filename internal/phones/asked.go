@@ -20,7 +20,7 @@ type Asker struct {
 	Host     netip.Addr   `json:"host"`
 	Link     string       `json:"link"`
 	Type     dnsname.Name `json:"type"`             // that it asked for last
-	MAC      string       `json:"mac,omitempty"`    // where it is known
+	MAC      string       `json:"mac,omitempty"`    // if known
 	Vendor   string       `json:"vendor,omitempty"` // by the MAC: a hint
 	First    time.Time    `json:"first"`
 	Last     time.Time    `json:"last"`
@@ -48,7 +48,7 @@ type AskedCount struct {
 	Count uint64       `json:"count"`
 }
 
-// Askers remembers who has asked. The zero value remembers nobody yet.
+// Askers remembers which hosts have asked. The zero value is empty.
 type Askers struct {
 	hosts     map[askerKey]*list.Element // of *Asker
 	order     list.List                  // who asked last stands in front
@@ -109,7 +109,7 @@ func (a *Askers) forget() {
 	a.forgotten++
 }
 
-// Forgotten is the number of hosts that had to be forgotten.
+// Forgotten is the number of hosts that were dropped because there were too many.
 func (a *Askers) Forgotten() uint64 { return a.forgotten }
 
 // identify finds the hardware address.

@@ -37,7 +37,7 @@ func TestDHCPConfigPassesTheServers(t *testing.T) {
 				if out, err := checked(t, check, text); err != nil {
 					t.Errorf("%s refuses:\n%s\n%v\n%s", check[0], text, err, out)
 				}
-				// The check has to be one that can fail.
+				// The check must be one that can fail.
 				if out, err := checked(t, check, text+"\nnonsense {\n"); err == nil {
 					t.Errorf("%s takes nonsense, too:\n%s", check[0], out)
 				}

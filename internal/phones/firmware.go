@@ -48,7 +48,7 @@ type Firmware struct {
 }
 
 // Scan looks for firmware in a directory and those below it: files whose name is VERSION_MODEL_firmware.eff, and what
-// a digium_phones_firmware.conf beside them says. Nothing outside the directory is looked at. The error says that
+// a digium_phones_firmware.conf beside them says. Nothing outside the directory is read. The error says that
 // the directory can't be read.
 func Scan(dir string) (Firmware, error) {
 	root, err := os.OpenRoot(dir)

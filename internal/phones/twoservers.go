@@ -13,7 +13,7 @@ import (
 const twoServersMost = 10
 
 // TwoServers returns a finding for each instance that a phone finds beside an earlier one on the same link: the phone
-// stops then, and a person has to choose. A finding is about the publication of the later one. After ten, one finding
+// stops then, and a person must choose. A finding is about the publication of the later one. After ten, one finding
 // counts the rest.
 func TwoServers(instances []mdns.Instance) diag.Findings {
 	var findings diag.Findings

@@ -168,7 +168,7 @@ func (f *filler) name(standard string) string {
 	return f.fill.Name
 }
 
-// checkText refuses what XML can't hold or nobody means.
+// checkText refuses what XML can't hold or no user means.
 func checkText(text string) error {
 	if _, err := services.ParseName(text); err != nil {
 		return err

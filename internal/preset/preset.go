@@ -39,7 +39,7 @@ func Group(preset string, fill Fill, host string) (services.Group, error) {
 	return file.Groups[0].Group, withoutLines(file.Check(host)).Err()
 }
 
-// withoutLines drops the lines and columns of a file that nobody sees.
+// withoutLines drops the lines and columns of a file that users don't see.
 func withoutLines(findings diag.Findings) diag.Findings {
 	for i := range findings {
 		findings[i].Line, findings[i].Column = 0, 0

@@ -1,6 +1,6 @@
 package publication
 
-// The engines that put services on the wire.
+// The engines that announce services.
 const (
 	EngineNative   = "native"   // announcer's own
 	EngineZeroconf = "zeroconf" // on github.com/grandcat/zeroconf

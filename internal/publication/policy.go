@@ -15,7 +15,7 @@ const (
 // DefaultPolicy is the policy where none is set.
 const DefaultPolicy = Rename
 
-// loser is what becomes of a service that has lost its name. A policy has to say it: the zero value is none of them.
+// loser is what becomes of a service that has lost its name. A policy must set it: the zero value is none of them.
 type loser uint8
 
 const (

@@ -9,9 +9,9 @@ import (
 //
 // A neighbour with strict reverse path filtering (RFC 3704 §2.2) drops what comes from an address that it would not reach
 // through the same interface, and that includes every network of the link that it has no route to. So what is for
-// everybody leaves once from each network, and an answer leaves from the network of the host that asked.
+// all hosts leaves once from each network, and an answer leaves from the network of the host that asked.
 //
-// By IPv6 there is one source for everybody, the link-local address, if the link has one: every host has fe80::/64 on the
+// By IPv6 there is one source for all hosts, the link-local address, if the link has one: every host has fe80::/64 on the
 // link, it is what RFC 6724 §5 (rule 2) chooses for ff02::fb, and Linux filters reverse paths for IPv4 only.
 type Sources struct {
 	networks  []netip.Prefix // an address of ours with the length of its network's prefix
@@ -55,9 +55,9 @@ func (s *Sources) add(own netip.Prefix) {
 	s.networks, s.addrs = append(s.networks, own), append(s.addrs, own.Addr())
 }
 
-// For returns the addresses that a multicast leaves from that answers a host, the zero Addr for everybody: the one in the
-// network of that host. A host outside all networks is reached as everybody is. There are none where the link has no
-// published address of the IP version.
+// For returns the addresses that a multicast leaves from that answers a host, the zero Addr for all hosts: the one in the
+// network of that host. A host outside all networks is reached as all are. There are none if the link has no published
+// address of the IP version.
 func (s Sources) For(host netip.Addr) []netip.Addr {
 	if i := s.network(host); i >= 0 {
 		return s.addrs[i : i+1]

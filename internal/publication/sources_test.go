@@ -44,7 +44,7 @@ func TestSources(t *testing.T) {
 		name  string
 		link  Link
 		v     IPVersion
-		asker string // "": everybody
+		asker string // "": all hosts
 		want  string
 	}{
 		{"one network", link(1, "eth0", "192.0.2.1/24"), V4, "", "[192.0.2.1]"},

@@ -61,15 +61,15 @@ func (e Event) does() string {
 type Result struct {
 	Phone  netip.AddrPort
 	Event  Event
-	Answer sip.Answer    // where there was one
-	Err    error         // where there was none
+	Answer sip.Answer    // if there was one
+	Err    error         // if there was none
 	Took   time.Duration // from the request to the answer
 }
 
 // errNotAsked says that the end came before it was a phone's turn.
 var errNotAsked = errors.New("it was not asked")
 
-// NotAsked returns the result for a phone that nobody has asked.
+// NotAsked returns the result for a phone that was not asked.
 func (b Batch) NotAsked(phone netip.AddrPort) Result {
 	return Result{Phone: phone, Event: b.Event, Err: errNotAsked}
 }
@@ -151,7 +151,7 @@ func (r Result) Word() string {
 	return "failed"
 }
 
-// hints tell what a refusal may mean. How these phones refuse is not known; this is what the codes mean in general.
+// hints say what a refusal may mean. How these phones refuse is not known; this is what the codes mean in general.
 var hints = map[int]string{
 	401: "it wants a password, which announcer has not",
 	403: "it does not take that from this host",

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// GiveUp is after how long a request that nobody answers is given up: Timer F, 64*T1 (RFC 3261 §17.1.2.2). A context
+// GiveUp is the time after which a request without an answer is given up: Timer F, 64*T1 (RFC 3261 §17.1.2.2). A context
 // that ends earlier ends it earlier.
 const GiveUp = 32 * time.Second
 

@@ -221,7 +221,7 @@ func (d *directory) prepare() {
 		if !d.stale && found.same(d.ways) {
 			break
 		}
-		d.watch(found) // and look again: nobody has reported what came before it was watched
+		d.watch(found) // and look again: what came before it was watched was not reported
 	}
 	d.pace()
 }

@@ -77,7 +77,7 @@ func (f *follower) await(t *testing.T, want string) {
 		select {
 		case u := <-f.Updates():
 			f.last = u.Snapshot
-		case <-deadline: // long before anybody looks without a reason
+		case <-deadline: // long before the next poll
 			t.Fatalf("defined %s, want %s", defined(f.last, f.dir), want)
 		}
 	}
@@ -456,7 +456,7 @@ func TestWatchAnOverlay(t *testing.T) {
 	f.await(t, "merged/a.service=b")
 }
 
-// TestPoll has a file change by another name, which the watch hears nothing of, so that it has to look by itself.
+// TestPoll has a file change by another name, which the watch hears nothing of, so that it must look by itself.
 func TestPoll(t *testing.T) {
 	dir := mounted(t)
 	saved("a", "a")(t, dir)

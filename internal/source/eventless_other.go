@@ -2,5 +2,5 @@
 
 package source
 
-// eventless knows no file systems here; what is on one that reports no changes is looked at once a minute.
+// eventless knows no file systems here; files on one that reports no changes are read once a minute.
 func eventless(string) string { return "" }

@@ -19,7 +19,7 @@ func ReadFile(path string) ([]byte, error) { return readFile(path, new(bytes.Buf
 
 // readFile is [ReadFile] into a buffer, whose memory is used again.
 func readFile(path string, buf *bytes.Buffer) ([]byte, error) {
-	// A FIFO opened for reading blocks until somebody writes, unless it is opened non-blocking.
+	// A FIFO opened for reading blocks until a program writes, unless it is opened non-blocking.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("it can't be opened: %w", cause(err))

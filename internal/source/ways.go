@@ -13,7 +13,7 @@ import (
 const maxLinks = 40
 
 // ways are the directories in which something can happen that changes what a look finds: those of the files, those of
-// the symbolic links on the way to them, and the nearest existing ones to what does not exist.
+// the symbolic links that lead to them, and the nearest existing ones to what does not exist.
 type ways struct {
 	dirs  map[string]fs.FileInfo // by path, without symbolic links
 	names map[string]bool        // of the entries that matter; definition files matter in any case
@@ -27,7 +27,7 @@ func (w ways) join(other ways) {
 	maps.Copy(w.names, other.names)
 }
 
-// walk adds the places that decide on what is at a path: one for each symbolic link on the way, and that of its end or
+// walk adds the places that decide on what is at a path: one for each symbolic link that it passes, and that of its end or
 // of the first thing that is missing. It returns the path without symbolic links, "" if it leads nowhere.
 func (w ways) walk(path string) (end string) {
 	path, err := filepath.Abs(path)

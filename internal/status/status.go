@@ -62,10 +62,10 @@ type Daemon struct {
 type Service struct {
 	File   string       `json:"file"` // or the key of the group in the configuration
 	Wanted string       `json:"wanted"`
-	Name   string       `json:"name"` // the instance name on the wire
+	Name   string       `json:"name"` // the instance name as announced
 	Type   dnsname.Name `json:"type"`
 	Port   uint16       `json:"port"`
-	Check  *Check       `json:"check,omitempty"` // where it is announced only as long as its server answers
+	Check  *Check       `json:"check,omitempty"` // if it is announced only as long as its server answers
 	Links  []OnLink     `json:"links"`
 
 	interfaces []string // globs; empty: all
@@ -85,7 +85,7 @@ type OnLink struct {
 	Link  string     `json:"link"`
 	State mdns.State `json:"state"`
 	Since time.Time  `json:"since"`
-	Why   string     `json:"why,omitempty"` // where it is not announced, or has another name than the one wanted
+	Why   string     `json:"why,omitempty"` // if it is not announced, or has another name than the one wanted
 	Rival netip.Addr `json:"rival,omitzero"`
 	MAC   string     `json:"mac,omitempty"`
 }
@@ -102,7 +102,7 @@ type Files struct {
 type Reload struct {
 	Time  time.Time `json:"time"`
 	OK    bool      `json:"ok"`              // false: the configuration is unusable, and everything stayed as it was
-	Error string    `json:"error,omitempty"` // where it is not ok: what is wrong, and what stays as it was
+	Error string    `json:"error,omitempty"` // if not ok: what is wrong, and what stays as it was
 	source.Changes
 	Good time.Time `json:"good"` // when it last went well
 }
@@ -131,9 +131,9 @@ type Asked struct {
 type Link struct {
 	Name      string              `json:"name"`
 	Used      bool                `json:"used"`
-	Why       string              `json:"why,omitempty"` // where it is not used
+	Why       string              `json:"why,omitempty"` // if it is not used
 	Addresses []netip.Addr        `json:"addresses"`
-	Faults    []publication.Fault `json:"faults"` // IP versions by which nobody is reached, though it has addresses of them
+	Faults    []publication.Fault `json:"faults"` // IP versions by which no host is reached, though it has addresses of them
 	Traffic   mdns.LinkTraffic    `json:"traffic"`
 }
 
@@ -165,7 +165,7 @@ type WireEvent struct {
 	MAC   string         `json:"mac,omitempty"`
 }
 
-// Services puts together how each service of the groups stands: its server, where that is checked, and on its links.
+// Services returns the state of each service of the groups: of its server, if that is checked, and on each of its links.
 func Services(groups []publication.Publication, statuses []mdns.ServiceStatus, checks []health.PublicationState) []Service {
 	services := []Service{}
 	type key struct {
@@ -233,7 +233,7 @@ func (s Status) Line() string {
 	return line
 }
 
-// Faults returns the IP versions by which nobody is reached, of all links.
+// Faults returns the IP versions by which no host is reached, of all links.
 func (s Status) Faults() []publication.Fault {
 	var all []publication.Fault
 	for _, l := range s.Links {
@@ -262,7 +262,7 @@ func count(n int, noun string) string {
 }
 
 // Diagnose fills in the problems, from what else is in the status; more are those that are known already. No problem
-// means that every definition is announced or on its way, as its file has it now, on every link that it is for, that
+// means that every definition is announced or being announced, as its file has it now, on every link that it is for, that
 // phones can take it and find no other server there, and that nothing of the daemon fails.
 func (s *Status) Diagnose(more ...string) {
 	s.Problems = append([]string{}, more...)
@@ -331,7 +331,7 @@ func date(t time.Time) string { return t.Local().Format(time.DateTime) }
 // probingMost is how long a name may be asked for before it is a problem: with some renames it takes a few seconds.
 const probingMost = 30 * time.Second
 
-// problem returns why a service is not where it should be, "" if it is there, on its way, or waits for its turn.
+// problem returns why a service is not announced as it should be, "" if it is, is being announced, or waits for its turn.
 func (s Service) problem(now time.Time, links []Link) string {
 	if s.Check != nil && s.Check.State != health.Up {
 		return s.Check.problem(s)
@@ -364,7 +364,7 @@ func (s Service) absence(links []Link) string {
 	return strings.Join(unused, ", ")
 }
 
-// settled reports whether nothing is on its way.
+// settled reports whether nothing is being announced.
 func (s Status) settled() bool {
 	return !slices.ContainsFunc(s.Services, func(service Service) bool {
 		return service.Check != nil && service.Check.State == health.Pending || len(service.on(mdns.Probing)) > 0

@@ -168,7 +168,7 @@ func TestProblemsOfFiles(t *testing.T) {
 	}
 }
 
-// All is well is said only where nothing is wrong and nothing is on its way.
+// All is well is said only if nothing is wrong and nothing is being announced.
 func TestAllIsWell(t *testing.T) {
 	link := func(state mdns.State, since time.Duration) []OnLink {
 		return []OnLink{{Link: "eth0", State: state, Since: now.Add(-since)}}
@@ -361,7 +361,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// An IP version by which nobody is reached is a problem, whatever else is well, and is in the line and the metrics.
+// An IP version by which no host is reached is a problem, whatever else is well, and is in the line and the metrics.
 func TestFaults(t *testing.T) {
 	s := Status{Reload: Reload{OK: true}, Links: []Link{{Name: "eth0", Used: true, Faults: []publication.Fault{
 		{Link: "eth0", Version: publication.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"},

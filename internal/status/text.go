@@ -66,7 +66,7 @@ func (p *page) linef(format string, args ...any) {
 	p.line(fmt.Sprintf(format, args...))
 }
 
-// table writes rows below headings, in columns, where there are rows.
+// table writes rows below headings, in columns, if there are rows.
 func (p *page) table(headings string, rows [][]string) {
 	if len(rows) == 0 || p.err != nil {
 		return

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// JSON reads a JSON object. Where that is not possible, the document is empty and its findings say why.
+// JSON reads a JSON object. If that is not possible, the document is empty and its findings say why.
 func JSON(file string, data []byte) *Document {
 	d := newDocument(file, data, "json")
 	if !utf8.Valid(data) {

@@ -71,7 +71,7 @@ func (d *Document) Has(p Path) bool {
 	return ok
 }
 
-// Errorf reports an error in the value that p leads to or, where that is missing, in what it is missing from.
+// Errorf reports an error in the value that p leads to or, if that is missing, in what it is missing from.
 func (d *Document) Errorf(p Path, format string, args ...any) {
 	d.Report(p, diag.Error, "", fmt.Sprintf(format, args...))
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// TOML reads a TOML document. Where that is not possible, the document is empty and its findings say why.
+// TOML reads a TOML document. If that is not possible, the document is empty and its findings say why.
 func TOML(file string, data []byte) *Document {
 	d := newDocument(file, data, "toml")
 	s := scanner{text: d.text, places: d.places, tables: map[Path]int{}}

@@ -23,14 +23,14 @@ func clock(id int32) time.Duration {
 
 // alarm ticks at regular times, and at once when the machine wakes up or the clock on the wall is set. Timers of
 // CLOCK_MONOTONIC, such as those of the runtime, don't run while the machine is suspended. If no timer is available, the
-// runtime's has to do.
+// runtime's is used.
 func alarm(ctx context.Context) <-chan struct{} {
 	regular, err := openTimer(unix.CLOCK_BOOTTIME, 0, every)
 	if err != nil {
 		return ticker(ctx)
 	}
 	files := []*os.File{regular}
-	// This one is there to be cancelled when the clock is set. Nobody waits for the day when it expires.
+	// This one is there to be cancelled when the clock is set. It is never awaited.
 	if set, err := openTimer(unix.CLOCK_REALTIME, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, farAway); err == nil {
 		files = append(files, set)
 	}

@@ -18,7 +18,7 @@ const rowsOnce = 100
 // table is a table as the page shows it: the rows that match the search, in order, one page of them.
 type table struct {
 	ID, Title string
-	Note      string // what is shown where there are no rows
+	Note      string // what is shown if there are no rows
 	Columns   []column
 	Rows      [][]cell
 	Total     int // rows before the search
@@ -40,7 +40,7 @@ type column struct {
 type cell struct {
 	Text string
 	Kind string    // the class for the style sheet: "ok", "bad", "wait", "number", "name", or none
-	Time time.Time // where it is a moment
+	Time time.Time // if it is a moment
 	key  float64   // what a number or a moment is sorted by
 }
 
@@ -74,7 +74,7 @@ func ago(d time.Duration) string {
 // request is what a person wants to see: the query of the address.
 type request struct{ url.Values }
 
-// search is what all rows have to contain.
+// search is what all rows must contain.
 func (r request) search() string { return strings.ToLower(strings.TrimSpace(r.Get("q"))) }
 
 // with returns the address with one parameter replaced, or removed where value is "", that shows a table.

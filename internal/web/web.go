@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	answerTime  = 5 * time.Second  // until the daemon has to have answered; it is stuck when it takes longer
-	writeTime   = 10 * time.Second // until a client has to have taken what it asked for
+	answerTime  = 5 * time.Second  // within which the daemon must answer; it is stuck when it takes longer
+	writeTime   = 10 * time.Second // within which a client must take what it asked for
 	streamsMost = 16               // streams of events at a time
 )
 

@@ -112,7 +112,7 @@ func TestWrongConfiguration(t *testing.T) {
 	}
 }
 
-// TestPortHeld starts the daemon while another program holds port 5353 and shares it with nobody.
+// TestPortHeld starts the daemon while another program holds port 5353 and does not share it.
 func TestPortHeld(t *testing.T) {
 	neighbour := newSite(t)
 	run(t, "systemctl", "stop", unitName)

@@ -150,7 +150,7 @@ func (f *flooder) packets(conn net.PacketConn) {
 	buffer := make([]byte, 2000)
 	var asker net.Addr
 	for !f.over() {
-		// The asker is changed as often as somebody asks; the flood does not wait for that.
+		// The asker is changed as often as it asks; the flood does not wait for that.
 		patience := time.Microsecond
 		if asker == nil {
 			patience = 100 * time.Millisecond
@@ -170,7 +170,7 @@ func (f *flooder) packets(conn net.PacketConn) {
 	}
 }
 
-// accept sends to everybody who connects, and reads nothing.
+// accept sends to every client that connects, and reads nothing.
 func (f *flooder) accept(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()

@@ -34,14 +34,14 @@ const (
 	// patience is how long the emulated machine may take for what a real one does in a second.
 	patience = 90 * time.Second
 
-	// slowness is what is added to a time within which something has to happen.
+	// slowness is what is added to a time within which something must happen.
 	slowness = 3 * time.Second
 
 	definitions = "/etc/announcer/services/"
 	configFile  = "/etc/announcer/announcer.toml"
 )
 
-// run runs a command that has to succeed, and returns what it prints.
+// run runs a command that must succeed, and returns what it prints.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := try(command(name, args...))

@@ -39,7 +39,7 @@ func as(cmd *exec.Cmd, user uint32, groups ...uint32) *exec.Cmd {
 }
 
 // TestRuntimeDefinitions wants the files in /run/announcer/services to be left alone by whatever happens to the daemon, and
-// to be readable for everybody.
+// to be readable for all users.
 func TestRuntimeDefinitions(t *testing.T) {
 	neighbour := newSite(t)
 	file := "/run/announcer/services/lobby.service"
@@ -111,7 +111,7 @@ func wantFile(t *testing.T, path string) {
 	}
 }
 
-// TestGroup wants the socket to be for the group that a drop-in names, and for nobody else.
+// TestGroup wants the socket to be for the group that a drop-in names, and for no other user.
 func TestGroup(t *testing.T) {
 	neighbour := newSite(t)
 	writeFor(t, "/etc/group", readFile(t, "/etc/group")+"telephony:x:1501:\n")

@@ -133,7 +133,7 @@ func (p *parser) item(r *reader, floor int) error {
 	return p.characters(r)
 }
 
-// startTag reads a start tag and opens its element, or closes it at once where it is an empty one.
+// startTag reads a start tag and opens its element, or closes it at once if it is an empty one.
 func (p *parser) startTag(r *reader) error {
 	e := &Element{At: r.at()}
 	r.accept("<")

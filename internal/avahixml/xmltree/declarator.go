@@ -104,7 +104,7 @@ func (d *declarator) publicID() {
 	}
 }
 
-// token reads a piece. Most have to be set off from what follows.
+// token reads a piece. Most must be set off from what follows.
 func (d *declarator) token() piece {
 	r := d.r
 	r.space()

@@ -65,7 +65,7 @@ func (p *parser) start(data []byte) (*reader, error) {
 // lineEnds makes every line end one LF (XML 1.0 §2.11).
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// convert applies the encoding that the declaration names, which has to agree with the first bytes.
+// convert applies the encoding that the declaration names, which must agree with the first bytes.
 func (p *parser) convert(d declaration, family family) error {
 	encoding := strings.ToUpper(d.encoding)
 	switch encoding {

@@ -160,7 +160,7 @@ func (p *parser) expand(name string, e *entity, at int, read func(*reader) error
 	return err
 }
 
-// spend counts bytes that come from elsewhere than the place where they are read.
+// spend counts bytes that an entity inserts, which are not in the text at that place.
 func (p *parser) spend(n, at int) error {
 	p.expanded += n
 	if p.expanded > MaxExpansion {

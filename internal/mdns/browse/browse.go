@@ -159,8 +159,8 @@ func InOrder(all []Entry) []Entry {
 	return all
 }
 
-// Resolve finds one service, on the link where it is known whole first. It reports an error where nothing is found
-// until ctx is done.
+// Resolve finds one service, on the link that first knows it whole. It reports an error if nothing is found until ctx is
+// done.
 func Resolve(ctx context.Context, instance string, q Question, links []publication.Link) (Entry, error) {
 	conn, err := link.Open()
 	if err != nil {

@@ -34,7 +34,7 @@ type recordKey struct {
 	kind mdns.Type
 }
 
-// saying is a record that somebody says.
+// saying is a record that a host has sent.
 type saying struct {
 	mdns.Record
 	from  netip.Addr
@@ -180,8 +180,8 @@ func (v *cache) entries(instance dnsname.Name, q Question) []Entry {
 	return all
 }
 
-// text returns the TXT strings of an instance as a host last said them or, where it says none, as anybody does; nil
-// where nobody does.
+// text returns the TXT strings of an instance as a host last sent them or, if it sent none, as any host did; nil if none
+// did.
 func (v *cache) text(instance dnsname.Name, from netip.Addr) services.TXT {
 	var latest *saying
 	for _, s := range v.said(instance, mdns.TypeTXT) {

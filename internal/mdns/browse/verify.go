@@ -52,7 +52,7 @@ const (
 	OK      Verdict = iota // found as expected
 	Missing                // not found
 	Differs                // found, but not as expected
-	Foreign                // found, and not expected: somebody else announces it
+	Foreign                // found, and not expected: another host announces it
 )
 
 var verdictWords = []string{"ok", "missing", "differs", "foreign"}

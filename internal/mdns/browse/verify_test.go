@@ -106,7 +106,7 @@ func TestCompareWhatIsAssumed(t *testing.T) {
 	}
 }
 
-// Of a host that is known only in part, the known addresses have to be among those that were found.
+// Of a host that is known only in part, the known addresses must be among those that were found.
 func TestCompareSomeAddresses(t *testing.T) {
 	for _, test := range []struct {
 		name      string

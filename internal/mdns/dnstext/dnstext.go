@@ -49,7 +49,7 @@ func escape(raw, special string) string {
 	return b.String()
 }
 
-// ParseName reads a name that the library printed, with or without the dot at the end. It reports an error where
+// ParseName reads a name that the library printed, with or without the dot at the end. It reports an error if
 // that is no name: a label or the whole is too long, or empty.
 func ParseName(text string) (dnsname.Name, error) {
 	switch text {

@@ -48,7 +48,7 @@ func TestParseNameRefuses(t *testing.T) {
 }
 
 // FuzzName wants the library to print what Name gives, and ParseName to understand it: a difference would make
-// names on the wire that nobody is answered for.
+// names in packets that no question matches.
 func FuzzName(f *testing.F) {
 	f.Add("PBX #2", "_digiumproxy")
 	f.Add(`a.b\c "d" (e);@'`, "B\xc3\xbcro\x00\x7f\xff")

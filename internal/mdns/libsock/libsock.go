@@ -2,8 +2,8 @@
 //
 // The library opens sockets that hear every link on which any program of this host has joined the multicast
 // group, whatever links it should use, and answers there with the addresses of another link. Bound to their
-// link, they hear that one alone. And its goodbyes withdraw what other services still need, so that a server has
-// to be closed without them.
+// link, they hear that one alone. And its goodbyes withdraw what other services still need, so that a server
+// must be closed without them.
 package libsock
 
 import (

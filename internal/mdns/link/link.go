@@ -69,7 +69,7 @@ type Fault struct {
 
 // Conn is a network, as the one goroutine sees it that owns the protocol state.
 type Conn interface {
-	// Read waits for packets until a time, or for ever where it is zero, and returns as many as there are, at most
+	// Read waits for packets until a time, or for ever if it is zero, and returns as many as there are, at most
 	// MaxBatch. No packets and no error mean that the time has come, that Wake was called, or that many packets came
 	// which are not for us. The Data of packets is good until the next Read. An error other than net.ErrClosed is to
 	// be counted and logged: the Conn recovers and stays usable, and such errors come at most a few times a second.

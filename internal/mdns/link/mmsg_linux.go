@@ -67,7 +67,7 @@ func (r *receiver) reset() {
 // full reports whether there is no room for another packet. Those of other links take room too.
 func (r *receiver) full() bool { return r.used == MaxBatch }
 
-// read appends what a socket has to batch, as far as there is room, except packets of other links.
+// read appends to batch what a socket received, as far as there is room, except packets of other links.
 func (r *receiver) read(s *socket, batch []Packet, links map[int]bool) ([]Packet, error) {
 	if r.buffers == nil {
 		r.buffers = make([][bufferSize]byte, MaxBatch)

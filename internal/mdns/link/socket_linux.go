@@ -19,7 +19,7 @@ type socket struct {
 	version publication.IPVersion
 	fd      int // -1 while it rests after a failure
 	inode   uint64
-	joined  map[int]bool // indexes of the interfaces where it is in the group
+	joined  map[int]bool // indexes of the interfaces on which it is in the group
 
 	again time.Time // while it rests: when to open it again
 	pause time.Duration
@@ -62,7 +62,7 @@ func (s *socket) open() error {
 	return nil
 }
 
-// isHeld reports whether another program lets nobody else use the port.
+// isHeld reports whether another program has the port and does not share it.
 func (s *socket) isHeld() bool { return errors.Is(s.err, unix.EADDRINUSE) }
 
 // why returns why the socket could not be opened, for people.

@@ -90,7 +90,7 @@ func Open() (*Sockets, error) {
 	return s, nil
 }
 
-// awaitHolders waits until it is known who holds the port: at the start there is nobody else to wait for.
+// awaitHolders waits until it is known who holds the port: at the start there is nothing else to wait for.
 func (s *Sockets) awaitHolders() {
 	for _, sock := range s.sockets {
 		if sock.isHeld() {
@@ -324,7 +324,7 @@ func (s *Sockets) reopen(due func(*socket) bool) {
 	}
 }
 
-// nextTry returns the time when something is to be tried again, or until, where that is sooner; zero is never.
+// nextTry returns the time when something is to be tried again, or until, if that is sooner; zero is never.
 func (s *Sockets) nextTry(until time.Time) time.Time {
 	sooner := func(at time.Time) {
 		if until.IsZero() || at.Before(until) {
@@ -468,7 +468,7 @@ func (s *Sockets) Shared() bool {
 	s.mu.Unlock()
 	sockets, err := portSockets()
 	if err != nil {
-		return true // nobody knows; questions without the QU bit are answered in any case
+		return true // unknown; questions without the QU bit are answered in any case
 	}
 	return slices.ContainsFunc(sockets, func(p portSocket) bool { return !slices.Contains(own, p.inode) })
 }

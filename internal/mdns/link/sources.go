@@ -27,8 +27,8 @@ func NewSources(links []publication.Link) Sources {
 }
 
 // Append adds a packet to a batch: a unicast once, a multicast once for each address that it leaves from. A multicast
-// that answers one host names it in asker; the zero Addr is everybody. A packet with a source address keeps it, and one for
-// a link without a published address leaves its choice to the kernel.
+// that answers one host names it in asker; the zero Addr stands for all hosts. A packet with a source address keeps it, and
+// one for a link without a published address leaves its choice to the kernel.
 func (s Sources) Append(batch []Packet, p Packet, asker netip.Addr) []Packet {
 	of := s[sourceKey{p.Link, p.Version()}]
 	if !p.Multicast() {

@@ -21,7 +21,7 @@ type gathered struct {
 	due       time.Time // when they are; zero if there are none
 }
 
-// ask notes that somebody asked.
+// ask notes that a host asked.
 func (p *Publisher) ask(a mdns.Asked) {
 	if len(p.gathered.questions) == askedMost {
 		p.lost.Add(1)

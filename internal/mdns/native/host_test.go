@@ -15,7 +15,7 @@ import (
 	"announcer/internal/testkit/memlink"
 )
 
-// hangingConn is a network of which nobody gets to know who shares the port.
+// hangingConn is a network that never finds out which program shares the port.
 type hangingConn struct {
 	link.Conn
 	goOn chan struct{}

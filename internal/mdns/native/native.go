@@ -56,7 +56,7 @@ type Publisher struct {
 	host   host
 	rivals rivals
 	raw    *mailbox.Box[mdns.Event] // events before the hardware addresses of rivals are known
-	lost   atomic.Uint64            // events and questions that nobody took
+	lost   atomic.Uint64            // events and questions that were not received
 
 	mu   sync.Mutex
 	jobs []func()
@@ -162,7 +162,7 @@ func (p *Publisher) Status() []mdns.ServiceStatus {
 func (p *Publisher) Stats() responder.Stats {
 	var stats responder.Stats
 	if err := p.do(context.Background(), func() { stats = p.responder.Stats() }); err != nil {
-		return p.responder.Stats() // nobody else has it any more
+		return p.responder.Stats() // no other goroutine has it any more
 	}
 	return stats
 }
@@ -177,7 +177,7 @@ func (p *Publisher) Asked() <-chan []mdns.Asked { return p.asked }
 func (p *Publisher) Observe() mdns.Observation {
 	var seen mdns.Observation
 	if err := p.do(context.Background(), func() { seen = p.observe() }); err != nil {
-		return p.observe() // nobody else has it any more
+		return p.observe() // no other goroutine has it any more
 	}
 	return seen
 }
@@ -474,7 +474,7 @@ func (p *Publisher) finish() {
 // lastTime is how long the goodbyes may take after a panic.
 const lastTime = time.Second
 
-// lastWords says goodbye when the loop panics, as far as that is possible within lastTime, and lets the panic end the
+// lastWords sends goodbyes when the loop panics, as far as that is possible within lastTime, and lets the panic end the
 // process.
 func (p *Publisher) lastWords() {
 	cause := recover()

@@ -205,7 +205,7 @@ func TestConflict(t *testing.T) {
 	})
 }
 
-// An engine whose events nobody takes goes on.
+// An engine whose events are not received goes on.
 func TestSlowReceiver(t *testing.T) {
 	lan(t, func(t *testing.T, a, _ machine, _ *capture) {
 		for range 512 {

@@ -150,7 +150,7 @@ func (l legacy) left() (left time.Duration) {
 	return left
 }
 
-// readNote reads the note at the first of the paths where there is one. What can't be read says nothing.
+// readNote reads the note at the first of the paths that has one. A note that can't be read counts as none.
 func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
 	for _, path := range paths {
 		text, touched, err := readInTime(path)
@@ -201,7 +201,7 @@ func readSome(path string) (text []byte, touched time.Time, err error) {
 	return text, info.ModTime(), err
 }
 
-// writeNote replaces the note at the first of the paths where that is possible, and returns that path.
+// writeNote replaces the note at the first of the paths that can be written, and returns that path.
 func writeNote(paths []string, text []byte, now time.Time) (path string, err error) {
 	var errs []error
 	for _, path := range paths {
@@ -271,7 +271,7 @@ func (p *Publisher) keepNote() {
 		select {
 		case <-p.done:
 			if began || len(p.news) > 0 {
-				w.replace(p, p.legacy(), 0) // nobody else has it any more
+				w.replace(p, p.legacy(), 0) // no other goroutine has it any more
 			}
 			return
 		case <-p.news:
@@ -295,7 +295,7 @@ func (p *Publisher) keepNote() {
 // legacy returns what is left to the next process if this one ends now.
 func (p *Publisher) legacy() legacy { return legacy{p.responder.Said(), p.responder.Announced()} }
 
-// awaitNote waits a moment for the last note: a disk that hangs keeps nobody.
+// awaitNote waits a moment for the last note: a disk that hangs does not keep the process from ending.
 func (p *Publisher) awaitNote() {
 	select {
 	case <-p.noted:

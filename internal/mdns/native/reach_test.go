@@ -31,8 +31,8 @@ func kinds(events []mdns.Event, wanted ...mdns.EventKind) (lines []string) {
 	return lines
 }
 
-// A service is announced by the IP versions that can be used, and by the others when they can be; one that reaches nobody
-// is not announced.
+// A service is announced by the IP versions that can be used, and by the others when they can be; one that reaches no
+// host is not announced.
 func TestFaults(t *testing.T) {
 	const lost4, lost6 = "no phone can be reached by IPv4 on eth0: somebody has the port", "no phone can be reached by IPv6 on eth0: somebody has the port"
 	tests := []struct {

@@ -19,7 +19,7 @@ import (
 	"announcer/internal/testkit/netlab"
 )
 
-// patience is how long something that has to come may take.
+// patience is how long something that must come may take.
 const patience = 10 * time.Second
 
 // linkOf describes an interface of a host; nil is the host of the tests.
@@ -99,7 +99,7 @@ type heard struct {
 	msg wire.Message
 }
 
-// await reads what others send by an IP version until one message is like it has to be, and returns all of them.
+// await reads what others send by an IP version until one message is as wanted, and returns all of them.
 func (n *phone) await(t *testing.T, v publication.IPVersion, what string, like func(heard) bool) []heard {
 	t.Helper()
 	var all []heard
@@ -215,7 +215,7 @@ func TestEveryNetworkIsReached(t *testing.T) {
 	}
 }
 
-// An address that went before the engine heard of it makes nobody deaf.
+// An address that went before the engine heard of it leaves no host unanswered.
 func TestSourceThatIsGone(t *testing.T) {
 	near := plugIn(t, []string{"192.0.2.1/24", "198.51.100.1/24"}, "192.0.2.2/24")[0]
 	near.host.IP(t, "route", "add", "198.51.100.0/24", "dev", "eth0")

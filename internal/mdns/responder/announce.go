@@ -65,7 +65,7 @@ func (f *face) step() {
 }
 
 // announceClaim queues the records of a claim that are to be announced. When that is over, it asks who else has the name,
-// but not on the loopback, where nobody else is.
+// but not on the loopback, which has no other host.
 func (c *claim) announceClaim() {
 	f := c.face
 	queued := f.answers.announce(c.shared)

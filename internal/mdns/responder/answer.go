@@ -89,7 +89,7 @@ func (q *inquiry) reply(sets []*set) {
 	}
 }
 
-// answerer writes messages of answers, one after another: to everybody or, if there is a query, to its querier.
+// answerer writes messages of answers, one after another: to all hosts or, if there is a query, to its querier.
 type answerer struct {
 	face   *face
 	build  *wire.Builder
@@ -110,8 +110,8 @@ func (a *answerer) start() bool {
 	return len(a.query.raw) <= a.face.limit()/2 && a.build.Questions(a.query.raw, a.query.count)
 }
 
-// multicast returns a function that sends the message by multicast for a host that asked, and counts it. The zero Addr is
-// everybody.
+// multicast returns a function that sends the message by multicast for a host that asked, and counts it. The zero Addr
+// stands for all hosts.
 func (a *answerer) multicast(asker netip.Addr, count *uint64) func() (more bool) {
 	return func() bool {
 		a.face.multicastTo(asker, count)

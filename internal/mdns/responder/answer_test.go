@@ -625,7 +625,7 @@ func TestAdditionalsOfUnicastReplies(t *testing.T) {
 	}
 }
 
-// RFC 6762 §6.2: where there is no address of one IP version, that is said.
+// RFC 6762 §6.2: if there is no address of one IP version, an NSEC record denies it.
 func TestNoOtherAddress(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
@@ -704,7 +704,7 @@ func TestDenialFollowsTheTypes(t *testing.T) {
 	}
 }
 
-// RFC 6762 §17: a message fits the MTU of its link, and an Ethernet frame where that is larger.
+// RFC 6762 §17: a message fits the MTU of its link, and an Ethernet frame if that is larger.
 func TestMTU(t *testing.T) {
 	pubs := servers(100)
 	for _, c := range []struct {

@@ -14,7 +14,7 @@ type answers struct {
 	sharedAt moment               // when the answers go out that were delayed together (RFC 6762 §6.3)
 }
 
-// add makes sure that a set is multicast to everybody at a time, or sooner where that was due already.
+// add makes sure that a set is multicast to all hosts at a time, or sooner if it was due sooner.
 func (a *answers) add(s *set, at moment) { a.addFor(netip.Addr{}, s, at) }
 
 // addFor does the same for one host that asked.
@@ -32,7 +32,7 @@ func (a *answers) addFor(asker netip.Addr, s *set, at moment) {
 	}
 }
 
-// again makes sure that everybody hears a set again, as soon as it may be sent.
+// again makes sure that all hosts hear a set again, as soon as it may be sent.
 func (a *answers) again(s *set) {
 	a.add(s, max(a.now, s.last+sameRecord))
 	s.asked = false

@@ -101,7 +101,7 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
-// The last service of a type takes the type with it, and the last one of all the host: nobody needs that any more.
+// The last service of a type takes the type with it, and the last one of all the host: it is not needed any more.
 func TestGoodbyeOfTheLast(t *testing.T) {
 	l, h := announced(t)
 	h.apply()
@@ -170,7 +170,7 @@ func TestTypeStaysWhereAnotherComes(t *testing.T) {
 	}
 }
 
-// Nothing is said goodbye for that nobody was told of.
+// There are no goodbyes for what was never announced.
 func TestNoGoodbyeWhileProbing(t *testing.T) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24"))
@@ -260,7 +260,7 @@ func TestSourceAddressChanges(t *testing.T) {
 	l.run(time.Second)
 }
 
-// Events that nobody fetches are counted from some number on, not kept.
+// Events that are not fetched are counted from some number on, not kept.
 func TestEventsAreBounded(t *testing.T) {
 	_, h := announced(t)
 	h.Events()
@@ -272,7 +272,7 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 }
 
-// RFC 6762 §10.1: an orderly end says goodbye for everything, everywhere, and is soon done.
+// RFC 6762 §10.1: an orderly end sends goodbyes for everything, on all links, and is soon done.
 func TestClose(t *testing.T) {
 	pubs := servers(1000)
 	l, h := announced(t, pubs...)
@@ -361,7 +361,7 @@ func TestCloseKeepsTheHostOfOthers(t *testing.T) {
 	}
 }
 
-// Another program of this host that says goodbye to our address does not take it from us.
+// Another program of this host that sends a goodbye for our address does not take it from us.
 func TestAddressIsAnnouncedAgainAfterGoodbyeOfAnother(t *testing.T) {
 	l, h := announced(t)
 	own := netip.MustParseAddrPort("192.0.2.1:5353")
@@ -413,7 +413,7 @@ func TestSubtypeChange(t *testing.T) {
 	}
 }
 
-// Identical services of two files are one on the wire, and stay as long as one of them does.
+// Identical services of two files are announced as one, and stay as long as one of them does.
 func TestIdenticalServices(t *testing.T) {
 	a, b := sip("Desk", 5060), sip("Desk", 5060)
 	b.ID = "other"

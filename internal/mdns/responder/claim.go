@@ -15,7 +15,7 @@ const (
 	probing phase = iota
 	parked        // free, but the host's own name is not yet known to be
 	settled       // ours
-	held          // not on the wire: somebody else has the name
+	held          // not announced: another host has the name
 )
 
 // claim is a name that must be ours alone on a face, with its records and those that point to it.
@@ -98,7 +98,7 @@ func (c *claim) settle() {
 	c.noteDependents()
 }
 
-// blocker returns the claim on the host that a service is on, where it is ours and not yet settled.
+// blocker returns the claim on the host that a service is on, if it is ours and not yet settled.
 func (c *claim) blocker() *claim {
 	host := c.face.zone.claim(c.plan.needs)
 	if c.plan.needs == "" || host == nil || host.live || host.phase == held {
@@ -166,7 +166,7 @@ func (f *face) release(s *set, bye bool) {
 	}
 }
 
-// wants reports whether a claim that is still on its way will need a shared record.
+// wants reports whether a claim that is not settled yet will need a shared record.
 func (f *face) wants(record mdns.Record) bool {
 	if f.r.closing || f.unwanted {
 		return false
@@ -233,7 +233,7 @@ func (c *claim) drop() {
 	}
 }
 
-// hold keeps a claim off the wire because somebody else has the name.
+// hold keeps a claim from being announced because another host has the name.
 func (c *claim) hold(because *loss) {
 	c.silence(false)
 	c.phase, c.loss = held, because

@@ -14,7 +14,7 @@ const (
 	forever = moment(math.MaxInt64 / 4)
 )
 
-// clock has the time that the responder was last told.
+// clock has the time that the responder last received.
 type clock struct {
 	epoch time.Time // when now was 0
 	now   moment

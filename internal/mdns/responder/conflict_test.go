@@ -443,7 +443,7 @@ func TestNewDefinitionForgetsTheRename(t *testing.T) {
 	}
 }
 
-// A reverse name or foreign host that somebody else has is left to them; the service stays.
+// A reverse name or foreign host that another host has is left to it; the service stays.
 func TestForeignHostThatAnswersItself(t *testing.T) {
 	p := sip("Desk", 5060)
 	p.Group.Services[0].Host = dnsname.MustParse("phone.local")
@@ -467,7 +467,7 @@ func TestForeignHostThatAnswersItself(t *testing.T) {
 	}
 }
 
-// Two hosts that won a name in two parts of a network, and are heard by nobody else when it is one again, find each other.
+// Two hosts that won a name in two parts of a network, and are heard by no other host when it is one again, find each other.
 func TestConflictAfterPartition(t *testing.T) {
 	for _, policy := range []publication.Policy{publication.Rename, publication.Standby} {
 		t.Run(policy.String(), func(t *testing.T) {

@@ -94,7 +94,7 @@ func (s *faces) link(l publication.Link) *link {
 	return s.links[i]
 }
 
-// next returns the time of the next thing that a face has to do.
+// next returns the time of the next thing that a face must do.
 func (s *faces) next() moment {
 	at := forever
 	for _, f := range s.all {

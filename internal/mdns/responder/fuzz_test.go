@@ -96,7 +96,7 @@ func fuzzDesired(changed bool) publication.Desired {
 
 // FuzzResponder throws packets at a responder with services of every policy, with time and changes in between.
 // Whatever comes, it does not panic, sends only messages that another library reads, no record twice within 250 ms by
-// multicast, holds no more than it should, and ends when it is told to.
+// multicast, holds no more than it should, and ends when Close is called.
 func FuzzResponder(f *testing.F) {
 	tc := query(ask(sips, mdns.TypePTR))
 	tc.Flags = wire.FlagTruncated

@@ -12,7 +12,7 @@ import (
 // goodbyeAgain is the time after which a goodbye is said once more, lest it was lost.
 const goodbyeAgain = time.Second
 
-// farewell is a set to say goodbye for (RFC 6762 §10.1).
+// farewell is a set that needs a goodbye (RFC 6762 §10.1).
 type farewell struct {
 	timer
 	set  *set
@@ -41,7 +41,7 @@ type farewells struct {
 	leaving map[identity]*farewell
 }
 
-// say says that a set is gone, if anybody was told of it: at once, and again after a second.
+// say queues goodbyes for a set, if the set was ever sent: one at once, one after a second.
 func (f *farewells) say(s *set) {
 	if s.last == never {
 		return
@@ -115,7 +115,7 @@ func (f *face) sendGoodbyes() bool {
 	return true
 }
 
-// close says goodbye for everything but the host's addresses, where another program of this host announces them too:
+// close sends goodbyes for all records except the host's addresses, if another program of this host announces them too:
 // one that was heard, or may have been before we listened, since it has the port.
 func (f *face) close() {
 	f.questions.list = nil

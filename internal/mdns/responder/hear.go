@@ -8,7 +8,7 @@ import (
 	"announcer/internal/mdns/wire"
 )
 
-// hear takes a response of somebody else; the questions in it mean nothing (RFC 6762 §6).
+// hear takes a response of another host; the questions in it mean nothing (RFC 6762 §6).
 func (f *face) hear(p Packet) {
 	r := &f.r.reader
 	own := f.fromHere(p.Src.Addr())
@@ -59,7 +59,7 @@ func (f *face) concerns(w *watch, rec wire.Resource, src netip.Addr) bool {
 	return !f.r.echo(&f.r.reader, rec)
 }
 
-// hearOurs takes a record of ours from somebody else, which is cooperation (RFC 6762 §6.6).
+// hearOurs takes a record of ours from another responder, which is cooperation (RFC 6762 §6.6).
 func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 	if own && s.node.claim != nil {
 		s.node.claim.localAt = f.now
@@ -72,10 +72,10 @@ func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 	}
 	switch {
 	case rec.TTL < s.ttl()/2:
-		// Caches are about to lose it: §6.6 where the TTL is low, §10.1 where it is a goodbye.
+		// Caches are about to lose it: §6.6 if the TTL is low, §10.1 if it is a goodbye.
 		f.answers.again(s)
 	case rec.TTL >= s.ttl() && s.queued() && s.asked && len(s.records) == 1:
-		// §7.4: somebody just gave the answer.
+		// §7.4: another host just gave the answer.
 		f.answers.remove(s)
 		f.stats.Suppressed++
 	}

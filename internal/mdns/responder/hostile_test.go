@@ -116,7 +116,7 @@ func withFlags(data []byte, flags uint16) []byte {
 	return data
 }
 
-// RFC 6762 §5.5, §11: nobody can have us send to a host that is not on the link; what would be its unicast reply is
+// RFC 6762 §5.5, §11: no host can have us send to one that is not on the link; what would be its unicast reply is
 // multicast.
 func TestNoReflectionOffTheLink(t *testing.T) {
 	for name, m := range map[string]wire.Message{

@@ -41,7 +41,7 @@ type estate struct {
 	at    moment           // when there are goodbyes for what was inherited
 }
 
-// Announced returns what is announced now, with what the process before this one announced and nobody took back, for
+// Announced returns what is announced now, with what the process before this one announced and none withdrew, for
 // [Responder.Inherit] after a restart.
 func (r *Responder) Announced() []Announced {
 	byLink := map[string][]mdns.Record{}
@@ -143,7 +143,7 @@ func (i inheritance) forget(in *wire.Reader, rec wire.Resource) {
 	}
 }
 
-// run says goodbye for what was inherited, when it is time, and forgets what is in no cache any more.
+// run sends goodbyes for what was inherited, when it is time, and forgets what is in no cache any more.
 func (e *estate) run() {
 	if e.at > e.now {
 		return
@@ -161,7 +161,8 @@ func (e *estate) run() {
 	}
 }
 
-// bury says goodbye for what was inherited and is not announced; where all is false, except for what still may be.
+// bury sends goodbyes for what was inherited and is not announced. Unless all is true, it spares what may still be
+// announced.
 func (f *face) bury(all bool) {
 	if len(f.inherited) == 0 {
 		f.inherited = nil

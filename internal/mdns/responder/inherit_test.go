@@ -12,7 +12,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// goodbyes lists what a host has said goodbye for on a link, sorted, each once.
+// goodbyes lists the records for which a host has sent goodbyes on a link, sorted, each once.
 func (l *lab) goodbyes(h *host, v publication.IPVersion) []string {
 	var gone []mdns.Record
 	for _, s := range l.of(h, isResponse) {

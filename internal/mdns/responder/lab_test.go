@@ -316,7 +316,7 @@ func holds(name string, t mdns.Type) func(sent) bool {
 	}
 }
 
-// bids reports whether a packet says goodbye for a record of a name and type.
+// bids reports whether a packet has a goodbye for a record of a name and type.
 func bids(name string, t mdns.Type) func(sent) bool {
 	n := dnsname.MustParse(name)
 	return func(s sent) bool {

@@ -16,7 +16,7 @@ import (
 
 const (
 	foreignMost  = 256         // services of others that are remembered
-	surveyTimes  = 3           // questions for a type, on a link where it is new
+	surveyTimes  = 3           // questions for a type, on a link on which it is new
 	surveyPause  = time.Second // after the first of them; then twice as long each time (RFC 6762 §5.2)
 	refreshParts = 10          // a service is asked for after 8 and 9 of so many parts of its life, and gone at its end
 	longestLife  = 24 * time.Hour
@@ -50,7 +50,7 @@ type survey struct {
 	asked int
 }
 
-// foreigner is a service of somebody else.
+// foreigner is a service of another host.
 type foreigner struct {
 	timer
 	mdns.Foreign
@@ -144,7 +144,7 @@ func (o *others) forget(old map[string]*topic, links publication.Links) {
 	}
 }
 
-// surveyAll asks for a type on the links where it was not asked for yet.
+// surveyAll asks for a type on the links on which it has not asked yet.
 func (o *others) surveyAll(t *topic, links publication.Links) {
 	for _, d := range links {
 		if t.surveys[d.Index] == nil {
@@ -181,7 +181,7 @@ func (o *others) allSurveys() []*survey {
 	return all
 }
 
-// run asks where it is time to, and forgets who has not answered.
+// run asks the questions that are due, and forgets the hosts that have not answered.
 func (o *others) run() {
 	for s, ok := o.surveys.due(o.now); ok; s, ok = o.surveys.due(o.now) {
 		o.faces.ask(s.link, question{s.topic.name, mdns.TypePTR})
@@ -204,7 +204,7 @@ func (o *others) run() {
 	}
 }
 
-// sighting is a record with which somebody else announces a service of a type that is watched.
+// sighting is a record with which another host announces a service of a type that is watched.
 type sighting struct {
 	*others
 	face  *face
@@ -219,7 +219,7 @@ func (s sighting) note() {
 	f := s.face
 	target := f.r.reader.Target(s.rec)
 	if n := f.zone[string(target)]; n != nil && n.claim != nil && !s.own {
-		return // that we want the name as well is a conflict, told as such
+		return // that we want the name as well is a conflict, reported as such
 	}
 	x := s.foreign[foreignKey{f.link.Index, string(target)}]
 	switch {
@@ -322,8 +322,8 @@ func (q *inquiry) note(question wire.Question, n *node) {
 	}
 }
 
-// tell reports the questions that were noted.
-func (q *inquiry) tell() {
+// report passes on the questions that were noted.
+func (q *inquiry) report() {
 	r := q.face.r
 	for _, a := range r.asks {
 		r.config.Asked(mdns.Asked{

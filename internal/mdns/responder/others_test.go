@@ -13,7 +13,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// watching returns a host that announces and watches its type, and nobody knows of yet.
+// watching returns a host that announces and watches its type, and that no other host knows of yet.
 func watching(t *testing.T, pubs ...publication.Publication) (*lab, *host) {
 	l := newLab(t)
 	h := l.host("pbx", ethernet("192.0.2.1/24", "fe80::1/64"))
@@ -195,7 +195,7 @@ func TestForeignOnThisHost(t *testing.T) {
 	}
 }
 
-// Another program of this host that says what we say, in our words, is reported as such, though nobody knew of it before.
+// Another program of this host that says what we say, in our words, is reported as such, though it was unknown before.
 func TestForeignInOurWords(t *testing.T) {
 	l := newLab(t)
 	for range 2 {

@@ -145,7 +145,7 @@ func (all planned) on(l publication.Link, v publication.IPVersion) []want {
 		wants = append(wants, want{p, s})
 	}
 	if !slices.ContainsFunc(all.instances, func(in mdns.Instance) bool { return in.Links.Has(l.Index) }) {
-		return nil // where there is no service, nobody needs the host
+		return nil // without a service, the host is not needed
 	}
 	for _, p := range hostPlans(all.host, l) {
 		add(p)

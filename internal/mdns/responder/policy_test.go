@@ -170,7 +170,7 @@ func TestKeptOff(t *testing.T) {
 	}
 }
 
-// Two hosts that start at once contest a name for a moment; that is reported to nobody.
+// Two hosts that start at once contest a name for a moment; that is not reported.
 func TestShortContestIsNotReported(t *testing.T) {
 	for seed := range uint64(20) {
 		l := newLab(t)
@@ -189,7 +189,7 @@ func TestShortContestIsNotReported(t *testing.T) {
 	}
 }
 
-// Only hosts of the link stand by for one another: what comes from elsewhere silences nobody.
+// Only hosts of the link stand by for one another: what comes from elsewhere silences none.
 func TestStandbyOnTheLinkOnly(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -328,7 +328,7 @@ func TestWinWithoutTheOtherVersion(t *testing.T) {
 	}
 }
 
-// The same where it is the name of the host that is contested: its services are reached by nobody.
+// The same if the name of the host is contested: no client reaches its services.
 func TestHostKeptOff(t *testing.T) {
 	greater := query(ask("pbx.local", mdns.TypeANY))
 	greater.Authority = []mdns.Record{record("pbx.local", 120, false, mdns.Raw{RRType: 99})}

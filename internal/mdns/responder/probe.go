@@ -31,7 +31,7 @@ func (c *claim) probe(at moment) {
 // asking reports whether a first probe went out: what was heard before doesn't count (RFC 6762 §8.1).
 func (c *claim) asking() bool { return c.phase == probing && c.round > 0 }
 
-// free reports whether nobody has answered the probes of a claim.
+// free reports whether no host has answered the probes of a claim.
 func (c *claim) free() bool { return c.phase == probing && c.round == probeCount && !c.queued() }
 
 // probes has the claims to be probed for now, in the order of their times.

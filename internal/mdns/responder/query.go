@@ -37,7 +37,7 @@ func (f *face) query(p Packet) {
 	if r.Err() != nil {
 		return
 	}
-	asked.tell()
+	asked.report()
 	if len(f.r.waiting) > 0 && f.r.waiting.moreKnown(asked, r.Truncated()) {
 		return
 	}
@@ -47,7 +47,7 @@ func (f *face) query(p Packet) {
 	asked.answer(candidates, asked.count > 1)
 }
 
-// inquiry is a query on its way.
+// inquiry is a query that is being read.
 type inquiry struct {
 	face   *face
 	serial uint32

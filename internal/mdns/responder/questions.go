@@ -41,7 +41,7 @@ func (q *questions) send() bool {
 	return true
 }
 
-// knownAnswers adds our own answers to a question of ours, as many as fit: nobody need give them (RFC 6762 §7.1).
+// knownAnswers adds our own answers to a question of ours, as many as fit: no host need give them (RFC 6762 §7.1).
 func (q *questions) knownAnswers(b *wire.Builder, asked question) {
 	if asked.kind != mdns.TypePTR {
 		return

@@ -81,7 +81,7 @@ func (c *claim) amend(w want, start moment, applied bool) {
 	}
 }
 
-// revise replaces the records of a claim. Where it is live, what is new is to be announced and what went gets a
+// revise replaces the records of a claim. If it is live, what is new is to be announced and what went gets a
 // goodbye.
 func (c *claim) revise(p *plan) {
 	f := c.face

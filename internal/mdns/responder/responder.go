@@ -31,7 +31,7 @@ import (
 type Config struct {
 	Rand  *rand.Rand       // delays are taken from it, so that a run with the same seed is the same
 	Start time.Time        // what the clock says now
-	Asked func(mdns.Asked) // called for every question for a type that is watched; nil: nobody
+	Asked func(mdns.Asked) // called for every question for a type that is watched; nil: not called
 	// SharedPort reports whether another program of this host has port 5353 open as well; then unicast replies may go
 	// there, so that none are asked for (RFC 6762 §15.1), and the end takes nothing of the host's away, which that
 	// program may announce too. See [Responder.SharePort].
@@ -53,7 +53,7 @@ type Out struct {
 	Version publication.IPVersion
 	Dst     netip.AddrPort // the group, or one host
 	Src     netip.Addr     // of a reply: the address that was asked; zero if the group was
-	Asker   netip.Addr     // of a multicast: the host that it answers; zero for everybody
+	Asker   netip.Addr     // of a multicast: the host that it answers; zero for all hosts
 	Data    []byte
 }
 
@@ -63,7 +63,7 @@ type Stats struct {
 	Malformed             uint64 // not DNS messages
 	Ignored               uint64 // dropped unread: other opcodes, wrong ports, hosts that are not on the link (RFC 6762 §11, §18)
 	Multicasts, Unicasts  uint64 // sent
-	Conflicts, Suppressed uint64 // names lost; answers left out because somebody else gave or knew them
+	Conflicts, Suppressed uint64 // names lost; answers left out because another host gave or knew them
 	MissedEvents          uint64 // conflicts that were not reported because there were too many
 }
 
@@ -179,7 +179,7 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 }
 
 // accepts reports whether a packet may be believed at all. Only what was sent by unicast may come from off the link: the
-// group reaches nobody there, whatever network a host is in (RFC 6762 §5.5, §6.7, §11).
+// group reaches no host there, whatever network a host is in (RFC 6762 §5.5, §6.7, §11).
 func (f *face) accepts(p Packet, response bool) bool {
 	unicast := !p.Dst.IsMulticast()
 	onLink := func() bool { return f.link.onLink(p.Src.Addr()) }

@@ -262,8 +262,8 @@ func TestServiceThatMovedToAnotherHost(t *testing.T) {
 	}
 }
 
-// An address of ours makes nobody this host: what it says that we did not say is another host's, unless another program
-// of this host has the port.
+// An address of ours does not make another host this one: what it says that we did not say is another host's, unless another
+// program of this host has the port.
 func TestRogueBehindOurAddress(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -74,10 +74,10 @@ func (s *sender) start(limit int, flags uint16) *wire.Builder {
 	return &s.build
 }
 
-// multicast sends the message that was built to everybody, and counts it.
+// multicast sends the message that was built to all hosts, and counts it.
 func (s *sender) multicast(count *uint64) { s.multicastUntil(count, netip.Addr{}, forever) }
 
-// multicastTo does the same with a message that answers one host; the zero Addr is everybody.
+// multicastTo does the same with a message that answers one host; the zero Addr stands for all hosts.
 func (s *sender) multicastTo(asker netip.Addr, count *uint64) {
 	s.multicastUntil(count, asker, forever)
 }

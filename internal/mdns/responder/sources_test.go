@@ -17,7 +17,7 @@ func twoNetworks(t *testing.T) (*lab, *host) {
 	return l, h
 }
 
-// What answers nobody in particular is for everybody.
+// What answers no particular host is for all hosts.
 func TestAnnouncementsAreForEverybody(t *testing.T) {
 	l, h := twoNetworks(t)
 	h.Close(l.time())
@@ -41,7 +41,7 @@ func TestAnnouncementsAreForEverybody(t *testing.T) {
 	}
 }
 
-// An answer is for who asked, and for everybody where hosts of several networks did before it went out.
+// An answer is for the host that asked, and for all hosts if hosts of several networks did before it went out.
 func TestAnswersSayForWhomTheyAre(t *testing.T) {
 	everybody := ""
 	tests := []struct {
@@ -73,7 +73,7 @@ func TestAnswersSayForWhomTheyAre(t *testing.T) {
 	}
 }
 
-// An announcement that waits stays for everybody when somebody asks for it.
+// An announcement that waits stays for all hosts when one asks for it.
 func TestAQuestionTakesNoAnnouncementAway(t *testing.T) {
 	l, h := twoNetworks(t)
 	h.apply(sip("Desk", 5061))

@@ -17,7 +17,7 @@ const (
 	reviewSight = 10 * time.Second       // in which a host heard by IPv4, or in a lower network, decides
 )
 
-// review is how a claim stands with a host that wants to serve its name too. It is in the queue where it is put off which of
+// review is how a claim stands with a host that wants to serve its name too. It is in the queue while it is put off which of
 // the two hosts serves.
 type review struct {
 	timer

@@ -68,7 +68,7 @@ func (c *claim) doze() {
 	c.owed = owed
 }
 
-// repay says goodbye for what is owed one and is not needed by a claim that is still on its way.
+// repay sends the goodbyes that are owed, except for what a claim needs that is not settled yet.
 func (c *claim) repay() {
 	f := c.face
 	for _, s := range c.owed {

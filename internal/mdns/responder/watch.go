@@ -15,7 +15,7 @@ const (
 	wantedInterval  = 30 * time.Second // the same for a name that was given up
 	wantedAfter     = time.Minute      // a name that was given up for another is not tried again before that
 	askAgain        = 1500 * time.Millisecond
-	askTimes        = 3           // questions without an answer: nobody has the name any more
+	askTimes        = 3           // questions without an answer: no host has the name any more
 	goodbyeWait     = time.Second // RFC 6762 §10.1: so long a goodbye can be taken back
 )
 
@@ -82,7 +82,7 @@ func (q *watches) overhear(w *watch, rec wire.Resource, src netip.Addr) {
 	}
 }
 
-// run asks where it is time to.
+// run asks the questions that are due.
 func (q *watches) run() {
 	for {
 		w, ok := q.due(q.now)

@@ -17,7 +17,7 @@ type node struct {
 	name    dnsname.Name
 	key     string
 	sets    []*set          // that are answered
-	targets map[string]*set // the PTR sets by target, where there are many sets
+	targets map[string]*set // the PTR sets by target, if there are many sets
 	claim   *claim          // on the name as a unique one, or nil
 	nsec    *set            // made when first needed
 	probed  uint32          // serial of the packet that holds a probe for the name
@@ -26,13 +26,13 @@ type node struct {
 // set is what travels together: all records of a unique name and type, or one shared record.
 type set struct {
 	timer              // when it is to be multicast
-	asker   netip.Addr // that this is for; zero for everybody
+	asker   netip.Addr // that this is for; zero for all hosts
 	node    *node
 	records []mdns.Record // of one name and type, at least one
 	target  string        // key of the name in PTR or SRV data
 	last    moment        // when it was multicast
 	index   int32         // in node.sets
-	users   int32         // claims that need it, where it is shared
+	users   int32         // claims that need it, if it is shared
 	rounds  int8          // announcements still to come
 	live    bool          // in node.sets: to be answered
 	asked   bool          // it is queued because of a question

@@ -11,7 +11,7 @@ import (
 	"announcer/internal/netwatch"
 )
 
-// Phone servers that a program of somebody else sees within five seconds.
+// Phone servers that another library sees within five seconds.
 func ExampleServices() {
 	links, err := netwatch.Read()
 	if err != nil {

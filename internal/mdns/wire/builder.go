@@ -11,7 +11,7 @@ import (
 // order of the sections: questions, answers, authority, additional. One Builder serves any number of messages and
 // allocates nothing for them; it holds about 2 kB.
 type Builder struct {
-	// WholeTargets leaves the target of SRV records uncompressed, as a reply to a legacy query has to have it
+	// WholeTargets leaves the target of SRV records uncompressed, as a reply to a legacy query must have it
 	// (RFC 6762 §18.14).
 	WholeTargets bool
 

@@ -14,7 +14,7 @@ var lower = func() (table [256]byte) {
 }()
 
 // unpack writes the name that starts at packet[at] to dst, uncompressed, and returns its length and where the packet
-// goes on behind it. A compression pointer has to lead in front of all that was read so far (RFC 1035 §4.1.4), so
+// goes on behind it. A compression pointer must lead in front of all that was read so far (RFC 1035 §4.1.4), so
 // there are no loops; the limit of 255 bytes bounds the rest.
 func unpack(dst *[dnsname.MaxName]byte, packet []byte, at int, fold bool) (n, next int, ok bool) {
 	front := at

@@ -48,7 +48,7 @@ func newAir(hear hearer) *air {
 	return &air{hear: hear, voices: map[publication.IPVersion]voice{}, joined: map[int]bool{}}
 }
 
-// open opens the sockets that are not open yet. It reports an error where there is none.
+// open opens the sockets that are not open yet. It reports an error if there is none.
 func (a *air) open() error {
 	var errs []error
 	for version, open := range map[publication.IPVersion]func() (voice, error){publication.V4: open4, publication.V6: open6} {

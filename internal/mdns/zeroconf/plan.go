@@ -17,7 +17,7 @@ type entry struct {
 	link    int      // index of the link
 	renamed string   // why the name is not the wanted one
 	service *service // what is to be published there; nil: nothing
-	key     string   // the text of service: where that is the same, one server does
+	key     string   // the text of service: if that is the same, one server does
 }
 
 // service is what one server of the library publishes: a service on one link. Its host is always set, and so are
@@ -122,7 +122,7 @@ func spelledAs(name, domain dnsname.Name) dnsname.Name {
 	return spelled
 }
 
-// farewell returns the records that nobody holds any more: those of before that are not in after. A unique record
+// farewell returns the records that no service holds any more: those of before that are not in after. A unique record
 // that has been replaced needs no goodbye, the new one flushes it from the caches (RFC 6762 §10.2).
 func farewell(before, after []mdns.Record) []mdns.Record {
 	held := map[string]bool{}

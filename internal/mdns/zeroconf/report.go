@@ -72,30 +72,30 @@ func (p *Publisher) compare(old, e entry) {
 	sameName := old.status.Name == e.status.Name
 	onWire := e.service != nil && e.status.State != mdns.Refused
 	if old.status.State == mdns.Announced && !(onWire && sameName) {
-		p.tell(mdns.ServiceWithdrawn, old.status, "")
+		p.reportService(mdns.ServiceWithdrawn, old.status, "")
 	}
 	if onWire && e.renamed != "" && !sameName {
-		p.tell(mdns.ServiceRenamed, e.status, e.renamed)
+		p.reportService(mdns.ServiceRenamed, e.status, e.renamed)
 	}
 	if sameName && old.status.State == e.status.State && old.status.Why == e.status.Why {
 		return
 	}
 	switch e.status.State {
 	case mdns.Announced:
-		p.tell(mdns.ServiceAnnounced, e.status, "")
+		p.reportService(mdns.ServiceAnnounced, e.status, "")
 	case mdns.StandingBy:
-		p.tell(mdns.ServiceConflict, e.status, e.status.Why)
+		p.reportService(mdns.ServiceConflict, e.status, e.status.Why)
 	case mdns.Refused:
-		p.tell(mdns.ServiceRefused, e.status, e.status.Why)
+		p.reportService(mdns.ServiceRefused, e.status, e.status.Why)
 	}
 }
 
-// tell gives out an event about the service of a line of the status.
-func (p *Publisher) tell(kind mdns.EventKind, s mdns.ServiceStatus, detail string) {
+// reportService emits an event about the service of a line of the status.
+func (p *Publisher) reportService(kind mdns.EventKind, s mdns.ServiceStatus, detail string) {
 	p.emit(mdns.Event{Kind: kind, ID: s.ID, Service: s.Service, Type: s.Type, Name: s.Name, Link: s.Link, Detail: detail})
 }
 
-// emit passes an event on. The first that is dropped because nobody receives them is logged.
+// emit passes an event on. The first that is dropped because they are not received is logged.
 func (p *Publisher) emit(e mdns.Event) {
 	e.Time = time.Now()
 	if lost := p.events.Put(e); lost > 0 && p.events.Dropped() == uint64(lost) {

@@ -84,7 +84,7 @@ func (s service) port() int {
 	return int(s.Port)
 }
 
-// txtText returns TXT strings as the library takes them: none at all have to be one empty string (RFC 6763 §6.1).
+// txtText returns TXT strings as the library takes them: none at all become one empty string (RFC 6763 §6.1).
 func txtText(strs []string) []string {
 	if len(strs) == 0 {
 		return []string{""}

@@ -125,7 +125,7 @@ func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 	return nil
 }
 
-// publish lets the services of the entries be what is on the wire.
+// publish makes the services of the entries the only ones that are announced.
 func (p *Publisher) publish(entries []entry) {
 	gone := p.shutDownAllBut(entries)
 	fresh := p.registerNew(entries)
@@ -206,7 +206,7 @@ func (p *Publisher) sendAll(link int, packets []*dns.Msg) error {
 	return errors.Join(errs...)
 }
 
-// current returns a link as it was last applied, or as given where it isn't there any more.
+// current returns a link as it was last applied, or as given if it isn't there any more.
 func (p *Publisher) current(link publication.Link) publication.Link {
 	if l, ok := p.links.ByIndex(link.Index); ok {
 		return l

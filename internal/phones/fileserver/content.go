@@ -27,7 +27,7 @@ var (
 // content is what a file held when it was announced.
 type content struct {
 	File
-	turn  chan struct{} // holds a value while somebody looks at the file
+	turn  chan struct{} // holds a value while a goroutine checks the file
 	known state         // the last state in which it held that; used with the turn
 	wrong state         // the last state in which it held something else
 }

@@ -220,7 +220,7 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// TestFileSystemHangs has somebody who looks at a file and does not come back: others get an answer, and the end comes.
+// TestFileSystemHangs has a check of a file that never returns: other requests get an answer, and the server ends.
 func TestFileSystemHangs(t *testing.T) {
 	dir := folder(t, 1000)
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"announcer/internal/phones"
 )
 
-// Transfer is a file on its way to a phone.
+// Transfer is a file that is being sent to a phone.
 type Transfer struct {
 	Phone   netip.Addr
 	Agent   phones.Agent // what the phone says of itself

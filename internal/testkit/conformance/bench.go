@@ -84,10 +84,10 @@ func (b *bench) settle(groups ...services.Group) {
 	b.listen(settling)
 }
 
-// awaitAnnouncement waits until the desk is announced and returns all that was heard on the way.
+// awaitAnnouncement waits until the desk is announced and returns all that was heard until then.
 func (b *bench) awaitAnnouncement() []packet { return b.await(desk()) }
 
-// await waits until services are announced and returns all that was heard on the way.
+// await waits until services are announced and returns all that was heard until then.
 func (b *bench) await(groups ...services.Group) []packet {
 	missing := map[string]bool{}
 	for _, g := range groups {
@@ -202,8 +202,8 @@ func (b *bench) group() netip.AddrPort { return mdns.Group(b.v) }
 // ask sends a query by multicast from the first peer.
 func (b *bench) ask(m *dns.Msg) { b.send(b.peer(0), b.group(), m) }
 
-// tell sends a response by multicast from the first peer.
-func (b *bench) tell(records ...dns.RR) { b.send(b.peer(0), b.group(), response(records...)) }
+// respond sends a response by multicast from the first peer.
+func (b *bench) respond(records ...dns.RR) { b.send(b.peer(0), b.group(), response(records...)) }
 
 // answerTo asks and returns what is heard until patience is over.
 func (b *bench) answerTo(m *dns.Msg) []packet {
@@ -242,7 +242,7 @@ func (b *bench) within(what string, d, low, high time.Duration) {
 	}
 }
 
-// found is a record with where it was.
+// found is a record with its place.
 type found struct {
 	dns.RR
 	packet packet
@@ -279,7 +279,7 @@ func find(all []found, name string, kind uint16) []found {
 	return slices.DeleteFunc(findAll(all, name, kind), func(f found) bool { return f.Header().Ttl == 0 })
 }
 
-// goodbyes returns the records of a name and type that say goodbye.
+// goodbyes returns the records of a name and type whose TTL is 0.
 func goodbyes(all []found, name string, kind uint16) []found {
 	return slices.DeleteFunc(findAll(all, name, kind), func(f found) bool { return f.Header().Ttl != 0 })
 }

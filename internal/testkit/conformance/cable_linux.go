@@ -256,7 +256,7 @@ func (s *socket) setUp6(index int) error {
 		s.v6.SetControlMessage(ipv6.FlagDst|ipv6.FlagHopLimit, true))
 }
 
-// send sends a packet, in pieces where it is larger than the MTU.
+// send sends a packet, in pieces if it is larger than the MTU.
 func (s *socket) send(p link.Packet, index int) (err error) {
 	from, to := p.From.Addr().AsSlice(), net.UDPAddrFromAddrPort(p.To)
 	if s.v4 != nil {

@@ -146,7 +146,7 @@ var answerChecks = []Check{
 	}},
 	{"6762 §6.6", "a record of ours that another host gives with less than half of its TTL is announced again", func(b *bench) {
 		b.settle(desk())
-		b.tell(srv(deskName, 0, servicePort, hostName, 10))
+		b.respond(srv(deskName, 0, servicePort, hostName, 10))
 		f := b.expect(answers(b.listen(patience)), deskName, dns.TypeSRV)
 		if f.Header().Ttl != hostTTL {
 			b.failf("TTL %d", f.Header().Ttl)
@@ -154,7 +154,7 @@ var answerChecks = []Check{
 	}},
 	{"6762 §6.6, §9", "another host that gives a record of ours as it is makes no conflict", func(b *bench) {
 		b.settle(desk())
-		b.tell(srv(deskName, 0, servicePort, hostName, hostTTL))
+		b.respond(srv(deskName, 0, servicePort, hostName, hostTTL))
 		heard := b.listen(2 * time.Second)
 		if len(probes(heard, deskName)) > 0 {
 			b.failf("it is probed for: %s", describe(heard))

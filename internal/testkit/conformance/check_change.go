@@ -143,7 +143,7 @@ var changeChecks = []Check{
 	}},
 	{"6762 §9", "a conflicting record after the announcement leads to a new probe", func(b *bench) {
 		b.settle(desk())
-		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
+		b.respond(srv(deskName, 0, 9, "rival.local.", hostTTL))
 		heard := b.listen(3 * time.Second)
 		if len(probes(heard, deskName)) == 0 {
 			b.failf("heard %s", describe(heard))
@@ -151,7 +151,7 @@ var changeChecks = []Check{
 	}},
 	{"6762 §9", "if no host defends the other record, the name is kept", func(b *bench) {
 		b.settle(desk())
-		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
+		b.respond(srv(deskName, 0, 9, "rival.local.", hostTTL))
 		b.listen(5 * time.Second)
 		f := b.expect(answers(b.answerTo(query(deskName, dns.TypeSRV))), deskName, dns.TypeSRV)
 		if f.RR.(*dns.SRV).Port != servicePort {
@@ -160,12 +160,12 @@ var changeChecks = []Check{
 	}},
 	{"6762 §9", "if the other host defends its record, the service gets another name", func(b *bench) {
 		b.settle(desk())
-		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL), txt(deskName, ptrTTL, "rival=yes"))
+		b.respond(srv(deskName, 0, 9, "rival.local.", hostTTL), txt(deskName, ptrTTL, "rival=yes"))
 		b.awaitOtherName(b.defend(4 * time.Second))
 	}},
 	{"6762 §9", "a conflict over the host's name is detected", func(b *bench) {
 		b.settle(desk())
-		b.tell(address(hostName, b.peer(0).Addr(), hostTTL))
+		b.respond(address(hostName, b.peer(0).Addr(), hostTTL))
 		heard := b.listen(3 * time.Second)
 		if len(probes(heard, hostName)) == 0 {
 			b.failf("heard %s", describe(heard))
@@ -174,10 +174,10 @@ var changeChecks = []Check{
 	{"6762 §9", "a host whose name is taken gets another name, and SRV follows", func(b *bench) {
 		b.settle(desk())
 		rival := address(hostName, b.peer(0).Addr(), hostTTL)
-		b.tell(rival)
+		b.respond(rival)
 		heard := b.each(12*time.Second, func(p packet) {
 			if isProbe(p, hostName) {
-				b.tell(rival)
+				b.respond(rival)
 			}
 		})
 		var last string
@@ -191,19 +191,19 @@ var changeChecks = []Check{
 	}},
 	{"6762 §9", "an address of another host under another name is no conflict", func(b *bench) {
 		b.settle(desk())
-		b.tell(address("rival.local.", b.peer(0).Addr(), hostTTL))
+		b.respond(address("rival.local.", b.peer(0).Addr(), hostTTL))
 		if heard := b.listen(3 * time.Second); len(probes(heard, hostName)) > 0 {
 			b.failf("heard %s", describe(heard))
 		}
 	}},
 	{"6762 §10.1", "a goodbye of another host for a record of ours is answered by announcing it", func(b *bench) {
 		b.settle(desk())
-		b.tell(ptr(phoneName, deskName, 0))
+		b.respond(ptr(phoneName, deskName, 0))
 		b.expect(answers(b.listen(2500*time.Millisecond)), phoneName, dns.TypePTR)
 	}},
 	{"6762 §9", "a shared record of another host is no conflict", func(b *bench) {
 		b.settle(desk())
-		b.tell(ptr(phoneName, "rival."+phoneName, ptrTTL))
+		b.respond(ptr(phoneName, "rival."+phoneName, ptrTTL))
 		if heard := b.listen(3 * time.Second); len(heard) > 0 {
 			b.failf("heard %s", describe(heard))
 		}

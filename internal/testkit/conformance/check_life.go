@@ -113,7 +113,7 @@ var lifeChecks = []Check{
 	{"6762 §9", "new data of another host after a change is a conflict", func(b *bench) {
 		b.settle(desk())
 		b.change(withTXT(desk(), "changed=yes"))
-		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
+		b.respond(srv(deskName, 0, 9, "rival.local.", hostTTL))
 		if heard := b.listen(3 * time.Second); len(probes(heard, deskName)) == 0 {
 			b.failf("heard %s", describe(heard))
 		}

@@ -74,7 +74,7 @@ func (b *bench) expectLegacyReply(from netip.AddrPort) packet {
 }
 
 // settleInTwoNetworks starts the responder on a link of two networks, and returns what is heard. The first address of
-// the interface is one that no name has where there is a better one.
+// the interface is one that no name has if there is a better one.
 func (b *bench) settleInTwoNetworks() []packet {
 	b.must("change the addresses", b.lab.SetAddresses(append([]netip.Prefix{netip.MustParsePrefix("169.254.1.1/16")}, slices.Concat(b.global(), b.facts.Second)...)...))
 	b.start(desk())

@@ -146,7 +146,7 @@ var startChecks = []Check{
 			b.skipf("when the first probe comes is not known")
 		}
 		b.start(desk())
-		b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL))
+		b.respond(srv(deskName, 0, 9, "rival.local.", hostTTL))
 		b.awaitAnnouncement()
 	}},
 	{"6762 §8.2", "the loser of a simultaneous probe waits a second, then probes again", func(b *bench) {
@@ -193,7 +193,7 @@ var startChecks = []Check{
 					tried[q.Name] = true
 					attempts = append(attempts, p.At)
 				}
-				b.tell(srv(q.Name, 0, 9, "rival.local.", hostTTL))
+				b.respond(srv(q.Name, 0, 9, "rival.local.", hostTTL))
 			}
 		})
 		if len(attempts) < 2 {
@@ -261,7 +261,7 @@ func (b *bench) eachAnnounced(good func(dns.RR) bool) {
 func (b *bench) defend(d time.Duration) []packet {
 	return b.each(d, func(p packet) {
 		if isProbe(p, deskName) {
-			b.tell(srv(deskName, 0, 9, "rival.local.", hostTTL), txt(deskName, ptrTTL, "rival=yes"))
+			b.respond(srv(deskName, 0, 9, "rival.local.", hostTTL), txt(deskName, ptrTTL, "rival=yes"))
 		}
 	})
 }

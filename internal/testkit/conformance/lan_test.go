@@ -275,7 +275,7 @@ func (l *lan) checkTraffic(t *testing.T) {
 	}
 }
 
-// checkNames asks on the wire who has each name: it must be one host. The hosts are those that SRV records name.
+// checkNames asks by multicast which host has each name: it must be one host. The hosts are those that SRV records name.
 func (l *lan) checkNames(t *testing.T) {
 	hosts := map[string]dnsname.Name{}
 	servers := map[string]map[netip.Addr]bool{}

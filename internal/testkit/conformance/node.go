@@ -47,7 +47,7 @@ func (d *node) apply(desired publication.Desired) {
 	d.timer.Reset(d.net.Now())
 }
 
-// close says goodbye.
+// close withdraws the services.
 func (d *node) close() {
 	d.Responder.Close(d.net.Now())
 	d.timer.Reset(d.net.Now())

@@ -110,7 +110,7 @@ func (l *SimLab) Suspend() error {
 // Resume implements [Lab].
 func (l *SimLab) Resume() error {
 	l.node.resume()
-	l.net.At(l.Now().Add(100*time.Millisecond), func() { l.Apply(l.setup) }) // when it has looked at its links
+	l.net.At(l.Now().Add(100*time.Millisecond), func() { l.Apply(l.setup) }) // when it has read its links
 	return nil
 }
 

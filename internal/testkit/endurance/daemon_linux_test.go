@@ -172,7 +172,7 @@ func (d *daemon) cpu(t *testing.T) time.Duration {
 }
 
 // More than this at the end is a leak. Each phase does a thing ten times or more, so what leaks once a time is above
-// slack; a question that is under way as the process is looked at is below it.
+// slack; a question that is under way as the process is measured is below it.
 const (
 	slack      = 4       // descriptors, threads and goroutines
 	memoryMost = 8 << 10 // kB: the collector lets the heap double

@@ -154,7 +154,7 @@ func (s *stranger) agree(t *testing.T, when string) {
 	s.await(t, when, s.files.texts())
 }
 
-// silent waits until nobody answers.
+// silent waits until no host answers.
 func (s *stranger) silent(t *testing.T) {
 	t.Helper()
 	s.await(t, "at the end", nil)
@@ -198,7 +198,7 @@ func (s *stranger) junk(t *testing.T, d time.Duration, rate int) (sent int) {
 			for range dice.IntN(4) {
 				packet[dice.IntN(len(packet))] = byte(dice.Uint32())
 			}
-			packet[2] &^= 0x80 // no response: it could contradict, and then has to be believed
+			packet[2] &^= 0x80 // no response: it could contradict, and then must be believed
 			if _, err := s.member.WriteTo(packet, group); err != nil && !os.IsTimeout(err) {
 				t.Fatal(err)
 			}

@@ -51,7 +51,7 @@ func serve(holds, at string) error {
 
 // FS is a mounted file system.
 type FS struct {
-	Dir   string // where it is mounted
+	Dir   string // the directory that it is mounted on
 	Holds string // the directory that holds its files, which never hangs
 
 	server *exec.Cmd

@@ -18,7 +18,7 @@ import (
 type ask func(ctx context.Context, name string, typ uint16) ([]dns.RR, error)
 
 // findByDig looks for the services with dig, which asks the server by unicast: from version 9.18 on it takes no answer
-// to a question that it asked of a group. On the wire such a question has an answer, see [testDigAsksGroup].
+// to a question that it asked of a group. Such a question does have an answer, see [testDigAsksGroup].
 func findByDig(ctx context.Context, n neighbour) (discovery, error) {
 	server := n.link.addresses("1")[0]
 	return look(ctx, func(ctx context.Context, name string, typ uint16) ([]dns.RR, error) {
@@ -41,7 +41,7 @@ func findByDig(ctx context.Context, n neighbour) (discovery, error) {
 }
 
 // testDigAsksGroup asks the groups by dig. Whether dig takes the answer depends on its version; that there is one, from
-// the machine that announces to the port that dig asked from, shows on the wire.
+// the machine that announces to the port that dig asked from, shows in the packets.
 func testDigAsksGroup(t *testing.T, announcer string) {
 	server := newMachine(t, hostname)
 	n := newNeighbour(t, server, v0)

@@ -81,7 +81,7 @@ func (n neighbour) hasHost(t *testing.T) {
 	}
 }
 
-// leavesHost looks for goodbyes: of announcer for its services, but of nobody for what the other program announces.
+// leavesHost looks for goodbyes: of announcer for its services, and none for what the other program announces.
 func (c *capture) leavesHost(t *testing.T) {
 	t.Helper()
 	for _, version := range []string{"ip", "ipv6"} {

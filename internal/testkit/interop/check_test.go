@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// checked returns a configuration that checks what a group announces, more often than anybody should.
+// checked returns a configuration that checks what a group announces, more often than is useful outside tests.
 func checked(group string) string {
 	return "[daemon]\nservices = []\ninterfaces = [\"v0\"]\ncheck_interval = \"1s\"\n[[group]]\ncheck = \"auto\"\n" + group
 }

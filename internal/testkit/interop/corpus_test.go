@@ -52,7 +52,7 @@ type ttls struct{ SRV, TXT, PTR uint32 }
 var legacy = ttls{10, 10, 10}
 
 // testCorpus announces real files that people wrote, as many at once as don't want the same name, and compares what is
-// on the wire on each IP version with what Avahi put there. What announcer does better is out of sight here:
+// announced on each IP version with what Avahi announced. What announcer does better is out of sight here:
 // Additional sections, NSEC records, a fourth announcement, unicast answers.
 func testCorpus(t *testing.T, announcer string) {
 	corpus := os.Getenv("ANNOUNCER_CORPUS")

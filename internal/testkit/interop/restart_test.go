@@ -108,7 +108,7 @@ func testRestart(t *testing.T, announcer string) {
 	lost := f.phone(t, 1, "u1", receive+receive+respond("200 OK"))
 	f.phone(t, 2, "u1", receive+respond("481 Call/Transaction Does Not Exist"))
 	f.phone(t, 3, "u1", silence)
-	// Nobody plays phone 4, and 192.0.2.40 has no address at all.
+	// No program plays phone 4, and 192.0.2.40 has no address at all.
 	code, out := server.run(t, announcer, "restart", "--json", "--timeout", "6s", "--user", "1001",
 		floorAddress(0), floorAddress(1), floorAddress(2), floorAddress(3), floorAddress(4), "192.0.2.40")
 	var got struct {

@@ -131,7 +131,7 @@ func (p *Publisher) Abandon() error {
 	return nil
 }
 
-// SaidGoodbye reports whether Close said goodbye.
+// SaidGoodbye reports whether Close sent goodbyes.
 func (p *Publisher) SaidGoodbye() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

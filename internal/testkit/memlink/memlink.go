@@ -91,7 +91,7 @@ type Timer struct {
 // NewTimer returns a timer that is not set. Time is simulated only.
 func (n *Net) NewTimer(f func()) *Timer { return &Timer{net: n, f: f} }
 
-// Reset sets the timer to a time, the next moment where that has passed, or stops it where that is zero.
+// Reset sets the timer to a time, the next moment if that has passed, or stops it if that is zero.
 func (t *Timer) Reset(at time.Time) {
 	if at.IsZero() {
 		t.due = 0

@@ -229,7 +229,7 @@ func TestConn(t *testing.T) {
 			}
 		}
 
-		query() // nobody listens yet
+		query() // no host listens yet
 		start := time.Now()
 		if got, err := server.Read(batch, start.Add(time.Second)); got != 0 || err != nil || time.Since(start) != time.Second {
 			t.Errorf("Read: %d packets, error %v after %v; want none after 1s", got, err, time.Since(start))

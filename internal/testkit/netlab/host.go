@@ -112,7 +112,7 @@ func (h *Host) ip(t testing.TB, cmd *exec.Cmd) {
 	}
 }
 
-// End is one end of a cable: an interface, and where it is.
+// End is one end of a cable: an interface, and its host.
 type End struct {
 	Host  *Host
 	Name  string   // of the interface
@@ -151,7 +151,7 @@ func (h *Host) namespace() string {
 	return h.path
 }
 
-// up assigns an end its addresses, without the second that the kernel takes to find out whether somebody else has
+// up assigns an end its addresses, without the second that the kernel takes to find out whether another host has
 // an IPv6 address (RFC 4862 §5.4), or without IPv6.
 func (e End) up(t testing.TB) {
 	t.Helper()

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Package netlab provides separate networks to tests, so that they speak real multicast and never reach a real
-// network: [Main] runs the tests of a package in namespaces of their own, where there is nothing but a loopback
+// network: [Main] runs the tests of a package in namespaces of their own, which have nothing but a loopback
 // interface; [NewHost] adds a second machine, and [Veth] a cable between the two.
 //
 // No privileges are needed if the kernel lets all users make user namespaces. If it doesn't, [Need] skips
@@ -27,7 +27,7 @@ const Inside = "ANNOUNCER_NETLAB"
 // errRefused says why there are no namespaces; nil if there are.
 var errRefused = errors.New("TestMain does not call netlab.Main")
 
-// Main runs the tests in new user, network, mount and host name namespaces, where they are root and may do as they like:
+// Main runs the tests in new user, network, mount and host name namespaces, in which they are root and may do as they like:
 // it starts the test binary again and ends with its exit status. TestMain calls it. Mounts made there are not seen
 // outside.
 func Main(m *testing.M) {
@@ -66,7 +66,7 @@ func again() (code int, err error) {
 	return cmd.ProcessState.ExitCode(), nil
 }
 
-// Need skips a test where there are no namespaces to run it in.
+// Need skips a test if there are no namespaces to run it in.
 func Need(t testing.TB) {
 	t.Helper()
 	if errRefused != nil {
