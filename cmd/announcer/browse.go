@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/dnsname"
+	"announcer/internal/escape"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/netwatch"
@@ -24,13 +27,18 @@ var phoneType = dnsname.MustParse("_digiumproxy._udp")
 
 func browseCommand() *cli.Command {
 	return command(cli.Command{
-		Name:        "browse",
-		Usage:       "show what is on the network: the service types, or the services of a type",
-		ArgsUsage:   "TYPE",
-		UsageText:   "announcer browse [TYPE]",
-		Description: "Shows the services of a type, such as " + phoneType.String() + ", with the addresses of their hosts. Without a type it lists the types that there are.",
-		Flags:       clientFlags(),
-		Action:      browseAction,
+		Name:      "browse",
+		Usage:     "show what is on the network: the service types, the services of a type, or all services",
+		ArgsUsage: "TYPE",
+		UsageText: "announcer browse [TYPE] [--resolve] [--follow]",
+		Description: "Shows the services of a type, such as " + phoneType.String() + ", with the addresses of their hosts. Without a type it lists the types that there are, " +
+			"with --resolve the services of all types. --follow prints the services that there are, and then each one that comes, changes or goes, " +
+			"until Ctrl-C or for the time of --wait if that is given; with --json, one object a line.",
+		Flags: append(clientFlags(),
+			&cli.BoolFlag{Name: "resolve", Usage: "without a type: show the services of all types"},
+			&cli.BoolFlag{Name: "follow", Usage: "print services as they come, change and go"},
+		),
+		Action: browseAction,
 	})
 }
 
@@ -60,12 +68,63 @@ func browseAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	everything := !c.Args().Present()
+	if everything {
+		q.Type = dnsname.Name{}
+	}
+	if c.Bool("follow") {
+		return browseFollow(c, q, links)
+	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
-	if !c.Args().Present() {
+	if everything && !c.Bool("resolve") {
 		return browseTypes(ctx, c, q.Domain, links)
 	}
 	return browseServices(ctx, c, q, links)
+}
+
+// browseFollow prints services as they come, change and go.
+func browseFollow(c *cli.Context, q browse.Question, links []publication.Link) error {
+	ctx, cancel := c.Context, func() {}
+	if c.IsSet("wait") {
+		ctx, cancel = context.WithTimeout(ctx, c.Duration("wait"))
+	}
+	defer cancel()
+	fmt.Fprintln(c.App.ErrWriter, "announcer: following; Ctrl-C ends it")
+	var failed error
+	err := browse.Follow(ctx, []browse.Question{q}, links, func(changes []browse.Change) {
+		if failed = printChanges(c, changes); failed != nil {
+			cancel()
+		}
+	})
+	return errors.Join(err, failed)
+}
+
+// printChanges prints a line for each change.
+func printChanges(c *cli.Context, changes []browse.Change) error {
+	mac := netwatch.MACs()
+	for _, change := range changes {
+		e := browse.WithMACs([]browse.Entry{change.Entry}, mac)[0]
+		if err := printChange(c, change.Kind, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printChange(c *cli.Context, kind browse.ChangeKind, e browse.Entry) error {
+	if c.Bool("json") {
+		return json.NewEncoder(escape.JSON(c.App.Writer)).Encode(struct {
+			Event   browse.ChangeKind `json:"event"`
+			Service shownService      `json:"service"`
+		}{kind, shown([]browse.Entry{e})[0]})
+	}
+	text := fmt.Sprintf("%-7s  %s (%s) at %s, %s, on %s", kind, e.Instance, e.Type, server(e), addresses(e.Addrs), e.Link)
+	if len(e.TXT) > 0 {
+		text += ": " + txtText(e.TXT)
+	}
+	_, err := escape.Fprintf(c.App.Writer, "%s\n", text)
+	return err
 }
 
 // asked returns the question that the arguments ask: for a type, that of the phones if it is "", in the domain of the flags.
@@ -124,11 +183,18 @@ func browseServices(ctx context.Context, c *cli.Context, q browse.Question, link
 			Services []shownService `json:"services"`
 		}{1, shown(entries)}))
 	}
+	header := "NAME TYPE SERVER ADDRESSES INTERFACE TXT"
 	var rows [][]string
 	for _, e := range entries {
-		rows = append(rows, []string{e.Instance, server(e), addresses(e.Addrs), e.Link, txtText(e.TXT)})
+		rows = append(rows, []string{e.Instance, e.Type.String(), server(e), addresses(e.Addrs), e.Link, txtText(e.TXT)})
 	}
-	return errors.Join(err, table(c.App.Writer, "NAME SERVER ADDRESSES INTERFACE TXT", rows))
+	if !q.Type.IsZero() { // which everybody knows
+		header = strings.Replace(header, "TYPE ", "", 1)
+		for i, row := range rows {
+			rows[i] = slices.Delete(row, 1, 2)
+		}
+	}
+	return errors.Join(err, table(c.App.Writer, header, rows))
 }
 
 func server(e browse.Entry) string { return fmt.Sprintf("%s:%d", e.Host, e.Port) }

@@ -220,7 +220,7 @@ func TestEscapedNetwork(t *testing.T) {
 	l.await(daemon, `Rival`)
 	socket := filepath.Join(l.dir, "announcer.sock")
 	for _, command := range []string{
-		"browse -i eth0 --wait 2s", "browse -i eth0 --wait 2s _digiumproxy._udp", "browse -i eth0 --wait 2s --json _digiumproxy._udp",
+		"browse -i eth0 --wait 2s", "browse -i eth0 --wait 2s --resolve", "browse -i eth0 --wait 2s --follow", "browse -i eth0 --wait 2s _digiumproxy._udp", "browse -i eth0 --wait 2s --json _digiumproxy._udp",
 		"verify -i eth0 --wait 2s services/a.service", "verify -i eth0 --wait 2s --json services/a.service",
 		"status --socket " + socket, "status --json --socket " + socket,
 	} {

@@ -26,7 +26,7 @@ var allTypes = dnsname.MustParse("_services._dns-sd._udp")
 // ErrNoLink reports that there is no link to ask on.
 var ErrNoLink = errors.New("there is no interface to ask on")
 
-// Question is a service type and the domain to ask for it in.
+// Question is a service type and the domain to ask for it in. The zero Type stands for every type that there is.
 type Question struct{ Type, Domain dnsname.Name }
 
 // Entry is a service as it is found on a link.
@@ -84,7 +84,7 @@ func Types(ctx context.Context, domain dnsname.Name, links []publication.Link) (
 }
 
 func types(ctx context.Context, conn link.Conn, domain dnsname.Name, links []publication.Link) ([]Type, error) {
-	name, err := allTypes.Join(domain)
+	name, err := Question{Domain: domain}.name()
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -93,10 +93,8 @@ func types(ctx context.Context, conn link.Conn, domain dnsname.Name, links []pub
 	err = c.run(ctx)
 	var all []Type
 	for _, v := range c.views {
-		for _, target := range v.pointed(name) {
-			if typ, err := dnsname.New(below(target, domain)...); err == nil && target.HasSuffix(domain) {
-				all = append(all, Type{v.link.Name, typ})
-			}
+		for _, typ := range v.types(domain) {
+			all = append(all, Type{v.link.Name, typ})
 		}
 	}
 	slices.SortFunc(all, func(a, b Type) int { return strings.Compare(a.Name.String()+" "+a.Link, b.Name.String()+" "+b.Link) })
@@ -120,34 +118,45 @@ func Services(ctx context.Context, questions []Question, links []publication.Lin
 }
 
 func find(ctx context.Context, conn link.Conn, questions []Question, links []publication.Link) ([]Entry, error) {
-	names := make([]dnsname.Name, len(questions))
-	for i, q := range questions {
-		var err error
-		if names[i], err = q.Type.Join(q.Domain); err != nil {
-			conn.Close()
-			return nil, err
+	if err := checkQuestions(questions); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	c := newClient(conn, links, func(v *cache) []question { return v.wanted(questions) })
+	err := c.run(ctx)
+	return c.found(questions), err
+}
+
+// checkQuestions reports an error if a question asks for a name that is too long.
+func checkQuestions(questions []Question) error {
+	for _, q := range questions {
+		if _, err := q.name(); err != nil {
+			return err
 		}
 	}
-	c := newClient(conn, links, func(v *cache) []question {
-		var wanted []question
-		for _, name := range names {
-			wanted = append(wanted, question{name, mdns.TypePTR})
-			for _, instance := range v.instances(name) {
-				wanted = append(wanted, v.missing(instance)...)
-			}
-		}
-		return wanted
-	})
-	err := c.run(ctx)
+	return nil
+}
+
+// name returns the name whose PTR records are asked for: those of the services of a type, or of all types.
+func (q Question) name() (dnsname.Name, error) {
+	if q.Type.IsZero() {
+		return allTypes.Join(q.Domain)
+	}
+	return q.Type.Join(q.Domain)
+}
+
+// found returns the services that are known now.
+func (c *client) found(questions []Question) []Entry {
 	var all []Entry
 	for _, v := range c.views {
-		for i, q := range questions {
-			for _, instance := range v.instances(names[i]) {
+		for _, q := range v.typed(questions) {
+			name, _ := q.name() // which was checked, or came from the network
+			for _, instance := range v.instances(name) {
 				all = append(all, v.entries(instance, q)...)
 			}
 		}
 	}
-	return InOrder(all), err
+	return InOrder(all)
 }
 
 // InOrder sorts entries by name, type, link and host.

@@ -82,7 +82,6 @@ func (l *lab) asker() (link.Conn, []publication.Link) {
 // host adds a host that answers questions as configured, by multicast and at once.
 func (l *lab) host(addr string, answer func(wire.Message) []mdns.Record) *memlink.Host {
 	h := l.net.NewHost(addr)
-	h.Plug(l.segment, netip.MustParsePrefix(addr))
 	h.OnPacket(func(p link.Packet) {
 		m, err := wire.Decode(p.Data)
 		if err != nil || m.Response() {
@@ -95,6 +94,7 @@ func (l *lab) host(addr string, answer func(wire.Message) []mdns.Record) *memlin
 			h.Send(response(h, records...))
 		}
 	})
+	h.Plug(l.segment, netip.MustParsePrefix(addr))
 	return h
 }
 
@@ -104,21 +104,26 @@ func response(h *memlink.Host, records ...mdns.Record) link.Packet {
 	return link.Packet{Data: data, Link: h.Links()[0].Index, To: mdns.Group4}
 }
 
-// engine adds a host with our engine, and waits until it has announced everything for good.
-func (l *lab) engine(t *testing.T, name, addr string, groups ...services.Group) {
+// engine adds a host with our engine, and waits until it has announced everything for good. change has it announce other groups.
+func (l *lab) engine(t *testing.T, name, addr string, groups ...services.Group) (change func(groups ...services.Group), port *memlink.Port) {
 	t.Helper()
 	h := l.net.NewHost(name)
-	h.Plug(l.segment, netip.MustParsePrefix(addr))
-	p := native.New(native.Config{Conn: h.Conn(), Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}})
+	conn := h.Conn()
+	port = h.Plug(l.segment, netip.MustParsePrefix(addr))
+	p := native.New(native.Config{Conn: conn, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}})
 	t.Cleanup(func() { p.Close(context.Background()) })
-	d := publication.Desired{Host: name, Links: h.Links()}
-	for _, g := range groups {
-		d.Groups = append(d.Groups, publication.Publication{ID: g.Name, Group: g})
+	change = func(groups ...services.Group) {
+		d := publication.Desired{Host: name, Links: h.Links()}
+		for _, g := range groups {
+			d.Groups = append(d.Groups, publication.Publication{ID: g.Name, Group: g})
+		}
+		if err := p.Apply(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
 	}
-	if err := p.Apply(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(10 * time.Second)
+	change(groups...)
+	return change, port
 }
 
 // listen notes the questions of the asker.

@@ -132,22 +132,85 @@ func (v *cache) pointed(name dnsname.Name) []dnsname.Name {
 	return targets
 }
 
-// missing returns the questions for what is not known of an instance.
-func (v *cache) missing(instance dnsname.Name) []question {
+// typesMost is the number of service types of a link that are asked for.
+const typesMost = 1000
+
+// types returns the service types that there are in a domain.
+func (v *cache) types(domain dnsname.Name) []dnsname.Name {
+	name, err := Question{Domain: domain}.name()
+	if err != nil {
+		return nil
+	}
+	var all []dnsname.Name
+	for _, target := range v.pointed(name) {
+		if typ, err := dnsname.New(below(target, domain)...); err == nil && target.HasSuffix(domain) && len(all) < typesMost {
+			all = append(all, typ)
+		}
+	}
+	return all
+}
+
+// typed returns questions with the types that there are, instead of those for every type.
+func (v *cache) typed(questions []Question) []Question {
+	var all []Question
+	for _, q := range questions {
+		if !q.Type.IsZero() {
+			all = append(all, q)
+			continue
+		}
+		for _, typ := range v.types(q.Domain) {
+			all = append(all, Question{typ, q.Domain})
+		}
+	}
+	return all
+}
+
+// wanted returns what is to be asked, as things stand, to answer questions.
+func (v *cache) wanted(questions []Question) []question {
 	var wanted []question
-	servers := v.said(instance, mdns.TypeSRV)
-	if len(servers) == 0 {
-		wanted = append(wanted, question{instance, mdns.TypeSRV})
+	for _, q := range questions {
+		if name, err := q.name(); err == nil && q.Type.IsZero() {
+			wanted = append(wanted, question{name, mdns.TypePTR})
+		}
 	}
-	if len(v.said(instance, mdns.TypeTXT)) == 0 {
-		wanted = append(wanted, question{instance, mdns.TypeTXT})
-	}
-	for _, s := range servers {
-		if host := s.Data.(mdns.SRV).Target; len(v.addresses(host)) == 0 {
-			wanted = append(wanted, question{host, mdns.TypeA}, question{host, mdns.TypeAAAA})
+	for _, q := range v.typed(questions) {
+		name, err := q.name()
+		if err != nil {
+			continue
+		}
+		wanted = append(wanted, question{name, mdns.TypePTR})
+		for _, instance := range v.instances(name) {
+			wanted = append(wanted, v.missing(instance)...)
 		}
 	}
 	return wanted
+}
+
+// missing returns the questions for what is not known of an instance, or not for much longer.
+func (v *cache) missing(instance dnsname.Name) []question {
+	var wanted []question
+	for _, kind := range []mdns.Type{mdns.TypeSRV, mdns.TypeTXT} {
+		if len(v.said(instance, kind)) == 0 || v.expiring(instance, kind) {
+			wanted = append(wanted, question{instance, kind})
+		}
+	}
+	for _, s := range v.said(instance, mdns.TypeSRV) {
+		host := s.Data.(mdns.SRV).Target
+		unknown := len(v.addresses(host)) == 0
+		for _, kind := range []mdns.Type{mdns.TypeA, mdns.TypeAAAA} {
+			if unknown || v.expiring(host, kind) {
+				wanted = append(wanted, question{host, kind})
+			}
+		}
+	}
+	return wanted
+}
+
+// expiring reports whether a record of a name and type has less than a fifth of its life left (RFC 6762 §5.2).
+func (v *cache) expiring(name dnsname.Name, kind mdns.Type) bool {
+	return slices.ContainsFunc(v.said(name, kind), func(s saying) bool {
+		return s.until.Sub(v.now) < time.Duration(s.TTL)*time.Second/5
+	})
 }
 
 func (v *cache) addresses(host dnsname.Name) []netip.Addr {

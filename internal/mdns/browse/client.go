@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -34,8 +35,9 @@ type question struct {
 
 // schedule is when a question is asked next.
 type schedule struct {
-	next  time.Time
-	pause time.Duration
+	next     time.Time
+	pause    time.Duration
+	expiring bool // a record that answers it has not long to live
 }
 
 // client asks on some links, and hears what comes back.
@@ -47,7 +49,11 @@ type client struct {
 	wanted  func(v *cache) []question // what is to be asked on a link, as things stand
 	asked   []map[recordKey]*schedule // for each link
 	failed  map[int]error             // why a link can't be asked on, by its place
+	observe func()                    // called after what was heard, and at least every [observeTime]; nil: nobody looks
 }
+
+// observeTime is how often somebody looks who follows what is known.
+const observeTime = 250 * time.Millisecond
 
 func newClient(conn link.Conn, links []publication.Link, wanted func(*cache) []question) *client {
 	c := &client{conn: conn, links: links, sources: link.NewSources(links), wanted: wanted, failed: map[int]error{}}
@@ -68,7 +74,7 @@ func (c *client) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, c.conn.Wake)()
 	batch := make([]link.Packet, link.MaxBatch)
 	for c.setNow(); ctx.Err() == nil; c.setNow() {
-		n, err := c.conn.Read(batch, c.ask())
+		n, err := c.conn.Read(batch, c.until())
 		if errors.Is(err, net.ErrClosed) {
 			return err
 		}
@@ -76,8 +82,24 @@ func (c *client) run(ctx context.Context) error {
 		for _, p := range batch[:n] {
 			c.hear(p)
 		}
+		if c.observe != nil {
+			c.observe()
+		}
 	}
 	return c.err()
+}
+
+// until asks what is due, and returns the time when there is something to do again; zero is never.
+func (c *client) until() time.Time {
+	next := c.ask()
+	if c.observe == nil {
+		return next
+	}
+	look := time.Now().Add(observeTime)
+	if next.IsZero() || look.Before(next) {
+		return look
+	}
+	return next
 }
 
 func (c *client) setNow() {
@@ -132,13 +154,20 @@ func (c *client) ask() (next time.Time) {
 // due returns the questions that are due on a link, and when the next one is; zero is never.
 func (c *client) due(i int) (due []question, next time.Time) {
 	v, asked := c.views[i], c.asked[i]
-	for _, q := range c.wanted(v) {
+	wanted := c.wanted(v)
+	forget(asked, wanted)
+	for _, q := range wanted {
 		key := recordKey{q.name.Key(), q.kind}
 		s := asked[key]
-		if s == nil {
-			s = &schedule{v.now.Add(v.delay()), firstPause}
+		expiring := v.expiring(q.name, q.kind)
+		switch {
+		case s == nil:
+			s = &schedule{next: v.now.Add(v.delay()), pause: firstPause}
 			asked[key] = s
+		case expiring && !s.expiring:
+			s.next, s.pause = v.now, firstPause
 		}
+		s.expiring = expiring
 		if !s.next.After(v.now) {
 			due = append(due, q)
 			s.next, s.pause = v.now.Add(s.pause), min(2*s.pause, longestPause)
@@ -148,6 +177,15 @@ func (c *client) due(i int) (due []question, next time.Time) {
 		}
 	}
 	return due, next
+}
+
+// forget removes the schedules of questions that are not wanted any more.
+func forget(asked map[recordKey]*schedule, wanted []question) {
+	still := map[recordKey]bool{}
+	for _, q := range wanted {
+		still[recordKey{q.name.Key(), q.kind}] = true
+	}
+	maps.DeleteFunc(asked, func(key recordKey, _ *schedule) bool { return !still[key] })
 }
 
 // delay returns the time until a new question is asked: what is asked at the start is delayed at random.
