@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"announcer/internal/diag"
 )
@@ -51,7 +52,7 @@ type Firmware struct {
 // a digium_phones_firmware.conf beside them says. Nothing outside the directory is read. The error says that
 // the directory can't be read.
 func Scan(dir string) (Firmware, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := OpenDirectory(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Firmware{}, fmt.Errorf("%s: it does not exist; want a directory with firmware", dir)
 	} else if err != nil {
@@ -73,6 +74,34 @@ func Scan(dir string) (Firmware, error) {
 	s.findings.Sort()
 	return Firmware{s.images, s.findings}, nil
 }
+
+// OpenDirectory opens a directory, and nothing else: a FIFO would be waited for.
+func OpenDirectory(dir string) (*os.Root, error) { return os.OpenRoot(dir + "/.") }
+
+// OpenRegular opens a regular file below a directory. Another, such as a FIFO that has taken its place, is neither opened nor
+// waited for.
+func OpenRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
+	if info, err := root.Stat(name); err != nil {
+		return nil, nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, nil, errKind
+	}
+	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errKind
+	}
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
+var errKind = errors.New("it is not a regular file")
 
 type scanner struct {
 	dir      string

@@ -28,7 +28,7 @@ type section struct {
 // readPackage compares what a package file says with the files beside it. It also returns version and model where the
 // name of a file does not.
 func (s *scanner) readPackage(conf string) {
-	f, err := s.root.Open(filepath.FromSlash(conf))
+	f, _, err := OpenRegular(s.root, filepath.FromSlash(conf))
 	if err != nil {
 		s.warnf(conf, CodePackage, "it can't be read: %v", err)
 		return

@@ -300,6 +300,11 @@ func TestParseURL(t *testing.T) {
 		"sip:a b@192.0.2.20":              `is not a SIP URL; want`,
 		"sip:p@192.0.2.20:x":              `is not a SIP URL; want`,
 		"sip:p@[2001:db8::20":             `is not a SIP URL; want`,
+		"sip:[]":                          `is not a SIP URL; want`,
+		"sip:p@[]:5060":                   `is not a SIP URL; want`,
+		"sip:p@[pbx]":                     `is not a SIP URL; want`,
+		"sip:p@[192.0.2.20]":              `is not a SIP URL; want`,
+		"sip:p@[2001:db8::20]5060":        `is not a SIP URL; want`,
 		"sip:p@192.0.2.20:0":              `has no port from 1 to 65535 after the colon; want`,
 		"sip:p@192.0.2.20:70000":          `has no port from 1 to 65535 after the colon; want`,
 		"sip:p@192.0.2.20;transport=sctp": `names the transport "sctp"; want one of udp, tcp, tls`,
@@ -313,7 +318,7 @@ func TestParseURL(t *testing.T) {
 }
 
 func FuzzParseURL(f *testing.F) {
-	for _, text := range []string{"sip:proxy@192.0.2.20:5060;transport=udp", "sip:[::1]?a=b", "sip:a:b@c:1;d;e=f", "sip:*"} {
+	for _, text := range []string{"sip:proxy@192.0.2.20:5060;transport=udp", "sip:[::1]?a=b", "sip:a:b@c:1;d;e=f", "sip:*", "sip:[]"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,11 +76,14 @@ func ParseURL(text string) (Target, error) {
 func splitServer(server string) (host string, port int, hasPort, ok bool) {
 	host, tail, _ := strings.Cut(server, ":")
 	hasPort = len(host) < len(server)
-	if inner, isIPv6 := strings.CutPrefix(server, "["); isIPv6 {
+	if inner, inBrackets := strings.CutPrefix(server, "["); inBrackets {
 		if host, tail, ok = strings.Cut(inner, "]"); !ok {
 			return "", 0, false, false
 		}
-		tail, hasPort = strings.CutPrefix(tail, ":")
+		rest := tail
+		if tail, hasPort = strings.CutPrefix(rest, ":"); !hasPort && rest != "" || !isIPv6(host) {
+			return "", 0, false, false
+		}
 	}
 	if hasPort {
 		var err error
@@ -88,6 +92,11 @@ func splitServer(server string) (host string, port int, hasPort, ok bool) {
 		}
 	}
 	return host, port, hasPort, host != "" && host != "*"
+}
+
+func isIPv6(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Is6()
 }
 
 // parameter returns the value of a parameter in "name=value;name=value", "" if it is not there.

@@ -168,6 +168,8 @@ var complaints = []struct {
 		`x.toml:2:18: "-": unknown key in [[group.txt]]; want one of text, hex`,
 	}},
 	{"[[daemon]]", []string{"x.toml:1: daemon: this is a list; want a table, [daemon]"}},
+	{"\xff\xfe[daemon]\nquiet = true", []string{`x.toml:1:1: this is not TOML: it is UTF-16; want UTF-8`}},
+	{"\xfe\xff\x00[\x00d", []string{`x.toml:1:1: this is not TOML: it is UTF-16; want UTF-8`}},
 	{"[daemon]\nquiet = yes", []string{`x.toml:2:9: this is not TOML: expected value but found "yes" instead`}},
 	{"[daemon]\nquiet = true\nquiet = false", []string{`x.toml:3:1: this is not TOML: Key 'daemon.quiet' has already been defined`}},
 	{"a = \"\xff\"", []string{`x.toml:1:5: this is not TOML: invalid UTF-8 byte: 0xff`}},
@@ -340,6 +342,7 @@ func FuzzTOML(f *testing.F) {
 	f.Add("\"a.b\".c = 'x'\nd = [\n{e = 1},\n]\n")
 	f.Add("a = \"\\\"\"\r\nb=1979-05-27 07:32:00\n[c.d]")
 	f.Add("[[a.b]]\n[a.b.c]\nd=1\n[[a.b]]\n")
+	f.Add("\xff\xfea = 1\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 1<<14 {
 			return

@@ -10,6 +10,10 @@ import (
 // TOML reads a TOML document. If that is not possible, the document is empty and its findings say why.
 func TOML(file string, data []byte) *Document {
 	d := newDocument(file, data, "toml")
+	if strings.HasPrefix(d.text, "\xff\xfe") || strings.HasPrefix(d.text, "\xfe\xff") { // the library passes over these bytes
+		d.fault(0, "this is not TOML: it is UTF-16; want UTF-8")
+		return d
+	}
 	s := scanner{text: d.text, places: d.places, tables: map[Path]int{}}
 	s.document()
 	if s.tooDeep {

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"announcer/internal/phones"
@@ -62,7 +60,7 @@ func (c *content) open(root *os.Root) (*opened, error) {
 }
 
 func (c *content) checked(root *os.Root) (*opened, error) {
-	file, info, err := openRegular(root, c.Path)
+	file, info, err := phones.OpenRegular(root, filepath.FromSlash(c.Path))
 	if err != nil {
 		return nil, err
 	}
@@ -123,29 +121,6 @@ func (o *opened) holds() bool {
 	return ok && same
 }
 
-// openRegular opens a regular file. Another, such as a FIFO that has taken its place, is not waited for.
-func openRegular(root *os.Root, path string) (*os.File, fs.FileInfo, error) {
-	name := filepath.FromSlash(path)
-	if info, err := root.Stat(name); err != nil {
-		return nil, nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("it is not a regular file")
-	}
-	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
-	if err != nil {
-		file.Close()
-		return nil, nil, err
-	}
-	return file, info, nil
-}
-
 // hashOf returns the SHA-256 of a file in hexadecimal, if the file has the same state before and after.
 func hashOf(file *os.File, before state) (string, error) {
 	hash := sha256.New()
@@ -164,7 +139,7 @@ func hashOf(file *os.File, before state) (string, error) {
 
 // newContent reads a file of a release.
 func newContent(root *os.Root, image phones.Image) (*content, error) {
-	file, info, err := openRegular(root, image.Path)
+	file, info, err := phones.OpenRegular(root, filepath.FromSlash(image.Path))
 	if err != nil {
 		return nil, fmt.Errorf("firmware can't be read: %s: %w", image.Path, err)
 	}

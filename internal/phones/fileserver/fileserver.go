@@ -81,7 +81,7 @@ type File struct {
 
 // New makes a server. It reads every file once, for its hash.
 func New(config Config) (*Server, error) {
-	root, err := os.OpenRoot(config.Dir)
+	root, err := phones.OpenDirectory(config.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: the directory can't be read: %w", config.Dir, err)
 	}
