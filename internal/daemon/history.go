@@ -17,7 +17,15 @@ type history struct {
 	minutes   []status.Minute
 	questions uint64 // until now, since the start
 	answers   uint64
+	throttled uint64
+	greedy    time.Time // when a question last got no more by unicast
 }
+
+// greedyTime is how long it is worth knowing that hosts asked for too much.
+const greedyTime = time.Hour
+
+const greedyHint = "in the last hour a host, or all together, asked for more than is answered by unicast; the rest was multicast. " +
+	"This is no phone: see traffic.throttled in status --json"
 
 // note takes what the engine has seen until now.
 func (h *history) note(now time.Time, seen mdns.Observation) {
@@ -30,6 +38,9 @@ func (h *history) note(now time.Time, seen mdns.Observation) {
 	minute.Questions += increase(h.questions, questions)
 	minute.Answers += increase(h.answers, answers)
 	h.questions, h.answers = questions, answers
+	if seen.Traffic.Throttled > h.throttled {
+		h.throttled, h.greedy = seen.Traffic.Throttled, now
+	}
 }
 
 // begin adds the minutes up to one, and forgets those that are too old.

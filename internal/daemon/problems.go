@@ -81,6 +81,9 @@ func (v view) hints(s status.Status) []string {
 	if v.silence.lasts {
 		hints = append(hints, silenceHint)
 	}
+	if !v.history.greedy.IsZero() && v.now.Sub(v.history.greedy) < greedyTime {
+		hints = append(hints, greedyHint)
+	}
 	hints = append(hints, v.others.twice...)
 	if len(v.others.sharers) > 0 {
 		hints = append(hints, sharedHint(v.others.sharers))

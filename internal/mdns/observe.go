@@ -47,6 +47,7 @@ type Traffic struct {
 	Ignored    uint64 `json:"ignored"`    // dropped unread (RFC 6762 §11, §18)
 	TooLong    uint64 `json:"too_long"`   // dropped, over 9000 bytes
 	Suppressed uint64 `json:"suppressed"` // answers left out because another host gave or knew them
+	Throttled  uint64 `json:"throttled"`  // questions that got no more by unicast, because unicast answers have a budget
 	Conflicts  uint64 `json:"conflicts"`  // names lost
 	Missed     uint64 `json:"missed"`     // events and questions that were not reported because there were too many
 }

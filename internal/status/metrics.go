@@ -50,6 +50,7 @@ var metrics = []metric{
 	newMetric(prometheus.CounterValue, "responses_total", "Messages sent, by kind.", responses, "iface", "kind"),
 	newMetric(prometheus.CounterValue, "send_errors_total", "Messages that could not be sent.", sendErrors, "iface"),
 	newMetric(prometheus.CounterValue, "packets_dropped_total", "Packets dropped unread, by reason.", dropped, "reason"),
+	newMetric(prometheus.CounterValue, "questions_throttled_total", "Questions that got no more answers by unicast, because too much was asked for.", throttled),
 	newMetric(prometheus.CounterValue, "conflicts_total", "Name conflicts with other hosts.", conflicts),
 	newMetric(prometheus.CounterValue, "events_missed_total", "Events and questions that were dropped because they came too fast.", missed),
 	newMetric(prometheus.GaugeValue, "foreign_services", "Services of the same types that other hosts announce.", foreign, "iface", "type"),
@@ -160,6 +161,8 @@ func dropped(s Status, add func(float64, ...string)) {
 	add(float64(s.Traffic.Ignored), "ignored")
 	add(float64(s.Traffic.TooLong), "too_long")
 }
+
+func throttled(s Status, add func(float64, ...string)) { add(float64(s.Traffic.Throttled)) }
 
 func conflicts(s Status, add func(float64, ...string)) { add(float64(s.Traffic.Conflicts)) }
 

@@ -432,7 +432,7 @@ func (p *Publisher) observe() mdns.Observation {
 	seen := mdns.Observation{
 		Traffic: mdns.Traffic{
 			Queries: s.Queries, Responses: s.Responses, Malformed: s.Malformed, Ignored: s.Ignored, TooLong: p.tooLong,
-			Suppressed: s.Suppressed, Conflicts: s.Conflicts, Missed: s.MissedEvents + p.lost.Load(),
+			Suppressed: s.Suppressed, Throttled: s.Throttled, Conflicts: s.Conflicts, Missed: s.MissedEvents + p.lost.Load(),
 		},
 		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(), Faults: faultsOf(p.links),
 	}

@@ -50,22 +50,30 @@ func (f *face) sendAnswers() bool {
 	return true
 }
 
-// reply answers by unicast (RFC 6762 §5.4, §6.7). A legacy querier reads one message.
+// reply answers by unicast (RFC 6762 §5.4, §6.7), as far as the budget allows; the rest is multicast, as any answer may be. A
+// legacy querier reads one message.
 func (q *inquiry) reply(sets []*set) {
 	a := answerer{face: q.face, query: q}
 	src := q.asked
 	if !q.face.r.own[src] {
 		src = netip.Addr{} // a broadcast address
 	}
+	budget, free := &q.face.r.budget, freeTimes*q.length
 	send := func() (more bool) {
-		q.face.unicast(q.src, src)
+		bytes := q.face.unicast(q.src, src)
+		if cost := bytes - free; cost > 0 {
+			budget.spend(q.face.now, q.src.Addr(), cost)
+		}
+		free = max(0, free-bytes)
 		return !q.legacy
 	}
 	for packets := 0; len(sets) > 0; packets++ {
-		if packets == replyMost {
-			for _, s := range sets {
-				q.face.answers.addFor(q.src.Addr(), s, max(q.face.now, s.last+sameRecord))
-			}
+		affordable := budget.allows(q.face.now, q.src.Addr())
+		if !affordable {
+			q.face.stats.Throttled++
+		}
+		if packets == replyMost || !affordable {
+			q.multicast(sets)
 			return
 		}
 		if !a.start() {
@@ -86,6 +94,16 @@ func (q *inquiry) reply(sets []*set) {
 			return
 		}
 		sets = sets[n:]
+	}
+}
+
+// multicast answers by multicast, when the records may be sent again. A legacy querier does not hear it.
+func (q *inquiry) multicast(sets []*set) {
+	if q.legacy {
+		return
+	}
+	for _, s := range sets {
+		q.face.answers.addFor(q.src.Addr(), s, max(q.face.now, s.last+sameRecord))
 	}
 }
 

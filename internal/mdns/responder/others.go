@@ -40,6 +40,7 @@ type topic struct {
 	name    dnsname.Name // in its domain
 	typ     dnsname.Name
 	surveys map[int]*survey // by the index of the link
+	asked   uint32          // serial of the packet that asks for it
 }
 
 // survey asks who announces a type on a link.
@@ -316,8 +317,9 @@ type asking struct {
 // note remembers a question for a type that is watched, until it is known that the packet is whole.
 func (q *inquiry) note(question wire.Question, n *node) {
 	r := q.face.r
-	if t := r.others.topics[string(question.Key)]; t != nil && r.config.Asked != nil &&
+	if t := r.others.topics[string(question.Key)]; t != nil && r.config.Asked != nil && t.asked != q.serial &&
 		(question.Type == mdns.TypePTR || question.Type == mdns.TypeANY) {
+		t.asked = q.serial
 		r.asks = append(r.asks, asking{t, n != nil && len(n.sets) > 0})
 	}
 }

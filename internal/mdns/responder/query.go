@@ -2,6 +2,7 @@ package responder
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"announcer/internal/mdns"
@@ -26,7 +27,7 @@ type candidate struct {
 // query answers a query, or makes sure that it is answered when it is time.
 func (f *face) query(p Packet) {
 	r := &f.r.reader
-	asked := inquiry{face: f, serial: f.number(), src: p.Src, legacy: p.Src.Port() != mdns.Port}
+	asked := inquiry{face: f, serial: f.number(), src: p.Src, length: len(p.Data), legacy: p.Src.Port() != mdns.Port}
 	if !p.Dst.IsMulticast() {
 		asked.asked = p.Dst
 	}
@@ -55,6 +56,7 @@ type inquiry struct {
 	asked  netip.Addr // the address of ours that it was sent to; zero if that was the group
 	legacy bool       // from a program that is no multicast DNS querier (RFC 6762 §6.7)
 	waited bool       // for more known answers, so that the answer needs no other delay (RFC 6762 §6, §7.2)
+	length int        // of the packet, in bytes
 	id     uint16
 	raw    []byte // the questions as they came
 	count  uint16
@@ -80,6 +82,9 @@ func (q *inquiry) questions(candidates []candidate) []candidate {
 			continue
 		}
 		unicast := q.asked.IsValid() || question.QU && q.face.link.onLink(q.src.Addr())
+		if !n.isNews(q.serial, question.Type, unicast) {
+			continue
+		}
 		found := false
 		for _, s := range n.sets {
 			if s.answers(question.Type) {
@@ -96,6 +101,25 @@ func (q *inquiry) questions(candidates []candidate) []candidate {
 	}
 	return candidates
 }
+
+// isNews reports whether the packet with a serial has not asked for a name in the same way before: a packet has room for hundreds
+// of questions, and a name for thousands of sets.
+func (n *node) isNews(serial uint32, t mdns.Type, unicast bool) bool {
+	if n.asked != serial {
+		n.asked, n.questions = serial, 0
+	}
+	bit := uint16(1) << (2*slices.Index(askedTypes[:], t) + 2) // type 0 of the list is bit 2; all others are bit 0
+	if unicast {
+		bit <<= 1
+	}
+	first := n.questions&bit == 0
+	n.questions |= bit
+	return first
+}
+
+// askedTypes are the types that there are records of, and the one that asks for all. A name has no record of any other type, so
+// that all questions for those have the same answer.
+var askedTypes = [...]mdns.Type{mdns.TypePTR, mdns.TypeSRV, mdns.TypeTXT, mdns.TypeA, mdns.TypeAAAA, mdns.TypeANY}
 
 func (q *inquiry) candidate(candidates []candidate, s *set, unicast bool) []candidate {
 	if !unicast {

@@ -64,6 +64,7 @@ type Stats struct {
 	Ignored               uint64 // dropped unread: other opcodes, wrong ports, hosts that are not on the link (RFC 6762 §11, §18)
 	Multicasts, Unicasts  uint64 // sent
 	Conflicts, Suppressed uint64 // names lost; answers left out because another host gave or knew them
+	Throttled             uint64 // questions that got no more by unicast, because the budget was used up
 	MissedEvents          uint64 // conflicts that were not reported because there were too many
 }
 
@@ -89,6 +90,7 @@ type Responder struct {
 	outbox outbox
 	past   past
 	estate estate
+	budget budget
 	scratch
 }
 

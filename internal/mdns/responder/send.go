@@ -91,11 +91,11 @@ func (s *sender) multicastUntil(count *uint64, asker netip.Addr, until moment) {
 	s.clear = s.now + pace*moment(copies)
 }
 
-// unicast sends the message that was built to one host, from an address of ours; the zero Addr is any.
-func (s *sender) unicast(dst netip.AddrPort, src netip.Addr) {
-	s.send(Out{Dst: dst, Src: src})
+// unicast sends the message that was built to one host, from an address of ours; the zero Addr is any. It returns its length.
+func (s *sender) unicast(dst netip.AddrPort, src netip.Addr) (bytes int) {
 	s.stats.Unicasts++
 	s.link.traffic.Unicasts++
+	return len(s.send(Out{Dst: dst, Src: src}))
 }
 
 func (s *sender) send(out Out) []byte {

@@ -20,7 +20,11 @@ type node struct {
 	targets map[string]*set // the PTR sets by target, if there are many sets
 	claim   *claim          // on the name as a unique one, or nil
 	nsec    *set            // made when first needed
+	others  int32           // sets that are no PTR
 	probed  uint32          // serial of the packet that holds a probe for the name
+	asked   uint32          // serial of the packet that holds questions for the name
+
+	questions uint16 // those questions, see isNews
 }
 
 // set is what travels together: all records of a unique name and type, or one shared record.
@@ -94,6 +98,9 @@ const manySets = 8
 // add makes a set one of the node.
 func (n *node) add(s *set) {
 	s.live, s.index = true, int32(len(n.sets))
+	if s.kind() != mdns.TypePTR {
+		n.others++
+	}
 	n.sets = append(n.sets, s)
 	if len(n.sets) > manySets && n.targets == nil {
 		n.targets = map[string]*set{}
@@ -120,6 +127,9 @@ func (n *node) remove(s *set) {
 	if n.targets[s.target] == s {
 		delete(n.targets, s.target)
 	}
+	if s.kind() != mdns.TypePTR {
+		n.others--
+	}
 	s.live = false
 }
 
@@ -130,6 +140,9 @@ func (n *node) find(r *wire.Reader, rec wire.Resource) *set {
 	}
 	if rec.Type == mdns.TypeNSEC && n.nsec != nil && n.nsec.holds(r, rec) {
 		return n.nsec
+	}
+	if n.targets != nil && n.others == 0 {
+		return nil // a packet has room for hundreds of such records
 	}
 	for _, s := range n.sets {
 		if s.holds(r, rec) {
