@@ -46,7 +46,7 @@ func (v view) status() status.Status {
 		Version: status.Version, Time: v.now, Hints: []string{},
 		Daemon:   status.Daemon{Version: v.version, PID: os.Getpid(), Started: v.started, Engine: v.initial.Engine, Host: v.desired.Host},
 		Services: v.services, Files: v.files(), Sources: append([]source.PlaceStatus{}, v.snapshot.Places...), Reload: v.last,
-		Conflicts: v.conflictsOf(v.desired.Groups), Foreign: append([]mdns.Foreign{}, v.seen.Foreign...), Asked: v.asked(),
+		Conflicts: v.conflictsOf(v.desired.Groups), Foreign: append([]mdns.Foreign{}, v.seen.Foreign...), Crowded: v.seen.Crowded, Asked: v.asked(),
 		Neighbours: append([]string{}, v.others.sharers...), Links: v.links(), Traffic: v.seen.Traffic,
 		History: v.history.list(),
 	}

@@ -70,5 +70,6 @@ type Observation struct {
 	Traffic Traffic
 	Links   []LinkTraffic
 	Foreign []Foreign           // in the order in which they were first heard
+	Crowded uint64              // services of others that there was no room for
 	Faults  []publication.Fault // in the order of the links
 }

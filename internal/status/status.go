@@ -33,11 +33,12 @@ type Status struct {
 	Files      Files                `json:"files"`
 	Sources    []source.PlaceStatus `json:"sources"` // the configuration file, and the places where definitions are
 	Reload     Reload               `json:"reload"`
-	Conflicts  []Conflict           `json:"conflicts"`  // the last one of each definition, the newest first
-	Foreign    []mdns.Foreign       `json:"foreign"`    // what others announce of the types that we do, and of the phones'
-	Asked      Asked                `json:"asked"`      // who asks for these types
-	Links      []Link               `json:"links"`      // of this host
-	Neighbours []string             `json:"neighbours"` // other programs of this host that speak multicast DNS
+	Conflicts  []Conflict           `json:"conflicts"`       // the last one of each definition, the newest first
+	Foreign    []mdns.Foreign       `json:"foreign"`         // what others announce of the types that we do, and of the phones'
+	Crowded    uint64               `json:"foreign_crowded"` // services of others that there was no room for
+	Asked      Asked                `json:"asked"`           // who asks for these types
+	Links      []Link               `json:"links"`           // of this host
+	Neighbours []string             `json:"neighbours"`      // other programs of this host that speak multicast DNS
 	Traffic    mdns.Traffic         `json:"traffic"`
 	History    []Minute             `json:"history"` // of the last hour, the oldest first
 }

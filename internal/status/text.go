@@ -36,6 +36,9 @@ func (s Status) WriteText(w io.Writer, columns int) error {
 	p.findings(s.Files.Findings)
 	p.conflicts(s.Conflicts)
 	p.foreign(s.Foreign)
+	if s.Crowded > 0 {
+		p.linef("%d more services of others were heard than there is room for; a host that announces so many is no server for phones", s.Crowded)
+	}
 	p.asked(s.Asked)
 	p.links(s.Links)
 	p.reload(s.Reload)

@@ -434,7 +434,7 @@ func (p *Publisher) observe() mdns.Observation {
 			Queries: s.Queries, Responses: s.Responses, Malformed: s.Malformed, Ignored: s.Ignored, TooLong: p.tooLong,
 			Suppressed: s.Suppressed, Throttled: s.Throttled, Conflicts: s.Conflicts, Missed: s.MissedEvents + p.lost.Load(),
 		},
-		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(), Faults: faultsOf(p.links),
+		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(), Crowded: p.responder.Crowded(), Faults: faultsOf(p.links),
 	}
 	for _, l := range p.links {
 		if i := slices.IndexFunc(seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,6 +17,8 @@ import (
 
 const (
 	foreignMost  = 256         // services of others that are remembered
+	foreignEach  = 32          // of one address on a link
+	steady       = time.Second // between two records that confirm that a service is there
 	surveyTimes  = 3           // questions for a type, on a link on which it is new
 	surveyPause  = time.Second // after the first of them; then twice as long each time (RFC 6762 §5.2)
 	refreshParts = 10          // a service is asked for after 8 and 9 of so many parts of its life, and gone at its end
@@ -31,6 +34,7 @@ type others struct {
 	foreign map[foreignKey]*foreigner
 	ends    queue[*foreigner]
 	surveys queue[*survey]
+	crowded uint64 // services that there was no room for, or no more
 }
 
 func (o *others) next() moment { return min(o.ends.next(), o.surveys.next()) }
@@ -61,6 +65,7 @@ type foreigner struct {
 	part  moment // of its life
 	asked int    // how often, since it was heard
 	heard moment
+	times uint8 // how often it was heard, with some time between
 	bye   bool
 }
 
@@ -227,7 +232,7 @@ func (s sighting) note() {
 	case x == nil && !s.own && f.r.echo(&f.r.reader, s.rec):
 		s.surveyLater(s.topic, f.link)
 		return
-	case x == nil && s.rec.TTL > 0 && len(s.foreign) < foreignMost:
+	case x == nil && s.rec.TTL > 0:
 		x = s.add()
 		if x == nil {
 			return
@@ -250,24 +255,61 @@ func (s sighting) note() {
 	case !x.From.Is4() && x.Own == s.own:
 		x.From = s.src
 	}
+	if s.now-x.heard >= steady && x.times < math.MaxUint8 {
+		x.times++
+	}
 	x.heard, x.asked, x.bye = s.now, 0, false
 	x.part = min(moment(s.rec.TTL)*time.Second, longestLife) / refreshParts
 	s.ends.set(x, s.now+x.part*(refreshParts-2))
 }
 
-// add takes up a service that was not known; nil if the record does not name one.
+// add takes up a service that was not known; nil if the record does not name one, or there is no room.
 func (s sighting) add() *foreigner {
 	name, err := dnsname.FromWire(string(s.face.r.reader.AppendData(nil, s.rec)))
 	if err != nil || !name.Parent().Equal(s.topic.name) {
 		return nil
 	}
 	l := s.face.link
-	x := &foreigner{topic: s.topic, link: l, key: foreignKey{l.Index, name.Key()}, Foreign: mdns.Foreign{
+	if !s.makeRoom() {
+		return nil
+	}
+	x := &foreigner{topic: s.topic, link: l, key: foreignKey{l.Index, name.Key()}, heard: never, Foreign: mdns.Foreign{
 		Link: l.Name, Type: s.topic.typ, Name: name.Label(), From: s.src, Own: s.own, Since: s.date(s.now),
 	}}
 	s.foreign[x.key] = x
 	s.event(mdns.ForeignSeen, x, x.detail(s.face.zone))
 	return x
+}
+
+// makeRoom reports whether there is room for one more service of the source. Where there is none at all, the least credible one goes:
+// that was heard least often and longest ago. What was heard more than once goes for none that is new, so that a host that invents
+// services hides none that is there.
+func (s sighting) makeRoom() bool {
+	same := 0
+	var least *foreigner
+	for _, x := range s.foreign {
+		if x.link == s.face.link && x.From == s.src {
+			same++
+		}
+		if !x.Own && x.times <= 1 && (least == nil || x.lessCredible(least)) {
+			least = x
+		}
+	}
+	switch {
+	case same >= foreignEach, len(s.foreign) >= foreignMost && least == nil:
+		s.crowded++
+		return false
+	case len(s.foreign) >= foreignMost:
+		s.crowded++
+		s.ends.remove(least)
+		delete(s.foreign, least.key)
+	}
+	return true
+}
+
+// lessCredible compares two services that were heard once at most.
+func (x *foreigner) lessCredible(y *foreigner) bool {
+	return cmp.Or(cmp.Compare(x.times, y.times), cmp.Compare(x.heard, y.heard), x.key.compare(y.key)) < 0
 }
 
 // surveyLater asks for a type once what this host said of it is past: another host may have taken it over.

@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
 )
 
@@ -216,18 +217,49 @@ func TestForeignInOurWords(t *testing.T) {
 	}
 }
 
-// A flood of names fills a table of a fixed size, and nothing of it stays when the type is watched no more.
+// A flood of names fills a table of a fixed size, and nothing of it stays when the type is watched no more. A real announcer is
+// known before, during and after the flood, and that there were more is counted.
 func TestForeignFlood(t *testing.T) {
-	l, h := watching(t)
-	for i := range 10 * foreignMost {
-		l.hear(stranger, response(record(sips, 4500, false, ptr(fmt.Sprintf("x%d.%s", i, sips)))))
+	rogue := netip.MustParseAddrPort("192.0.2.77:5353")
+	announce := response(record(sips, 4500, false, ptr("Rogue."+sips)))
+	invents := func(i int) wire.Message {
+		return response(record(sips, 4500, false, ptr(fmt.Sprintf("x%d.%s", i, sips))))
 	}
-	if n := len(h.Foreign()); n != foreignMost {
-		t.Errorf("%d are known", n)
-	}
-	h.apply()
-	if n := len(h.Foreign()) + len(h.others.ends.items) + len(h.others.topics) + len(h.others.surveys.items); n != 0 {
-		t.Errorf("%d things are left", n)
+	one := func(int) netip.AddrPort { return stranger }
+	for _, test := range []struct {
+		name   string
+		source func(i int) netip.AddrPort
+		when   int // the rogue announces itself after so many inventions
+		most   int
+	}{
+		{"one source, announcer before", one, 0, foreignEach + 1},
+		{"one source, announcer after", one, 10 * foreignMost, foreignEach + 1},
+		{"many sources, announcer before", crowd, 0, foreignMost},
+		{"many sources, announcer between", crowd, 5 * foreignMost, foreignMost},
+		{"many sources, announcer after", crowd, 10 * foreignMost, foreignMost},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l, h := watching(t)
+			for i := range 10*foreignMost + 1 {
+				if i == test.when {
+					l.hear(rogue, announce)
+					l.run(steady) // each record is announced twice at least (RFC 6762 §8.3)
+					l.hear(rogue, announce)
+				}
+				l.hear(test.source(i), invents(i))
+			}
+			known := h.Foreign()
+			if len(known) != test.most || !slices.ContainsFunc(known, func(f mdns.Foreign) bool { return f.Name == "Rogue" }) {
+				t.Errorf("%d are known, want %d with the rogue", len(known), test.most)
+			}
+			if h.Crowded() == 0 {
+				t.Error("that there were more is not counted")
+			}
+			h.apply()
+			if n := len(h.Foreign()) + len(h.others.ends.items) + len(h.others.topics) + len(h.others.surveys.items); n != 0 {
+				t.Errorf("%d things are left", n)
+			}
+		})
 	}
 }
 

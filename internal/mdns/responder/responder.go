@@ -264,6 +264,9 @@ func (r *Responder) Traffic() []mdns.LinkTraffic {
 // Foreign returns the services of watched types that others announce, in the order in which they were first heard.
 func (r *Responder) Foreign() []mdns.Foreign { return r.others.list() }
 
+// Crowded returns the number of such services that there was no room for, or no more.
+func (r *Responder) Crowded() uint64 { return r.others.crowded }
+
 // Stats returns the counts.
 func (r *Responder) Stats() Stats {
 	stats := r.stats
