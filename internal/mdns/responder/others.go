@@ -281,7 +281,7 @@ func (s sighting) add() *foreigner {
 	return x
 }
 
-// makeRoom reports whether there is room for one more service of the source. Where there is none at all, the least credible one goes:
+// makeRoom reports whether there is room for one more service of the source. If no room is left at all, the least credible one goes:
 // that was heard least often and longest ago. What was heard more than once goes for none that is new, so that a host that invents
 // services hides none that is there.
 func (s sighting) makeRoom() bool {
