@@ -188,7 +188,7 @@ func browseServices(ctx context.Context, c *cli.Context, q browse.Question, link
 	for _, e := range entries {
 		rows = append(rows, []string{e.Instance, e.Type.String(), server(e), addresses(e.Addrs), e.Link, txtText(e.TXT)})
 	}
-	if !q.Type.IsZero() { // which everybody knows
+	if !q.Type.IsZero() { // it is that of the arguments
 		header = strings.Replace(header, "TYPE ", "", 1)
 		for i, row := range rows {
 			rows[i] = slices.Delete(row, 1, 2)

@@ -49,10 +49,10 @@ type client struct {
 	wanted  func(v *cache) []question // what is to be asked on a link, as things stand
 	asked   []map[recordKey]*schedule // for each link
 	failed  map[int]error             // why a link can't be asked on, by its place
-	observe func()                    // called after what was heard, and at least every [observeTime]; nil: nobody looks
+	observe func()                    // called after what was heard, and at least every [observeTime]; may be nil
 }
 
-// observeTime is how often somebody looks who follows what is known.
+// observeTime is the longest time between two calls of observe.
 const observeTime = 250 * time.Millisecond
 
 func newClient(conn link.Conn, links []publication.Link, wanted func(*cache) []question) *client {
