@@ -22,7 +22,7 @@ func statusCommand() *cli.Command {
 		Name:      "status",
 		Usage:     "show the state of the daemon: problems, services, conflicts, hosts that asked",
 		UsageText: "announcer status [--json]",
-		Description: "Exits with 0 if there is no problem, with 1 if there is one, and with 4 if there is no daemon. " +
+		Description: "Exits with 0 if there is no problem, with 1 if there is one, with 4 if there is no daemon, and with 5 if this user may not ask it. " +
 			"docs/status.md describes the JSON.",
 		Flags: append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
@@ -37,7 +37,7 @@ func reloadCommand() *cli.Command {
 		Usage:     "reload the daemon's configuration and definitions",
 		UsageText: "announcer reload [--json]",
 		Description: "Prints what was added, changed, removed and refused. Exits with 3 if something was refused: " +
-			"an invalid configuration changes nothing, and an invalid definition stays announced in its last good version.",
+			"an invalid configuration changes nothing, and an invalid definition stays announced in its last good version. Exits with 4 if there is no daemon, and with 5 if this user may not ask it.",
 		Flags: append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			return askDaemon(c, exitInvalid, (*control.Client).Reload)
@@ -50,7 +50,7 @@ func watchCommand() *cli.Command {
 		Name:        "watch",
 		Usage:       "print questions of hosts and changes of services as they happen",
 		UsageText:   "announcer watch [--json]",
-		Description: "Prints a line for each event until Ctrl-C. Exits with 1 if the daemon ends, and with 4 if there is no daemon.",
+		Description: "Prints a line for each event until Ctrl-C. Exits with 1 if the daemon ends, with 4 if there is no daemon, and with 5 if this user may not ask it.",
 		Flags:       append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			client, err := dialDaemon(c)
@@ -99,6 +99,9 @@ func dialDaemon(c *cli.Context) (*control.Client, error) {
 	client, err := control.Dial(control.Places(socketOf(c), os.Getenv))
 	if none, ok := errors.AsType[*control.NoDaemonError](err); ok {
 		return nil, &exitError{exitNoDaemon, none}
+	}
+	if denied, ok := errors.AsType[*control.DeniedError](err); ok {
+		return nil, &exitError{exitDenied, denied}
 	}
 	if err == nil {
 		client.Columns = columnsOf(c.App.Writer)

@@ -17,6 +17,7 @@ const (
 	exitUsage    = 2
 	exitInvalid  = 3 // a definition or the configuration is wrong
 	exitNoDaemon = 4 // there is no daemon to talk to
+	exitDenied   = 5 // this user may not talk to the daemon
 
 	// exitRunUsage is wrong usage of run (EX_USAGE of sysexits.h). A crash of any Go program exits with 2, and a service
 	// manager must start the daemon again after that one only.

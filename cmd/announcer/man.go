@@ -69,6 +69,9 @@ Flags may stand before or behind arguments. Every command has **--help**.
 4
 :   There is no daemon to talk to.
 
+5
+:   The socket of the daemon is for other users: root, and the group that Group= of the unit sets.
+
 64
 :   Wrong usage of **run**.
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"announcer/internal/config"
 	"announcer/internal/diag"
 	"announcer/internal/escape"
 	"announcer/internal/netwatch"
@@ -15,6 +18,7 @@ import (
 	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/validate"
+	"announcer/internal/within"
 	"announcer/services"
 )
 
@@ -41,6 +45,9 @@ func validateAction(c *cli.Context) error {
 	report, err := validated(c, prober)
 	if err != nil {
 		return err
+	}
+	if findings, ok := within.Do(configTime, func() diag.Findings { return unreadable(c) }); ok {
+		report.Findings = validate.List(report.Findings, findings)
 	}
 	faults, warnings := report.Findings.Errors().Count(), report.Findings.Warnings().Count()
 	if c.Bool("json") {
@@ -111,6 +118,36 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 	report := validate.Read(snap)
 	report.Findings = append(report.Findings, validate.Nothing(snap)...)
 	return report, nil
+}
+
+// unreadable returns a warning for each checked file of the installed daemon's that the user of its unit can't read. With
+// --config or --services, the files are not the unit's.
+func unreadable(c *cli.Context) diag.Findings {
+	unit, ok := validate.ReadUnit("/")
+	if !ok || c.IsSet("config") || c.IsSet("services") {
+		return nil
+	}
+	places := append(config.DefaultServices(), defaultConfig)
+	if data, err := source.ReadFile(defaultConfig); err == nil {
+		cfg, _ := config.Load(defaultConfig, data)
+		places = append(places, cfg.Services...)
+	}
+	if !c.Args().Present() {
+		return unit.Unreadable(distinct(places))
+	}
+	return unit.Unreadable(slices.DeleteFunc(c.Args().Slice(), func(path string) bool { return !isIn(path, places) }))
+}
+
+// distinct returns paths without those that are there twice.
+func distinct(paths []string) []string {
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// isIn reports whether a path is one of the places, or directly in one.
+func isIn(path string, places []string) bool {
+	path, err := filepath.Abs(path)
+	return err == nil && (slices.Contains(places, path) || slices.Contains(places, filepath.Dir(path)))
 }
 
 // count returns "1 file", "2 files".

@@ -21,6 +21,12 @@ type NoDaemonError struct{ Text string }
 
 func (e *NoDaemonError) Error() string { return e.Text }
 
+// DeniedError reports that the socket of a daemon is not for this user, and what the user can do. Whether the daemon
+// works is not known.
+type DeniedError struct{ Text string }
+
+func (e *DeniedError) Error() string { return e.Text }
+
 // How long a daemon that works may take to begin an answer.
 const (
 	patience       = 10 * time.Second
@@ -39,9 +45,10 @@ type Client struct {
 	patience time.Duration // within which the daemon must begin an answer, except a reload
 }
 
-// Dial finds the daemon at one of the places. Where it can't be reached, the error is a *[NoDaemonError].
+// Dial finds the daemon at one of the places. If it can't be reached, the error is a *[NoDaemonError], or a *[DeniedError]
+// if this user may not reach one of the places.
 func Dial(places []string) (*Client, error) {
-	var forbidden *NoDaemonError
+	var forbidden *DeniedError
 	for _, path := range places {
 		conn, err := net.Dial("unix", path)
 		switch {
@@ -62,8 +69,8 @@ func Dial(places []string) (*Client, error) {
 		strings.Join(places, " or "))}
 }
 
-func denied(path string) *NoDaemonError {
-	return &NoDaemonError{fmt.Sprintf("%s is not accessible to this user; want sudo, or the user in the group of its directory (see ls -ld %s)", path, filepath.Dir(path))}
+func denied(path string) *DeniedError {
+	return &DeniedError{fmt.Sprintf("%s is not accessible to this user; want sudo, or the user in the group of its directory (see ls -ld %s)", path, filepath.Dir(path))}
 }
 
 func newClient(path string) *Client {

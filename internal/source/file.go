@@ -7,6 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -30,7 +35,7 @@ func readFile(path string, buf *bytes.Buffer) ([]byte, error) {
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("it can't be opened: %w", cause(err))
+		return nil, fmt.Errorf("it can't be opened: %w", explained(path, err))
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -83,6 +88,55 @@ func cause(err error) error {
 }
 
 func errKind(mode fs.FileMode) error { return fmt.Errorf("it is %s; want a regular file", kind(mode)) }
+
+// explained returns the cause of an error with a path, and for whom and by what permission is denied.
+func explained(path string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return cause(err)
+	}
+	return fmt.Errorf("%w for %s%s", cause(err), userName(), hint(path))
+}
+
+// userName returns the name and number of the user of this process.
+func userName() string {
+	id := strconv.Itoa(os.Geteuid())
+	name := os.Getenv("USER") // of a dynamic user, which is in no file
+	if u, err := user.LookupId(id); err == nil {
+		name = u.Username
+	}
+	return strings.TrimSpace("the user "+name) + " (uid " + id + ")"
+}
+
+// hint returns what denies access to a path, and what would allow it.
+func hint(path string) string {
+	end, err := filepath.EvalSymlinks(path)
+	if blocked, ok := errors.AsType[*fs.PathError](err); ok {
+		end = blocked.Path
+	}
+	if home, ok := HomeOf(end); ok {
+		return fmt.Sprintf("; it is below %s, which ProtectHome= of the unit hides from the daemon; want the file itself, not a link", home)
+	}
+	for dir := end; ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil {
+			return fmt.Sprintf("; %s is %s; want it readable for this user: for all (chmod a+rX), or for the group that Group= of the unit sets (systemctl edit announcer)", dir, Access(info))
+		}
+		if dir == filepath.Dir(dir) {
+			return ""
+		}
+	}
+}
+
+// homes are the directories that ProtectHome= hides.
+var homes = []string{"/home", "/root", "/run/user"}
+
+// HomeOf returns the directory of those that ProtectHome= hides in which a path is.
+func HomeOf(path string) (home string, ok bool) {
+	i := slices.IndexFunc(homes, func(home string) bool { return path == home || strings.HasPrefix(path, home+"/") })
+	if i < 0 {
+		return "", false
+	}
+	return homes[i], true
+}
 
 func kind(mode fs.FileMode) string {
 	switch {

@@ -33,13 +33,13 @@ func Expand(path string, fits func(name string) bool) ([]string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrMissing
 	case err != nil:
-		return nil, fmt.Errorf("it can't be read: %w", cause(err))
+		return nil, fmt.Errorf("it can't be read: %w", explained(path, err))
 	case !info.IsDir():
 		return []string{path}, nil
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, fmt.Errorf("the directory can't be read: %w", cause(err))
+		return nil, fmt.Errorf("the directory can't be read: %w", explained(path, err))
 	}
 	var files []string
 	for _, e := range entries {
