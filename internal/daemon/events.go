@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"announcer/internal/mdns"
 	"announcer/internal/status"
@@ -71,6 +72,8 @@ func (d *Daemon) met(ctx context.Context, now others) {
 	}
 	if len(now.sharers) > 0 {
 		d.log.Info(sharedHint(now.sharers))
+	} else {
+		d.log.Info("port 5353 is no longer shared", "with", strings.Join(before.sharers, " and "))
 	}
 	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		d.log.Error("the engine does not know who shares its port", "error", err)

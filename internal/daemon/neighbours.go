@@ -13,9 +13,11 @@ import (
 	"announcer/internal/source"
 )
 
-// The other programs of this host are looked for again after meetEvery, or after meetPause if the loop asks for it.
+// The other programs of this host are looked for again after meetEvery, after metEvery if there are some, which may end, or
+// after meetPause if the loop asks for it. More frequent looks would report commands of this host that end after a moment.
 const (
 	meetEvery = time.Minute
+	metEvery  = 10 * time.Second
 	meetPause = time.Second
 )
 
@@ -44,6 +46,14 @@ type others struct {
 	twice   []string // what Avahi announces too, each a sentence
 }
 
+// lookAgain returns after which time other programs are looked for again.
+func (o others) lookAgain() time.Duration {
+	if len(o.sharers) > 0 {
+		return metEvery
+	}
+	return meetEvery
+}
+
 func newNeighbours(sharers func() []string, avahi string, troubles *troubles) *neighbours {
 	return &neighbours{sharers, avahi, troubles, make(chan ours, 1), make(chan others)}
 }
@@ -57,16 +67,16 @@ func (n *neighbours) look(what ours) {
 	n.wanted <- what
 }
 
-// run looks for other programs when it is asked to, and every minute.
+// run looks for other programs when it is asked to, every minute, and every ten seconds while there are some.
 func (n *neighbours) run(ctx context.Context, ready func()) error {
 	ready()
-	every := time.NewTicker(meetEvery)
-	defer every.Stop()
+	again := time.NewTimer(meetEvery)
+	defer again.Stop()
 	var what ours
 	for {
 		select {
 		case what = <-n.wanted:
-		case <-every.C:
+		case <-again.C:
 		case <-ctx.Done():
 			return nil
 		}
@@ -84,6 +94,7 @@ func (n *neighbours) run(ctx context.Context, ready func()) error {
 		case <-ctx.Done():
 			return nil
 		}
+		again.Reset(found.lookAgain() - meetPause)
 	}
 }
 

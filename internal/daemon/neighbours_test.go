@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,17 +37,37 @@ func TestLookForNeighboursHangs(t *testing.T) {
 	})
 }
 
-// Another program that comes is found within a minute, and one that is gone is forgotten.
+// Another program that comes is found within a minute, and one that has ended is forgotten within ten seconds, also if
+// another one goes on.
 func TestNeighboursComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var found atomic.Pointer[[]string]
 		found.Store(&[]string{})
 		b := start(t, map[string]string{"x.service": definition}, func(b *bench) { b.look = func() []string { return *found.Load() } })
-		for _, now := range [][]string{{"chromium (pid 9)"}, {}} {
-			found.Store(&now)
-			time.Sleep(meetEvery + time.Second)
-			if got := b.status(t).Neighbours; len(got) != len(now) {
-				t.Errorf("the neighbours are %q; want %q", got, now)
+		time.Sleep(2 * meetPause)
+		for _, step := range []struct {
+			now    []string
+			within time.Duration
+			logged string
+		}{
+			{[]string{"avahi-daemon (pid 7)", "chromium (pid 9)"}, meetEvery, "port 5353 is shared with avahi-daemon (pid 7) and chromium (pid 9): "},
+			{[]string{"chromium (pid 9)"}, metEvery, "port 5353 is shared with chromium (pid 9): "},
+			{nil, metEvery, `msg="port 5353 is no longer shared" with="chromium (pid 9)"`},
+			{[]string{"systemd-resolve (pid 3)"}, meetEvery, "port 5353 is shared with systemd-resolve (pid 3): "},
+			{nil, metEvery, `msg="port 5353 is no longer shared" with="systemd-resolve (pid 3)"`},
+		} {
+			found.Store(&step.now)
+			time.Sleep(step.within + time.Millisecond)
+			s := b.status(t)
+			if !slices.Equal(s.Neighbours, step.now) {
+				t.Errorf("the neighbours are %q; want %q", s.Neighbours, step.now)
+			}
+			hints := strings.Join(s.Hints, "\n")
+			if got, want := strings.Contains(hints, "port 5353 is shared"), len(step.now) > 0; got != want {
+				t.Errorf("the hints for %q are:\n%s", step.now, hints)
+			}
+			if n := strings.Count(b.log.String(), step.logged); n != 1 {
+				t.Errorf("%d lines of the log with %q:\n%s", n, step.logged, b.log.String())
 			}
 		}
 		if err := b.end(); err != nil {
