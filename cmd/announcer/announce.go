@@ -17,6 +17,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/escape"
+	"announcer/internal/limit"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
@@ -173,21 +174,39 @@ func wait(ctx context.Context, c *cli.Context, publisher mdns.Publisher) error {
 	ctx, cancel := withLimit(ctx, c.Duration("for"))
 	defer cancel()
 	wanted := c.Int("until-seen")
+	lines := limit.New(linesMost, linesMost, time.Minute)
 	served := oneshot.Wait(ctx, publisher, wanted, netwatch.MACs, func(events []mdns.Event) {
-		for _, e := range events {
-			if e.Rival.IsValid() || slices.Contains(troubles, e.Kind) {
-				escape.Fprintf(c.App.ErrWriter, "announcer: %s\n", e.String())
-			}
-		}
+		printTroubles(c.App.ErrWriter, events, lines)
 	}, func(a phones.Asker, served int) {
 		if wanted > 0 {
 			escape.Fprintf(c.App.Writer, "%s asks for %s on %s; %d of %s answered\n", a.Who(), a.Type, a.Link, served, count(wanted, "host"))
 		}
 	})
+	if excess, any := lines.Rest(); any {
+		escape.Fprintf(c.App.ErrWriter, "announcer: %s\n", excess)
+	}
 	if served < wanted && c.Context.Err() == nil {
 		return fmt.Errorf("%d of %d hosts have asked within %s", served, wanted, c.Duration("for"))
 	}
 	return nil
+}
+
+// linesMost is the number of lines that other hosts can cause in a minute.
+const linesMost = 100
+
+// printTroubles prints a line for each event about another host, and for each trouble, as the limit allows.
+func printTroubles(out io.Writer, events []mdns.Event, lines *limit.Lines) {
+	for _, e := range events {
+		if !e.Rival.IsValid() && !slices.Contains(troubles, e.Kind) {
+			continue
+		}
+		if excess, any := lines.Excess(time.Now()); any {
+			escape.Fprintf(out, "announcer: %s\n", excess)
+		}
+		if lines.Admit(e.Link, time.Now()) {
+			escape.Fprintf(out, "announcer: %s\n", e.String())
+		}
+	}
 }
 
 // withLimit returns a context that ends after a time, if there is one.

@@ -206,6 +206,7 @@ func (d *Daemon) beat(ctx context.Context) {
 			d.log.Warn(silenceHint)
 		}
 	}
+	d.log.leftOut()
 	if d.behind != nil {
 		d.catchUp(ctx)
 	}

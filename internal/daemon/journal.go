@@ -1,11 +1,14 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/limit"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 )
@@ -15,9 +18,19 @@ type journal struct {
 	*slog.Logger
 	limits limits
 	lines  lines
+	own    *limit.Lines // about this host's services, which a host that contests a name causes
 }
 
-func newJournal(log *slog.Logger) *journal { return &journal{log, limits{}, newLines()} }
+// Lines about this host's services in a minute: at the start and after a change each service has one per link, unless one line
+// stands for all of them.
+const (
+	ownMost   = 3 * mdns.BulkMore
+	ownWindow = time.Minute
+)
+
+func newJournal(log *slog.Logger) *journal {
+	return &journal{log, limits{}, newLines(), limit.New(ownMost, ownMost, ownWindow)}
+}
 
 // finding writes a line for something that is wrong with a definition.
 func (j *journal) finding(f diag.Finding) {
@@ -65,8 +78,17 @@ func (j *journal) flush() {
 			continue
 		}
 		for _, e := range events {
-			j.one(e, 0)
+			if j.own.Admit(cmp.Or(e.Name, e.Link), time.Now()) {
+				j.one(e, 0)
+			}
 		}
+	}
+}
+
+// leftOut reports the lines about this host's services that were not written, when their minute is over.
+func (j *journal) leftOut() {
+	if excess, any := j.own.Excess(time.Now()); any {
+		j.Warn("lines about services are left out: another host contests a name again and again", "lines", excess.Lines, "most", excess.Most)
 	}
 }
 

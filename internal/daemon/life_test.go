@@ -305,6 +305,29 @@ func TestWatchersThatDoNotRead(t *testing.T) {
 	}
 }
 
+// A host that takes our names again and again causes few lines, and those that are left out are counted.
+func TestLinesOfAContest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		for n := range 6000 {
+			b.publisher.Happen(mdns.Event{Kind: mdns.ServiceAnnounced, ID: "x.service", Name: fmt.Sprintf("x #%d", n%7), Link: "eth0"})
+			synctest.Wait()
+		}
+		time.Sleep(ownWindow + heartbeat)
+		synctest.Wait()
+		text := b.log.String()
+		if n := strings.Count(text, "msg=announced"); n > ownMost+1 {
+			t.Errorf("%d lines, want %d at most", n, ownMost)
+		}
+		if !strings.Contains(text, `msg="lines about services are left out: another host contests a name again and again" lines=57`) {
+			t.Errorf("what is left out is not counted:\n%s", text[max(0, len(text)-1000):])
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // One who watches too slowly misses events and gets their number; others miss none, and too many are refused.
 func TestSlowWatcher(t *testing.T) {
 	var h hub

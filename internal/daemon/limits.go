@@ -9,9 +9,9 @@ const (
 )
 
 // limits keeps those lines of the log few that others on the network can cause, by their kind.
-type limits map[string]*limit
+type limits map[string]*allowance
 
-type limit struct {
+type allowance struct {
 	spent      int // lines that count still
 	since      time.Time
 	suppressed int
@@ -21,7 +21,7 @@ type limit struct {
 func (l limits) let(kind string) (suppressed int, ok bool) {
 	k := l[kind]
 	if k == nil {
-		k = &limit{since: time.Now()}
+		k = &allowance{since: time.Now()}
 		l[kind] = k
 	}
 	if n := int(time.Since(k.since) / linesApart); n > 0 {
