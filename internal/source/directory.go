@@ -38,9 +38,10 @@ type directory struct {
 	ways   ways
 	events *fsnotify.Watcher // nil: there are no events
 	stale  bool              // what is watched may be something else than what is there now
-	why    string            // why events alone are not enough
+	failed string            // why some or all events are missing
+	system string            // why events alone are not enough on the file system
 	every  time.Duration     // between two looks without an event
-	remark Remark            // why the files are polled; "": they are not, or as it was asked for
+	remark Remark            // why the files are polled; "" if they are not, or if the interval that is set is the reason
 	looked time.Time         // the time of the last look
 }
 
@@ -214,7 +215,7 @@ func (d *directory) await(ctx context.Context) reason {
 
 // prepare has events come from everything that matters now. What happens after it returns is not missed.
 func (d *directory) prepare() {
-	d.stale = d.stale || d.why != "" // what failed may not fail now
+	d.stale = d.stale || d.failed != "" || d.system != "" // what failed may not fail now
 	for range attempts {
 		found := d.find()
 		d.ways.names = found.names
@@ -267,7 +268,8 @@ func (d *directory) follow(link string, w ways) {
 // watching is where events come from.
 type watching struct {
 	*fsnotify.Watcher
-	why string // why events alone are not enough, "" if they are
+	failed string // why some events are missing, "" if none
+	system string // why events alone are not enough on the file system, "" if they are
 }
 
 // watch replaces what events come from.
@@ -275,9 +277,9 @@ func (d *directory) watch(w ways) {
 	d.close()
 	d.ways, d.stale = w, false
 	all, err := attempt(d.guard, "events of "+d.path, w.watch)
-	d.events, d.why = all.Watcher, all.why
+	d.events, d.failed, d.system = all.Watcher, all.failed, all.system
 	if err != nil {
-		d.why = "files cannot be watched: " + err.Error()
+		d.failed = "files cannot be watched: " + err.Error()
 	}
 }
 
@@ -287,24 +289,29 @@ func (w ways) watch() (all watching, err error) {
 	if err != nil {
 		return watching{}, err
 	}
-	all.why = w.eventless()
+	all.system = w.eventless()
 	for dir := range w.dirs {
 		if err := all.Add(dir); err != nil {
-			all.why = dir + " cannot be watched: " + err.Error()
+			all.failed = dir + " cannot be watched: " + err.Error()
 		}
 	}
 	return all, nil
 }
 
-// pace sets the time between two looks. If events alone are not enough for a reason, that is a remark.
+// pace sets the time between two looks. That events fail is a remark in any case; that a file system reports too few is one
+// unless the time is set.
 func (d *directory) pace() {
-	d.every, d.remark = pollAnyway, ""
-	if d.poll > 0 {
-		d.every = d.poll
-		return
+	why := cmp.Or(d.failed, d.unread)
+	d.every = d.poll
+	if d.poll == 0 {
+		why = cmp.Or(why, d.system)
+		d.every = pollAnyway
+		if why != "" {
+			d.every = pollEvery
+		}
 	}
-	if why := cmp.Or(d.why, d.unread); why != "" {
-		d.every = pollEvery
+	d.remark = ""
+	if why != "" {
 		d.remark = Remark(fmt.Sprintf("the definitions are polled every %s: %s", d.every, why))
 	}
 }

@@ -467,10 +467,9 @@ func TestPoll(t *testing.T) {
 	f.await(t, "etc/a.service=b")
 }
 
-// TestWatchWithoutEvents makes events unavailable, so that there is polling.
+// TestWatchWithoutEvents makes events unavailable, so that there is polling, and a remark that names the interval.
 func TestWatchWithoutEvents(t *testing.T) {
 	dir := mounted(t)
-	saved("a.service", "a")(t, dir)
 	const limit = "/proc/sys/user/max_inotify_instances" // of this user namespace
 	before, err := os.ReadFile(limit)
 	if err != nil {
@@ -480,11 +479,23 @@ func TestWatchWithoutEvents(t *testing.T) {
 		t.Skip("the limit of inotify can't be set: ", err)
 	}
 	defer os.WriteFile(limit, before, 0o644)
-	f := follow(t, dir, Request{Services: []string{dir}})
-	saved("a.service", "b")(t, dir)
-	f.await(t, "a.service=b")
-	if got, want := f.last.Remarks, "the definitions are polled every 2s: files cannot be watched: "; len(got) != 1 || !strings.HasPrefix(got[0], want) {
-		t.Errorf("the remarks are %q, want %q", got, want)
+	for _, test := range []struct {
+		name  string
+		poll  time.Duration
+		every string
+	}{
+		{"no interval is set", 0, "2s"},
+		{"an interval is set", 700 * time.Millisecond, "700ms"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			saved("a.service", "a")(t, dir)
+			f := follow(t, dir, Request{Services: []string{dir}, Poll: test.poll})
+			saved("a.service", "b")(t, dir)
+			f.await(t, "a.service=b")
+			if got, want := f.last.Remarks, "the definitions are polled every "+test.every+": files cannot be watched: "; len(got) != 1 || !strings.HasPrefix(got[0], want) {
+				t.Errorf("the remarks are %q, want %q", got, want)
+			}
+		})
 	}
 }
 
