@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"announcer/internal/escape"
+	"announcer/internal/journald"
 
 	"github.com/urfave/cli/v2"
 )
@@ -80,22 +81,14 @@ func newLogger(c *cli.Context, level, format string) (*slog.Logger, error) {
 		return nil, usagef("--log-level: %q is not a level; want debug, info, warn or error", level)
 	}
 	opts := &slog.HandlerOptions{Level: min}
+	if journald.Connected() && (format == "text" || format == "json") {
+		return slog.New(journald.NewHandler(escape.NewWriter(os.Stderr), min, format == "json")), nil
+	}
 	switch format {
 	case "text":
-		if os.Getenv("JOURNAL_STREAM") != "" {
-			opts.ReplaceAttr = dropTime
-		}
 		return slog.New(slog.NewTextHandler(c.App.ErrWriter, opts)), nil
 	case "json":
 		return slog.New(slog.NewJSONHandler(escape.JSON(c.App.ErrWriter), opts)), nil
 	}
 	return nil, usagef("--log-format: %q is not a format; want text or json", format)
-}
-
-// dropTime leaves out the time of a log line, which the journal adds itself.
-func dropTime(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey {
-		return slog.Attr{}
-	}
-	return a
 }

@@ -73,11 +73,11 @@ func loadAll(c *cli.Context) (source.Snapshot, error) {
 	if err != nil {
 		return snap, err
 	}
-	if err := usable(snap, c.App.ErrWriter); err != nil {
+	if err := usable(snap, faults(c)); err != nil {
 		return snap, err
 	}
 	if snap.Findings.Err() != nil {
-		printFindings(c.App.ErrWriter, snap.Findings)
+		printFindings(faults(c), snap.Findings)
 		return snap, silent(exitInvalid)
 	}
 	return snap, nil

@@ -4,10 +4,14 @@ package main
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"runtime"
 
+	"github.com/urfave/cli/v2"
+
 	"announcer/internal/escape"
+	"announcer/internal/journald"
 )
 
 // The exit codes; scripts depend on them.
@@ -32,20 +36,35 @@ func main() {
 
 // run is the whole program except the process around it. It returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	out, errOut := escape.NewWriter(stdout), escape.NewWriter(stderr)
+	out, errOut, faults := escape.NewWriter(stdout), standardError(stderr, slog.LevelWarn), standardError(stderr, slog.LevelError)
 	defer out.Flush()
 	defer errOut.Flush()
 	app := newApp(out, errOut)
+	app.Metadata[faultsKey] = faults
 	arranged, command, err := arrange(app, args)
 	if err == nil {
 		app.Metadata[commandKey] = command
 		err = app.Run(arranged)
 	}
-	code := report(err, errOut)
+	code := report(err, faults)
 	if code == exitUsage && commandName(args) == runName {
 		return exitRunUsage
 	}
 	return code
+}
+
+// faultsKey is where App.Metadata holds the writer that [faults] returns.
+const faultsKey = "faults"
+
+// faults returns the writer to standard error for what makes a command fail.
+func faults(c *cli.Context) io.Writer { return c.App.Metadata[faultsKey].(io.Writer) }
+
+// standardError returns a writer to standard error. Lines in the journal have the priority of a level.
+func standardError(stderr io.Writer, level slog.Level) *escape.Writer {
+	if journald.Connected() {
+		stderr = journald.NewLines(stderr, level)
+	}
+	return escape.NewWriter(stderr)
 }
 
 // report prints an error and returns its exit code.

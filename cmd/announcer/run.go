@@ -77,7 +77,7 @@ func runDaemon(c *cli.Context) error {
 	if !ok {
 		return nil
 	}
-	if err := usable(snap, c.App.ErrWriter); err != nil {
+	if err := usable(snap, faults(c)); err != nil {
 		return err
 	}
 	log, err := newLogger(c, snap.Config.LogLevel, snap.Config.LogFormat)
