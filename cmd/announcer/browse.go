@@ -152,24 +152,17 @@ func clientLinks(c *cli.Context) ([]publication.Link, error) {
 }
 
 func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links []publication.Link) error {
-	type found struct {
-		Type      string `json:"type"`
-		Interface string `json:"interface"`
-	}
 	types, err := browse.Types(ctx, domain, links)
-	all := []found{}
+	all := []foundType{}
 	for _, t := range types {
-		all = append(all, found{t.Name.String(), t.Link})
+		all = append(all, foundType{t.Name.String(), t.Link})
 	}
 	if c.Bool("json") {
-		return errors.Join(err, printJSON(c.App.Writer, struct {
-			Version int     `json:"version"`
-			Types   []found `json:"types"`
-		}{1, all}))
+		return errors.Join(err, printJSON(c.App.Writer, typesOutput{formatVersion, all}))
 	}
 	var rows [][]string
 	for _, t := range all {
-		rows = append(rows, []string{t.Type, t.Interface})
+		rows = append(rows, []string{t.Type, t.Link})
 	}
 	return errors.Join(err, table(c.App.Writer, "TYPE INTERFACE", rows))
 }
@@ -178,10 +171,7 @@ func browseServices(ctx context.Context, c *cli.Context, q browse.Question, link
 	entries, err := browse.Services(ctx, []browse.Question{q}, links)
 	entries = browse.WithMACs(entries, netwatch.MACs())
 	if c.Bool("json") {
-		return errors.Join(err, printJSON(c.App.Writer, struct {
-			Version  int            `json:"version"`
-			Services []shownService `json:"services"`
-		}{1, shown(entries)}))
+		return errors.Join(err, printJSON(c.App.Writer, servicesOutput{formatVersion, shown(entries)}))
 	}
 	header := "NAME TYPE SERVER ADDRESSES INTERFACE TXT"
 	var rows [][]string
@@ -216,31 +206,12 @@ func txtText(txt services.TXT) string {
 	return strings.Join(words, " ")
 }
 
-// shownService is a service in the JSON of browse, resolve and verify.
-type shownService struct {
-	Name      string          `json:"name"`
-	Type      string          `json:"type"`
-	Domain    string          `json:"domain"`
-	Host      string          `json:"host"`
-	Port      uint16          `json:"port"`
-	Addresses []netip.Addr    `json:"addresses"`
-	TXT       []config.RawTXT `json:"txt"`
-	Interface string          `json:"interface"`
-	From      []shownSender   `json:"from,omitempty"`
-}
-
-// shownSender is a host that announces a service.
-type shownSender struct {
-	Address netip.Addr `json:"address"`
-	MAC     string     `json:"mac,omitempty"`
-}
-
 func shown(entries []browse.Entry) []shownService {
 	all := []shownService{}
 	for _, e := range entries {
 		s := shownService{
 			Name: e.Instance, Type: e.Type.String(), Domain: e.Domain.String(), Host: e.Host.String(), Port: e.Port,
-			Addresses: append([]netip.Addr{}, e.Addrs...), TXT: []config.RawTXT{}, Interface: e.Link,
+			Addresses: append([]netip.Addr{}, e.Addrs...), TXT: []config.RawTXT{}, Link: e.Link,
 		}
 		for _, t := range e.TXT {
 			s.TXT = append(s.TXT, config.NewRawTXT(t))

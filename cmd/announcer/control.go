@@ -23,7 +23,7 @@ func statusCommand() *cli.Command {
 		Usage:     "show the state of the daemon: problems, services, conflicts, hosts that asked",
 		UsageText: "announcer status [--json]",
 		Description: "Exits with 0 if there is no problem, with 1 if there is one, with 4 if there is no daemon, and with 5 if this user may not ask it. " +
-			"docs/status.md describes the JSON.",
+			"docs/json.md describes the JSON.",
 		Flags: append(controlFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			return askDaemon(c, exitFailed, (*control.Client).Status)

@@ -63,10 +63,7 @@ func dhcpDecode(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, struct {
-			Version int                `json:"version"`
-			Class   phones.VendorClass `json:"class"`
-		}{1, class})
+		return printJSON(c.App.Writer, decodeOutput{formatVersion, class})
 	}
 	model := class.Model
 	if !class.Known {

@@ -108,12 +108,7 @@ func firmwareScan(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		err = printJSON(c.App.Writer, struct {
-			Version  int            `json:"version"`
-			Dir      string         `json:"dir"`
-			Images   []phones.Image `json:"images"`
-			Findings diag.Findings  `json:"findings"`
-		}{1, dir, append([]phones.Image{}, found.Images...), append(diag.Findings{}, found.Findings...)})
+		err = printJSON(c.App.Writer, scanOutput{formatVersion, dir, append([]phones.Image{}, found.Images...), append(diag.Findings{}, found.Findings...)})
 	} else {
 		err = firmwareTable(c, found)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -54,50 +53,21 @@ func list(c *cli.Context) error {
 	return listTable(c.App.Writer, desired, instances)
 }
 
-func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
-}
-
-// printJSON writes a value as indented JSON.
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(escape.JSON(w))
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
 // table prints rows below headings, in columns that fit the terminal.
 func table(w io.Writer, headings string, rows [][]string) error {
 	return layout.Table(w, columnsOf(w), headings, rows)
 }
 
-// listedService is one service in the output of list --json.
-type listedService struct {
-	File       string   `json:"file"`
-	Name       string   `json:"name"`
-	Type       string   `json:"type"`
-	Domain     string   `json:"domain"`
-	Protocol   string   `json:"protocol"`
-	Host       string   `json:"host"`
-	Port       uint16   `json:"port"`
-	Interfaces []string `json:"interfaces"`
-	State      string   `json:"state"`
-	Why        string   `json:"why,omitempty"`
-}
-
-func listed(d publication.Desired, instances []mdns.Instance) any {
+func listed(d publication.Desired, instances []mdns.Instance) listOutput {
 	all := []listedService{}
 	for _, in := range instances {
 		all = append(all, listedService{
 			File: in.ID, Name: in.Label, Type: in.Service.Type.String(), Domain: in.Service.In().String(),
 			Protocol: in.Service.Protocol.String(), Host: in.Target(mdns.HostName(d.Host)).String(),
-			Port: in.Service.Port, Interfaces: linkNames(in.Links), State: fate(in), Why: in.Why,
+			Port: in.Service.Port, Links: linkNames(in.Links), State: fate(in), Why: in.Why,
 		})
 	}
-	return struct {
-		Version  int             `json:"version"`
-		Services []listedService `json:"services"`
-	}{1, all}
+	return listOutput{formatVersion, all}
 }
 
 // fate says what becomes of an instance: to be announced, or why not.

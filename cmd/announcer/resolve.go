@@ -52,10 +52,7 @@ func resolve(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, struct {
-			Version int          `json:"version"`
-			Service shownService `json:"service"`
-		}{1, shown([]browse.Entry{entry})[0]})
+		return printJSON(c.App.Writer, serviceOutput{formatVersion, shown([]browse.Entry{entry})[0]})
 	}
 	escape.Fprintf(c.App.Writer, "name       %s\ntype       %s\nserver     %s\naddresses  %s\ninterface  %s\n",
 		entry.Instance, entry.Type, server(entry), addresses(entry.Addrs), entry.Link)
@@ -77,10 +74,7 @@ func printHosts(c *cli.Context, hosts []browse.Host, err error) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, struct {
-			Version int         `json:"version"`
-			Hosts   []shownHost `json:"hosts"`
-		}{1, shownHosts(hosts)})
+		return printJSON(c.App.Writer, hostsOutput{formatVersion, shownHosts(hosts)})
 	}
 	for _, h := range hosts {
 		escape.Fprintf(c.App.Writer, "host       %s\naddresses  %s\ninterface  %s\n", h.Name.String(), addresses(h.Addrs), h.Link)
@@ -88,19 +82,11 @@ func printHosts(c *cli.Context, hosts []browse.Host, err error) error {
 	return nil
 }
 
-// shownHost is a host in the JSON of resolve.
-type shownHost struct {
-	Host      string        `json:"host"`
-	Addresses []netip.Addr  `json:"addresses"`
-	Interface string        `json:"interface"`
-	From      []shownSender `json:"from"`
-}
-
 func shownHosts(hosts []browse.Host) []shownHost {
 	mac := netwatch.MACs()
 	all := []shownHost{}
 	for _, h := range hosts {
-		s := shownHost{Host: h.Name.String(), Addresses: h.Addrs, Interface: h.Link}
+		s := shownHost{Host: h.Name.String(), Addresses: h.Addrs, Link: h.Link}
 		for _, f := range h.From {
 			s.From = append(s.From, shownSender{f.Addr, mac(h.Link, f.Addr)})
 		}

@@ -173,27 +173,12 @@ func printPhones(c *cli.Context, b restart.Batch, phones []netip.AddrPort) error
 	return err
 }
 
-// restartedPhone is a phone in the JSON of restart.
-type restartedPhone struct {
-	Phone        netip.AddrPort `json:"phone"`
-	Result       string         `json:"result"`           // "200" or another code, or see restart.Result.Word
-	Code         int            `json:"code,omitempty"`   // of the answer
-	Reason       string         `json:"reason,omitempty"` // of the answer, in the phone's words
-	Detail       string         `json:"detail"`           // for people
-	Milliseconds int64          `json:"milliseconds"`     // from the request to the answer
-}
-
-func restartJSON(event restart.Event, results []restart.Result) any {
+func restartJSON(event restart.Event, results []restart.Result) restartOutput {
 	phones := []restartedPhone{}
 	for _, r := range results {
-		phones = append(phones, restartedPhone{r.Phone, r.Word(), r.Answer.Code, r.Answer.Reason, r.Detail(), r.Took.Milliseconds()})
+		phones = append(phones, restartedPhone{r.Phone, r.Word(), r.Answer.Code, r.Answer.Reason, r.Detail(), r.Took.Seconds()})
 	}
-	return struct {
-		Version   int              `json:"version"`
-		Event     restart.Event    `json:"event"`
-		Restarted int              `json:"restarted"`
-		Phones    []restartedPhone `json:"phones"`
-	}{1, event, granted(results), phones}
+	return restartOutput{formatVersion, event, granted(results), phones}
 }
 
 // granted counts the phones that accepted the event.

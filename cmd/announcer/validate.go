@@ -51,14 +51,7 @@ func validateAction(c *cli.Context) error {
 	}
 	faults, warnings := report.Findings.Errors().Count(), report.Findings.Warnings().Count()
 	if c.Bool("json") {
-		err = printJSON(c.App.Writer, struct {
-			Version  int            `json:"version"`
-			Files    int            `json:"files"`
-			Errors   int            `json:"errors"`
-			Warnings int            `json:"warnings"`
-			Findings diag.Findings  `json:"findings"`
-			Probes   []phones.Probe `json:"probes,omitempty"`
-		}{1, report.Files, faults, warnings, append(diag.Findings{}, report.Findings...), prober.Probes()})
+		err = printJSON(c.App.Writer, validateOutput{formatVersion, report.Files, faults, warnings, append(diag.Findings{}, report.Findings...), prober.Probes()})
 	} else {
 		printFindings(c.App.Writer, report.Findings)
 		if err := probeTable(c.App.Writer, prober.Probes()); err != nil {

@@ -236,15 +236,7 @@ func senders(from []browse.Sender) string {
 	return cmp.Or(strings.Join(words, ", "), "an unknown host")
 }
 
-// verdict is a result in the output of verify --json.
-type verdict struct {
-	Result      browse.Verdict      `json:"result"`
-	File        string              `json:"file,omitempty"`
-	Service     shownService        `json:"service"`
-	Differences []browse.Difference `json:"differences,omitempty"`
-}
-
-func verdicts(results []browse.Result, findings diag.Findings) any {
+func verdicts(results []browse.Result, findings diag.Findings) verifyOutput {
 	all := []verdict{}
 	for _, r := range results {
 		v := verdict{Result: r.Verdict, Service: shown([]browse.Entry{entryOf(r)})[0], Differences: r.Differences}
@@ -253,9 +245,5 @@ func verdicts(results []browse.Result, findings diag.Findings) any {
 		}
 		all = append(all, v)
 	}
-	return struct {
-		Version  int           `json:"version"`
-		Results  []verdict     `json:"results"`
-		Findings diag.Findings `json:"findings"`
-	}{1, all, append(diag.Findings{}, findings...)}
+	return verifyOutput{formatVersion, all, append(diag.Findings{}, findings...)}
 }

@@ -181,7 +181,7 @@ func TestClient(t *testing.T) {
 	d.events <- []status.Event{{Missed: 5}}
 	close(d.events)
 	var out bytes.Buffer
-	if err := c.Watch(t.Context(), &out, true, func() {}); err == nil || err.Error() != "the daemon has ended" || out.String() != "{\"missed\":5}\n" {
+	if err := c.Watch(t.Context(), &out, true, func() {}); err == nil || err.Error() != "the daemon has ended" || out.String() != "{\"version\":1,\"missed\":5}\n" {
 		t.Errorf("error %v, %q", err, out.String())
 	}
 	d.err = context.DeadlineExceeded

@@ -133,7 +133,7 @@ func (s server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Announcer-Healthy", fmt.Sprint(done.OK && len(done.Refused) == 0))
-	answer(w, r, done, func(w io.Writer) error {
+	answer(w, r, status.ReloadReport{Version: status.Version, Reload: done}, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, done.Text())
 		return err
 	})
@@ -175,7 +175,7 @@ func (s server) watch(w http.ResponseWriter, r *http.Request) {
 // write writes an event as a line.
 func write(w io.Writer, e status.Event, inJSON bool) error {
 	if inJSON {
-		return json.NewEncoder(escape.JSON(w)).Encode(e)
+		return json.NewEncoder(escape.JSON(w)).Encode(status.EventReport{Version: status.Version, Event: e})
 	}
 	_, err := fmt.Fprintln(w, e.Text())
 	return err

@@ -17,7 +17,7 @@ const AskersMost = 4096
 
 // Asker is a host that asked for a service type.
 type Asker struct {
-	Host     netip.Addr   `json:"host"`
+	Host     netip.Addr   `json:"from"`
 	Link     string       `json:"link"`
 	Type     dnsname.Name `json:"type"`             // that it asked for last
 	MAC      string       `json:"mac,omitempty"`    // if known

@@ -108,6 +108,12 @@ type Reload struct {
 	Good time.Time `json:"good"` // when it last went well
 }
 
+// ReloadReport is the JSON of a reload.
+type ReloadReport struct {
+	Version int `json:"version"` // [Version]
+	Reload
+}
+
 // Conflict is a name that another host had.
 type Conflict struct {
 	Time  time.Time      `json:"time"`
@@ -143,6 +149,12 @@ type Event struct {
 	Asked  *AskedEvent `json:"asked,omitempty"`
 	Event  *WireEvent  `json:"event,omitempty"`
 	Missed uint64      `json:"missed,omitempty"` // events that came too fast for this watcher
+}
+
+// EventReport is the JSON of an event.
+type EventReport struct {
+	Version int `json:"version"` // [Version]
+	Event
 }
 
 // AskedEvent is a question for a service type.

@@ -85,7 +85,7 @@ func event(e status.Event) string {
 		kind = "missed"
 	}
 	var data strings.Builder
-	if err := json.NewEncoder(escape.JSON(&data)).Encode(e); err != nil {
+	if err := json.NewEncoder(escape.JSON(&data)).Encode(status.EventReport{Version: status.Version, Event: e}); err != nil {
 		panic(err) // a value of ours
 	}
 	return fmt.Sprintf("event: %s\ndata: %s\n", kind, data.String())

@@ -275,7 +275,7 @@ func TestEvents(t *testing.T) {
 			}
 		}
 	}
-	if kinds["asked"] != 1 || kinds["event"] != 1 || kinds["missed"] != eventsOnce+1 || last != `{"missed":5}` {
+	if kinds["asked"] != 1 || kinds["event"] != 1 || kinds["missed"] != eventsOnce+1 || last != `{"version":1,"missed":5}` {
 		t.Errorf("the events are %v, the last one %s", kinds, last)
 	}
 }
