@@ -39,7 +39,7 @@ func convertCommand() *cli.Command {
 func formatWords() string { return strings.Join(convert.Formats(), ", ") }
 
 // stdin stands for the standard input among the files to read.
-const stdin = "-"
+const stdin = validate.Stdin
 
 // converter carries what the steps of a conversion share.
 type converter struct {

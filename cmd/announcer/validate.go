@@ -27,12 +27,13 @@ func validateCommand() *cli.Command {
 		Name:      "validate",
 		Usage:     "check definitions: print where each problem is, what is wrong and what would be right",
 		ArgsUsage: "PATH...",
-		UsageText: "announcer validate [--strict] [--probe] [--json] [FILE | DIR]...",
-		Description: "Checks definition files, directories of them, and announcer.toml. Without arguments it checks what announcer run would read. " +
+		UsageText: "announcer validate [--strict] [--probe] [--json] [--format FORMAT] [FILE | DIR | -]...",
+		Description: "Checks definition files, directories of them, and announcer.toml. Without arguments it checks what announcer run would read. - is standard input and needs --format. " +
 			"For services that phones browse, it also checks the form of each TXT key. " +
 			"The word in brackets at the end of a line is the name of the rule; it is stable. Exits with 3 if there is an error.",
 		Flags: append(definitionFlags(),
 			&cli.BoolFlag{Name: "strict", Usage: "treat warnings as errors"},
+			&cli.StringFlag{Name: "format", Usage: "read every file that is an argument as `FORMAT`: " + formatWords() + " (default: by its ending)"},
 			&cli.BoolFlag{Name: "probe", Usage: "also ask the servers in the definitions: HTTP HEAD for each firmware file, SIP OPTIONS for a PBX"},
 			jsonFlag(),
 		),
@@ -97,7 +98,10 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 		lints = append(lints, prober.Lint)
 	}
 	if c.Args().Present() {
-		return validate.Paths(c.Args().Slice(), cmp.Or(c.String("engine"), publication.Engines()[0]), source.HostName(), lints...), nil
+		return validatedPaths(c, lints)
+	}
+	if c.IsSet("format") {
+		return validate.Report{}, usagef("--format: there are no files; want files, or - for the standard input")
 	}
 	request := sourceRequest(c)
 	request.Lints = lints
@@ -111,6 +115,21 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 	report := validate.Read(snap)
 	report.Findings = append(report.Findings, validate.Nothing(snap)...)
 	return report, nil
+}
+
+func validatedPaths(c *cli.Context, lints []services.Lint) (validate.Report, error) {
+	o := validate.Options{Engine: cmp.Or(c.String("engine"), publication.Engines()[0]), Host: source.HostName(), Lints: lints}
+	o.Stdin = func() ([]byte, error) { return readInput(c.Context, stdin) }
+	var err error
+	if word := c.String("format"); word != "" {
+		o.Format, err = format("--format", word)
+	} else if slices.Contains(c.Args().Slice(), stdin) {
+		err = usagef("the standard input has no name that ends in its format; want --format FORMAT (%s)", formatWords())
+	}
+	if err != nil {
+		return validate.Report{}, err
+	}
+	return validate.Paths(c.Args().Slice(), o), nil
 }
 
 // unreadable returns a warning for each checked file of the installed daemon's that the user of its unit can't read. With

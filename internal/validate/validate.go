@@ -26,15 +26,23 @@ type Report struct {
 	Findings diag.Findings
 }
 
-// Paths checks files and directories (of which the .service and .toml files are taken) as they would be announced by an
-// engine on the given host. A .toml file that is given by itself may be a configuration; it is checked alone, without what
-// it names. The lints come beside [phones.Lint].
-func Paths(paths []string, engineName, host string, lints ...services.Lint) Report {
-	lints = append([]services.Lint{phones.Lint}, lints...)
+// Options set how files are checked.
+type Options struct {
+	Engine string                 // that would announce them
+	Host   string                 // on which they would be announced, without its domain
+	Format convert.Format         // of files that are given by themselves; "": by the ends of their names
+	Stdin  func() ([]byte, error) // reads the path "-"
+	Lints  []services.Lint        // checks beside [phones.Lint]
+}
+
+// Paths checks files and directories (of which the .service and .toml files are taken). A TOML file that is given by itself
+// may be a configuration; it is checked alone, without what it names. The path "-" is the standard input.
+func Paths(paths []string, o Options) Report {
+	o.Lints = append([]services.Lint{phones.Lint}, o.Lints...)
 	var report Report
 	var publications []publication.Publication
 	for _, path := range paths {
-		files, err := source.Expand(path, source.IsDefinition)
+		files, err := expand(path)
 		if err != nil {
 			report.Findings = append(report.Findings, fault(path, err))
 		}
@@ -43,16 +51,26 @@ func Paths(paths []string, engineName, host string, lints ...services.Lint) Repo
 				continue
 			}
 			report.Files++
-			found, findings := one(file, file == path, host, lints)
+			found, findings := o.one(file, file == path)
 			publications = append(publications, found...)
 			report.Findings = append(report.Findings, findings...)
 		}
 	}
-	report.Findings = List(report.Findings, Together(Anywhere(publications, host), engineName))
+	report.Findings = List(report.Findings, Together(Anywhere(publications, o.Host), o.Engine))
 	if report.Files == 0 && len(report.Findings) == 0 {
 		report.Findings = diag.Findings{Undefined(paths)}
 	}
 	return report
+}
+
+// Stdin is the path that stands for the standard input.
+const Stdin = "-"
+
+func expand(path string) ([]string, error) {
+	if path == Stdin {
+		return []string{path}, nil
+	}
+	return source.Expand(path, source.IsDefinition)
 }
 
 // Read checks what was read as it would be announced on links that are not known.
@@ -91,24 +109,39 @@ func fault(file string, err error) diag.Finding {
 	return diag.Finding{File: file, Severity: diag.Error, Text: err.Error()}
 }
 
-// one checks a file by itself. In a directory it is a definition file; one that was given by itself is in the format of
-// its name, else an Avahi file, and in TOML it may be a whole configuration.
-func one(file string, isGiven bool, host string, lints []services.Lint) ([]publication.Publication, diag.Findings) {
-	data, err := source.ReadFile(file)
+// one checks a file by itself. In a directory it is a definition file; one that was given by itself is in the format that
+// was given or that of its name, else an Avahi file, and in TOML it may be a whole configuration.
+func (o Options) one(file string, isGiven bool) ([]publication.Publication, diag.Findings) {
+	data, err := o.read(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
 	}
-	if isGiven && strings.HasSuffix(file, ".toml") && config.IsBlank(data) {
+	format, ok := o.formatOf(file)
+	if isGiven && format == convert.TOML && config.IsBlank(data) {
 		return nil, diag.Findings{Undefined([]string{file})}
 	}
 	var written *definition.File
-	if format, ok := convert.FormatOf(file); ok && isGiven {
-		written = convert.Read(format, file, data, host)
+	if ok && isGiven {
+		written = convert.Read(format, file, data, o.Host)
 	} else {
 		written = source.Decode(file, data, publication.DefaultPolicy)
 	}
-	findings := written.Check(host, lints...)
+	findings := written.Check(o.Host, o.Lints...)
 	return written.Publications(), findings
+}
+
+func (o Options) read(file string) ([]byte, error) {
+	if file == Stdin {
+		return o.Stdin()
+	}
+	return source.ReadFile(file)
+}
+
+func (o Options) formatOf(file string) (format convert.Format, ok bool) {
+	if o.Format != "" {
+		return o.Format, true
+	}
+	return convert.FormatOf(file)
 }
 
 // Together finds what is wrong with what is desired only because of each other, of its links, or of the engine.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"announcer/internal/convert"
 	"announcer/internal/publication"
 	"announcer/internal/source"
 )
@@ -23,6 +24,8 @@ const definitionFile = `<?xml version="1.0" standalone='no'?>
   </service>
 </service-group>
 `
+
+var options = Options{Engine: publication.Engines()[0], Host: "pbx"}
 
 func write(t testing.TB, path, content string) {
 	t.Helper()
@@ -68,7 +71,7 @@ b.service: warning: "X #2" is announced beside "x" of a.service on one link; …
 					paths = []string{filepath.Join(dir, name)}
 				}
 			}
-			report := Paths(paths, publication.Engines()[0], "pbx")
+			report := Paths(paths, options)
 			report.Findings.Sort()
 			got := strings.ReplaceAll(report.Findings.Error(), dir+"/", "")
 			if report.Files != test.count || !sameLines(test.want, got) {
@@ -86,10 +89,10 @@ func TestPathsOfAMask(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "b.service"), fmt.Sprintf(definitionFile, "b", 1))
-	if r := Paths([]string{dir}, publication.Engines()[0], "pbx"); r.Files != 1 || len(r.Findings) > 0 {
+	if r := Paths([]string{dir}, options); r.Files != 1 || len(r.Findings) > 0 {
 		t.Errorf("%d files, %v", r.Files, r.Findings)
 	}
-	if r := Paths([]string{mask}, publication.Engines()[0], "pbx"); r.Files != 1 || r.Findings.Error() != mask+": it is a device; want a regular file" {
+	if r := Paths([]string{mask}, options); r.Files != 1 || r.Findings.Error() != mask+": it is a device; want a regular file" {
 		t.Errorf("%d files, %v", r.Files, r.Findings)
 	}
 }
@@ -138,7 +141,7 @@ func TestNothing(t *testing.T) {
 			if test.file != "" {
 				write(t, filepath.Join(dir, test.file), test.content)
 			}
-			report := Paths([]string{dir + test.given}, publication.Engines()[0], "pbx")
+			report := Paths([]string{dir + test.given}, options)
 			if got := strings.ReplaceAll(report.Findings.Error(), dir, "DIR"); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -162,7 +165,7 @@ func TestPredictions(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.service"), two)
 	write(t, filepath.Join(dir, "b.service"), strings.ReplaceAll(two, "<port>7", "<port>8"))
-	report := Paths([]string{dir}, publication.Engines()[0], "pbx")
+	report := Paths([]string{dir}, options)
 	names := map[string]int{}
 	for _, f := range report.Findings {
 		_, after, found := strings.Cut(f.Text, "published as ")
@@ -176,8 +179,42 @@ func TestPredictions(t *testing.T) {
 	}
 }
 
+// TestFormat checks that a format that is given counts for every name, and for the standard input.
+func TestFormat(t *testing.T) {
+	avahi, toml := fmt.Sprintf(definitionFile, "a", 70000), group("a", "eth0", 70000)
+	const fault = `"70000" is not a port; want a number from 1 to 65535`
+	for _, test := range []struct {
+		name, path, content string
+		format              convert.Format
+		want                string
+	}{
+		{"Avahi under the name of a temporary file", "tmp8x2y", avahi, convert.Avahi, "DIR/tmp8x2y:7:11: <port>: " + fault},
+		{"Avahi under another ending", "a.toml", avahi, convert.Avahi, "DIR/a.toml:7:11: <port>: " + fault},
+		{"TOML under the name of a temporary file", ".ansible_tmp.a", toml, convert.TOML, "DIR/.ansible_tmp.a:7: port: 70000 is not a port; want a number from 1 to 65535"},
+		{"a whole configuration", "tmp8x2y", "[daemon]\nintefaces = \"x\"\n", convert.TOML, `DIR/tmp8x2y:2: "intefaces": unknown key in [daemon]; did you mean "interfaces"?`},
+		{"TOML that defines nothing", "tmp8x2y", "# x\n", convert.TOML, "nothing is defined in DIR/tmp8x2y; want a file NAME.service or NAME.toml in a directory, or a [[group]] in a configuration"},
+		{"standard input", Stdin, avahi, convert.Avahi, "-:7:11: <port>: " + fault},
+		{"standard input without a fault", Stdin, fmt.Sprintf(definitionFile, "a", 1), convert.Avahi, ""},
+		{"standard input that is empty", Stdin, "", convert.TOML, "nothing is defined in -; want a file NAME.service or NAME.toml in a directory, or a [[group]] in a configuration"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			o, path := options, test.path
+			o.Format, o.Stdin = test.format, func() ([]byte, error) { return []byte(test.content), nil }
+			if path != Stdin {
+				path = filepath.Join(dir, path)
+				write(t, path, test.content)
+			}
+			report := Paths([]string{path}, o)
+			if got := strings.ReplaceAll(report.Findings.Error(), dir, "DIR"); got != test.want || report.Files != 1 {
+				t.Errorf("%d files, %q; want %q", report.Files, got, test.want)
+			}
+		})
+	}
+}
+
 func TestPathsOfNothing(t *testing.T) {
-	report := Paths([]string{filepath.Join(t.TempDir(), "none")}, publication.Engines()[0], "pbx")
+	report := Paths([]string{filepath.Join(t.TempDir(), "none")}, options)
 	if report.Files != 0 || len(report.Findings.Errors()) != 1 {
 		t.Errorf("got %+v", report)
 	}
@@ -193,7 +230,7 @@ func BenchmarkPaths(b *testing.B) {
 			}
 			b.ResetTimer()
 			for b.Loop() {
-				if report := Paths([]string{dir}, publication.Engines()[0], "pbx"); report.Files != n || report.Findings.Err() != nil {
+				if report := Paths([]string{dir}, options); report.Files != n || report.Findings.Err() != nil {
 					b.Fatalf("%d files, findings %v", report.Files, report.Findings)
 				}
 			}
