@@ -11,7 +11,7 @@ import (
 	"announcer/internal/testkit/netlab"
 )
 
-// TestDeniedDaemon checks that the exit code tells a daemon that this user may not ask from none.
+// TestDeniedDaemon checks that the exit codes for a daemon that this user may not ask, and for no daemon, differ.
 func TestDeniedDaemon(t *testing.T) {
 	dir := t.TempDir()
 	closed := filepath.Join(dir, "control")

@@ -9,7 +9,7 @@ import (
 	"announcer/internal/testkit/netlab"
 )
 
-// TestDenied checks that a daemon that this user may not ask is told apart from none.
+// TestDenied checks that a daemon that this user may not ask, and no daemon, are different errors.
 func TestDenied(t *testing.T) {
 	dir := t.TempDir()
 	closed := filepath.Join(dir, "control")
