@@ -94,7 +94,7 @@ func missing(links []publication.Link, globs []string) string {
 	return "no interface that is up matches " + strings.Join(absent, " or ") + "; there are: " + names(links)
 }
 
-// names lists links for people.
+// names lists links for people, as [publication.Names] does.
 func names(links []publication.Link) string {
 	if len(links) == 0 {
 		return "none"
@@ -106,5 +106,5 @@ func names(links []publication.Link) string {
 			list[i] += " (port of " + l.Master + ")"
 		}
 	}
-	return strings.Join(list, ", ")
+	return publication.Names(list)
 }

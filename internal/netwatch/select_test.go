@@ -23,6 +23,11 @@ func TestSelect(t *testing.T) {
 	const ports = "eth0 (port of bond0), eth1 (port of br0), bond0 (port of br0)"
 	const warning = "eth1 is a port of br0, which receives every question; want br0 in the list"
 	vpn := []publication.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "tun0", PointToPoint: true}, {Index: 3, Name: "wg0", PointToPoint: true}}
+	var many []publication.Link
+	for i := range 120 {
+		many = append(many, publication.Link{Index: i + 1, Name: fmt.Sprintf("docker%d", i)})
+	}
+	const ten = "docker0, docker1, docker2, docker3, docker4, docker5, docker6, docker7, docker8, docker9"
 	for _, test := range []struct {
 		name        string
 		links       []publication.Link
@@ -54,6 +59,8 @@ func TestSelect(t *testing.T) {
 		{"everything but ports", bridged, []string{"*"}, nil, []string{"lo", "br0", "docker0"}, ""},
 		{"a port that is denied", bridged, []string{"eth1"}, []string{"eth1"}, nil, ""},
 		{"no match among ports", bridged, []string{"wan0"}, nil, nil, `no interface that is up matches "wan0"; there are: lo, ` + ports + ", br0, docker0, veth1 (port of docker0)"},
+		{"many that are left out", many, nil, nil, nil, "no interface was named, and none is usable except " + ten + " and 110 more; want it named"},
+		{"many that do not match", many, []string{"eth0"}, nil, nil, `no interface that is up matches "eth0"; there are: ` + ten + " and 110 more"},
 		{"point-to-point links", vpn, nil, nil, []string{"eth0"}, "no interface was named: using eth0, not tun0, wg0"},
 		{"a point-to-point link by name", vpn, []string{"tun0"}, nil, []string{"tun0"}, ""},
 		{"a point-to-point link by glob", vpn, []string{"wg*"}, nil, []string{"wg0"}, ""},

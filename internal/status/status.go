@@ -209,7 +209,7 @@ func Services(groups []publication.Publication, statuses []mdns.ServiceStatus, c
 
 // Line is the state in a line: "3 services on eth0, vlan20; 1 file refused".
 func (s Status) Line() string {
-	announced, coming, links := 0, 0, []string{}
+	announced, coming, links, seen := 0, 0, []string{}, map[string]bool{}
 	for _, service := range s.Services {
 		on := service.on(mdns.Announced)
 		switch {
@@ -219,14 +219,15 @@ func (s Status) Line() string {
 			coming++
 		}
 		for _, link := range on {
-			if !slices.Contains(links, link) {
+			if !seen[link] {
+				seen[link] = true
 				links = append(links, link)
 			}
 		}
 	}
 	line := count(announced, "service")
 	if len(links) > 0 {
-		line += " on " + strings.Join(links, ", ")
+		line += " on " + publication.Names(links)
 	}
 	if coming > 0 {
 		line += fmt.Sprintf("; %d being announced", coming)
@@ -374,7 +375,7 @@ func (s Service) absence(links []Link) string {
 	if len(unused) == 0 {
 		return "none of its interfaces exists"
 	}
-	return strings.Join(unused, ", ")
+	return publication.Names(unused)
 }
 
 // settled reports whether nothing is being announced.
