@@ -218,7 +218,7 @@ func (d *Daemon) beat(ctx context.Context) {
 // end sends goodbyes. It returns the cause of the end rather than an error of the goodbyes.
 func (d *Daemon) end(ctx context.Context, cause error) error {
 	d.systemd.stopping()
-	d.log.flush()
+	d.log.end()
 	if cause == nil && errors.Is(context.Cause(ctx), ErrRestart) {
 		if err := d.Publisher.Abandon(); err != nil {
 			d.log.Debug("the sockets were not released", "error", err)

@@ -73,8 +73,7 @@ func (j *journal) event(e mdns.Event) {
 func (j *journal) flush() {
 	for _, events := range j.lines.take() {
 		if len(events) > mdns.BulkMore {
-			first := events[0]
-			j.line(levelOf(first.Kind), mdns.Bulk(first.Kind, events), 0, []attr{{"detail", first.Detail}})
+			j.bulk(events)
 			continue
 		}
 		for _, e := range events {
@@ -85,10 +84,26 @@ func (j *journal) flush() {
 	}
 }
 
+// bulk writes one line for many events of a kind, as often as the limit allows.
+func (j *journal) bulk(events []mdns.Event) {
+	first := events[0]
+	if j.own.Admit(cmp.Or(first.Name, first.Link), time.Now()) {
+		j.line(levelOf(first.Kind), mdns.Bulk(first.Kind, events), 0, []attr{{"detail", first.Detail}})
+	}
+}
+
 // leftOut reports the lines about this host's services that were not written, when their minute is over.
-func (j *journal) leftOut() {
-	if excess, any := j.own.Excess(time.Now()); any {
-		j.Warn("lines about services are left out: another host contests a name again and again", "lines", excess.Lines, "most", excess.Most)
+func (j *journal) leftOut() { j.excess(j.own.Excess(time.Now())) }
+
+// end writes what was gathered or left out until now.
+func (j *journal) end() {
+	j.flush()
+	j.excess(j.own.Rest())
+}
+
+func (j *journal) excess(e limit.Excess, any bool) {
+	if any {
+		j.Warn("lines about services are left out: another host contests a name again and again", "lines", e.Lines, "most", e.Most)
 	}
 }
 

@@ -328,6 +328,27 @@ func TestLinesOfAContest(t *testing.T) {
 	})
 }
 
+// Lines that stand for many events have the limit, too, and what is left out is counted at the end at the latest.
+func TestLinesForManyOfAContest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		again := mdns.Event{Kind: mdns.ServiceAnnounced, ID: "x.service", Name: "x", Link: "eth0"}
+		for range ownMost + 50 {
+			b.publisher.Happen(slices.Repeat([]mdns.Event{again}, mdns.BulkMore+1)...)
+			synctest.Wait()
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(b.log.String(), `msg="announced 1 service on 1 link"`); n > ownMost {
+			t.Errorf("%d lines, want %d at most", n, ownMost)
+		}
+		if n := strings.Count(b.log.String(), "lines about services are left out"); n != 1 {
+			t.Errorf("%d times it is logged that lines were left out, want 1", n)
+		}
+	})
+}
+
 // One who watches too slowly misses events and gets their number; others miss none, and too many are refused.
 func TestSlowWatcher(t *testing.T) {
 	var h hub
