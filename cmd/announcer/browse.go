@@ -114,10 +114,7 @@ func printChanges(c *cli.Context, changes []browse.Change) error {
 
 func printChange(c *cli.Context, kind browse.ChangeKind, e browse.Entry) error {
 	if c.Bool("json") {
-		return json.NewEncoder(escape.JSON(c.App.Writer)).Encode(struct {
-			Event   browse.ChangeKind `json:"event"`
-			Service shownService      `json:"service"`
-		}{kind, shown([]browse.Entry{e})[0]})
+		return json.NewEncoder(escape.JSON(c.App.Writer)).Encode(changeOutput{formatVersion, kind, shown([]browse.Entry{e})[0]})
 	}
 	text := fmt.Sprintf("%-7s  %s (%s) at %s, %s, on %s", kind, e.Instance, e.Type, server(e), addresses(e.Addrs), e.Link)
 	if len(e.TXT) > 0 {

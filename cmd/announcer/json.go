@@ -63,6 +63,12 @@ type (
 		Services []shownService `json:"services"`
 	}
 
+	changeOutput struct {
+		Version int               `json:"version"`
+		Event   browse.ChangeKind `json:"event"`
+		Service shownService      `json:"service"`
+	}
+
 	serviceOutput struct {
 		Version int          `json:"version"`
 		Service shownService `json:"service"`

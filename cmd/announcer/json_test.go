@@ -30,19 +30,20 @@ var updateSchema = flag.Bool("update-schema", false, "write docs/json.schema.jso
 
 // outputs are the types of what the commands print with --json, by the headings of docs/json.md.
 var outputs = map[string]reflect.Type{
-	"announcer list --json":          reflect.TypeFor[listOutput](),
-	"announcer validate --json":      reflect.TypeFor[validateOutput](),
-	"announcer verify --json":        reflect.TypeFor[verifyOutput](),
-	"announcer browse --json":        reflect.TypeFor[typesOutput](),
-	"announcer browse TYPE --json":   reflect.TypeFor[servicesOutput](),
-	"announcer resolve NAME --json":  reflect.TypeFor[serviceOutput](),
-	"announcer resolve HOST --json":  reflect.TypeFor[hostsOutput](),
-	"announcer restart --json":       reflect.TypeFor[restartOutput](),
-	"announcer firmware scan --json": reflect.TypeFor[scanOutput](),
-	"announcer dhcp decode --json":   reflect.TypeFor[decodeOutput](),
-	"announcer status --json":        reflect.TypeFor[status.Status](),
-	"announcer reload --json":        reflect.TypeFor[status.ReloadReport](),
-	"announcer watch --json":         reflect.TypeFor[status.EventReport](),
+	"announcer list --json":            reflect.TypeFor[listOutput](),
+	"announcer validate --json":        reflect.TypeFor[validateOutput](),
+	"announcer verify --json":          reflect.TypeFor[verifyOutput](),
+	"announcer browse --json":          reflect.TypeFor[typesOutput](),
+	"announcer browse TYPE --json":     reflect.TypeFor[servicesOutput](),
+	"announcer browse --follow --json": reflect.TypeFor[changeOutput](),
+	"announcer resolve NAME --json":    reflect.TypeFor[serviceOutput](),
+	"announcer resolve HOST --json":    reflect.TypeFor[hostsOutput](),
+	"announcer restart --json":         reflect.TypeFor[restartOutput](),
+	"announcer firmware scan --json":   reflect.TypeFor[scanOutput](),
+	"announcer dhcp decode --json":     reflect.TypeFor[decodeOutput](),
+	"announcer status --json":          reflect.TypeFor[status.Status](),
+	"announcer reload --json":          reflect.TypeFor[status.ReloadReport](),
+	"announcer watch --json":           reflect.TypeFor[status.EventReport](),
 }
 
 // schema is the part of JSON Schema that the outputs need.
@@ -291,10 +292,11 @@ func TestSchemaOfOutput(t *testing.T) {
 func TestSchemaOfValues(t *testing.T) {
 	entry := shownService{Addresses: []netip.Addr{}, TXT: []config.RawTXT{{Text: "a=b"}, config.NewRawTXT("a=\xff")}, From: []shownSender{{MAC: "00:0f:d3:00:00:01"}}}
 	for heading, v := range map[string]any{
-		"announcer verify --json":       verifyOutput{formatVersion, []verdict{{Result: browse.Differs, Service: entry, Differences: []browse.Difference{{}}}}, diag.Findings{}},
-		"announcer resolve NAME --json": serviceOutput{formatVersion, entry},
-		"announcer resolve HOST --json": hostsOutput{formatVersion, []shownHost{{Addresses: []netip.Addr{}, From: []shownSender{}}}},
-		"announcer watch --json":        status.EventReport{Version: status.Version, Event: status.Event{Asked: &status.AskedEvent{}, Event: &status.WireEvent{}, Missed: 3}},
+		"announcer verify --json":          verifyOutput{formatVersion, []verdict{{Result: browse.Differs, Service: entry, Differences: []browse.Difference{{}}}}, diag.Findings{}},
+		"announcer browse --follow --json": changeOutput{formatVersion, browse.Added, entry},
+		"announcer resolve NAME --json":    serviceOutput{formatVersion, entry},
+		"announcer resolve HOST --json":    hostsOutput{formatVersion, []shownHost{{Addresses: []netip.Addr{}, From: []shownSender{}}}},
+		"announcer watch --json":           status.EventReport{Version: status.Version, Event: status.Event{Asked: &status.AskedEvent{}, Event: &status.WireEvent{}, Missed: 3}},
 	} {
 		t.Run(heading, func(t *testing.T) {
 			data, err := json.Marshal(v)
