@@ -55,15 +55,15 @@ func (b *budget) spend(now moment, to netip.Addr, bytes int) {
 	b.sources[to] = a
 }
 
-// forget makes room: it forgets the addresses that have used nothing of late or, if there are none, all of them. The limit for all
-// holds in any case.
+// forget makes room: it forgets the addresses that have used nothing of late or, if these are not half of them, all: it must not be
+// done again for each address that is new. The limit for all holds in any case.
 func (b *budget) forget(now moment) {
 	for addr, a := range b.sources {
 		if a.settle(now, sourceRate).used == 0 {
 			delete(b.sources, addr)
 		}
 	}
-	if len(b.sources) >= sourcesMax {
+	if len(b.sources) > sourcesMax/2 {
 		clear(b.sources)
 	}
 }
