@@ -27,7 +27,8 @@ func validateCommand() *cli.Command {
 		Name:      "validate",
 		Usage:     "check definitions: print where each problem is, what is wrong and what would be right",
 		ArgsUsage: "PATH...",
-		UsageText: "announcer validate [--strict] [--probe] [--json] [--format FORMAT] [FILE | DIR | -]...",
+		UsageText: "announcer validate [--strict] [--probe] [--json] [FILE | DIR]...\n" +
+			"announcer validate --format FORMAT [--strict] [--json] FILE | -",
 		Description: "Checks definition files, directories of them, and announcer.toml. Without arguments it checks what announcer run would read. - is standard input and needs --format. " +
 			"For services that phones browse, it also checks the form of each TXT key. " +
 			"The word in brackets at the end of a line is the name of the rule; it is stable. Exits with 3 if there is an error.",

@@ -16,6 +16,7 @@ func (d *Daemon) happened(events []mdns.Event) {
 	var news []status.Event
 	for _, e := range events {
 		if d.isOurs(e.Rival) {
+			d.contested = true
 			d.lookAround() // another program of this host has opened the port since the last look
 		}
 		switch {
@@ -67,12 +68,16 @@ func (d *Daemon) met(ctx context.Context, now others) {
 			d.log.Warn(what)
 		}
 	}
-	if slices.Equal(before.sharers, now.sharers) {
-		return
-	}
-	if len(now.sharers) > 0 {
+	contested := d.contested
+	d.contested = false
+	switch {
+	case slices.Equal(before.sharers, now.sharers):
+		if !contested {
+			return
+		}
+	case len(now.sharers) > 0:
 		d.log.Info(sharedHint(now.sharers))
-	} else {
+	default:
 		d.log.Info("port 5353 is no longer shared", "with", strings.Join(before.sharers, " and "))
 	}
 	if err := d.Publisher.Apply(ctx, d.applied); err != nil {

@@ -19,6 +19,7 @@ type memory struct {
 	conflicts map[string]status.Conflict // by definition; "" is the host
 	failure   mdns.Event                 // of the engine, the last one
 	others    others
+	contested bool // another program of this host wanted a name of ours since the last look for them
 	silence   silence
 	history   history
 }

@@ -14,7 +14,9 @@ const hostTime = 200 * time.Millisecond
 // host is what the engine knows about this host. A task reads it, since /proc and netlink can hang.
 type host struct {
 	looks chan chan struct{} // each asks for a look, and is closed when the loop knows the result
-	own   []netip.Addr       // all addresses of this host, as they were last read; the loop's own
+	// The loop's own, as they were last read:
+	own    []netip.Addr // all addresses of this host
+	shared bool         // another program has the port, too
 }
 
 // look asks for a look, unless another one is due anyway.
@@ -67,11 +69,9 @@ func (p *Publisher) lookAtHost(ctx context.Context) {
 // know takes what is to be known of this host.
 func (p *Publisher) know(shared bool, own []netip.Addr) {
 	p.responder.SharePort(shared)
-	if slices.Equal(own, p.host.own) {
-		return
-	}
-	p.host.own = own
-	if p.desired != nil {
+	same := shared == p.host.shared && slices.Equal(own, p.host.own)
+	p.host.shared, p.host.own = shared, own
+	if !same && p.desired != nil {
 		p.publish()
 	}
 }
