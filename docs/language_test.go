@@ -49,7 +49,7 @@ var habits = []habit{
 var starts = []habit{
 	{`^\w+ gives (the|a|an|what|whether|all|how)`, "returns", "Status gives the state."},
 	{`^\w+ tells`, "reports, returns", "Status tells how the daemon stands."},
-	{`^\w+ says whether`, "reports whether", "On says whether it is announced."},
+	{`^\w+ says (whether|what|why|who|which|how|where|that|when|on)`, "reports, returns, describes", "On says whether it is announced."},
 }
 
 // find returns where a text has habits, as "LINE: PHRASE; want INSTEAD". The first line has the number line.

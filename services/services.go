@@ -29,7 +29,7 @@ type Service struct {
 	Subtypes  []dnsname.Name // such as _colour._sub._ipp._tcp, see [ParseSubtype]
 	Domain    dnsname.Name   // zero: local
 	Host      dnsname.Name   // the host that serves; zero: this one
-	Port      uint16         // 0 says that there is nothing to connect to
+	Port      uint16         // 0: there is nothing to connect to
 	TXT       TXT
 	Addresses []netip.Addr // published as A and AAAA of Host, if that is another host
 }

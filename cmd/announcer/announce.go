@@ -32,7 +32,7 @@ import (
 // exitOwnFailure distinguishes a failure of announcer from one of the command that we ran, as env(1) does.
 const exitOwnFailure = 125
 
-// countedBy says what --until-seen and --until-done count.
+// countedBy explains what --until-seen and --until-done count.
 const countedBy = "Hosts are counted by hardware address if it is known, else by address. A host that lies about both counts more than once."
 
 func announceCommand() *cli.Command {
@@ -127,7 +127,7 @@ func announceWhile(c *cli.Context, command []string) error {
 	})
 }
 
-// checkUntilSeen says what is wrong with --until-seen, if anything.
+// checkUntilSeen returns an error if --until-seen has a wrong value.
 func checkUntilSeen(c *cli.Context) error {
 	if n := c.Int("until-seen"); n < 1 && c.IsSet("until-seen") {
 		return usagef("--until-seen: %d hosts is out of range; want 1 or more", n)

@@ -118,7 +118,7 @@ func cutName(flags []cli.Flag, args []string) (name string, others []string) {
 	return "", args
 }
 
-// arrangeNameless lets announcer --help and --version through, and refuses all else without a command.
+// arrangeNameless accepts announcer --help and --version, and refuses all else without a command.
 func arrangeNameless(app *cli.App, args []string) (arranged, command []string, err error) {
 	switch {
 	case slices.ContainsFunc(args, isHelp):

@@ -70,7 +70,7 @@ func listed(d publication.Desired, instances []mdns.Instance) listOutput {
 	return listOutput{formatVersion, all}
 }
 
-// fate says what becomes of an instance: to be announced, or why not.
+// fate returns what becomes of an instance: to be announced, or why not.
 func fate(in mdns.Instance) string {
 	switch {
 	case in.State != mdns.Probing:

@@ -19,7 +19,7 @@ import (
 // MaxSize is the most bytes that a file may have.
 const MaxSize = 1 << 20
 
-// rule says where an element belongs and which attribute it may have.
+// rule defines where an element belongs and which attribute it may have.
 type rule struct {
 	element   string
 	parent    string // "": it is the root

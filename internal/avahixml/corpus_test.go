@@ -145,7 +145,7 @@ func compareWithAvahi(t *testing.T, data []byte, want measured) {
 
 func isSubtypes(p cmp.Path) bool { return p.Last().String() == ".Subtypes" }
 
-// asMeasured says what a neighbour would see of a group.
+// asMeasured describes what a neighbour would see of a group.
 func asMeasured(g services.Group) []measuredService {
 	var seen []measuredService
 	for _, s := range g.Services {

@@ -10,7 +10,7 @@ import (
 	"announcer/services"
 )
 
-// oneLine says what a group is: the name that it has on testhost, then each service with what it has beside a type.
+// oneLine describes a group: the name that it has on testhost, then each service with what it has beside a type.
 func oneLine(g services.Group) string {
 	line := fmt.Sprintf("%q", g.Instance("testhost"))
 	for _, s := range g.Services {

@@ -56,7 +56,7 @@ func (a *announcing) reloaded(ctx context.Context, u source.Update) {
 	a.lacks(u.Silent)
 }
 
-// lacks says that places have not answered to a reload.
+// lacks reports that places have not answered to a reload.
 func (a *announcing) lacks(silent []source.Silence) {
 	var list []string
 	for _, s := range silent {

@@ -41,7 +41,7 @@ func (c *Collector) Addf(severity Severity, line int, element, format string, ar
 func (c *Collector) Errors() int { return c.count[Error] }
 
 // List returns the findings that are kept in the order of [Findings.Sort]. If there are others, a finding for each
-// severity says how many.
+// severity reports how many.
 func (c *Collector) List() Findings {
 	list := append(Findings(nil), c.kept...)
 	list.Sort()

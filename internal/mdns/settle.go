@@ -70,7 +70,7 @@ func linksOf(p publication.Publication, all publication.Links) publication.Links
 	return slices.DeleteFunc(slices.Clone(all), isElsewhere)
 }
 
-// tooLong says why an instance has no full name.
+// tooLong returns why an instance has no full name.
 func (in Instance) tooLong() string {
 	if n := len(in.Label); n > dnsname.MaxLabel {
 		return fmt.Sprintf("the name %q has %d bytes, at most %d", in.Label, n, dnsname.MaxLabel)

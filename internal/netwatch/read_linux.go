@@ -232,7 +232,7 @@ func listen(ctx context.Context, conn *netlink.Conn, nudges chan<- struct{}) err
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now()) })()
 	for {
 		_, err := conn.Receive()
-		if err != nil && !errors.Is(err, unix.ENOBUFS) { // which says that messages were lost
+		if err != nil && !errors.Is(err, unix.ENOBUFS) { // messages were lost
 			return err
 		}
 		nudge(nudges)

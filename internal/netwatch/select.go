@@ -66,7 +66,7 @@ func portsNamed(chosen []publication.Link) string {
 	return notes(found...)
 }
 
-// assumed says what was done where no interface was named.
+// assumed describes what was done where no interface was named.
 func assumed(chosen, leftOut []publication.Link) string {
 	const unnamed = "no interface was named"
 	switch {
@@ -80,7 +80,7 @@ func assumed(chosen, leftOut []publication.Link) string {
 	return unnamed + ": using " + names(chosen) + ", not " + names(leftOut)
 }
 
-// missing says which globs no link matches, "" if all do.
+// missing names which globs no link matches, "" if all do.
 func missing(links []publication.Link, globs []string) string {
 	var absent []string
 	for _, glob := range globs {

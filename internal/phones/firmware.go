@@ -196,7 +196,7 @@ func (s *scanner) nameless() {
 	}
 }
 
-// judge says what is odd about the images.
+// judge reports what is odd about the images.
 func (s *scanner) judge() {
 	if len(s.images) == 0 {
 		s.errorf("", CodeImageName, "there is no firmware; want files such as 2_8_1_D40_firmware.eff")

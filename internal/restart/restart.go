@@ -49,7 +49,7 @@ func (e Event) header() string {
 	return "check-sync"
 }
 
-// does says what a phone does that accepts the event.
+// does describes what a phone does that accepts the event.
 func (e Event) does() string {
 	if e == Resync {
 		return "it reads its configuration again"
@@ -66,7 +66,7 @@ type Result struct {
 	Took   time.Duration // from the request to the answer
 }
 
-// errNotAsked says that the end came before it was a phone's turn.
+// errNotAsked reports that the end came before it was a phone's turn.
 var errNotAsked = errors.New("it was not asked")
 
 // NotAsked returns the result for a phone that was not asked.

@@ -35,7 +35,7 @@ func (g *guard) begin() (returned bool) {
 	}
 }
 
-// hangError says that a call has not returned.
+// hangError reports that a call has not returned.
 type hangError struct{ since time.Time }
 
 func (e *hangError) Error() string {

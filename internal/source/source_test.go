@@ -308,7 +308,7 @@ func TestLoadKeepsTheFilesOfAnUnreadableDirectory(t *testing.T) {
 	}
 }
 
-// TestLoadWithoutTheDirectory says how bad it is that a directory does not exist: that depends on who wants it.
+// A directory that does not exist is an error or not, which depends on who wants it.
 func TestLoadWithoutTheDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	const text = "it does not exist; want a file, or a directory with files"

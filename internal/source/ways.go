@@ -113,7 +113,7 @@ func (w ways) has(path string) bool {
 	return ok
 }
 
-// eventless says which of the directories is on a file system that reports no changes that are made elsewhere, "" for none.
+// eventless names which of the directories is on a file system that reports no changes that are made elsewhere, "" for none.
 func (w ways) eventless() string {
 	for _, dir := range slices.Sorted(maps.Keys(w.dirs)) {
 		if system := eventless(dir); system != "" {

@@ -364,7 +364,7 @@ func (s Service) problem(now time.Time, links []Link) string {
 	return ""
 }
 
-// absence says why a service is on no link: which of its interfaces are here, and why they are not used.
+// absence returns why a service is on no link: which of its interfaces are here, and why they are not used.
 func (s Service) absence(links []Link) string {
 	var unused []string
 	for _, l := range links {

@@ -82,7 +82,7 @@ type Conn interface {
 	// waits: what the kernel has no room for fails with EAGAIN or ENOBUFS.
 	Write(batch []Packet) (sent int)
 
-	// SetLinks says which interfaces to listen on, all of them. The error reports on which it fails and why; the
+	// SetLinks sets the interfaces to listen on, all of them. The error reports on which it fails and why; the
 	// others are listened on. What failed before is tried again at once.
 	SetLinks(links []publication.Link) error
 

@@ -250,7 +250,7 @@ func (w *written) replace(p *Publisher, l legacy, more time.Duration) {
 	w.failed = err != nil
 }
 
-// touch says that the note is still true, which takes much less than to write it. It reports whether that was possible: not
+// touch confirms the note, which takes much less than to write it. It reports whether that was possible: not
 // if the file is another one.
 func (w *written) touch() bool {
 	info, err := os.Stat(w.path)

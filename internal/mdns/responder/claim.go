@@ -42,7 +42,7 @@ type claim struct {
 	review  *review  // of a name that another host wants to serve too, see standby.go
 }
 
-// loss says who has a name that is held, and how that is known.
+// loss records who has a name that is held, and how that is known.
 type loss struct {
 	rival netip.Addr
 	why   string

@@ -51,7 +51,7 @@ func (c *claim) correct(t mdns.Type) {
 	}
 }
 
-// differs says what a record of a rival says, and what ours does.
+// differs describes the record of a rival beside ours.
 func (a assertion) differs() string {
 	data, ok := a.claim.face.r.reader.Value(a.rec)
 	if !ok {

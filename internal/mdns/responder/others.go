@@ -111,7 +111,7 @@ func newTopic(name dnsname.Name) *topic {
 	return &topic{name: name, typ: typ, surveys: map[int]*survey{}}
 }
 
-// watchSubtypes lets questions for the subtypes that we publish be questions for their types.
+// watchSubtypes counts questions for the subtypes that we publish as questions for their types.
 func (o *others) watchSubtypes(groups []publication.Publication) {
 	for _, p := range groups {
 		for _, s := range p.Group.Services {
@@ -320,7 +320,7 @@ func (o *others) surveyLater(t *topic, l *link) {
 	}
 }
 
-// detail says who announces what.
+// detail describes who announces what.
 func (x *foreigner) detail(zone zone) string {
 	who, what := x.From.String(), "a service of this type"
 	if x.Own {

@@ -8,7 +8,7 @@ import (
 	"announcer/internal/publication"
 )
 
-// kind says what a claimed name is.
+// kind is the kind of a claimed name.
 type kind uint8
 
 const (

@@ -83,7 +83,7 @@ func (q *reviews) run(now moment) {
 	}
 }
 
-// decide lets the lower source address serve.
+// decide elects the host with the lower source address.
 func (x contest) decide() {
 	c, f := x.claim, x.claim.face
 	lower := x.rival.addr.Less(f.sources.To(x.rival.addr))

@@ -188,7 +188,7 @@ func (r *Reader) Resource() (rec Resource, ok bool) {
 // legacy query repeats it (RFC 6762 §6.7). Pointers in it lead backwards, so it can stand behind another header.
 func (r *Reader) QuestionBytes() []byte { return r.msg[HeaderSize:r.at] }
 
-// targetAt says where in the data of a type a name stands.
+// targetAt returns where in the data of a type a name stands.
 func targetAt(t mdns.Type) (offset int, ok bool) {
 	switch t {
 	case mdns.TypePTR, mdns.TypeNSEC:

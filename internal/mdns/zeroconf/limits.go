@@ -36,7 +36,7 @@ func Limits(p publication.Publication, host string) []services.Problem {
 	return problems
 }
 
-// falsehood says what would be false if the library published a service, and which field is to blame; "" where
+// falsehood returns what would be false if the library published a service, and which field is to blame; "" where
 // nothing would.
 func falsehood(s services.Service, own dnsname.Name) (services.Field, string) {
 	host := mdns.Instance{Service: s}.Target(own)
@@ -51,7 +51,7 @@ func falsehood(s services.Service, own dnsname.Name) (services.Field, string) {
 	return 0, ""
 }
 
-// shortcomings says what the library would leave undone for a service with that instance name.
+// shortcomings returns what the library would leave undone for a service with that instance name.
 func shortcomings(s services.Service, instance string) []string {
 	var undone []string
 	if s.Protocol != services.AnyProtocol {

@@ -158,7 +158,7 @@ func (c *Cable) setHostName(name string) (err error) {
 	return err
 }
 
-// hearOwnAddress lets the host take packets with a source address of its own, as they come on a second interface of
+// hearOwnAddress makes the host take packets with a source address of its own, as they come on a second interface of
 // one link.
 func hearOwnAddress() error {
 	for _, name := range []string{"all", Interface} {

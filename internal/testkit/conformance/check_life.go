@@ -165,7 +165,7 @@ func (b *bench) echo(p packet, name string, from netip.AddrPort, after time.Dura
 	}
 }
 
-// sleepFor lets the responder sleep, and returns when it woke and what is heard then.
+// sleepFor makes the responder sleep, and returns when it woke and what is heard then.
 func (b *bench) sleepFor(d time.Duration) (woke time.Time, heard []packet) {
 	b.must("suspend the responder", b.lab.Suspend())
 	b.listen(d)

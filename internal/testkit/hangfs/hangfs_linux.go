@@ -83,11 +83,11 @@ func (f *FS) end() {
 	unix.Unmount(f.Dir, unix.MNT_DETACH)
 }
 
-// Hang lets all calls for files hang from now on.
+// Hang makes all calls for files hang from now on.
 func (f *FS) Hang() {
 	f.server.Process.Signal(syscall.SIGSTOP)
 	unix.Wait4(f.server.Process.Pid, nil, unix.WUNTRACED, nil) // until it has stopped
 }
 
-// GoOn lets calls for files return again, those that hang included.
+// GoOn makes calls for files return again, those that hang included.
 func (f *FS) GoOn() { f.server.Process.Signal(syscall.SIGCONT) }

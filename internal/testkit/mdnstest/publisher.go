@@ -88,7 +88,7 @@ func (p *Publisher) See(seen mdns.Observation) {
 	p.seen = seen
 }
 
-// Happen lets events happen, all at once.
+// Happen makes events happen, all at once.
 func (p *Publisher) Happen(events ...mdns.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -124,7 +124,7 @@ func (h *Host) Links() []publication.Link {
 	return links
 }
 
-// OnPacket says what a host does with the packets that reach it, whatever their port. Their Data is shared.
+// OnPacket sets what a host does with the packets that reach it, whatever their port. Their Data is shared.
 func (h *Host) OnPacket(f func(link.Packet)) { h.onPacket = f }
 
 // Why a packet can't be sent.

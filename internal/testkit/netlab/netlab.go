@@ -24,7 +24,7 @@ import (
 // machine.
 const Inside = "ANNOUNCER_NETLAB"
 
-// errRefused says why there are no namespaces; nil if there are.
+// errRefused is the reason why there are no namespaces; nil if there are.
 var errRefused = errors.New("TestMain does not call netlab.Main")
 
 // Main runs the tests in new user, network, mount and host name namespaces, in which they are root and may do as they like:
