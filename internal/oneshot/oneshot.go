@@ -87,6 +87,9 @@ func publish(ctx context.Context, p mdns.Publisher, desired publication.Desired,
 		case events := <-p.Events():
 			held = append(held, events...)
 		case <-ctx.Done():
+			if done, err := settled(p.Status()); done && err == nil {
+				return nil // it was announced at the same moment, which the event does not say yet
+			}
 			return context.Cause(ctx)
 		}
 	}
