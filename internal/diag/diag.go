@@ -192,6 +192,3 @@ func distance(a, b string) int {
 	}
 	return rows[len(s)][len(t)]
 }
-
-// Printable returns text for a terminal: see [escape.Text].
-func Printable(text string) string { return escape.Text(text) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/health"
 	"announcer/internal/layout"
 	"announcer/internal/mdns"
@@ -58,7 +59,7 @@ type page struct {
 
 func (p *page) line(text string) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintln(p.w, diag.Printable(strings.TrimPrefix(text, "\n")))
+		_, p.err = fmt.Fprintln(p.w, escape.Text(strings.TrimPrefix(text, "\n")))
 	}
 }
 
@@ -77,7 +78,7 @@ func (p *page) table(headings string, rows [][]string) {
 	fmt.Fprintln(p.w)
 	for _, row := range rows {
 		for i := range row {
-			row[i] = diag.Printable(row[i])
+			row[i] = escape.Text(row[i])
 		}
 	}
 	p.err = layout.Table(p.w, p.columns, headings, rows)
@@ -210,7 +211,7 @@ func (r Reload) Text() string {
 	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}, {"refused", r.Refused}} {
 		counts = append(counts, fmt.Sprintf("%d %s", len(part.list), part.what))
 		for _, name := range part.list {
-			lines = append(lines, fmt.Sprintf("%-8s %s", part.what, diag.Printable(name)))
+			lines = append(lines, fmt.Sprintf("%-8s %s", part.what, escape.Text(name)))
 		}
 	}
 	text = append(text, strings.Join(counts, ", "))
@@ -223,7 +224,7 @@ func (e Event) Text() string {
 	case e.Asked != nil:
 		return e.Asked.text()
 	case e.Event != nil:
-		return diag.Printable(e.Event.text())
+		return escape.Text(e.Event.text())
 	}
 	return fmt.Sprintf("%d events were dropped because they came too fast", e.Missed)
 }

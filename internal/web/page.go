@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/escape"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/status"
@@ -34,7 +35,7 @@ type view struct {
 
 func printable(texts []string) (all []string) {
 	for _, t := range texts {
-		all = append(all, diag.Printable(t))
+		all = append(all, escape.Text(t))
 	}
 	return all
 }
@@ -56,7 +57,7 @@ func (s server) page(w http.ResponseWriter, r *http.Request) {
 // look returns the state as a person wants to see it.
 func look(s status.Status, r request) view {
 	return view{
-		Status: s, Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Line: diag.Printable(s.Line()), Up: ago(s.Time.Sub(s.Daemon.Started)), Chart: draw(s.History),
+		Status: s, Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Line: escape.Text(s.Line()), Up: ago(s.Time.Sub(s.Daemon.Started)), Chart: draw(s.History),
 		Tables: []table{
 			r.table("services", "Services", "No service is defined.",
 				[]string{"Name", "Type", "Port", "Link", "State", "For", "Why", "Defined in"}, 0, serviceRows(s)),

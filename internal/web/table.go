@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"announcer/internal/diag"
+	"announcer/internal/escape"
 )
 
 // rowsOnce is the number of rows on one page of a table.
@@ -45,9 +45,9 @@ type cell struct {
 }
 
 // A text can come from the network or a file: what would not be text is escaped.
-func text(s string) cell        { return cell{Text: diag.Printable(s)} }
+func text(s string) cell        { return cell{Text: escape.Text(s)} }
 func name(s string) cell        { return state(s, "name") }
-func state(s, kind string) cell { return cell{Text: diag.Printable(s), Kind: kind} }
+func state(s, kind string) cell { return cell{Text: escape.Text(s), Kind: kind} }
 
 func number(n uint64) cell {
 	return cell{Text: strconv.FormatUint(n, 10), Kind: "number", key: float64(n)}

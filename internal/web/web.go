@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"announcer/internal/diag"
 	"announcer/internal/escape"
 	"announcer/internal/status"
 )
@@ -123,11 +122,11 @@ func (s server) healthz(w http.ResponseWriter, r *http.Request) {
 	}
 	faults := st.Faults()
 	if len(faults) == 0 {
-		fmt.Fprintln(w, "ok: "+diag.Printable(st.Line()))
+		fmt.Fprintln(w, "ok: "+escape.Text(st.Line()))
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)
 	for _, f := range faults {
-		fmt.Fprintln(w, diag.Printable(f.String()))
+		fmt.Fprintln(w, escape.Text(f.String()))
 	}
 }
