@@ -13,10 +13,11 @@ import (
 // 421. This keeps a page on the web from reading what is served here: a browser lets the page do so only under the page's own
 // name, after that name was pointed to an address of this host (DNS rebinding), and never under an address.
 //
-// names returns the names, in any case, without ports; key is where more of them can be configured.
+// names returns the names, in any case, without ports; it is called for a header that is a name. key is where more of them can
+// be configured.
 func Hosts(next http.Handler, names func() []string, key string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !named(r.Host, names()) {
+		if !named(r.Host, names) {
 			http.Error(w, "this host has another name; want its address, or the name in "+key, http.StatusMisdirectedRequest)
 			return
 		}
@@ -25,7 +26,7 @@ func Hosts(next http.Handler, names func() []string, key string) http.Handler {
 }
 
 // named reports whether a Host header names one of the names, an address or nothing.
-func named(header string, names []string) bool {
+func named(header string, names func() []string) bool {
 	host, _, err := net.SplitHostPort(header)
 	if err != nil {
 		host = strings.TrimSuffix(strings.TrimPrefix(header, "["), "]")
@@ -34,7 +35,7 @@ func named(header string, names []string) bool {
 		return true
 	}
 	host = strings.TrimSuffix(host, ".")
-	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, host) })
+	return slices.ContainsFunc(names(), func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 // resolverFile has the domains in which the system looks up short names (resolv.conf(5)).

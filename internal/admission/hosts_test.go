@@ -59,6 +59,19 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// An address needs no names, which are read from files.
+func TestHostsByAddress(t *testing.T) {
+	handler := Hosts(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func() []string {
+		t.Error("the names are read")
+		return nil
+	}, "http_hosts")
+	for _, host := range []string{"127.0.0.1:9353", "[::1]", ""} {
+		request := httptest.NewRequest("GET", "/metrics", nil)
+		request.Host = host
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+	}
+}
+
 func TestQualified(t *testing.T) {
 	domains := searched("# search no\nnameserver 192.0.2.1\nsearch example.com. sip.example.com\ndomain example.org\nsearch\n")
 	want := []string{"pbx", "pbx.local", "pbx.example.com", "pbx.sip.example.com", "pbx.example.org", "pbx.example.net"}
