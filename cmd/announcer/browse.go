@@ -155,7 +155,7 @@ func browseTypes(ctx context.Context, c *cli.Context, domain dnsname.Name, links
 		all = append(all, foundType{t.Name.String(), t.Link})
 	}
 	if c.Bool("json") {
-		return errors.Join(err, printJSON(c.App.Writer, typesOutput{formatVersion, all}))
+		return errors.Join(err, escape.WriteJSON(c.App.Writer, typesOutput{formatVersion, all}))
 	}
 	var rows [][]string
 	for _, t := range all {
@@ -168,7 +168,7 @@ func browseServices(ctx context.Context, c *cli.Context, q browse.Question, link
 	entries, err := browse.Services(ctx, []browse.Question{q}, links)
 	entries = browse.WithMACs(entries, netwatch.MACs())
 	if c.Bool("json") {
-		return errors.Join(err, printJSON(c.App.Writer, servicesOutput{formatVersion, shown(entries)}))
+		return errors.Join(err, escape.WriteJSON(c.App.Writer, servicesOutput{formatVersion, shown(entries)}))
 	}
 	header := "NAME TYPE SERVER ADDRESSES INTERFACE TXT"
 	var rows [][]string

@@ -63,7 +63,7 @@ func dhcpDecode(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, decodeOutput{formatVersion, class})
+		return escape.WriteJSON(c.App.Writer, decodeOutput{formatVersion, class})
 	}
 	model := class.Model
 	if !class.Known {

@@ -108,7 +108,7 @@ func firmwareScan(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		err = printJSON(c.App.Writer, scanOutput{formatVersion, dir, append([]phones.Image{}, found.Images...), append(diag.Findings{}, found.Findings...)})
+		err = escape.WriteJSON(c.App.Writer, scanOutput{formatVersion, dir, append([]phones.Image{}, found.Images...), append(diag.Findings{}, found.Findings...)})
 	} else {
 		err = firmwareTable(c, found)
 	}

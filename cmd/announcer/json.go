@@ -1,15 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"io"
 	"net/netip"
 
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
-	"announcer/internal/escape"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/phones"
 	"announcer/internal/restart"
@@ -21,14 +18,6 @@ const formatVersion = status.Version
 
 func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
-}
-
-// printJSON writes a value as indented JSON.
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(escape.JSON(w))
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
 
 // The outputs of the commands with --json.

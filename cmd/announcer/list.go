@@ -48,7 +48,7 @@ func list(c *cli.Context) error {
 	case c.Bool("wire"):
 		return listWire(c.App.Writer, desired, instances)
 	case c.Bool("json"):
-		return printJSON(c.App.Writer, listed(desired, instances))
+		return escape.WriteJSON(c.App.Writer, listed(desired, instances))
 	}
 	return listTable(c.App.Writer, desired, instances)
 }

@@ -52,7 +52,7 @@ func resolve(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, serviceOutput{formatVersion, shown([]browse.Entry{entry})[0]})
+		return escape.WriteJSON(c.App.Writer, serviceOutput{formatVersion, shown([]browse.Entry{entry})[0]})
 	}
 	escape.Fprintf(c.App.Writer, "name       %s\ntype       %s\nserver     %s\naddresses  %s\ninterface  %s\n",
 		entry.Instance, entry.Type, server(entry), addresses(entry.Addrs), entry.Link)
@@ -74,7 +74,7 @@ func printHosts(c *cli.Context, hosts []browse.Host, err error) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, hostsOutput{formatVersion, shownHosts(hosts)})
+		return escape.WriteJSON(c.App.Writer, hostsOutput{formatVersion, shownHosts(hosts)})
 	}
 	for _, h := range hosts {
 		escape.Fprintf(c.App.Writer, "host       %s\naddresses  %s\ninterface  %s\n", h.Name.String(), addresses(h.Addrs), h.Link)

@@ -163,7 +163,7 @@ func printPhones(c *cli.Context, b restart.Batch, phones []netip.AddrPort) error
 		for i, phone := range phones {
 			results[i] = b.NotAsked(phone)
 		}
-		return printJSON(c.App.Writer, restartJSON(b.Event, results))
+		return escape.WriteJSON(c.App.Writer, restartJSON(b.Event, results))
 	}
 	for _, phone := range phones {
 		escape.Fprintf(c.App.Writer, "%s\n", phone)
@@ -194,7 +194,7 @@ func granted(results []restart.Result) int {
 
 func printResults(c *cli.Context, event restart.Event, results []restart.Result) error {
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, restartJSON(event, results))
+		return escape.WriteJSON(c.App.Writer, restartJSON(event, results))
 	}
 	var rows [][]string
 	for _, r := range results {

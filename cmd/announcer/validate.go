@@ -53,7 +53,7 @@ func validateAction(c *cli.Context) error {
 	}
 	faults, warnings := report.Findings.Errors().Count(), report.Findings.Warnings().Count()
 	if c.Bool("json") {
-		err = printJSON(c.App.Writer, validateOutput{formatVersion, report.Files, faults, warnings, append(diag.Findings{}, report.Findings...), prober.Probes()})
+		err = escape.WriteJSON(c.App.Writer, validateOutput{formatVersion, report.Files, faults, warnings, append(diag.Findings{}, report.Findings...), prober.Probes()})
 	} else {
 		printFindings(c.App.Writer, report.Findings)
 		if err := probeTable(c.App.Writer, prober.Probes()); err != nil {

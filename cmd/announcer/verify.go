@@ -13,6 +13,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
+	"announcer/internal/escape"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/stranger"
@@ -67,7 +68,7 @@ func verify(c *cli.Context) error {
 	}
 	results := slices.DeleteFunc(browse.Compare(want, got, addressesOf(links)), harmless)
 	if c.Bool("json") {
-		err = printJSON(c.App.Writer, verdicts(results, findings))
+		err = escape.WriteJSON(c.App.Writer, verdicts(results, findings))
 	} else {
 		err = printVerdicts(c, results)
 	}

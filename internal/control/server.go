@@ -187,10 +187,7 @@ func answer(w http.ResponseWriter, r *http.Request, v any, text func(io.Writer) 
 	setType(w, inJSON)
 	timely(w)
 	if inJSON {
-		encoder := json.NewEncoder(escape.JSON(w))
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		encoder.Encode(v) // an error is the client's, who is gone
+		_ = escape.WriteJSON(w, v) // an error is the client's, who is gone
 		return
 	}
 	text(w)

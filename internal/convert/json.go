@@ -2,7 +2,6 @@ package convert
 
 import (
 	"bytes"
-	"encoding/json"
 
 	"announcer/internal/config"
 	"announcer/internal/definition"
@@ -76,10 +75,7 @@ func decodeJSON(file string, data []byte, _ string) *definition.File {
 
 func encodeJSON(defs []Definition, _ string) ([]File, diag.Findings) {
 	var b bytes.Buffer
-	e := json.NewEncoder(escape.JSON(&b))
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(Document{schemaVersion, rawGroups(defs)}); err != nil {
+	if err := escape.WriteJSON(&b, Document{schemaVersion, rawGroups(defs)}); err != nil {
 		return nil, diag.Findings{{Severity: diag.Error, Text: err.Error()}}
 	}
 	return []File{{name(defs) + ".json", b.Bytes()}}, nil

@@ -2,6 +2,7 @@ package escape
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"sync"
 	"unicode/utf8"
@@ -23,6 +24,14 @@ func NewWriter(w io.Writer) *Writer { return &Writer{w: w, hidden: isHiddenInTex
 // JSON returns a Writer for JSON: characters that are not to be seen are written in JSON's own escapes, which leave the
 // values as they are.
 func JSON(w io.Writer) *Writer { return &Writer{w: w, hidden: isHiddenInText, escape: appendJSON} }
+
+// WriteJSON writes a value as indented JSON, in which characters that are not to be seen are escaped.
+func WriteJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(JSON(w))
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
 
 // Write writes text. A character may be divided between two calls.
 func (w *Writer) Write(text []byte) (int, error) {

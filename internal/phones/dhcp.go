@@ -1,7 +1,6 @@
 package phones
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -182,10 +181,7 @@ func keaClasses(classes []phoneClass) (string, error) {
 		all = append(all, class{c.name, strings.Join(tests, " or "), []option{{"tftp-server-name", c.url, true}}})
 	}
 	var b strings.Builder
-	e := json.NewEncoder(escape.JSON(&b))
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	err := e.Encode(map[string]any{"Dhcp4": map[string]any{"client-classes": all}})
+	err := escape.WriteJSON(&b, map[string]any{"Dhcp4": map[string]any{"client-classes": all}})
 	return b.String(), err
 }
 

@@ -5,7 +5,6 @@ package web
 import (
 	"context"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -109,10 +108,7 @@ func (s server) json(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	encoder := json.NewEncoder(escape.JSON(w))
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	encoder.Encode(st) // an error is the client's, who is gone
+	_ = escape.WriteJSON(w, st) // an error is the client's, who is gone
 }
 
 func (s server) healthz(w http.ResponseWriter, r *http.Request) {
