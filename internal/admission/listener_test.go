@@ -10,52 +10,21 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/testkit/pipes"
 )
-
-// pipes is a listener whose connections are in memory, and come from any host.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-// from is a connection from a host.
-type from struct {
-	net.Conn
-	host string
-}
-
-func (f from) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(f.host), Port: 40000} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80} }
 
 // bench is a limited listener whose connections are accepted as they come.
 type bench struct {
 	t *testing.T
 	*Listener
-	pipes    *pipes
+	pipes    *pipes.Listener
 	accepted sync.Map // the connections
 	ended    chan struct{}
 }
 
 func newBench(t *testing.T, limits Limits) *bench {
-	p := newPipes()
+	p := pipes.Listen()
 	b := &bench{t: t, Listener: New(p, limits), pipes: p, ended: make(chan struct{})}
 	go func() {
 		defer close(b.ended)
@@ -81,14 +50,9 @@ type client struct {
 
 // dial connects from a host.
 func (b *bench) dial(host string) client {
-	here, there := net.Pipe()
-	c := client{here, from{there, host}}
-	go func() {
-		select {
-		case b.pipes.conns <- c.there:
-		case <-b.pipes.closed:
-		}
-	}()
+	here, there := pipes.Pair(host)
+	c := client{here, there}
+	go b.pipes.Offer(there)
 	synctest.Wait()
 	b.t.Cleanup(func() { here.Close() })
 	return c

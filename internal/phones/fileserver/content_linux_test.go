@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/testkit/pipes"
 )
 
 // d40File returns the path of the file of a model.
@@ -224,11 +226,11 @@ func TestHolds(t *testing.T) {
 func TestFileSystemHangs(t *testing.T) {
 	dir := folder(t, 1000)
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipes()
+		l := pipes.Listen()
 		r := startOn(t, l, dir, nil)
 		r.byPath["/"+d40Path].turn <- struct{}{}
 		for range 3 {
-			conn := l.dial()
+			conn := dial(l)
 			go fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", d40Path)
 			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {

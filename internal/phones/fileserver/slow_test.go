@@ -10,57 +10,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/testkit/pipes"
 )
 
-// pipes is a listener whose connections are in memory, so that tests with it run in no time.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
+// dial connects from a phone.
+func dial(l *pipes.Listener) net.Conn { return dialFrom(l, "192.0.2.2") }
 
-func newPipes() *pipes { return &pipes{make(chan net.Conn), make(chan struct{})} }
-
-func (p *pipes) dial() net.Conn { return p.dialFrom("192.0.2.2") }
-
-func (p *pipes) dialFrom(host string) net.Conn {
-	conn, _ := p.tryFrom(host)
+func dialFrom(l *pipes.Listener, host string) net.Conn {
+	conn, _ := l.Dial(host) // the listener is open
 	return conn
 }
-
-// tryFrom connects from a host, unless the listener is closed.
-func (p *pipes) tryFrom(host string) (conn net.Conn, ok bool) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- pipe{there, host}:
-		return here, true
-	case <-p.closed:
-		return nil, false
-	}
-}
-
-// pipe is a connection from a host.
-type pipe struct {
-	net.Conn
-	host string
-}
-
-func (p pipe) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(p.host), Port: 40000} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	close(p.closed)
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80} }
 
 // TestSlowRequests has clients that never finish a request; each is cut off in time.
 func TestSlowRequests(t *testing.T) {
@@ -73,10 +33,10 @@ func TestSlowRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newPipes()
+				l := pipes.Listen()
 				r := startOn(t, l, dir, nil)
 				defer r.stop()
-				conn, ended := l.dial(), make(chan struct{})
+				conn, ended := dial(l), make(chan struct{})
 				began := time.Now()
 				go func() {
 					defer close(ended)
@@ -113,10 +73,10 @@ func TestSlowReaders(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newPipes()
+				l := pipes.Listen()
 				r := startOn(t, l, dir, nil)
 				defer r.stop()
-				conn := l.dial()
+				conn := dial(l)
 				defer conn.Close()
 				fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", d40Path)
 				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -146,19 +106,19 @@ func TestSlowReadersKeepNobodyOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newPipes()
+				l := pipes.Listen()
 				r := startOn(t, l, dir, func(c *Config) { c.Report = func(Transfer) {} })
 				var readers sync.WaitGroup
 				defer readers.Wait()
 				defer r.stop()
 				for h := range hosts.number {
 					for range hosts.each {
-						readers.Go(func() { l.readSlowly(fmt.Sprintf("192.0.%d.%d", 3+h/250, 1+h%250)) })
+						readers.Go(func() { readSlowly(l, fmt.Sprintf("192.0.%d.%d", 3+h/250, 1+h%250)) })
 					}
 				}
 				time.Sleep(time.Minute)
 				began := time.Now()
-				conn := l.dialFrom("192.0.2.20")
+				conn := dialFrom(l, "192.0.2.20")
 				defer conn.Close()
 				go fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", d40Path)
 				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -175,9 +135,9 @@ func TestSlowReadersKeepNobodyOut(t *testing.T) {
 }
 
 // readSlowly loads a file from an address again and again, with 20,000 bytes every 5 s.
-func (p *pipes) readSlowly(from string) {
+func readSlowly(l *pipes.Listener, from string) {
 	for {
-		conn, ok := p.tryFrom(from)
+		conn, ok := l.Dial(from)
 		if !ok {
 			return
 		}
