@@ -21,9 +21,7 @@ import (
 // What one client may take, so that none can hurt the daemon.
 const (
 	headerTime  = 5 * time.Second
-	answerTime  = 5 * time.Second  // within which the daemon must answer; it is stuck when it takes longer
-	reloadTime  = 30 * time.Second // the same, with many files on a slow disk
-	writeTime   = 10 * time.Second // within which a client must take what it asked for
+	reloadTime  = 30 * time.Second // within which the daemon must have reloaded, with many files on a slow disk
 	idleTime    = 30 * time.Second
 	headerMost  = 8 << 10
 	clientsMost = 64
@@ -50,22 +48,11 @@ type Daemon interface {
 func Handler(d Daemon) http.Handler {
 	s := server{d}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", bounded(s.status))
-	mux.HandleFunc("POST /reload", bounded(s.reload))
+	mux.Handle("GET /status", web.Bounded(http.HandlerFunc(s.status), reloadTime))
+	mux.Handle("POST /reload", web.Bounded(http.HandlerFunc(s.reload), reloadTime))
 	mux.HandleFunc("GET /watch", s.watch)
 	mux.Handle("/", web.Checks(d))
 	return mux
-}
-
-// bounded ends a request that takes too long on the client's side, also one with a body, which no handler reads.
-func bounded(h http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		end := time.Now().Add(reloadTime + writeTime)
-		control := http.NewResponseController(w)
-		control.SetReadDeadline(end)
-		control.SetWriteDeadline(end)
-		h(w, r)
-	}
 }
 
 // Serve answers on a listener until ctx is done, which ends all that is under way.
@@ -96,7 +83,7 @@ func limits(l net.Listener) admission.Limits {
 type server struct{ daemon Daemon }
 
 func (s server) status(w http.ResponseWriter, r *http.Request) {
-	st, ok := s.state(w, r)
+	st, ok := web.State(w, r, s.daemon)
 	if !ok {
 		return
 	}
@@ -113,23 +100,12 @@ func columnsOf(r *http.Request) int {
 	return columns
 }
 
-// state returns the state, or reports to the client that there is none.
-func (s server) state(w http.ResponseWriter, r *http.Request) (st status.Status, ok bool) {
-	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
-	defer cancel()
-	st, err := s.daemon.Status(ctx)
-	if err != nil {
-		stuck(w, err)
-	}
-	return st, err == nil
-}
-
 func (s server) reload(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), reloadTime)
 	defer cancel()
 	done, err := s.daemon.Reload(ctx)
 	if err != nil {
-		stuck(w, err)
+		web.Stuck(w, err)
 		return
 	}
 	w.Header().Set("Announcer-Healthy", fmt.Sprint(done.OK && len(done.Refused) == 0))
@@ -160,7 +136,7 @@ func (s server) watch(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			for _, e := range batch {
-				timely(w)
+				web.Timely(w)
 				if err := write(w, e, inJSON); err != nil {
 					return
 				}
@@ -185,7 +161,7 @@ func write(w io.Writer, e status.Event, inJSON bool) error {
 func answer(w http.ResponseWriter, r *http.Request, v any, text func(io.Writer) error) {
 	inJSON := wantsJSON(r)
 	setType(w, inJSON)
-	timely(w)
+	web.Timely(w)
 	if inJSON {
 		_ = escape.WriteJSON(w, v) // an error is the client's, who is gone
 		return
@@ -201,14 +177,4 @@ func setType(w http.ResponseWriter, inJSON bool) {
 	} else {
 		w.Header().Set("Content-Type", textType+"; charset=utf-8")
 	}
-}
-
-// timely sets the deadline by which the client must take what is written next.
-func timely(w http.ResponseWriter) {
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
-}
-
-func stuck(w http.ResponseWriter, err error) {
-	timely(w)
-	http.Error(w, "the daemon does not answer: "+err.Error(), http.StatusServiceUnavailable)
 }

@@ -42,7 +42,7 @@ func stream(w http.ResponseWriter, r *http.Request, batches <-chan []status.Even
 	beat := time.NewTicker(streamBeat)
 	defer beat.Stop()
 	send := func(text string) error {
-		control.SetWriteDeadline(time.Now().Add(writeTime))
+		Timely(w)
 		if _, err := fmt.Fprint(w, text); err != nil {
 			return err
 		}

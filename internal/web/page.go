@@ -41,7 +41,7 @@ func printable(texts []string) (all []string) {
 }
 
 func (s server) page(w http.ResponseWriter, r *http.Request) {
-	st, ok := s.state(w, r)
+	st, ok := State(w, r, s.daemon)
 	if !ok {
 		return
 	}

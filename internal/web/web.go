@@ -34,14 +34,16 @@ var assets embed.FS
 // now on as server-sent events, and what [Checks] answers.
 func Handler(d Daemon) http.Handler {
 	s := server{daemon: d, streams: make(chan struct{}, streamsMost)}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.page)
-	mux.HandleFunc("GET /status.json", s.json)
-	mux.HandleFunc("GET /events", s.events)
+	quick := http.NewServeMux()
+	quick.HandleFunc("GET /{$}", s.page)
+	quick.HandleFunc("GET /status.json", s.json)
 	for _, name := range []string{"style.css", "follow.js", "icon.svg"} {
-		mux.Handle("GET /"+name, timely(http.FileServerFS(assets)))
+		quick.Handle("GET /"+name, http.FileServerFS(assets))
 	}
-	mux.Handle("GET /", Checks(d))
+	quick.Handle("GET /", Checks(d))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /events", s.events)
+	mux.Handle("/", Bounded(quick, answerTime))
 	return guarded(mux)
 }
 
@@ -50,12 +52,12 @@ func Checks(d Daemon) http.Handler {
 	s := server{daemon: d}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.Handle("GET /metrics", timely(status.Metrics(func() (status.Status, error) {
+	mux.Handle("GET /metrics", status.Metrics(func() (status.Status, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 		defer cancel()
 		return d.Status(ctx)
-	})))
-	return mux
+	}))
+	return Bounded(mux, answerTime)
 }
 
 // policy allows what the page is made of and nothing else: its own style sheet, script and addresses.
@@ -74,10 +76,11 @@ func guarded(h http.Handler) http.Handler {
 	})
 }
 
-// timely ends an answer that the client does not take in time, and a request whose body does not end.
-func timely(h http.Handler) http.Handler {
+// Bounded ends a request that takes too long on the client's side, also one with a body, which no handler reads. most is the time
+// that the daemon may take for it.
+func Bounded(h http.Handler, most time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		end := time.Now().Add(answerTime + writeTime)
+		end := time.Now().Add(most + writeTime)
 		control := http.NewResponseController(w)
 		control.SetReadDeadline(end)
 		control.SetWriteDeadline(end)
@@ -85,25 +88,36 @@ func timely(h http.Handler) http.Handler {
 	})
 }
 
+// Timely sets the deadline by which the client must take what is written next.
+func Timely(w http.ResponseWriter) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
+}
+
+// State returns the state of a daemon, or answers that there is none.
+func State(w http.ResponseWriter, r *http.Request, d Daemon) (st status.Status, ok bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	st, err := d.Status(ctx)
+	Timely(w)
+	if err != nil {
+		Stuck(w, err)
+	}
+	return st, err == nil
+}
+
+// Stuck answers that the daemon does not answer.
+func Stuck(w http.ResponseWriter, err error) {
+	Timely(w)
+	http.Error(w, "the daemon does not answer: "+err.Error(), http.StatusServiceUnavailable)
+}
+
 type server struct {
 	daemon  Daemon
 	streams chan struct{}
 }
 
-// state returns the state, or answers that there is none.
-func (s server) state(w http.ResponseWriter, r *http.Request) (st status.Status, ok bool) {
-	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
-	defer cancel()
-	st, err := s.daemon.Status(ctx)
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
-	if err != nil {
-		http.Error(w, "the daemon does not answer: "+err.Error(), http.StatusServiceUnavailable)
-	}
-	return st, err == nil
-}
-
 func (s server) json(w http.ResponseWriter, r *http.Request) {
-	st, ok := s.state(w, r)
+	st, ok := State(w, r, s.daemon)
 	if !ok {
 		return
 	}
@@ -112,7 +126,7 @@ func (s server) json(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s server) healthz(w http.ResponseWriter, r *http.Request) {
-	st, ok := s.state(w, r)
+	st, ok := State(w, r, s.daemon)
 	if !ok {
 		return
 	}

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +26,7 @@ import (
 	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
+	"announcer/internal/testkit/pipes"
 )
 
 // daemon is one that reports what a test wants.
@@ -92,6 +95,28 @@ func TestChecks(t *testing.T) {
 			if answer := ask(Checks(&daemon{state: status.Status{Healthy: true}}), "GET", path); answer.Code != want {
 				t.Errorf("%d, want %d", answer.Code, want)
 			}
+		})
+	}
+}
+
+// A client that never finishes its request is cut off, whatever it asks for.
+func TestRequestsEnd(t *testing.T) {
+	for _, path := range []string{"/", "/status.json", "/style.css", "/metrics", "/healthz", "/none"} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := pipes.Listen()
+				server := &http.Server{Handler: Handler(&daemon{})}
+				ended := make(chan error, 1)
+				go func() { ended <- server.Serve(l) }()
+				client, _ := l.Dial("192.0.2.9") // the listener is open
+				began := time.Now()
+				go fmt.Fprintf(client, "GET %s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", path)
+				if _, err := io.Copy(io.Discard, client); err != nil || time.Since(began) > answerTime+writeTime {
+					t.Errorf("the connection ends after %v, %v", time.Since(began), err)
+				}
+				server.Close()
+				<-ended
+			})
 		})
 	}
 }
