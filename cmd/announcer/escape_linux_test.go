@@ -154,7 +154,7 @@ func TestEscapedDaemon(t *testing.T) {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		if r.Header.Get("Accept") == "application/json" {
-			text, _ := json.Marshal(evil)
+			text, _ := json.Marshal(evil) // a string has JSON in any case
 			w.Write(text)
 			return
 		}

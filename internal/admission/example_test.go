@@ -28,7 +28,6 @@ func Example() {
 		}
 		defer held.Close()
 	}
-	time.Sleep(10 * time.Millisecond)
 	answer, err := http.Get("http://" + l.Addr().String())
 	if err != nil {
 		fmt.Println(err)

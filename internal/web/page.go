@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"announcer/internal/diag"
@@ -191,14 +192,11 @@ func linkRows(s status.Status) (rows [][]cell) {
 		for _, f := range l.Faults {
 			used = state(f.Why, "bad")
 		}
-		var addresses string
-		for i, a := range l.Addresses {
-			if i > 0 {
-				addresses += ", "
-			}
-			addresses += a.String()
+		var addresses []string
+		for _, a := range l.Addresses {
+			addresses = append(addresses, a.String())
 		}
-		rows = append(rows, []cell{name(l.Name), used, name(addresses), number(l.Traffic.Received), number(l.Traffic.Answers), number(l.Traffic.Unicasts), number(l.Traffic.SendErrors)})
+		rows = append(rows, []cell{name(l.Name), used, name(strings.Join(addresses, ", ")), number(l.Traffic.Received), number(l.Traffic.Answers), number(l.Traffic.Unicasts), number(l.Traffic.SendErrors)})
 	}
 	return rows
 }

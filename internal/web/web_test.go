@@ -124,8 +124,8 @@ func TestRequestsEnd(t *testing.T) {
 func TestStatusIsTheValue(t *testing.T) {
 	d := &daemon{state: full()}
 	var got, want any
-	value, _ := json.Marshal(d.state)
-	if err := errors.Join(json.Unmarshal(ask(Handler(d), "GET", "/status.json").Body.Bytes(), &got), json.Unmarshal(value, &want)); err != nil {
+	value, err := json.Marshal(d.state)
+	if err := errors.Join(err, json.Unmarshal(ask(Handler(d), "GET", "/status.json").Body.Bytes(), &got), json.Unmarshal(value, &want)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -316,7 +316,10 @@ func TestEventsMost(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		first = cancel
-		r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/events", nil)
+		r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil || answer.StatusCode != 200 {
 			t.Fatal(answer, err)
