@@ -275,14 +275,11 @@ func (h Host) reachable() (addrs []string) {
 	return addrs
 }
 
-// named lists a few links, and counts many.
+// named lists links for people, as [publication.Names] does.
 func named(links []publication.Link) string {
-	if len(links) > 5 {
-		return fmt.Sprintf("%d interfaces", len(links))
-	}
 	var names []string
 	for _, l := range links {
 		names = append(names, l.Name)
 	}
-	return strings.Join(names, ", ")
+	return publication.Names(names)
 }
