@@ -27,7 +27,8 @@ type view struct {
 	status.Status
 	Problems []string
 	Hints    []string
-	Search   string
+	Search   string // as it was typed
+	Sought   string // the same as text
 	Line     string
 	Up       string
 	Tables   []table
@@ -58,7 +59,7 @@ func (s server) page(w http.ResponseWriter, r *http.Request) {
 // look returns the state as a person wants to see it.
 func look(s status.Status, r request) view {
 	return view{
-		Status: s, Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Line: escape.Text(s.Line()), Up: ago(s.Time.Sub(s.Daemon.Started)), Chart: draw(s.History),
+		Status: s, Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Sought: escape.Text(r.Get("q")), Line: escape.Text(s.Line()), Up: ago(s.Time.Sub(s.Daemon.Started)), Chart: draw(s.History),
 		Tables: []table{
 			r.table("services", "Services", "No service is defined.",
 				[]string{"Name", "Type", "Port", "Link", "State", "For", "Why", "Defined in"}, 0, serviceRows(s)),

@@ -191,6 +191,9 @@ func TestPage(t *testing.T) {
 	if strings.Contains(page, "<script>alert") || strings.ContainsAny(page, "\x1b\u202e") {
 		t.Error("a name of the network is more than text")
 	}
+	if lost := ask(Handler(&daemon{state: full()}), "GET", "/?q=%E2%80%AEno").Body.String(); !strings.Contains(lost, `Nothing matches “<bdi>\u202eno</bdi>”`) {
+		t.Error("what is searched for is more than text")
+	}
 	if n := strings.Count(page, "<script"); n != 1 {
 		t.Errorf("there are %d scripts, want one", n)
 	}
