@@ -7,14 +7,15 @@ import (
 
 // What unicast answers may take, so that one question with a false source cannot have thousands of bytes sent to a host, again and
 // again. An answer that is not much longer than its question costs nothing: who asks sends as much. What an address has not used
-// adds up to its limit; five hundred phones that browse at once take a quarter of the limit for all.
+// adds up to its limit. Five hundred phones that browse at once take a quarter of the limit for all, and half of that of an
+// address if they are behind one.
 const (
-	freeTimes  = 8         // so many times the length of the question costs nothing
-	sourceRate = 32 << 10  // bytes a second to one address
-	sourceMost = 256 << 10 // bytes to one address at once
-	totalRate  = 1 << 20   // bytes a second to all
-	totalMost  = 8 << 20   // bytes to all at once
-	sourcesMax = 4096      // addresses that are remembered
+	freeTimes  = 8        // so many times the length of the question costs nothing
+	sourceRate = 32 << 10 // bytes a second to one address
+	sourceMost = 1 << 20  // bytes to one address at once
+	totalRate  = 1 << 20  // bytes a second to all
+	totalMost  = 8 << 20  // bytes to all at once
+	sourcesMax = 4096     // addresses that are remembered
 )
 
 // budget is what unicast answers may still take.

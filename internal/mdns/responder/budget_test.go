@@ -87,6 +87,20 @@ func TestPhonesDoNotMeetTheBudget(t *testing.T) {
 	}
 }
 
+// Nor do five hundred phones behind one address, with programs that are no multicast DNS queriers: each reads one answer.
+func TestPhonesBehindOneAddress(t *testing.T) {
+	l, h := announced(t, servers(10)...)
+	l.run(3 * time.Second)
+	l.mark()
+	for i := range 500 {
+		l.hear(netip.AddrPortFrom(stranger.Addr(), uint16(40_000+i)), query(ask(sips, mdns.TypePTR)))
+	}
+	l.run(time.Second)
+	if n := len(l.of(h, func(s sent) bool { return !s.multicast() && len(s.msg.Answers) == 10 })); n != 500 || h.Stats().Throttled != 0 {
+		t.Errorf("%d phones have all answers, %d met the budget; want 500, and none", n, h.Stats().Throttled)
+	}
+}
+
 func TestBudget(t *testing.T) {
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) }
 	var b budget
