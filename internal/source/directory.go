@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 const (
@@ -36,13 +34,13 @@ type directory struct {
 
 	links  map[string]bool // the items that are symbolic links: they may lead to another file system
 	ways   ways
-	events *fsnotify.Watcher // nil: there are no events
-	stale  bool              // what is watched may be something else than what is there now
-	failed string            // why some or all events are missing
-	system string            // why events alone are not enough on the file system
-	every  time.Duration     // between two looks without an event
-	remark Remark            // why the files are polled; "" if they are not, or if the interval that is set is the reason
-	looked time.Time         // the time of the last look
+	events *events       // nil: there are none
+	stale  bool          // what is watched may be something else than what is there now
+	failed string        // why some or all events are missing
+	system string        // why events alone are not enough on the file system
+	every  time.Duration // between two looks without an event
+	remark Remark        // why the files are polled; "" if they are not, or if the interval that is set is the reason
+	looked time.Time     // the time of the last look
 }
 
 // Directory returns the provider of the definition files in a directory, or of the file at that path. It follows changes
@@ -175,10 +173,9 @@ const (
 func (d *directory) await(ctx context.Context) reason {
 	var quiet, enough <-chan time.Time
 	poll, beat := time.After(time.Until(d.looked.Add(d.every))), time.After(Pulse)
-	var events <-chan fsnotify.Event
-	var errs <-chan error
+	var happened <-chan string
 	if d.events != nil {
-		events, errs = d.events.Events, d.events.Errors
+		happened = d.events.happened
 	}
 	for ctx.Err() == nil {
 		select {
@@ -194,16 +191,15 @@ func (d *directory) await(ctx context.Context) reason {
 		case key := <-d.guard.back:
 			delete(d.guard.hung, key)
 			d.stale = true
-		case e, open := <-events:
+		case path, open := <-happened:
 			if !open {
+				d.stale = true
 				return changed
 			}
-			if !d.ways.concern(e.Name) {
+			if !d.ways.concern(path) {
 				continue
 			}
-			d.stale = d.stale || d.ways.has(e.Name)
-		case <-errs: // events were lost
-			d.stale = true
+			d.stale = d.stale || path == "" || d.ways.has(path)
 		}
 		quiet = time.After(settle)
 		if enough == nil {
@@ -243,7 +239,7 @@ func (d *directory) find() ways {
 	if err != nil {
 		d.unread = "a directory cannot be read: " + err.Error()
 	}
-	w.dirs[end] = info
+	w.dirs[end], w.written[end] = info, info
 	for _, e := range entries {
 		if IsDefinition(e.Name()) && e.Type()&fs.ModeSymlink != 0 {
 			d.follow(filepath.Join(d.path, e.Name()), w)
@@ -267,7 +263,7 @@ func (d *directory) follow(link string, w ways) {
 
 // watching is where events come from.
 type watching struct {
-	*fsnotify.Watcher
+	*events
 	failed string // why some events are missing, "" if none
 	system string // why events alone are not enough on the file system, "" if they are
 }
@@ -277,23 +273,23 @@ func (d *directory) watch(w ways) {
 	d.close()
 	d.ways, d.stale = w, false
 	all, err := attempt(d.guard, "events of "+d.path, w.watch)
-	d.events, d.failed, d.system = all.Watcher, all.failed, all.system
+	d.events, d.failed, d.system = all.events, all.failed, all.system
 	if err != nil {
 		d.failed = "files cannot be watched: " + err.Error()
+		return
 	}
+	go d.events.follow()
 }
 
-// watch has events come from all directories.
+// watch has events come from everything that matters.
 func (w ways) watch() (all watching, err error) {
-	all.Watcher, err = fsnotify.NewWatcher()
+	all.events, err = newEvents()
 	if err != nil {
 		return watching{}, err
 	}
 	all.system = w.eventless()
-	for dir := range w.dirs {
-		if err := all.Add(dir); err != nil {
-			all.failed = dir + " cannot be watched: " + err.Error()
-		}
+	if err := all.events.watch(w); err != nil {
+		all.failed = err.Error()
 	}
 	return all, nil
 }

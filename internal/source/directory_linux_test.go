@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -258,8 +259,82 @@ func TestWatchAFileByItself(t *testing.T) {
 	saved("other", "c")(t, dir)
 	moved("other", "sub/x")(t, dir)
 	f.await(t, "sub/x=c")
+	for _, says := range []string{"d", "e"} { // another file, which may have the same number, and is written then
+		removed("sub/x")(t, dir)
+		saved("sub/x", says)(t, dir)
+		f.await(t, "sub/x="+says)
+		f.settled(t)
+		saved("sub/x", says+says)(t, dir)
+		f.await(t, "sub/x="+says+says)
+	}
 	removed("sub")(t, dir)
 	f.await(t, "")
+}
+
+// TestBusyNeighbours writes to files beside those that matter, of which the system must report nothing.
+func TestBusyNeighbours(t *testing.T) {
+	for _, test := range []struct{ name, given, busy, definition string }{
+		{"beside the directory", "etc", "log", "etc/a.service"},
+		{"above the directory", "sub/etc", "log", "sub/etc/a.service"},
+		{"beside a file that was given", "etc/a.service", "etc/log", "etc/a.service"},
+		{"beside the target of a symbolic link", "links", "etc/log", "etc/a.service"},
+		{"beside the symbolic link to the directory", "link", "log", "etc/a.service"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := mounted(t)
+			saved(test.definition, "a")(t, dir)
+			saved(test.busy, "line")(t, dir)
+			made("links")(t, dir)
+			linked("links/a.service", "../etc/a.service")(t, dir)
+			linked("link", "etc")(t, dir)
+			d := &directory{path: filepath.Join(dir, test.given), guard: newGuard(), stale: true}
+			defer d.close()
+			d.guard.begin()
+			d.prepare()
+			for range 3 {
+				write(t, filepath.Join(dir, test.busy), "line")
+			}
+			write(t, filepath.Join(dir, test.definition), serviceFile("b"))
+			if got, want := <-d.events.happened, filepath.Join(dir, test.definition); got != want {
+				t.Errorf("the first event is of %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestEventsOverflow has more happen than the system keeps.
+func TestEventsOverflow(t *testing.T) {
+	dir := mounted(t)
+	most, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(most)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEvents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	w := newWays()
+	w.add(dir)
+	if err := e.watch(w); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n + 1 {
+		if err := os.Mkdir(filepath.Join(dir, strconv.Itoa(i)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go e.follow()
+	for path := range e.happened {
+		if path == "" {
+			return
+		}
+	}
+	t.Error("the loss of events was not reported")
 }
 
 // TestWatchTheConfiguration has the configuration come, name another directory, break, and go.

@@ -4,19 +4,22 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // TestAwait has events come at set times, and measures when they have settled.
 func TestAwait(t *testing.T) {
 	const ms = time.Millisecond
+	here, err := os.Stat(".")
+	if err != nil {
+		t.Fatal(err)
+	}
 	save := func(name string) func(*directory) {
-		return func(w *directory) { w.events.Events <- fsnotify.Event{Name: name, Op: fsnotify.Write} }
+		return func(w *directory) { w.events.happened <- name }
 	}
 	stream := func(from, to, every time.Duration) map[time.Duration]func(*directory) {
 		all := map[time.Duration]func(*directory){}
@@ -35,10 +38,10 @@ func TestAwait(t *testing.T) {
 		{"one event", map[time.Duration]func(*directory){time.Second: save("/etc/x/a.service")}, time.Minute, time.Second + settle, false},
 		{"a burst", stream(time.Second, time.Second+300*ms, 30*ms), time.Minute, time.Second + 300*ms + settle, false},
 		{"a stream that does not end", stream(time.Second, time.Minute, 30*ms), time.Minute, time.Second + settleMost, false},
-		{"events of other files", map[time.Duration]func(*directory){ms: save("/etc/x/a.service~"), 2 * ms: save("/etc/x/.a.service.swp"), 3 * ms: save("")}, time.Second, time.Second, false},
+		{"events of other files", map[time.Duration]func(*directory){ms: save("/etc/x/a.service~"), 2 * ms: save("/etc/x/.a.service.swp"), 3 * ms: save("/etc/x/a")}, time.Second, time.Second, false},
 		{"the configuration", map[time.Duration]func(*directory){ms: save("/etc/announcer.toml")}, time.Minute, ms + settle, false},
 		{"a directory itself", map[time.Duration]func(*directory){ms: save("/etc/x")}, time.Minute, ms + settle, true},
-		{"events that were lost", map[time.Duration]func(*directory){ms: func(w *directory) { w.events.Errors <- fsnotify.ErrEventOverflow }}, time.Minute, ms + settle, true},
+		{"events that were lost", map[time.Duration]func(*directory){ms: save("")}, time.Minute, ms + settle, true},
 		{"polling within a stream", stream(80*ms, time.Minute, 30*ms), 100 * ms, 100 * ms, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -46,8 +49,8 @@ func TestAwait(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				w := &directory{
 					looked: time.Now(), guard: newGuard(),
-					ways:   ways{dirs: map[string]fs.FileInfo{"/etc/x": nil}, names: map[string]bool{"announcer.toml": true}},
-					events: &fsnotify.Watcher{Events: make(chan fsnotify.Event, 1), Errors: make(chan error, 1)},
+					ways:   ways{dirs: map[string]fs.FileInfo{"/etc/x": here}, names: map[string]bool{"announcer.toml": true}},
+					events: &events{happened: make(chan string, 1)},
 					every:  test.every,
 				}
 				for at, happens := range test.events {

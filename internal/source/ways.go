@@ -12,18 +12,23 @@ import (
 // maxLinks is the number of symbolic links in a path that are followed, as with Linux.
 const maxLinks = 40
 
-// ways are the directories in which something can happen that changes what a look finds: those of the files, those of
-// the symbolic links that lead to them, and the nearest existing ones to what does not exist.
+// ways are the places where something can happen that changes what a look finds. An entry comes, goes or gets another name in
+// a directory: in those of the files, in those of the symbolic links that lead to them, and in the nearest existing ones to what
+// does not exist. A file is written.
 type ways struct {
-	dirs  map[string]fs.FileInfo // by path, without symbolic links
-	names map[string]bool        // of the entries that matter; definition files matter in any case
+	dirs    map[string]fs.FileInfo // by path, without symbolic links
+	written map[string]fs.FileInfo // files, and directories any file of which may matter, by path without symbolic links
+	names   map[string]bool        // of the entries that matter; definition files matter in any case
 }
 
-func newWays() ways { return ways{dirs: map[string]fs.FileInfo{}, names: map[string]bool{}} }
+func newWays() ways {
+	return ways{dirs: map[string]fs.FileInfo{}, written: map[string]fs.FileInfo{}, names: map[string]bool{}}
+}
 
-// join adds the directories and names of other ways.
+// join adds other ways.
 func (w ways) join(other ways) {
 	maps.Copy(w.dirs, other.dirs)
+	maps.Copy(w.written, other.written)
 	maps.Copy(w.names, other.names)
 }
 
@@ -52,6 +57,9 @@ func (w ways) walk(path string) (end string) {
 		names = names[1:]
 		if !isLink {
 			dir = next
+			if info.Mode().IsRegular() {
+				w.written[next] = info
+			}
 			continue
 		}
 		links++
@@ -88,29 +96,20 @@ func (w ways) add(dir string) {
 	}
 }
 
-// same reports whether the directories are the same ones, not only of the same names.
+// same reports whether the places are the same ones, not only of the same names.
 func (w ways) same(other ways) bool {
-	if len(w.dirs) != len(other.dirs) {
-		return false
-	}
-	for dir, info := range w.dirs {
-		if was, ok := other.dirs[dir]; !ok || !os.SameFile(info, was) {
-			return false
-		}
-	}
-	return true
+	return maps.EqualFunc(w.dirs, other.dirs, os.SameFile) && maps.EqualFunc(w.written, other.written, os.SameFile)
 }
 
-// concern reports whether something that happened at a path can matter.
+// concern reports whether something that happened at a path can matter. The path is "" if events were lost.
 func (w ways) concern(path string) bool {
 	name := filepath.Base(path)
-	return w.has(path) || w.names[name] || IsDefinition(name)
+	return path == "" || w.has(path) || w.names[name] || IsDefinition(name)
 }
 
-// has reports whether a path is that of one of the directories.
+// has reports whether a path is that of one of the places.
 func (w ways) has(path string) bool {
-	_, ok := w.dirs[path]
-	return ok
+	return w.dirs[path] != nil || w.written[path] != nil
 }
 
 // eventless names which of the directories is on a file system that reports no changes that are made elsewhere, "" for none.
