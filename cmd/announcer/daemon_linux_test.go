@@ -292,7 +292,7 @@ func TestHTTPAddress(t *testing.T) {
 	_, out := l.start(nil, "run", "--config", "announcer.toml")
 	l.await(out, "msg=announced")
 	l.ask()
-	l.await(out, `msg="asked for the first time" host=192.0.2.6 type=_digiumproxy._udp iface=eth0`)
+	l.await(out, `msg="asked for the first time" from=192.0.2.6 type=_digiumproxy._udp link=eth0`)
 	get := func(path string) (code int, body string) {
 		answer, err := http.Get("http://127.0.0.1:9353" + path)
 		if err != nil {
@@ -308,7 +308,7 @@ func TestHTTPAddress(t *testing.T) {
 	if code, body := get("/healthz"); code != 200 || body != "ok: 1 service on eth0\n" {
 		t.Errorf("%d %q", code, body)
 	}
-	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `announcer_queries_total{iface="eth0",type="_digiumproxy._udp"} 1`) {
+	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `announcer_queries_total{link="eth0",type="_digiumproxy._udp"} 1`) {
 		t.Errorf("%d\n%s", code, body)
 	}
 	if code, body := get("/"); code != 200 || !strings.Contains(body, "One problem: 1 service on eth0.") || !strings.Contains(body, "<bdi>192.0.2.6</bdi>") {

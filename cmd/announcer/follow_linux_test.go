@@ -124,7 +124,7 @@ func TestAddressesOnTheWire(t *testing.T) {
 	s.await(t, "the start", s.addresses, "192.0.2.5 2001:db8::5")
 	server.IP(t, "addr", "add", "198.51.100.7/24", "dev", "eth0")
 	s.await(t, "an address added", s.addresses, "192.0.2.5 198.51.100.7 2001:db8::5")
-	run.says(t, `iface=eth0 change="address 198.51.100.7/24 added"`)
+	run.says(t, `link=eth0 change="address 198.51.100.7/24 added"`)
 	server.IP(t, "addr", "del", "198.51.100.7/24", "dev", "eth0")
 	s.await(t, "an address removed", s.addresses, "192.0.2.5 2001:db8::5")
 
@@ -182,16 +182,16 @@ func TestLinksOnTheWire(t *testing.T) {
 	seen("a link that comes later", s)
 
 	server.IP(t, "link", "set", "eth0", "down")
-	run.says(t, "iface=eth0 change=down")
+	run.says(t, "link=eth0 change=down")
 	server.IP(t, "link", "set", "eth0", "up")
 	seen("a link that was down", s)
 	other.IP(t, "link", "set", "eth0", "down")
-	run.says(t, `iface=eth0 change="without a carrier"`)
+	run.says(t, `link=eth0 change="without a carrier"`)
 	other.IP(t, "link", "set", "eth0", "up")
 	seen("a link that was unplugged", s)
 
 	server.IP(t, "link", "del", "eth0")
-	run.says(t, "iface=eth0 change=removed")
+	run.says(t, "link=eth0 change=removed")
 	s = plug()
 	if again := indexOf(t, server, "eth0"); again == first {
 		t.Fatalf("eth0 has the index %d again, want another one", again)
@@ -203,22 +203,22 @@ func TestLinksOnTheWire(t *testing.T) {
 	server.IP(t, "link", "set", "eth0", "down")
 	server.IP(t, "link", "set", "eth0", "name", "lan0")
 	server.IP(t, "link", "set", "lan0", "up")
-	run.says(t, "iface=lan0 change=") // renamed, or up, as quickly as that was
+	run.says(t, "link=lan0 change=") // renamed, or up, as quickly as that was
 	seen("a link that was renamed", s)
 
 	vlan(t, server, "lan0", other, "eth0")
-	run.says(t, "announced service=a type=_http._tcp iface=eth0.20")
+	run.says(t, "announced service=a type=_http._tcp link=eth0.20")
 	s = newOnlooker(t, other, "eth0.20", 4)
 	seen("a VLAN", s)
 	s.ask(t)
 	seen("a question on it", s)
 	server.IP(t, "link", "del", "eth0.20")
-	run.says(t, "iface=eth0.20 change=removed")
+	run.says(t, "link=eth0.20 change=removed")
 
 	server.IP(t, "link", "set", "lan0", "down")
 	server.IP(t, "link", "set", "lan0", "name", "wan0") // which is not for us
 	server.IP(t, "link", "set", "wan0", "up")
-	run.says(t, "withdrawn service=a type=_http._tcp iface=lan0")
+	run.says(t, "withdrawn service=a type=_http._tcp link=lan0")
 }
 
 func indexOf(t *testing.T, host *netlab.Host, name string) (index int) {
@@ -264,8 +264,8 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 		other.IP(t, "link", "set", name, "master", "bridge0")
 	}
 	s := newOnlooker(t, other, "bridge0", 4)
-	run.says(t, "announced service=a type=_http._tcp iface=eth0")
-	run.says(t, "announced service=a type=_http._tcp iface=eth1")
+	run.says(t, "announced service=a type=_http._tcp link=eth0")
+	run.says(t, "announced service=a type=_http._tcp link=eth1")
 	s.await(t, "both", s.services, "a=80")
 	run.never(t, "msg=conflict")
 	run.never(t, "msg=renamed")
@@ -378,8 +378,8 @@ func TestBridgeOnTheWire(t *testing.T) {
 	s.await(t, "no bridge", s.addresses, "192.0.2.5")
 
 	bridge(t, server, "br0", "192.0.2.6/24", "eth0")
-	run.says(t, `iface=eth0 change="port of br0"`)
-	run.says(t, "announced service=a type=_http._tcp iface=br0")
+	run.says(t, `link=eth0 change="port of br0"`)
+	run.says(t, "announced service=a type=_http._tcp link=br0")
 	s.await(t, "enslaved", s.addresses, "192.0.2.6")
 	s.await(t, "enslaved", s.services, "a=80")
 	if status := said(t, server, dir, "status", "--socket", socket); !strings.Contains(status, "not used: port of br0") {
@@ -391,8 +391,8 @@ func TestBridgeOnTheWire(t *testing.T) {
 
 	server.IP(t, "link", "set", "eth0", "nomaster")
 	server.IP(t, "addr", "add", "192.0.2.7/24", "dev", "eth0")
-	run.says(t, `iface=br0 change="without a carrier"`)
-	run.says(t, `iface=eth0 change="up, `)
+	run.says(t, `link=br0 change="without a carrier"`)
+	run.says(t, `link=eth0 change="up, `)
 	s.await(t, "freed", s.addresses, "192.0.2.7")
 	s.await(t, "freed", s.services, "a=80")
 }
@@ -405,7 +405,7 @@ func TestPortComesUpOnTheWire(t *testing.T) {
 	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
 	bridge(t, server, "br0", "192.0.2.6/24", "eth0")
 	run := startRun(t, server, dir, "--services", ".")
-	run.says(t, "announced service=a type=_http._tcp iface=br0")
+	run.says(t, "announced service=a type=_http._tcp link=br0")
 	s.await(t, "the first port", s.services, "a=80")
 
 	phone := netlab.NewHost(t)
@@ -413,7 +413,7 @@ func TestPortComesUpOnTheWire(t *testing.T) {
 	behind := newOnlooker(t, phone, "eth0", 4)
 	time.Sleep(announcedFor) // so that nothing is announced any more that was announced at the start
 	server.IP(t, "link", "set", "eth1", "master", "br0")
-	run.says(t, `iface=br0 change="eth1 came up behind it"`)
+	run.says(t, `link=br0 change="eth1 came up behind it"`)
 	behind.await(t, "the second port", behind.services, "a=80")
 	behind.await(t, "the second port", behind.addresses, "192.0.2.6")
 }
@@ -430,11 +430,11 @@ func TestPortByName(t *testing.T) {
 	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
 	byGlob := startRun(t, server, dir, "--services", ".", "--interface", "eth*", "--interface", "br-*")
 	byGlob.says(t, `"\"eth*\" matches only eth0 (port of br-lan); want br-lan in the list"`)
-	byGlob.says(t, "announced service=a type=_http._tcp iface=br-lan")
+	byGlob.says(t, "announced service=a type=_http._tcp link=br-lan")
 	byName := startRun(t, server, dir, "--services", ".", "--interface", "eth0")
 	byName.says(t, "eth0 is a port of br-lan, which receives every question; want br-lan in the list")
-	byName.says(t, "iface=eth0")
-	byGlob.never(t, "iface=eth0")
+	byName.says(t, "link=eth0")
+	byGlob.never(t, "link=eth0")
 	s.await(t, "the bridge", s.addresses, "192.0.2.5")
 	if list := said(t, server, dir, "list", "a.service"); !strings.Contains(list, "using br-lan, not lo, eth0 (port of br-lan)\n") {
 		t.Errorf("by default, list says:\n%s", list)

@@ -286,7 +286,7 @@ func TestDaemonAnnouncesAndSaysGoodbye(t *testing.T) {
 		if err := b.end(); err != nil || !b.publisher.Closed() {
 			t.Errorf("error %v, closed %t", err, b.publisher.Closed())
 		}
-		b.expectLog(t, `level=INFO msg=announced service=x type=_http._tcp iface=eth0 file=`+b.dir+"/x.service")
+		b.expectLog(t, `level=INFO msg=announced service=x type=_http._tcp link=eth0 file=`+b.dir+"/x.service")
 		b.expectLog(t, "level=ERROR")
 		b.expectLog(t, "/bad.service:1:")
 		b.expectLog(t, "msg=ended")
@@ -325,7 +325,7 @@ func TestDaemonFollowsLinks(t *testing.T) {
 		b.changed <- struct{}{}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		b.expectLog(t, `msg="link changed" iface=vlan20 change="up, with 192.0.2.5/24"`)
+		b.expectLog(t, `msg="link changed" link=vlan20 change="up, with 192.0.2.5/24"`)
 		if n := strings.Count(b.log.String(), "netlink is gone"); n != 1 {
 			t.Errorf("%d lines of the log say so within an hour, want 1", n)
 		}

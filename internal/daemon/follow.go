@@ -28,7 +28,7 @@ func (a *announcing) linksChanged(ctx context.Context, now netwatch.Reading) {
 		return
 	}
 	for _, change := range netwatch.Changes(before, a.desired.Links, now) {
-		a.log.Info("link changed", "iface", change.Link, "change", change.What)
+		a.log.Info("link changed", "link", change.Link, "change", change.What)
 	}
 }
 

@@ -55,7 +55,7 @@ func (j *journal) events(events []mdns.Event) {
 func (j *journal) asker(asker phones.Asker) {
 	if suppressed, ok := j.limits.let("asked"); ok {
 		j.line(slog.LevelInfo, "asked for the first time", suppressed, []attr{
-			{"host", asker.Host.String()}, {"type", asker.Type.String()}, {"iface", asker.Link}, {"mac", asker.MAC}, {"vendor", asker.Vendor},
+			{"from", asker.Host.String()}, {"type", asker.Type.String()}, {"link", asker.Link}, {"mac", asker.MAC}, {"vendor", asker.Vendor},
 		})
 	}
 }
@@ -110,7 +110,7 @@ func (j *journal) excess(e limit.Excess, any bool) {
 // one writes a line for an event, with the number of those like it that were not written.
 func (j *journal) one(e mdns.Event, suppressed int) {
 	j.line(levelOf(e.Kind), e.Kind.String(), suppressed, []attr{
-		{"service", e.Name}, {"type", e.Type.String()}, {"iface", e.Link}, {"file", e.ID}, {"rival", addressText(e.Rival)}, {"mac", e.MAC}, {"detail", e.Detail},
+		{"service", e.Name}, {"type", e.Type.String()}, {"link", e.Link}, {"file", e.ID}, {"rival", addressText(e.Rival)}, {"mac", e.MAC}, {"detail", e.Detail},
 	})
 }
 

@@ -150,7 +150,7 @@ func TestWhoAsks(t *testing.T) {
 		if len(hosts) != 1 || hosts[0].Count != 3 || hosts[0].Answered != 3 || hosts[0].Vendor != "Digium" {
 			t.Errorf("%+v", hosts)
 		}
-		line := `level=INFO msg="asked for the first time" host=192.0.2.7 type=_digiumproxy._udp iface=eth0 mac=00:0f:d3:01:02:03 vendor=Digium`
+		line := `level=INFO msg="asked for the first time" from=192.0.2.7 type=_digiumproxy._udp link=eth0 mac=00:0f:d3:01:02:03 vendor=Digium`
 		if n := strings.Count(b.log.String(), line); n != 1 {
 			t.Errorf("%d lines, want one %q:\n%s", n, line, b.log.String())
 		}
@@ -253,7 +253,7 @@ func TestLogIsLimited(t *testing.T) {
 		time.Sleep(linesApart)
 		b.publisher.Questions <- phoneQuestion(200, true)
 		synctest.Wait()
-		b.expectLog(t, "host=192.0.2.200 type=_digiumproxy._udp iface=eth0 mac=00:0f:d3:01:02:03 vendor=Digium suppressed=80")
+		b.expectLog(t, "from=192.0.2.200 type=_digiumproxy._udp link=eth0 mac=00:0f:d3:01:02:03 vendor=Digium suppressed=80")
 		for range 1000 {
 			b.publisher.Happen(mdns.Event{Kind: mdns.ForeignSeen, Name: "y", Link: "eth0", Rival: netip.MustParseAddr("192.0.2.9")})
 			synctest.Wait()

@@ -340,13 +340,13 @@ func TestMetrics(t *testing.T) {
 		`announcer_check_up{file="d.service"} 0`,
 		`announcer_config_last_reload_successful 1`,
 		`announcer_config_last_reload_success_timestamp_seconds 1.772600707e+09`,
-		`announcer_queries_total{iface="eth0",type="_digiumproxy._udp"} 66`,
-		`announcer_responses_total{iface="eth0",kind="answer"} 3`,
-		`announcer_send_errors_total{iface="eth0"} 1`,
+		`announcer_queries_total{link="eth0",type="_digiumproxy._udp"} 66`,
+		`announcer_responses_total{kind="answer",link="eth0"} 3`,
+		`announcer_send_errors_total{link="eth0"} 1`,
 		`announcer_packets_dropped_total{reason="malformed"} 1`,
 		`announcer_packets_received_total{kind="query"} 5`,
 		`announcer_conflicts_total 1`,
-		`announcer_foreign_services{iface="eth0",type="_digiumproxy._udp"} 1`,
+		`announcer_foreign_services{link="eth0",type="_digiumproxy._udp"} 1`,
 		`announcer_asking_hosts{vendor="Digium"} 22`,
 	} {
 		if !slices.Contains(lines, want) {
@@ -379,7 +379,7 @@ func TestFaults(t *testing.T) {
 	}
 	answer := httptest.NewRecorder()
 	Metrics(func() (Status, error) { return s, nil }).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
-	const metric = `announcer_link_unreachable{iface="eth0",ip_version="4",reason="port 5353 for IPv4 is held by dnsmasq (pid 9)"} 1`
+	const metric = `announcer_link_unreachable{ip_version="4",link="eth0",reason="port 5353 for IPv4 is held by dnsmasq (pid 9)"} 1`
 	if !strings.Contains(answer.Body.String(), metric) {
 		t.Errorf("no %s", metric)
 	}

@@ -15,7 +15,7 @@ func ExampleText() {
 		}
 		return a
 	}}))
-	log.Info("link added", "iface", "eth0")
+	log.Info("link added", "link", "eth0")
 	fmt.Print(text.String())
-	// Output: level=INFO msg="link added" iface=eth0
+	// Output: level=INFO msg="link added" link=eth0
 }
