@@ -135,7 +135,7 @@ func (r *tables) one(t *testing.T) {
 func (r *tables) many(t *testing.T) {
 	n := r.scale.many
 	labs, rows := r.start(t, n, r.scale.names...)
-	rows.elapsed.bar, rows.cpu.bar = most(1300), most(150)
+	rows.elapsed.bar, rows.cpu.bar = most(1300), ofAvahi(0.09)
 	r.startAgain(t, rows)
 	r.direct(t, labs, n, times(1.4))
 	r.host(t, labs, n)
@@ -308,7 +308,7 @@ func (r *tables) phones(t *testing.T) {
 	labs, _ := r.start(t, browsed, r.without("floor")...)
 	n := r.scale.phones
 	what := fmt.Sprintf("%d phones browse within 1 s by multicast: ", n)
-	cpu := r.row(what+"CPU", browsed, "ms", most(15))
+	cpu := r.row(what+"CPU", browsed, "ms", ofAvahi(0.75))
 	packets := r.row(what+"packets sent", browsed, "", most(5))
 	full := r.row(what+"phones that have all within the RFC's second", browsed, "", least(float64(n)))
 	what = fmt.Sprintf("%d phones without multicast DNS ask once: ", n)

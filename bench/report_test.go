@@ -20,6 +20,9 @@ func TestWriteInto(t *testing.T) {
 	one.set("floor", 10)
 	one.set("announcer", 15.25)
 	one.fails("brutella", "never")
+	two := r.row("a start", 1, "ms", ofAvahi(0.5))
+	two.set("avahi", 100)
+	two.set("announcer", 50)
 	const old = "# Head\n" + begin + "old\n" + end + "tail\n"
 	file := write(t, t.TempDir(), "performance.md", old)
 	if err := r.writeInto(file); err != nil {
@@ -32,7 +35,8 @@ func TestWriteInto(t *testing.T) {
 	got := string(text)
 	for _, want := range []string{
 		"# Head\n" + begin + "Measured on ", end + "tail\n",
-		"| an answer | 1 | µs | 10.0 |  |  | never | 15.2 | 1.5 |  | ≤ 1.5 × floor | not met |\n",
+		"| an answer | 1 | µs | 10.0 |  |  | never | 15.2 | 1.5 |  | ≤ 1.5 × floor | not met |\n" +
+			"| a start | 1 | ms |  | 100 |  |  | 50.0 |  | 0.5 | ≤ 0.5 × Avahi | met |\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("there is no %q in\n%s", want, got)
@@ -86,15 +90,17 @@ func (r *row) fails(name, how string) { r.failures[name] = how }
 type bar struct {
 	floors float64 // at most so many times the floor's
 	of     *row    // of the floor's value in another row
+	avahis float64 // at most so many times Avahi's
 	most   float64
 	least  float64
 }
 
 var none bar
 
-func times(n float64) bar { return bar{floors: n} }
-func most(n float64) bar  { return bar{most: n} }
-func least(n float64) bar { return bar{least: n} }
+func times(n float64) bar   { return bar{floors: n} }
+func ofAvahi(n float64) bar { return bar{avahis: n} }
+func most(n float64) bar    { return bar{most: n} }
+func least(n float64) bar   { return bar{least: n} }
 
 // barText returns the bar of a row, "" if it has none.
 func (r *row) barText() string {
@@ -103,6 +109,8 @@ func (r *row) barText() string {
 		return fmt.Sprintf("≤ %g × floor at a response", b.floors)
 	case b.floors > 0:
 		return fmt.Sprintf("≤ %g × floor", b.floors)
+	case b.avahis > 0:
+		return fmt.Sprintf("≤ %g × Avahi", b.avahis)
 	case b.most > 0:
 		return fmt.Sprintf("≤ %g", b.most)
 	case b.least > 0:
@@ -121,6 +129,8 @@ func (r *row) verdict() string {
 		limit = b.floors * b.of.values["floor"]
 	case b.floors > 0:
 		limit = b.floors * r.values["floor"]
+	case b.avahis > 0:
+		limit = b.avahis * r.values["avahi"]
 	case b.least > 0:
 		value, limit = -value, -b.least
 	}
