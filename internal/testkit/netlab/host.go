@@ -73,6 +73,15 @@ func (h *Host) Start(cmd *exec.Cmd) (err error) {
 	return err
 }
 
+// Enter makes a command run in the network of the host, if something else than the test starts it.
+func (h *Host) Enter(cmd *exec.Cmd) {
+	if h == nil {
+		return
+	}
+	enter := exec.Command("nsenter", append([]string{"--net=" + h.path, cmd.Path}, cmd.Args[1:]...)...)
+	cmd.Path, cmd.Args, cmd.Err = enter.Path, enter.Args, enter.Err
+}
+
 // Rename changes the name of the host.
 func (h *Host) Rename(t testing.TB, name string) {
 	t.Helper()
