@@ -143,7 +143,7 @@ func (l loader) http(p strict.Path, address string) string {
 	if err != nil {
 		host, port = "", address
 	}
-	_, badHost := netip.ParseAddr(host)
+	addr, badHost := netip.ParseAddr(host)
 	n, badPort := strconv.ParseUint(port, 10, 16)
 	switch {
 	case badPort != nil || n == 0:
@@ -152,6 +152,9 @@ func (l loader) http(p strict.Path, address string) string {
 		host = "127.0.0.1"
 	case host != "localhost" && badHost != nil:
 		l.doc.Errorf(p, "%q is not an address of this host; want one such as 127.0.0.1, [::1], or 0.0.0.0 for all", host)
+	case badHost == nil && !addr.Unmap().IsLoopback():
+		l.doc.Report(p, diag.Warning, "config/public", fmt.Sprintf("%q is public: every host that reaches it can read the page; "+
+			"want %q, on the loopback, unless a firewall admits only those who may", address, port))
 	}
 	return net.JoinHostPort(host, port)
 }

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -276,18 +278,31 @@ func FuzzLoad(f *testing.F) {
 
 // The page and the metrics are on the loopback unless another address is named.
 func TestHTTPAddress(t *testing.T) {
-	for _, test := range []struct{ name, text, want string }{
-		{"none", "", ""},
-		{"port", "9353", "127.0.0.1:9353"},
-		{"port behind a colon", ":9353", "127.0.0.1:9353"},
-		{"every address", "0.0.0.0:9353", "0.0.0.0:9353"},
-		{"IPv6", "[::1]:9353", "[::1]:9353"},
-		{"name", "localhost:9353", "localhost:9353"},
+	for _, test := range []struct {
+		name, text, want string
+		public           bool
+	}{
+		{"none", "", "", false},
+		{"port", "9353", "127.0.0.1:9353", false},
+		{"port behind a colon", ":9353", "127.0.0.1:9353", false},
+		{"IPv6", "[::1]:9353", "[::1]:9353", false},
+		{"name", "localhost:9353", "localhost:9353", false},
+		{"another loopback address", "127.8.8.8:9353", "127.8.8.8:9353", false},
+		{"a loopback address in IPv6", "[::ffff:127.0.0.1]:9353", "[::ffff:127.0.0.1]:9353", false},
+		{"every address", "0.0.0.0:9353", "0.0.0.0:9353", true},
+		{"every address in IPv6", "[::]:9353", "[::]:9353", true},
+		{"an address", "192.0.2.1:9353", "192.0.2.1:9353", true},
+		{"an address of a link", "[fe80::1%eth0]:9353", "[fe80::1%eth0]:9353", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cfg, findings := checked("x.toml", []byte("[daemon]\nhttp = \""+test.text+"\"\n"), "pbx")
-			if cfg.HTTP != test.want || len(findings) > 0 {
-				t.Errorf("%q, want %q; %v", cfg.HTTP, test.want, findings)
+			var want diag.Findings
+			if test.public {
+				want = diag.Findings{{File: "x.toml", Line: 2, Element: "http", Severity: diag.Warning, Code: "config/public", Text: fmt.Sprintf(
+					`%q is public: every host that reaches it can read the page; want "9353", on the loopback, unless a firewall admits only those who may`, test.text)}}
+			}
+			if cfg.HTTP != test.want || !slices.Equal(findings, want) {
+				t.Errorf("%q, want %q; %v, want %v", cfg.HTTP, test.want, findings, want)
 			}
 		})
 	}

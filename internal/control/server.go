@@ -59,7 +59,7 @@ func Handler(d Daemon) http.Handler {
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	limited := admission.New(l, limits(l))
 	server := &http.Server{
-		Handler: h, ConnState: limited.State, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
+		Handler: h, DisableGeneralOptionsHandler: true, ConnState: limited.State, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	watchersMost = 16
+	watchersMost = 32      // twice as many as the streams of the page, so that those leave room for watch
 	watchOnce    = 1_000   // events that a watcher gets at a time
 	backlogMost  = 450_000 // events that are kept for all watchers together: those of 2,000 services on 200 links, in some 85 MB
-	backlogEach  = 4_096   // events that are kept for a watcher in any case
+	backlogEach  = 2_048   // events that are kept for a watcher in any case
 )
 
 // hub sends events to watchers. A watcher that is too slow misses some, and gets their number.

@@ -351,7 +351,7 @@ func (s Service) problem(now time.Time, links []Link) string {
 		return s.Check.problem(s)
 	}
 	if len(s.Links) == 0 {
-		return fmt.Sprintf("%q (%s) is not announced on any link: %s", s.Name, s.Type, s.absence(links))
+		return fmt.Sprintf("%q (%s) is not announced on any link: %s", s.Name, s.Type, s.Absence(links))
 	}
 	for _, l := range s.Links {
 		switch {
@@ -364,8 +364,9 @@ func (s Service) problem(now time.Time, links []Link) string {
 	return ""
 }
 
-// absence returns why a service is on no link: which of its interfaces are here, and why they are not used.
-func (s Service) absence(links []Link) string {
+// Absence returns why a service that is not held back by its check is on no link: which of its interfaces are here, and why they
+// are not used.
+func (s Service) Absence(links []Link) string {
 	var unused []string
 	for _, l := range links {
 		if !l.Used && (publication.Link{Name: l.Name}).Matches(s.interfaces) {
@@ -378,8 +379,8 @@ func (s Service) absence(links []Link) string {
 	return publication.Names(unused)
 }
 
-// settled reports whether nothing is being announced.
-func (s Status) settled() bool {
+// Settled reports whether no service is still being announced or waits for the first answer of its server.
+func (s Status) Settled() bool {
 	return !slices.ContainsFunc(s.Services, func(service Service) bool {
 		return service.Check != nil && service.Check.State == health.Pending || len(service.on(mdns.Probing)) > 0
 	})

@@ -22,7 +22,7 @@ const askersShown = 20
 func (s Status) WriteText(w io.Writer, columns int) error {
 	p := page{w: w, columns: columns, now: s.Time}
 	p.linef("announcer %s, pid %d, up %s, engine %s, host %s", s.Daemon.Version, s.Daemon.PID, p.ago(s.Daemon.Started), s.Daemon.Engine, s.Daemon.Host)
-	if s.Healthy && s.settled() {
+	if s.Healthy && s.Settled() {
 		p.line(s.Line() + "; all is well")
 	} else {
 		p.line(s.Line())

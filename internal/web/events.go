@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,13 +13,17 @@ import (
 )
 
 const (
-	streamBeat = 15 * time.Second // between two signs of life, so that a client that is gone is noticed
-	eventsOnce = 100              // of one batch; a page that gets more looks again anyway
+	streamBeat  = 15 * time.Second       // between two signs of life, so that a client that is gone is noticed
+	streamPause = 250 * time.Millisecond // between two packets of events, so that many cost few
 )
 
 // events sends what happens as server-sent events, until the client goes: "event: asked" and "event: event" with the value in
 // JSON, and "event: missed" with the number of those that came too fast.
 func (s server) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return
+	}
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
@@ -32,7 +37,6 @@ func (s server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer stop()
-	w.Header().Set("Content-Type", "text/event-stream")
 	stream(w, r, batches)
 }
 
@@ -59,21 +63,29 @@ func stream(w http.ResponseWriter, r *http.Request, batches <-chan []status.Even
 			if !open {
 				return
 			}
-			err = send(encode(batch))
+			if err = send(encode(batch)); err == nil {
+				err = pause(r.Context(), streamPause)
+			}
 		}
 	}
 }
 
-// encode returns a batch as server-sent events. Of a long one it counts the rest.
-func encode(batch []status.Event) string {
-	var text []byte
-	for i, e := range batch {
-		if i == eventsOnce {
-			return string(append(text, event(status.Event{Missed: uint64(len(batch) - i)})...))
-		}
-		text = append(text, event(e)...)
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
-	return string(text)
+}
+
+// encode returns a batch as server-sent events.
+func encode(batch []status.Event) string {
+	var text strings.Builder
+	for _, e := range batch {
+		text.WriteString(event(e))
+	}
+	return text.String()
 }
 
 func event(e status.Event) string {

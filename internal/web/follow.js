@@ -1,98 +1,140 @@
-// Replaces the parts of the page that have changed: after each event of the daemon, every 10 seconds, and instead of a new page
-// when a table is sorted, searched or turned.
+// Replaces the parts of the page that have changed: after events of the daemon, every 10 seconds, and instead of a new page when a
+// table is sorted, searched or turned.
 "use strict";
 
-const settle = 300;      // milliseconds from an event to a look
-const anyway = 10000;    // milliseconds between two looks without an event
-let due = 0, looking = false, again = false;
+// Milliseconds.
+const settle = 300;     // from an event to a look
+const pause = 1000;     // between two looks for events
+const anyway = 10000;   // between two looks without an event
+const patience = 20000; // for an answer
+
+const search = document.getElementById("q");
+let due = 0, dueAt = 0; // the timer of the next look, and its time
+let running = null;     // ends the look that is under way
+let again = false;      // something has happened since it began
+let looked = 0;         // when the last one ended
+let events = null;
+let shown = location.search;
 
 async function look() {
-	if (looking) {
-		again = true;
-		return;
-	}
-	looking = true;
+	clearTimeout(due);
+	due = 0;
+	running?.abort();
+	const own = running = new AbortController();
+	const late = setTimeout(() => own.abort(new Error("no answer within " + patience / 1000 + " seconds")), patience);
+	let lost = "";
 	try {
-		const answer = await fetch(location.pathname + location.search, {headers: {Accept: "text/html"}});
-		if (!answer.ok) throw new Error((await answer.text()).trim());
-		show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-		setLost("");
+		const answer = await fetch(location.pathname + location.search, {signal: own.signal, headers: {Accept: "text/html"}});
+		const text = await answer.text();
+		if (!answer.ok) throw new Error(text.trim());
+		if (running === own) show(new DOMParser().parseFromString(text, "text/html"));
 	} catch (error) {
-		setLost("The daemon does not answer: " + error.message);
+		lost = error instanceof TypeError ? "the daemon cannot be reached" : error.message;
 	} finally {
-		looking = false;
-		if (again) {
-			again = false;
-			soon();
-		}
+		clearTimeout(late);
 	}
+	if (running !== own) return; // another look has begun
+	running = null;
+	looked = Date.now();
+	setLost(lost);
+	if (!lost) follow();
+	soon(again ? pause : anyway);
+	again = false;
+}
+
+// soon has a look after a time, unless one is due before.
+function soon(wait) {
+	const at = Date.now() + wait;
+	if (due && dueAt <= at) return;
+	clearTimeout(due);
+	dueAt = at;
+	due = setTimeout(look, wait);
+}
+
+function news() {
+	if (running) again = true;
+	else soon(Math.max(settle, looked + pause - Date.now()));
+}
+
+// follow opens the stream of events unless it is open, or opens itself again.
+function follow() {
+	if (events && events.readyState !== EventSource.CLOSED) return;
+	events = new EventSource("events");
+	for (const kind of ["open", "asked", "event", "missed", "error"]) events.addEventListener(kind, news);
 }
 
 function show(fresh) {
+	if (fresh.documentElement.dataset.version !== document.documentElement.dataset.version) location.reload(); // the script may be another
 	document.title = fresh.title;
-	for (const part of document.querySelectorAll("nav, section, footer")) {
+	for (const part of document.querySelectorAll("nav, section, footer, #sought")) {
 		const other = part.id ? fresh.getElementById(part.id) : fresh.querySelector(part.tagName);
-		if (other && !part.isEqualNode(other)) replace(part, other);
+		if (other && !part.isEqualNode(other) && !isSelected(part)) replace(part, other);
 	}
+}
+
+// isSelected reports whether a person has selected text of a part, to copy it.
+function isSelected(part) {
+	const selection = getSelection();
+	return !selection.isCollapsed && part.contains(selection.anchorNode);
 }
 
 // replace keeps what a person is at: how far a table is scrolled, and the focus.
 function replace(part, other) {
-	const wide = part.querySelector(".wide");
-	const left = wide ? wide.scrollLeft : 0;
+	const left = part.querySelector(".wide")?.scrollLeft;
 	const focusable = () => [...part.querySelectorAll("a, [tabindex]")];
-	const focus = focusable().indexOf(document.activeElement);
+	const focused = focusable().indexOf(document.activeElement);
+	const rel = document.activeElement.rel;
 	part.className = other.className;
 	part.replaceChildren(...other.childNodes);
 	if (left) part.querySelector(".wide")?.scrollTo({left: left});
-	if (focus >= 0) focusable()[focus]?.focus({preventScroll: true});
+	if (focused < 0) return;
+	const same = rel ? part.querySelector(`[rel="${rel}"]`) ?? part.querySelector("[rel]") : focusable()[focused];
+	same?.focus({preventScroll: true});
 }
 
-function setLost(text) {
+// setLost says above the page why it is not up to date, "" if it is.
+function setLost(why) {
 	let note = document.getElementById("lost");
-	if (!text) {
+	if (!why) {
 		note?.remove();
 		return;
 	}
 	if (!note) {
 		note = document.createElement("p");
 		note.id = "lost";
-		note.className = "lost";
 		note.setAttribute("role", "alert");
 		document.querySelector("main").prepend(note);
 	}
+	const since = document.querySelector("#age time").textContent;
+	const text = "Not up to date: " + why + ". This is the state of " + since + ". The page follows again when the daemon answers.";
 	if (note.textContent !== text) note.textContent = text;
-}
-
-function soon(wait = settle) {
-	clearTimeout(due);
-	due = setTimeout(async () => {
-		await look();
-		soon(anyway);
-	}, wait);
 }
 
 function go(address) {
 	history.pushState(null, "", address);
-	soon(0);
+	shown = location.search;
+	look();
 }
 
 document.addEventListener("click", event => {
-	const link = event.target.closest("th a, .pages a");
+	const link = event.target.closest("th a, .pages a, #sought a");
 	if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
 	event.preventDefault();
+	if (link.closest("#sought")) search.value = "";
 	go(link.href);
 });
 
 document.querySelector("form").addEventListener("submit", event => {
 	event.preventDefault();
-	const text = new FormData(event.target).get("q");
-	go(text ? "?q=" + encodeURIComponent(text) : "./");
+	go(search.value ? "?q=" + encodeURIComponent(search.value) : "./");
 });
 
-addEventListener("popstate", () => soon(0));
+addEventListener("popstate", () => {
+	if (location.search === shown) return; // another part of the page, no other page
+	shown = location.search;
+	search.value = new URLSearchParams(location.search).get("q") ?? "";
+	look();
+});
 
-const events = new EventSource("events");
-for (const kind of ["asked", "event", "missed"]) events.addEventListener(kind, () => soon());
-events.addEventListener("error", () => soon());
+follow();
 soon(anyway);

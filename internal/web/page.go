@@ -3,34 +3,43 @@ package web
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"announcer/internal/diag"
 	"announcer/internal/escape"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
+	"announcer/internal/source"
 	"announcer/internal/status"
 )
 
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+// pageTemplate is parsed when a page is asked for first, so that a daemon without one does not keep it in memory.
+var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
 
 // view is what the page shows, the most urgent first.
 type view struct {
 	status.Status
+	Mood     string // the class for the style sheet: "ok"; "wait" if something is still being announced; "bad" if there are problems
 	Problems []string
 	Hints    []string
 	Search   string // as it was typed
 	Sought   string // the same as text
 	Line     string
 	Up       string
+	Read     string // how long ago the definitions were read
+	Changes  string // what that changed
 	Tables   []table
 	Chart    chart
 }
@@ -42,13 +51,18 @@ func printable(texts []string) (all []string) {
 	return all
 }
 
+// reloadTime is the number of seconds after which a browser asks again for a page that was not there.
+const reloadTime = "10"
+
 func (s server) page(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Refresh", reloadTime)
 	st, ok := State(w, r, s.daemon)
 	if !ok {
 		return
 	}
-	var page bytes.Buffer // so that an error leaves no half of a page
-	if err := pageTemplate.Execute(&page, look(st, request{r.URL.Query()})); err != nil {
+	w.Header().Del("Refresh") // the page itself reloads or follows
+	var page bytes.Buffer     // so that an error leaves no half of a page
+	if err := pageTemplate().Execute(&page, look(st, request{r.URL.Query()})); err != nil {
 		http.Error(w, "the page cannot be made: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -58,25 +72,54 @@ func (s server) page(w http.ResponseWriter, r *http.Request) {
 
 // look returns the state as a person wants to see it.
 func look(s status.Status, r request) view {
+	changes, _, _ := strings.Cut(s.Reload.Text(), "\n")
 	return view{
-		Status: s, Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Sought: escape.Text(r.Get("q")), Line: escape.Text(s.Line()), Up: ago(s.Time.Sub(s.Daemon.Started)), Chart: draw(s.History),
-		Tables: []table{
-			r.table("services", "Services", "No service is defined.",
-				[]string{"Name", "Type", "Port", "Link", "State", "For", "Why", "Defined in"}, 0, serviceRows(s)),
-			r.table("phones", "Hosts that asked", "No host has asked yet.",
-				[]string{"Address", "Hardware address", "Vendor", "Link", "Type", "First", "Last", "Questions", "Answered"}, -7, askerRows(s)),
-			r.table("others", "Other announcers", "No other host announces these types.",
-				[]string{"Name", "Type", "Link", "Address", "Hardware address", "For"}, 0, foreignRows(s)),
-			r.table("conflicts", "Conflicts", "No other host had one of these names.",
-				[]string{"Before", "Name", "Link", "What", "With", "Details"}, 0, conflictRows(s)),
-			r.table("findings", "Findings in files", "No file has errors or warnings.",
-				[]string{"Severity", "Place", "What is wrong", "Rule"}, 0, findingRows(s)),
-			r.table("links", "Links", "This host has no link.",
-				[]string{"Name", "Used", "Addresses", "Received", "Answers", "Unicast answers", "Errors"}, 0, linkRows(s)),
-			r.table("sources", "Sources", "There is no source of definitions.",
-				[]string{"Place", "Files", "State"}, 0, sourceRows(s)),
-		},
+		Status: s, Mood: mood(s), Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Sought: escape.Text(r.Get("q")),
+		Line: escape.Text(s.Line()), Up: ago(s.Time.Sub(s.Daemon.Started)), Read: ago(s.Time.Sub(s.Reload.Time)), Changes: escape.Text(changes),
+		Chart: draw(s.History), Tables: tables(s, r),
 	}
+}
+
+func mood(s status.Status) string {
+	switch {
+	case !s.Healthy:
+		return "bad"
+	case !s.Settled():
+		return "wait"
+	}
+	return "ok"
+}
+
+// tables returns all tables, in the order in which they stand on the page.
+func tables(s status.Status, r request) []table {
+	return []table{
+		r.table("services", "Services", "No service is defined.",
+			[]string{"Name", "Type", "Port", "Link", "State", "For", "Why", "Defined in"}, 0, serviceRows(s)),
+		r.table("phones", "Hosts that asked", "No host has asked yet.",
+			[]string{"Address", "Hardware address", "Vendor", "Link", "Type", "First", "Last", "Questions", "Answered"}, -7, askerRows(s)).
+			with(rest(s.Asked.Forgotten, "more hosts asked, a longer time ago.")),
+		r.table("others", "Other announcers", "No other host announces these types.",
+			[]string{"Name", "Type", "Link", "Address", "Hardware address", "For"}, 0, foreignRows(s)).
+			with(rest(s.Crowded, "more services were heard than there is room for; a host that announces so many is no server for phones.")),
+		r.table("conflicts", "Conflicts", "No other host had one of these names.",
+			[]string{"Before", "Name", "Link", "What", "With", "Details"}, 0, conflictRows(s)),
+		r.table("files", "Files", "No file defines anything.",
+			[]string{"File", "State", "Since", "In use", "Services", "Errors", "Warnings"}, 0, fileRows(s)),
+		r.table("findings", "Findings in files", "No file has errors or warnings.",
+			[]string{"Severity", "Place", "What is wrong", "Rule"}, 0, findingRows(s)),
+		r.table("links", "Links", "This host has no link.",
+			[]string{"Name", "Used", "Addresses", "Heard others", "Received", "Answers", "Unicast answers", "Errors"}, 0, linkRows(s)),
+		r.table("sources", "Sources", "There is no source of definitions.",
+			[]string{"Place", "Files", "State"}, 0, sourceRows(s)),
+	}
+}
+
+// rest is a sentence about what a table does not have, "" if it has all.
+func rest(n uint64, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10) + " " + what
 }
 
 func serviceRows(s status.Status) (rows [][]cell) {
@@ -84,32 +127,26 @@ func serviceRows(s status.Status) (rows [][]cell) {
 		row := func(link string, state, since cell, why string) {
 			rows = append(rows, []cell{name(service.Name), text(service.Type.String()), number(uint64(service.Port)), text(link), state, since, text(why), name(service.File)})
 		}
-		if len(service.Links) == 0 {
-			row("–", held(service), cell{}, whyHeld(service))
-		}
-		for _, l := range service.Links {
-			row(l.Link, onWire(l.State), since(l.Since, s.Time), whyOnLink(service, l))
+		switch {
+		case len(service.Links) > 0:
+			for _, l := range service.Links {
+				row(l.Link, onWire(l.State), moment(l.Since, s.Time), whyOnLink(service, l))
+			}
+		case service.Check != nil && !service.Check.State.Announced():
+			row("–", held(service.Check), moment(service.Check.Since, s.Time), service.Check.Error)
+		default:
+			row("–", state("nowhere", "bad"), cell{}, service.Absence(s.Links))
 		}
 	}
 	return rows
 }
 
-// held returns the state of a service that is on no link.
-func held(s status.Service) cell {
-	if s.Check == nil {
-		return state("nowhere", "bad")
+// held returns the state of a service that is not announced because of its check.
+func held(c *status.Check) cell {
+	if c.State == health.Pending {
+		return state(c.State.String(), "wait")
 	}
-	if s.Check.State == health.Pending {
-		return state(s.Check.State.String(), "wait")
-	}
-	return state(s.Check.State.String(), "bad")
-}
-
-func whyHeld(s status.Service) string {
-	if s.Check == nil {
-		return "none of its interfaces is used"
-	}
-	return s.Check.Error
+	return state(c.State.String(), "bad")
 }
 
 func onWire(s mdns.State) cell {
@@ -141,7 +178,7 @@ func askerRows(s status.Status) (rows [][]cell) {
 		}
 		rows = append(rows, []cell{
 			address(a.Host), name(a.MAC), text(vendor), text(a.Link), text(a.Type.String()),
-			since(a.First, s.Time), since(a.Last, s.Time), number(a.Count), number(a.Answered),
+			moment(a.First, s.Time), moment(a.Last, s.Time), number(a.Count), number(a.Answered),
 		})
 	}
 	return rows
@@ -153,7 +190,7 @@ func foreignRows(s status.Status) (rows [][]cell) {
 		if f.Own {
 			from = text("this host")
 		}
-		rows = append(rows, []cell{name(f.Name), text(f.Type.String()), text(f.Link), from, name(f.MAC), since(f.Since, s.Time)})
+		rows = append(rows, []cell{name(f.Name), text(f.Type.String()), text(f.Link), from, name(f.MAC), moment(f.Since, s.Time)})
 	}
 	return rows
 }
@@ -164,9 +201,55 @@ func conflictRows(s status.Status) (rows [][]cell) {
 		if c.Rival.IsValid() {
 			with = c.Rival.String() + " " + with
 		}
-		rows = append(rows, []cell{since(c.Time, s.Time), name(c.Name), text(c.Link), text(c.Kind.String()), name(with), text(c.Text)})
+		rows = append(rows, []cell{moment(c.Time, s.Time), name(c.Name), text(c.Link), text(c.Kind.String()), name(with), text(c.Text)})
 	}
 	return rows
+}
+
+// file is what is known of a definition file, or of a group in the configuration.
+type file struct {
+	services, errors, warnings uint64
+	refused                    *source.Refusal
+}
+
+func fileRows(s status.Status) (rows [][]cell) {
+	files := map[string]*file{}
+	at := func(path string) *file {
+		if files[path] == nil {
+			files[path] = new(file)
+		}
+		return files[path]
+	}
+	for _, service := range s.Services {
+		at(service.File).services++
+	}
+	for i, r := range s.Files.Refusals {
+		at(r.File).refused = &s.Files.Refusals[i]
+	}
+	for _, f := range s.Files.Findings {
+		if f.Severity >= diag.Unfit {
+			at(f.File).errors++
+		} else {
+			at(f.File).warnings++
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		f := files[path]
+		fate, since, used := f.fate(s.Time)
+		rows = append(rows, []cell{name(path), fate, since, used, number(f.services), number(f.errors), number(f.warnings)})
+	}
+	return rows
+}
+
+// fate returns what became of the file: whether it was refused, since when, and what is in use of it.
+func (f *file) fate(now time.Time) (fate, since, used cell) {
+	switch {
+	case f.refused == nil:
+		return state("accepted", "ok"), cell{}, text("this version")
+	case f.refused.Good.IsZero():
+		return state("refused", "bad"), moment(f.refused.Since, now), text("nothing")
+	}
+	return state("refused", "bad"), moment(f.refused.Since, now), text("the version of " + f.refused.Good.Local().Format(time.DateTime))
 }
 
 func findingRows(s status.Status) (rows [][]cell) {
@@ -186,20 +269,31 @@ func findingRows(s status.Status) (rows [][]cell) {
 
 func linkRows(s status.Status) (rows [][]cell) {
 	for _, l := range s.Links {
-		used := state("yes", "ok")
-		if !l.Used {
-			used = state("no: "+l.Why, "")
-		}
-		for _, f := range l.Faults {
-			used = state(f.Why, "bad")
-		}
 		var addresses []string
 		for _, a := range l.Addresses {
 			addresses = append(addresses, a.String())
 		}
-		rows = append(rows, []cell{name(l.Name), used, name(strings.Join(addresses, ", ")), number(l.Traffic.Received), number(l.Traffic.Answers), number(l.Traffic.Unicasts), number(l.Traffic.SendErrors)})
+		rows = append(rows, []cell{
+			name(l.Name), used(l), name(strings.Join(addresses, ", ")), moment(l.Traffic.Heard, s.Time),
+			number(l.Traffic.Received), number(l.Traffic.Answers), number(l.Traffic.Unicasts), number(l.Traffic.SendErrors),
+		})
 	}
 	return rows
+}
+
+// used returns whether a link is used, and why not, or why not by which IP version.
+func used(l status.Link) cell {
+	switch {
+	case !l.Used:
+		return state("no: "+l.Why, "")
+	case len(l.Faults) == 0:
+		return state("yes", "ok")
+	}
+	var faults []string
+	for _, f := range l.Faults {
+		faults = append(faults, fmt.Sprintf("not by IPv%d: %s", f.Version, f.Why))
+	}
+	return state(strings.Join(faults, "; "), "bad")
 }
 
 func sourceRows(s status.Status) (rows [][]cell) {
@@ -223,43 +317,4 @@ func address(a netip.Addr) cell {
 		c.key = 1 << 32
 	}
 	return c
-}
-
-// chart is a drawing of the last hour: two lines, in an SVG whose units are pixels.
-type chart struct {
-	Width, Height int
-	Most          uint64 // the height of the drawing, in packets a minute
-	Questions     string // the points of the lines
-	Answers       string
-	Text          string // the same for a screen reader
-}
-
-const (
-	chartMinutes = 60
-	minuteWidth  = 10
-	chartHeight  = 120
-)
-
-// draw draws the questions and answers of the last hour, the newest at the right.
-func draw(history []status.Minute) chart {
-	c := chart{Width: (chartMinutes - 1) * minuteWidth, Height: chartHeight, Most: 1}
-	var questions, answers uint64
-	for _, m := range history {
-		c.Most = max(c.Most, m.Questions, m.Answers)
-		questions += m.Questions
-		answers += m.Answers
-	}
-	first := chartMinutes - len(history)
-	for i, m := range history {
-		x := strconv.Itoa((first+i)*minuteWidth) + ","
-		c.Questions += x + c.y(m.Questions) + " "
-		c.Answers += x + c.y(m.Answers) + " "
-	}
-	c.Text = strconv.FormatUint(questions, 10) + " questions and " + strconv.FormatUint(answers, 10) + " answers in the last hour, at most " +
-		strconv.FormatUint(c.Most, 10) + " a minute"
-	return c
-}
-
-func (c chart) y(n uint64) string {
-	return strconv.FormatFloat(float64(c.Height)*(1-float64(n)/float64(c.Most)), 'f', 1, 64)
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -27,6 +28,9 @@ type table struct {
 	Pages     int
 	Back      string // the address of the page before, "" if there is none
 	Forth     string // and after
+	First     string // and of the first page
+	Last      string // and of the last
+	Rest      string // what is not in the table
 }
 
 // column is the heading of a column.
@@ -52,7 +56,12 @@ func state(s, kind string) cell { return cell{Text: escape.Text(s), Kind: kind} 
 func number(n uint64) cell {
 	return cell{Text: strconv.FormatUint(n, 10), Kind: "number", key: float64(n)}
 }
-func since(t, now time.Time) cell {
+
+// moment returns a time as how long ago it was.
+func moment(t, now time.Time) cell {
+	if t.IsZero() {
+		return cell{}
+	}
 	return cell{Text: ago(now.Sub(t)), Time: t, Kind: "number", key: float64(t.Unix())}
 }
 
@@ -77,17 +86,24 @@ type request struct{ url.Values }
 // search is what all rows must contain.
 func (r request) search() string { return strings.ToLower(strings.TrimSpace(r.Get("q"))) }
 
-// with returns the address with one parameter replaced, or removed where value is "", that shows a table.
+// with returns the table with a sentence about what it does not have.
+func (t table) with(rest string) table {
+	t.Rest = rest
+	return t
+}
+
+// with returns the address with one parameter replaced that shows a table.
 func (r request) with(id, key, value string) string {
-	values := url.Values{}
-	for k := range r.Values {
-		values.Set(k, r.Get(k))
-	}
-	values.Del(key)
-	if value != "" {
-		values.Set(key, value)
-	}
+	values := maps.Clone(r.Values)
+	values.Set(key, value)
 	return "?" + values.Encode() + "#" + id
+}
+
+// without returns a request without one parameter.
+func (r request) without(key string) request {
+	values := maps.Clone(r.Values)
+	values.Del(key)
+	return request{values}
 }
 
 // table puts a table together. order is the number of the column by which it is sorted unless the request names another, from
@@ -106,7 +122,7 @@ func (r request) table(id, title, note string, titles []string, order int, rows 
 		case -(i + 1):
 			sorted = "descending"
 		}
-		t.Columns = append(t.Columns, column{title, r.with(id, sortKey, strconv.Itoa(n)), sorted})
+		t.Columns = append(t.Columns, column{title, r.without(pageKey).with(id, sortKey, strconv.Itoa(n)), sorted})
 	}
 	rows = matching(rows, r.search())
 	sortRows(rows, order)
@@ -114,10 +130,10 @@ func (r request) table(id, title, note string, titles []string, order int, rows 
 	page, _ := strconv.Atoi(r.Get(pageKey))
 	t.Page = min(max(page, 1), t.Pages)
 	if t.Page > 1 {
-		t.Back = r.with(id, pageKey, strconv.Itoa(t.Page-1))
+		t.First, t.Back = r.with(id, pageKey, "1"), r.with(id, pageKey, strconv.Itoa(t.Page-1))
 	}
 	if t.Page < t.Pages {
-		t.Forth = r.with(id, pageKey, strconv.Itoa(t.Page+1))
+		t.Forth, t.Last = r.with(id, pageKey, strconv.Itoa(t.Page+1)), r.with(id, pageKey, strconv.Itoa(t.Pages))
 	}
 	t.Rows = rows[(t.Page-1)*rowsOnce : min(t.Page*rowsOnce, len(rows))]
 	return t

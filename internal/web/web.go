@@ -52,11 +52,7 @@ func Checks(d Daemon) http.Handler {
 	s := server{daemon: d}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.Handle("GET /metrics", status.Metrics(func() (status.Status, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-		defer cancel()
-		return d.Status(ctx)
-	}))
+	mux.Handle("GET /metrics", status.Metrics(func() (status.Status, error) { return within(context.Background(), d) }))
 	return Bounded(mux, answerTime)
 }
 
@@ -95,9 +91,7 @@ func Timely(w http.ResponseWriter) {
 
 // State returns the state of a daemon, or answers that there is none.
 func State(w http.ResponseWriter, r *http.Request, d Daemon) (st status.Status, ok bool) {
-	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
-	defer cancel()
-	st, err := d.Status(ctx)
+	st, err := within(r.Context(), d)
 	Timely(w)
 	if err != nil {
 		Stuck(w, err)
@@ -105,9 +99,24 @@ func State(w http.ResponseWriter, r *http.Request, d Daemon) (st status.Status, 
 	return st, err == nil
 }
 
+// errStuck is why there is no state.
+var errStuck = fmt.Errorf("it hangs: no state within %v; its log may say why", answerTime)
+
+// within returns the state of a daemon, or an error if it takes too long.
+func within(ctx context.Context, d Daemon) (status.Status, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errStuck)
+	defer cancel()
+	st, err := d.Status(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	return st, err
+}
+
 // Stuck answers that the daemon does not answer.
 func Stuck(w http.ResponseWriter, err error) {
 	Timely(w)
+	w.Header().Set("Retry-After", reloadTime)
 	http.Error(w, "the daemon does not answer: "+err.Error(), http.StatusServiceUnavailable)
 }
 

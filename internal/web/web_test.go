@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
+	"announcer/internal/escape"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
@@ -55,6 +57,7 @@ func TestHandler(t *testing.T) {
 	}{
 		{"the page", "GET", "/", well, 200, "All is well: 0 services."},
 		{"its head", "HEAD", "/", well, 200, ""},
+		{"the head of the events", "HEAD", "/events", well, 200, ""},
 		{"status", "GET", "/status.json", well, 200, `"healthy": true`},
 		{"metrics", "GET", "/metrics", well, 200, "announcer_healthy 1"},
 		{"health", "GET", "/healthz", well, 200, "ok: 0 services\n"},
@@ -63,15 +66,12 @@ func TestHandler(t *testing.T) {
 		{"icon", "GET", "/icon.svg", well, 200, "<svg"},
 		{"another address", "GET", "/admin", well, 404, ""},
 		{"the files of the page", "GET", "/page.html", well, 404, ""},
-		{"changing something", "POST", "/", well, 405, ""},
-		{"reloading", "POST", "/reload", well, 405, ""},
-		{"deleting", "DELETE", "/status.json", well, 405, ""},
 		{"a definition with an error", "GET", "/healthz", &daemon{state: status.Status{Problems: []string{"a.service: it is bad"}, Reload: status.Reload{OK: true}}}, 200, "ok: 0 services\n"},
 		{"a port that is held", "GET", "/healthz", &daemon{state: status.Status{Links: []status.Link{{Name: "eth0", Faults: []publication.Fault{
 			{Link: "eth0", Version: publication.V4, Why: "port 5353 for IPv4 is held by dnsmasq (pid 9)"}}}}}},
 			503, "no phone can be reached by IPv4 on eth0: port 5353 for IPv4 is held by dnsmasq (pid 9)\n"},
-		{"the health of a daemon that is stuck", "GET", "/healthz", &daemon{err: context.DeadlineExceeded}, 503, "the daemon does not answer: context deadline exceeded\n"},
-		{"the page of a daemon that is stuck", "GET", "/", &daemon{err: context.DeadlineExceeded}, 503, "the daemon does not answer: context deadline exceeded\n"},
+		{"the health of a daemon that has ended", "GET", "/healthz", &daemon{err: errors.New("it has ended")}, 503, "the daemon does not answer: it has ended\n"},
+		{"the page of a daemon that has ended", "GET", "/", &daemon{err: errors.New("it has ended")}, 503, "the daemon does not answer: it has ended\n"},
 		{"events of a daemon that has ended", "GET", "/events", &daemon{err: errors.New("it has ended")}, 503, "it has ended\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,6 +84,50 @@ func TestHandler(t *testing.T) {
 					t.Errorf("%s is %q, want %q", name, got, want)
 				}
 			}
+		})
+	}
+}
+
+// Nothing can be changed, whatever is asked for.
+func TestMethods(t *testing.T) {
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "RELOAD", "get"} {
+		for _, path := range []string{"/", "/status.json", "/events", "/metrics", "/healthz", "/style.css", "/reload"} {
+			t.Run(method+" "+path, func(t *testing.T) {
+				answer := ask(Handler(&daemon{}), method, path)
+				if allowed := answer.Header().Get("Allow"); answer.Code != 405 || allowed != "GET, HEAD" {
+					t.Errorf("%d, allowed is %q", answer.Code, allowed)
+				}
+			})
+		}
+	}
+}
+
+// stuck is a daemon that never answers.
+type stuck struct{ daemon }
+
+func (*stuck) Status(ctx context.Context) (status.Status, error) {
+	<-ctx.Done()
+	return status.Status{}, ctx.Err()
+}
+
+// Who asks a daemon that hangs gets a sentence, and a browser asks again by itself.
+func TestStuck(t *testing.T) {
+	for _, path := range []string{"/", "/status.json", "/healthz"} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				answer := ask(Handler(new(stuck)), "GET", path)
+				const want = "the daemon does not answer: it hangs: no state within 5s; its log may say why\n"
+				if got := answer.Body.String(); answer.Code != 503 || got != want || answer.Header().Get("Retry-After") != "10" {
+					t.Errorf("%d %q, %v", answer.Code, got, answer.Header())
+				}
+				if took := time.Since(began); took != answerTime {
+					t.Errorf("it takes %v", took)
+				}
+				if again := answer.Header().Get("Refresh"); (again == "10") != (path == "/") {
+					t.Errorf("Refresh is %q", again)
+				}
+			})
 		})
 	}
 }
@@ -123,13 +167,13 @@ func TestRequestsEnd(t *testing.T) {
 
 func TestStatusIsTheValue(t *testing.T) {
 	d := &daemon{state: full()}
-	var got, want any
-	value, err := json.Marshal(d.state)
-	if err := errors.Join(err, json.Unmarshal(ask(Handler(d), "GET", "/status.json").Body.Bytes(), &got), json.Unmarshal(value, &want)); err != nil {
+	var want strings.Builder
+	if err := escape.WriteJSON(&want, d.state); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-the state +/status.json:\n%s", diff)
+	answer := ask(Handler(d), "GET", "/status.json")
+	if diff := cmp.Diff(want.String(), answer.Body.String()); diff != "" || answer.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("%v, -the state +/status.json:\n%s", answer.Header(), diff)
 	}
 }
 
@@ -149,27 +193,29 @@ func full() status.Status {
 				{Link: "eth0", State: mdns.Announced, Since: began},
 				{Link: "eth1", State: mdns.Refused, Since: began, Why: "another host has it", Rival: netip.MustParseAddr("192.0.2.9"), MAC: "00:0f:d3:00:00:09"},
 			}},
-			{File: "firmware.toml", Name: "Firmware", Type: phone, Port: 80, Check: &status.Check{State: health.Down, Error: "connection refused"}},
+			{File: "firmware.toml", Name: "Firmware", Type: phone, Port: 80, Check: &status.Check{State: health.Down, Since: began.Add(time.Hour + time.Minute), Error: "connection refused"}},
 			{File: "lost.toml", Name: "Lost", Type: phone, Port: 80},
+			{File: "kept.service", Name: "Kept", Type: phone, Port: 80, Check: &status.Check{State: health.Up}},
 		},
-		Files: status.Files{Read: 3, Findings: diag.Findings{
+		Files: status.Files{Read: 3, Refusals: []source.Refusal{{File: "bad.service", Since: began}, {File: "kept.service", Since: began, Good: began}}, Findings: diag.Findings{
 			{File: "bad.service", Line: 3, Element: "<port>", Severity: diag.Error, Text: "it is no number", Code: "x/port"},
 			{File: evil, Severity: diag.Warning, Text: "odd"},
 		}},
 		Sources: []source.PlaceStatus{{Name: "/etc/announcer/services", Files: 3}, {Name: "/mnt/nfs", Silent: began}},
-		Reload:  status.Reload{OK: true},
+		Reload:  status.Reload{OK: true, Time: began.Add(2*time.Hour + time.Minute), Changes: source.Changes{Added: []string{"dpma.service"}}},
+		Crowded: 70,
 		Conflicts: []status.Conflict{{Time: began, Kind: mdns.ServiceConflict, Name: "PBX", Type: phone, Link: "eth1",
 			Rival: netip.MustParseAddr("192.0.2.9"), Text: "other data"}},
 		Foreign: []mdns.Foreign{{Link: "eth0", Type: phone, Name: evil, From: netip.MustParseAddr("192.0.2.66"), Since: began}, {Link: "eth0", Type: phone, Name: "Avahi", Own: true, Since: began}},
-		Asked: status.Asked{Hosts: []phones.Asker{
+		Asked: status.Asked{Forgotten: 4000, Hosts: []phones.Asker{
 			{Host: netip.MustParseAddr("192.0.2.10"), Link: "eth0", Type: phone, MAC: "00:0f:d3:00:00:10", Vendor: "Digium", First: began, Last: began.Add(time.Hour), Count: 3, Answered: 3},
 			{Host: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Type: phone, First: began, Last: began.Add(2 * time.Hour), Count: 30},
 			{Host: netip.MustParseAddr("fe80::1"), Link: "eth0", Type: phone, First: began, Last: began, Count: 1, Own: true},
 		}},
 		Links: []status.Link{
-			{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, Traffic: mdns.LinkTraffic{Link: "eth0", Received: 7}},
+			{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, Traffic: mdns.LinkTraffic{Link: "eth0", Received: 7, Heard: began.Add(2*time.Hour + time.Minute)}},
 			{Name: "docker0", Why: "it is virtual"},
-			{Name: "eth1", Used: true, Faults: []publication.Fault{{Link: "eth1", Version: publication.V4, Why: "port 5353 is held"}}},
+			{Name: "eth1", Used: true, Faults: []publication.Fault{{Link: "eth1", Version: publication.V4, Why: "port 5353 is held"}, {Link: "eth1", Version: publication.V6, Why: "it is filtered"}}},
 		},
 		History: []status.Minute{{Time: began, Questions: 4, Answers: 2}, {Time: began.Add(time.Minute), Questions: 8}},
 	}
@@ -182,7 +228,9 @@ func TestPage(t *testing.T) {
 		"<title>One problem: announcer on pbx</title>", "a problem with &lt;script&gt;", "<li>a hint</li>",
 		">refused<", "another host has it (192.0.2.9 00:0f:d3:00:00:09)", ">down<", "connection refused", ">nowhere<",
 		"00:0f:d3:00:00:10", ">this host<", "bad.service:3", "&lt;port&gt;: it is no number", "/mnt/nfs", "does not answer since", "no: it is virtual", "port 5353 is held",
-		"192.0.2.1, 2001:db8::1", `points="580,60.0 590,0.0 "`, "12 questions and 2 answers", "up 3 h",
+		"192.0.2.1, 2001:db8::1", "not by IPv4: port 5353 is held; not by IPv6: it is filtered", "up 3 h", "4000 more hosts asked", "70 more services were heard",
+		"Definitions were read 59 min ago: 1 added, 0 changed, 0 removed, 0 refused.", "none of its interfaces exists",
+		`<polyline class="questions" points="580,72.0 590,24.0 "/>`, `aria-label="12 questions and 2 answers in the last hour, at most 8 a minute"`, ">10 a minute</text>", ">now</text>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -194,11 +242,124 @@ func TestPage(t *testing.T) {
 	if lost := ask(Handler(&daemon{state: full()}), "GET", "/?q=%E2%80%AEno").Body.String(); !strings.Contains(lost, `Nothing matches “<bdi>\u202eno</bdi>”`) {
 		t.Error("what is searched for is more than text")
 	}
+	if n := strings.Count(page, ">nowhere<"); n != 2 {
+		t.Errorf("%d services are on no link though nothing holds them back, want 2", n)
+	}
 	if n := strings.Count(page, "<script"); n != 1 {
 		t.Errorf("there are %d scripts, want one", n)
 	}
 	if t.Failed() {
 		t.Log(page)
+	}
+}
+
+// What is to be done stands in the first line and in the title.
+func TestMood(t *testing.T) {
+	probing := []status.Service{{Name: "PBX", Links: []status.OnLink{{Link: "eth0", State: mdns.Probing}}}}
+	for _, test := range []struct {
+		name  string
+		state status.Status
+		want  string
+	}{
+		{"all is well", status.Status{Healthy: true, Reload: status.Reload{OK: true}}, "All is well"},
+		{"a service is being announced", status.Status{Healthy: true, Services: probing}, "No problem so far"},
+		{"a problem", status.Status{Problems: []string{"one"}, Services: probing}, "One problem"},
+		{"problems", status.Status{Problems: []string{"one", "two"}}, "2 problems"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			page := ask(Handler(&daemon{state: test.state}), "GET", "/").Body.String()
+			if !strings.Contains(page, "<title>"+test.want+": announcer on") || !strings.Contains(page, `<p class="line">`+test.want+": ") {
+				t.Error(page)
+			}
+		})
+	}
+}
+
+// rows returns the texts of the rows of a table.
+func rows(s status.Status, id string) (texts []string) {
+	for _, t := range tables(s, request{url.Values{}}) {
+		if t.ID != id {
+			continue
+		}
+		for _, row := range t.Rows {
+			var cells []string
+			for _, c := range row {
+				cells = append(cells, c.Text)
+			}
+			texts = append(texts, strings.Join(cells, " | "))
+		}
+	}
+	return texts
+}
+
+func TestRows(t *testing.T) {
+	good := began.Local().Format(time.DateTime)
+	for id, want := range map[string][]string{
+		"services": {
+			"PBX | _digiumproxy._udp | 5060 | eth0 | announced | 3 h |  | dpma.service",
+			"PBX | _digiumproxy._udp | 5060 | eth1 | refused | 3 h | another host has it (192.0.2.9 00:0f:d3:00:00:09) | dpma.service",
+			"Firmware | _digiumproxy._udp | 80 | – | down | 119 min | connection refused | firmware.toml",
+			"Lost | _digiumproxy._udp | 80 | – | nowhere |  | none of its interfaces exists | lost.toml",
+			"Kept | _digiumproxy._udp | 80 | – | nowhere |  | none of its interfaces exists | kept.service",
+		},
+		"files": {
+			escape.Text(evil) + " | accepted |  | this version | 0 | 0 | 1",
+			"bad.service | refused | 3 h | nothing | 0 | 1 | 0",
+			"dpma.service | accepted |  | this version | 1 | 0 | 0",
+			"firmware.toml | accepted |  | this version | 1 | 0 | 0",
+			"kept.service | refused | 3 h | the version of " + good + " | 1 | 0 | 0",
+			"lost.toml | accepted |  | this version | 1 | 0 | 0",
+		},
+		"links": {
+			"eth0 | yes | 192.0.2.1, 2001:db8::1 | 59 min | 7 | 0 | 0 | 0",
+			"docker0 | no: it is virtual |  |  | 0 | 0 | 0 | 0",
+			"eth1 | not by IPv4: port 5353 is held; not by IPv6: it is filtered |  |  | 0 | 0 | 0 | 0",
+		},
+		"sources": {"/etc/announcer/services | 3 | answers", "/mnt/nfs | 0 | does not answer since " + good},
+	} {
+		t.Run(id, func(t *testing.T) {
+			if diff := cmp.Diff(want, rows(full(), id)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// The drawing has a scale of round numbers, and shows the first minute, too.
+func TestChart(t *testing.T) {
+	minutes := func(questions ...uint64) (all []status.Minute) {
+		for _, n := range questions {
+			all = append(all, status.Minute{Questions: n, Answers: n / 2})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		name    string
+		history []status.Minute
+		levels  string
+		line    string
+	}{
+		{"no minute", nil, "2 a minute, 1, 0", ""},
+		{"the first minute", minutes(1), "2 a minute, 1, 0", "580,60.0 590,60.0 "},
+		{"two", minutes(0, 2), "2 a minute, 1, 0", "580,120.0 590,0.0 "},
+		{"a few", minutes(3, 0), "4 a minute, 2, 0", "580,30.0 590,120.0 "},
+		{"more", minutes(5, 10), "10 a minute, 5, 0", "580,60.0 590,0.0 "},
+		{"a storm", minutes(0, 1001), "2000 a minute, 1000, 0", "580,120.0 590,59.9 "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := draw(test.history)
+			var levels []string
+			for _, l := range c.Levels {
+				levels = append(levels, l.Text)
+			}
+			if got := strings.Join(levels, ", "); got != test.levels || c.Questions != test.line {
+				t.Errorf("%s and %q, want %s and %q", got, c.Questions, test.levels, test.line)
+			}
+		})
+	}
+	whole := draw(minutes(make([]uint64, chartMinutes)...))
+	if !strings.HasPrefix(whole.Questions, "0,120.0 10,120.0 ") || !strings.HasSuffix(whole.Questions, " 590,120.0 ") || len(whole.Times) != 5 {
+		t.Errorf("a whole hour: %+v", whole)
 	}
 }
 
@@ -255,6 +416,12 @@ func TestPagesOfATable(t *testing.T) {
 		t.Run(test.query, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/?"+test.query, nil)
 			got := look(s, request{r.URL.Query()}).Tables[0]
+			if strings.Contains(got.Columns[0].Link, "page-") {
+				t.Errorf("who sorts does not begin at the first page: %s", got.Columns[0].Link)
+			}
+			if ends := fmt.Sprint(got.First != "", got.Last != ""); ends != fmt.Sprint(got.Back != "", got.Forth != "") {
+				t.Errorf("the first page %q, the last %q", got.First, got.Last)
+			}
 			if names := got.column(0); names[0] != test.first || names[len(names)-1] != test.last || got.Back != test.back || got.Forth != test.forth {
 				t.Errorf("%s to %s, %q and %q; want %+v", names[0], names[len(names)-1], got.Back, got.Forth, test)
 			}
@@ -288,7 +455,7 @@ func TestEvents(t *testing.T) {
 		t.Errorf("the type is %q", got)
 	}
 	d.events <- []status.Event{{Asked: &status.AskedEvent{MAC: "00:0f:d3:00:00:01"}}, {Event: &status.WireEvent{Name: "a\nb"}}}
-	d.events <- slices.Repeat([]status.Event{{Missed: 7}}, eventsOnce+5)
+	d.events <- slices.Repeat([]status.Event{{Missed: 7}}, 500)
 	close(d.events)
 	kinds := map[string]int{}
 	var last string
@@ -303,7 +470,7 @@ func TestEvents(t *testing.T) {
 			}
 		}
 	}
-	if kinds["asked"] != 1 || kinds["event"] != 1 || kinds["missed"] != eventsOnce+1 || last != `{"version":1,"missed":5}` {
+	if kinds["asked"] != 1 || kinds["event"] != 1 || kinds["missed"] != 500 || last != `{"version":1,"missed":7}` {
 		t.Errorf("the events are %v, the last one %s", kinds, last)
 	}
 }
