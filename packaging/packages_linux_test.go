@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"announcer/internal/testkit/skip"
+
 	"announcer/internal/testkit/netlab"
 )
 
@@ -52,15 +54,13 @@ func TestPackages(t *testing.T) {
 func need(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"git", "dpkg", "mandoc", "rpm", "systemd-analyze"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip("make test-deps fetches it: ", err)
-		}
+		skip.Without(t, program)
 	}
 	if _, err := os.Stat(debianRoot); err != nil {
-		t.Skip("make test-deps fetches it: ", err)
+		skip.Now(t, "make test-deps fetches it: ", err)
 	}
 	if out, err := exec.Command("go", "tool", "-modfile=nfpm.mod", "nfpm", "--version").CombinedOutput(); err != nil {
-		t.Skipf("make test-deps fetches it: nfpm: %v\n%s", err, out)
+		skip.Now(t, "no nfpm; make test-deps fetches it: ", err, "\n", string(out))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"announcer/internal/testkit/skip"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -52,7 +54,7 @@ const measuredHost = "announcer-test"
 func corpus(t *testing.T) string {
 	dir := os.Getenv("ANNOUNCER_CORPUS")
 	if dir == "" {
-		t.Skip("ANNOUNCER_CORPUS does not name the folder with the corpus")
+		skip.Now(t, "no corpus of Avahi files: ANNOUNCER_CORPUS does not name its folder")
 	}
 	return dir
 }

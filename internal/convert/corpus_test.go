@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"announcer/internal/testkit/skip"
+
 	"github.com/google/go-cmp/cmp"
 
 	"announcer/services"
@@ -14,7 +16,7 @@ import (
 func TestCorpus(t *testing.T) {
 	corpus := os.Getenv("ANNOUNCER_CORPUS")
 	if corpus == "" {
-		t.Skip("ANNOUNCER_CORPUS does not name a folder with Avahi files")
+		skip.Now(t, "no corpus of Avahi files: ANNOUNCER_CORPUS does not name its folder")
 	}
 	paths, err := filepath.Glob(filepath.Join(corpus, "*.service"))
 	if err != nil || len(paths) == 0 {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"announcer/internal/publication"
 	"announcer/internal/testkit/siptest"
 )
@@ -235,7 +237,7 @@ func openFiles(t *testing.T) int {
 	t.Helper()
 	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", os.Getpid()))
 	if err != nil {
-		t.Skip("what is open can't be told here: ", err)
+		skip.Now(t, "what is open can't be told here: ", err)
 	}
 	return len(files)
 }

@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -267,7 +269,7 @@ func TestTunnel(t *testing.T) {
 	netlab.Need(t)
 	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
 	if err != nil {
-		t.Skip("no tunnels here: ", err)
+		skip.Now(t, "no tunnels here: ", err)
 	}
 	defer tun.Close()
 	request, err := unix.NewIfreq("tun0")
@@ -276,7 +278,7 @@ func TestTunnel(t *testing.T) {
 	}
 	request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
 	if err := unix.IoctlIfreq(int(tun.Fd()), unix.TUNSETIFF, request); err != nil {
-		t.Skip("no tunnels here: ", err)
+		skip.Now(t, "no tunnels here: ", err)
 	}
 	here := (*netlab.Host)(nil)
 	here.IP(t, "addr", "add", "192.0.2.1/24", "dev", "tun0")

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/testkit/netlab"
@@ -73,14 +75,6 @@ func TestDHCPServersSendTheURL(t *testing.T) {
 	}
 }
 
-// need skips a test where a DHCP server is missing.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("no %s here; make test-deps fetches it", program)
-	}
-}
-
 func written(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	file := filepath.Join(dir, name)
@@ -91,7 +85,7 @@ func written(t *testing.T, dir, name, text string) string {
 }
 
 func dnsmasqServer(t *testing.T, config string) *exec.Cmd {
-	need(t, "dnsmasq")
+	skip.Without(t, "dnsmasq")
 	dir := t.TempDir()
 	return exec.Command("dnsmasq", "--no-daemon", "--conf-file="+written(t, dir, "config", config), "--port=0",
 		"--interface=eth0", "--no-ping", "--dhcp-range=192.0.2.100,192.0.2.200", "--dhcp-authoritative", "--log-dhcp",
@@ -99,14 +93,14 @@ func dnsmasqServer(t *testing.T, config string) *exec.Cmd {
 }
 
 func iscServer(t *testing.T, config string) *exec.Cmd {
-	need(t, "dhcpd")
+	skip.Without(t, "dhcpd")
 	dir := t.TempDir()
 	config += "ping-check false;\nauthoritative;\nsubnet 192.0.2.0 netmask 255.255.255.0 { range 192.0.2.100 192.0.2.200; }\n"
 	return exec.Command("dhcpd", "-f", "-d", "-4", "--no-pid", "-cf", written(t, dir, "config", config), "-lf", written(t, dir, "leases", ""), "eth0")
 }
 
 func keaServer(t *testing.T, config string) *exec.Cmd {
-	need(t, "kea-dhcp4")
+	skip.Without(t, "kea-dhcp4")
 	dir := t.TempDir()
 	var all struct{ Dhcp4 map[string]any }
 	if err := json.Unmarshal([]byte(config[strings.Index(config, "{\n"):]), &all); err != nil {

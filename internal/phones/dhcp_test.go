@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"announcer/internal/testkit/skip"
 )
 
 // TestDHCPConfigPassesTheServers has the syntax check of each DHCP server look at what is written for it.
@@ -18,9 +20,7 @@ func TestDHCPConfigPassesTheServers(t *testing.T) {
 	for _, server := range DHCPServers() {
 		t.Run(server, func(t *testing.T) {
 			check := checks[server]
-			if _, err := exec.LookPath(check[0]); err != nil {
-				t.Skipf("no %s here; make test-deps fetches it", check[0])
-			}
+			skip.Without(t, check[0])
 			for _, test := range []struct {
 				url      string
 				perModel bool

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"announcer/internal/testkit/skip"
 )
 
 // folder makes a directory of files with the given sizes; a name with "->" is a link.
@@ -24,7 +26,7 @@ func folder(t testing.TB, files map[string]int64) string {
 		}
 		if isLink {
 			if err := os.Symlink(target, file); err != nil {
-				t.Skip("no symbolic links here: ", err)
+				skip.Now(t, "no symbolic links here: ", err)
 			}
 			continue
 		}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"announcer/internal/testkit/siptest"
 )
 
@@ -266,7 +268,7 @@ func openFiles(t *testing.T) int {
 	t.Helper()
 	files, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("what is open can't be told here: ", err)
+		skip.Now(t, "what is open can't be told here: ", err)
 	}
 	return len(files)
 }

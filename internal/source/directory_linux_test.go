@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/config"
@@ -520,7 +522,7 @@ func TestWatchAnOverlay(t *testing.T) {
 	merged := filepath.Join(dir, "merged")
 	options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir)
 	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
-		t.Skip("no overlay file system: ", err)
+		skip.Now(t, "no overlay file system: ", err)
 	}
 	t.Cleanup(func() { unix.Unmount(merged, unix.MNT_DETACH) })
 	f := follow(t, dir, Request{Services: []string{merged}})
@@ -548,10 +550,10 @@ func TestWatchWithoutEvents(t *testing.T) {
 	const limit = "/proc/sys/user/max_inotify_instances" // of this user namespace
 	before, err := os.ReadFile(limit)
 	if err != nil {
-		t.Skip("inotify has no limit here: ", err)
+		skip.Now(t, "inotify has no limit here: ", err)
 	}
 	if err := os.WriteFile(limit, []byte("0"), 0o644); err != nil {
-		t.Skip("the limit of inotify can't be set: ", err)
+		skip.Now(t, "the limit of inotify can't be set: ", err)
 	}
 	defer os.WriteFile(limit, before, 0o644)
 	for _, test := range []struct {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"announcer/internal/testkit/netlab"
 )
 
@@ -89,10 +91,7 @@ func load(b *testing.B, h *netlab.Host, server string) float64 {
 // startNginx serves a directory by nginx, and returns its address.
 func startNginx(b *testing.B, dir string) string {
 	b.Helper()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		b.Skip("no nginx (Debian package nginx-light): ", err)
-	}
+	nginx := skip.Without(b, "nginx")
 	const addr = serverAddr + ":8081"
 	config := filepath.Join(b.TempDir(), "nginx.conf")
 	text := fmt.Sprintf(`user root; daemon off; worker_processes 2; pid %[1]s.pid; error_log stderr;

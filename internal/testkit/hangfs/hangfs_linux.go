@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"announcer/internal/testkit/skip"
+
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -71,7 +73,7 @@ func Mount(t testing.TB) *FS {
 	}
 	t.Cleanup(f.end)
 	if said, _ := bufio.NewReader(out).ReadString('\n'); said != "mounted\n" {
-		t.Skip("no FUSE file system: ", strings.TrimSpace(said))
+		skip.Now(t, "no FUSE file system: ", strings.TrimSpace(said))
 	}
 	return f
 }

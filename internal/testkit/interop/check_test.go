@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"announcer/internal/testkit/skip"
 )
 
 // checked returns a configuration that checks what a group announces, more often than is useful outside tests.
@@ -70,7 +72,7 @@ func (m machine) serve(t *testing.T, files ...string) (stop func()) {
 
 // testCheckSIP does the same with a SIP server that sipp plays.
 func testCheckSIP(t *testing.T, announcer string) {
-	needSipp(t)
+	skip.Without(t, "sipp")
 	server, neighbour := newServer(t)
 	packets, watch := newCapture(t, server, v0), neighbour.watch(t)
 	config := write(t, server.dir, "announcer.toml", checked("preset = \"dpma\"\nserver = \"192.0.2.2\"\n"))

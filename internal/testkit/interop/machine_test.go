@@ -4,9 +4,10 @@ package interop
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"announcer/internal/testkit/skip"
 
 	"golang.org/x/sys/unix"
 
@@ -117,9 +118,7 @@ var programs = []string{
 func newNeighbour(t *testing.T, server machine, l link) neighbour {
 	t.Helper()
 	for _, program := range programs {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("no %s here, which the test talks to; make test-deps fetches it", program)
-		}
+		skip.Without(t, program)
 	}
 	n := neighbour{newMachine(t, "phone"), l}
 	netlab.Veth(t, l.end(server, l.name, "1"), l.end(n.machine, "eth0", "2"))

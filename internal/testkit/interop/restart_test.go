@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"announcer/internal/testkit/netlab"
 )
 
@@ -24,7 +26,7 @@ func floorAddress(i int) string { return fmt.Sprintf("192.0.2.%d", 31+i) }
 // newFloor joins a floor of phones to a server. It skips the test where sipp is missing.
 func newFloor(t *testing.T) (server machine, f floor) {
 	t.Helper()
-	needSipp(t)
+	skip.Without(t, "sipp")
 	server, f = newMachine(t, hostname), floor{newMachine(t, "floor")}
 	var addrs []string
 	for i := range phonesOnFloor {
@@ -32,13 +34,6 @@ func newFloor(t *testing.T) (server machine, f floor) {
 	}
 	netlab.Veth(t, netlab.End{Host: server.Host, Name: "v0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: f.Host, Name: "eth0", Addrs: addrs})
 	return server, f
-}
-
-func needSipp(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("sipp"); err != nil {
-		t.Skip("no sipp here, which plays the other side; make test-deps fetches it")
-	}
 }
 
 // receive and respond are steps of a scenario of sipp's.

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 )
@@ -287,10 +289,7 @@ func TestCaptureIsAFileOfPcap(t *testing.T) {
 
 // What tshark finds wrong with packets, their checksums included, it says in an expert info.
 func TestSharkReadsCapture(t *testing.T) {
-	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		t.Skip("no tshark: ", err)
-	}
+	tshark := skip.Without(t, "tshark")
 	n := New(1)
 	file, err := os.Create(filepath.Join(t.TempDir(), "lan.pcap"))
 	if err != nil {

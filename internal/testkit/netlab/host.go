@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/skip"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -111,7 +113,7 @@ func (h *Host) IPs(t testing.TB, lines ...string) {
 func (h *Host) ip(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	if cmd.Err != nil {
-		t.Skip("no command ip (Debian package iproute2): ", cmd.Err)
+		skip.Now(t, "no command ip (Debian package iproute2): ", cmd.Err)
 	}
 	var out []byte
 	var err error

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 
+	"announcer/internal/testkit/skip"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -70,7 +72,7 @@ func again() (code int, err error) {
 func Need(t testing.TB) {
 	t.Helper()
 	if errRefused != nil {
-		t.Skip("no network of its own: ", errRefused)
+		skip.Now(t, "no network of its own: ", errRefused)
 	}
 }
 

@@ -18,11 +18,26 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"none","Output":"?   \tnone\t[no test files]\n"}
 {"Action":"skip","Package":"none"}
 `
+	const skips = good + `
+{"Action":"output","Package":"b","Test":"TestPeer/one","Output":"=== RUN   TestPeer/one\n"}
+{"Action":"output","Package":"b","Test":"TestPeer/one","Output":"    b_test.go:7: no peer; install it\n"}
+{"Action":"output","Package":"b","Test":"TestPeer/one","Output":"--- SKIP: TestPeer/one (0.00s)\n"}
+{"Action":"skip","Package":"b","Test":"TestPeer/one"}
+{"Action":"output","Package":"b","Test":"TestOther","Output":"    b_test.go:9: no network\n"}
+{"Action":"skip","Package":"b","Test":"TestOther"}
+{"Action":"output","Package":"b","Test":"TestPeer/two","Output":"    b_test.go:7: no peer; install it\n"}
+{"Action":"skip","Package":"b","Test":"TestPeer/two"}
+{"Action":"skip","Package":"b","Test":"TestSilent"}
+{"Action":"pass","Package":"b","Test":"TestPeer"}
+{"Action":"pass","Package":"b"}
+`
+	const goodOut = "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n"
 	for _, test := range []struct {
 		name, in, out, err string
+		noSkip             bool
 	}{
-		{"all pass", good, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n", ""},
-		{"nothing at all", "", "", "FAIL: no test ran"},
+		{"all pass", good, goodOut, "", true},
+		{"nothing at all", "", "", "FAIL: no test ran", false},
 		{"a failure with its output, and none of its neighbour's", good + `
 {"Action":"output","Package":"b","Test":"TestBad","Output":"=== RUN   TestBad\n"}
 {"Action":"output","Package":"b","Test":"TestBad/sub","Output":"    b_test.go:7: wrong\n"}
@@ -34,28 +49,28 @@ func TestReport(t *testing.T) {
 {"Action":"fail","Package":"b","Test":"TestBad"}
 {"Action":"output","Package":"b","Output":"FAIL\tb\t0.1s\n"}
 {"Action":"fail","Package":"b"}
-`, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n    b_test.go:7: wrong\n--- FAIL: TestBad/sub (0.00s)\n--- FAIL: TestBad (0.00s)\nFAIL\tb\t0.1s\n",
-			"FAIL: 1 packages"},
-		{"a skipped subtest with its reason", good + `
-{"Action":"output","Package":"b","Test":"TestPeer/one","Output":"    b_test.go:7: no peer\n"}
-{"Action":"skip","Package":"b","Test":"TestPeer/one"}
-{"Action":"pass","Package":"b","Test":"TestPeer"}
-{"Action":"pass","Package":"b"}
-`, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n", "FAIL: 1 tests were skipped:\nb TestPeer/one:\n    b_test.go:7: no peer\n"},
+`, goodOut + "    b_test.go:7: wrong\n--- FAIL: TestBad/sub (0.00s)\n--- FAIL: TestBad (0.00s)\nFAIL\tb\t0.1s\n",
+			"FAIL: 1 packages", false},
+		{"skipped tests", skips, goodOut + "4 tests were skipped: no peer; install it (2); no network (1); no reason (1)\n", "", false},
+		{"skipped tests where none may be", skips, goodOut, "FAIL: 4 tests were skipped:\n" +
+			"b TestOther:\n    b_test.go:9: no network\n" +
+			"b TestPeer/one:\n    b_test.go:7: no peer; install it\n--- SKIP: TestPeer/one (0.00s)\n" +
+			"b TestPeer/two:\n    b_test.go:7: no peer; install it\n" +
+			"b TestSilent:\n", true},
 		{"a program that died", good + `
 {"Action":"output","Package":"b","Test":"TestDies","Output":"panic: oh\n"}
 {"Action":"output","Package":"b","Output":"FAIL\tb\t0.1s\n"}
 {"Action":"fail","Package":"b"}
-`, "ok  \ta\t0.1s\n?   \tnone\t[no test files]\nFAIL\tb\t0.1s\npanic: oh\n", "FAIL: 1 packages"},
+`, goodOut + "FAIL\tb\t0.1s\npanic: oh\n", "FAIL: 1 packages", false},
 		{"a package that doesn't build", `
 {"ImportPath":"b","Action":"build-output","Output":"b.go:1: syntax error\n"}
 {"ImportPath":"b","Action":"build-fail"}
 {"Action":"fail","Package":"b"}
-`, "b.go:1: syntax error\n", "FAIL: 1 packages"},
+`, "b.go:1: syntax error\n", "FAIL: 1 packages", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out strings.Builder
-			err := report(strings.NewReader(test.in), &out)
+			err := report(strings.NewReader(test.in), &out, test.noSkip)
 			if diff := cmp.Diff(test.out, out.String()); diff != "" {
 				t.Errorf("output (-want +got):\n%s", diff)
 			}
@@ -68,7 +83,7 @@ func TestReport(t *testing.T) {
 			}
 		})
 	}
-	if err := report(strings.NewReader("make: oh\n"), &strings.Builder{}); err == nil {
+	if err := report(strings.NewReader("make: oh\n"), &strings.Builder{}, false); err == nil {
 		t.Error("what is not JSON passes")
 	}
 }
