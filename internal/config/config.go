@@ -13,6 +13,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 )
 
 // The words that a configuration can have; the first of each is the default.
@@ -44,7 +45,7 @@ func CheckPoll(every time.Duration) error {
 
 // Config is a configuration that is free of errors.
 type Config struct {
-	Services       []string // directories with .service files
+	Services       []string // directories, and URLs of definition files
 	Interfaces     []string // globs of interface names; empty: all that are fit
 	InterfacesDeny []string // globs of those to leave alone in any case
 	Host           string   // this host's name: one label; "": as the system has it
@@ -57,6 +58,7 @@ type Config struct {
 	HTTPHosts      []string      // names by which clients may ask there, besides those of this host
 	Poll           time.Duration // between two looks at the files where no event reports a change; 0: as their file system needs it
 	Check          health.Settings
+	Remote         remote.Settings // how servers of definitions are asked
 
 	Groups []publication.Publication
 	Rules  []Rule
@@ -64,7 +66,8 @@ type Config struct {
 
 // Default returns the configuration of an empty file.
 func Default() Config {
-	return Config{Services: DefaultServices(), Engine: publication.Engines()[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings()}
+	return Config{Services: DefaultServices(), Engine: publication.Engines()[0], LogLevel: logLevels[0], LogFormat: logFormats[0], Check: health.DefaultSettings(),
+		Remote: remote.Settings{Cache: remote.DefaultCache}}
 }
 
 // IsBlank reports whether a file sets nothing: there are only comments and white space.

@@ -15,6 +15,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/internal/strict"
 	"announcer/services"
 )
@@ -22,6 +23,7 @@ import (
 // rawConfig is a configuration as it is written.
 type rawConfig struct {
 	Daemon rawDaemon  `toml:"daemon"`
+	Remote rawRemote  `toml:"remote"`
 	Groups []RawGroup `toml:"group"`
 	Rules  []rawRule  `toml:"rule"`
 }
@@ -45,6 +47,15 @@ type rawDaemon struct {
 	CheckUp        int64    `toml:"check_up"`
 }
 
+type rawRemote struct {
+	CA           string `toml:"ca"`
+	Cert         string `toml:"cert"`
+	Key          string `toml:"key"`
+	User         string `toml:"user"`
+	PasswordFile string `toml:"password_file"`
+	Cache        string `toml:"cache"`
+}
+
 type rawRule struct {
 	Match      []string `toml:"match"`
 	Type       string   `toml:"type"`
@@ -65,6 +76,7 @@ func Load(file string, data []byte) (Config, *definition.File) {
 	doc.Into(&raw)
 	l := loader{doc: doc, file: file}
 	cfg := l.daemon(raw.Daemon)
+	cfg.Remote = l.remote(raw.Remote)
 	definitions := l.groups(raw.Groups, cfg.OnConflict)
 	definitions.Host = cfg.Host
 	for _, group := range definitions.Groups {
@@ -88,12 +100,13 @@ func LoadGroups(file string, data []byte, standard publication.Policy) *definiti
 	top := strict.Path("")
 	doc.Refuse(map[strict.Path]string{
 		top.Key("daemon"): "a definition file holds [[group]] only; want [daemon] in announcer.toml",
+		top.Key("remote"): "a definition file holds [[group]] only; want [remote] in announcer.toml",
 		top.Key("rule"):   "a definition file holds [[group]] only; want [[rule]] in announcer.toml",
 	})
 	var raw rawDefinitions
 	doc.Into(&raw)
-	if len(raw.Groups) == 0 && doc.Found.Errors() == 0 {
-		doc.Errorf(strict.Path(""), "it defines nothing; want at least one [[group]]")
+	if len(raw.Groups) == 0 && !doc.Has(top.Key("group")) && doc.Found.Errors() == 0 {
+		doc.Errorf(top, "it defines nothing; want at least one [[group]], or group = [] to define nothing on purpose")
 	}
 	return loader{doc: doc, file: file}.groups(raw.Groups, standard)
 }
@@ -125,6 +138,43 @@ func (l loader) daemon(raw rawDaemon) Config {
 	cfg.Check.Down = l.number(p.Key("check_down"), raw.CheckDown, cfg.Check.Down)
 	cfg.Check.Up = l.number(p.Key("check_up"), raw.CheckUp, cfg.Check.Up)
 	return cfg
+}
+
+func (l loader) remote(raw rawRemote) remote.Settings {
+	p := strict.Path("").Key("remote")
+	settings := remote.Settings{
+		CA: l.beside(raw.CA), Cert: l.beside(raw.Cert), Key: l.beside(raw.Key),
+		User: raw.User, PasswordFile: l.beside(raw.PasswordFile), Cache: remote.DefaultCache,
+	}
+	if l.doc.Has(p.Key("cache")) {
+		settings.Cache = l.beside(raw.Cache)
+	}
+	if settings.Cache == "" {
+		l.doc.Errorf(p.Key("cache"), "the path is empty; want a directory such as %s", remote.DefaultCache)
+	}
+	l.together(p, "cert", raw.Cert, "key", raw.Key)
+	l.together(p, "user", raw.User, "password_file", raw.PasswordFile)
+	if strings.Contains(raw.User, ":") {
+		l.doc.Errorf(p.Key("user"), "it has a colon, which ends a user in HTTP; want a user without, and the password in password_file")
+	}
+	return settings
+}
+
+// beside returns a path, which starts at the directory of the file if it is relative; "" if it is empty.
+func (l loader) beside(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(l.file), path)
+}
+
+// together reports that of two keys one is set alone.
+func (l loader) together(table strict.Path, a, valueA, b, valueB string) {
+	for _, pair := range [][4]string{{a, valueA, b, valueB}, {b, valueB, a, valueA}} {
+		if pair[1] != "" && pair[3] == "" {
+			l.doc.Errorf(table.Key(pair[0]), "it is set without %s; want both", pair[2])
+		}
+	}
 }
 
 func (l loader) socket(p strict.Path, path string) string {
@@ -182,10 +232,13 @@ func (l loader) directories(p strict.Path, paths []string) []string {
 		switch {
 		case dir == "":
 			l.doc.Errorf(p.Index(i), "the path is empty; want a directory, such as %s", defaultServices[0])
-		case filepath.IsAbs(dir), strings.Contains(dir, "://"): // a URL is relative to nothing
+		case remote.IsURL(dir):
+			if err := remote.Check(dir); err != nil {
+				l.doc.Errorf(p.Index(i), "%v", err)
+			}
 			directories = append(directories, dir)
 		default:
-			directories = append(directories, filepath.Join(filepath.Dir(l.file), dir))
+			directories = append(directories, l.beside(dir))
 		}
 	}
 	return directories

@@ -16,6 +16,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/health"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/services"
 )
 
@@ -50,7 +51,7 @@ func compare(t *testing.T, want, got any) {
 func TestEmpty(t *testing.T) {
 	compare(t, Default(), load(t, "announcer.toml", ""))
 	want := Config{Services: []string{"/etc/announcer/services", "/run/announcer/services", "/usr/lib/announcer/services"}, Engine: "native", LogLevel: "info", LogFormat: "text",
-		Check: health.Settings{Interval: 10 * time.Second, Timeout: 3 * time.Second, Down: 3, Up: 2}}
+		Check: health.Settings{Interval: 10 * time.Second, Timeout: 3 * time.Second, Down: 3, Up: 2}, Remote: remote.Settings{Cache: "/var/lib/announcer"}}
 	compare(t, want, Default())
 }
 
@@ -91,7 +92,7 @@ func TestReferenceHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, raw := range []any{rawDaemon{}, RawGroup{}, RawService{}, RawTXT{}, rawRule{}} {
+	for _, raw := range []any{rawDaemon{}, rawRemote{}, RawGroup{}, RawService{}, RawTXT{}, rawRule{}} {
 		t.Run(reflect.TypeOf(raw).Name(), func(t *testing.T) {
 			for i := range reflect.TypeOf(raw).NumField() {
 				key := reflect.TypeOf(raw).Field(i).Tag.Get("toml")
@@ -115,8 +116,8 @@ func TestMinimal(t *testing.T) {
 }
 
 func TestDirectories(t *testing.T) {
-	cfg := load(t, "/srv/announcer/announcer.toml", `daemon.services = [".", "sites", "../x", "/abs", "https://192.0.2.10/sites/"]`)
-	compare(t, []string{"/srv/announcer", "/srv/announcer/sites", "/srv/x", "/abs", "https://192.0.2.10/sites/"}, cfg.Services)
+	cfg := load(t, "/srv/announcer/announcer.toml", `daemon.services = [".", "sites", "../x", "/abs", "https://192.0.2.10/sites/berlin.toml?v=1"]`)
+	compare(t, []string{"/srv/announcer", "/srv/announcer/sites", "/srv/x", "/abs", "https://192.0.2.10/sites/berlin.toml?v=1"}, cfg.Services)
 	compare(t, []string{"sites"}, load(t, "announcer.toml", `daemon.services = "sites"`).Services)
 	if cfg := load(t, "announcer.toml", `daemon.services = []`); len(cfg.Services) > 0 {
 		t.Errorf("the directories are %q; want none", cfg.Services)
@@ -127,8 +128,17 @@ func TestDaemon(t *testing.T) {
 	compare(t, Config{
 		Services: DefaultServices(), Interfaces: []string{"eth*"}, InterfacesDeny: []string{"eth1", "eth2"}, Host: "Büro",
 		Engine: "zeroconf", OnConflict: publication.Fail, Poll: 1500 * time.Millisecond, LogLevel: "debug", LogFormat: "json",
-		Check: health.Settings{Interval: time.Minute, Timeout: 500 * time.Millisecond, Down: 1, Up: 100},
+		Check:  health.Settings{Interval: time.Minute, Timeout: 500 * time.Millisecond, Down: 1, Up: 100},
+		Remote: remote.Settings{CA: "/etc/ca.pem", Cert: "tls/cert.pem", Key: "tls/key.pem", User: "berlin", PasswordFile: "/etc/password", Cache: "/srv/cache"},
 	}, load(t, "x", `
+[remote]
+ca = "/etc/ca.pem"
+cert = "tls/cert.pem"
+key = "tls/key.pem"
+user = "berlin"
+password_file = "/etc/password"
+cache = "/srv/cache"
+
 [daemon]
 interfaces = "eth*"
 interfaces_deny = ["eth1", "eth2"]

@@ -16,6 +16,7 @@ import (
 
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/internal/source"
 	"announcer/internal/status"
 	"announcer/internal/testkit/mdnstest"
@@ -93,7 +94,7 @@ func follow(ctx context.Context, request source.Request, nudges <-chan struct{})
 	var mu sync.Mutex
 	var places []*place
 	src := source.New(request)
-	src.Open = func(path string, _ time.Duration) source.Provider {
+	src.Open = func(path string, _ time.Duration, _ remote.Settings) source.Provider {
 		p := &place{path: path, isFile: path == request.ConfigFile, nudged: make(chan struct{}, 1)}
 		mu.Lock()
 		defer mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -322,6 +323,7 @@ func (d *directory) close() {
 // sameItems reports whether two lists of items say the same.
 func sameItems(a, b []Item) bool {
 	return slices.EqualFunc(a, b, func(a, b Item) bool {
-		return a.Name == b.Name && a.Origin == b.Origin && bytes.Equal(a.Data, b.Data) && fmt.Sprint(a.Err) == fmt.Sprint(b.Err)
+		return a.Name == b.Name && a.Origin == b.Origin && bytes.Equal(a.Data, b.Data) && fmt.Sprint(a.Err) == fmt.Sprint(b.Err) &&
+			bytes.Equal(a.Good, b.Good) && reflect.DeepEqual(a.Server, b.Server)
 	})
 }

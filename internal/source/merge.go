@@ -19,6 +19,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/services"
 )
 
@@ -37,6 +38,16 @@ type Place struct {
 	Items  []Item
 	Err    error     // why the place is not watched
 	Silent time.Time // since when the provider has not answered; zero if it does
+}
+
+// server returns how the server of the place answers, nil if it is on none.
+func (p Place) server() *remote.State {
+	for _, item := range p.Items {
+		if item.Server != nil {
+			return item.Server
+		}
+	}
+	return nil
 }
 
 // Memory holds what Merge remembers of earlier inputs. The zero value remembers nothing.
@@ -69,6 +80,9 @@ type PlaceStatus struct {
 	Name   string    `json:"name"`            // as it was configured
 	Files  int       `json:"files"`           // definition files that it has
 	Silent time.Time `json:"silent,omitzero"` // since when it has not answered; zero if it does
+
+	Refused int           `json:"refused"`          // of the files, those that have an error
+	Server  *remote.State `json:"server,omitempty"` // if it is on a server
 }
 
 // Usable returns the errors of the configuration file if it has never been good, so that nothing can be announced.
@@ -172,7 +186,7 @@ func (r Request) lints() []services.Lint { return append([]services.Lint{phones.
 // name, the one in the first place counts. A file with an error stays what it was when it was last good; if it never
 // was, it is left out. A place that cannot be read, or does not answer, withdraws nothing.
 func Merge(in Input, before Memory) (Snapshot, Memory) {
-	m := merger{in: in, before: before, after: before}
+	m := merger{in: in, before: before, after: before, refusedOf: map[string]int{}}
 	m.after.good, m.after.refused, m.after.bad = map[string]version{}, map[string]time.Time{}, map[string]*parsed{}
 	m.after.full = maps.Clone(before.full)
 	if m.after.full == nil {
@@ -193,6 +207,9 @@ func Merge(in Input, before Memory) (Snapshot, Memory) {
 		})
 	}
 	m.snap.Publications = append(m.snap.Publications, m.snap.Config.Groups...)
+	for i := range m.snap.Places {
+		m.snap.Places[i].Refused = m.refusedOf[m.snap.Places[i].Name]
+	}
 	m.name()
 	return m.snap, m.after
 }
@@ -222,6 +239,8 @@ type merger struct {
 	before Memory
 	after  Memory
 	snap   Snapshot
+
+	refusedOf map[string]int // by place
 }
 
 // file is an item with the place that it is in.
@@ -250,7 +269,7 @@ func (m *merger) configuration() {
 // stands notes how a place stands, and reports whether it is watched and answers.
 func (m *merger) stands(p Place, good time.Time, isConfig bool) (answers bool) {
 	named := func(item Item) bool { return item.Name != "" && !isConfig }
-	m.snap.Places = append(m.snap.Places, PlaceStatus{p.Path, count(p.Items, named), p.Silent})
+	m.snap.Places = append(m.snap.Places, PlaceStatus{Name: p.Path, Files: count(p.Items, named), Silent: p.Silent, Server: p.server()})
 	const stays = "; what it defined before stays in use"
 	switch {
 	case !p.Silent.IsZero():
@@ -309,11 +328,14 @@ func (m *merger) files() []file {
 
 // itemsOf returns the items of a place, or those that were good before if it cannot be read.
 func (m *merger) itemsOf(p Place) []Item {
-	p.Items = m.remark(p.Items)
 	kept, newest := m.kept(p)
-	if !m.stands(p, newest, false) {
-		return p.Items
+	if answers := m.stands(p, newest, false); !answers && p.Items == nil {
+		return kept // of a provider that was started again
+	} else if !answers {
+		return m.remark(p.Items)
 	}
+	m.serves(p)
+	p.Items = m.remark(p.Items)
 	err := m.fault(p, len(kept) > 0)
 	switch {
 	case errors.Is(err, ErrMissing):
@@ -329,9 +351,27 @@ func (m *merger) itemsOf(p Place) []Item {
 	return p.Items
 }
 
-// remark takes the remarks out of items. Of several that are the same, one counts.
+// serves reports what is wrong with how the server of a place answers, if its definitions are known all the same.
+func (m *merger) serves(p Place) {
+	state := p.server()
+	if state == nil {
+		return
+	}
+	for _, text := range state.Warnings {
+		m.add(p.Path, diag.Warning, text)
+	}
+	if !state.Connected && state.Error != "" && !state.Success.IsZero() {
+		m.add(p.Path, diag.Warning, fmt.Sprintf("%s; what it defined on %s stays in use", state.Error, state.Success.Local().Format(time.DateTime)))
+	}
+}
+
+// remark takes the remarks out of items, and what else is about a place that can be read. Of several remarks that are the
+// same, one counts.
 func (m *merger) remark(items []Item) []Item {
 	return slices.DeleteFunc(slices.Clone(items), func(item Item) bool {
+		if item.Name == "" && item.Err == nil {
+			return true
+		}
 		remark, ok := errors.AsType[Remark](item.Err)
 		if ok && !slices.Contains(m.snap.Remarks, string(remark)) {
 			m.snap.Remarks = append(m.snap.Remarks, string(remark))
@@ -456,6 +496,10 @@ func Decode(file string, data []byte, standard publication.Policy) *definition.F
 // lastGood returns what a file said when it was last good, and reports it; nothing if it never was good.
 func (m *merger) lastGood(f file) version {
 	v, ok := m.before.good[f.Name]
+	if !ok && f.Good != nil {
+		v, ok = m.earlier(f)
+	}
+	m.refusedOf[f.place]++
 	switch {
 	case !ok || m.checkProblems(v) != nil:
 		m.refuse(Refusal{File: f.Origin})
@@ -467,6 +511,13 @@ func (m *merger) lastGood(f file) version {
 	}
 	m.refuse(Refusal{File: f.Origin, Good: v.since})
 	return v
+}
+
+// earlier returns what a file said when its provider last found it good, before this process began.
+func (m *merger) earlier(f file) (v version, ok bool) {
+	f.Data = f.Good
+	p := m.parse(f)
+	return version{f.place, f.Origin, p}, p.findings.Err() == nil
 }
 
 // overlaid returns what is announced of a file: the rules are laid over what an Avahi file says, while the groups of a

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"announcer/internal/remote"
 )
 
 // Pulse is the longest time between two looks of a provider at its place.
@@ -28,6 +30,9 @@ type Item struct {
 	Origin string // path or URL: the address of its findings
 	Data   []byte // the contents, never changed after they were yielded
 	Err    error  // why it cannot be read, or [ErrMissing], or [ErrMasked], or a [Remark]
+
+	Good   []byte        // what Data was when it was last without an error, as far as the provider knows
+	Server *remote.State // of the place itself, if it is on a server; never changed after it was yielded
 }
 
 // Remark is the error of an item without a name that is about a place which can be read all the same: a sentence worth
@@ -50,6 +55,7 @@ type task struct {
 	provider Provider
 	path     string        // for which it was started
 	poll     time.Duration // likewise
+	remote   remote.Settings
 	stop     context.CancelFunc
 	again    chan int // the number of the run that is to begin now
 
@@ -156,7 +162,7 @@ func (t *task) owes() bool { return t.run < t.wanted }
 
 // place returns what the provider has yielded.
 func (t *task) place(now time.Time) Place {
-	p := Place{Path: t.path, Items: t.items, Err: t.err}
+	p := Place{Path: t.provider.String(), Items: t.items, Err: t.err}
 	if t.silent(now) {
 		p.Silent = t.heard
 	}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"announcer/internal/config"
+	"announcer/internal/remote"
 	"announcer/services"
 )
 
@@ -110,7 +112,7 @@ func (s *Source) String() string { return "the definitions" }
 // Run runs the providers until ctx is done. Those that hang then are left behind.
 func (s *Source) Run(ctx context.Context) error {
 	if s.request.ConfigFile != "" {
-		s.config = s.start(ctx, s.request.ConfigFile, s.request.Poll, File)
+		s.config = s.start(ctx, s.request.ConfigFile, s.request.Poll, remote.Settings{}, openFile)
 	} else {
 		s.configure(ctx)
 	}
@@ -177,7 +179,7 @@ func (s *Source) configure(ctx context.Context) {
 	cfg, before := s.memory.inUse(s.request), s.places
 	s.places = nil
 	for _, path := range cfg.Services {
-		s.places = append(s.places, s.place(ctx, path, cfg.Poll, before))
+		s.places = append(s.places, s.place(ctx, path, cfg, before))
 	}
 	for _, t := range before {
 		if !slices.Contains(s.places, t) {
@@ -187,31 +189,49 @@ func (s *Source) configure(ctx context.Context) {
 }
 
 // place returns the task of a path: the one that runs already, or a new one.
-func (s *Source) place(ctx context.Context, path string, poll time.Duration, running []*task) *task {
+func (s *Source) place(ctx context.Context, path string, cfg config.Config, running []*task) *task {
+	settings := cfg.Remote
+	if !s.request.Waits {
+		settings.Cache = ""
+	}
 	for _, t := range running {
-		if t.path == path && t.poll == poll {
+		if t.path == path && t.poll == cfg.Poll && t.remote == settings {
 			return t
 		}
 	}
-	return s.start(ctx, path, poll, Open)
+	return s.start(ctx, path, cfg.Poll, settings, Open)
 }
 
 // Opener returns the provider of a place.
-type Opener func(place string, poll time.Duration) Provider
+type Opener func(place string, poll time.Duration, settings remote.Settings) Provider
 
 // start runs the provider of a place.
-func (s *Source) start(ctx context.Context, path string, poll time.Duration, open Opener) *task {
+func (s *Source) start(ctx context.Context, path string, poll time.Duration, settings remote.Settings, open Opener) *task {
 	if s.Open != nil {
 		open = s.Open
 	}
-	t := startTask(ctx, open(path, poll), s.answers)
-	t.path, t.poll = path, poll
+	t := startTask(ctx, open(path, poll, settings), s.answers)
+	t.path, t.poll, t.remote = path, poll, settings
 	return t
 }
 
-// Open returns the provider for a place of definitions as the configuration names it.
-func Open(place string, poll time.Duration) Provider {
-	return Directory(place, poll)
+// openFile returns the provider of the configuration file.
+func openFile(path string, poll time.Duration, _ remote.Settings) Provider { return File(path, poll) }
+
+// Open returns the provider for a place of definitions as the configuration names it. The settings are for servers;
+// without a cache in them, a server is waited for.
+func Open(place string, poll time.Duration, settings remote.Settings) Provider {
+	if !remote.IsURL(place) {
+		return Directory(place, poll)
+	}
+	if err := remote.Check(place); err != nil {
+		return faulty{place, err}
+	}
+	origin, err := remote.NewWebsite(place, poll, settings)
+	if err != nil {
+		return faulty{place, err}
+	}
+	return Remote(place, origin, remote.Cache{Dir: settings.Cache})
 }
 
 // ask has all providers run again for a reload.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/remote"
 )
 
 // simulated is a provider in a test's hands.
@@ -64,7 +66,7 @@ type bench struct {
 func simulate(t *testing.T, places ...string) *bench {
 	b := &bench{providers: map[string]*simulated{}}
 	b.source = New(Request{Services: places})
-	b.source.Open = func(place string, _ time.Duration) Provider {
+	b.source.Open = func(place string, _ time.Duration, _ remote.Settings) Provider {
 		p := &simulated{place: place, items: make(chan []Item), fails: make(chan error), now: []Item{service(place, place[1:])}}
 		if place == "/hung" {
 			p.now = nil

@@ -1,0 +1,39 @@
+// Package remote gets definitions from servers, and keeps on disk what they said last.
+//
+// An [Origin] asks one server and reports what it says; it never reports an error as an empty set. A [Website] is one
+// definition file behind a URL. The providers of package source are made of these.
+package remote
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Origin is a server that holds definitions.
+type Origin interface {
+	fmt.Stringer // as it is printed: without what may be secret
+
+	// Follow reports each answer of the server, and each failure to get one, until ctx is done. known is what the server
+	// said last; its Time is zero if that is not known.
+	Follow(ctx context.Context, known Set, report func(Report))
+
+	// Warnings returns a sentence for each thing that is wrong with how the server is asked. It may read files.
+	Warnings() []string
+}
+
+// Report is an answer of a server, or the lack of one.
+type Report struct {
+	Set *Set  // a complete answer that differs from the one before; nil: nothing is new
+	Err error // why there is no answer, in a sentence; nothing is withdrawn because of it
+}
+
+// State describes how the server of a place answers.
+type State struct {
+	Connected bool      `json:"connected"`             // it answered the last time
+	Since     time.Time `json:"since"`                 // since when it does, or does not
+	Success   time.Time `json:"last_success,omitzero"` // the last answer, also one before a restart; zero: none is known
+	Revision  string    `json:"revision,omitempty"`    // of the last answer
+	Error     string    `json:"error,omitempty"`       // why it does not answer; "" with no connection: it is being asked
+	Warnings  []string  `json:"warnings,omitempty"`    // what else is wrong, such as a cache that can't be written
+}

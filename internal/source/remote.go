@@ -1,0 +1,193 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"announcer/internal/publication"
+	"announcer/internal/remote"
+)
+
+const (
+	firstAnswer = 800 * time.Millisecond // for a server of which nothing is known yet
+	confirmed   = time.Hour              // between two notes on disk that what is there is still so
+)
+
+// served is the provider of the definitions on a server. What the server said last is in use until it says something
+// else, and is on disk before it is used.
+type served struct {
+	place  string
+	origin remote.Origin
+	cache  remote.Cache
+
+	state    remote.State
+	loaded   bool       // the cache was read
+	received remote.Set // the last answer; its Time is zero if there was none
+	good     remote.Set // what is on disk: the last version without an error of each file of the answer
+	cacheErr error      // why the cache is not as it should be
+}
+
+// Remote returns the provider of the definitions that an origin has for a place. It keeps them in a cache, and begins with
+// those. Without a cache it waits for the server.
+func Remote(place string, origin remote.Origin, cache remote.Cache) Provider {
+	return &served{place: place, origin: origin, cache: cache}
+}
+
+// String returns the place without what may be secret.
+func (s *served) String() string { return s.origin.String() }
+
+// Run implements [Provider].
+func (s *served) Run(ctx context.Context, yield func([]Item)) error {
+	early := s.begin()
+	reports, ended := make(chan remote.Report), make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.origin.Follow(ctx, s.received, func(r remote.Report) {
+			select {
+			case reports <- r:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	pulse := time.NewTicker(Pulse)
+	defer pulse.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			<-ended
+			return nil
+		case <-ended:
+			return errEnded
+		case r := <-reports:
+			s.take(r)
+			yield(s.items())
+			early = nil
+		case <-early:
+			yield(s.items())
+		case <-pulse.C:
+			yield(nil)
+		}
+	}
+}
+
+// begin reads the cache in the first run, and returns when to yield what is known although the server has not answered.
+func (s *served) begin() (early <-chan time.Time) {
+	if s.loaded {
+		return nil // a reload wants what the server says now
+	}
+	s.loaded = true
+	s.state = remote.State{Since: time.Now()}
+	set, ok, err := s.cache.Load(s.place)
+	s.cacheErr = err
+	if ok {
+		s.received, s.good = set, set
+		s.state.Success, s.state.Revision = set.Time, set.Revision
+		return time.After(0)
+	}
+	if s.cache.Dir == "" {
+		return nil
+	}
+	return time.After(firstAnswer)
+}
+
+// take takes a report.
+func (s *served) take(r remote.Report) {
+	now := time.Now()
+	if s.state.Connected != (r.Err == nil) || s.state.Success.IsZero() && s.state.Error == "" {
+		s.state.Connected, s.state.Since = r.Err == nil, now
+	}
+	if r.Err != nil {
+		s.state.Error = r.Err.Error()
+		return
+	}
+	s.state.Error, s.state.Success = "", now
+	if r.Set != nil {
+		s.received = *r.Set
+		s.state.Revision = r.Set.Revision
+	}
+	s.received.Time = now
+	s.keep()
+}
+
+// keep writes the last good version of each file to the disk, if it is not there.
+func (s *served) keep() {
+	good := s.lastGood()
+	same := good.Same(s.good) && good.Revision == s.good.Revision && good.Condition == s.good.Condition
+	if same && s.cacheErr == nil && good.Time.Sub(s.good.Time) < confirmed {
+		return
+	}
+	s.good = good
+	s.cacheErr = s.cache.Save(s.place, good)
+}
+
+// lastGood returns the set that was received, with the last good version of each file that has an error now.
+func (s *served) lastGood() remote.Set {
+	good := s.received
+	good.Files = nil
+	for _, file := range s.received.Files {
+		if before, ok := s.good.Find(file.Name); !usable(file) {
+			good.Condition = "" // so that the file itself is loaded again after a restart
+			if !ok {
+				continue
+			}
+			file = before
+		}
+		good.Files = append(good.Files, file)
+	}
+	return good
+}
+
+// usable reports whether a file has no error.
+func usable(file remote.File) bool {
+	return Decode(file.Origin, file.Data, publication.DefaultPolicy).Check(HostName()).Err() == nil
+}
+
+// items returns what is in use, and how the server answers.
+func (s *served) items() []Item {
+	state := s.state
+	state.Warnings = s.origin.Warnings()
+	if s.cacheErr != nil {
+		state.Warnings = append(slices.Clip(state.Warnings), s.cacheErr.Error())
+	}
+	place := Item{Origin: s.String(), Server: &state}
+	if s.received.Time.IsZero() {
+		place.Err = errors.New(cmp.Or(state.Error, "the server has not answered yet"))
+		return []Item{place}
+	}
+	items := []Item{}
+	for _, file := range s.received.Files {
+		item := Item{Name: file.Name, Origin: file.Origin, Data: file.Data}
+		if good, ok := s.good.Find(file.Name); ok {
+			item.Good = good.Data
+		}
+		items = append(items, item)
+	}
+	return append(items, place)
+}
+
+// faulty is the provider of a place that cannot be one.
+type faulty struct {
+	place string
+	err   error
+}
+
+// String returns the place without what may be secret.
+func (f faulty) String() string { return remote.Shown(f.place) }
+
+// Run implements [Provider].
+func (f faulty) Run(ctx context.Context, yield func([]Item)) error {
+	yield([]Item{{Origin: f.String(), Err: f.err}})
+	pulse := time.NewTicker(Pulse)
+	defer pulse.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pulse.C:
+			yield(nil)
+		}
+	}
+}
