@@ -37,6 +37,7 @@ type view struct {
 	Search   string // as it was typed
 	Sought   string // the same as text
 	Line     string
+	Host     string
 	Up       string
 	Read     string // how long ago the definitions were read
 	Changes  string // what that changed
@@ -75,7 +76,7 @@ func look(s status.Status, r request) view {
 	changes, _, _ := strings.Cut(s.Reload.Text(), "\n")
 	return view{
 		Status: s, Mood: mood(s), Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Sought: escape.Text(r.Get("q")),
-		Line: escape.Text(s.Line()), Up: ago(s.Time.Sub(s.Daemon.Started)), Read: ago(s.Time.Sub(s.Reload.Time)), Changes: escape.Text(changes),
+		Line: escape.Text(s.Line()), Host: escape.Text(s.Daemon.Host), Up: ago(s.Time.Sub(s.Daemon.Started)), Read: ago(s.Time.Sub(s.Reload.Time)), Changes: escape.Text(changes),
 		Chart: draw(s.History), Tables: tables(s, r),
 	}
 }

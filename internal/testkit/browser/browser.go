@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -203,4 +205,27 @@ func run[T any](t testing.TB, p *Page, action chromedp.Action[T]) T {
 		t.Fatal(err)
 	}
 	return value
+}
+
+// Script switches scripts on or off for the pages that are opened next.
+func (p *Page) Script(t testing.TB, on bool) {
+	t.Helper()
+	p.Do(t, call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}))
+}
+
+// Show sets how the page is shown: its width and height in pixels, the colour scheme "light" or "dark", and the medium "screen" or
+// "print".
+func (p *Page) Show(t testing.TB, width, height int64, scheme, medium string) {
+	t.Helper()
+	p.Do(t, chromedp.EmulateViewport(width, height), call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Media: medium, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	}))
+}
+
+// call is an action that is one command of the protocol.
+func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, command, params)
+		return err
+	})
 }
