@@ -257,7 +257,10 @@ func failure(ctx context.Context, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return errors.New("it refuses the connection by TLS; want cert and key in [remote] that it accepts")
 	}
-	if errors.Is(err, errDowngrade) {
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return errors.New("it has no TLS on that port; want https on the server, or http in the URL")
+	case errors.Is(err, errDowngrade):
 		return errDowngrade
 	}
 	return guard.Failure(ctx, err)

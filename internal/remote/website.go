@@ -21,6 +21,7 @@ type Website struct {
 	settings Settings
 	poll     time.Duration
 	timeout  time.Duration
+	get      func(ctx context.Context, known Set) (*Set, error) // [Website.Get]
 }
 
 // NewWebsite returns the definition file at a URL. It is asked for every poll, 0 for 60 s, and some time less or more, so
@@ -31,6 +32,7 @@ func NewWebsite(place string, poll time.Duration, settings Settings) (*Website, 
 		return nil, err
 	}
 	w := &Website{url: u, settings: settings, poll: poll, timeout: slowest}
+	w.get = w.Get
 	if poll == 0 {
 		w.poll = defaultPoll
 	}
@@ -58,7 +60,7 @@ func (w *Website) name() string { return path.Base(w.url.Path) }
 // Follow implements [Origin].
 func (w *Website) Follow(ctx context.Context, known Set, report func(Report)) {
 	for failures := 0; ctx.Err() == nil; {
-		answer, err := w.Get(ctx, known)
+		answer, err := w.get(ctx, known)
 		switch {
 		case err != nil:
 			failures++

@@ -75,20 +75,23 @@ func simulate(t *testing.T, places ...string) *bench {
 		return p
 	}
 	go b.source.Run(t.Context())
-	go func() {
-		for {
-			select {
-			case u := <-b.source.Updates():
-				b.mu.Lock()
-				b.updates = append(b.updates, u)
-				b.mu.Unlock()
-			case <-t.Context().Done():
-				return
-			}
-		}
-	}()
+	go b.gather(t.Context())
 	synctest.Wait()
 	return b
+}
+
+// gather receives updates.
+func (b *bench) gather(ctx context.Context) {
+	for {
+		select {
+		case u := <-b.source.Updates():
+			b.mu.Lock()
+			b.updates = append(b.updates, u)
+			b.mu.Unlock()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // says returns what the updates since the last call say, in a line for each.

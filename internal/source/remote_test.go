@@ -1,0 +1,299 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/remote"
+)
+
+const berlin = "https://prov.example.net/berlin.toml"
+
+// server is an origin in a test's hands.
+type server struct {
+	reports  chan remote.Report
+	known    []remote.Set // what each run began with
+	warnings []string
+}
+
+func (s *server) String() string     { return berlin }
+func (s *server) Warnings() []string { return s.warnings }
+
+func (s *server) Follow(ctx context.Context, known remote.Set, report func(remote.Report)) {
+	s.known = append(s.known, known)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-s.reports:
+			report(r)
+		}
+	}
+}
+
+// says has the server answer with a document, or fail with an error.
+func (s *server) says(document, revision string) {
+	s.reports <- remote.Report{Set: setOf(document, revision)}
+}
+func (s *server) fails(text string) { s.reports <- remote.Report{Err: errors.New(text)} }
+
+func setOf(document, revision string) *remote.Set {
+	return &remote.Set{Time: time.Now(), Revision: revision, Condition: revision, Files: []remote.File{{Name: "berlin.toml", Origin: berlin, Data: []byte(document)}}}
+}
+
+// tomlFile returns a document that publishes one service under a name.
+func tomlFile(name string) string {
+	return "[[group]]\nname = \"" + name + "\"\n[[group.service]]\ntype = \"_http._tcp\"\nport = 80\n"
+}
+
+// site is a host that takes its definitions from a server, and from a directory with a file of the same name as on the server.
+type site struct {
+	*bench
+	server *server
+	cache  remote.Cache
+}
+
+func newSite(t *testing.T, dir string) *site {
+	s := &site{server: &server{reports: make(chan remote.Report)}, cache: remote.Cache{Dir: dir}}
+	s.bench = &bench{providers: map[string]*simulated{}}
+	s.source = New(Request{Services: []string{berlin, "/dir"}, Waits: true})
+	s.source.Open = func(place string, _ time.Duration, _ remote.Settings) Provider {
+		if place == berlin {
+			return Remote(place, s.server, s.cache)
+		}
+		local := Item{Name: "berlin.toml", Origin: "/dir/berlin.toml", Data: []byte(tomlFile("Local"))}
+		return &simulated{place: place, items: make(chan []Item), now: []Item{local, service("/dir", "d")}}
+	}
+	go s.source.Run(t.Context())
+	go s.gather(t.Context())
+	synctest.Wait()
+	return s
+}
+
+// expect wants the updates since the last call, with the groups of the server by their names alone.
+func (s *site) expect(t *testing.T, want ...string) {
+	t.Helper()
+	got := s.says()
+	for _, group := range []string{"A", "B", "C", "Local"} {
+		got = strings.NewReplacer(berlin+`: group "`+group+`"=`+group, group, `/dir/berlin.toml: group "`+group+`"=`+group, group).Replace(got)
+	}
+	got = strings.NewReplacer("/dir/d.service=d", "d", s.cache.Dir, "CACHE", berlin, "URL").Replace(got)
+	if got != strings.Join(want, "\n") {
+		t.Errorf("the updates are\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+// server returns how the server is shown.
+func (s *site) shown(t *testing.T) PlaceStatus {
+	t.Helper()
+	synctest.Wait()
+	return s.source.last.Places[0]
+}
+
+func TestServerOfDefinitions(t *testing.T) {
+	since := func(text string) string {
+		begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of synctest
+		return text + "; what it defined on " + begin.Local().Format(time.DateTime) + " stays in use"
+	}
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, s *site, again func() *site)
+	}{
+		{"an answer, an error, another answer", func(t *testing.T, s *site, _ func() *site) {
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+			s.server.fails("it answers 404 Not Found; want it there")
+			s.expect(t, "A d URL: warning: "+since("it answers 404 Not Found; want it there"))
+			s.server.says(tomlFile("B"), "2")
+			s.expect(t, "B d")
+		}},
+		{"the server is down at the first start", func(t *testing.T, s *site, _ func() *site) {
+			s.expect(t)
+			time.Sleep(firstAnswer)
+			s.expect(t, "Local d") // and an error, that it has not answered
+			s.server.fails("it does not answer")
+			s.expect(t, "Local d URL: it does not answer")
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+		}},
+		{"a start without a line", func(t *testing.T, s *site, again func() *site) {
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+			time.Sleep(24 * time.Hour)
+			s = again()
+			s.expect(t, "A d")
+			if at := s.shown(t).Server; at.Connected || at.Success.IsZero() || time.Since(at.Success) < 23*time.Hour || at.Revision != "1" {
+				t.Errorf("shown as %+v", at)
+			}
+			s.server.fails("it can't be reached")
+			s.expect(t, "A d URL: warning: "+since("it can't be reached"))
+			if known := s.server.known[0]; known.Revision != "1" || known.Condition != "1" {
+				t.Errorf("the server is asked with %+v", known)
+			}
+		}},
+		{"a definition with an error", func(t *testing.T, s *site, again func() *site) {
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+			s.server.says("[[group]]\nnam = 'B'\n", "2")
+			const wrong = `URL:1: group: the group has no service; want at least one URL:2: "nam": unknown key in [[group]]; did you mean "name"?`
+			s.expect(t, "A d "+wrong+" URL: warning: its last good version stays announced")
+			if p := s.shown(t); p.Refused != 1 || p.Server.Revision != "2" || !p.Server.Connected {
+				t.Errorf("shown as %+v, %+v", p, p.Server)
+			}
+			s = again() // while the server still has the error
+			s.expect(t, "A d")
+			if known := s.server.known[0]; known.Condition != "" || known.Revision != "2" {
+				t.Errorf("the server is asked with %+v", known)
+			}
+			s.server.says("[[group]]\nnam = 'B'\n", "2")
+			s.expect(t, "A d "+wrong+" URL: warning: its last good version stays announced")
+			s = again()
+			s.server.says(tomlFile("C"), "3")
+			s.expect(t, "A d", "C d")
+		}},
+		{"a definition that was never good", func(t *testing.T, s *site, _ func() *site) {
+			s.server.says("x", "1")
+			if got := s.says(); !strings.HasPrefix(got, "/dir/d.service=d ") {
+				t.Errorf("%q", got)
+			}
+		}},
+		{"nothing on purpose", func(t *testing.T, s *site, again func() *site) {
+			s.server.says(tomlFile("A"), "1")
+			s.server.says("group = []\n", "2")
+			s.expect(t, "A d", "d")
+			s = again()
+			s.expect(t, "d")
+		}},
+		{"a reload waits for the server", func(t *testing.T, s *site, _ func() *site) {
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+			s.source.Reload()
+			s.expect(t)
+			s.server.says(tomlFile("B"), "2")
+			s.expect(t, "B d reload")
+			s.source.Reload()
+			time.Sleep(ReloadTime)
+			s.expect(t, "B d reload owes:URL")
+		}},
+		{"a damaged cache", func(t *testing.T, s *site, again func() *site) {
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+			damage(t, s.cache.Dir)
+			s = again()
+			time.Sleep(firstAnswer)
+			const warning = "URL: warning: the cache CACHE/FILE is ignored: its checksum is wrong, as a crash or a faulty disk leaves a file"
+			s.expectFile(t, "Local d "+warning)
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+			s = again()
+			s.expect(t, "A d")
+		}},
+		{"a cache that can't be written", func(t *testing.T, s *site, _ func() *site) {
+			if err := os.WriteFile(s.cache.Dir, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d URL: warning: it is not kept in CACHE, so that a restart without the server lacks it: not a directory")
+			if err := os.Remove(s.cache.Dir); err != nil {
+				t.Fatal(err)
+			}
+			s.server.reports <- remote.Report{} // unchanged
+			s.expect(t, "A d")
+		}},
+		{"how old it is after months without a change", func(t *testing.T, s *site, again func() *site) {
+			s.server.says(tomlFile("A"), "1")
+			for range 100 {
+				time.Sleep(30 * time.Minute)
+				s.server.reports <- remote.Report{}
+			}
+			s = again()
+			if at := s.shown(t).Server; time.Since(at.Success) > confirmed {
+				t.Errorf("it is shown to be of %v ago, want at most %v", time.Since(at.Success), confirmed)
+			}
+		}},
+		{"warnings", func(t *testing.T, s *site, _ func() *site) {
+			s.server.warnings = []string{"others can read it"}
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d URL: warning: others can read it")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "cache")
+			synctest.Test(t, func(t *testing.T) {
+				test.run(t, newSite(t, dir), func() *site { return newSite(t, dir) })
+			})
+		})
+	}
+}
+
+// TestSavedBeforeUsed wants a set on the disk at the moment at which it is yielded.
+func TestSavedBeforeUsed(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		origin, cache := &server{reports: make(chan remote.Report)}, remote.Cache{Dir: dir}
+		yielded := make(chan string)
+		go Remote(berlin, origin, cache).Run(t.Context(), func(items []Item) {
+			if items == nil {
+				return
+			}
+			set, _, err := cache.Load(berlin)
+			if err != nil || len(set.Files) != 1 || string(set.Files[0].Data) != string(items[0].Data) {
+				t.Errorf("on disk is %+v, %v", set, err)
+			}
+			yielded <- items[0].Name
+		})
+		for _, name := range []string{"A", "B"} {
+			origin.says(tomlFile(name), name)
+			if got := <-yielded; got != "berlin.toml" {
+				t.Error(got)
+			}
+		}
+	})
+}
+
+// damage changes a byte in each file of a directory.
+func damage(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)-3] ^= 1
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// expectFile is expect, with the name of the file in the cache as FILE.
+func (s *site) expectFile(t *testing.T, want string) {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(s.cache.Dir, "*"))
+	s.expect(t, strings.ReplaceAll(want, "FILE", filepath.Base(files[0])))
+}
+
+// TestOpen wants a place that can't be one reported, without its secrets.
+func TestOpen(t *testing.T) {
+	for _, test := range []struct{ name, place, want string }{
+		{"a scheme", "ftp://x/a.toml", `ftp://x/a.toml: "ftp://" is not a way to get definitions`},
+		{"a password", "https://u:secret@x/a.toml", "https://…@x/a.toml: a URL is printed and logged; want user and password_file in [remote]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			snap, err := Load(t.Context(), Request{Services: []string{test.place}})
+			if err != nil || !strings.HasPrefix(snap.Findings.Error(), test.want) || strings.Contains(snap.Findings.Error(), "secret") {
+				t.Errorf("%v, %v; want %q", snap.Findings, err, test.want)
+			}
+		})
+	}
+}
