@@ -67,6 +67,11 @@ func (a *announcing) fallBehind(failure string, err error) {
 // announces.
 func (a *announcing) definitionsChanged(ctx context.Context, snap source.Snapshot) {
 	before := a.snapshot
+	if a.unfollowed == nil && a.last.OK && sameFiles(snap, before) && reflect.DeepEqual(snap.Findings, before.Findings) {
+		a.snapshot = snap
+		a.noteServers(snap, before)
+		return
+	}
 	a.unfollowed = nil
 	if err := a.take(ctx, snap); err != nil {
 		a.snapshot, a.unfollowed = before, &snap
@@ -77,7 +82,8 @@ func (a *announcing) definitionsChanged(ctx context.Context, snap source.Snapsho
 	a.behind = a.unread
 	a.last = a.result(before, nil)
 	a.warnOfRestart(before, snap)
-	if reflect.DeepEqual(snap, before) {
+	a.noteServers(snap, before)
+	if sameFiles(snap, before) {
 		return
 	}
 	what := "files changed"
@@ -101,6 +107,26 @@ func (a *announcing) take(ctx context.Context, snap source.Snapshot) error {
 // sameGroups reports whether two snapshots announce the same, so that they differ only in what is wrong with files.
 func sameGroups(one, other source.Snapshot) bool {
 	return one.Host == other.Host && reflect.DeepEqual(one.Config, other.Config) && reflect.DeepEqual(one.Publications, other.Publications)
+}
+
+// sameFiles reports whether two snapshots differ at most in the findings, which are logged by themselves, and in how places
+// answer.
+func sameFiles(one, other source.Snapshot) bool {
+	one.Findings, one.Places = other.Findings, other.Places
+	return reflect.DeepEqual(one, other)
+}
+
+// noteServers logs each server of definitions that answers now and did not before. One that stops answering is a finding.
+func (a *announcing) noteServers(snap, before source.Snapshot) {
+	was := map[string]bool{}
+	for _, p := range before.Places {
+		was[p.Name] = p.Server != nil && p.Server.Connected
+	}
+	for _, p := range snap.Places {
+		if p.Server != nil && p.Server.Connected && !was[p.Name] {
+			a.log.Info("server of definitions answers", "source", p.Name, "revision", p.Server.Revision)
+		}
+	}
 }
 
 // alsoChanged returns what a line of the log says about changes that are none of groups.

@@ -28,6 +28,7 @@ func (v view) problems() []string {
 	if v.failure.Kind == mdns.EngineFailed && v.now.Sub(v.failure.Time) < recently {
 		list = append(list, "the network fails: "+v.failure.Detail)
 	}
+	list = append(list, status.SourceProblems(v.snapshot.Places, v.now)...)
 	return append(list, v.unreached()...)
 }
 

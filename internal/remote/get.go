@@ -263,5 +263,5 @@ func failure(ctx context.Context, err error) error {
 	case errors.Is(err, errDowngrade):
 		return errDowngrade
 	}
-	return guard.Failure(ctx, err)
+	return fmt.Errorf("%w; want a server of definitions there, which this host reaches", guard.Failure(ctx, err))
 }

@@ -37,3 +37,14 @@ type State struct {
 	Error     string    `json:"error,omitempty"`       // why it does not answer; "" with no connection: it is being asked
 	Warnings  []string  `json:"warnings,omitempty"`    // what else is wrong, such as a cache that can't be written
 }
+
+// Word returns the state in a word: "connected", "failing", or "asked" before the first answer.
+func (s State) Word() string {
+	switch {
+	case s.Connected:
+		return "connected"
+	case s.Error != "":
+		return "failing"
+	}
+	return "asked"
+}

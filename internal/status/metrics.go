@@ -12,6 +12,7 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
+	"announcer/internal/source"
 )
 
 const (
@@ -31,7 +32,7 @@ func newMetric(kind prometheus.ValueType, name, help string, read func(Status, f
 }
 
 // metrics are all that there are. The values of their labels come from the configuration and from what is fixed here:
-// a stranger on the network can't make more of them.
+// a stranger on the network can't make more of them. A server of definitions names the revision, one at a time.
 var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "build_info", "The running version; always 1.", buildInfo, "version", "engine"),
 	newMetric(prometheus.GaugeValue, "healthy", "1 if there is no problem, else 0.", healthy),
@@ -39,6 +40,11 @@ var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "findings", "Findings about the definitions, by severity.", findings, "severity"),
 	newMetric(prometheus.GaugeValue, "refused_since_timestamp_seconds", "Time at which an error was first found in a refused file.", refusedSince, "file"),
 	newMetric(prometheus.GaugeValue, "source_answers", "1 if the configuration file or place of definitions answers, else 0.", sourceAnswers, "source"),
+	newMetric(prometheus.GaugeValue, "source_connected", "1 if the server of a place of definitions answered the last time, else 0.", sourceConnected, "source"),
+	newMetric(prometheus.GaugeValue, "source_connected_since_timestamp_seconds", "Time since when the server of a place answers, or does not.", sourceSince, "source"),
+	newMetric(prometheus.GaugeValue, "source_last_success_timestamp_seconds", "Time of the last answer of the server of a place.", sourceSuccess, "source"),
+	newMetric(prometheus.GaugeValue, "source_revision_info", "The version of the last answer of the server of a place; always 1.", sourceRevision, "source", "revision"),
+	newMetric(prometheus.GaugeValue, "source_files_refused", "Files of a place that have an error.", sourceRefused, "source"),
 	newMetric(prometheus.GaugeValue, "services", "Services by state, counted once for each link.", servicesByState, "state"),
 	newMetric(prometheus.GaugeValue, "check_up", "1 if the server of a definition answers, completely or in part, else 0.", checks, "file"),
 	newMetric(prometheus.GaugeValue, "files_refused", "Definition files that have an error.", filesRefused),
@@ -70,15 +76,60 @@ func findings(s Status, add func(float64, ...string)) {
 
 func refusedSince(s Status, add func(float64, ...string)) {
 	for _, r := range s.Files.Refusals {
-		add(float64(r.Since.UnixMilli())/1000, r.File)
+		add(seconds(r.Since), r.File)
 	}
 }
 
 func sourceAnswers(s Status, add func(float64, ...string)) {
-	for _, source := range s.Sources {
-		add(zeroOrOne(source.Silent.IsZero()), source.Name)
+	sources(s, func(p source.PlaceStatus) { add(zeroOrOne(p.Silent.IsZero()), p.Name) })
+}
+
+// sources calls each with the places. Of several with one name, such as URLs that differ in what is not shown, one counts.
+func sources(s Status, each func(source.PlaceStatus)) {
+	seen := map[string]bool{}
+	for _, place := range s.Sources {
+		if !seen[place.Name] {
+			each(place)
+		}
+		seen[place.Name] = true
 	}
 }
+
+// servers calls each with the places that are on a server.
+func servers(s Status, each func(source.PlaceStatus)) {
+	sources(s, func(p source.PlaceStatus) {
+		if p.Server != nil {
+			each(p)
+		}
+	})
+}
+
+func sourceConnected(s Status, add func(float64, ...string)) {
+	servers(s, func(p source.PlaceStatus) { add(zeroOrOne(p.Server.Connected), p.Name) })
+}
+
+func sourceSince(s Status, add func(float64, ...string)) {
+	servers(s, func(p source.PlaceStatus) { add(seconds(p.Server.Since), p.Name) })
+}
+
+func sourceSuccess(s Status, add func(float64, ...string)) {
+	servers(s, func(p source.PlaceStatus) {
+		if !p.Server.Success.IsZero() {
+			add(seconds(p.Server.Success), p.Name)
+		}
+	})
+}
+
+func sourceRevision(s Status, add func(float64, ...string)) {
+	servers(s, func(p source.PlaceStatus) { add(1, p.Name, p.Server.Revision) })
+}
+
+func sourceRefused(s Status, add func(float64, ...string)) {
+	sources(s, func(p source.PlaceStatus) { add(float64(p.Refused), p.Name) })
+}
+
+// seconds returns a time as metrics have it.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func zeroOrOne(yes bool) float64 {
 	if yes {
@@ -114,7 +165,7 @@ func filesRefused(s Status, add func(float64, ...string)) { add(float64(s.Files.
 func reloadOK(s Status, add func(float64, ...string)) { add(zeroOrOne(s.Reload.OK)) }
 
 func reloadTime(s Status, add func(float64, ...string)) {
-	add(float64(s.Reload.Good.UnixMilli()) / 1000)
+	add(seconds(s.Reload.Good))
 }
 
 func unreachable(s Status, add func(float64, ...string)) {

@@ -22,6 +22,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -52,8 +53,12 @@ func full() Status {
 		}, []health.PublicationState{
 			{ID: "a.service", Check: "sip", State: health.Degraded, LastError: "half of it is gone"}, {ID: "d.service", Check: "tcp", State: health.Down, LastError: "refused"},
 		}),
-		Files:   Files{Read: 4, Refused: 1, Refusals: []source.Refusal{{File: "bad.service", Since: now.Add(-time.Hour), Good: now.Add(-48 * time.Hour)}}, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
-		Sources: []source.PlaceStatus{{Name: "/etc/announcer/services", Files: 4}, {Name: "/srv/nfs", Silent: now.Add(-time.Minute)}},
+		Files: Files{Read: 4, Refused: 1, Refusals: []source.Refusal{{File: "bad.service", Since: now.Add(-time.Hour), Good: now.Add(-48 * time.Hour)}}, Findings: diag.Findings{{File: "bad.service", Line: 2, Column: 3, Element: "<port>", Severity: diag.Error, Text: "it is bad"}}},
+		Sources: []source.PlaceStatus{{Name: "/etc/announcer/services", Files: 4}, {Name: "/srv/nfs", Silent: now.Add(-time.Minute)},
+			{Name: "https://x/a.toml", Files: 1, Refused: 1, Server: &remote.State{Connected: true, Since: now.Add(-time.Hour), Success: now.Add(-30 * time.Second), Revision: `"a1"`}},
+			{Name: "https://x/b.toml", Files: 1, Server: &remote.State{Since: now.Add(-time.Minute), Success: now.Add(-26 * time.Hour), Error: "it does not answer"}},
+			{Name: "https://x/b.toml?…", Server: &remote.State{Since: now}}, {Name: "https://x/b.toml?…", Server: &remote.State{Since: now}},
+		},
 		Reload: Reload{Time: now.Add(-time.Minute), OK: true, Good: now.Add(-time.Minute), Changes: source.Changes{
 			Added: []string{"c.service"}, Changed: []string{}, Removed: []string{}, Refused: []string{"bad.service"},
 		}},
@@ -312,6 +317,33 @@ func TestEventText(t *testing.T) {
 	}
 }
 
+// TestSourceProblems wants a server that has failed for long reported, and not one whose definitions were never known: that is
+// an error in the findings.
+func TestSourceProblems(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for _, test := range []struct {
+		name  string
+		state *remote.State
+		want  string
+	}{
+		{"no server", nil, ""},
+		{"connected", &remote.State{Connected: true, Since: now.Add(-time.Hour), Success: now}, ""},
+		{"failing for a moment", &remote.State{Since: now.Add(-failingMost + time.Second), Success: now.Add(-time.Hour), Error: "it is down"}, ""},
+		{"failing for long", &remote.State{Since: now.Add(-failingMost), Success: now.Add(-time.Hour), Error: "it answers 404 Not Found; want the document"},
+			"https://x/a.toml has given no definitions since " + date(now.Add(-failingMost)) + ": it answers 404 Not Found; want the document; what it defined on " +
+				date(now.Add(-time.Hour)) + " stays in use"},
+		{"never connected", &remote.State{Since: now.Add(-time.Hour), Error: "it is down"}, ""},
+		{"not asked yet", &remote.State{Since: now.Add(-time.Hour), Success: now.Add(-time.Hour)}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := strings.Join(SourceProblems([]source.PlaceStatus{{Name: "https://x/a.toml", Server: test.state}}, now), "\n")
+			if got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	get := func() (Status, error) { return full(), nil }
 	problems, err := testutil.GatherAndLint(registry(get))
@@ -332,6 +364,11 @@ func TestMetrics(t *testing.T) {
 		`announcer_findings{severity="warning"} 0`,
 		`announcer_refused_since_timestamp_seconds{file="bad.service"} 1.772597167e+09`,
 		`announcer_source_answers{source="/etc/announcer/services"} 1`, `announcer_source_answers{source="/srv/nfs"} 0`,
+		`announcer_source_connected{source="https://x/a.toml"} 1`, `announcer_source_connected{source="https://x/b.toml"} 0`,
+		`announcer_source_connected_since_timestamp_seconds{source="https://x/b.toml"} 1.772600707e+09`,
+		`announcer_source_last_success_timestamp_seconds{source="https://x/a.toml"} 1.772600737e+09`,
+		`announcer_source_revision_info{revision="\"a1\"",source="https://x/a.toml"} 1`,
+		`announcer_source_files_refused{source="https://x/a.toml"} 1`, `announcer_source_files_refused{source="/etc/announcer/services"} 0`,
 		`announcer_services{state="announced"} 1`,
 		`announcer_services{state="refused"} 1`,
 		`announcer_services{state="standby"} 0`,

@@ -34,6 +34,7 @@ func (s Status) WriteText(w io.Writer, columns int) error {
 		p.line("HINT: " + hint)
 	}
 	p.services(s.Services)
+	p.sources(s.Sources)
 	p.findings(s.Files.Findings)
 	p.conflicts(s.Conflicts)
 	p.foreign(s.Foreign)

@@ -18,6 +18,7 @@ import (
 	"announcer/internal/escape"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
+	"announcer/internal/remote"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -111,7 +112,7 @@ func tables(s status.Status, r request) []table {
 		r.table("links", "Links", "This host has no link.",
 			[]string{"Name", "Used", "Addresses", "Heard others", "Received", "Answers", "Unicast answers", "Errors"}, 0, linkRows(s)),
 		r.table("sources", "Sources", "There is no source of definitions.",
-			[]string{"Place", "Files", "State"}, 0, sourceRows(s)),
+			[]string{"Place", "Files", "Refused", "State", "Since", "Last answer", "Revision"}, 0, sourceRows(s)),
 	}
 }
 
@@ -303,9 +304,24 @@ func sourceRows(s status.Status) (rows [][]cell) {
 		if !place.Silent.IsZero() {
 			answers = state("does not answer since "+place.Silent.Local().Format(time.DateTime), "bad")
 		}
-		rows = append(rows, []cell{name(place.Name), number(uint64(place.Files)), answers})
+		row := []cell{name(place.Name), number(uint64(place.Files)), number(uint64(place.Refused)), answers, text(""), text(""), text("")}
+		if server := place.Server; server != nil {
+			copy(row[3:], []cell{serverState(server), moment(server.Since, s.Time), moment(server.Success, s.Time), name(server.Revision)})
+		}
+		rows = append(rows, row)
 	}
 	return rows
+}
+
+// serverState returns how the server of a place answers.
+func serverState(s *remote.State) cell {
+	switch {
+	case s.Connected:
+		return state(s.Word(), "ok")
+	case s.Error != "":
+		return state(s.Word()+": "+s.Error, "bad")
+	}
+	return state(s.Word(), "wait")
 }
 
 // address returns an address that sorts by its bytes.

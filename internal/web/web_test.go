@@ -26,6 +26,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/internal/source"
 	"announcer/internal/status"
 	"announcer/internal/testkit/pipes"
@@ -201,7 +202,10 @@ func full() status.Status {
 			{File: "bad.service", Line: 3, Element: "<port>", Severity: diag.Error, Text: "it is no number", Code: "x/port"},
 			{File: evil, Severity: diag.Warning, Text: "odd"},
 		}},
-		Sources: []source.PlaceStatus{{Name: "/etc/announcer/services", Files: 3}, {Name: "/mnt/nfs", Silent: began}},
+		Sources: []source.PlaceStatus{{Name: "/etc/announcer/services", Files: 3}, {Name: "/mnt/nfs", Silent: began},
+			{Name: "https://x/a.toml", Files: 1, Refused: 1, Server: &remote.State{Connected: true, Since: began, Success: began.Add(2 * time.Hour), Revision: `"<a>"`}},
+			{Name: "https://x/b.toml", Server: &remote.State{Since: began, Error: "it answers <404>"}},
+		},
 		Reload:  status.Reload{OK: true, Time: began.Add(2*time.Hour + time.Minute), Changes: source.Changes{Added: []string{"dpma.service"}}},
 		Crowded: 70,
 		Conflicts: []status.Conflict{{Time: began, Kind: mdns.ServiceConflict, Name: "PBX", Type: phone, Link: "eth1",
@@ -315,7 +319,11 @@ func TestRows(t *testing.T) {
 			"docker0 | no: it is virtual |  |  | 0 | 0 | 0 | 0",
 			"eth1 | not by IPv4: port 5353 is held; not by IPv6: it is filtered |  |  | 0 | 0 | 0 | 0",
 		},
-		"sources": {"/etc/announcer/services | 3 | answers", "/mnt/nfs | 0 | does not answer since " + good},
+		"sources": {
+			"/etc/announcer/services | 3 | 0 | answers |  |  | ", "/mnt/nfs | 0 | 0 | does not answer since " + good + " |  |  | ",
+			`https://x/a.toml | 1 | 1 | connected | 3 h | 60 min | "<a>"`,
+			"https://x/b.toml | 0 | 0 | failing: it answers <404> | 3 h |  | ",
+		},
 	} {
 		t.Run(id, func(t *testing.T) {
 			if diff := cmp.Diff(want, rows(full(), id)); diff != "" {
