@@ -202,7 +202,7 @@ func (d *directory) await(ctx context.Context) reason {
 			}
 			d.stale = d.stale || path == "" || d.ways.has(path)
 		}
-		quiet = time.After(settle)
+		quiet, beat = time.After(settle), nil // the look that comes now is one, too
 		if enough == nil {
 			enough = time.After(settleMost)
 		}

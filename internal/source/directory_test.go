@@ -42,6 +42,7 @@ func TestAwait(t *testing.T) {
 		{"the configuration", map[time.Duration]func(*directory){ms: save("/etc/announcer.toml")}, time.Minute, ms + settle, false},
 		{"a directory itself", map[time.Duration]func(*directory){ms: save("/etc/x")}, time.Minute, ms + settle, true},
 		{"events that were lost", map[time.Duration]func(*directory){ms: save("")}, time.Minute, ms + settle, true},
+		{"an event just before a pulse", map[time.Duration]func(*directory){Pulse - ms: save("/etc/x/a.service")}, time.Minute, Pulse - ms + settle, false},
 		{"polling within a stream", stream(80*ms, time.Minute, 30*ms), 100 * ms, 100 * ms, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
