@@ -24,6 +24,7 @@ func TestAnnouncer(t *testing.T) {
 		{"peers", func(t *testing.T) { testPeers(t, announcer) }},
 		{"dig asks the group", func(t *testing.T) { testDigAsksGroup(t, announcer) }},
 		{"beside", func(t *testing.T) { testBeside(t, announcer) }},
+		{"page", func(t *testing.T) { testPage(t, announcer) }},
 		{"announced twice", func(t *testing.T) { testAnnouncedTwice(t, announcer) }},
 		{"corpus", func(t *testing.T) { testCorpus(t, announcer) }},
 		{"example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../../examples/services") }},
