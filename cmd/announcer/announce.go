@@ -40,7 +40,7 @@ func announceCommand() *cli.Command {
 		Name:      "announce",
 		Usage:     "announce once: until Ctrl-C, for a time, or while a command runs",
 		ArgsUsage: "PATH...",
-		UsageText: "announcer announce [FILE | DIR]... [--for 10m] [-- COMMAND...]\n" +
+		UsageText: "announcer announce [FILE | DIR | URL]... [--for 10m] [-- COMMAND...]\n" +
 			"announcer announce --preset dpma --server 10.1.2.3 [-- COMMAND...]\n" +
 			"announcer announce --name NAME --type TYPE --port PORT [--txt STRING]...",
 		Description: "Prints the name of each service once it is announced. Withdraws its services when it ends, also when the terminal closes. A second Ctrl-C does not wait for the command. " +

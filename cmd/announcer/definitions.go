@@ -22,7 +22,7 @@ const defaultConfig = "/etc/announcer/announcer.toml"
 func definitionFlags() []cli.Flag {
 	return append(wireFlags(),
 		&cli.StringFlag{Name: "config", Usage: "read the configuration `FILE` (default: " + defaultConfig + " unless --services is set)"},
-		&cli.StringSliceFlag{Name: "services", Usage: "read definitions from `PATH`, a directory or a file; may be repeated, the first file of a name wins"},
+		&cli.StringSliceFlag{Name: "services", Usage: "read definitions from `PATH`, a directory, a file or the URL of one; may be repeated, the first file of a name wins"},
 	)
 }
 

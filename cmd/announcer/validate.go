@@ -16,6 +16,7 @@ import (
 	"announcer/internal/netwatch"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/internal/source"
 	"announcer/internal/validate"
 	"announcer/internal/within"
@@ -27,9 +28,9 @@ func validateCommand() *cli.Command {
 		Name:      "validate",
 		Usage:     "check definitions: print where each problem is, what is wrong and what would be right",
 		ArgsUsage: "PATH...",
-		UsageText: "announcer validate [--strict] [--probe] [--json] [FILE | DIR]...\n" +
+		UsageText: "announcer validate [--strict] [--probe] [--json] [FILE | DIR | URL]...\n" +
 			"announcer validate --format FORMAT [--strict] [--json] FILE | -",
-		Description: "Checks definition files, directories of them, and announcer.toml. Without arguments it checks what announcer run would read. - is standard input and needs --format. " +
+		Description: "Checks definition files, directories of them, URLs of them, and announcer.toml. Without arguments it checks what announcer run would read. - is standard input and needs --format. " +
 			"For services that phones browse, it also checks the form of each TXT key. " +
 			"The word in brackets at the end of a line is the name of the rule; it is stable. Exits with 3 if there is an error.",
 		Flags: append(definitionFlags(),
@@ -120,8 +121,12 @@ func validated(c *cli.Context, prober *phones.Prober) (validate.Report, error) {
 
 func validatedPaths(c *cli.Context, lints []services.Lint) (validate.Report, error) {
 	o := validate.Options{Engine: cmp.Or(c.String("engine"), publication.Engines()[0]), Host: source.HostName(), Lints: lints}
+	settings, err := remoteSettings(c)
+	if err != nil {
+		return validate.Report{}, err
+	}
+	o.Fetch = func(url string) (remote.File, []string, error) { return remote.Fetch(c.Context, url, settings) }
 	o.Stdin = func() ([]byte, error) { return readInput(c.Context, stdin) }
-	var err error
 	if word := c.String("format"); word != "" {
 		o.Format, err = format("--format", word)
 	} else if slices.Contains(c.Args().Slice(), stdin) {
@@ -131,6 +136,23 @@ func validatedPaths(c *cli.Context, lints []services.Lint) (validate.Report, err
 		return validate.Report{}, err
 	}
 	return validate.Paths(c.Args().Slice(), o), nil
+}
+
+// remoteSettings returns how URLs are asked for: what the configuration says, if one is named.
+func remoteSettings(c *cli.Context) (remote.Settings, error) {
+	file := c.String("config")
+	if file == "" {
+		return remote.Settings{}, nil
+	}
+	data, err := source.ReadFile(file)
+	if err != nil {
+		return remote.Settings{}, fmt.Errorf("%s: %w", file, err)
+	}
+	cfg, written := config.Load(file, data)
+	if err := written.Check(source.HostName()).Err(); err != nil {
+		return remote.Settings{}, &exitError{exitInvalid, err}
+	}
+	return cfg.Remote, nil
 }
 
 // unreadable returns a warning for each checked file of the installed daemon's that the user of its unit can't read. With
@@ -143,7 +165,7 @@ func unreadable(c *cli.Context) diag.Findings {
 	places := append(config.DefaultServices(), defaultConfig)
 	if data, err := source.ReadFile(defaultConfig); err == nil {
 		cfg, _ := config.Load(defaultConfig, data)
-		places = append(places, cfg.Services...)
+		places = slices.Concat(places, cfg.Services, cfg.Remote.Files())
 	}
 	if !c.Args().Present() {
 		return unit.Unreadable(distinct(places))

@@ -263,5 +263,9 @@ func failure(ctx context.Context, err error) error {
 	case errors.Is(err, errDowngrade):
 		return errDowngrade
 	}
+	err = guard.Failure(ctx, err)
+	if _, redirects := errors.AsType[*guard.RedirectError](err); redirects {
+		return err
+	}
 	return fmt.Errorf("%w; want a server of definitions there, which this host reaches", guard.Failure(ctx, err))
 }

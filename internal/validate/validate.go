@@ -16,6 +16,7 @@ import (
 	"announcer/internal/mdns/engine"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
+	"announcer/internal/remote"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -33,9 +34,13 @@ type Options struct {
 	Format convert.Format         // of files that are given by themselves; "": by the ends of their names
 	Stdin  func() ([]byte, error) // reads the path "-"
 	Lints  []services.Lint        // checks beside [phones.Lint]
+	Fetch  Fetch                  // reads URLs
 }
 
-// Paths checks files and directories (of which the .service and .toml files are taken). A TOML file that is given by itself
+// Fetch returns the definition file behind a URL, and warnings about how it was asked for.
+type Fetch func(url string) (file remote.File, warnings []string, err error)
+
+// Paths checks URLs, files and directories (of which the .service and .toml files are taken). A TOML file that is given by itself
 // may be a configuration; it is checked alone, without what it names. The path "-" is the standard input.
 func Paths(paths []string, o Options) Report {
 	o.Lints = append([]services.Lint{phones.Lint}, o.Lints...)
@@ -67,7 +72,7 @@ func Paths(paths []string, o Options) Report {
 const Stdin = "-"
 
 func expand(path string) ([]string, error) {
-	if path == Stdin {
+	if path == Stdin || remote.IsURL(path) {
 		return []string{path}, nil
 	}
 	return source.Expand(path, source.IsDefinition)
@@ -112,6 +117,9 @@ func fault(file string, err error) diag.Finding {
 // one checks a file by itself. In a directory it is a definition file; one that was given by itself is in the format that
 // was given or that of its name, else an Avahi file, and in TOML it may be a whole configuration.
 func (o Options) one(file string, isGiven bool) ([]publication.Publication, diag.Findings) {
+	if remote.IsURL(file) {
+		return o.fetched(file)
+	}
 	data, err := o.read(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
@@ -127,6 +135,24 @@ func (o Options) one(file string, isGiven bool) ([]publication.Publication, diag
 		written = source.Decode(file, data, publication.DefaultPolicy)
 	}
 	findings := written.Check(o.Host, o.Lints...)
+	return written.Publications(), findings
+}
+
+// fetched checks the definition file behind a URL.
+func (o Options) fetched(url string) ([]publication.Publication, diag.Findings) {
+	file, warnings, err := o.Fetch(url)
+	var findings diag.Findings
+	for _, text := range warnings {
+		findings = append(findings, diag.Finding{File: remote.Shown(url), Severity: diag.Warning, Text: text})
+	}
+	if err != nil {
+		return nil, append(findings, fault(remote.Shown(url), err))
+	}
+	written := source.Decode(file.Origin, file.Data, publication.DefaultPolicy)
+	if o.Format != "" {
+		written = convert.Read(o.Format, file.Origin, file.Data, o.Host)
+	}
+	findings = append(findings, written.Check(o.Host, o.Lints...)...)
 	return written.Publications(), findings
 }
 
