@@ -70,6 +70,9 @@ func (a argument) Format(f fmt.State, verb rune) {
 // isHidden reports whether a character does something else than to be seen. The replacement character stands for bytes
 // that are not UTF-8, too.
 func isHidden(r rune) bool {
+	if ' ' <= r && r < utf8.RuneSelf-1 {
+		return false // the usual case, quickly
+	}
 	return r == utf8.RuneError || !unicode.IsGraphic(r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 

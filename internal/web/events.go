@@ -26,7 +26,7 @@ func (s server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
+		defer s.streams.leave()
 	default:
 		http.Error(w, fmt.Sprintf("%d clients follow already; want one of them to end", streamsMost), http.StatusServiceUnavailable)
 		return

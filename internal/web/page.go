@@ -2,13 +2,12 @@ package web
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
 	"html/template"
-	"maps"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"announcer/internal/escape"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
+	"announcer/internal/phones"
 	"announcer/internal/remote"
 	"announcer/internal/source"
 	"announcer/internal/status"
@@ -62,14 +62,26 @@ func (s server) page(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	w.Header().Del("Refresh") // the page itself reloads or follows
-	var page bytes.Buffer     // so that an error leaves no half of a page
-	if err := pageTemplate().Execute(&page, look(st, request{r.URL.Query()})); err != nil {
-		http.Error(w, "the page cannot be made: "+err.Error(), http.StatusInternalServerError)
+	page, err := s.render(r.Context(), st, request{r.URL.Query()})
+	if err != nil {
+		Stuck(w, err)
 		return
 	}
+	Timely(w)
+	w.Header().Del("Refresh") // the page itself reloads or follows
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(page.Bytes())
+	w.Write(page)
+}
+
+// render returns the whole page, so that an error leaves no half of one.
+func (s server) render(ctx context.Context, st status.Status, r request) ([]byte, error) {
+	if !s.pages.enter(ctx) {
+		return nil, errBusy
+	}
+	defer s.pages.leave()
+	var page bytes.Buffer
+	err := pageTemplate().Execute(&page, look(st, r))
+	return page.Bytes(), err
 }
 
 // look returns the state as a person wants to see it.
@@ -124,23 +136,38 @@ func rest(n uint64, what string) string {
 	return strconv.FormatUint(n, 10) + " " + what
 }
 
-func serviceRows(s status.Status) (rows [][]cell) {
-	for _, service := range s.Services {
-		row := func(link string, state, since cell, why string) {
-			rows = append(rows, []cell{name(service.Name), text(service.Type.String()), number(uint64(service.Port)), text(link), state, since, text(why), name(service.File)})
+// serviceOnLink is a service on a link, or on none.
+type serviceOnLink struct {
+	*status.Service
+	on *status.OnLink // nil: on none
+}
+
+func serviceRows(s status.Status) rows {
+	all := make([]serviceOnLink, 0, len(s.Services))
+	for i := range s.Services {
+		service := &s.Services[i]
+		if len(service.Links) == 0 {
+			all = append(all, serviceOnLink{service, nil})
 		}
-		switch {
-		case len(service.Links) > 0:
-			for _, l := range service.Links {
-				row(l.Link, onWire(l.State), moment(l.Since, s.Time), whyOnLink(service, l))
-			}
-		case service.Check != nil && !service.Check.State.Announced():
-			row("–", held(service.Check), moment(service.Check.Since, s.Time), service.Check.Error)
-		default:
-			row("–", state("nowhere", "bad"), cell{}, service.Absence(s.Links))
+		for l := range service.Links {
+			all = append(all, serviceOnLink{service, &service.Links[l]})
 		}
 	}
-	return rows
+	return rowsOf(all, func(one serviceOnLink) []cell {
+		link, state, since, why := one.standing(s)
+		return []cell{name(one.Name), kind(one.Type), number(uint64(one.Port)), text(link), state, since, long(why), name(one.File)}
+	})
+}
+
+// standing returns the link of a service, its state there, since when, and why.
+func (one serviceOnLink) standing(s status.Status) (link string, is, since cell, why string) {
+	switch {
+	case one.on != nil:
+		return one.on.Link, onWire(one.on.State), moment(one.on.Since, s.Time), whyOnLink(*one.Service, *one.on)
+	case one.Check != nil && !one.Check.State.Announced():
+		return "–", held(one.Check), moment(one.Check.Since, s.Time), one.Check.Error
+	}
+	return "–", state("nowhere", "bad"), cell{}, one.Absence(s.Links)
 }
 
 // held returns the state of a service that is not announced because of its check.
@@ -172,58 +199,56 @@ func whyOnLink(s status.Service, l status.OnLink) string {
 	return why
 }
 
-func askerRows(s status.Status) (rows [][]cell) {
-	for _, a := range s.Asked.Hosts {
+func askerRows(s status.Status) rows {
+	return rowsOf(s.Asked.Hosts, func(a phones.Asker) []cell {
 		vendor := a.Vendor
 		if a.Own {
 			vendor = "this host"
 		}
-		rows = append(rows, []cell{
-			address(a.Host), name(a.MAC), text(vendor), text(a.Link), text(a.Type.String()),
+		return []cell{
+			address(a.Host), name(a.MAC), text(vendor), text(a.Link), kind(a.Type),
 			moment(a.First, s.Time), moment(a.Last, s.Time), number(a.Count), number(a.Answered),
-		})
-	}
-	return rows
+		}
+	})
 }
 
-func foreignRows(s status.Status) (rows [][]cell) {
-	for _, f := range s.Foreign {
+func foreignRows(s status.Status) rows {
+	return rowsOf(s.Foreign, func(f mdns.Foreign) []cell {
 		from := address(f.From)
 		if f.Own {
 			from = text("this host")
 		}
-		rows = append(rows, []cell{name(f.Name), text(f.Type.String()), text(f.Link), from, name(f.MAC), moment(f.Since, s.Time)})
-	}
-	return rows
+		return []cell{name(f.Name), kind(f.Type), text(f.Link), from, name(f.MAC), moment(f.Since, s.Time)}
+	})
 }
 
-func conflictRows(s status.Status) (rows [][]cell) {
-	for _, c := range s.Conflicts {
+func conflictRows(s status.Status) rows {
+	return rowsOf(s.Conflicts, func(c status.Conflict) []cell {
 		with := c.MAC
 		if c.Rival.IsValid() {
 			with = c.Rival.String() + " " + with
 		}
-		rows = append(rows, []cell{moment(c.Time, s.Time), name(c.Name), text(c.Link), text(c.Kind.String()), name(with), text(c.Text)})
-	}
-	return rows
+		return []cell{moment(c.Time, s.Time), name(c.Name), text(c.Link), text(c.Kind.String()), name(with), long(c.Text)}
+	})
 }
 
 // file is what is known of a definition file, or of a group in the configuration.
 type file struct {
+	path                       string
 	services, errors, warnings uint64
 	refused                    *source.Refusal
 }
 
-func fileRows(s status.Status) (rows [][]cell) {
-	files := map[string]*file{}
+// fileRows has the files that are refused first, then those with findings, then the others.
+func fileRows(s status.Status) rows {
+	var files []*file
+	known := map[string]*file{}
 	at := func(path string) *file {
-		if files[path] == nil {
-			files[path] = new(file)
+		if known[path] == nil {
+			known[path] = &file{path: path}
+			files = append(files, known[path])
 		}
-		return files[path]
-	}
-	for _, service := range s.Services {
-		at(service.File).services++
+		return known[path]
 	}
 	for i, r := range s.Files.Refusals {
 		at(r.File).refused = &s.Files.Refusals[i]
@@ -235,12 +260,13 @@ func fileRows(s status.Status) (rows [][]cell) {
 			at(f.File).warnings++
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		f := files[path]
-		fate, since, used := f.fate(s.Time)
-		rows = append(rows, []cell{name(path), fate, since, used, number(f.services), number(f.errors), number(f.warnings)})
+	for i := range s.Services {
+		at(s.Services[i].File).services++
 	}
-	return rows
+	return rowsOf(files, func(f *file) []cell {
+		fate, since, used := f.fate(s.Time)
+		return []cell{name(f.path), fate, since, used, number(f.services), number(f.errors), number(f.warnings)}
+	})
 }
 
 // fate returns what became of the file: whether it was refused, since when, and what is in use of it.
@@ -254,8 +280,8 @@ func (f *file) fate(now time.Time) (fate, since, used cell) {
 	return state("refused", "bad"), moment(f.refused.Since, now), text("the version of " + f.refused.Good.Local().Format(time.DateTime))
 }
 
-func findingRows(s status.Status) (rows [][]cell) {
-	for _, f := range s.Files.Findings {
+func findingRows(s status.Status) rows {
+	return rowsOf(s.Files.Findings, func(f diag.Finding) []cell {
 		kind := "wait"
 		if f.Severity >= diag.Unfit {
 			kind = "bad"
@@ -264,23 +290,21 @@ func findingRows(s status.Status) (rows [][]cell) {
 		if f.Element != "" {
 			what = f.Element + ": " + what
 		}
-		rows = append(rows, []cell{state(f.Severity.String(), kind), name(f.Place()), text(what), name(f.Code)})
-	}
-	return rows
+		return []cell{state(f.Severity.String(), kind), name(f.Place()), long(what), name(f.Code)}
+	})
 }
 
-func linkRows(s status.Status) (rows [][]cell) {
-	for _, l := range s.Links {
+func linkRows(s status.Status) rows {
+	return rowsOf(s.Links, func(l status.Link) []cell {
 		var addresses []string
 		for _, a := range l.Addresses {
 			addresses = append(addresses, a.String())
 		}
-		rows = append(rows, []cell{
+		return []cell{
 			name(l.Name), used(l), name(strings.Join(addresses, ", ")), moment(l.Traffic.Heard, s.Time),
 			number(l.Traffic.Received), number(l.Traffic.Answers), number(l.Traffic.Unicasts), number(l.Traffic.SendErrors),
-		})
-	}
-	return rows
+		}
+	})
 }
 
 // used returns whether a link is used, and why not, or why not by which IP version.
@@ -298,8 +322,8 @@ func used(l status.Link) cell {
 	return state(strings.Join(faults, "; "), "bad")
 }
 
-func sourceRows(s status.Status) (rows [][]cell) {
-	for _, place := range s.Sources {
+func sourceRows(s status.Status) rows {
+	return rowsOf(s.Sources, func(place source.PlaceStatus) []cell {
 		answers := state("answers", "ok")
 		if !place.Silent.IsZero() {
 			answers = state("does not answer since "+place.Silent.Local().Format(time.DateTime), "bad")
@@ -308,9 +332,8 @@ func sourceRows(s status.Status) (rows [][]cell) {
 		if server := place.Server; server != nil {
 			copy(row[3:], []cell{serverState(server), moment(server.Since, s.Time), moment(server.Success, s.Time), name(server.Revision)})
 		}
-		rows = append(rows, row)
-	}
-	return rows
+		return row
+	})
 }
 
 // serverState returns how the server of a place answers.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"announcer/internal/dnsname"
 	"announcer/internal/escape"
 )
 
@@ -36,6 +37,7 @@ type table struct {
 // column is the heading of a column.
 type column struct {
 	Title string
+	Kind  string // that of its cells, if they are numbers
 	Link  string // the address of the page sorted by it, or the other way round
 	Sort  string // "ascending", "descending", or "none": aria-sort
 }
@@ -46,11 +48,15 @@ type cell struct {
 	Kind string    // the class for the style sheet: "ok", "bad", "wait", "number", "name", or none
 	Time time.Time // if it is a moment
 	key  float64   // what a number or a moment is sorted by
+
+	lower string // the text in lower case, once it is sorted by
 }
 
 // A text can come from the network or a file: what would not be text is escaped.
 func text(s string) cell        { return cell{Text: escape.Text(s)} }
 func name(s string) cell        { return state(s, "name") }
+func kind(n dnsname.Name) cell  { return state(n.String(), "type") }
+func long(s string) cell        { return state(s, "long") }
 func state(s, kind string) cell { return cell{Text: escape.Text(s), Kind: kind} }
 
 func number(n uint64) cell {
@@ -106,11 +112,23 @@ func (r request) without(key string) request {
 	return request{values}
 }
 
-// table puts a table together. order is the number of the column by which it is sorted unless the request names another, from
-// 1; negative: the other way round; 0: as the rows are.
-func (r request) table(id, title, note string, titles []string, order int, rows [][]cell) table {
-	t := table{ID: id, Title: title, Note: note, Total: len(rows)}
+// rows are the rows of a table, of which only those are made that are needed.
+type rows struct {
+	n  int
+	at func(i int) []cell
+}
+
+// rowsOf returns a row for each of the values.
+func rowsOf[T any](values []T, row func(T) []cell) rows {
+	return rows{len(values), func(i int) []cell { return row(values[i]) }}
+}
+
+// table puts a table together. order is the number of the column by which the rows are in order, from 1; negative: the other
+// way round; 0: by none. The request can name another.
+func (r request) table(id, title, note string, titles []string, order int, all rows) table {
+	t := table{ID: id, Title: title, Note: note, Total: all.n}
 	sortKey, pageKey := "sort-"+id, "page-"+id
+	natural := order
 	if n, err := strconv.Atoi(r.Get(sortKey)); err == nil && n != 0 && max(n, -n) <= len(titles) {
 		order = n
 	}
@@ -122,11 +140,12 @@ func (r request) table(id, title, note string, titles []string, order int, rows 
 		case -(i + 1):
 			sorted = "descending"
 		}
-		t.Columns = append(t.Columns, column{title, r.without(pageKey).with(id, sortKey, strconv.Itoa(n)), sorted})
+		t.Columns = append(t.Columns, column{Title: title, Link: r.without(pageKey).with(id, sortKey, strconv.Itoa(n)), Sort: sorted})
 	}
-	rows = matching(rows, r.search())
-	sortRows(rows, order)
-	t.Found, t.Pages = len(rows), max(1, (len(rows)+rowsOnce-1)/rowsOnce)
+	if search := r.search(); search != "" || order != natural {
+		all = made(all, search, order)
+	}
+	t.Found, t.Pages = all.n, max(1, (all.n+rowsOnce-1)/rowsOnce)
 	page, _ := strconv.Atoi(r.Get(pageKey))
 	t.Page = min(max(page, 1), t.Pages)
 	if t.Page > 1 {
@@ -135,30 +154,50 @@ func (r request) table(id, title, note string, titles []string, order int, rows 
 	if t.Page < t.Pages {
 		t.Forth, t.Last = r.with(id, pageKey, strconv.Itoa(t.Page+1)), r.with(id, pageKey, strconv.Itoa(t.Pages))
 	}
-	t.Rows = rows[(t.Page-1)*rowsOnce : min(t.Page*rowsOnce, len(rows))]
+	for i := (t.Page - 1) * rowsOnce; i < min(t.Page*rowsOnce, all.n); i++ {
+		t.add(all.at(i))
+	}
 	return t
 }
 
-// matching returns the rows of which a cell contains what is searched for.
-func matching(rows [][]cell, search string) [][]cell {
-	if search == "" {
-		return rows
+// add adds a row to what is shown.
+func (t *table) add(row []cell) {
+	t.Rows = append(t.Rows, row)
+	for i, c := range row {
+		if c.Kind == "number" {
+			t.Columns[i].Kind = c.Kind
+		}
 	}
-	return slices.DeleteFunc(rows, func(row []cell) bool {
-		return !slices.ContainsFunc(row, func(c cell) bool { return strings.Contains(strings.ToLower(c.Text), search) })
-	})
+}
+
+// made returns the rows of which a cell contains what is searched for, sorted by a column as in [request.table].
+func made(all rows, search string, order int) rows {
+	var found [][]cell
+	for i := range all.n {
+		if row := all.at(i); matches(row, search) {
+			found = append(found, row)
+		}
+	}
+	if order != 0 {
+		sortRows(found, order)
+	}
+	return rows{len(found), func(i int) []cell { return found[i] }}
+}
+
+func matches(row []cell, search string) bool {
+	return slices.ContainsFunc(row, func(c cell) bool { return strings.Contains(strings.ToLower(c.Text), search) })
 }
 
 // sortRows sorts rows by the column of a number as in [request.table].
 func sortRows(rows [][]cell, order int) {
-	if order == 0 {
-		return
-	}
 	column, sign := max(order, -order)-1, 1
 	if order < 0 {
 		sign = -1
 	}
+	for _, row := range rows {
+		row[column].lower = strings.ToLower(row[column].Text)
+	}
 	slices.SortStableFunc(rows, func(a, b []cell) int {
-		return sign * cmp.Or(cmp.Compare(a[column].key, b[column].key), cmp.Compare(strings.ToLower(a[column].Text), strings.ToLower(b[column].Text)))
+		return sign * cmp.Or(cmp.Compare(a[column].key, b[column].key), cmp.Compare(a[column].lower, b[column].lower))
 	})
 }

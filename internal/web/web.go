@@ -5,6 +5,7 @@ package web
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,6 +18,7 @@ const (
 	answerTime  = 5 * time.Second  // within which the daemon must answer; it is stuck when it takes longer
 	writeTime   = 10 * time.Second // within which a client must take what it asked for
 	streamsMost = 16               // streams of events at a time
+	madeMost    = 2                // pages that are made at a time, and values that are written: with 10,000 services each takes 40 MB
 )
 
 // Daemon is the daemon as the page sees it.
@@ -33,7 +35,8 @@ var assets embed.FS
 // Handler answers GET and HEAD: "/" with the page, /status.json with the value of the status, /events with what happens from
 // now on as server-sent events, and what [Checks] answers.
 func Handler(d Daemon) http.Handler {
-	s := server{daemon: d, streams: make(chan struct{}, streamsMost)}
+	d = share(d)
+	s := server{daemon: d, streams: make(slots, streamsMost), pages: make(slots, madeMost), values: make(slots, madeMost)}
 	quick := http.NewServeMux()
 	quick.HandleFunc("GET /{$}", s.page)
 	quick.HandleFunc("GET /status.json", s.json)
@@ -121,11 +124,18 @@ func Stuck(w http.ResponseWriter, err error) {
 }
 
 type server struct {
-	daemon  Daemon
-	streams chan struct{}
+	daemon                 Daemon
+	streams, pages, values slots
 }
 
+var errBusy = errors.New("it makes answers for others")
+
 func (s server) json(w http.ResponseWriter, r *http.Request) {
+	if !s.values.enter(r.Context()) {
+		Stuck(w, errBusy)
+		return
+	}
+	defer s.values.leave()
 	st, ok := State(w, r, s.daemon)
 	if !ok {
 		return

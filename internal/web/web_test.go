@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,8 +213,8 @@ func full() status.Status {
 			Rival: netip.MustParseAddr("192.0.2.9"), Text: "other data"}},
 		Foreign: []mdns.Foreign{{Link: "eth0", Type: phone, Name: evil, From: netip.MustParseAddr("192.0.2.66"), Since: began}, {Link: "eth0", Type: phone, Name: "Avahi", Own: true, Since: began}},
 		Asked: status.Asked{Forgotten: 4000, Hosts: []phones.Asker{
-			{Host: netip.MustParseAddr("192.0.2.10"), Link: "eth0", Type: phone, MAC: "00:0f:d3:00:00:10", Vendor: "Digium", First: began, Last: began.Add(time.Hour), Count: 3, Answered: 3},
 			{Host: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Type: phone, First: began, Last: began.Add(2 * time.Hour), Count: 30},
+			{Host: netip.MustParseAddr("192.0.2.10"), Link: "eth0", Type: phone, MAC: "00:0f:d3:00:00:10", Vendor: "Digium", First: began, Last: began.Add(time.Hour), Count: 3, Answered: 3},
 			{Host: netip.MustParseAddr("fe80::1"), Link: "eth0", Type: phone, First: began, Last: began, Count: 1, Own: true},
 		}},
 		Links: []status.Link{
@@ -279,8 +280,8 @@ func TestMood(t *testing.T) {
 	}
 }
 
-// rows returns the texts of the rows of a table.
-func rows(s status.Status, id string) (texts []string) {
+// texts returns the texts of the rows of a table.
+func texts(s status.Status, id string) (all []string) {
 	for _, t := range tables(s, request{url.Values{}}) {
 		if t.ID != id {
 			continue
@@ -290,10 +291,10 @@ func rows(s status.Status, id string) (texts []string) {
 			for _, c := range row {
 				cells = append(cells, c.Text)
 			}
-			texts = append(texts, strings.Join(cells, " | "))
+			all = append(all, strings.Join(cells, " | "))
 		}
 	}
-	return texts
+	return all
 }
 
 func TestRows(t *testing.T) {
@@ -307,11 +308,11 @@ func TestRows(t *testing.T) {
 			"Kept | _digiumproxy._udp | 80 | – | nowhere |  | none of its interfaces exists | kept.service",
 		},
 		"files": {
-			escape.Text(evil) + " | accepted |  | this version | 0 | 0 | 1",
 			"bad.service | refused | 3 h | nothing | 0 | 1 | 0",
+			"kept.service | refused | 3 h | the version of " + good + " | 1 | 0 | 0",
+			escape.Text(evil) + " | accepted |  | this version | 0 | 0 | 1",
 			"dpma.service | accepted |  | this version | 1 | 0 | 0",
 			"firmware.toml | accepted |  | this version | 1 | 0 | 0",
-			"kept.service | refused | 3 h | the version of " + good + " | 1 | 0 | 0",
 			"lost.toml | accepted |  | this version | 1 | 0 | 0",
 		},
 		"links": {
@@ -326,7 +327,7 @@ func TestRows(t *testing.T) {
 		},
 	} {
 		t.Run(id, func(t *testing.T) {
-			if diff := cmp.Diff(want, rows(full(), id)); diff != "" {
+			if diff := cmp.Diff(want, texts(full(), id)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -448,6 +449,64 @@ func TestAgo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// slow is a daemon that takes 0.1 s for its state, and counts how often it is asked.
+type slow struct {
+	daemon
+	times []time.Time
+}
+
+func (s *slow) Status(context.Context) (status.Status, error) {
+	s.times = append(s.times, time.Now())
+	time.Sleep(100 * time.Millisecond)
+	return status.Status{Time: s.times[len(s.times)-1]}, nil
+}
+
+// Any number of clients ask the daemon for a tenth of the time at most, and no answer is older than its question.
+func TestSharedState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := new(slow)
+		s := share(d)
+		var clients sync.WaitGroup
+		for i := range 200 {
+			clients.Go(func() {
+				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
+				asked := time.Now()
+				st, err := s.Status(t.Context())
+				if took := time.Since(asked); err != nil || st.Time.Before(asked) || took > 1200*time.Millisecond {
+					t.Errorf("client %d asks at %v, gets the state of %v after %v, %v", i, asked, st.Time, took, err)
+				}
+			})
+		}
+		clients.Wait()
+		if n := len(d.times); n < 4 || n > 6 {
+			t.Errorf("it is asked %d times in four seconds", n)
+		}
+		for i, at := range d.times[1:] {
+			if pause := at.Sub(d.times[i]); pause < time.Second {
+				t.Errorf("it is asked again after %v", pause)
+			}
+		}
+	})
+}
+
+// A client that waits for the daemon in vain, or for its place, gets an answer in time.
+func TestSlotsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := make(slots, 1)
+		if !all.enter(t.Context()) {
+			t.Fatal("there is no slot")
+		}
+		began := time.Now()
+		if all.enter(t.Context()) || time.Since(began) != answerTime {
+			t.Errorf("a slot more than there are, after %v", time.Since(began))
+		}
+		all.leave()
+		if !all.enter(t.Context()) {
+			t.Error("there is no slot again")
+		}
+	})
 }
 
 func TestEvents(t *testing.T) {
