@@ -12,7 +12,6 @@ import (
 	"announcer/internal/diag"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
-	"announcer/internal/publication"
 	"announcer/internal/source"
 	"announcer/internal/status"
 	"announcer/internal/validate"
@@ -114,14 +113,11 @@ func (a *announcing) apply(ctx context.Context) error {
 	a.spare.giveBack()
 	links := a.reading.Links
 	desired, assumed := a.snapshot.Desired(links)
-	if a.isNews(assumed, desired.Links) {
-		a.log.Warn(assumed)
-	}
 	if len(desired.Groups) == 0 {
 		a.log.Warn(nothingDefined)
 	}
-	a.warnOfAbsentLinks(desired)
 	a.desired, a.assumed = desired, assumed
+	a.logLinks(time.Now())
 	before := a.applied
 	a.applied = a.health.Answering(desired, a.snapshot.Config.Check)
 	a.log.lines.bulky = isBulky(before) || isBulky(a.applied)
@@ -132,15 +128,6 @@ func (a *announcing) apply(ctx context.Context) error {
 	a.notice()
 	a.lookAround()
 	return nil
-}
-
-// warnOfAbsentLinks reports each group that is for interfaces that are not here, when that is news.
-func (a *announcing) warnOfAbsentLinks(next publication.Desired) {
-	for _, p := range next.Groups {
-		if len(next.Links) > 0 && p.OnNone(next.Links) && !p.OnNone(a.desired.Links) {
-			a.log.Warn("not announced on any link: none of its interfaces is used", "file", p.ID, "interfaces", p.Interfaces)
-		}
-	}
 }
 
 // lookAround asks for a look for other programs soon.

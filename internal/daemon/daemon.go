@@ -93,7 +93,7 @@ func (d *Daemon) prepare() {
 	d.announcing = announcing{
 		publisher: d.Publisher, health: d.Health, links: d.Links, log: newJournal(d.Log),
 		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(),
-		plan: plan{initial: d.Snapshot.Config, snapshot: d.Snapshot},
+		plan: plan{initial: d.Snapshot.Config, snapshot: d.Snapshot, absences: absences{}},
 	}
 }
 
@@ -207,6 +207,7 @@ func (d *Daemon) beat(ctx context.Context) {
 		}
 	}
 	d.log.leftOut()
+	d.logLinks(time.Now())
 	if d.behind != nil {
 		d.catchUp(ctx)
 	}

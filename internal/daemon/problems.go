@@ -22,7 +22,7 @@ func (v view) problems() []string {
 	if v.behind != nil {
 		list = append(list, "the current links and servers are not announced yet: "+v.behind.Error())
 	}
-	if len(v.desired.Links) == 0 {
+	if len(v.desired.Links) == 0 && len(v.absences.recent(v.now)) == 0 {
 		list = append(list, "there is no interface to announce on")
 	}
 	if v.failure.Kind == mdns.EngineFailed && v.now.Sub(v.failure.Time) < recently {
@@ -32,39 +32,54 @@ func (v view) problems() []string {
 	return append(list, v.unreached()...)
 }
 
-// unreached returns a sentence for each interface that is named in full and on which no host can be reached.
+// unreached returns a sentence for each interface that is named in full and on which no host can be reached. A definition
+// that is announced nowhere has a problem of its own.
 func (v view) unreached() []string {
+	names := slices.Clone(v.snapshot.Config.Interfaces)
+	for _, p := range v.desired.Groups {
+		if !p.OnNone(v.desired.Links) {
+			names = append(names, p.Interfaces...)
+		}
+	}
 	var list []string
-	for _, name := range v.namedInterfaces() {
-		if why := v.whyUnreached(name); why != "" {
+	for _, name := range inFull(names) {
+		if why := v.whyUnreached(name); why != "" && !v.absences.isShort(v.now, name) {
 			list = append(list, fmt.Sprintf("no host is reached on %q, which is named: %s", name, why))
 		}
 	}
 	return list
 }
 
-// namedInterfaces lists the interfaces that the configuration and the definitions name in full. A definition that is
-// announced nowhere has a problem of its own.
-func (v view) namedInterfaces() []string {
-	globs := slices.Clone(v.snapshot.Config.Interfaces)
-	for _, p := range v.desired.Groups {
-		if !p.OnNone(v.desired.Links) {
-			globs = append(globs, p.Interfaces...)
-		}
+// namedInterfaces lists the interfaces that the configuration and the definitions name in full.
+func (p *plan) namedInterfaces() []string { return inFull(p.globs()) }
+
+// globs lists the names of interfaces, and the globs for them, in the configuration and the definitions.
+func (p *plan) globs() []string {
+	globs := slices.Clone(p.snapshot.Config.Interfaces)
+	for _, group := range p.snapshot.Publications {
+		globs = append(globs, group.Interfaces...)
 	}
+	return globs
+}
+
+// inFull returns those of some globs that are names, sorted, each once.
+func inFull(globs []string) []string {
 	names := slices.DeleteFunc(globs, func(glob string) bool { return strings.ContainsAny(glob, `*?[\`) })
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
+// absent is the state of an interface that is named and does not exist.
+var absent = publication.Outage{Why: "it does not exist", Remedy: "check the name, or plug it in"}
+
 // whyUnreached returns why no host is reached on an interface, "" if one may be.
 func (v view) whyUnreached(name string) string {
 	link, ok := v.reading.Links.ByName(name)
 	if !ok {
-		return "no interface of that name is up"
+		return absent.String()
 	}
-	if why := netwatch.Why(link, v.snapshot.Config.Interfaces, v.snapshot.Config.InterfacesDeny); why != "" {
-		return why
+	if why := netwatch.Why(link, v.snapshot.Config.Interfaces, v.snapshot.Config.InterfacesDeny); !why.IsZero() {
+		return why.String()
 	}
 	if link.Master != "" {
 		return fmt.Sprintf("it is a port of %s, which receives every question; want %[1]s in the list", link.Master)

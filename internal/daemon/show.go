@@ -66,24 +66,37 @@ func (v view) files() status.Files {
 	}
 }
 
+// links returns those that matter to people, and the interfaces that are named, or have just gone away, and do not exist.
 func (v view) links() []status.Link {
 	list := []status.Link{}
-	for _, l := range v.reading.Links {
-		link := status.Link{Name: l.Name, Addresses: []netip.Addr{}, Faults: []publication.Fault{}, Traffic: mdns.LinkTraffic{Link: l.Name}}
-		link.Why = netwatch.Why(l, v.snapshot.Config.Interfaces, v.snapshot.Config.InterfacesDeny)
-		link.Used = link.Why == ""
-		for _, a := range l.Addrs {
-			link.Addresses = append(link.Addresses, a.Addr())
+	globs := append(v.globs(), v.absences.recent(v.now)...)
+	for _, l := range netwatch.Shown(v.reading.Links, globs) {
+		list = append(list, v.link(l, netwatch.Why(l, v.snapshot.Config.Interfaces, v.snapshot.Config.InterfacesDeny)))
+	}
+	for _, name := range inFull(globs) {
+		if _, ok := v.reading.Links.ByName(name); !ok {
+			list = append(list, v.link(publication.Link{Name: name}, absent))
 		}
-		for _, f := range v.seen.Faults {
-			if f.Link == l.Name {
-				link.Faults = append(link.Faults, f)
-			}
-		}
-		if i := slices.IndexFunc(v.seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
-			link.Traffic = v.seen.Links[i]
-		}
-		list = append(list, link)
 	}
 	return list
+}
+
+// link returns what is known of a link that is used unless there is a reason why not.
+func (v view) link(l publication.Link, why publication.Outage) status.Link {
+	link := status.Link{
+		Name: l.Name, Used: why.IsZero(), Why: why.Why, Remedy: why.Remedy, Lost: v.absences[l.Name],
+		Addresses: []netip.Addr{}, Faults: []publication.Fault{}, Traffic: mdns.LinkTraffic{Link: l.Name},
+	}
+	for _, a := range l.Addrs {
+		link.Addresses = append(link.Addresses, a.Addr())
+	}
+	for _, f := range v.seen.Faults {
+		if f.Link == l.Name {
+			link.Faults = append(link.Faults, f)
+		}
+	}
+	if i := slices.IndexFunc(v.seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
+		link.Traffic = v.seen.Links[i]
+	}
+	return link
 }

@@ -2,7 +2,6 @@ package netwatch
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
@@ -62,28 +61,14 @@ func changesBetween(before, after publication.Links, gone func(publication.Link)
 func (r Reading) whereabouts(l publication.Link) string {
 	now, ok := r.Links.ByIndex(l.Index)
 	switch {
-	case !ok && r.Gone[l.Index] != "":
-		return r.Gone[l.Index]
 	case !ok:
-		return "removed"
+		return removed
 	case now.Master != "":
 		return "port of " + now.Master
 	case now.Name != l.Name:
 		return "renamed to " + now.Name
-	}
-	return "no longer used"
-}
-
-// fate returns why an interface is not among those that [Read] returns any more, as the system has it.
-func fate(index int) string {
-	now, err := net.InterfaceByIndex(index)
-	switch {
-	case err != nil:
-		return "removed"
-	case now.Flags&net.FlagUp == 0:
-		return "down"
-	case now.Flags&net.FlagRunning == 0:
-		return "without a carrier"
+	case !now.Outage.IsZero():
+		return now.Outage.Why
 	}
 	return "no longer used"
 }

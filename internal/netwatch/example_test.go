@@ -23,7 +23,7 @@ func ExampleSelect() {
 	// Output:
 	// eth0
 	// docker0
-	// no interface that is up matches "wlan*"; there are: lo, eth0, docker0
+	// no interface matches "wlan*"; there are: lo, eth0, docker0
 }
 
 func ExampleWatcher() {

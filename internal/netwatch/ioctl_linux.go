@@ -33,8 +33,8 @@ func withoutNetlink() ([]publication.Link, error) {
 	v6 := ipv6Addrs()
 	var links []publication.Link
 	for name := range interfaceNames(v4) {
-		link, usable, err := linkByName(socket, name)
-		if err != nil || !usable { // err: gone since
+		link, err := linkByName(socket, name)
+		if err != nil { // gone since
 			continue
 		}
 		link.Addrs = append(v4[name], v6[name]...)
@@ -59,26 +59,28 @@ func interfaceNames(v4 map[string][]publication.LinkAddr) iter.Seq[string] {
 	}
 }
 
-// linkByName returns an interface without its addresses. usable is false unless it is up, has a carrier and passes multicast
-// on.
-func linkByName(socket int, name string) (link publication.Link, usable bool, err error) {
+// linkByName returns an interface without its addresses.
+func linkByName(socket int, name string) (link publication.Link, err error) {
 	flags, err := query(socket, name, unix.SIOCGIFFLAGS, (*unix.Ifreq).Uint16)
 	if err != nil {
-		return link, false, err
+		return link, err
 	}
 	index, err := query(socket, name, unix.SIOCGIFINDEX, (*unix.Ifreq).Uint32)
 	if err != nil {
-		return link, false, err
+		return link, err
 	}
 	mtu, err := query(socket, name, unix.SIOCGIFMTU, (*unix.Ifreq).Uint32)
 	if err != nil {
-		return link, false, err
+		return link, err
 	}
-	const up = unix.IFF_UP | unix.IFF_RUNNING
-	return publication.Link{
+	link = publication.Link{
 		Index: int(index), Name: name, MTU: int(mtu), Loopback: flags&unix.IFF_LOOPBACK != 0, PointToPoint: flags&unix.IFF_POINTOPOINT != 0,
-		Carriers: []publication.Carrier{{Index: int(index), Name: name}},
-	}, flags&up == up && flags&(unix.IFF_MULTICAST|unix.IFF_LOOPBACK) != 0, nil
+		Outage: outage(name, flags&unix.IFF_UP != 0, flags&unix.IFF_RUNNING != 0, flags&(unix.IFF_MULTICAST|unix.IFF_LOOPBACK) != 0),
+	}
+	if link.Outage.Why != down && link.Outage.Why != noCarrier {
+		link.Carriers = []publication.Carrier{{Index: int(index), Name: name}}
+	}
+	return link, nil
 }
 
 // query asks the kernel for one value of an interface.

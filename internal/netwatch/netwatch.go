@@ -20,9 +20,9 @@ const (
 	pollEvery = 800 * time.Millisecond // where the system doesn't report changes
 )
 
-// Read returns the interfaces that are up, have a carrier and pass multicast on, by index, with their addresses in order.
-// The loopback is one of them, though the system doesn't say that it passes multicast on. How an address stands, and
-// what an interface is a port of, is known on Linux only.
+// Read returns all interfaces of this host, by index, with their addresses in order. Those on which no multicast goes out
+// have an outage. The loopback has none, though the system doesn't say that it passes multicast on. How an address stands,
+// and what an interface is a port of, is known on Linux only.
 func Read() ([]publication.Link, error) {
 	links, err := read()
 	if err != nil {
@@ -35,7 +35,6 @@ func Read() ([]publication.Link, error) {
 type Reading struct {
 	Links publication.Links
 	Err   error
-	Gone  map[int]string // why the interfaces of the reading before are not there any more, by index
 }
 
 // Watcher is the task that reads the links of this host.
@@ -70,7 +69,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 // run reads the links a while after each nudge and compares. It ends when nudges is closed.
 func (w *Watcher) run(ctx context.Context, nudges <-chan struct{}) error {
 	for due := true; ; {
-		if reading := w.next(); due || !reading.same(w.last) {
+		links, err := w.read()
+		if reading := (Reading{links, err}); due || !reading.same(w.last) {
 			w.last = reading
 			select {
 			case w.readings <- reading:
@@ -95,18 +95,6 @@ func (w *Watcher) run(ctx context.Context, nudges <-chan struct{}) error {
 		case <-time.After(settle):
 		}
 	}
-}
-
-// next reads the links, and finds out what has become of those that are gone.
-func (w *Watcher) next() Reading {
-	links, err := w.read()
-	reading := Reading{Links: links, Err: err, Gone: map[int]string{}}
-	for _, old := range w.last.Links {
-		if err == nil && !reading.Links.Has(old.Index) {
-			reading.Gone[old.Index] = fate(old.Index)
-		}
-	}
-	return reading
 }
 
 // same reports whether two readings have the same links, or both failed.
@@ -142,18 +130,15 @@ func portable() ([]publication.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	const up = net.FlagUp | net.FlagRunning
 	var links []publication.Link
 	for _, i := range interfaces {
-		if i.Flags&up != up || i.Flags&(net.FlagMulticast|net.FlagLoopback) == 0 {
-			continue
-		}
 		addrs, err := i.Addrs()
 		if err != nil {
 			continue // gone since
 		}
 		link := publication.Link{
 			Index: i.Index, Name: i.Name, MTU: i.MTU, Loopback: i.Flags&net.FlagLoopback != 0, PointToPoint: i.Flags&net.FlagPointToPoint != 0,
+			Outage: outage(i.Name, i.Flags&net.FlagUp != 0, i.Flags&net.FlagRunning != 0, i.Flags&(net.FlagMulticast|net.FlagLoopback) != 0),
 		}
 		for _, a := range addrs {
 			if n, ok := a.(*net.IPNet); ok {

@@ -51,13 +51,13 @@ func byNetlink() ([]publication.Link, error) {
 func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []publication.Link {
 	var found []publication.Link
 	for _, m := range links {
-		if !works(m) || m.Flags&(unix.IFF_MULTICAST|unix.IFF_LOOPBACK) == 0 {
+		if m.Attributes == nil {
 			continue
 		}
 		link := publication.Link{
 			Index: int(m.Index), Name: m.Attributes.Name, MTU: int(m.Attributes.MTU), Loopback: m.Flags&unix.IFF_LOOPBACK != 0,
 			Master: master(m, links), PointToPoint: m.Flags&unix.IFF_POINTOPOINT != 0,
-			Carriers: carriers(m, links),
+			Carriers: carriers(m, links), Outage: outageOf(m, links),
 		}
 		for _, a := range addrs {
 			if a.Index != m.Index {
@@ -72,6 +72,31 @@ func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage)
 	return inOrder(found)
 }
 
+// outageOf returns why no multicast goes out on an interface, and where to look for the cause.
+func outageOf(m rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) publication.Outage {
+	is := func(flags uint32) bool { return m.Flags&flags != 0 }
+	o := outage(m.Attributes.Name, is(unix.IFF_UP), is(unix.IFF_RUNNING), is(unix.IFF_MULTICAST|unix.IFF_LOOPBACK))
+	if o.Why != noCarrier {
+		return o
+	}
+	on := slices.IndexFunc(links, func(other rtnetlink.LinkMessage) bool { return other.Index == lower(m) && other.Attributes != nil })
+	switch {
+	case m.Attributes.OperationalState == rtnetlink.OperStateDormant:
+		return publication.Outage{Why: dormant, Remedy: "look at what gives access to the network, such as 802.1X or Wi-Fi"}
+	case on >= 0 && !works(links[on]):
+		o.Remedy = "it is on " + links[on].Attributes.Name + ", which does not work: " + outageOf(links[on], links).String()
+	case hasPorts(m):
+		o.Remedy = "none of its ports works; want one that is up: ip link show master " + m.Attributes.Name
+	}
+	return o
+}
+
+// hasPorts reports whether an interface works by its ports.
+func hasPorts(m rtnetlink.LinkMessage) bool {
+	info := m.Attributes.Info
+	return info != nil && slices.Contains([]string{"bridge", "bond", "team"}, info.Kind)
+}
+
 // works reports whether an interface is up and has a carrier.
 func works(m rtnetlink.LinkMessage) bool {
 	const up = unix.IFF_UP | unix.IFF_RUNNING
@@ -81,6 +106,9 @@ func works(m rtnetlink.LinkMessage) bool {
 // carriers returns what takes packets of an interface to the network: the interface, what a VLAN is on, and the ports of
 // each of them, by name.
 func carriers(m rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) []publication.Carrier {
+	if !works(m) {
+		return nil
+	}
 	all := []uint32{m.Index}
 	var found []publication.Carrier
 	for i := 0; i < len(all); i++ {

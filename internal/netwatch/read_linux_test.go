@@ -80,6 +80,10 @@ func TestFromKernel(t *testing.T) {
 			{Prefix: netip.MustParsePrefix("2001:db8::5/64"), Tentative: true},
 		}},
 		{Index: 3, Name: "ppp0", MTU: 1500, PointToPoint: true, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.7/32")}}},
+		{Index: 4, Name: "down0", MTU: 1500, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("10.9.9.9/24")}},
+			Outage: publication.Outage{Why: "down", Remedy: "ip link set down0 up"}},
+		{Index: 5, Name: "unplugged0", MTU: 1500, Outage: publication.Outage{Why: "without a carrier", Remedy: "check the cable and what is at its other end"}},
+		{Index: 6, Name: "wg0", MTU: 1500, PointToPoint: true, Outage: publication.Outage{Why: "without multicast", Remedy: "ip link set wg0 multicast on"}},
 	}
 	if diff := cmp.Diff(want, got, comparePrefixes, withoutCarriers); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -116,8 +120,59 @@ func TestMaster(t *testing.T) {
 				{Index: 2, Flags: working, Attributes: &rtnetlink.LinkAttributes{Name: "eth0", Master: test.master, Info: test.port}},
 				{Index: 7, Flags: unix.IFF_MULTICAST, Attributes: &rtnetlink.LinkAttributes{Name: "br0", Info: test.info}},
 			}, nil)
-			if len(links) != 1 || links[0].Master != test.want {
+			if links[0].Master != test.want {
 				t.Errorf("got %+v; want eth0 as a port of %q", links, test.want)
+			}
+		})
+	}
+}
+
+// TestOutage has the kernel say why no multicast goes out on an interface.
+func TestOutage(t *testing.T) {
+	const working, unplugged = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_MULTICAST, unix.IFF_UP | unix.IFF_MULTICAST
+	link := func(index uint32, name string, flags uint32, a rtnetlink.LinkAttributes) rtnetlink.LinkMessage {
+		a.Name = name
+		return rtnetlink.LinkMessage{Index: index, Flags: flags, Attributes: &a}
+	}
+	type attributes = rtnetlink.LinkAttributes
+	kind := func(k string) *rtnetlink.LinkInfo { return &rtnetlink.LinkInfo{Kind: k} }
+	vlan := attributes{Type: 2, Info: kind("vlan"), OperationalState: rtnetlink.OperStateLowerLayerDown}
+	const cable = "without a carrier; check the cable and what is at its other end"
+	for _, test := range []struct {
+		name  string
+		links []rtnetlink.LinkMessage // the first is asked about
+		want  string
+	}{
+		{"works", []rtnetlink.LinkMessage{link(2, "eth0", working, attributes{})}, ""},
+		{"loopback, which has no multicast", []rtnetlink.LinkMessage{link(1, "lo", unix.IFF_UP|unix.IFF_RUNNING|unix.IFF_LOOPBACK, attributes{})}, ""},
+		{"down", []rtnetlink.LinkMessage{link(2, "eth0", unix.IFF_MULTICAST, attributes{})}, "down; ip link set eth0 up"},
+		{"down without multicast", []rtnetlink.LinkMessage{link(2, "eth0", 0, attributes{})}, "down; ip link set eth0 up"},
+		{"unplugged", []rtnetlink.LinkMessage{link(2, "eth0", unplugged, attributes{})}, cable},
+		{"unplugged without multicast", []rtnetlink.LinkMessage{link(2, "eth0", unix.IFF_UP, attributes{})}, cable},
+		{"without multicast", []rtnetlink.LinkMessage{link(2, "eth0", unix.IFF_UP|unix.IFF_RUNNING, attributes{})}, "without multicast; ip link set eth0 multicast on"},
+		{"Wi-Fi before it is in a network", []rtnetlink.LinkMessage{link(2, "wlan0", unplugged, attributes{OperationalState: rtnetlink.OperStateDormant})},
+			"dormant; look at what gives access to the network, such as 802.1X or Wi-Fi"},
+		{"bridge", []rtnetlink.LinkMessage{link(2, "br0", unplugged, attributes{Info: kind("bridge")})}, "without a carrier; none of its ports works; want one that is up: ip link show master br0"},
+		{"bond that is down", []rtnetlink.LinkMessage{link(2, "bond0", unix.IFF_MULTICAST, attributes{Info: kind("bond")})}, "down; ip link set bond0 up"},
+		{"VLAN on what is unplugged", []rtnetlink.LinkMessage{link(3, "eth0.20", unplugged, vlan), link(2, "eth0", unplugged, attributes{})},
+			"without a carrier; it is on eth0, which does not work: " + cable},
+		{"VLAN on what is down", []rtnetlink.LinkMessage{link(3, "eth0.20", unplugged, vlan), link(2, "eth0", unix.IFF_MULTICAST, attributes{})},
+			"without a carrier; it is on eth0, which does not work: down; ip link set eth0 up"},
+		{"VLAN on a bridge", []rtnetlink.LinkMessage{link(3, "br0.20", unplugged, vlan), link(2, "br0", unplugged, attributes{Info: kind("bridge")})},
+			"without a carrier; it is on br0, which does not work: without a carrier; none of its ports works; want one that is up: ip link show master br0"},
+		{"VLAN on what is in another namespace", []rtnetlink.LinkMessage{link(3, "eth0.20", unplugged, vlan)}, cable},
+		{"VLAN on what works", []rtnetlink.LinkMessage{link(3, "eth0.20", unplugged, vlan), link(2, "eth0", working, attributes{})}, cable},
+		{"cable whose other end is down", []rtnetlink.LinkMessage{
+			link(3, "veth1", unplugged, attributes{Type: 2, Info: kind("veth")}), link(2, "veth0", unix.IFF_MULTICAST, attributes{Type: 3, Info: kind("veth")})}, cable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			index := int(test.links[0].Index)
+			l, _ := publication.Links(fromKernel(test.links, nil)).ByIndex(index)
+			if got := l.Outage.String(); got != test.want {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+			if len(l.Carriers) > 0 != (l.Outage.Why == "" || l.Outage.Why == withoutMulticast) {
+				t.Errorf("carriers %v", l.Carriers)
 			}
 		})
 	}
@@ -287,7 +342,7 @@ func TestTunnel(t *testing.T) {
 	if !link.PointToPoint {
 		t.Errorf("%+v is no point-to-point link", link)
 	}
-	if got := Why(link, nil, nil); got != "it is a point-to-point link" {
+	if got := Why(link, nil, nil); got.Why != "it is a point-to-point link" {
 		t.Errorf("by default it is left out because %q", got)
 	}
 	if chosen, _ := Select(readAll(t), []string{"tun0"}, nil); len(chosen) != 1 {
@@ -322,10 +377,64 @@ func TestReadAndWatch(t *testing.T) {
 	here.IP(t, "addr", "del", "192.0.2.1/24", "dev", "lan0")
 	await(t, changed, "an address gone", func(links []publication.Link) bool { return len(links) == 2 && !links[1].Has(publication.V4) })
 	here.IP(t, "link", "set", "lan0", "down")
-	await(t, changed, "a link down", func(links []publication.Link) bool { return len(links) == 1 })
+	await(t, changed, "a link down", func(links []publication.Link) bool {
+		return links[1].Outage == publication.Outage{Why: "down", Remedy: "ip link set lan0 up"}
+	})
 	if log.Len() > 0 { // then polling has reported it
 		t.Error("the watch says: ", &log)
 	}
+}
+
+// TestOutagesOnTheWire has an interface be out of service in every way, by all ways to read it, and work again.
+func TestOutagesOnTheWire(t *testing.T) {
+	peer := netlab.NewHost(t)
+	netlab.Veth(t, netlab.End{Name: "lan0", Addrs: []string{"192.0.2.1/24"}}, netlab.End{Host: peer, Name: "eth0"})
+	here := (*netlab.Host)(nil)
+	here.IP(t, "link", "add", "br0", "type", "bridge")
+	here.IP(t, "addr", "add", "192.0.2.129/25", "dev", "br0")
+	t.Cleanup(func() { here.IP(t, "link", "del", "br0") })
+	here.IP(t, "link", "set", "br0", "up")
+	changed := watch(t, slog.New(slog.DiscardHandler))
+	for _, step := range []struct {
+		name string
+		host *netlab.Host
+		set  []string
+		want string
+	}{
+		{"without a carrier", peer, []string{"eth0", "down"}, noCarrier},
+		{"with a carrier", peer, []string{"eth0", "up"}, ""},
+		{"without multicast", here, []string{"lan0", "multicast", "off"}, withoutMulticast},
+		{"with multicast", here, []string{"lan0", "multicast", "on"}, ""},
+		{"down", here, []string{"lan0", "down"}, down},
+		{"up", here, []string{"lan0", "up"}, ""},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			step.host.IP(t, append([]string{"link", "set"}, step.set...)...)
+			as := func(links []publication.Link) bool {
+				lan0, ok := publication.Links(links).ByName("lan0")
+				return ok && lan0.Outage.Why == step.want
+			}
+			await(t, changed, step.name, as)
+			for _, read := range []func() ([]publication.Link, error){withoutNetlink, portable} {
+				if links, err := read(); err != nil || !as(links) {
+					t.Errorf("read without netlink: %+v, %v", links, err)
+				}
+			}
+		})
+	}
+	br0 := func(want string) func([]publication.Link) bool {
+		return func(links []publication.Link) bool {
+			l, ok := publication.Links(links).ByName("br0")
+			return ok && l.Outage.String() == want
+		}
+	}
+	here.IP(t, "link", "set", "lan0", "master", "br0")
+	await(t, changed, "a bridge with a port", func(links []publication.Link) bool {
+		lan0, _ := publication.Links(links).ByName("lan0")
+		return lan0.Master == "br0" && br0("")(links)
+	})
+	here.IP(t, "link", "set", "lan0", "nomaster")
+	await(t, changed, "a bridge without a port", br0("without a carrier; none of its ports works; want one that is up: ip link show master br0"))
 }
 
 // TestWatchDuplicateAddressDetection has an address be tentative for a while (RFC 4862 §5.4).

@@ -9,25 +9,45 @@ import (
 	"announcer/internal/publication"
 )
 
-// Select returns the links to announce on: those that a glob of allow matches and none of deny does. Without allow,
-// that is every link except the loopback, point-to-point links, and those named like an interface of a container or a
+// Select returns the links to announce on: those without an outage that a glob of allow matches and none of deny does.
+// Without allow, that is every link except the loopback, point-to-point links, and those named like an interface of a container or a
 // virtual machine. A port of a bridge, bond or team is chosen by its full name only: what arrives
-// there goes to the bridge. note is for people: what was assumed, which glob matches nothing, which port was named; ""
-// if there is nothing to say.
+// there goes to the bridge. note is for people: what was assumed, which glob matches nothing, which link does not work and
+// what to do about it, which port was named; "" if there is nothing to say.
 func Select(links []publication.Link, allow, deny []string) (chosen []publication.Link, note string) {
-	var leftOut []publication.Link
+	var leftOut, broken []publication.Link
+	links = Shown(links, allow)
 	for _, link := range links {
 		switch {
-		case Why(link, allow, deny) == "":
+		case Why(link, allow, deny).IsZero():
 			chosen = append(chosen, link)
-		case !link.Matches(deny):
+		case ruledOut(link, allow, deny) == "":
+			broken = append(broken, link)
+		case link.Outage.IsZero() && !link.Matches(deny):
 			leftOut = append(leftOut, link)
 		}
 	}
 	if len(allow) > 0 {
-		return chosen, notes(missing(links, allow), portsAlone(links, allow), portsNamed(chosen))
+		return chosen, notes(missing(links, allow), outages(needed(broken, chosen, allow)), portsAlone(links, allow), portsNamed(chosen))
 	}
-	return chosen, assumed(chosen, worthNaming(leftOut))
+	return chosen, notes(assumed(chosen, worthNaming(leftOut)), outages(broken))
+}
+
+// needed returns those of some broken links without which a glob has no link: "eth*" is content with one that works.
+func needed(broken, chosen []publication.Link, globs []string) []publication.Link {
+	alone := slices.DeleteFunc(slices.Clone(globs), func(glob string) bool {
+		return slices.ContainsFunc(chosen, func(l publication.Link) bool { return l.Matches([]string{glob}) })
+	})
+	return slices.DeleteFunc(broken, func(l publication.Link) bool { return !l.Matches(alone) })
+}
+
+// outages describes links that would be chosen if they worked.
+func outages(broken []publication.Link) string {
+	list := make([]string, len(broken))
+	for i, l := range broken {
+		list[i] = fmt.Sprintf("%s is %s (%s)", l.Name, l.Outage.Why, l.Outage.Remedy)
+	}
+	return publication.Names(list)
 }
 
 // notes joins sentences, without the empty ones.
@@ -91,7 +111,7 @@ func missing(links []publication.Link, globs []string) string {
 	if len(absent) == 0 {
 		return ""
 	}
-	return "no interface that is up matches " + strings.Join(absent, " or ") + "; there are: " + names(links)
+	return "no interface matches " + strings.Join(absent, " or ") + "; there are: " + names(links)
 }
 
 // names lists links for people, as [publication.Names] does.
@@ -102,8 +122,11 @@ func names(links []publication.Link) string {
 	list := make([]string, len(links))
 	for i, l := range links {
 		list[i] = l.Name
-		if l.Master != "" {
+		switch {
+		case l.Master != "":
 			list[i] += " (port of " + l.Master + ")"
+		case !l.Outage.IsZero():
+			list[i] += " (" + l.Outage.Why + ")"
 		}
 	}
 	return publication.Names(list)

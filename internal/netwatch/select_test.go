@@ -2,6 +2,7 @@ package netwatch
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -23,6 +24,17 @@ func TestSelect(t *testing.T) {
 	const ports = "eth0 (port of bond0), eth1 (port of br0), bond0 (port of br0)"
 	const warning = "eth1 is a port of br0, which receives every question; want br0 in the list"
 	vpn := []publication.Link{{Index: 1, Name: "eth0"}, {Index: 2, Name: "tun0", PointToPoint: true}, {Index: 3, Name: "wg0", PointToPoint: true}}
+	out := func(name string, o publication.Outage, addrs ...publication.LinkAddr) publication.Link {
+		return publication.Link{Name: name, Outage: o, Addrs: addrs}
+	}
+	addr := publication.LinkAddr{Prefix: netip.MustParsePrefix("192.0.2.5/24")}
+	isDown := func(name string) publication.Outage { return outage(name, false, false, true) }
+	broken := []publication.Link{
+		{Index: 1, Name: "eth0"}, out("eth1", isDown("eth1"), addr), out("eth2", outage("eth2", true, false, true)),
+		out("eth3", outage("eth3", true, true, false), addr), out("docker0", outage("docker0", true, false, true), addr),
+	}
+	const downText, multicastText = "eth1 is down (ip link set eth1 up)", "eth3 is without multicast (ip link set eth3 multicast on)"
+	const cableText = "eth2 is without a carrier (check the cable and what is at its other end)"
 	var many []publication.Link
 	for i := range 120 {
 		many = append(many, publication.Link{Index: i + 1, Name: fmt.Sprintf("docker%d", i)})
@@ -45,10 +57,10 @@ func TestSelect(t *testing.T) {
 		{"container by glob", here, []string{"veth*", "eth0"}, nil, []string{"eth0", "veth7a"}, ""},
 		{"everything", here[:4], []string{"*"}, nil, []string{"lo", "eth0", "wlan0", "docker0"}, ""},
 		{"deny wins", here, []string{"eth*", "wlan*"}, []string{"eth0"}, []string{"wlan0"}, ""},
-		{"no match", here[:2], []string{"eht0"}, nil, nil, `no interface that is up matches "eht0"; there are: lo, eth0`},
-		{"one of three matches", here[:2], []string{"ppp*", "lo", "eht0"}, nil, []string{"lo"}, `no interface that is up matches "ppp*" or "eht0"; there are: lo, eth0`},
+		{"no match", here[:2], []string{"eht0"}, nil, nil, `no interface matches "eht0"; there are: lo, eth0`},
+		{"one of three matches", here[:2], []string{"ppp*", "lo", "eht0"}, nil, []string{"lo"}, `no interface matches "ppp*" or "eht0"; there are: lo, eth0`},
 		{"a match that is denied", here[:2], []string{"eth0"}, []string{"eth0"}, nil, ""},
-		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface that is up matches "eth0"; there are: none`},
+		{"no interface at all", nil, []string{"eth0"}, nil, nil, `no interface matches "eth0"; there are: none`},
 		{"a loopback of another name", []publication.Link{{Name: "loop7", Loopback: true}}, nil, nil, nil, "no interface was named, and none is usable except loop7; want it named"},
 		{"ports", bridged, nil, nil, []string{"br0"}, "no interface was named: using br0, not lo, eth1 (port of br0), bond0 (port of br0), docker0"},
 		{"nothing but ports", bridged[1:2], nil, nil, nil, "no interface was named, and none is usable except eth0 (port of bond0); want it named"},
@@ -58,12 +70,23 @@ func TestSelect(t *testing.T) {
 		{"a port by glob and another by name", bridged, []string{"eth1", "bond*"}, nil, []string{"eth1"}, `"bond*" matches only bond0 (port of br0); want br0 in the list; ` + warning},
 		{"everything but ports", bridged, []string{"*"}, nil, []string{"lo", "br0", "docker0"}, ""},
 		{"a port that is denied", bridged, []string{"eth1"}, []string{"eth1"}, nil, ""},
-		{"no match among ports", bridged, []string{"wan0"}, nil, nil, `no interface that is up matches "wan0"; there are: lo, ` + ports + ", br0, docker0, veth1 (port of docker0)"},
+		{"no match among ports", bridged, []string{"wan0"}, nil, nil, `no interface matches "wan0"; there are: lo, ` + ports + ", br0, docker0, veth1 (port of docker0)"},
 		{"many that are left out", many, nil, nil, nil, "no interface was named, and none is usable except " + ten + " and 110 more; want it named"},
-		{"many that do not match", many, []string{"eth0"}, nil, nil, `no interface that is up matches "eth0"; there are: ` + ten + " and 110 more"},
+		{"many that do not match", many, []string{"eth0"}, nil, nil, `no interface matches "eth0"; there are: ` + ten + " and 110 more"},
 		{"point-to-point links", vpn, nil, nil, []string{"eth0"}, "no interface was named: using eth0, not tun0, wg0"},
 		{"a point-to-point link by name", vpn, []string{"tun0"}, nil, []string{"tun0"}, ""},
 		{"a point-to-point link by glob", vpn, []string{"wg*"}, nil, []string{"wg0"}, ""},
+		{"links that do not work", broken, nil, nil, []string{"eth0"}, "no interface was named: using eth0; " + downText + ", " + multicastText},
+		{"no link that works", broken[1:], nil, nil, nil, "no interface was named, and none is usable; " + downText + ", " + multicastText},
+		{"one that is down", broken, []string{"eth1"}, nil, nil, downText},
+		{"one without a carrier, beside one that works", broken, []string{"eth0", "eth2"}, nil, []string{"eth0"}, cableText},
+		{"one without multicast, and a wrong name", broken, []string{"eth3", "ea"}, nil, nil,
+			`no interface matches "ea"; there are: eth0, eth1 (down), eth3 (without multicast), docker0 (without a carrier); ` + multicastText},
+		{"a glob with a link that works", broken, []string{"eth*"}, nil, []string{"eth0"}, ""},
+		{"a glob with a link that works, and a name", broken, []string{"eth*", "eth1"}, nil, []string{"eth0"}, downText},
+		{"a glob without a link that works", broken, []string{"eth0", "eth[123]"}, nil, []string{"eth0"}, downText + ", " + cableText + ", " + multicastText},
+		{"one that is denied and down", broken, []string{"eth*"}, []string{"eth[123]"}, []string{"eth0"}, ""},
+		{"a free port that nobody named", broken[2:3], nil, nil, nil, "no interface was named, and none is usable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			chosen, note := Select(test.links, test.allow, test.deny)
@@ -87,7 +110,7 @@ func TestWhy(t *testing.T) {
 		{publication.Link{Name: "eth0"}, nil, nil, ""},
 		{publication.Link{Name: "eth0"}, []string{"eth*"}, nil, ""},
 		{publication.Link{Name: "eth0"}, []string{"eth*"}, []string{"eth0"}, "denied by interfaces_deny"},
-		{publication.Link{Name: "eth0"}, []string{"lan*", "wan0"}, nil, "not in the list of interfaces: lan* wan0"},
+		{publication.Link{Name: "eth0"}, []string{"lan*", "wan0"}, nil, "not in the list of interfaces: lan*, wan0"},
 		{publication.Link{Name: "lo", Loopback: true}, nil, nil, "it is the loopback"},
 		{publication.Link{Name: "eth0", Master: "br0"}, nil, nil, "port of br0"},
 		{publication.Link{Name: "eth0", Master: "br0"}, []string{"eth*"}, nil, "port of br0"},
@@ -98,9 +121,14 @@ func TestWhy(t *testing.T) {
 		{publication.Link{Name: "wg0", PointToPoint: true}, []string{"wg0"}, nil, ""},
 		{publication.Link{Name: "virbr0"}, nil, nil, "its name is that of an interface of libvirt"},
 		{publication.Link{Name: "virbr0"}, []string{"virbr0"}, nil, ""},
+		{publication.Link{Name: "eth1", Outage: outage("eth1", false, false, true)}, nil, nil, "down; ip link set eth1 up"},
+		{publication.Link{Name: "eth1", Outage: outage("eth1", false, false, true)}, []string{"eth1"}, nil, "down; ip link set eth1 up"},
+		{publication.Link{Name: "eth1", Outage: outage("eth1", false, false, true)}, []string{"eth0"}, nil, "not in the list of interfaces: eth0"},
+		{publication.Link{Name: "docker0", Outage: outage("docker0", true, false, true)}, nil, nil, "its name is that of an interface of Docker"},
+		{publication.Link{Name: "eth1", Master: "br0", Outage: outage("eth1", true, false, true)}, nil, nil, "port of br0"},
 	} {
 		t.Run(fmt.Sprintf("%s %s", test.link.Name, test.allow), func(t *testing.T) {
-			if got := Why(test.link, test.allow, test.deny); got != test.want {
+			if got := Why(test.link, test.allow, test.deny); got.String() != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

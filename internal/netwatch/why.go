@@ -2,13 +2,20 @@ package netwatch
 
 import (
 	"slices"
-	"strings"
 
 	"announcer/internal/publication"
 )
 
-// Why returns the reason for which [Select] leaves a link out, "" if it does not.
-func Why(link publication.Link, allow, deny []string) string {
+// Why returns the reason for which [Select] leaves a link out and what to do about it, zero if it does not.
+func Why(link publication.Link, allow, deny []string) publication.Outage {
+	if why := ruledOut(link, allow, deny); why != "" {
+		return publication.Outage{Why: why}
+	}
+	return link.Outage
+}
+
+// ruledOut returns the rule by which a link is left out, "" if there is none.
+func ruledOut(link publication.Link, allow, deny []string) string {
 	switch {
 	case link.Matches(deny):
 		return "denied by interfaces_deny"
@@ -19,7 +26,7 @@ func Why(link publication.Link, allow, deny []string) string {
 	case link.Matches(allow):
 		return ""
 	case len(allow) > 0:
-		return "not in the list of interfaces: " + strings.Join(allow, " ")
+		return "not in the list of interfaces: " + publication.Names(allow)
 	case link.Loopback:
 		return "it is the loopback"
 	case link.PointToPoint:

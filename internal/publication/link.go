@@ -22,7 +22,7 @@ func (v IPVersion) Carries(p services.Protocol) bool {
 	return p == services.AnyProtocol || (p == services.IPv4) == (v == V4)
 }
 
-// Link is a network interface that multicast goes out on.
+// Link is a network interface. Multicast goes out on it unless it has an [Outage].
 type Link struct {
 	Index    int
 	Name     string
@@ -38,9 +38,28 @@ type Link struct {
 	// bridge, bond or team. What is behind one of them has heard nothing from before it came up.
 	Carriers []Carrier
 
+	Outage Outage // why no multicast goes out on it; zero if it does
+
 	PointToPoint bool // a tunnel or dial-up line, with one host at the other end
 
 	Faults []Fault // IP versions that an engine can't use on the link now
+}
+
+// Outage is why an interface is not used.
+type Outage struct {
+	Why    string // such as "down"
+	Remedy string // what to do about it, such as "ip link set eth1 up"; "" if nothing is needed
+}
+
+// IsZero reports whether there is no outage.
+func (o Outage) IsZero() bool { return o == Outage{} }
+
+// String returns the reason, and what to do about it if there is something.
+func (o Outage) String() string {
+	if o.Remedy == "" {
+		return o.Why
+	}
+	return o.Why + "; " + o.Remedy
 }
 
 // Carrier is an interface that works.

@@ -138,11 +138,24 @@ type Asked struct {
 type Link struct {
 	Name      string              `json:"name"`
 	Used      bool                `json:"used"`
-	Why       string              `json:"why,omitempty"` // if it is not used
+	Why       string              `json:"why,omitempty"`    // if it is not used
+	Remedy    string              `json:"remedy,omitempty"` // what to do about that
+	Lost      time.Time           `json:"lost,omitzero"`    // if it was used, and went away: when
 	Addresses []netip.Addr        `json:"addresses"`
 	Faults    []publication.Fault `json:"faults"` // IP versions by which no host is reached, though it has addresses of them
 	Traffic   mdns.LinkTraffic    `json:"traffic"`
 }
+
+// Unused returns why the link is not used, and what to do about it; "" if it is used.
+func (l Link) Unused() string {
+	if l.Used {
+		return ""
+	}
+	return publication.Outage{Why: l.Why, Remedy: l.Remedy}.String()
+}
+
+// AbsenceMost is how long an interface may be away before it is a problem.
+const AbsenceMost = time.Minute
 
 // Event is something that the daemon reports to its watchers: of these one is set.
 type Event struct {
@@ -350,6 +363,9 @@ func (s Service) problem(now time.Time, links []Link) string {
 	if s.Check != nil && s.Check.State != health.Up {
 		return s.Check.problem(s)
 	}
+	if s.waits(now, links) {
+		return ""
+	}
 	if len(s.Links) == 0 {
 		return fmt.Sprintf("%q (%s) is not announced on any link: %s", s.Name, s.Type, s.Absence(links))
 	}
@@ -370,7 +386,7 @@ func (s Service) Absence(links []Link) string {
 	var unused []string
 	for _, l := range links {
 		if !l.Used && (publication.Link{Name: l.Name}).Matches(s.interfaces) {
-			unused = append(unused, fmt.Sprintf("%s is not used: %s", l.Name, l.Why))
+			unused = append(unused, fmt.Sprintf("%s is not used: %s", l.Name, l.Unused()))
 		}
 	}
 	if len(unused) == 0 {
@@ -379,10 +395,19 @@ func (s Service) Absence(links []Link) string {
 	return publication.Names(unused)
 }
 
-// Settled reports whether no service is still being announced or waits for the first answer of its server.
+// waits reports whether the service is on no link because an interface has just gone away.
+func (s Service) waits(now time.Time, links []Link) bool {
+	return len(s.Links) == 0 && slices.ContainsFunc(links, func(l Link) bool {
+		return !l.Lost.IsZero() && now.Sub(l.Lost) < AbsenceMost && (publication.Publication{Interfaces: s.interfaces}).On(publication.Link{Name: l.Name})
+	})
+}
+
+// Settled reports whether no service is still being announced, or waits for the first answer of its server or for an
+// interface that has just gone away.
 func (s Status) Settled() bool {
 	return !slices.ContainsFunc(s.Services, func(service Service) bool {
-		return service.Check != nil && service.Check.State == health.Pending || len(service.on(mdns.Probing)) > 0
+		return service.Check != nil && service.Check.State == health.Pending || len(service.on(mdns.Probing)) > 0 ||
+			service.waits(s.Time, s.Links)
 	})
 }
 

@@ -176,7 +176,7 @@ func (p *page) links(links []Link) {
 	for _, l := range links {
 		used, heard := "used", "no host yet"
 		if !l.Used {
-			used, heard = "not used: "+l.Why, "-"
+			used, heard = "not used: "+l.Unused(), "-"
 		} else if !l.Traffic.Heard.IsZero() {
 			heard = p.ago(l.Traffic.Heard) + " ago"
 		}

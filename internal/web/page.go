@@ -311,7 +311,7 @@ func linkRows(s status.Status) rows {
 func used(l status.Link) cell {
 	switch {
 	case !l.Used:
-		return state("no: "+l.Why, "")
+		return state("no: "+l.Unused(), "")
 	case len(l.Faults) == 0:
 		return state("yes", "ok")
 	}
