@@ -198,3 +198,21 @@ func TestBrowserManyPhones(t *testing.T) {
 		})
 	}
 }
+
+// Nothing keeps people with a screen reader, a keyboard, weak eyes or a small window from using the page.
+func TestBrowserAccessible(t *testing.T) {
+	for name, state := range map[string]status.Status{"with something in every part": full(), "with pages": many(rowsOnce+1, 1), "empty": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := open(t, &daemon{state: state}, "/")
+			for _, scheme := range []string{"light", "dark"} {
+				for _, width := range []int64{360, 1920} {
+					p.Show(t, width, 800, scheme, "screen")
+					for _, found := range p.Violations(t) {
+						t.Errorf("%s, %d pixels wide: %s", scheme, width, found)
+					}
+				}
+			}
+		})
+	}
+}

@@ -61,3 +61,20 @@ func TestWhatAPageMustNotDo(t *testing.T) {
 		})
 	}
 }
+
+func TestViolations(t *testing.T) {
+	for _, test := range []struct{ name, html, want string }{
+		{"nothing", `<html lang="en"><main><h1>Page</h1><p>Text</p></main>`, ""},
+		{"no language", `<main><h1>Page</h1></main>`, "html-has-lang: html: "},
+		{"little contrast", `<html lang="en"><main><h1 style="color: #ccc">Page</h1></main>`, "color-contrast: h1: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := Open(t, nil)
+			p.Go(t, serve(t, test.html))
+			if got := strings.Join(p.Violations(t), "\n"); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
