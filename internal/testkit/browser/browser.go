@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -66,7 +67,7 @@ func Open(t testing.TB, host *netlab.Host) *Page {
 	t.Cleanup(end)
 	p := &Page{}
 	p.ctx, _ = chromedp.NewContext(allocator, chromedp.WithListener(p.hear))
-	if err := chromedp.Do(p.ctx); err != nil {
+	if err := chromedp.Do(p.ctx, call(performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})); err != nil {
 		t.Fatal("start the browser: ", err)
 	}
 	t.Cleanup(func() { p.close(t) })
@@ -194,6 +195,22 @@ func (p *Page) Await(t testing.TB, expression string) {
 func Value[T any](t testing.TB, p *Page, expression string) T {
 	t.Helper()
 	return run(t, p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// Worked returns the time of a processor that the page has taken so far for its scripts, its layout and its drawing, by the clock
+// of the browser. A busy machine makes it little longer.
+func (p *Page) Worked(t testing.TB) time.Duration {
+	t.Helper()
+	result := run(t, p, func(ctx context.Context, target *chromedp.Target) (performance.GetMetricsResult, error) {
+		return cdp.Call(ctx, target, performance.GetMetrics, cdp.Empty{})
+	})
+	for _, m := range result.Metrics {
+		if m.Name == "TaskDuration" {
+			return time.Duration(m.Value * float64(time.Second))
+		}
+	}
+	t.Fatal("the browser does not measure its work")
+	return 0
 }
 
 func run[T any](t testing.TB, p *Page, action chromedp.Action[T]) T {
