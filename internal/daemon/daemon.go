@@ -18,6 +18,7 @@ import (
 	"announcer/internal/admission"
 	"announcer/internal/control"
 	"announcer/internal/health"
+	"announcer/internal/hub"
 	"announcer/internal/mdns"
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
@@ -54,7 +55,7 @@ type Daemon struct {
 	macs    *macs
 
 	troubles *troubles
-	hub      hub
+	hub      hub.Hub
 	waiting  []chan<- status.Reload // for the reload that was asked for
 
 	announcing
@@ -137,7 +138,7 @@ func (d *Daemon) names() []string {
 // loop owns what the daemon knows.
 func (d *Daemon) loop(ctx context.Context, ready func()) error {
 	defer close(d.jobs.ended)
-	defer d.hub.close()
+	defer d.hub.Close()
 	defer d.lastWords()
 	defer d.spare.timer.Stop()
 	defer d.log.lines.timer.Stop()
@@ -266,7 +267,7 @@ func (d *Daemon) Reload(ctx context.Context) (status.Reload, error) {
 
 // Watch implements [control.Daemon].
 func (d *Daemon) Watch() (events <-chan []status.Event, stop func(), err error) {
-	return d.hub.watch()
+	return d.hub.Watch()
 }
 
 // reload asks for what is defined now, whole. done, unless nil, receives what comes of it.

@@ -12,7 +12,7 @@ import (
 // happened takes events of the engine: they are logged, remembered if they are conflicts, and passed to those who watch.
 func (d *Daemon) happened(events []mdns.Event) {
 	d.log.events(events)
-	watched := d.hub.watched()
+	watched := d.hub.Watched()
 	var news []status.Event
 	for _, e := range events {
 		if d.isOurs(e.Rival) {
@@ -33,7 +33,7 @@ func (d *Daemon) happened(events []mdns.Event) {
 			}})
 		}
 	}
-	d.hub.publish(news...)
+	d.hub.Publish(news...)
 }
 
 // woke looks at what may have changed while the host slept: the links, and what answers.
@@ -45,7 +45,7 @@ func (d *Daemon) woke() {
 // asks takes questions of others, with the hardware addresses of those who asked.
 func (d *Daemon) asks(s seen) {
 	d.table = s.mac
-	watched := d.hub.watched()
+	watched := d.hub.Watched()
 	var news []status.Event
 	for _, a := range s.questions {
 		asker, first := d.askers.Add(a, s.mac)
@@ -56,7 +56,7 @@ func (d *Daemon) asks(s seen) {
 			news = append(news, status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
 		}
 	}
-	d.hub.publish(news...)
+	d.hub.Publish(news...)
 }
 
 // met takes what was found about other programs, and logs what is new. The engine must know whether there are any.

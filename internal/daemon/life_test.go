@@ -275,36 +275,6 @@ func receive(batches <-chan []status.Event, n int) (got []status.Event) {
 	return got
 }
 
-// Watchers that do not read cost no more, all together, than one; and nothing when they are gone.
-func TestWatchersThatDoNotRead(t *testing.T) {
-	var h hub
-	var stops []func()
-	for range watchersMost {
-		_, stop, err := h.watch()
-		if err != nil {
-			t.Fatal(err)
-		}
-		stops = append(stops, stop)
-	}
-	for range 3 * backlogMost / watchOnce / watchersMost {
-		h.publish(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, watchOnce)...)
-	}
-	if most := backlogMost + watchersMost*backlogEach; h.kept > most {
-		t.Errorf("%d events are kept, want %d at most", h.kept, most)
-	}
-	for w := range h.watchers {
-		if w.missed == 0 || len(w.queue) < backlogEach-watchOnce {
-			t.Errorf("a watcher has %d events and missed %d", len(w.queue), w.missed)
-		}
-	}
-	for _, stop := range stops {
-		stop()
-	}
-	if h.kept != 0 {
-		t.Errorf("%d events are kept for nobody", h.kept)
-	}
-}
-
 // A host that takes our names again and again causes few lines, and those that are left out are counted.
 func TestLinesOfAContest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -347,48 +317,6 @@ func TestLinesForManyOfAContest(t *testing.T) {
 			t.Errorf("%d times it is logged that lines were left out, want 1", n)
 		}
 	})
-}
-
-// One who watches too slowly misses events and gets their number; others miss none, and too many are refused.
-func TestSlowWatcher(t *testing.T) {
-	var h hub
-	slow, _, err := h.watch()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.publish(slices.Repeat([]status.Event{{Event: &status.WireEvent{}}}, backlogMost+10)...)
-	h.publish(status.Event{Event: &status.WireEvent{}}) // which comes too early, too
-	got := receive(slow, backlogMost+1)
-	if e := got[backlogMost]; e.Missed != 11 || e.Text() != "11 events were dropped because they came too fast" {
-		t.Errorf("after %d events: %+v", backlogMost, e)
-	}
-	h.publish(status.Event{Event: &status.WireEvent{Name: "news"}})
-	if e := receive(slow, 1)[0]; e.Event == nil || e.Event.Name != "news" {
-		t.Errorf("after it has caught up: %+v", e)
-	}
-	var stops []func()
-	for range watchersMost - 1 {
-		_, stop, err := h.watch()
-		if err != nil {
-			t.Fatal(err)
-		}
-		stops = append(stops, stop)
-	}
-	if _, _, err := h.watch(); err == nil {
-		t.Error("one more than may be")
-	}
-	stops[0]()
-	if _, _, err := h.watch(); err != nil {
-		t.Error(err)
-	}
-	h.close()
-	<-slow
-	if _, open := <-slow; open {
-		t.Error("the events do not end with the hub")
-	}
-	if _, _, err := h.watch(); err == nil {
-		t.Error("a closed hub is watched")
-	}
 }
 
 // The status reports the last conflict with whom and what was done, and who else announces.

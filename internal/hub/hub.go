@@ -1,6 +1,8 @@
-package daemon
+// Package hub passes events to several watchers. One that is slow holds up no other: it misses events, and gets their number.
+package hub
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,8 +17,10 @@ const (
 	backlogEach  = 2_048   // events that are kept for a watcher in any case
 )
 
-// hub sends events to watchers. A watcher that is too slow misses some, and gets their number.
-type hub struct {
+var errClosed = errors.New("no more events come: announcer ends")
+
+// Hub sends events to watchers. The zero value has none.
+type Hub struct {
 	mu       sync.Mutex
 	watchers map[*watcher]bool
 	kept     int // events in all queues
@@ -31,12 +35,12 @@ type watcher struct {
 	missed uint64 // after the last of the queue
 }
 
-// watch returns the events from now on, until stop is called or the hub is closed.
-func (h *hub) watch() (events <-chan []status.Event, stop func(), err error) {
+// Watch returns the events from now on, until stop is called or the hub is closed.
+func (h *Hub) Watch() (events <-chan []status.Event, stop func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return nil, nil, errEnded
+		return nil, nil, errClosed
 	}
 	if len(h.watchers) == watchersMost {
 		return nil, nil, fmt.Errorf("%d clients watch already; want one of them to end", watchersMost)
@@ -50,7 +54,7 @@ func (h *hub) watch() (events <-chan []status.Event, stop func(), err error) {
 	return w.events, sync.OnceFunc(func() { h.leave(w) }), nil
 }
 
-func (h *hub) leave(w *watcher) {
+func (h *Hub) leave(w *watcher) {
 	close(w.gone)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,7 +64,7 @@ func (h *hub) leave(w *watcher) {
 }
 
 // feed hands the queue of a watcher over, until it is gone or the hub is closed and the queue empty.
-func (h *hub) feed(w *watcher) {
+func (h *Hub) feed(w *watcher) {
 	defer close(w.events)
 	for {
 		batch, closed := h.take(w)
@@ -84,7 +88,7 @@ func (h *hub) feed(w *watcher) {
 }
 
 // take takes the first events from the queue of a watcher. The number of those that it missed comes when the queue is empty.
-func (h *hub) take(w *watcher) (batch []status.Event, closed bool) {
+func (h *Hub) take(w *watcher) (batch []status.Event, closed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := min(len(w.queue), watchOnce)
@@ -102,15 +106,15 @@ func (h *hub) take(w *watcher) (batch []status.Event, closed bool) {
 	return batch, h.closed
 }
 
-// watched reports whether there are watchers.
-func (h *hub) watched() bool {
+// Watched reports whether there are watchers.
+func (h *Hub) Watched() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.watchers) > 0
 }
 
-// publish queues events for all watchers.
-func (h *hub) publish(events ...status.Event) {
+// Publish queues events for all watchers.
+func (h *Hub) Publish(events ...status.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
@@ -133,7 +137,8 @@ func (w *watcher) wake() {
 	}
 }
 
-func (h *hub) close() {
+// Close ends the events of all watchers, after those that are queued.
+func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
