@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
+	"announcer/internal/deployment"
 	"announcer/internal/escape"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/netwatch"
@@ -24,6 +25,7 @@ import (
 	"announcer/internal/preset"
 	"announcer/internal/publication"
 	"announcer/internal/source"
+	"announcer/internal/status"
 )
 
 // lastTransfers is how long transfers may go on after the goodbye.
@@ -34,13 +36,14 @@ func firmwareServeCommand() *cli.Command {
 		Name:      "serve",
 		Usage:     "serve a directory of firmware by HTTP and announce it, until all phones have it",
 		ArgsUsage: "DIR",
-		UsageText: "announcer firmware serve DIR [--until-done NUMBER] [--for 10m]\n" +
+		UsageText: "announcer firmware serve DIR [--until-done NUMBER] [--for 10m] [--http 9353]\n" +
 			"announcer firmware serve DIR --xml [--config-server URL]",
 		Description: "Serves the firmware of one version only, announces it on every link with the server's address there, and shows the transfers. " +
 			"Ends at Ctrl-C, after --for, or when --until-done phones have a whole file; then withdraws the service. " +
-			"Running transfers may go on for 30 s. " + countedBy,
+			"Running transfers may go on for 30 s. With --http, a page shows the phones, the transfers, and when all is done. " + countedBy,
 		Flags: append(wireFlags(),
 			&cli.StringFlag{Name: "listen", Usage: "listen on `[ADDRESS]:PORT`", Value: ":8080"},
+			&cli.StringFlag{Name: "http", Usage: "show phones and transfers on a page at `[ADDRESS:]PORT`, such as 9353; on the loopback unless there is an address"},
 			forFlag("end after `TIME`, such as 10m"),
 			&cli.UintFlag{Name: "until-done", DefaultText: "no limit", Usage: "end when `NUMBER` different phones have a whole file"},
 			&cli.StringFlag{Name: "url", Usage: "announce `URL` on all links (default: on each link the server's address there)"},
@@ -65,16 +68,25 @@ func firmwareServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	page, err := openPage(c, log)
+	if err != nil {
+		return err
+	}
+	defer page.close(c.Context)
 	listener, err := listen(c.String("listen"))
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	desired, engineName, err := firmwareOnLinks(c, dir, release, listener.Addr().(*net.TCPAddr).AddrPort())
+	offer, err := firmwareOnLinks(c, dir, release, listener.Addr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		return err
 	}
-	show := newTransferView(c.App.Writer, isTerminal(c.App.Writer), int(c.Uint("until-done")), netwatch.MACOf)
+	update := deployment.New(deployment.Config{
+		Daemon: status.Daemon{Version: version(), Engine: offer.engine}, Desired: offer.Desired, Links: offer.links,
+		Release: release.Version, Wanted: int(c.Uint("until-done")), MAC: netwatch.MACOf, MACs: netwatch.MACs,
+	})
+	show := newTransferView(c.App.Writer, isTerminal(c.App.Writer), int(c.Uint("until-done")), update)
 	server, err := fileserver.New(fileserver.Config{
 		Dir: dir, Release: release, URL: c.String("url"), Configs: c.Bool("xml"), ConfigServer: c.String("config-server"), Log: log, Report: show.report,
 	})
@@ -82,14 +94,16 @@ func firmwareServe(c *cli.Context) error {
 		return err
 	}
 	printFiles(c.App.Writer, server.Files())
-	publisher, err := engine.Open(engineName, log, netwatch.MAC)
+	page.print(c.App.Writer, offer.Links)
+	publisher, err := engine.Open(offer.engine, log, netwatch.MAC)
 	if err != nil {
 		return err
 	}
 	return serveWhile(c.Context, server, listener, func(failed <-chan struct{}) error {
-		return oneshot.Announce(c.Context, publisher, desired, show.announced, func() error {
+		return oneshot.Announce(c.Context, publisher, offer.Desired, show.announced, func() error {
 			ctx, cancel := withLimit(c.Context, c.Duration("for"))
 			defer cancel()
+			defer page.show(update, publisher, server)()
 			show.run(ctx, failed, server.Running)
 			return nil
 		})
@@ -155,44 +169,75 @@ func printFiles(w io.Writer, files []fileserver.File) {
 	_ = table(w, "MODEL SHA-256", hashes) // a table of its own: 64 characters leave no room for more
 }
 
+// offer is what is to be announced, and how.
+type offer struct {
+	publication.Desired
+	engine string
+	links  []status.Link // of this host, those that are not used, too
+}
+
 // firmwareOnLinks makes what is to be announced: on every link a group with the URL that is right there or, where the
 // URL is given, one group for all.
-func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at netip.AddrPort) (desired publication.Desired, engineName string, err error) {
+func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at netip.AddrPort) (offer, error) {
 	snap := source.Snapshot{Config: sourceRequest(c).Override(config.Default()), Host: source.HostName()}
 	links, err := netwatch.Read()
 	if err != nil {
-		return desired, "", err
+		return offer{}, err
 	}
 	desired, assumed := snap.Desired(links)
+	o := offer{desired, snap.Config.Engine, linksOf(links, snap.Config)}
 	if err := chosenLinks(desired, assumed, c.App.ErrWriter); err != nil {
-		return desired, "", err
+		return o, err
 	}
 	if c.IsSet("url") {
 		group, err := preset.Group("firmware", preset.OfRelease(release, c.String("url"), c.String("name")), snap.Host)
 		if err != nil {
-			return desired, "", firmwareFault(c, dir, err)
+			return o, firmwareFault(c, dir, err)
 		}
-		desired.Groups = []publication.Publication{{ID: "firmware", Group: group}}
-		return desired, snap.Config.Engine, nil
+		o.Groups = []publication.Publication{{ID: "firmware", Group: group}}
+		return o, nil
 	}
 	var reachable []publication.Link
 	for _, link := range desired.Links {
 		addr, ok := addressOn(link, at.Addr())
 		if !ok {
 			escape.Fprintf(c.App.ErrWriter, "announcer: %s has no address that phones can load from; nothing is announced on it\n", link.Name)
+			o.leaveOut(link.Name, "it has no address that phones can load from")
 			continue
 		}
 		group, err := preset.Group("firmware", preset.OfRelease(release, httpURL(addr, at.Port()), c.String("name")), snap.Host)
 		if err != nil {
-			return desired, "", firmwareFault(c, dir, err)
+			return o, firmwareFault(c, dir, err)
 		}
 		reachable = append(reachable, link)
-		desired.Groups = append(desired.Groups, publication.Publication{ID: "firmware on " + link.Name, Group: group, Interfaces: []string{link.Name}})
+		o.Groups = append(o.Groups, publication.Publication{ID: "firmware on " + link.Name, Group: group, Interfaces: []string{link.Name}})
 	}
-	if desired.Links = reachable; len(reachable) == 0 {
-		return desired, "", errors.New("no link has an address that phones can load from; want --listen with an address of this host, --interface with a link that has one, or --url")
+	if o.Links = reachable; len(reachable) == 0 {
+		return o, errors.New("no link has an address that phones can load from; want --listen with an address of this host, --interface with a link that has one, or --url")
 	}
-	return desired, snap.Config.Engine, nil
+	return o, nil
+}
+
+// linksOf returns the links that matter to people, and why those are not used that are not.
+func linksOf(links []publication.Link, cfg config.Config) (all []status.Link) {
+	for _, l := range netwatch.Shown(links, cfg.Interfaces) {
+		why := netwatch.Why(l, cfg.Interfaces, cfg.InterfacesDeny)
+		link := status.Link{Name: l.Name, Used: why.IsZero(), Why: why.Why, Remedy: why.Remedy, Addresses: []netip.Addr{}}
+		for _, a := range l.Addrs {
+			link.Addresses = append(link.Addresses, a.Addr())
+		}
+		all = append(all, link)
+	}
+	return all
+}
+
+// leaveOut marks a link as one that is not used.
+func (o *offer) leaveOut(link, why string) {
+	for i := range o.links {
+		if o.links[i].Name == link {
+			o.links[i].Used, o.links[i].Why = false, why
+		}
+	}
 }
 
 // addressOn returns the address by which phones on a link reach the server, which listens on the given address or,

@@ -1,22 +1,20 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/term"
 
+	"announcer/internal/deployment"
 	"announcer/internal/escape"
 	"announcer/internal/layout"
 	"announcer/internal/limit"
 	"announcer/internal/mdns"
-	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
 )
 
@@ -34,18 +32,16 @@ type transferView struct {
 	out      io.Writer
 	terminal bool
 	until    int // phones that are to have a whole file; 0: no such end
-	mac      func(netip.Addr) string
+	update   *deployment.Deployment
 	lines    *limit.Lines
 
-	mu      sync.Mutex
-	ended   []fileserver.Transfer // the last of them, for the table
-	done    map[string]bool       // phones with a whole file, by hardware address if known, else by address
-	reached chan struct{}         // closed when there are enough of them
-	drawn   int                   // lines of the table on the screen
+	mu    sync.Mutex
+	ended []fileserver.Transfer // the last of them, for the table
+	drawn int                   // lines of the table on the screen
 }
 
-func newTransferView(out io.Writer, terminal bool, until int, mac func(netip.Addr) string) *transferView {
-	return &transferView{out: out, terminal: terminal, until: until, mac: mac, lines: limit.New(linesOfPhone, linesOfAll, time.Minute), done: map[string]bool{}, reached: make(chan struct{})}
+func newTransferView(out io.Writer, terminal bool, until int, update *deployment.Deployment) *transferView {
+	return &transferView{out: out, terminal: terminal, until: until, update: update, lines: limit.New(linesOfPhone, linesOfAll, time.Minute)}
 }
 
 // announced reports that phones can find the firmware.
@@ -57,22 +53,13 @@ func (p *transferView) announced(events []mdns.Event) {
 
 // report takes the server's report on a transfer.
 func (p *transferView) report(t fileserver.Transfer) {
-	who := ""
-	if t.Whole {
-		who = cmp.Or(t.Agent.MAC, p.mac(t.Phone), phones.EmbeddedMAC(t.Phone), t.Phone.String())
-	}
+	phone := p.update.Phone(t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t.Ended {
 		p.ended = append(p.ended[max(0, len(p.ended)-standardRow*5):], t)
 	}
-	isNew := t.Whole && !p.done[who]
-	if isNew {
-		p.done[who] = true
-		if len(p.done) == p.until {
-			close(p.reached)
-		}
-	}
+	isNew := p.update.Report(t, phone)
 	if !p.terminal && (isNew || p.lines.Admit(t.Phone.String(), time.Now())) {
 		escape.Fprintf(p.out, "%s\n", p.line(t))
 	}
@@ -103,9 +90,9 @@ func (p *transferView) line(t fileserver.Transfer) string {
 // count returns "3 of 6 phones".
 func (p *transferView) count() string {
 	if p.until > 0 {
-		return fmt.Sprintf("%d of %s", len(p.done), count(p.until, "phone"))
+		return fmt.Sprintf("%d of %s", p.update.Done(), count(p.until, "phone"))
 	}
-	return count(len(p.done), "phone")
+	return count(p.update.Done(), "phone")
 }
 
 func orDash(text string) string {
@@ -126,7 +113,7 @@ func (p *transferView) run(ctx context.Context, failed <-chan struct{}, running 
 		case <-tick.C:
 			continue
 		case <-ctx.Done():
-		case <-p.reached:
+		case <-p.update.Reached():
 		case <-failed:
 		}
 		p.draw(running())

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/deployment"
 	"announcer/internal/escape"
 	"announcer/internal/layout"
 	"announcer/internal/phones"
@@ -21,53 +23,18 @@ func transfer(phone string, sent int64, ended, whole bool) fileserver.Transfer {
 	file := fileserver.File{Image: phones.Image{Path: "2_8_1_D40_firmware.eff", Size: 40e6}}
 	return fileserver.Transfer{
 		Phone: netip.MustParseAddr(phone), Agent: phones.Agent{Model: "D40", Version: "1_4_0_0"}, File: file,
-		Started: time.Now(), Took: 2 * time.Second, Sent: sent, Ended: ended, Whole: whole,
+		Started: time.Now(), Took: 2 * time.Second, Sent: sent, Has: sent, Ended: ended, Whole: whole,
 	}
 }
 
-func noMAC(netip.Addr) string { return "" }
-
-// TestPhonesCountOnce has one phone under several addresses load a file, and another one.
-func TestPhonesCountOnce(t *testing.T) {
-	const mac = "00:0f:d3:00:00:01"
-	withMAC := func(phone, mac string) fileserver.Transfer {
-		tr := transfer(phone, 40e6, true, true)
-		tr.Agent.MAC = mac
-		return tr
-	}
-	for _, test := range []struct {
-		name      string
-		transfers []fileserver.Transfer
-		want      int
-	}{
-		{"two addresses", []fileserver.Transfer{withMAC("192.0.2.12", ""), withMAC("192.0.2.13", "")}, 2},
-		{"IPv4 and IPv6 of one User-Agent", []fileserver.Transfer{withMAC("192.0.2.12", mac), withMAC("2001:db8::12", mac)}, 1},
-		{"two addresses of one neighbour", []fileserver.Transfer{withMAC("192.0.2.7", ""), withMAC("2001:db8::7", "")}, 1},
-		{"a neighbour that says the same of itself", []fileserver.Transfer{withMAC("192.0.2.7", mac), withMAC("2001:db8::7", "")}, 1},
-		{"IPv6 address made from the hardware address", []fileserver.Transfer{withMAC("2001:db8::20f:d3ff:fe00:1", ""), withMAC("192.0.2.7", "")}, 1},
-		{"two hardware addresses", []fileserver.Transfer{withMAC("192.0.2.12", mac), withMAC("192.0.2.13", "00:0f:d3:00:00:02")}, 2},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var out bytes.Buffer
-			p := newTransferView(&out, false, 0, func(a netip.Addr) string {
-				if a == netip.MustParseAddr("192.0.2.7") || a == netip.MustParseAddr("2001:db8::7") {
-					return mac
-				}
-				return ""
-			})
-			for _, tr := range test.transfers {
-				p.report(tr)
-			}
-			if len(p.done) != test.want {
-				t.Errorf("%d phones; want %d", len(p.done), test.want)
-			}
-		})
-	}
+// newView makes a view of a deployment in which no hardware address is known.
+func newView(out io.Writer, terminal bool, until int) *transferView {
+	return newTransferView(out, terminal, until, deployment.New(deployment.Config{Wanted: until, MAC: func(netip.Addr) string { return "" }}))
 }
 
 func TestTransferLines(t *testing.T) {
 	var out bytes.Buffer
-	p := newTransferView(&out, false, 2, noMAC)
+	p := newView(&out, false, 2)
 	unknown := transfer("192.0.2.12", 40e6, true, true)
 	unknown.Agent = phones.Agent{}
 	for _, tr := range []fileserver.Transfer{
@@ -93,7 +60,7 @@ func TestTransferLines(t *testing.T) {
 func TestTransferLinesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out printed.Text
-		p := newTransferView(&out, false, 2, noMAC)
+		p := newView(&out, false, 2)
 		for range 1000 {
 			p.report(transfer("192.0.2.66", 0, false, false))
 			p.report(transfer("192.0.2.66", 1, true, false))
@@ -120,7 +87,7 @@ func TestTransferLinesAreLimited(t *testing.T) {
 
 func TestTransferTable(t *testing.T) {
 	var out bytes.Buffer
-	p := newTransferView(escape.NewWriter(&out), true, 0, noMAC)
+	p := newView(escape.NewWriter(&out), true, 0)
 	p.report(transfer("192.0.2.11", 40e6, true, true))
 	p.report(transfer("192.0.2.12", 10e6, true, false))
 	running := []fileserver.Transfer{transfer("192.0.2.13", 20e6, false, false)}

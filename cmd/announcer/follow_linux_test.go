@@ -106,8 +106,8 @@ func TestUpdateOnTheWire(t *testing.T) {
 	s.await(t, "its file", s.services, "b=81")
 }
 
-// web makes a directory with a definition.
-func web(t *testing.T) string {
+// oneDefinition makes a directory with a definition.
+func oneDefinition(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	in(t, dir, "def a 80 > a.service")
@@ -120,7 +120,7 @@ func TestAddressesOnTheWire(t *testing.T) {
 	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24", "2001:db8::5/64")
 	s := newOnlooker(t, other, "eth0", 4)
-	run := startRun(t, server, web(t), "--services", ".")
+	run := startRun(t, server, oneDefinition(t), "--services", ".")
 	s.await(t, "the start", s.addresses, "192.0.2.5 2001:db8::5")
 	server.IP(t, "addr", "add", "198.51.100.7/24", "dev", "eth0")
 	s.await(t, "an address added", s.addresses, "192.0.2.5 198.51.100.7 2001:db8::5")
@@ -150,7 +150,7 @@ func TestIPv6OnTheWire(t *testing.T) {
 	t.Parallel()
 	server, other := cable(t)
 	s := newOnlooker(t, other, "eth0", 6)
-	startRun(t, server, web(t), "--services", ".")
+	startRun(t, server, oneDefinition(t), "--services", ".")
 	s.await(t, "the link-local address alone", s.services, "a=80")
 	s.await(t, "the link-local address alone", s.addresses, "")
 	server.IP(t, "addr", "add", "2001:db8::5/64", "dev", "eth0", "nodad")
@@ -165,7 +165,7 @@ func TestLinksOnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()
 	server, other := netlab.NewHost(t), netlab.NewHost(t)
-	run := startRun(t, server, web(t), "--services", ".", "--interface", "eth*", "--interface", "lan*")
+	run := startRun(t, server, oneDefinition(t), "--services", ".", "--interface", "eth*", "--interface", "lan*")
 	run.says(t, "no interface matches")
 
 	plug := func() *onlooker {
@@ -258,7 +258,7 @@ func TestTwoInterfacesOnOneLink(t *testing.T) {
 	other.IP(t, "link", "add", "bridge0", "type", "bridge")
 	other.IP(t, "addr", "add", "192.0.2.9/24", "dev", "bridge0")
 	other.IP(t, "link", "set", "bridge0", "up")
-	run := startRun(t, server, web(t), "--services", ".")
+	run := startRun(t, server, oneDefinition(t), "--services", ".")
 	for i, name := range []string{"eth0", "eth1"} {
 		netlab.Veth(t, netlab.End{Host: server, Name: name, Addrs: []string{"192.0.2." + string(rune('5'+i)) + "/24"}}, netlab.End{Host: other, Name: name})
 		other.IP(t, "link", "set", name, "master", "bridge0")
@@ -372,7 +372,7 @@ func TestBridgeOnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24")
-	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
+	s, dir := newOnlooker(t, other, "eth0", 4), oneDefinition(t)
 	socket := filepath.Join(t.TempDir(), "socket")
 	run := startRun(t, server, dir, "--services", ".", "--socket", socket)
 	s.await(t, "no bridge", s.addresses, "192.0.2.5")
@@ -402,7 +402,7 @@ func TestPortComesUpOnTheWire(t *testing.T) {
 	netlab.Need(t)
 	t.Parallel()
 	server, other := cable(t, "192.0.2.5/24")
-	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
+	s, dir := newOnlooker(t, other, "eth0", 4), oneDefinition(t)
 	bridge(t, server, "br0", "192.0.2.6/24", "eth0")
 	run := startRun(t, server, dir, "--services", ".")
 	run.says(t, "announced service=a type=_http._tcp link=br0")
@@ -427,7 +427,7 @@ func TestPortByName(t *testing.T) {
 	t.Parallel()
 	server, other := cable(t)
 	bridge(t, server, "br-lan", "192.0.2.5/24", "eth0")
-	s, dir := newOnlooker(t, other, "eth0", 4), web(t)
+	s, dir := newOnlooker(t, other, "eth0", 4), oneDefinition(t)
 	byGlob := startRun(t, server, dir, "--services", ".", "--interface", "eth*", "--interface", "br-*")
 	byGlob.says(t, `"\"eth*\" matches only eth0 (port of br-lan); want br-lan in the list"`)
 	byGlob.says(t, "announced service=a type=_http._tcp link=br-lan")

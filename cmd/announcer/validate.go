@@ -18,6 +18,7 @@ import (
 	"announcer/internal/publication"
 	"announcer/internal/remote"
 	"announcer/internal/source"
+	"announcer/internal/status"
 	"announcer/internal/validate"
 	"announcer/internal/within"
 	"announcer/services"
@@ -82,15 +83,10 @@ func probeTable(w io.Writer, probes []phones.Probe) error {
 
 // bytesText returns a number of bytes for people, "-" for none.
 func bytesText(n int64) string {
-	switch {
-	case n <= 0:
+	if n <= 0 {
 		return "-"
-	case n < 1e3:
-		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	return status.Bytes(n)
 }
 
 // validated checks the arguments or, if there are none, what the daemon would read.

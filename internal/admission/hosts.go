@@ -14,11 +14,15 @@ import (
 // name, after that name was pointed to an address of this host (DNS rebinding), and never under an address.
 //
 // names returns the names, in any case, without ports; it is called for a header that is a name. key is where more of them can
-// be configured.
+// be configured, "" if nowhere.
 func Hosts(next http.Handler, names func() []string, key string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !named(r.Host, names) {
-			http.Error(w, "this host has another name; want its address, or the name in "+key, http.StatusMisdirectedRequest)
+			want := "this host has another name; want its address"
+			if key != "" {
+				want += ", or the name in " + key
+			}
+			http.Error(w, want, http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

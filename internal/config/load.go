@@ -185,28 +185,49 @@ func (l loader) socket(p strict.Path, path string) string {
 }
 
 // http returns the address to listen at: on the loopback, unless it says another host.
-func (l loader) http(p strict.Path, address string) string {
-	if address == "" {
+func (l loader) http(p strict.Path, text string) string {
+	if text == "" {
 		return ""
 	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		host, port = "", address
-	}
-	addr, badHost := netip.ParseAddr(host)
-	n, badPort := strconv.ParseUint(port, 10, 16)
+	host, port, err := HTTPAddress(text)
 	switch {
-	case badPort != nil || n == 0:
-		l.doc.Errorf(p, "%q has no port; want one such as \"9353\", on the loopback, or \"192.0.2.1:9353\"", address)
-	case host == "":
-		host = "127.0.0.1"
-	case host != "localhost" && badHost != nil:
-		l.doc.Errorf(p, "%q is not an address of this host; want one such as 127.0.0.1, [::1], or 0.0.0.0 for all", host)
-	case badHost == nil && !addr.Unmap().IsLoopback():
+	case err != nil:
+		l.doc.Errorf(p, "%v", err)
+	case port == 0:
+		l.doc.Errorf(p, "%q has no port; %s", text, wantHTTP)
+	case IsPublic(host):
 		l.doc.Report(p, diag.Warning, "config/public", fmt.Sprintf("%q is public: every host that reaches it can read the page; "+
-			"want %q, on the loopback, unless a firewall admits only those who may", address, port))
+			"want \"%d\", on the loopback, unless a firewall admits only those who may", text, port))
 	}
-	return net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// wantHTTP is what would be right instead of an address without a port.
+const wantHTTP = `want one such as "9353", on the loopback, or "192.0.2.1:9353"`
+
+// HTTPAddress reads an address to serve a page at, such as 9353, 127.0.0.1:9353 or [::1]:9353. Without a host it is on the loopback.
+func HTTPAddress(text string) (host string, port uint16, err error) {
+	host, number, err := net.SplitHostPort(text)
+	if err != nil {
+		host, number = "", text
+	}
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q has no port; %s", text, wantHTTP)
+	}
+	if host == "" {
+		return "127.0.0.1", uint16(n), nil
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
+		return "", 0, fmt.Errorf("%q is not an address of this host; want one such as 127.0.0.1, [::1], or 0.0.0.0 for all", host)
+	}
+	return host, uint16(n), nil
+}
+
+// IsPublic reports whether other hosts can reach an address as returned by [HTTPAddress].
+func IsPublic(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && !addr.Unmap().IsLoopback()
 }
 
 // hostNames returns names of hosts, such as pbx.example.com.

@@ -19,9 +19,11 @@ const AskersMost = 4096
 type Asker struct {
 	Host     netip.Addr   `json:"from"`
 	Link     string       `json:"link"`
-	Type     dnsname.Name `json:"type"`             // that it asked for last
-	MAC      string       `json:"mac,omitempty"`    // if known
-	Vendor   string       `json:"vendor,omitempty"` // by the MAC: a hint
+	Type     dnsname.Name `json:"type"`               // that it asked for last
+	MAC      string       `json:"mac,omitempty"`      // if known
+	Vendor   string       `json:"vendor,omitempty"`   // by the MAC: a hint
+	Model    string       `json:"model,omitempty"`    // if it has asked by HTTP, too: by its User-Agent
+	Firmware string       `json:"firmware,omitempty"` // the version that it had, likewise
 	First    time.Time    `json:"first"`
 	Last     time.Time    `json:"last"`
 	Count    uint64       `json:"count"`    // questions
@@ -32,8 +34,9 @@ type Asker struct {
 // Who names the host for people: its address, and what else is known of it.
 func (a Asker) Who() string {
 	who := a.Host.String()
-	if about := strings.TrimSpace(a.MAC + " " + a.Vendor); about != "" {
-		who += " (" + about + ")"
+	about := slices.DeleteFunc([]string{a.MAC, a.Vendor, a.Model, a.Firmware}, func(word string) bool { return word == "" })
+	if len(about) > 0 {
+		who += " (" + strings.Join(about, " ") + ")"
 	}
 	if a.Own {
 		who += " (this host)"

@@ -40,7 +40,8 @@ type Status struct {
 	Links      []Link               `json:"links"`           // of this host
 	Neighbours []string             `json:"neighbours"`      // other programs of this host that speak multicast DNS
 	Traffic    mdns.Traffic         `json:"traffic"`
-	History    []Minute             `json:"history"` // of the last hour, the oldest first
+	History    []Minute             `json:"history"`            // of the last hour, the oldest first
+	Firmware   *Firmware            `json:"firmware,omitempty"` // if firmware is served
 }
 
 // Minute counts the packets of a minute, on all links.
@@ -159,9 +160,10 @@ const AbsenceMost = time.Minute
 
 // Event is something that the daemon reports to its watchers: of these one is set.
 type Event struct {
-	Asked  *AskedEvent `json:"asked,omitempty"`
-	Event  *WireEvent  `json:"event,omitempty"`
-	Missed uint64      `json:"missed,omitempty"` // events that came too fast for this watcher
+	Asked    *AskedEvent `json:"asked,omitempty"`
+	Event    *WireEvent  `json:"event,omitempty"`
+	Transfer *Transfer   `json:"transfer,omitempty"` // it has begun, goes on or has ended
+	Missed   uint64      `json:"missed,omitempty"`   // events that came too fast for this watcher
 }
 
 // EventReport is the JSON of an event.
@@ -253,6 +255,9 @@ func (s Status) Line() string {
 	}
 	if !s.Reload.OK {
 		line += "; the last reload failed"
+	}
+	if s.Firmware != nil {
+		line += "; " + s.Firmware.line()
 	}
 	for _, f := range s.Faults() {
 		line += fmt.Sprintf("; no host is reached by IPv%d on %s", f.Version, f.Link)

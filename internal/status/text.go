@@ -226,6 +226,8 @@ func (e Event) Text() string {
 		return e.Asked.text()
 	case e.Event != nil:
 		return escape.Text(e.Event.text())
+	case e.Transfer != nil:
+		return escape.Text(e.Transfer.text())
 	}
 	return fmt.Sprintf("%d events were dropped because they came too fast", e.Missed)
 }

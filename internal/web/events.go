@@ -17,8 +17,8 @@ const (
 	streamPause = 250 * time.Millisecond // between two packets of events, so that many cost few
 )
 
-// events sends what happens as server-sent events, until the client goes: "event: asked" and "event: event" with the value in
-// JSON, and "event: missed" with the number of those that came too fast.
+// events sends what happens as server-sent events, until the client goes: "event: asked", "event: event" and "event: transfer" with
+// the value in JSON, and "event: missed" with the number of those that came too fast.
 func (s server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	if r.Method == http.MethodHead {
@@ -93,6 +93,8 @@ func event(e status.Event) string {
 	switch {
 	case e.Asked != nil:
 		kind = "asked"
+	case e.Transfer != nil:
+		kind = "transfer"
 	case e.Missed > 0:
 		kind = "missed"
 	}

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,8 +41,9 @@ type view struct {
 	Line     string
 	Host     string
 	Up       string
-	Read     string // how long ago the definitions were read
-	Changes  string // what that changed
+	Read     string  // how long ago the definitions were read
+	Changes  string  // what that changed
+	Update   *update // nil if no firmware is served
 	Tables   []table
 	Chart    chart
 }
@@ -90,7 +92,7 @@ func look(s status.Status, r request) view {
 	return view{
 		Status: s, Mood: mood(s), Problems: printable(s.Problems), Hints: printable(s.Hints), Search: r.Get("q"), Sought: escape.Text(r.Get("q")),
 		Line: escape.Text(s.Line()), Host: escape.Text(s.Daemon.Host), Up: ago(s.Time.Sub(s.Daemon.Started)), Read: ago(s.Time.Sub(s.Reload.Time)), Changes: escape.Text(changes),
-		Chart: draw(s.History), Tables: tables(s, r),
+		Update: sum(s.Firmware, s.Time), Chart: draw(s.History), Tables: tables(s, r),
 	}
 }
 
@@ -106,26 +108,32 @@ func mood(s status.Status) string {
 
 // tables returns all tables, in the order in which they stand on the page.
 func tables(s status.Status, r request) []table {
-	return []table{
+	seen := []table{
 		r.table("services", "Services", "No service is defined.",
 			[]string{"Name", "Type", "Port", "Link", "State", "For", "Why", "Defined in"}, 0, serviceRows(s)),
 		r.table("phones", "Hosts that asked", "No host has asked yet.",
-			[]string{"Address", "Hardware address", "Vendor", "Link", "Type", "First", "Last", "Questions", "Answered"}, -7, askerRows(s)).
+			[]string{"Address", "Hardware address", "Vendor", "Model", "Firmware", "Link", "Type", "First", "Last", "Questions", "Answered"}, -9, askerRows(s)).
 			with(rest(s.Asked.Forgotten, "more hosts asked, a longer time ago.")),
 		r.table("others", "Other announcers", "No other host announces these types.",
 			[]string{"Name", "Type", "Link", "Address", "Hardware address", "For"}, 0, foreignRows(s)).
 			with(rest(s.Crowded, "more services were heard than there is room for; a host that announces so many is no server for phones.")),
 		r.table("conflicts", "Conflicts", "No other host had one of these names.",
 			[]string{"Before", "Name", "Link", "What", "With", "Details"}, 0, conflictRows(s)),
+	}
+	links := r.table("links", "Links", "This host has no link.",
+		[]string{"Name", "Used", "Addresses", "Heard others", "Received", "Answers", "Unicast answers", "Errors"}, 0, linkRows(s))
+	if s.Firmware != nil {
+		return slices.Concat([]table{transferTable(s, r)}, seen, []table{links, imageTable(s, r)})
+	}
+	return append(seen,
 		r.table("files", "Files", "No file defines anything.",
 			[]string{"File", "State", "Since", "In use", "Services", "Errors", "Warnings"}, 0, fileRows(s)),
 		r.table("findings", "Findings in files", "No file has errors or warnings.",
 			[]string{"Severity", "Place", "What is wrong", "Rule"}, 0, findingRows(s)),
-		r.table("links", "Links", "This host has no link.",
-			[]string{"Name", "Used", "Addresses", "Heard others", "Received", "Answers", "Unicast answers", "Errors"}, 0, linkRows(s)),
+		links,
 		r.table("sources", "Sources", "There is no source of definitions.",
 			[]string{"Place", "Files", "Refused", "State", "Since", "Last answer", "Revision"}, 0, sourceRows(s)),
-	}
+	)
 }
 
 // rest is a sentence about what a table does not have, "" if it has all.
@@ -206,7 +214,7 @@ func askerRows(s status.Status) rows {
 			vendor = "this host"
 		}
 		return []cell{
-			address(a.Host), name(a.MAC), text(vendor), text(a.Link), kind(a.Type),
+			address(a.Host), name(a.MAC), text(vendor), text(a.Model), name(a.Firmware), text(a.Link), kind(a.Type),
 			moment(a.First, s.Time), moment(a.Last, s.Time), number(a.Count), number(a.Answered),
 		}
 	})

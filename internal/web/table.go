@@ -47,6 +47,7 @@ type cell struct {
 	Text string
 	Kind string    // the class for the style sheet: "ok", "bad", "wait", "number", "name", or none
 	Time time.Time // if it is a moment
+	Bar  *bar      // if it is a part of a number
 	key  float64   // what a number or a moment is sorted by
 
 	lower string // the text in lower case, once it is sorted by

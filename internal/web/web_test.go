@@ -214,7 +214,7 @@ func full() status.Status {
 		Foreign: []mdns.Foreign{{Link: "eth0", Type: phone, Name: evil, From: netip.MustParseAddr("192.0.2.66"), Since: began}, {Link: "eth0", Type: phone, Name: "Avahi", Own: true, Since: began}},
 		Asked: status.Asked{Forgotten: 4000, Hosts: []phones.Asker{
 			{Host: netip.MustParseAddr("192.0.2.9"), Link: "eth0", Type: phone, First: began, Last: began.Add(2 * time.Hour), Count: 30},
-			{Host: netip.MustParseAddr("192.0.2.10"), Link: "eth0", Type: phone, MAC: "00:0f:d3:00:00:10", Vendor: "Digium", First: began, Last: began.Add(time.Hour), Count: 3, Answered: 3},
+			{Host: netip.MustParseAddr("192.0.2.10"), Link: "eth0", Type: phone, MAC: "00:0f:d3:00:00:10", Vendor: "Digium", Model: "D40", Firmware: "1_4_0_0", First: began, Last: began.Add(time.Hour), Count: 3, Answered: 3},
 			{Host: netip.MustParseAddr("fe80::1"), Link: "eth0", Type: phone, First: began, Last: began, Count: 1, Own: true},
 		}},
 		Links: []status.Link{
@@ -390,7 +390,7 @@ func TestTable(t *testing.T) {
 		{"the last one first", "", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
 		{"by address", "sort-phones=1", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
 		{"by address, backwards", "sort-phones=-1", []string{"fe80::1", "192.0.2.10", "192.0.2.9"}, "", ""},
-		{"by number", "sort-phones=8", []string{"fe80::1", "192.0.2.10", "192.0.2.9"}, "", ""},
+		{"by number", "sort-phones=10", []string{"fe80::1", "192.0.2.10", "192.0.2.9"}, "", ""},
 		{"by a column that is not there", "sort-phones=99", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
 		{"by nonsense", "sort-phones=x&page-phones=-3", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},
 		{"a search", "q=+DIGIUM%20", []string{"192.0.2.9", "192.0.2.10", "fe80::1"}, "", ""},

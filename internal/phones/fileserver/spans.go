@@ -45,16 +45,31 @@ func (all spans) with(piece span) spans {
 // cover reports whether the pieces are all of a file.
 func (all spans) cover(size int64) bool { return len(all) == 1 && all[0] == span{0, size} }
 
-// record remembers what a phone got, and reports whether that makes the file whole.
-func (s *Server) record(t Transfer, piece span) (whole bool) {
+// part returns the number of bytes of a file of a size that is not whole, 0 if it is.
+func (all spans) part(size int64) int64 {
+	if all.cover(size) {
+		return 0
+	}
+	return all.bytes()
+}
+
+func (all spans) bytes() (n int64) {
+	for _, p := range all {
+		n += p.end - p.from
+	}
+	return n
+}
+
+// record remembers what a phone got. It returns the bytes of the file that the phone has now, and whether these are all.
+func (s *Server) record(t Transfer, piece span) (has int64, whole bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := owned{t.Phone, t.File.Path}
 	if _, known := s.got[key]; !known && len(s.got) >= maxPhones {
-		return piece == span{0, t.File.Size}
+		return piece.end - piece.from, piece == span{0, t.File.Size}
 	}
 	s.got[key] = s.got[key].with(piece)
-	return s.got[key].cover(t.File.Size)
+	return s.got[key].bytes(), s.got[key].cover(t.File.Size)
 }
 
 // rangeStart reads the first byte of "bytes 0-99/200".

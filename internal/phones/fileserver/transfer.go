@@ -10,23 +10,26 @@ import (
 	"sync/atomic"
 	"time"
 
+	"announcer/internal/guard"
 	"announcer/internal/phones"
 )
 
 // Transfer is a file that is being sent to a phone.
 type Transfer struct {
-	Phone   netip.Addr
-	Agent   phones.Agent // what the phone says of itself
-	File    File
-	Started time.Time
-	Took    time.Duration // so far
-	Sent    int64         // bytes
-	Ended   bool
-	Whole   bool // the phone has all of the file now, by this transfer or by several with parts of it
+	Phone     netip.Addr
+	Agent     phones.Agent // what the phone says of itself
+	UserAgent string       // the same in its own words, of which [guard.MaxText] bytes are kept
+	File      File
+	Started   time.Time
+	Took      time.Duration // so far
+	Sent      int64         // bytes
+	Has       int64         // bytes of the file that the phone has, by this transfer and by those before
+	Ended     bool
+	Whole     bool // the phone has all of the file now, by this transfer or by several with parts of it
 }
 
-// Percent returns how much of the file was sent, 0 to 100.
-func (t Transfer) Percent() int { return int(100 * t.Sent / max(t.File.Size, 1)) }
+// Percent returns how much of the file the phone has, 0 to 100.
+func (t Transfer) Percent() int { return int(100 * t.Has / max(t.File.Size, 1)) }
 
 // Rate returns bytes per second.
 func (t Transfer) Rate() float64 {
@@ -54,14 +57,16 @@ type transfer struct {
 	way
 	file *opened
 	body *counter
+	held int64 // bytes that the phone had before, unless it had all
 }
 
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, file *opened) *transfer {
 	t := &transfer{Transfer: Transfer{Phone: host(r), File: file.content.File, Started: time.Now()}, file: file}
 	t.body = &counter{ResponseWriter: w, check: file.unwritten}
-	t.Agent = phones.ParseAgent(r.UserAgent())
+	t.Agent, t.UserAgent = phones.ParseAgent(r.UserAgent()), guard.Clip(r.UserAgent())
 	t.way, _ = r.Context().Value(connKey{}).(way)
 	s.mu.Lock()
+	t.held = s.got[owned{t.Phone, t.File.Path}].part(t.File.Size)
 	s.transfers[t] = true
 	s.mu.Unlock()
 	s.config.Report(t.now())
@@ -79,8 +84,12 @@ func (t *transfer) now() Transfer {
 	now := t.Transfer
 	now.Took = time.Since(t.Started)
 	now.Sent = t.arrived()
+	now.Has = t.has(now.Sent)
 	return now
 }
+
+// has returns the number of bytes of the file that the phone has when so many of this transfer have arrived.
+func (t *transfer) has(sent int64) int64 { return min(t.held+sent, t.File.Size) }
 
 // arrived returns the number of bytes that were sent, less what the phone has not got yet.
 func (t *transfer) arrived() int64 {
@@ -123,13 +132,14 @@ func (t *transfer) follow() (stop func()) {
 func (s *Server) end(t *transfer) {
 	last := t.Transfer
 	last.Sent, last.Ended = t.body.sent.Load(), true
+	last.Has = t.has(last.Sent)
 	from, ok := t.body.from()
 	complete := t.body.err == nil && t.delivered()
 	switch changed := errors.Is(t.body.err, errChanged) || complete && !t.file.holds(); {
 	case changed:
 		s.log(last.Phone).Error("a file was changed while it was sent", "phone", last.Phone, "file", last.File.Path)
 	case ok && complete:
-		last.Whole = s.record(last, span{from, from + last.Sent})
+		last.Has, last.Whole = s.record(last, span{from, from + last.Sent})
 	}
 	last.Took = time.Since(t.Started)
 	s.mu.Lock()
