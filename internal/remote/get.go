@@ -45,7 +45,7 @@ func (w *Website) Get(ctx context.Context, known Set) (*Set, error) {
 	setCondition(request.Header, known.Condition)
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, failure(ctx, err)
+		return nil, Failure(ctx, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusNotModified && known.Condition != "" {
@@ -212,7 +212,7 @@ func document(ctx context.Context, response *http.Response) ([]byte, error) {
 	case err != nil && ctx.Err() == nil && errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, errors.New("it ends in the middle of the document; want all of it")
 	case err != nil:
-		return nil, failure(ctx, err)
+		return nil, Failure(ctx, err)
 	case len(data) > maxDocument:
 		return nil, errLong
 	case isEmpty(data):
@@ -239,8 +239,8 @@ func isHTML(data []byte) bool {
 	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
 }
 
-// failure returns why there is no answer, in a sentence without the URL.
-func failure(ctx context.Context, err error) error {
+// Failure returns why there is no answer, in a sentence without the URL.
+func Failure(ctx context.Context, err error) error {
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return errors.New("its certificate is signed by an authority that is not known here; want its certificate as ca in [remote]")
 	}

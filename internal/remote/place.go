@@ -1,10 +1,13 @@
 package remote
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -18,8 +21,11 @@ func Check(place string) error {
 	case "https", "http":
 		_, err := parse(place)
 		return err
+	case "etcd":
+		_, _, err := SplitPrefix(place)
+		return err
 	}
-	return fmt.Errorf("%q is not a way to get definitions; want a URL such as https://prov.example.net/sites/berlin.toml", scheme+"://")
+	return fmt.Errorf("%q is not a way to get definitions; want a URL such as https://prov.example.net/sites/berlin.toml or etcd://etcd.example.net/announcer/sites/berlin/", scheme+"://")
 }
 
 // Shown returns a place as it is printed: without a user, a password and what is behind a question mark, since these can be
@@ -59,4 +65,49 @@ func parse(place string) (*url.URL, error) {
 		return u, nil
 	}
 	return nil, errors.New("its path does not end in .toml or .service; want the URL of one definition file")
+}
+
+// etcdPort is the port on which etcd serves clients.
+const etcdPort = "2379"
+
+// IsPrefix reports whether a place is a prefix of keys in etcd.
+func IsPrefix(place string) bool { return strings.HasPrefix(place, "etcd://") }
+
+// SplitPrefix returns the addresses of the servers and the prefix of a place such as
+// "etcd://HOST[:PORT][,HOST[:PORT]]/announcer/sites/berlin/".
+func SplitPrefix(place string) (addresses []string, prefix string, err error) {
+	const example = "want one such as etcd://etcd.example.net:2379/announcer/sites/berlin/"
+	hosts, path, hasPath := strings.Cut(strings.TrimPrefix(place, "etcd://"), "/")
+	prefix = "/" + path
+	switch {
+	case strings.Contains(hosts, "@"):
+		return nil, "", errors.New("a URL is printed and logged; want user and password_file in [remote] instead of a user and a password in the URL")
+	case strings.ContainsAny(place, "?#") || strings.ContainsFunc(place, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return nil, "", errors.New("it has a space, a question mark or a fragment (#); " + example)
+	case !hasPath || path == "":
+		return nil, "", errors.New("it has no prefix of keys; " + example)
+	case !strings.HasSuffix(prefix, "/"):
+		return nil, "", errors.New("the prefix of its keys does not end in /, so that those of other sites can begin with it; " + example)
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		address, err := withPort(host)
+		if err != nil {
+			return nil, "", fmt.Errorf("%q is not a host with an optional port; %s", host, example)
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses, prefix, nil
+}
+
+// withPort returns an address with the port of etcd if it has none.
+func withPort(address string) (string, error) {
+	u, err := url.Parse("//" + address)
+	if err != nil || u.Hostname() == "" || u.Host != address || strings.HasSuffix(address, ":") || address[0] != '[' && strings.Count(address, ":") > 1 {
+		return "", errors.New("it is no host")
+	}
+	port := cmp.Or(u.Port(), etcdPort)
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", errors.New("it is no port")
+	}
+	return net.JoinHostPort(u.Hostname(), port), nil
 }

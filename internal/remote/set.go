@@ -17,6 +17,11 @@ type Set struct {
 	Revision  string    `json:"revision,omitempty"`  // by which the server names this version: an ETag, a date, a number
 	Condition string    `json:"condition,omitempty"` // what to ask with for newer sets only; "": the next answer must be whole
 	Files     []File    `json:"files"`
+
+	Cluster string `json:"cluster,omitempty"` // whose data it is, if the server has a name for that
+	Seen    int64  `json:"seen,omitempty"`    // the highest revision of that data that is known
+	Term    uint64 `json:"term,omitempty"`    // likewise, the number of its election
+	Fault   string `json:"fault,omitempty"`   // how the server lost data; "" if it did not
 }
 
 // File is a definition file on a server.
@@ -24,6 +29,8 @@ type File struct {
 	Name   string `json:"name"`   // "dpma.service"
 	Origin string `json:"origin"` // the address of its findings
 	Data   []byte `json:"data"`   // never changed
+
+	Lost bool `json:"lost,omitempty"` // the server does not have it any more although it was not deleted
 }
 
 // Find returns the file of a name.
@@ -35,11 +42,35 @@ func (s Set) Find(name string) (file File, ok bool) {
 	return s.Files[i], true
 }
 
-// Same reports whether two sets have the same files.
+// Same reports whether two sets have the same files of the same data.
 func (s Set) Same(other Set) bool {
-	return slices.EqualFunc(s.Files, other.Files, func(a, b File) bool {
-		return a.Name == b.Name && a.Origin == b.Origin && bytes.Equal(a.Data, b.Data)
+	return s.Cluster == other.Cluster && s.Fault == other.Fault && slices.EqualFunc(s.Files, other.Files, func(a, b File) bool {
+		return a.Name == b.Name && a.Origin == b.Origin && a.Lost == b.Lost && bytes.Equal(a.Data, b.Data)
 	})
+}
+
+// mostNames is the most names of files in a sentence.
+const mostNames = 5
+
+// Lapse returns what the server lost and what to do about it, in a sentence; "" if it lost nothing.
+func (s Set) Lapse() string {
+	var lost []string
+	for _, file := range s.Files {
+		if file.Lost {
+			lost = append(lost, file.Name)
+		}
+	}
+	switch {
+	case s.Fault == "":
+		return ""
+	case len(lost) == 0:
+		return s.Fault + "; it has all definitions that are in use"
+	}
+	names := strings.Join(lost[:min(len(lost), mostNames)], ", ")
+	if more := len(lost) - mostNames; more > 0 {
+		names = fmt.Sprintf("%s and %d more", names, more)
+	}
+	return fmt.Sprintf("%s; it lacks %s, in use all the same; want each put again, and deleted then if it is to be withdrawn", s.Fault, names)
 }
 
 // The first line of a file in the cache has this word and the SHA-256 of what follows.

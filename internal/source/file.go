@@ -19,6 +19,8 @@ import (
 // MaxFile is the most bytes that a definition may have.
 const MaxFile = 1 << 20
 
+var errLong = fmt.Errorf("it has more than %d bytes; a definition has a few hundred", MaxFile)
+
 // readTime is how long a file that can be waited for may take to end.
 const readTime = 5 * time.Second
 
@@ -74,7 +76,7 @@ func readAll(r io.Reader, buf *bytes.Buffer) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("it can't be read: %w", cause(err))
 	case buf.Len() > MaxFile:
-		return nil, fmt.Errorf("it has more than %d bytes; a definition has a few hundred", MaxFile)
+		return nil, errLong
 	}
 	return buf.Bytes(), nil
 }

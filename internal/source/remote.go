@@ -1,10 +1,12 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"announcer/internal/publication"
@@ -128,27 +130,45 @@ func (s *served) lastGood() remote.Set {
 	good := s.received
 	good.Files = nil
 	for _, file := range s.received.Files {
-		if before, ok := s.good.Find(file.Name); !usable(file) {
-			good.Condition = "" // so that the file itself is loaded again after a restart
-			if !ok {
-				continue
-			}
-			file = before
+		before, ok := s.good.Find(file.Name)
+		if ok && before.Origin == file.Origin && bytes.Equal(before.Data, file.Data) || usable(file) {
+			good.Files = append(good.Files, file)
+			continue
 		}
-		good.Files = append(good.Files, file)
+		good.Condition = "" // so that the file itself is loaded again after a restart
+		if ok {
+			before.Lost = file.Lost
+			good.Files = append(good.Files, before)
+		}
 	}
 	return good
 }
 
 // usable reports whether a file has no error.
 func usable(file remote.File) bool {
-	return Decode(file.Origin, file.Data, publication.DefaultPolicy).Check(HostName()).Err() == nil
+	return unfit(file) == nil && Decode(file.Origin, file.Data, publication.DefaultPolicy).Check(HostName()).Err() == nil
+}
+
+// unfit returns why a file is no definition, whatever it says.
+func unfit(file remote.File) error {
+	switch {
+	case !IsDefinition(file.Name) || strings.Contains(file.Name, "/"):
+		return errors.New("its name is none of a definition; want one such as dpma.service or dpma.toml")
+	case len(file.Data) > MaxFile:
+		return errLong
+	case len(file.Data) == 0:
+		return errors.New("it is empty; want a definition in it, or the key deleted to withdraw it")
+	}
+	return nil
 }
 
 // items returns what is in use, and how the server answers.
 func (s *served) items() []Item {
 	state := s.state
 	state.Warnings = s.origin.Warnings()
+	if lapse := s.received.Lapse(); lapse != "" {
+		state.Warnings = append(slices.Clip(state.Warnings), lapse)
+	}
 	if s.cacheErr != nil {
 		state.Warnings = append(slices.Clip(state.Warnings), s.cacheErr.Error())
 	}
@@ -159,7 +179,7 @@ func (s *served) items() []Item {
 	}
 	items := []Item{}
 	for _, file := range s.received.Files {
-		item := Item{Name: file.Name, Origin: file.Origin, Data: file.Data}
+		item := Item{Name: file.Name, Origin: file.Origin, Data: file.Data, Err: unfit(file)}
 		if good, ok := s.good.Find(file.Name); ok {
 			item.Good = good.Data
 		}

@@ -14,6 +14,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/remote"
+	"announcer/internal/remote/etcd"
 	"announcer/services"
 )
 
@@ -227,11 +228,19 @@ func Open(place string, poll time.Duration, settings remote.Settings) Provider {
 	if err := remote.Check(place); err != nil {
 		return faulty{place, err}
 	}
-	origin, err := remote.NewWebsite(place, poll, settings)
+	origin, err := newOrigin(place, poll, settings)
 	if err != nil {
 		return faulty{place, err}
 	}
 	return Remote(place, origin, remote.Cache{Dir: settings.Cache})
+}
+
+// newOrigin returns the server of a place.
+func newOrigin(place string, poll time.Duration, settings remote.Settings) (remote.Origin, error) {
+	if remote.IsPrefix(place) {
+		return etcd.New(place, settings)
+	}
+	return remote.NewWebsite(place, poll, settings)
 }
 
 // ask has all providers run again for a reload.

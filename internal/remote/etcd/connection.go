@@ -1,0 +1,326 @@
+package etcd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/grpclog"
+	"google.golang.org/grpc/status"
+
+	"announcer/internal/guard"
+	"announcer/internal/remote"
+)
+
+const (
+	beat       = 3 * time.Second        // between two questions whether the server still answers
+	beatWait   = 3 * time.Second        // for the answer
+	confirmed  = time.Minute            // between two reports that it does
+	settle     = 50 * time.Millisecond  // several keys are often written in a row
+	settleMost = 500 * time.Millisecond // keys that never stop changing are not waited for
+	mostBytes  = 64 << 20               // of all definitions together
+)
+
+// The client library and gRPC would log to standard error.
+func init() {
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+}
+
+// connection is a connection to one server.
+type connection struct {
+	*clientv3.Client
+	prefix *Prefix
+	ctx    context.Context // ends with the connection; its cause says why
+	stop   context.CancelCauseFunc
+}
+
+var (
+	errSilent = errors.New("it does not answer in time; want a cluster that is not overloaded")
+	errLogin  = errors.New("the password is sent by TLS only; want ca in [remote]")
+)
+
+// connect connects to a server and logs in. wait is the time that the server may take.
+func (p *Prefix) connect(ctx context.Context, address string, wait time.Duration) (*connection, error) {
+	password, err := p.settings.Password()
+	if err != nil {
+		return nil, err
+	}
+	if p.settings.User != "" && !p.encrypted() && isElsewhere(address) {
+		return nil, errLogin
+	}
+	c := &connection{prefix: p}
+	c.ctx, c.stop = context.WithCancelCause(clientv3.WithRequireLeader(ctx))
+	conn, err := p.dial(c.ctx, address, wait)
+	if err != nil {
+		c.stop(err)
+		return nil, err
+	}
+	token := new(token)
+	c.Client, err = clientv3.New(clientv3.Config{
+		Context: c.ctx, Endpoints: []string{"http://" + address}, Logger: zap.NewNop(), MaxUnaryRetries: 1, MaxCallRecvMsgSize: mostBytes,
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(c.once(conn)), grpc.WithPerRPCCredentials(token)},
+	})
+	if err == nil && p.settings.User != "" {
+		err = c.login(token, password, wait)
+	}
+	if err != nil {
+		err = c.failure(err)
+		conn.Close()
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// dial returns a connection by which gRPC can speak as if there were no TLS, so that the cause of a failure is known.
+func (p *Prefix) dial(ctx context.Context, address string, wait time.Duration) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Timeout: min(connecting, wait)}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, remote.Failure(ctx, err)
+	}
+	if !p.encrypted() {
+		return conn, nil
+	}
+	cfg, err := p.settings.TLS()
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	cfg.ServerName, cfg.NextProtos = host, []string{"h2"}
+	ctx, cancel := context.WithTimeoutCause(ctx, wait, errSilent)
+	defer cancel()
+	encrypted := tls.Client(conn, cfg)
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, failedHandshake(ctx, err)
+	}
+	return encrypted, nil
+}
+
+func failedHandshake(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return remote.Failure(ctx, err)
+}
+
+// once returns a dialer for gRPC that has one connection to give: a second one is for [Prefix.Follow] to make.
+func (c *connection) once(conn net.Conn) func(context.Context, string) (net.Conn, error) {
+	var used atomic.Bool
+	return func(context.Context, string) (net.Conn, error) {
+		if used.Swap(true) {
+			return nil, guard.ErrClosed
+		}
+		return &watched{conn, c}, nil
+	}
+}
+
+// watched is a connection whose end is noticed.
+type watched struct {
+	net.Conn
+	owner *connection
+}
+
+// Read implements [net.Conn].
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err != nil {
+		w.owner.stop(remote.Failure(w.owner.ctx, err))
+	}
+	return n, err
+}
+
+// close ends the connection, and all that goes on by it.
+func (c *connection) close() {
+	c.stop(context.Canceled)
+	if c.Client != nil {
+		c.Client.Close() // whose error is that of the context
+	}
+}
+
+// token is what etcd gives for a user and a password. It goes with each request.
+type token struct{ value atomic.Value }
+
+// GetRequestMetadata implements [credentials.PerRPCCredentials].
+func (t *token) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	if value, ok := t.value.Load().(string); ok {
+		return map[string]string{rpctypes.TokenFieldNameGRPC: value}, nil
+	}
+	return nil, nil
+}
+
+// RequireTransportSecurity implements [credentials.PerRPCCredentials]. TLS is below what gRPC sees.
+func (t *token) RequireTransportSecurity() bool { return false }
+
+// login gets a token.
+func (c *connection) login(t *token, password string, wait time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(c.ctx, wait, errSilent)
+	defer cancel()
+	answer, err := c.Authenticate(ctx, c.prefix.settings.User, password)
+	if errors.Is(err, rpctypes.ErrAuthNotEnabled) {
+		return nil
+	}
+	if err == nil {
+		t.value.Store(answer.Token)
+	}
+	return timely(ctx, err)
+}
+
+// timely returns the cause of the end of a context instead of an error that follows from it.
+func timely(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+// list returns all keys below the prefix, as a majority of the cluster has them.
+func (c *connection) list(wait time.Duration) (*clientv3.GetResponse, error) {
+	ctx, cancel := context.WithTimeoutCause(c.ctx, wait, errSilent)
+	defer cancel()
+	list, err := c.Get(ctx, c.prefix.prefix, clientv3.WithPrefix())
+	if err == nil && (list.More || list.Count != int64(len(list.Kvs))) {
+		err = fmt.Errorf("its list is not complete: %d of %d keys", len(list.Kvs), list.Count)
+	}
+	return list, timely(ctx, err)
+}
+
+// watch reports what happens after the list, until the connection ends or cannot be used any more.
+func (c *connection) watch(v *view, report func(remote.Report)) error {
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	events := c.Watch(ctx, c.prefix.prefix, clientv3.WithPrefix(), clientv3.WithRev(v.seen+1), clientv3.WithFragment())
+	beats := make(chan int64)
+	go c.beat(ctx, beats)
+	deliver := func() {
+		set := v.set()
+		report(remote.Report{Set: &set})
+	}
+	var quiet, enough <-chan time.Time
+	told := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case r, open := <-events:
+			if err := ended(r, open); err != nil {
+				return timely(ctx, err)
+			}
+			if v.apply(r); enough == nil {
+				enough = time.After(settleMost)
+			}
+			quiet = time.After(settle)
+			continue
+		case revision := <-beats:
+			if v.saw(revision); enough != nil || time.Since(told) < confirmed {
+				continue
+			}
+		case <-quiet:
+		case <-enough:
+		}
+		deliver()
+		quiet, enough, told = nil, nil, time.Now()
+	}
+}
+
+// ended returns why a watch is over; nil if it is not.
+func ended(r clientv3.WatchResponse, open bool) error {
+	if !open {
+		return guard.ErrClosed
+	}
+	return r.Err()
+}
+
+// beat asks the server now and then whether it still answers, and ends the connection if it does not.
+func (c *connection) beat(ctx context.Context, beats chan<- int64) {
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		revision, err := c.revision(ctx)
+		if err != nil {
+			c.stop(err)
+			return
+		}
+		select {
+		case beats <- revision:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// revision returns the revision that the server has. No other server is asked.
+func (c *connection) revision(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, beatWait, errSilent)
+	defer cancel()
+	answer, err := c.Get(ctx, c.prefix.prefix, clientv3.WithSerializable(), clientv3.WithCountOnly())
+	if err != nil {
+		return 0, timely(ctx, err)
+	}
+	return answer.Header.Revision, nil
+}
+
+// isSilent reports whether a server did not answer in time.
+func isSilent(err error) bool { return errors.Is(err, errSilent) }
+
+// isCompacted reports whether the changes after the list have been compacted, so that it takes another one.
+func isCompacted(err error) bool { return errors.Is(err, rpctypes.ErrCompacted) }
+
+// isLoss reports whether a connection ended, or its server left the cluster, for no reason that would remain.
+func isLoss(err error) bool {
+	return errors.Is(err, guard.ErrClosed) || isSilent(err) || errors.Is(err, rpctypes.ErrNoLeader)
+}
+
+// failure returns why there is no answer, in a sentence.
+func (c *connection) failure(err error) error {
+	err = timely(c.ctx, err)
+	settings := c.prefix.settings
+	switch {
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		return fmt.Errorf("%s may not read the keys below %s; want a role with that right", c.user(), c.prefix.prefix)
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		return errors.New("it wants a user; want user and password_file, or cert and key, in [remote]")
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		return fmt.Errorf("it does not accept the user %q or the password; want them right in [remote]", settings.User)
+	case errors.Is(err, rpctypes.ErrNoLeader):
+		return errors.New("the cluster has no leader; want the majority of its servers running and connected")
+	}
+	if answer, ok := errors.AsType[rpctypes.EtcdError](err); ok {
+		return fmt.Errorf("it answers %q", guard.Clip(answer.Error()))
+	}
+	switch answer, ok := status.FromError(err); {
+	case ok && answer.Code() == codes.ResourceExhausted:
+		return fmt.Errorf("it sends more than %d bytes at once; want fewer or smaller definitions below the prefix", mostBytes)
+	case ok && answer.Code() != codes.OK:
+		return fmt.Errorf("it answers %q", guard.Clip(answer.Message()))
+	}
+	return err
+}
+
+// user returns who the cluster takes this host for.
+func (c *connection) user() string {
+	settings := c.prefix.settings
+	if settings.User != "" {
+		return fmt.Sprintf("the user %q", settings.User)
+	}
+	return "the user that the certificate in [remote] names"
+}
