@@ -30,11 +30,15 @@ type definitionServer struct {
 	cmd  *exec.Cmd
 }
 
-const nginxConfig = `user root; daemon off; worker_processes 1; pid nginx.pid; error_log stderr;
+// nginxHead is what nginx needs in a user namespace and in a directory of its own.
+const nginxHead = `user root; worker_processes 1; pid nginx.pid; error_log error.log;
 events { worker_connections 64; }
 http {
 	access_log off; default_type application/octet-stream;
 	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+`
+
+const nginxConfig = "daemon off;" + nginxHead + `
 	server {
 		listen 80; listen 443 ssl;
 		ssl_certificate cert.pem; ssl_certificate_key key.pem;
@@ -53,17 +57,16 @@ func serveDefinitions(t *testing.T, host *netlab.Host) *definitionServer {
 	s.certify(t)
 	s.write(t, "nginx.conf", strings.ReplaceAll(nginxConfig, "DIR", s.dir))
 	s.write(t, "mode.conf", "")
-	s.cmd = exec.Command(nginx, "-e", "stderr", "-p", s.dir, "-c", "nginx.conf")
+	s.cmd = exec.Command(nginx, "-e", "error.log", "-p", s.dir, "-c", "nginx.conf")
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var said bytes.Buffer
-	s.cmd.Stderr = &said
 	if err := host.Start(s.cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		s.stop()
 		if t.Failed() {
-			t.Logf("nginx said:\n%s", &said)
+			said, err := os.ReadFile(filepath.Join(s.dir, "error.log"))
+			t.Logf("nginx said:\n%s%v", said, err)
 		}
 	})
 	return s
@@ -83,7 +86,7 @@ func (s *definitionServer) certify(t *testing.T) {
 	}
 	now := time.Now()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.ParseIP("192.0.2.9")}}
+		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.ParseIP("192.0.2.9"), net.IPv4(127, 0, 0, 1)}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -276,6 +279,27 @@ func TestCommandsTakeURLs(t *testing.T) {
 				t.Errorf("exit status %d, want %d; printed:\n%s\nwant:\n%s", code, test.code, out, test.want)
 			}
 		})
+	}
+}
+
+// TestFleet runs every command of docs/fleet.md, in order, with nginx as its blocks of configuration say.
+func TestFleet(t *testing.T) {
+	netlab.Need(t)
+	skip.Without(t, "nginx")
+	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
+	document := documents(t)[fleet]
+	s := &definitionServer{dir: t.TempDir()}
+	t.Setenv("RUNTIME_DIRECTORY", s.dir)
+	s.certify(t)
+	s.write(t, "site.conf", blocks(document, "nginx")[0])
+	s.write(t, "nginx.conf", nginxHead+"include site.conf;\n}\n")
+	t.Cleanup(func() { exec.Command("nginx", "-e", "error.log", "-p", s.dir, "-c", "nginx.conf", "-s", "stop").Run() }) // if a step before failed
+	all := steps(t, document)
+	for _, step := range all {
+		follow(t, s.dir, step)
+	}
+	if len(all) < 15 {
+		t.Errorf("the document has %d commands; want at least 15", len(all))
 	}
 }
 

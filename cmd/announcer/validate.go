@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -161,13 +162,16 @@ func unreadable(c *cli.Context) diag.Findings {
 	places := append(config.DefaultServices(), defaultConfig)
 	if data, err := source.ReadFile(defaultConfig); err == nil {
 		cfg, _ := config.Load(defaultConfig, data)
-		places = slices.Concat(places, cfg.Services, cfg.Remote.Files())
+		places = slices.Concat(places, cfg.Services, slices.DeleteFunc(cfg.Remote.Files(), isCredential))
 	}
 	if !c.Args().Present() {
 		return unit.Unreadable(distinct(places))
 	}
 	return unit.Unreadable(slices.DeleteFunc(c.Args().Slice(), func(path string) bool { return !isIn(path, places) }))
 }
+
+// isCredential reports whether systemd makes a file, for the daemon alone, while the unit runs.
+func isCredential(path string) bool { return strings.HasPrefix(path, "/run/credentials/") }
 
 // distinct returns paths without those that are there twice.
 func distinct(paths []string) []string {
