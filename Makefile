@@ -8,7 +8,7 @@ PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-
 OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps boot-test bench bench-smoke fuzz compare endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ lan: ## the LAN in a box with 30 seeds
 
 test-deps: ## the programs that the interop tests talk to, unpacked into .test-deps
 	@.ci/test-deps
+
+screenshots: ## pictures of the page of the daemon, into docs/screenshots/
+	go test -count 1 -run '^TestScreenshots$$' ./internal/web -screenshots $(CURDIR)/docs/screenshots
 
 boot-test: ## the .deb on an emulated Debian with systemd as process 1, which .ci/boot-deps makes (BOOTRUN=REGEXP: some tests)
 	@.ci/boot-deps

@@ -246,3 +246,9 @@ func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromed
 		return err
 	})
 }
+
+// Screenshot returns a PNG of what the window shows.
+func (p *Page) Screenshot(t testing.TB) []byte {
+	t.Helper()
+	return run(t, p, chromedp.CaptureScreenshot())
+}
