@@ -140,10 +140,12 @@ type verdict struct {
 }
 
 type restartedPhone struct {
-	Phone   netip.AddrPort `json:"phone"`
-	Result  string         `json:"result"`           // "200" or another code, or see restart.Result.Word
-	Code    int            `json:"code,omitempty"`   // of the answer
-	Reason  string         `json:"reason,omitempty"` // of the answer, in the phone's words
-	Detail  string         `json:"detail"`           // for people
-	Seconds float64        `json:"seconds"`          // from the request to the answer
+	Phone    netip.AddrPort `json:"phone"`
+	Model    string         `json:"model,omitempty"`    // by its User-Agent
+	Firmware string         `json:"firmware,omitempty"` // likewise
+	Result   string         `json:"result"`             // "200" or another code, or see restart.Result.Word
+	Code     int            `json:"code,omitempty"`     // of the answer
+	Reason   string         `json:"reason,omitempty"`   // of the answer, in the phone's words
+	Detail   string         `json:"detail"`             // for people
+	Seconds  float64        `json:"seconds"`            // from the request to the answer
 }

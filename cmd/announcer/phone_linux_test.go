@@ -60,6 +60,19 @@ func (p *phone) did() []string {
 	return slices.Clone(p.events)
 }
 
+// agent is what the phone says of itself, by HTTP and by SIP.
+func (p *phone) agent() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return "Digium " + p.model + " " + p.version
+}
+
+func (p *phone) flash(version string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.version = version
+}
+
 func (p *phone) note(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -154,7 +167,7 @@ func (p *phone) hearSIP(conn net.PacketConn) {
 			seen[id] = true
 			p.note("restarts")
 		}
-		answer := "SIP/2.0 200 OK\r\n"
+		answer := "SIP/2.0 200 OK\r\nUser-Agent: " + p.agent() + "\r\n"
 		for _, name := range []string{"Via", "From", "To", "Call-Id", "Cseq"} {
 			answer += name + ": " + headers.Get(name) + "\r\n"
 		}
@@ -221,7 +234,7 @@ func (p *phone) load(ctx context.Context, txt map[string]string) error {
 	if err != nil {
 		return err
 	}
-	request.Header.Set("User-Agent", "Digium "+p.model+" "+p.version)
+	request.Header.Set("User-Agent", p.agent())
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
 		p.host.Do(func() { conn, err = new(net.Dialer).DialContext(ctx, network, addr) })
 		return conn, err
@@ -239,7 +252,7 @@ func (p *phone) load(ctx context.Context, txt map[string]string) error {
 		return fmt.Errorf("%s: %s", request.URL, answer.Status)
 	}
 	p.note("loads %s from %s, %s", file, request.URL.Host, hex.EncodeToString(hash.Sum(nil)))
-	p.version = txt["firmwareVersion"]
+	p.flash(txt["firmwareVersion"])
 	p.found = map[string]map[string]string{}
 	return nil
 }

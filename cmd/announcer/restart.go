@@ -176,7 +176,8 @@ func printPhones(c *cli.Context, b restart.Batch, phones []netip.AddrPort) error
 func restartJSON(event restart.Event, results []restart.Result) restartOutput {
 	phones := []restartedPhone{}
 	for _, r := range results {
-		phones = append(phones, restartedPhone{r.Phone, r.Word(), r.Answer.Code, r.Answer.Reason, r.Detail(), r.Took.Seconds()})
+		agent := r.Agent()
+		phones = append(phones, restartedPhone{r.Phone, agent.Model, agent.Version, r.Word(), r.Answer.Code, r.Answer.Reason, r.Detail(), r.Took.Seconds()})
 	}
 	return restartOutput{formatVersion, event, granted(results), phones}
 }
@@ -192,6 +193,15 @@ func granted(results []restart.Result) int {
 	return n
 }
 
+// restartDetail is the result in a sentence, with what the phone has said of itself.
+func restartDetail(r restart.Result) string {
+	agent := r.Agent()
+	if agent.Model == "" {
+		return r.Detail()
+	}
+	return fmt.Sprintf("%s (%s)", r.Detail(), strings.TrimSpace(agent.Model+" "+agent.Version))
+}
+
 func printResults(c *cli.Context, event restart.Event, results []restart.Result) error {
 	if c.Bool("json") {
 		return escape.WriteJSON(c.App.Writer, restartJSON(event, results))
@@ -202,7 +212,7 @@ func printResults(c *cli.Context, event restart.Event, results []restart.Result)
 		if r.Took > 0 {
 			took = fmt.Sprintf("%dms", r.Took.Milliseconds())
 		}
-		rows = append(rows, []string{r.Phone.String(), r.Word(), took, r.Detail()})
+		rows = append(rows, []string{r.Phone.String(), r.Word(), took, restartDetail(r)})
 	}
 	if err := table(c.App.Writer, "PHONE RESULT TIME DETAIL", rows); err != nil {
 		return err

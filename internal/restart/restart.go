@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"announcer/internal/phones"
 	"announcer/internal/sip"
 )
 
@@ -130,6 +131,9 @@ func (b Batch) ask(ctx context.Context, phone netip.AddrPort) Result {
 	answer, err := b.Ask(ctx, sip.Target{User: b.User, Host: phone.Addr().String(), Port: phone.Port(), Transport: b.Transport}, b.Event.header())
 	return Result{Phone: phone, Event: b.Event, Answer: answer, Err: err, Took: time.Since(start)}
 }
+
+// Agent returns what the phone has said of itself.
+func (r Result) Agent() phones.Agent { return phones.ParseAgent(r.Answer.Agent) }
 
 // Word returns the result in a word: "200" or another code, "timeout", "refused", "unreachable", "closed", "stopped" (asked,
 // and not waited for), "not asked" or "failed".

@@ -11,11 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/phones"
 	"announcer/internal/sip"
 	"announcer/internal/testkit/siptest"
 )
 
-func phones(n int) []netip.AddrPort {
+func floor(n int) []netip.AddrPort {
 	var all []netip.AddrPort
 	for i := range n {
 		all = append(all, netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 5060))
@@ -63,7 +64,7 @@ func TestRate(t *testing.T) {
 		var b book
 		told := 0
 		batch := Batch{Ask: b.ask(granted), Timeout: time.Second, Parallel: 100, Rate: 10}
-		results := batch.Run(t.Context(), phones(25), func(r Result) {
+		results := batch.Run(t.Context(), floor(25), func(r Result) {
 			if r.OK() {
 				told++
 			}
@@ -76,7 +77,7 @@ func TestRate(t *testing.T) {
 		if len(results) != 25 || told != 25 {
 			t.Errorf("%d results, %d told of", len(results), told)
 		}
-		for i, phone := range phones(25) {
+		for i, phone := range floor(25) {
 			if results[i].Phone != phone || !results[i].OK() {
 				t.Errorf("result %d: %+v", i, results[i])
 			}
@@ -88,7 +89,7 @@ func TestParallel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b book
 		batch := Batch{Ask: b.ask(silent), Timeout: 4 * time.Second, Parallel: 3, Rate: 100}
-		results := batch.Run(t.Context(), phones(9), func(Result) {})
+		results := batch.Run(t.Context(), floor(9), func(Result) {})
 		if took := time.Since(b.start); b.worst != 3 || took < 12*time.Second || took > 13*time.Second {
 			t.Errorf("%d phones at a time in %v; want 3, three times 4 s", b.worst, took)
 		}
@@ -115,7 +116,7 @@ func TestEnd(t *testing.T) {
 			return silent(ctx)
 		}}
 		var words []string
-		for _, r := range batch.Run(ended, phones(3), func(Result) {}) {
+		for _, r := range batch.Run(ended, floor(3), func(Result) {}) {
 			words = append(words, r.Word())
 		}
 		if got := strings.Join(words, ", "); got != "200, stopped, not asked" {
@@ -181,6 +182,25 @@ func TestWords(t *testing.T) {
 		t.Run(test.word, func(t *testing.T) {
 			if word, detail := test.result.Word(), test.result.Detail(); word != test.word || detail != test.detail {
 				t.Errorf("%s, %q; want %s, %q", word, detail, test.word, test.detail)
+			}
+		})
+	}
+}
+
+// TestAgent wants what a phone says of itself, and nothing that is only like it.
+func TestAgent(t *testing.T) {
+	for _, test := range []struct {
+		agent string
+		want  phones.Agent
+	}{
+		{"", phones.Agent{}},
+		{"Digium D40 2_8_1", phones.Agent{Model: "D40", Version: "2_8_1"}},
+		{"Asterisk PBX 20.5.0", phones.Agent{}},
+		{"<script>D40", phones.Agent{Model: "D40"}},
+	} {
+		t.Run(test.agent, func(t *testing.T) {
+			if got := (Result{Answer: sip.Answer{Code: 200, Agent: test.agent}}).Agent(); got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
 			}
 		})
 	}

@@ -62,7 +62,7 @@ func (r request) answer(message string) (a Answer, ok bool) {
 	statusLine, headers, _ := strings.Cut(message, "\n")
 	version, status, _ := strings.Cut(strings.TrimSpace(statusLine), " ")
 	code, reason, _ := strings.Cut(status, " ")
-	a = Answer{Reason: guard.Clip(reason)}
+	a = Answer{Reason: guard.Clip(reason), Agent: guard.Clip(header(headers, "User-Agent", "Server"))}
 	if !strings.EqualFold(version, "SIP/2.0") || len(code) != 3 {
 		return Answer{}, false
 	}

@@ -21,6 +21,7 @@ const GiveUp = 32 * time.Second
 type Answer struct {
 	Code   int    // such as 200
 	Reason string // such as "OK", in the words of the other side
+	Agent  string // what the other side says of itself (RFC 3261 §20.35, §20.41), of which [guard.MaxText] bytes are kept; "" if nothing
 }
 
 // OK reports whether the request was granted.

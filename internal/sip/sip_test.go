@@ -16,6 +16,7 @@ import (
 
 	"announcer/internal/testkit/skip"
 
+	"announcer/internal/guard"
 	"announcer/internal/testkit/siptest"
 )
 
@@ -164,7 +165,7 @@ func TestNotify(t *testing.T) {
 	to := target(p, UDP)
 	to.User = "1001"
 	got, err := checkSync(t.Context(), to)
-	if err != nil || got != (Answer{200, "OK"}) || !got.OK() {
+	if err != nil || got != (Answer{Code: 200, Reason: "OK"}) || !got.OK() {
 		t.Fatalf("%v, %v; want the final response", got, err)
 	}
 	want := regexp.MustCompile(strings.ReplaceAll(`^NOTIFY sip:1001@ADDR;ob SIP/2\.0
@@ -336,6 +337,25 @@ func TestCheckUser(t *testing.T) {
 		t.Run(fmt.Sprintf("%q", user), func(t *testing.T) {
 			if err := CheckUser(user); (err == nil) != ok {
 				t.Errorf("%q: %v", user, err)
+			}
+		})
+	}
+}
+
+// TestAgent has phones say of themselves what they are, and more than is kept.
+func TestAgent(t *testing.T) {
+	for _, test := range []struct{ name, headers, want string }{
+		{"none", "", ""},
+		{"User-Agent", "\r\nUser-Agent: Digium D40 2_8_1", "Digium D40 2_8_1"},
+		{"in lower case, folded", "\r\nuser-agent:\r\n Digium D40\r\n\t2_8_1 ", "Digium D40 2_8_1"},
+		{"Server", "\r\nServer: Asterisk PBX 20", "Asterisk PBX 20"},
+		{"empty", "\r\nUser-Agent:", ""},
+		{"too long", "\r\nUser-Agent: D40 " + strings.Repeat("x", 4096), "D40 " + strings.Repeat("x", guard.MaxText-4) + "…"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := siptest.Listen(t, "udp", "127.0.0.1:0", siptest.Answers("200 OK"+test.headers))
+			if got, err := checkSync(t.Context(), target(p, UDP)); err != nil || got.Agent != test.want {
+				t.Errorf("%q, %v; want %q", got.Agent, err, test.want)
 			}
 		})
 	}
