@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -16,7 +15,6 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/control"
 	"announcer/internal/deployment"
-	"announcer/internal/escape"
 	"announcer/internal/mdns"
 	"announcer/internal/phones/fileserver"
 	"announcer/internal/publication"
@@ -58,10 +56,10 @@ func openPage(c *cli.Context, log *slog.Logger) (*firmwarePage, error) {
 	return &firmwarePage{listener: l, log: log}, nil
 }
 
-// print prints the URL of the page: if it is on all addresses, with one on a link.
-func (p *firmwarePage) print(out io.Writer, links publication.Links) {
+// url returns the URL of the page: if it is on all addresses, with one on a link. It is "" without a page.
+func (p *firmwarePage) url(links publication.Links) string {
 	if p == nil {
-		return
+		return ""
 	}
 	at := p.listener.Addr().(*net.TCPAddr).AddrPort()
 	if at.Addr().IsUnspecified() {
@@ -72,7 +70,7 @@ func (p *firmwarePage) print(out io.Writer, links publication.Links) {
 			}
 		}
 	}
-	escape.Fprintf(out, "page http://%s/\n", at)
+	return "http://" + at.String() + "/"
 }
 
 // show shows a deployment. The function that it returns ends following what happens on the network; transfers are still followed

@@ -51,9 +51,10 @@ func firmwareServeCommand() *cli.Command {
 			&cli.StringFlag{Name: "config-server", Usage: "with --xml: point phones to `URL` in the configuration, such as sip:proxy@10.1.2.3:5060;transport=udp, also phones that are configured"},
 			&cli.StringFlag{Name: "name", Usage: "the instance `NAME` that users see (default: from version and server)"},
 			versionFlag(),
+			jsonFlag(),
 		),
 		Action: announcing(firmwareServe, closedTerminal()...),
-	}, "warn; info if standard output is no terminal")
+	}, "warn; info if standard output is no terminal and there is no --json")
 }
 
 func firmwareServe(c *cli.Context) error {
@@ -86,15 +87,14 @@ func firmwareServe(c *cli.Context) error {
 		Daemon: status.Daemon{Version: version(), Engine: offer.engine}, Desired: offer.Desired, Links: offer.links,
 		Release: release.Version, Wanted: int(c.Uint("until-done")), MAC: netwatch.MACOf, MACs: netwatch.MACs,
 	})
-	show := newTransferView(c.App.Writer, isTerminal(c.App.Writer), int(c.Uint("until-done")), update)
+	show := newTransferView(c.App.Writer, c.Bool("json"), int(c.Uint("until-done")), update)
 	server, err := fileserver.New(fileserver.Config{
 		Dir: dir, Release: release, URL: c.String("url"), Configs: c.Bool("xml"), ConfigServer: c.String("config-server"), Log: log, Report: show.report,
 	})
 	if err != nil {
 		return err
 	}
-	printFiles(c.App.Writer, server.Files())
-	page.print(c.App.Writer, offer.Links)
+	show.begin(server.Files(), page.url(offer.Links))
 	publisher, err := engine.Open(offer.engine, log, netwatch.MAC)
 	if err != nil {
 		return err
@@ -123,9 +123,9 @@ func checkConfigServer(c *cli.Context) error {
 	return nil
 }
 
-// firmwareLog reports every transfer, but not where the lines would tear the table.
+// firmwareLog reports every transfer, unless that would tear the table or disturb a program that reads the lines.
 func firmwareLog(c *cli.Context) (*slog.Logger, error) {
-	if isTerminal(c.App.Writer) {
+	if isTerminal(c.App.Writer) || c.Bool("json") {
 		return newLogger(c, slog.LevelWarn.String(), "text")
 	}
 	return newLogger(c, slog.LevelInfo.String(), "text")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -31,7 +32,8 @@ const (
 type transferView struct {
 	out      io.Writer
 	terminal bool
-	until    int // phones that are to have a whole file; 0: no such end
+	json     bool // the lines are JSON
+	until    int  // phones that are to have a whole file; 0: no such end
 	update   *deployment.Deployment
 	lines    *limit.Lines
 
@@ -40,15 +42,39 @@ type transferView struct {
 	drawn int                   // lines of the table on the screen
 }
 
-func newTransferView(out io.Writer, terminal bool, until int, update *deployment.Deployment) *transferView {
-	return &transferView{out: out, terminal: terminal, until: until, update: update, lines: limit.New(linesOfPhone, linesOfAll, time.Minute)}
+func newTransferView(out io.Writer, asJSON bool, until int, update *deployment.Deployment) *transferView {
+	return &transferView{out: out, terminal: isTerminal(out) && !asJSON, json: asJSON, until: until, update: update, lines: limit.New(linesOfPhone, linesOfAll, time.Minute)}
+}
+
+// begin shows what is served, and the URL of the page, "" if there is none.
+func (p *transferView) begin(files []fileserver.File, page string) {
+	if p.json {
+		p.print(serveOutput{Images: deployment.Images(files), Page: page})
+		return
+	}
+	printFiles(p.out, files)
+	if page != "" {
+		escape.Fprintf(p.out, "page %s\n", page)
+	}
 }
 
 // announced reports that phones can find the firmware.
 func (p *transferView) announced(events []mdns.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	printAnnounced(p.out, events)
+	if !p.json {
+		printAnnounced(p.out, events)
+		return
+	}
+	for _, e := range events {
+		p.print(serveOutput{Announced: &announcedService{e.Name, e.Type.String(), e.Link}})
+	}
+}
+
+// print prints a line of JSON. A write error is ignored: serving goes on.
+func (p *transferView) print(o serveOutput) {
+	o.Version = formatVersion
+	_ = json.NewEncoder(escape.JSON(p.out)).Encode(o)
 }
 
 // report takes the server's report on a transfer.
@@ -60,7 +86,11 @@ func (p *transferView) report(t fileserver.Transfer) {
 		p.ended = append(p.ended[max(0, len(p.ended)-standardRow*5):], t)
 	}
 	isNew := p.update.Report(t, phone)
-	if !p.terminal && (isNew || p.lines.Admit(t.Phone.String(), time.Now())) {
+	switch {
+	case p.terminal, !isNew && !p.lines.Admit(t.Phone.String(), time.Now()):
+	case p.json:
+		p.print(serveOutput{Transfer: new(deployment.Shown(t))})
+	default:
 		escape.Fprintf(p.out, "%s\n", p.line(t))
 	}
 }
@@ -72,6 +102,10 @@ func (p *transferView) leftOut(e limit.Excess, any bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.json {
+		p.print(serveOutput{Missed: e.Lines})
+		return
+	}
 	escape.Fprintf(p.out, "%s\n", e)
 }
 

@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"announcer/internal/deployment"
+	"announcer/internal/dnsname"
 	"announcer/internal/escape"
 	"announcer/internal/layout"
+	"announcer/internal/limit"
+	"announcer/internal/mdns"
 	"announcer/internal/phones"
 	"announcer/internal/phones/fileserver"
 	"announcer/internal/testkit/printed"
@@ -29,7 +32,9 @@ func transfer(phone string, sent int64, ended, whole bool) fileserver.Transfer {
 
 // newView makes a view of a deployment in which no hardware address is known.
 func newView(out io.Writer, terminal bool, until int) *transferView {
-	return newTransferView(out, terminal, until, deployment.New(deployment.Config{Wanted: until, MAC: func(netip.Addr) string { return "" }}))
+	p := newTransferView(out, false, until, deployment.New(deployment.Config{Wanted: until, MAC: func(netip.Addr) string { return "" }}))
+	p.terminal = terminal
+	return p
 }
 
 func TestTransferLines(t *testing.T) {
@@ -54,6 +59,28 @@ func TestTransferLines(t *testing.T) {
 		t.Errorf("printed:\n%s\nwant:\n%s", &out, want)
 	}
 	p.run(context.Background(), nil, func() []fileserver.Transfer { return nil }) // ends, since two phones are done
+}
+
+// TestTransferJSON wants each line to be an object that docs/json.schema.json describes.
+func TestTransferJSON(t *testing.T) {
+	var out bytes.Buffer
+	p := newView(&out, false, 2)
+	p.json = true
+	p.begin([]fileserver.File{{Image: phones.Image{Path: "a.eff", Model: "D40", Size: 7}, SHA256: "ab"}}, "http://127.0.0.1:9353/")
+	p.announced([]mdns.Event{{Name: "Firmware\u202e", Type: dnsname.MustParse("_digiumproxy._udp"), Link: "eth0"}})
+	p.report(transfer("192.0.2.11", 0, false, false))
+	p.report(transfer("192.0.2.11", 40e6, true, true))
+	p.leftOut(limit.Excess{Lines: 7, Most: "192.0.2.66"}, true)
+	wants := []string{`"path":"a.eff"`, `"announced":{"name":"Firmware\u202e","type":"_digiumproxy._udp","link":"eth0"}`, `"state":"loading"`, `"state":"done"`, `"missed":7`}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != len(wants) {
+		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(wants), &out)
+	}
+	for i, line := range lines {
+		if checkOutput(t, "announcer firmware serve --json", []byte(line), ""); !strings.Contains(line, wants[i]) {
+			t.Errorf("line %d is %s, want %s in it", i, line, wants[i])
+		}
+	}
 }
 
 // TestTransferLinesAreLimited has a client that asks for one byte again and again, and phones that get the file.

@@ -82,6 +82,16 @@ type (
 		Findings diag.Findings  `json:"findings"`
 	}
 
+	// serveOutput is a line: one of images, announced, transfer and missed is set.
+	serveOutput struct {
+		Version   int               `json:"version"`
+		Images    []status.Image    `json:"images,omitempty"`
+		Page      string            `json:"page,omitempty"`
+		Announced *announcedService `json:"announced,omitempty"`
+		Transfer  *status.Transfer  `json:"transfer,omitempty"`
+		Missed    int               `json:"missed,omitempty"` // lines about transfers that were left out
+	}
+
 	decodeOutput struct {
 		Version int                `json:"version"`
 		Class   phones.VendorClass `json:"class"`
@@ -99,6 +109,12 @@ type listedService struct {
 	Links    []string `json:"links"`
 	State    string   `json:"state"`
 	Why      string   `json:"why,omitempty"`
+}
+
+type announcedService struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	Link string `json:"link"`
 }
 
 type foundType struct {

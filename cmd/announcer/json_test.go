@@ -40,6 +40,7 @@ var outputs = map[string]reflect.Type{
 	"announcer resolve HOST --json":    reflect.TypeFor[hostsOutput](),
 	"announcer restart --json":         reflect.TypeFor[restartOutput](),
 	"announcer firmware scan --json":   reflect.TypeFor[scanOutput](),
+	"announcer firmware serve --json":  reflect.TypeFor[serveOutput](),
 	"announcer dhcp decode --json":     reflect.TypeFor[decodeOutput](),
 	"announcer status --json":          reflect.TypeFor[status.Status](),
 	"announcer reload --json":          reflect.TypeFor[status.ReloadReport](),
@@ -296,6 +297,7 @@ func TestSchemaOfValues(t *testing.T) {
 		"announcer browse --follow --json": changeOutput{formatVersion, browse.Added, entry},
 		"announcer resolve NAME --json":    serviceOutput{formatVersion, entry},
 		"announcer resolve HOST --json":    hostsOutput{formatVersion, []shownHost{{Addresses: []netip.Addr{}, From: []shownSender{}}}},
+		"announcer firmware serve --json":  serveOutput{formatVersion, []status.Image{{}}, "http://127.0.0.1:9353/", &announcedService{}, &status.Transfer{}, 3},
 		"announcer watch --json":           status.EventReport{Version: status.Version, Event: status.Event{Asked: &status.AskedEvent{}, Event: &status.WireEvent{}, Missed: 3}},
 	} {
 		t.Run(heading, func(t *testing.T) {

@@ -90,7 +90,7 @@ func (d *Deployment) Report(t fileserver.Transfer, phone string) (isNew bool) {
 			close(d.reached)
 		}
 	}
-	d.hub.Publish(status.Event{Transfer: new(shown(t))})
+	d.hub.Publish(status.Event{Transfer: new(Shown(t))})
 	return isNew
 }
 
@@ -173,7 +173,7 @@ func (d *Deployment) status(o observation) status.Status {
 func (d *Deployment) firmware(now time.Time, mac phones.Lookup) *status.Firmware {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	f := &status.Firmware{Version: d.config.Release, Wanted: d.config.Wanted, Done: len(d.phones), Images: d.images()}
+	f := &status.Firmware{Version: d.config.Release, Wanted: d.config.Wanted, Done: len(d.phones), Images: Images(d.server.Files())}
 	running := d.server.Running()
 	f.Transfers, f.Forgotten = d.transfers.list(running), d.transfers.forgotten
 	f.Rate = d.transfers.rate(now, running)
@@ -198,9 +198,10 @@ func (d *Deployment) macOf(phone netip.Addr, mac phones.Lookup) string {
 	return phones.EmbeddedMAC(phone)
 }
 
-func (d *Deployment) images() []status.Image {
+// Images returns what is served as people see it.
+func Images(files []fileserver.File) []status.Image {
 	images := []status.Image{}
-	for _, f := range d.server.Files() {
+	for _, f := range files {
 		images = append(images, status.Image{Image: f.Image, SHA256: f.SHA256})
 	}
 	return images

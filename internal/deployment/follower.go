@@ -83,7 +83,7 @@ func (f *follower) sample() {
 	f.mu.Unlock()
 	var news []status.Event
 	for _, t := range running {
-		news = append(news, status.Event{Transfer: new(shown(t))})
+		news = append(news, status.Event{Transfer: new(Shown(t))})
 	}
 	f.hub.Publish(news...)
 }

@@ -36,8 +36,8 @@ type sample struct {
 	sent int64
 }
 
-// shown returns a transfer as people see it. The hardware address is looked up later.
-func shown(t fileserver.Transfer) status.Transfer {
+// Shown returns a transfer as people see it. The hardware address is looked up later.
+func Shown(t fileserver.Transfer) status.Transfer {
 	s := status.Transfer{
 		From: t.Phone, MAC: t.Agent.MAC, Model: t.Agent.Model, Firmware: t.Agent.Version, Agent: t.UserAgent, File: t.File.Path, State: status.Loading,
 		Size: t.File.Size, Has: t.Has, Started: t.Started, Seconds: t.Took.Seconds(), Rate: t.Rate(),
@@ -67,7 +67,7 @@ func (ts *transfers) report(t fileserver.Transfer) {
 		}
 		ts.order = append(ts.order, key)
 	}
-	ts.all[key] = shown(t)
+	ts.all[key] = Shown(t)
 	if t.Ended {
 		ts.ended += t.Sent
 	}
@@ -77,7 +77,7 @@ func (ts *transfers) report(t fileserver.Transfer) {
 func (ts *transfers) list(running []fileserver.Transfer) []status.Transfer {
 	now := map[part]status.Transfer{}
 	for _, t := range running {
-		one, key := shown(t), partOf(t)
+		one, key := Shown(t), partOf(t)
 		if other, parallel := now[key]; parallel {
 			one.Has = min(one.Has+other.Has, one.Size)
 			one.Rate += other.Rate
