@@ -57,7 +57,7 @@ func site() status.Status {
 			link, address = "vlan20", netip.AddrFrom4([4]byte{10, 1, 20, byte(31 + i)})
 		}
 		count := uint64(3 + i*7%11)
-		s.Asked.Hosts = append(s.Asked.Hosts, phones.Asker{Host: address, Link: link, Type: phoneType, MAC: fmt.Sprintf("00:0f:d3:4a:%02x:%02x", 16+i%5, i*37%256), Vendor: "Digium", Model: []string{"D40", "D65", "D80"}[i%3], Firmware: "2_8_1",
+		s.Asked.Hosts = append(s.Asked.Hosts, phones.Asker{Host: address, Link: link, Type: phoneType, MAC: fmt.Sprintf("00:0f:d3:4a:%02x:%02x", 16+i%5, i*37%256), Vendor: "Digium", Model: []string{"D40", "D65", "D50"}[i%3], Firmware: "2_8_1",
 			First: now.Add(-time.Duration(8*24-i) * time.Hour), Last: now.Add(-time.Duration(i*i*9+12) * time.Second), Count: count, Answered: count})
 	}
 	for i := range 60 {
