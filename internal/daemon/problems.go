@@ -119,8 +119,8 @@ func (v view) definitionHints(healthy bool) []string {
 	}
 	if len(v.desired.Groups) == 0 {
 		hints = append(hints, nothingDefined)
-	} else {
-		hints = append(hints, idleLinks(v.desired)...)
+	} else if idle := idleLinks(v.desired); idle != "" {
+		hints = append(hints, idle)
 	}
 	hints = append(hints, v.snapshot.Remarks...)
 	if n := len(v.findings.Warnings()); n > 0 && healthy {
@@ -129,15 +129,18 @@ func (v view) definitionHints(healthy bool) []string {
 	return hints
 }
 
-// idleLinks returns a sentence for each link that no definition is for.
-func idleLinks(desired publication.Desired) []string {
-	var hints []string
+// idleLinks returns a sentence about the links that no definition is for, "" if there are none.
+func idleLinks(desired publication.Desired) string {
+	var idle []string
 	for _, link := range desired.Links {
 		if !slices.ContainsFunc(desired.Groups, func(p publication.Publication) bool { return p.On(link) }) {
-			hints = append(hints, fmt.Sprintf("nothing is announced on %s: no definition is for it", link.Name))
+			idle = append(idle, link.Name)
 		}
 	}
-	return hints
+	if len(idle) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("nothing is announced on %s: no definition applies there", publication.Names(idle))
 }
 
 // line is the state in a line, with the number of problems that it does not show otherwise.

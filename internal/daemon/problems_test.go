@@ -236,7 +236,7 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 			b.files <- struct{}{}
 		}, "", "another log_level is configured; it is used after a restart"},
 		{"a link for which nothing is defined", here + "interfaces = [\"*\"]\n[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth*\"]\n", []publication.Link{testLink(1, "eth0"), testLink(2, "vlan20")}, nil,
-			"", "nothing is announced on vlan20: no definition is for it"},
+			"", "nothing is announced on vlan20: no definition applies there"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

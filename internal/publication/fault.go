@@ -14,3 +14,26 @@ type Fault struct {
 func (f Fault) String() string {
 	return fmt.Sprintf("no phone can be reached by IPv%d on %s: %s", f.Version, f.Link, f.Why)
 }
+
+// Merged returns faults with those of one IP version and one reason as one, whose Link is what [Names] returns: a host can
+// have thousands of links.
+func Merged(faults []Fault) []Fault {
+	type kind struct {
+		version IPVersion
+		why     string
+	}
+	links := map[kind][]string{}
+	var kinds []kind
+	for _, f := range faults {
+		k := kind{f.Version, f.Why}
+		if links[k] == nil {
+			kinds = append(kinds, k)
+		}
+		links[k] = append(links[k], f.Link)
+	}
+	var merged []Fault
+	for _, k := range kinds {
+		merged = append(merged, Fault{Link: Names(links[k]), Version: k.version, Why: k.why})
+	}
+	return merged
+}

@@ -259,10 +259,22 @@ func (s Status) Line() string {
 	if s.Firmware != nil {
 		line += "; " + s.Firmware.line()
 	}
-	for _, f := range s.Faults() {
-		line += fmt.Sprintf("; no host is reached by IPv%d on %s", f.Version, f.Link)
+	for _, v := range publication.IPVersions() {
+		if on := s.unreachable(v); len(on) > 0 {
+			line += fmt.Sprintf("; no host is reached by IPv%d on %s", v, publication.Names(on))
+		}
 	}
 	return line
+}
+
+// unreachable returns the links on which no host is reached by an IP version.
+func (s Status) unreachable(v publication.IPVersion) (links []string) {
+	for _, f := range s.Faults() {
+		if f.Version == v {
+			links = append(links, f.Link)
+		}
+	}
+	return links
 }
 
 // Faults returns the IP versions by which no host is reached, of all links.
@@ -298,7 +310,7 @@ func count(n int, noun string) string {
 // phones can take it and find no other server there, and that nothing of the daemon fails.
 func (s *Status) Diagnose(more ...string) {
 	s.Problems = append([]string{}, more...)
-	for _, f := range s.Faults() {
+	for _, f := range publication.Merged(s.Faults()) {
 		s.Problems = append(s.Problems, f.String())
 	}
 	isConfig := func(r source.Refusal) bool { return r.Config }

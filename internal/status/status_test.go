@@ -127,6 +127,26 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// TestLineOfManyLinks has 1,500 links, on which services are announced and by one IP version no host is reached.
+func TestLineOfManyLinks(t *testing.T) {
+	s := Status{Time: now, Reload: Reload{OK: true}, Services: []Service{{Name: "A", Type: digium}, {Name: "B", Type: digium}}}
+	for i := range 1500 {
+		name := fmt.Sprintf("vlan%d", i)
+		s.Links = append(s.Links, Link{Name: name, Used: true, Faults: []publication.Fault{{Link: name, Version: publication.V6, Why: "it is filtered"}}})
+		for j := range s.Services {
+			s.Services[j].Links = append(s.Services[j].Links, OnLink{Link: name, State: mdns.Announced, Since: now})
+		}
+	}
+	const links = "vlan0, vlan1, vlan2, vlan3, vlan4, vlan5, vlan6, vlan7, vlan8, vlan9 and 1490 more"
+	if got, want := s.Line(), "2 services on "+links+"; no host is reached by IPv6 on "+links; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	s.Diagnose()
+	if want := "no phone can be reached by IPv6 on " + links + ": it is filtered"; !slices.Equal(s.Problems, []string{want}) {
+		t.Errorf("got %q, want %q", s.Problems, want)
+	}
+}
+
 // TestMain checks that times are those of no zone.
 func TestMain(m *testing.M) {
 	time.Local = time.UTC

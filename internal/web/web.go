@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"announcer/internal/escape"
+	"announcer/internal/publication"
 	"announcer/internal/status"
 )
 
@@ -155,7 +156,7 @@ func (s server) healthz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)
-	for _, f := range faults {
+	for _, f := range publication.Merged(faults) {
 		fmt.Fprintln(w, escape.Text(f.String()))
 	}
 }

@@ -220,6 +220,7 @@ func full() status.Status {
 		Links: []status.Link{
 			{Name: "eth0", Used: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, Traffic: mdns.LinkTraffic{Link: "eth0", Received: 7, Heard: began.Add(2*time.Hour + time.Minute)}},
 			{Name: "docker0", Why: "it is virtual"},
+			{Name: "eth2", Why: "down", Remedy: "ip link set eth2 up"},
 			{Name: "eth1", Used: true, Faults: []publication.Fault{{Link: "eth1", Version: publication.V4, Why: "port 5353 is held"}, {Link: "eth1", Version: publication.V6, Why: "it is filtered"}}},
 		},
 		History: []status.Minute{{Time: began, Questions: 4, Answers: 2}, {Time: began.Add(time.Minute), Questions: 8}},
@@ -232,7 +233,7 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		"<title>One problem: announcer on pbx</title>", "a problem with &lt;script&gt;", "<li>a hint</li>",
 		">refused<", "another host has it (192.0.2.9 00:0f:d3:00:00:09)", ">down<", "connection refused", ">nowhere<",
-		"00:0f:d3:00:00:10", ">this host<", "bad.service:3", "&lt;port&gt;: it is no number", "/mnt/nfs", "does not answer since", "no: it is virtual", "port 5353 is held",
+		"00:0f:d3:00:00:10", ">this host<", "bad.service:3", "&lt;port&gt;: it is no number", "/mnt/nfs", "does not answer since", "no: it is virtual", "no: down; ip link set eth2 up", "port 5353 is held",
 		"192.0.2.1, 2001:db8::1", "not by IPv4: port 5353 is held; not by IPv6: it is filtered", "up 3 h", "4000 more hosts asked", "70 more services were heard",
 		"Definitions were read 59 min ago: 1 added, 0 changed, 0 removed, 0 refused.", "none of its interfaces exists",
 		`<polyline class="questions" points="580,72.0 590,24.0 "/>`, `aria-label="12 questions and 2 answers in the last hour, at most 8 a minute"`, ">10 a minute</text>", ">now</text>",
@@ -318,6 +319,7 @@ func TestRows(t *testing.T) {
 		"links": {
 			"eth0 | yes | 192.0.2.1, 2001:db8::1 | 59 min | 7 | 0 | 0 | 0",
 			"docker0 | no: it is virtual |  |  | 0 | 0 | 0 | 0",
+			"eth2 | no: down; ip link set eth2 up |  |  | 0 | 0 | 0 | 0",
 			"eth1 | not by IPv4: port 5353 is held; not by IPv6: it is filtered |  |  | 0 | 0 | 0 | 0",
 		},
 		"sources": {

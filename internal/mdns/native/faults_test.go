@@ -12,6 +12,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 	"announcer/internal/testkit/memlink"
 )
 
@@ -103,17 +104,53 @@ func TestNothingCanBeSent(t *testing.T) {
 				if n := net.failed(); n > 500 {
 					t.Errorf("tried to send %d times in an hour", n)
 				}
-				if n := strings.Count(log.String(), "\n"); n == 0 || n > 10 {
-					t.Errorf("%d lines of the log in an hour:\n%s", n, log)
+				var said []string
+				for _, e := range pending(m) {
+					if e.Kind == mdns.Unreachable {
+						said = append(said, e.Detail)
+					}
 				}
-				if !strings.Contains(log.String(), errno.Error()) {
-					t.Errorf("the log does not say so:\n%s", log)
+				if n := strings.Count(log.String(), "\n") + len(said); n == 0 || n > 10 {
+					t.Errorf("%d lines of the log and events in an hour:\n%s%q", n, log, said)
+				}
+				if !strings.Contains(log.String()+strings.Join(said, "\n"), errno.Error()) {
+					t.Errorf("neither the log nor an event says so:\n%s%q", log, said)
 				}
 				net.fail(nil)
 				m.apply(t, sip("PBX"), sip("Door"), sip("Hall"))
 				time.Sleep(5 * time.Second)
 				if s := m.Status()[2]; s.State != mdns.Announced || !heard.has("Hall._sip._udp.local") {
 					t.Errorf("afterwards Hall is %v", s.State)
+				}
+			})
+		})
+	}
+}
+
+// TestLinkGoes has a link go away while there is something to send: until the engine hears of it, that is no failure.
+func TestLinkGoes(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENODEV, syscall.ENXIO, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL} {
+		t.Run(errno.Error(), func(t *testing.T) {
+			onFaulty(t, func(t *testing.T, m machine, net *faulty, _ *capture, log *strings.Builder) {
+				m.apply(t, sip("PBX"))
+				time.Sleep(800 * time.Millisecond) // it is being probed for or announced
+				net.fail(errno)
+				time.Sleep(2 * time.Second)
+				if net.failed() == 0 {
+					t.Error("nothing was to be sent")
+				}
+				if err := m.Apply(t.Context(), publication.Desired{Host: m.name, Groups: []publication.Publication{sip("PBX")}}); err != nil {
+					t.Fatal(err)
+				}
+				net.fail(nil)
+				time.Sleep(time.Minute)
+				if got := kinds(pending(m), mdns.EngineFailed, mdns.Unreachable); len(got) > 0 || log.Len() > 0 {
+					t.Errorf("events %q, log %q", got, log)
+				}
+				m.apply(t, sip("PBX"))
+				time.Sleep(5 * time.Second)
+				if got := m.state(); got != "PBX announced" {
+					t.Errorf("with the link again: %s", got)
 				}
 			})
 		})

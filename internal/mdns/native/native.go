@@ -377,7 +377,7 @@ func earliest(times ...time.Time) (first time.Time) {
 }
 
 // unsent counts the packets that were not sent, and reports why the first of them was not; nil if that is as it
-// should be.
+// should be, or the link seems to be gone.
 func (p *Publisher) unsent() (err error) {
 	for i := range p.packets {
 		out := &p.packets[i]
@@ -385,12 +385,18 @@ func (p *Publisher) unsent() (err error) {
 			continue
 		}
 		p.unsentOn[out.Link]++
-		if err == nil {
+		if err == nil && !linkGone(out.Err) {
 			l, _ := p.links.ByIndex(out.Link)
 			err = fmt.Errorf("failed to send on %s to %s: %w", l.Name, out.To, out.Err)
 		}
 	}
 	return err
+}
+
+// linkGone reports whether an error of a send is what the system says where the link or its addresses have just gone, which
+// is known from elsewhere in a moment. If it lasts, the IP version of the link is a fault.
+func linkGone(err error) bool {
+	return noSource(err) || errors.Is(err, syscall.ENODEV) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENETDOWN)
 }
 
 // isFailure reports whether a packet was not sent though it could be expected to be.
