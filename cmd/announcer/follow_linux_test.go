@@ -367,6 +367,68 @@ func said(t *testing.T, host *netlab.Host, dir string, args ...string) string {
 	return out.String()
 }
 
+// TestAbsenceOnTheWire has an interface that is named go away in every way and come back: meanwhile status says why, and there is
+// neither a problem nor a warning. One that is not used, and one that does not exist, have a row, too.
+func TestAbsenceOnTheWire(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	server, other := cable(t, "192.0.2.5/24")
+	plug := func() {
+		netlab.Veth(t, netlab.End{Host: server, Name: "eth1", Addrs: []string{"198.51.100.5/24"}}, netlab.End{Host: other, Name: "eth1"})
+	}
+	plug()
+	server.IP(t, "link", "add", "br0", "type", "bridge") // which is down
+	server.IP(t, "addr", "add", "203.0.113.1/24", "dev", "br0")
+	dir, socket := oneDefinition(t), filepath.Join(t.TempDir(), "socket")
+	run := startRun(t, server, dir, "--services", ".", "--interface", "eth0", "--interface", "eth1", "--socket", socket)
+	run.says(t, "announced service=a type=_http._tcp link=eth1")
+	row := func(what, name, use string) {
+		t.Helper()
+		text := said(t, server, dir, "status", "--socket", socket)
+		if strings.Contains(text, "PROBLEM") {
+			t.Errorf("%s: there is a problem:\n%s", what, text)
+		}
+		if !slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool {
+			return strings.HasPrefix(line, name+" ") && strings.HasSuffix(strings.TrimSpace(line), " "+use)
+		}) {
+			t.Errorf("%s: want %s %s in\n%s", what, name, use, text)
+		}
+	}
+	row("a bridge that is not named", "br0", "not used: not in the list of interfaces: eth0, eth1")
+	for _, step := range []struct {
+		host           *netlab.Host
+		away, back     []string // the arguments of ip link set; none: it is removed, and another one is made
+		change, reason string
+	}{
+		{server, []string{"eth1", "down"}, []string{"eth1", "up"}, "down", "down; ip link set eth1 up"},
+		{other, []string{"eth1", "down"}, []string{"eth1", "up"}, `"without a carrier"`, "without a carrier; check the cable and what is at its other end"},
+		{server, []string{"eth1", "multicast", "off"}, []string{"eth1", "multicast", "on"}, `"without multicast"`, "without multicast; ip link set eth1 multicast on"},
+		{server, nil, nil, "removed", "it does not exist; check the name, or plug it in"},
+	} {
+		change := func(set []string, otherwise func()) {
+			if set == nil {
+				otherwise()
+				return
+			}
+			step.host.IP(t, append([]string{"link", "set"}, set...)...)
+		}
+		change(step.away, func() { server.IP(t, "link", "del", "eth1") })
+		run.says(t, "link=eth1 change="+step.change)
+		row(step.reason, "eth1", "not used: "+step.reason)
+		seen := run.count("link=eth1 change=\"up, ")
+		change(step.back, plug)
+		run.saysOften(t, "link=eth1 change=\"up, ", seen+1)
+	}
+	row("back", "eth1", "used")
+	if run.count("level=ERROR")+run.count("level=WARN") > 0 {
+		t.Error("there are warnings or errors in the log")
+	}
+	if list := said(t, server, dir, "list", "--interface", "br0", "--interface", "ea", "a.service"); !strings.Contains(list, "br0 is down (ip link set br0 up)") ||
+		!strings.Contains(list, `no interface matches "ea"; there are: `) {
+		t.Errorf("list says:\n%s", list)
+	}
+}
+
 // TestBridgeOnTheWire has an interface become the port of a bridge and free again while the daemon runs.
 func TestBridgeOnTheWire(t *testing.T) {
 	netlab.Need(t)

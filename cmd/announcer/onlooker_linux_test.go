@@ -60,8 +60,24 @@ func startOn(t *testing.T, host *netlab.Host, dir string, args ...string) runnin
 // says waits until the log has a line with the text.
 func (r running) says(t *testing.T, text string) {
 	t.Helper()
+	r.saysOften(t, text, 1)
+}
+
+// count returns the number of lines of the log that have the text.
+func (r running) count(text string) (n int) {
+	for _, line := range r.out.lines() {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// saysOften waits until the log has so many lines with the text.
+func (r running) saysOften(t *testing.T, text string, times int) {
+	t.Helper()
 	for deadline := time.After(wireTime); ; {
-		if slices.ContainsFunc(r.out.lines(), func(line string) bool { return strings.Contains(line, text) }) {
+		if r.count(text) >= times {
 			return
 		}
 		select {
