@@ -37,9 +37,12 @@ func WriteJSON(w io.Writer, v any) error {
 func (w *Writer) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := append(w.held, text...)
+	all := text
+	if len(w.held) > 0 {
+		all = append(w.held, text...)
+	}
 	whole := len(all) - unfinished(all)
-	w.held = append([]byte(nil), all[whole:]...)
+	w.held = bytes.Clone(all[whole:])
 	if err := w.write(all[:whole]); err != nil {
 		return 0, err
 	}

@@ -82,25 +82,25 @@ func pause(ctx context.Context, d time.Duration) error {
 // encode returns a batch as server-sent events.
 func encode(batch []status.Event) string {
 	var text strings.Builder
+	data := json.NewEncoder(escape.JSON(&text))
 	for _, e := range batch {
-		text.WriteString(event(e))
+		text.WriteString("event: " + kindOf(e) + "\ndata: ")
+		if err := data.Encode(status.EventReport{Version: status.Version, Event: e}); err != nil {
+			panic(err) // a value of ours
+		}
+		text.WriteString("\n")
 	}
 	return text.String()
 }
 
-func event(e status.Event) string {
-	kind := "event"
+func kindOf(e status.Event) string {
 	switch {
 	case e.Asked != nil:
-		kind = "asked"
+		return "asked"
 	case e.Transfer != nil:
-		kind = "transfer"
+		return "transfer"
 	case e.Missed > 0:
-		kind = "missed"
+		return "missed"
 	}
-	var data strings.Builder
-	if err := json.NewEncoder(escape.JSON(&data)).Encode(status.EventReport{Version: status.Version, Event: e}); err != nil {
-		panic(err) // a value of ours
-	}
-	return fmt.Sprintf("event: %s\ndata: %s\n", kind, data.String())
+	return "event"
 }

@@ -4,7 +4,7 @@
 
 // Milliseconds.
 const settle = 300;     // from an event to a look
-const pause = 1000;     // between two looks for events
+const pause = 2000;     // between two looks for events
 const anyway = 10000;   // between two looks without an event
 const patience = 20000; // for an answer
 

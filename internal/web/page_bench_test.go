@@ -37,6 +37,20 @@ func large(services, hosts int) status.Status {
 	return s
 }
 
+// BenchmarkEvents measures what a client costs that follows, for a thousand questions.
+func BenchmarkEvents(b *testing.B) {
+	var batch []status.Event
+	for _, a := range large(0, 1000).Asked.Hosts {
+		batch = append(batch, status.Event{Asked: &status.AskedEvent{
+			Asked: mdns.Asked{Time: a.Last, Link: a.Link, Type: a.Type, From: a.Host, Answered: true}, MAC: a.MAC, Vendor: a.Vendor,
+		}})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		encode(batch)
+	}
+}
+
 // BenchmarkPage measures a request of the page with 10,000 services and 4,096 hosts that asked.
 func BenchmarkPage(b *testing.B) {
 	h := Handler(&daemon{state: large(10_000, phones.AskersMost)})

@@ -64,9 +64,7 @@ func (s *shared) ask(t *turn) {
 	s.next = nil
 	s.mu.Unlock()
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-	defer cancel()
-	t.state, t.err = s.Daemon.Status(ctx)
+	t.state, t.err = within(context.Background(), s.Daemon)
 	s.free = time.Now().Add(min(idlePart*time.Since(began), pauseMost))
 	close(t.done)
 }

@@ -44,13 +44,15 @@ type column struct {
 
 // cell is a value of a table.
 type cell struct {
-	Text string
-	Kind string    // the class for the style sheet: "ok", "bad", "wait", "number", "name", or none
-	Time time.Time // if it is a moment
-	Bar  *bar      // if it is a part of a number
-	key  float64   // what a number or a moment is sorted by
+	Text  string
+	Kind  string // the class for the style sheet: "ok", "bad", "wait", "number", "name", "type", "long", or none
+	Bar   *bar   // if it is a part of a number
+	Stamp string // if it is a moment that is shown: the time for programs
+	Date  string // and for people
 
-	lower string // the text in lower case, once it is sorted by
+	time  time.Time // if it is a moment
+	key   float64   // what a number or a moment is sorted by
+	lower string    // the text in lower case, once it is sorted by
 }
 
 // A text can come from the network or a file: what would not be text is escaped.
@@ -69,7 +71,7 @@ func moment(t, now time.Time) cell {
 	if t.IsZero() {
 		return cell{}
 	}
-	return cell{Text: ago(now.Sub(t)), Time: t, Kind: "number", key: float64(t.Unix())}
+	return cell{Text: ago(now.Sub(t)), time: t, Kind: "number", key: float64(t.Unix())}
 }
 
 // ago returns a duration as people say it: "12 s", "5 min", "3 h", "4 d".
@@ -164,9 +166,13 @@ func (r request) table(id, title, note string, titles []string, order int, all r
 // add adds a row to what is shown.
 func (t *table) add(row []cell) {
 	t.Rows = append(t.Rows, row)
-	for i, c := range row {
+	for i := range row {
+		c := &row[i]
 		if c.Kind == "number" {
 			t.Columns[i].Kind = c.Kind
+		}
+		if !c.time.IsZero() {
+			c.Stamp, c.Date = c.time.Format(time.RFC3339), c.time.Format(time.DateTime)
 		}
 	}
 }
