@@ -37,7 +37,8 @@ type lab struct {
 	services string // folder of service files, for those who read files
 	process  *process
 	started  time.Time
-	n        int // services
+	n        int  // services
+	page     bool // announcer has its page
 }
 
 // newLab makes the networks for a responder that announces n services, and its files. Nothing is started.
@@ -104,7 +105,11 @@ func (l *lab) start(t *testing.T) {
 	number := fmt.Sprint(l.n)
 	switch l.name {
 	case "announcer":
-		l.run(t, programs["announcer"], "run", "--services", l.services, "--interface", serverIface)
+		args := []string{"run", "--services", l.services, "--interface", serverIface}
+		if l.page {
+			args = append(args, "--config", write(t, l.folder, "announcer.toml", "[daemon]\nhttp = \"9353\"\n"))
+		}
+		l.run(t, programs["announcer"], args...)
 	case "avahi":
 		l.run(t, "avahi-daemon", "--no-drop-root", "--no-chroot", "--no-rlimits", "--no-proc-title",
 			"--file="+filepath.Join(l.folder, "avahi.conf"))

@@ -311,10 +311,13 @@ func (r *tables) phones(t *testing.T) {
 	cpu := r.row(what+"CPU", browsed, "ms", ofAvahi(0.75))
 	packets := r.row(what+"packets sent", browsed, "", most(5))
 	full := r.row(what+"phones that have all within the RFC's second", browsed, "", least(float64(n)))
+	pageCPU := r.row(what+"CPU, with the page open", browsed, "ms", ofAvahi(0.75))
+	pageFull := r.row(what+"phones that have all, with the page open", browsed, "", least(float64(n)))
 	what = fmt.Sprintf("%d phones without multicast DNS ask once: ", n)
 	legacy := r.row(what+"phones that have all PTR", browsed, "", least(float64(n)))
 	whole := r.row(what+"phones that have all SRV and TXT", browsed, "", none)
 	legacyCPU := r.row(what+"CPU", browsed, "ms", none)
+	open, viewer := r.open(t)
 	for range r.scale.browses {
 		for _, l := range labs {
 			b := browse(t, l, n)
@@ -327,7 +330,28 @@ func (r *tables) phones(t *testing.T) {
 			legacy.least(l.name, float64(b.full))
 			whole.least(l.name, float64(b.whole))
 		}
+		b := browse(t, open, n)
+		pageCPU.least(open.name, milliseconds(b.cpu))
+		pageFull.least(open.name, float64(b.full))
 	}
+	if avahi, ok := cpu.values["avahi"]; ok {
+		pageCPU.set("avahi", avahi) // which has no page
+	}
+	if events, pages := viewer.events.Load(), viewer.pages.Load(); events < int64(n) || pages < 1 {
+		t.Errorf("the page had %d questions and was loaded %d times", events, pages)
+	}
+}
+
+// open starts announcer with its page, and opens that.
+func (r *tables) open(t *testing.T) (*lab, *viewer) {
+	l := newLab(t, "announcer", browsed)
+	l.page = true
+	if _, _, ok := r.startOne(t, l); !ok {
+		t.Fatal("not all services are announced")
+	}
+	v := newViewer(t, l)
+	time.Sleep(r.scale.settle)
+	return l, v
 }
 
 // changes adds and removes a service, again and again.
