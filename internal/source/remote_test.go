@@ -297,3 +297,17 @@ func TestOpen(t *testing.T) {
 		})
 	}
 }
+
+// TestNewProviderThatHangs wants what a place defined kept if its provider is started again, for another interval or other
+// settings of [remote], and does not answer.
+func TestNewProviderThatHangs(t *testing.T) {
+	in := Input{Host: "pbx", Now: time.Now(), Places: []Place{{Path: "/mnt", Items: []Item{service("/mnt", "a")}}}}
+	_, memory := Merge(in, Memory{})
+	in.Places[0] = Place{Path: "/mnt", Silent: time.Now()}
+	for range 2 {
+		var snap Snapshot
+		if snap, memory = Merge(in, memory); len(snap.Publications) != 1 || snap.Findings.Err() == nil {
+			t.Errorf("%d publications and the findings %v; want what was there before, and an error", len(snap.Publications), snap.Findings)
+		}
+	}
+}
