@@ -176,7 +176,7 @@ func TestBrowserManyPhones(t *testing.T) {
 
 // Nothing keeps people with a screen reader, a keyboard, weak eyes or a small window from using the page.
 func TestBrowserAccessible(t *testing.T) {
-	for name, state := range map[string]status.Status{"with something in every part": full(), "with pages": large(1, rowsOnce+1), "empty": {}} {
+	for name, state := range map[string]status.Status{"with something in every part": full(), "with pages": large(1, rowsOnce+1), "empty": {}, "of a mass update": updating()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, &daemon{state: state}, "/")

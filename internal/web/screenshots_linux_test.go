@@ -90,6 +90,14 @@ func siteInTrouble() status.Status {
 	return s
 }
 
+// siteUpdating is the same server while it serves firmware.
+func siteUpdating() status.Status {
+	s, firmware := site(), *updating().Firmware
+	firmware.Transfers = firmware.Transfers[:3]
+	s.Firmware = &firmware
+	return s
+}
+
 // crowd is a server with as much as the page can have.
 func crowd() status.Status {
 	s := large(10_000, phones.AskersMost)
@@ -114,6 +122,7 @@ func TestScreenshots(t *testing.T) {
 		{"problems", siteInTrouble(), 1280, 900, "light", "screen"},
 		{"dark", siteInTrouble(), 1280, 900, "dark", "screen"},
 		{"phone", siteInTrouble(), 360, 780, "light", "screen"},
+		{"update", siteUpdating(), 1280, 900, "light", "screen"},
 		{"many", crowd(), 1280, 900, "light", "screen"},
 		{"printed", siteInTrouble(), 794, 1123, "light", "print"},
 	} {

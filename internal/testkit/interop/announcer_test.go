@@ -25,6 +25,7 @@ func TestAnnouncer(t *testing.T) {
 		{"dig asks the group", func(t *testing.T) { testDigAsksGroup(t, announcer) }},
 		{"beside", func(t *testing.T) { testBeside(t, announcer) }},
 		{"page", func(t *testing.T) { testPage(t, announcer) }},
+		{"page of a mass update", func(t *testing.T) { testPageOfUpdate(t, announcer) }},
 		{"announced twice", func(t *testing.T) { testAnnouncedTwice(t, announcer) }},
 		{"corpus", func(t *testing.T) { testCorpus(t, announcer) }},
 		{"example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../../examples/services") }},
