@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -288,6 +290,34 @@ func testConfined(t *testing.T, d debian) {
 	for next(t, heard) != goodbye {
 	}
 	d.remove(t, "etc/announcer/services/dpma.service")
+	t.Run("definitions from a server", func(t *testing.T) { testConfinedURL(t, d, how, notify, daemon) })
+}
+
+// testConfinedURL has the daemon take its definitions from a web server, keep them in its state directory, and start without the
+// server.
+func testConfinedURL(t *testing.T, d debian, how confinement, notify string, daemon func() *exec.Cmd) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/toml")
+		fmt.Fprint(w, "[[group]]\npreset = \"dpma\"\nserver = \"192.0.2.20\"\n")
+	}))
+	defer server.Close()
+	const file = "etc/announcer/announcer.toml"
+	before, err := os.ReadFile(d.path(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.write(t, file, string(before)) })
+	d.write(t, file, fmt.Sprintf("[daemon]\nservices = [%q]\n", server.URL+"/berlin.toml"))
+	online := start(t, notify, daemon())
+	online.await(t, "msg=announced")
+	online.end(t, syscall.SIGTERM)
+	if files, err := filepath.Glob(d.path(how.State + "/definitions-*")); err != nil || len(files) != 1 {
+		t.Errorf("the state directory has %q, %v; want one file with definitions", files, err)
+	}
+	server.Close()
+	offline := start(t, notify, daemon())
+	offline.await(t, "msg=announced")
+	offline.end(t, syscall.SIGTERM)
 }
 
 // process is a daemon that runs as the unit has it run.
