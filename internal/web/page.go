@@ -48,9 +48,15 @@ type view struct {
 	Chart    chart
 }
 
+// sentencesMost is the most problems, and hints, that are shown.
+const sentencesMost = 50
+
 func printable(texts []string) (all []string) {
-	for _, t := range texts {
+	for _, t := range texts[:min(sentencesMost, len(texts))] {
 		all = append(all, escape.Text(t))
+	}
+	if more := len(texts) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("and %d more: see the tables below, or status.json", more))
 	}
 	return all
 }

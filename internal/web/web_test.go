@@ -281,6 +281,18 @@ func TestMood(t *testing.T) {
 	}
 }
 
+// Of thousands of problems the page has the first ones and the number of the others.
+func TestManyProblems(t *testing.T) {
+	s := status.Status{Problems: slices.Repeat([]string{"it is bad"}, 10_000), Hints: slices.Repeat([]string{"a hint"}, sentencesMost)}
+	page := ask(Handler(&daemon{state: s}), "GET", "/").Body.String()
+	if n := strings.Count(page, "<li>it is bad</li>"); n != sentencesMost || !strings.Contains(page, "<li>and 9950 more: see the tables below, or status.json</li>") {
+		t.Errorf("%d problems are shown", n)
+	}
+	if strings.Count(page, "<li>a hint</li>") != sentencesMost || strings.Count(page, " more: see") != 1 || !strings.Contains(page, ">10000 problems: ") {
+		t.Error("hints are left out, or the number of problems is another one")
+	}
+}
+
 // texts returns the texts of the rows of a table.
 func texts(s status.Status, id string) (all []string) {
 	for _, t := range tables(s, request{url.Values{}}) {
