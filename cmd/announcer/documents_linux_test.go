@@ -31,7 +31,7 @@ var install = regexp.MustCompile(`(?ms)^## Install$.*?^## `)
 
 const (
 	deploying = "docs/deploying.md" // its commands need phones: TestDeployment runs them
-	fleet     = "docs/fleet.md"     // its commands need servers: TestFleet runs them
+	manySites = "docs/fleet.md"     // its commands need servers: TestFleet runs them
 )
 
 // documents returns the text of each document with commands, by its path from the root of the project.
@@ -93,7 +93,7 @@ func TestDocuments(t *testing.T) {
 	ran := 0
 	for name, text := range documents(t) {
 		all := steps(t, install.ReplaceAllString(text, "## "))
-		if name == deploying || name == fleet || len(all) == 0 {
+		if name == deploying || name == manySites || len(all) == 0 {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

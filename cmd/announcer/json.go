@@ -7,6 +7,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
+	"announcer/internal/fleet"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/phones"
 	"announcer/internal/restart"
@@ -90,6 +91,17 @@ type (
 		Announced *announcedService `json:"announced,omitempty"`
 		Transfer  *status.Transfer  `json:"transfer,omitempty"`
 		Missed    int               `json:"missed,omitempty"` // lines about transfers that were left out
+	}
+
+	sitesOutput struct {
+		Version  int         `json:"version"`
+		Revision int64       `json:"revision"` // of the store
+		Hosts    []fleet.Row `json:"hosts"`
+	}
+
+	siteOutput struct {
+		Version int       `json:"version"`
+		Host    fleet.Row `json:"host"`
 	}
 
 	decodeOutput struct {

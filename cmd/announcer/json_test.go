@@ -20,6 +20,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
+	"announcer/internal/fleet"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/status"
 )
@@ -42,6 +43,9 @@ var outputs = map[string]reflect.Type{
 	"announcer firmware scan --json":   reflect.TypeFor[scanOutput](),
 	"announcer firmware serve --json":  reflect.TypeFor[serveOutput](),
 	"announcer dhcp decode --json":     reflect.TypeFor[decodeOutput](),
+	"announcer sites --json":           reflect.TypeFor[sitesOutput](),
+	"announcer sites --watch --json":   reflect.TypeFor[siteOutput](),
+	"The presence of a host":           reflect.TypeFor[fleet.Presence](),
 	"announcer status --json":          reflect.TypeFor[status.Status](),
 	"announcer reload --json":          reflect.TypeFor[status.ReloadReport](),
 	"announcer watch --json":           reflect.TypeFor[status.EventReport](),
@@ -298,6 +302,9 @@ func TestSchemaOfValues(t *testing.T) {
 		"announcer resolve NAME --json":    serviceOutput{formatVersion, entry},
 		"announcer resolve HOST --json":    hostsOutput{formatVersion, []shownHost{{Addresses: []netip.Addr{}, From: []shownSender{}}}},
 		"announcer firmware serve --json":  serveOutput{formatVersion, []status.Image{{}}, "http://127.0.0.1:9353/", &announcedService{}, &status.Transfer{}, 3},
+		"announcer sites --json":           sitesOutput{formatVersion, 7, []fleet.Row{{Problems: []string{}}, {Problems: []string{}, Presence: &samplePresence}}},
+		"announcer sites --watch --json":   siteOutput{formatVersion, fleet.Row{Problems: []string{}}},
+		"The presence of a host":           samplePresence,
 		"announcer watch --json":           status.EventReport{Version: status.Version, Event: status.Event{Asked: &status.AskedEvent{}, Event: &status.WireEvent{}, Missed: 3}},
 	} {
 		t.Run(heading, func(t *testing.T) {
@@ -308,6 +315,11 @@ func TestSchemaOfValues(t *testing.T) {
 			checkOutput(t, heading, data, "")
 		})
 	}
+}
+
+// samplePresence is the presence of a host with every part.
+var samplePresence = fleet.Presence{
+	Version: status.Version, Services: fleet.Services{Names: []string{"PBX"}}, Refused: []fleet.Refused{{}}, Others: []fleet.Other{{MAC: "00:0f:d3:00:00:01"}}, Problems: []string{"x"},
 }
 
 // checkOutput wants JSON to follow the schema in docs/.

@@ -287,7 +287,7 @@ func TestFleet(t *testing.T) {
 	netlab.Need(t)
 	skip.Without(t, "nginx")
 	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
-	document := documents(t)[fleet]
+	document := documents(t)[manySites]
 	s := &definitionServer{dir: t.TempDir()}
 	t.Setenv("RUNTIME_DIRECTORY", s.dir)
 	s.certify(t)

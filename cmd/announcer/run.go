@@ -17,12 +17,14 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/control"
 	"announcer/internal/daemon"
+	"announcer/internal/fleet"
 	"announcer/internal/guard"
 	"announcer/internal/health"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
+	"announcer/internal/remote"
 	"announcer/internal/source"
 )
 
@@ -105,7 +107,28 @@ func runDaemon(c *cli.Context) error {
 		Sharers:     link.Sharers,
 		Avahi:       avahiServices,
 	}
+	if reporter := newReporter(snap, d, log); reporter != nil {
+		d.Tasks = append(d.Tasks, reporter)
+		defer reporter.Left()
+	}
 	return d.Run(ctx)
+}
+
+// newReporter returns the task that reports how the daemon stands, nil if the configuration does not ask for it.
+func newReporter(snap source.Snapshot, d *daemon.Daemon, log *slog.Logger) *fleet.Reporter {
+	place, site, ok := remote.SiteOf(snap.Config.Services)
+	if !snap.Config.Report || !ok {
+		return nil
+	}
+	open := func(ctx context.Context) (fleet.Connection, error) { return fleet.Dial(ctx, place, snap.Config.Remote) }
+	r := fleet.NewReporter(open, fleet.Root(site.Root), site.Site, snap.Host, log)
+	r.Restart = daemon.ErrRestart
+	r.State = func(ctx context.Context) (fleet.Presence, error) {
+		s, err := d.Status(ctx)
+		return fleet.NewPresence(site.Site, snap.Host, place, s), err
+	}
+	d.Updated, d.Hints = r.Changed, r.Hints
+	return r
 }
 
 // lookup finds hosts in .local by multicast DNS.

@@ -59,6 +59,7 @@ type Config struct {
 	Poll           time.Duration // between two looks at the files where no event reports a change; 0: as their file system needs it
 	Check          health.Settings
 	Remote         remote.Settings // how servers of definitions are asked
+	Report         bool            // this host reports how it stands to etcd
 
 	Groups []publication.Publication
 	Rules  []Rule

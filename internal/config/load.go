@@ -54,6 +54,7 @@ type rawRemote struct {
 	User         string `toml:"user"`
 	PasswordFile string `toml:"password_file"`
 	Cache        string `toml:"cache"`
+	Report       bool   `toml:"report"`
 }
 
 type rawRule struct {
@@ -77,6 +78,7 @@ func Load(file string, data []byte) (Config, *definition.File) {
 	l := loader{doc: doc, file: file}
 	cfg := l.daemon(raw.Daemon)
 	cfg.Remote = l.remote(raw.Remote)
+	cfg.Report = l.report(raw.Remote.Report, cfg.Services)
 	definitions := l.groups(raw.Groups, cfg.OnConflict)
 	definitions.Host = cfg.Host
 	for _, group := range definitions.Groups {
@@ -158,6 +160,14 @@ func (l loader) remote(raw rawRemote) remote.Settings {
 		l.doc.Errorf(p.Key("user"), "it has a colon, which ends a user in HTTP; want a user without, and the password in password_file")
 	}
 	return settings
+}
+
+// report reports that a host that reports how it stands has no site to report for.
+func (l loader) report(report bool, places []string) bool {
+	if _, _, ok := remote.SiteOf(places); report && !ok {
+		l.doc.Errorf(strict.Path("").Key("remote").Key("report"), "no entry of services is a site in etcd; want one such as etcd://etcd.example.net/announcer/sites/berlin/")
+	}
+	return report
 }
 
 // beside returns a path, which starts at the directory of the file if it is relative; "" if it is empty.

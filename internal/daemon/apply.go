@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,7 @@ func afterRestart(is, will config.Config) []setting {
 	return slices.DeleteFunc([]setting{
 		{"engine", is.Engine, will.Engine}, {"http", is.HTTP, will.HTTP}, {"socket", is.Socket, will.Socket},
 		{"http_hosts", strings.Join(is.HTTPHosts, " "), strings.Join(will.HTTPHosts, " ")},
+		{"report", strconv.FormatBool(is.Report), strconv.FormatBool(will.Report)},
 		{"log_level", is.LogLevel, will.LogLevel}, {"log_format", is.LogFormat, will.LogFormat},
 	}, func(s setting) bool { return s.is == s.will })
 }

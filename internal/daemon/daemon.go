@@ -48,6 +48,8 @@ type Daemon struct {
 	MACs    func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known
 	Sharers func() []string                                  // other programs that have port 5353 open; nil: none
 	Avahi   string                                           // the directory of Avahi's service files; "": there is no Avahi
+	Updated func()                                           // is called after each change of what is defined, and must not block; nil: nothing is
+	Hints   func() []string                                  // what else is worth knowing; nil: nothing
 
 	systemd systemd
 	jobs    jobs
@@ -291,6 +293,9 @@ func (d *Daemon) updated(ctx context.Context, u source.Update) {
 	}
 	if !u.Reload || len(u.Snapshot.BadConfig) > 0 {
 		d.definitionsChanged(ctx, u.Snapshot)
+	}
+	if d.Updated != nil {
+		d.Updated()
 	}
 	if u.Reload && d.isReady {
 		d.systemd.ready(d.view().line())

@@ -105,6 +105,7 @@ func (v view) hints(s status.Status) []string {
 		hints = append(hints, sharedHint(v.others.sharers))
 	}
 	hints = append(hints, s.ForeignHints()...)
+	hints = append(hints, v.more...)
 	if !v.observes {
 		hints = append(hints, fmt.Sprintf("the engine %s does not report hosts that ask or announce", s.Daemon.Engine))
 	}

@@ -26,6 +26,7 @@ type view struct {
 	services []status.Service
 	seen     mdns.Observation // what the engine has seen
 	observes bool             // the engine reports what it sees
+	more     []string         // hints
 }
 
 // view returns what there is to be shown now. It asks the engine.
@@ -36,6 +37,9 @@ func (d *Daemon) view() view {
 	}
 	if o, ok := d.Publisher.(mdns.Observer); ok {
 		v.seen, v.observes = o.Observe(), true
+	}
+	if d.Hints != nil {
+		v.more = d.Hints()
 	}
 	return v
 }

@@ -24,6 +24,11 @@ func (s Status) ForeignHints() []string {
 	return append(hints, serversOf(s.foreignServers(false))...)
 }
 
+// ForeignServers returns the servers for phones of others: first those beside one of ours, then the others.
+func (s Status) ForeignServers() []mdns.Foreign {
+	return append(s.foreignServers(true), s.foreignServers(false)...)
+}
+
 // foreignServers returns the servers for phones of others on links on which phones find one of ours, too, or on the
 // others.
 func (s Status) foreignServers(besideOurs bool) []mdns.Foreign {

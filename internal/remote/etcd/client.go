@@ -1,0 +1,71 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// Client returns a client for all servers of the place, which goes on with another one when one fails. If none can be
+// reached, it returns why the last one can't.
+func (p *Prefix) Client(ctx context.Context) (*clientv3.Client, error) {
+	if err := p.reach(ctx); err != nil {
+		return nil, err
+	}
+	password, err := p.settings.Password()
+	if err != nil {
+		return nil, err
+	}
+	if p.settings.User != "" && !p.encrypted() && slices.ContainsFunc(p.addresses, isElsewhere) {
+		return nil, errLogin
+	}
+	config := clientv3.Config{
+		Logger: zap.NewNop(), Username: p.settings.User, Password: password, MaxCallRecvMsgSize: mostBytes,
+		DialTimeout: connecting, DialKeepAliveTime: 2 * beat, DialKeepAliveTimeout: beatWait,
+	}
+	scheme := "http://"
+	if p.encrypted() {
+		if config.TLS, err = p.settings.TLS(); err != nil {
+			return nil, err
+		}
+		scheme = "https://"
+	}
+	for _, address := range p.addresses {
+		config.Endpoints = append(config.Endpoints, scheme+address)
+	}
+	client, err := clientv3.New(config)
+	return client, Failure(err)
+}
+
+// reach connects to one server after the other until one answers.
+func (p *Prefix) reach(ctx context.Context) error {
+	var last error
+	for _, address := range p.addresses {
+		conn, err := p.dial(ctx, address, connecting)
+		if err == nil {
+			return conn.Close()
+		}
+		last = fmt.Errorf("%s: %w", address, err)
+	}
+	return last
+}
+
+// Failure returns an error of a client as a sentence.
+func Failure(err error) error {
+	switch {
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		return errors.New("this user of etcd has not the right to do that; want a role with it")
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		return errors.New("etcd wants a user; want user and password_file in [remote]")
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		return errors.New("etcd does not accept the user or the password; want them right in [remote]")
+	case errors.Is(err, rpctypes.ErrNoLeader), errors.Is(err, rpctypes.ErrNotCapable):
+		return errors.New("the cluster has no leader; want the majority of its servers running and connected")
+	}
+	return err
+}
