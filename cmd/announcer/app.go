@@ -21,7 +21,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			statusCommand(), reloadCommand(), watchCommand(),
 			browseCommand(), resolveCommand(), verifyCommand(),
 			firmwareCommand(), restartCommand(), dhcpCommand(),
-			sitesCommand(),
+			sitesCommand(), pushCommand(),
 			helpCommand(), versionCommand(), completionCommand(), manCommand(), completeCommand(),
 		},
 		Metadata:                  map[string]any{},

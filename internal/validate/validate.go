@@ -5,6 +5,7 @@ package validate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,6 +66,19 @@ func Paths(paths []string, o Options) Report {
 	if report.Files == 0 && len(report.Findings) == 0 {
 		report.Findings = diag.Findings{Undefined(paths)}
 	}
+	return report
+}
+
+// Contents checks definition files whose contents are known, as those of one directory.
+func Contents(files map[string][]byte, o Options) Report {
+	report := Report{Files: len(files)}
+	var publications []publication.Publication
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		written := source.Decode(name, files[name], publication.DefaultPolicy)
+		publications = append(publications, written.Publications()...)
+		report.Findings = append(report.Findings, written.Check(o.Host, append(o.Lints, phones.Lint)...)...)
+	}
+	report.Findings = List(report.Findings, Together(Anywhere(publications, o.Host), o.Engine))
 	return report
 }
 
