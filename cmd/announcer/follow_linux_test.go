@@ -420,6 +420,11 @@ func TestAbsenceOnTheWire(t *testing.T) {
 		run.saysOften(t, "link=eth1 change=\"up, ", seen+1)
 	}
 	row("back", "eth1", "used")
+	server.IP(t, "addr", "flush", "dev", "eth1") // as a network manager does before it asks for one by DHCP
+	run.says(t, `detail="the link has no address"`)
+	row("without an address", "eth1", "used")
+	server.IP(t, "addr", "add", "198.51.100.7/24", "dev", "eth1")
+	run.says(t, `link=eth1 change="address 198.51.100.7/24 added"`)
 	if run.count("level=ERROR")+run.count("level=WARN") > 0 {
 		t.Error("there are warnings or errors in the log")
 	}

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/mdns"
 	"announcer/internal/publication"
 	"announcer/internal/status"
 )
@@ -184,4 +186,25 @@ func TestAssumedLinks(t *testing.T) {
 		time.Sleep(heartbeat)
 		lines(2)
 	})
+}
+
+// TestLevelsOfRefusal has a service that waits for an address of its link be no error, unlike others.
+func TestLevelsOfRefusal(t *testing.T) {
+	refused := func(why string) mdns.Event { return mdns.Event{Kind: mdns.ServiceRefused, Detail: why} }
+	for _, test := range []struct {
+		name   string
+		events []mdns.Event
+		want   slog.Level
+	}{
+		{"no address", []mdns.Event{refused(mdns.NoAddress)}, slog.LevelInfo},
+		{"no IPv4 address", []mdns.Event{refused(mdns.NoIPv4Address)}, slog.LevelInfo},
+		{"another host has the name", []mdns.Event{refused("another host has it")}, slog.LevelError},
+		{"both", []mdns.Event{refused(mdns.NoAddress), refused("another host has it")}, slog.LevelError},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := levelOfAll(test.events); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
 }

@@ -88,7 +88,7 @@ func (j *journal) flush() {
 func (j *journal) bulk(events []mdns.Event) {
 	first := events[0]
 	if j.own.Admit(cmp.Or(first.Name, first.Link), time.Now()) {
-		j.line(levelOf(first.Kind), mdns.Bulk(first.Kind, events), 0, []attr{{"detail", first.Detail}})
+		j.line(levelOfAll(events), mdns.Bulk(first.Kind, events), 0, []attr{{"detail", first.Detail}})
 	}
 }
 
@@ -109,16 +109,30 @@ func (j *journal) excess(e limit.Excess, any bool) {
 
 // one writes a line for an event, with the number of those like it that were not written.
 func (j *journal) one(e mdns.Event, suppressed int) {
-	j.line(levelOf(e.Kind), e.Kind.String(), suppressed, []attr{
+	j.line(levelOf(e), e.Kind.String(), suppressed, []attr{
 		{"service", e.Name}, {"type", e.Type.String()}, {"link", e.Link}, {"file", e.ID}, {"rival", addressText(e.Rival)}, {"mac", e.MAC}, {"detail", e.Detail},
 	})
 }
 
-func levelOf(k mdns.EventKind) slog.Level {
-	switch k {
+// levelOfAll returns the highest level of some events.
+func levelOfAll(events []mdns.Event) slog.Level {
+	level := slog.LevelInfo
+	for _, e := range events {
+		level = max(level, levelOf(e))
+	}
+	return level
+}
+
+func levelOf(e mdns.Event) slog.Level {
+	switch e.Kind {
 	case mdns.ServiceRenamed, mdns.ServiceConflict, mdns.ForeignSeen:
 		return slog.LevelWarn
-	case mdns.ServiceRefused, mdns.EngineFailed, mdns.Unreachable:
+	case mdns.ServiceRefused:
+		if mdns.LacksAddress(e.Detail) {
+			return slog.LevelInfo
+		}
+		return slog.LevelError
+	case mdns.EngineFailed, mdns.Unreachable:
 		return slog.LevelError
 	}
 	return slog.LevelInfo

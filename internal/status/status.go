@@ -388,6 +388,7 @@ func (s Service) problem(now time.Time, links []Link) string {
 	}
 	for _, l := range s.Links {
 		switch {
+		case l.waits(now):
 		case l.State == mdns.Refused:
 			return fmt.Sprintf("%q (%s) is not announced on %s: %s%s", s.Name, s.Type, l.Link, l.Why, macInBrackets(l.MAC))
 		case l.State == mdns.Probing && now.Sub(l.Since) > probingMost:
@@ -419,12 +420,17 @@ func (s Service) waits(now time.Time, links []Link) bool {
 	})
 }
 
-// Settled reports whether no service is still being announced, or waits for the first answer of its server or for an
-// interface that has just gone away.
+// waits reports whether the service waits for an address of a link that has just come up, or lost its last one.
+func (l OnLink) waits(now time.Time) bool {
+	return l.State == mdns.Refused && mdns.LacksAddress(l.Why) && now.Sub(l.Since) < AbsenceMost
+}
+
+// Settled reports whether no service is still being announced, or waits for the first answer of its server, for an interface
+// that has just gone away, or for an address.
 func (s Status) Settled() bool {
 	return !slices.ContainsFunc(s.Services, func(service Service) bool {
 		return service.Check != nil && service.Check.State == health.Pending || len(service.on(mdns.Probing)) > 0 ||
-			service.waits(s.Time, s.Links)
+			service.waits(s.Time, s.Links) || slices.ContainsFunc(service.Links, func(l OnLink) bool { return l.waits(s.Time) })
 	})
 }
 

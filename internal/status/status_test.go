@@ -248,6 +248,33 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
+// TestServiceWithoutAddress has a link come up that has no address for a service yet: that is a problem after a minute.
+func TestServiceWithoutAddress(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		why     string
+		since   time.Duration
+		settled bool
+		problem bool
+	}{
+		{"just now", mdns.NoAddress, time.Second, false, false},
+		{"no IPv4 just now", mdns.NoIPv4Address, time.Second, false, false},
+		{"no IPv6 just now", mdns.NoIPv6Address, time.Second, false, false},
+		{"for a minute", mdns.NoAddress, AbsenceMost, true, true},
+		{"for another reason", "another host has it", time.Second, true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := Status{Time: now, Reload: Reload{OK: true}, Services: []Service{{Name: "A", Type: digium, Links: []OnLink{
+				{Link: "eth0", State: mdns.Announced, Since: now}, {Link: "eth1", State: mdns.Refused, Why: test.why, Since: now.Add(-test.since)},
+			}}}}
+			s.Diagnose()
+			if s.Healthy == test.problem || s.Settled() != test.settled {
+				t.Errorf("problems %q, settled %t", s.Problems, s.Settled())
+			}
+		})
+	}
+}
+
 // Another server for phones is a problem on a link where phones find one of ours beside it, a hint elsewhere.
 func TestForeignServers(t *testing.T) {
 	foreign := func(link, name string, own bool) mdns.Foreign {

@@ -191,14 +191,14 @@ func (s *slot) noClaim() string {
 	}
 	switch s.instance.Service.Protocol {
 	case services.IPv4:
-		return "the link has no IPv4 address"
+		return mdns.NoIPv4Address
 	case services.IPv6:
-		return "the link has no IPv6 address"
+		return mdns.NoIPv6Address
 	}
 	if s.instance.Name().IsZero() {
 		return fmt.Sprintf("the full name with %q is too long", s.instance.Label)
 	}
-	return "the link has no address"
+	return mdns.NoAddress
 }
 
 func compareStatus(a, b mdns.ServiceStatus) int {

@@ -46,7 +46,7 @@ lan1 probing
 PBX._sip._udp.local. 120 IN flush SRV 0 0 5060 pbx.local.
 PBX._sip._udp.local. 4500 IN flush TXT ""
 pbx.local. 120 IN flush A 198.51.100.1
-down0 refused: down0 has no address that could be published
+down0 refused: the link has no address
 `},
 		{"a foreign host has the addresses that are given, on all links",
 			[]services.Service{foreign("phones.local", "203.0.113.9")}, `
@@ -95,7 +95,7 @@ lan1 probing
 PBX._sip._udp.local. 120 IN flush SRV 0 0 1 pbx.local.
 PBX._sip._udp.local. 4500 IN flush TXT ""
 pbx.local. 120 IN flush A 198.51.100.1
-down0 refused: down0 has no address that could be published
+down0 refused: the link has no address
 lan0 probing (service 1 of pbx.service has the name "PBX")
 PBX\ #2._sip._udp.local. 120 IN flush SRV 0 0 2 pbx.local.
 PBX\ #2._sip._udp.local. 4500 IN flush TXT ""
@@ -105,7 +105,7 @@ lan1 probing (service 1 of pbx.service has the name "PBX")
 PBX\ #2._sip._udp.local. 120 IN flush SRV 0 0 2 pbx.local.
 PBX\ #2._sip._udp.local. 4500 IN flush TXT ""
 pbx.local. 120 IN flush A 198.51.100.1
-down0 refused: down0 has no address that could be published
+down0 refused: the link has no address
 `},
 	}
 	for _, test := range tests {
