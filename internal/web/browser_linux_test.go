@@ -125,6 +125,26 @@ func TestBrowserWithoutScript(t *testing.T) {
 	}
 }
 
+// While the daemon does not answer, the page says so and since when it is out of date; then it follows again by itself.
+func TestBrowserFollowsAgain(t *testing.T) {
+	for _, test := range []struct{ name, answer, why string }{
+		{"it is gone", `throw new TypeError("failed")`, "the daemon cannot be reached"},
+		{"it hangs", `return new Response("the daemon does not answer: it hangs\n", {status: 503})`, "the daemon does not answer: it hangs"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := &daemon{state: full(), events: make(chan []status.Event, 1)}
+			p := open(t, d, "/")
+			browser.Value[bool](t, p, `window.whole = fetch, fetch = async () => { `+test.answer+` }, true`)
+			d.events <- []status.Event{{Missed: 1}}
+			p.Await(t, `document.querySelector("#lost")?.textContent.startsWith("Not up to date: `+test.why+`. This is the state of 2026-03-01 15:00:00.")`)
+			browser.Value[bool](t, p, `fetch = whole, true`)
+			d.events <- []status.Event{{Missed: 1}}
+			p.Await(t, `!document.querySelector("#lost")`)
+		})
+	}
+}
+
 const (
 	stepTime = 100 * time.Millisecond // how long a person may wait for a table to follow
 	attempts = 10                     // of which one shows what a step takes when nothing else shares the processor
