@@ -38,6 +38,7 @@ type Config struct {
 type Server interface {
 	Files() []fileserver.File
 	Running() []fileserver.Transfer
+	Faults() map[string]error
 }
 
 // Deployment is a mass update. Its methods can be called at any time, by several goroutines.
@@ -165,7 +166,7 @@ func (d *Deployment) status(o observation) status.Status {
 	}
 	s.Firmware = d.firmware(s.Time, o.mac)
 	identify(s.Asked.Hosts, s.Firmware.Transfers)
-	s.Diagnose()
+	s.Diagnose(problems(s.Time, s.Firmware.Transfers, d.server.Faults())...)
 	return s
 }
 

@@ -41,6 +41,7 @@ func (s *server) run(running ...fileserver.Transfer) {
 	s.running = running
 }
 
+func (s *server) Faults() map[string]error { return nil }
 func (s *server) Files() []fileserver.File {
 	return []fileserver.File{{Image: phones.Image{Path: "D40.eff", Model: "D40", Version: "2_8_1", Size: 40 * mb}, SHA256: "ab"}}
 }

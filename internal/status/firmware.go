@@ -62,10 +62,19 @@ func (t Transfer) Percent() int { return int(100 * t.Has / max(t.Size, 1)) }
 // Left returns the number of bytes that the phone does not have.
 func (t Transfer) Left() int64 { return max(t.Size-t.Has, 0) }
 
+// Ended returns when the last part ended or, if it runs, the present moment.
+func (t Transfer) Ended() time.Time {
+	return t.Started.Add(time.Duration(t.Seconds * float64(time.Second)))
+}
+
+// Who names the phone for people: its address, and what else is known of it.
+func (t Transfer) Who() string {
+	return phones.Asker{Host: t.From, MAC: t.MAC, Vendor: t.Vendor, Model: t.Model, Firmware: t.Firmware}.Who()
+}
+
 // text is the transfer as a line for people.
 func (t Transfer) text() string {
-	who := phones.Asker{Host: t.From, MAC: t.MAC, Vendor: t.Vendor, Model: t.Model, Firmware: t.Firmware}.Who()
-	return fmt.Sprintf("%s  %-10s %s: %d %% of %s", t.Started.Local().Format(time.TimeOnly), t.State, who, t.Percent(), t.File)
+	return fmt.Sprintf("%s  %-10s %s: %d %% of %s", t.Started.Local().Format(time.TimeOnly), t.State, t.Who(), t.Percent(), t.File)
 }
 
 // line is the state in a few words.

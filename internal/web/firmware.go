@@ -72,7 +72,7 @@ func transferRows(s status.Status) rows {
 	return rowsOf(s.Firmware.Transfers, func(t status.Transfer) []cell {
 		return []cell{
 			address(t.From), name(t.MAC), text(t.Vendor), text(t.Model), name(t.Firmware), name(t.File), transferState(t), percent(t),
-			size(t.Size), size(t.Left()), rate(t), moment(t.Started, s.Time), name(t.Agent),
+			size(t.Size), size(t.Left()), rate(t), moment(t.Started, s.Time), long(t.Agent),
 		}
 	})
 }

@@ -117,6 +117,9 @@ func TestFileIsTouched(t *testing.T) {
 					t.Errorf("the ETag is %s, and the hash %x", etag, hash)
 				}
 			}
+			if faults := r.Faults(); (len(faults) == 1 && faults[d40Path] != nil) != (test.status == 503) {
+				t.Errorf("the faults are %v", faults)
+			}
 			if err := r.stop(); err != nil {
 				t.Error(err)
 			}

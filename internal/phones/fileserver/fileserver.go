@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -69,6 +70,7 @@ type Server struct {
 	mu        sync.Mutex
 	transfers map[*transfer]bool // those that run
 	got       map[owned]spans    // what phones have of a file
+	faults    map[string]error   // why a file could not be sent when it was last asked for, by its path
 }
 
 // File is a file that is served.
@@ -85,7 +87,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: the directory can't be read: %w", config.Dir, err)
 	}
-	s := &Server{config: config, root: root, lines: limit.New(linesOfPhone, linesOfAll, linesTime), byPath: map[string]*content{}, transfers: map[*transfer]bool{}, got: map[owned]spans{}}
+	s := &Server{config: config, root: root, lines: limit.New(linesOfPhone, linesOfAll, linesTime), byPath: map[string]*content{}, transfers: map[*transfer]bool{}, got: map[owned]spans{}, faults: map[string]error{}}
 	for _, image := range config.Release.Images {
 		f, err := newContent(root, image)
 		if err != nil {
@@ -102,6 +104,24 @@ func New(config Config) (*Server, error) {
 
 // Files returns what is served.
 func (s *Server) Files() []File { return s.files }
+
+// Faults returns the files that could not be sent when a phone last asked for them, by path, and why.
+func (s *Server) Faults() map[string]error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.faults)
+}
+
+// fault remembers why a file could not be sent; nil: it could.
+func (s *Server) fault(f File, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if why == nil {
+		delete(s.faults, f.Path)
+	} else {
+		s.faults[f.Path] = why
+	}
+}
 
 // prefix returns the path of the directory's URL, with slashes around it.
 func (s *Server) prefix() string {
@@ -213,6 +233,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // file sends a file, if it still holds what was announced.
 func (s *Server) file(w http.ResponseWriter, r *http.Request, f *content) {
 	file, err := f.open(s.root)
+	s.fault(f.File, err)
 	if err != nil {
 		s.gone(w, r, f.File, err)
 		return

@@ -137,6 +137,7 @@ func (s *Server) end(t *transfer) {
 	complete := t.body.err == nil && t.delivered()
 	switch changed := errors.Is(t.body.err, errChanged) || complete && !t.file.holds(); {
 	case changed:
+		s.fault(last.File, errChanged)
 		s.log(last.Phone).Error("a file was changed while it was sent", "phone", last.Phone, "file", last.File.Path)
 	case ok && complete:
 		last.Has, last.Whole = s.record(last, span{from, from + last.Sent})
