@@ -147,7 +147,7 @@ func TestBrowserFollowsAgain(t *testing.T) {
 
 const (
 	stepTime = 100 * time.Millisecond // how long a person may wait for a table to follow
-	attempts = 10                     // of which one shows what a step takes when nothing else shares the processor
+	attempts = 30                     // of which one shows what a step takes when nothing else shares the processor
 )
 
 // fastest performs a step in the page until it takes no longer than it may, and returns how long the page worked for the fastest
