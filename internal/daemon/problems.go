@@ -94,6 +94,9 @@ func (v view) hints(s status.Status) []string {
 		hints = append(hints, v.assumed)
 	}
 	hints = append(hints, v.definitionHints(s.Healthy)...)
+	if found := duplicates(v.desired.Links); found != "" {
+		hints = append(hints, found)
+	}
 	if v.silence.lasts {
 		hints = append(hints, silenceHint)
 	}
@@ -128,6 +131,22 @@ func (v view) definitionHints(healthy bool) []string {
 		hints = append(hints, fmt.Sprintf("warnings about the definitions: %d", n))
 	}
 	return hints
+}
+
+// duplicates returns a sentence about addresses that another host has, "" if there are none.
+func duplicates(links publication.Links) string {
+	var found []string
+	for _, link := range links {
+		for _, a := range link.Addrs {
+			if a.Duplicate {
+				found = append(found, fmt.Sprintf("%s on %s", a.Addr(), link.Name))
+			}
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return publication.Names(found) + ": not announced, since another host on the link has the address; give one of the two another address"
 }
 
 // idleLinks returns a sentence about the links that no definition is for, "" if there are none.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -205,6 +206,8 @@ func (h heard) judged(s status.Status) {
 func TestProblemsBesideDefinitions(t *testing.T) {
 	port := testLink(3, "eth1")
 	port.Master = "br0"
+	duplicate := testLink(1, "eth0")
+	duplicate.Addrs = append(duplicate.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::7/64"), Tentative: true, Duplicate: true})
 	for _, test := range []struct {
 		name   string
 		config string
@@ -235,6 +238,7 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 			_ = os.WriteFile(filepath.Join(b.dir, "announcer.toml"), []byte(here+"log_level = \"debug\"\n"), 0o644)
 			b.files <- struct{}{}
 		}, "", "another log_level is configured; it is used after a restart"},
+		{"an address that another host has", here, []publication.Link{duplicate}, nil, "", "2001:db8::7 on eth0: not announced, since another host on the link has the address"},
 		{"a link for which nothing is defined", here + "interfaces = [\"*\"]\n[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth*\"]\n", []publication.Link{testLink(1, "eth0"), testLink(2, "vlan20")}, nil,
 			"", "nothing is announced on vlan20: no definition applies there"},
 	} {

@@ -102,6 +102,9 @@ func addrChanges(before, after []publication.LinkAddr) []string {
 			continue
 		}
 		old := before[i]
+		if a.Duplicate && !old.Duplicate {
+			changes = append(changes, a.String()+" is a duplicate: another host has it")
+		}
 		if a.Tentative != old.Tentative {
 			changes = append(changes, a.String()+choose(a.Tentative, " tentative", " known to be unique"))
 		}
@@ -114,6 +117,9 @@ func addrChanges(before, after []publication.LinkAddr) []string {
 
 // states returns the state of an address, "" if it is usable.
 func states(a publication.LinkAddr) string {
+	if a.Duplicate {
+		return " (duplicate: another host has it)"
+	}
 	return choose(a.Tentative, " (tentative)", "") + choose(a.Deprecated, " (deprecated)", "")
 }
 

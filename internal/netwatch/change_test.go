@@ -17,6 +17,8 @@ func TestChangesBetween(t *testing.T) {
 	}
 	tentative, deprecated := addr("2001:db8::7/64"), addr("2001:db8::7/64")
 	tentative.Tentative, deprecated.Deprecated = true, true
+	duplicate := tentative
+	duplicate.Duplicate = true
 	jumbo := link(2, "eth0", addr("192.0.2.7/24"))
 	jumbo.MTU = 9000
 	eth0 := link(2, "eth0", addr("192.0.2.7/24"))
@@ -45,6 +47,8 @@ func TestChangesBetween(t *testing.T) {
 		{"another prefix", []publication.Link{eth0}, []publication.Link{link(2, "eth0", addr("192.0.2.7/25"))}, "eth0: address 192.0.2.7/24 removed, eth0: address 192.0.2.7/25 added"},
 		{"tentative", []publication.Link{link(2, "eth0")}, []publication.Link{link(2, "eth0", tentative)}, "eth0: address 2001:db8::7/64 added (tentative)"},
 		{"unique", []publication.Link{link(2, "eth0", tentative)}, []publication.Link{link(2, "eth0", addr("2001:db8::7/64"))}, "eth0: address 2001:db8::7/64 known to be unique"},
+		{"duplicate", []publication.Link{link(2, "eth0", tentative)}, []publication.Link{link(2, "eth0", duplicate)}, "eth0: address 2001:db8::7/64 is a duplicate: another host has it"},
+		{"up with a duplicate", nil, []publication.Link{link(2, "eth0", duplicate)}, "eth0: up, with 2001:db8::7/64 (duplicate: another host has it)"},
 		{"deprecated", []publication.Link{link(2, "eth0", addr("2001:db8::7/64"))}, []publication.Link{link(2, "eth0", deprecated)}, "eth0: address 2001:db8::7/64 deprecated"},
 		{"preferred", []publication.Link{link(2, "eth0", deprecated)}, []publication.Link{link(2, "eth0", addr("2001:db8::7/64"))}, "eth0: address 2001:db8::7/64 preferred again"},
 		{"a port", []publication.Link{carried(eth0, own)}, []publication.Link{carried(eth0, own, port)}, "eth0: eth1 came up behind it"},

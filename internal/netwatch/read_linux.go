@@ -222,6 +222,7 @@ func linkAddrOf(p netip.Prefix, flags uint32) publication.LinkAddr {
 	return publication.LinkAddr{
 		Prefix:     p,
 		Tentative:  flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0,
+		Duplicate:  flags&unix.IFA_F_DADFAILED != 0,
 		Deprecated: flags&unix.IFA_F_DEPRECATED != 0,
 		Temporary:  p.Addr().Is6() && flags&unix.IFA_F_TEMPORARY != 0, // of an IPv4 address the bit says that it is not the first
 	}

@@ -77,7 +77,7 @@ func TestFromKernel(t *testing.T) {
 			{Prefix: netip.MustParsePrefix("2001:db8::2/64"), Tentative: true},
 			{Prefix: netip.MustParsePrefix("2001:db8::3/64"), Temporary: true},
 			{Prefix: netip.MustParsePrefix("2001:db8::4/64"), Deprecated: true},
-			{Prefix: netip.MustParsePrefix("2001:db8::5/64"), Tentative: true},
+			{Prefix: netip.MustParsePrefix("2001:db8::5/64"), Tentative: true, Duplicate: true},
 		}},
 		{Index: 3, Name: "ppp0", MTU: 1500, PointToPoint: true, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.7/32")}}},
 		{Index: 4, Name: "down0", MTU: 1500, Addrs: []publication.LinkAddr{{Prefix: netip.MustParsePrefix("10.9.9.9/24")}},
@@ -588,7 +588,7 @@ func TestOtherWaysReadTheSame(t *testing.T) {
 		ignore cmp.Option
 	}{
 		{"ioctl", withoutNetlink, nil},
-		{"portable", portable, cmp.Options{withoutCarriers, cmpopts.IgnoreFields(publication.LinkAddr{}, "Deprecated", "Tentative")}},
+		{"portable", portable, cmp.Options{withoutCarriers, cmpopts.IgnoreFields(publication.LinkAddr{}, "Deprecated", "Tentative", "Duplicate")}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := test.read()
@@ -611,6 +611,7 @@ func TestIPv6Addr(t *testing.T) {
 	}{
 		{"global", addr + " 02 40 00 80     eth0", publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::1/64")}, true},
 		{"tentative", addr + " 02 80 00 40 eth0", publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Tentative: true}, true},
+		{"duplicate", addr + " 02 40 00 88 eth0", publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::1/64"), Tentative: true, Duplicate: true}, true},
 		{"deprecated and temporary", addr + " 02 40 00 21 eth0", publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::1/64"), Deprecated: true, Temporary: true}, true},
 		{"empty", "", publication.LinkAddr{}, false},
 		{"a column too few", addr + " 02 40 00 eth0", publication.LinkAddr{}, false},

@@ -84,6 +84,7 @@ func (l Link) CameUp(before Link) []Carrier {
 type LinkAddr struct {
 	netip.Prefix      // the address with the length of its network's prefix
 	Tentative    bool // not yet known to be unique on the link (RFC 4862 §5.4)
+	Duplicate    bool // also tentative, for ever: another host has it (RFC 4862 §5.4.5)
 	Deprecated   bool // still valid, but not for new connections
 	Temporary    bool // a privacy address that changes (RFC 8981)
 }

@@ -18,6 +18,7 @@ func ExampleServices() {
 		fmt.Println(err)
 		return
 	}
+	links, _ = netwatch.Select(links, nil, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	question := browse.Question{Type: dnsname.MustParse("_digiumproxy._udp"), Domain: dnsname.MustParse("local")}
