@@ -122,7 +122,7 @@ func validatedPaths(c *cli.Context, lints []services.Lint) (validate.Report, err
 	if err != nil {
 		return validate.Report{}, err
 	}
-	o.Fetch = func(url string) (remote.File, []string, error) { return remote.Fetch(c.Context, url, settings) }
+	o.Fetch = func(url string) ([]remote.File, []string, error) { return source.Fetch(c.Context, url, settings) }
 	o.Stdin = func() ([]byte, error) { return readInput(c.Context, stdin) }
 	if word := c.String("format"); word != "" {
 		o.Format, err = format("--format", word)

@@ -42,23 +42,6 @@ func NewWebsite(place string, poll time.Duration, settings Settings) (*Website, 
 	return w, nil
 }
 
-// Fetch returns the definition file at a place, and warnings about how it was asked for.
-func Fetch(ctx context.Context, place string, settings Settings) (file File, warnings []string, err error) {
-	settings.Cache = ""
-	if err := Check(place); err != nil {
-		return File{}, nil, err
-	}
-	w, err := NewWebsite(place, 0, settings)
-	if err != nil {
-		return File{}, nil, err
-	}
-	set, err := w.Get(ctx, Set{})
-	if err != nil {
-		return File{}, w.Warnings(), err
-	}
-	return set.Files[0], w.Warnings(), nil
-}
-
 // String returns the URL, as [Shown] does.
 func (w *Website) String() string { return Shown(w.url.String()) }
 

@@ -146,11 +146,11 @@ func (s *served) lastGood() remote.Set {
 
 // usable reports whether a file has no error.
 func usable(file remote.File) bool {
-	return unfit(file) == nil && Decode(file.Origin, file.Data, publication.DefaultPolicy).Check(HostName()).Err() == nil
+	return Unfit(file) == nil && Decode(file.Origin, file.Data, publication.DefaultPolicy).Check(HostName()).Err() == nil
 }
 
-// unfit returns why a file is no definition, whatever it says.
-func unfit(file remote.File) error {
+// Unfit returns why a file is no definition, whatever it says.
+func Unfit(file remote.File) error {
 	switch {
 	case !IsDefinition(file.Name) || strings.Contains(file.Name, "/"):
 		return errors.New("its name is none of a definition; want one such as dpma.service or dpma.toml")
@@ -179,13 +179,32 @@ func (s *served) items() []Item {
 	}
 	items := []Item{}
 	for _, file := range s.received.Files {
-		item := Item{Name: file.Name, Origin: file.Origin, Data: file.Data, Err: unfit(file)}
+		item := Item{Name: file.Name, Origin: file.Origin, Data: file.Data, Err: Unfit(file)}
 		if good, ok := s.good.Find(file.Name); ok {
 			item.Good = good.Data
 		}
 		items = append(items, item)
 	}
 	return append(items, place)
+}
+
+// Fetch returns the definitions that a server has for a place now, and warnings about how it was asked.
+func Fetch(ctx context.Context, place string, settings remote.Settings) (files []remote.File, warnings []string, err error) {
+	settings.Cache = ""
+	origin, err := newOrigin(place, 0, settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = context.Canceled
+	origin.Follow(ctx, remote.Set{}, func(r remote.Report) {
+		if err = r.Err; r.Set != nil {
+			files = r.Set.Files
+		}
+		cancel()
+	})
+	return files, origin.Warnings(), err
 }
 
 // faulty is the provider of a place that cannot be one.

@@ -225,9 +225,6 @@ func Open(place string, poll time.Duration, settings remote.Settings) Provider {
 	if !remote.IsURL(place) {
 		return Directory(place, poll)
 	}
-	if err := remote.Check(place); err != nil {
-		return faulty{place, err}
-	}
 	origin, err := newOrigin(place, poll, settings)
 	if err != nil {
 		return faulty{place, err}
@@ -237,6 +234,9 @@ func Open(place string, poll time.Duration, settings remote.Settings) Provider {
 
 // newOrigin returns the server of a place.
 func newOrigin(place string, poll time.Duration, settings remote.Settings) (remote.Origin, error) {
+	if err := remote.Check(place); err != nil {
+		return nil, err
+	}
 	if remote.IsPrefix(place) {
 		return etcd.New(place, settings)
 	}

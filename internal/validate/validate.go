@@ -38,8 +38,8 @@ type Options struct {
 	Fetch  Fetch                  // reads URLs
 }
 
-// Fetch returns the definition file behind a URL, and warnings about how it was asked for.
-type Fetch func(url string) (file remote.File, warnings []string, err error)
+// Fetch returns the definition files behind a URL, and warnings about how it was asked for.
+type Fetch func(url string) (files []remote.File, warnings []string, err error)
 
 // Paths checks URLs, files and directories (of which the .service and .toml files are taken). A TOML file that is given by itself
 // may be a configuration; it is checked alone, without what it names. The path "-" is the standard input.
@@ -48,6 +48,13 @@ func Paths(paths []string, o Options) Report {
 	var report Report
 	var publications []publication.Publication
 	for _, path := range paths {
+		if remote.IsURL(path) {
+			files, found, findings := o.fetched(path)
+			report.Files += files
+			publications = append(publications, found...)
+			report.Findings = append(report.Findings, findings...)
+			continue
+		}
 		files, err := expand(path)
 		if err != nil {
 			report.Findings = append(report.Findings, fault(path, err))
@@ -86,7 +93,7 @@ func Contents(files map[string][]byte, o Options) Report {
 const Stdin = "-"
 
 func expand(path string) ([]string, error) {
-	if path == Stdin || remote.IsURL(path) {
+	if path == Stdin {
 		return []string{path}, nil
 	}
 	return source.Expand(path, source.IsDefinition)
@@ -131,9 +138,6 @@ func fault(file string, err error) diag.Finding {
 // one checks a file by itself. In a directory it is a definition file; one that was given by itself is in the format that
 // was given or that of its name, else an Avahi file, and in TOML it may be a whole configuration.
 func (o Options) one(file string, isGiven bool) ([]publication.Publication, diag.Findings) {
-	if remote.IsURL(file) {
-		return o.fetched(file)
-	}
 	data, err := o.read(file)
 	if err != nil {
 		return nil, diag.Findings{fault(file, err)}
@@ -152,22 +156,28 @@ func (o Options) one(file string, isGiven bool) ([]publication.Publication, diag
 	return written.Publications(), findings
 }
 
-// fetched checks the definition file behind a URL.
-func (o Options) fetched(url string) ([]publication.Publication, diag.Findings) {
-	file, warnings, err := o.Fetch(url)
-	var findings diag.Findings
+// fetched checks the definition files behind a URL, and returns how many there are.
+func (o Options) fetched(url string) (files int, found []publication.Publication, findings diag.Findings) {
+	all, warnings, err := o.Fetch(url)
 	for _, text := range warnings {
 		findings = append(findings, diag.Finding{File: remote.Shown(url), Severity: diag.Warning, Text: text})
 	}
 	if err != nil {
-		return nil, append(findings, fault(remote.Shown(url), err))
+		return 1, nil, append(findings, fault(remote.Shown(url), err))
 	}
-	written := source.Decode(file.Origin, file.Data, publication.DefaultPolicy)
-	if o.Format != "" {
-		written = convert.Read(o.Format, file.Origin, file.Data, o.Host)
+	for _, file := range all {
+		if err := source.Unfit(file); err != nil {
+			findings = append(findings, fault(file.Origin, err))
+			continue
+		}
+		written := source.Decode(file.Origin, file.Data, publication.DefaultPolicy)
+		if o.Format != "" {
+			written = convert.Read(o.Format, file.Origin, file.Data, o.Host)
+		}
+		findings = append(findings, written.Check(o.Host, o.Lints...)...)
+		found = append(found, written.Publications()...)
 	}
-	findings = append(findings, written.Check(o.Host, o.Lints...)...)
-	return written.Publications(), findings
+	return len(all), found, findings
 }
 
 func (o Options) read(file string) ([]byte, error) {
