@@ -282,12 +282,43 @@ func TestCommandsTakeURLs(t *testing.T) {
 	}
 }
 
-// TestFleet runs every command of docs/fleet.md, in order, with nginx as its blocks of configuration say.
+// sections returns docs/fleet.md in two parts: the one on etcd, and all else.
+func sections(t *testing.T) (web, etcd string) {
+	t.Helper()
+	text := documents(t)[manySites]
+	start, end := strings.Index(text, "## The same with etcd\n"), strings.Index(text, "## The host of a site\n")
+	if start < 0 || end < start {
+		t.Fatal("the document has no section on etcd")
+	}
+	return text[:start] + text[end:], text[start:end]
+}
+
+// TestFleetEtcd runs every command of docs/fleet.md on etcd, in order.
+func TestFleetEtcd(t *testing.T) {
+	netlab.Need(t)
+	for _, want := range []string{"etcd", "etcdctl", "openssl"} {
+		skip.Without(t, want)
+	}
+	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
+	dir := t.TempDir()
+	t.Setenv("RUNTIME_DIRECTORY", dir)
+	t.Cleanup(func() { shell(dir, "kill $(cat etcd.pid)").Run() }) // if a step before failed
+	_, document := sections(t)
+	all := steps(t, document)
+	for _, step := range all {
+		follow(t, dir, step)
+	}
+	if len(all) < 15 {
+		t.Errorf("the section has %d commands; want at least 15", len(all))
+	}
+}
+
+// TestFleet runs every other command of docs/fleet.md, in order, with nginx as its blocks of configuration say.
 func TestFleet(t *testing.T) {
 	netlab.Need(t)
 	skip.Without(t, "nginx")
 	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
-	document := documents(t)[manySites]
+	document, _ := sections(t)
 	s := &definitionServer{dir: t.TempDir()}
 	t.Setenv("RUNTIME_DIRECTORY", s.dir)
 	s.certify(t)

@@ -267,6 +267,33 @@ func TestManyKeys(t *testing.T) {
 	h.keeps(t)
 }
 
+// TestAway has keys written, deleted and compacted while the host is away.
+func TestAway(t *testing.T) {
+	c := etcdtest.Start(t)
+	c.Put(t, prefix+"dpma.service", "pbx")
+	c.Put(t, prefix+"old.service", "old")
+	h := follow(t, c, remote.Set{}, remote.Settings{})
+	h.has(t, late, "old.service", "old")
+	h.stop()
+	c.Delete(t, prefix+"old.service")
+	for i := range 10 {
+		c.Put(t, prefix+"dpma.service", fmt.Sprint("pbx ", i))
+	}
+	c.Compact(t)
+	h = follow(t, c, h.set, remote.Settings{})
+	h.mu.Lock()
+	h.may["old.service"] = true
+	h.mu.Unlock()
+	h.has(t, soon, "dpma.service", "pbx 9")
+	h.lacks(t, "old.service")
+	c.Put(t, prefix+"dpma.service", "other pbx")
+	h.has(t, soon, "dpma.service", "other pbx")
+	h.keeps(t)
+	if h.set.Fault != "" {
+		t.Errorf("the cluster lost something: %s", h.set.Fault)
+	}
+}
+
 // TestOneNode is about what happens to a cluster of one server.
 func TestOneNode(t *testing.T) {
 	tests := []struct {
