@@ -145,6 +145,12 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Close implements [net.Conn].
+func (w *watched) Close() error {
+	w.owner.stop(remote.Failure(w.owner.ctx, net.ErrClosed))
+	return w.Conn.Close()
+}
+
 // close ends the connection, and all that goes on by it.
 func (c *connection) close() {
 	c.stop(context.Canceled)
