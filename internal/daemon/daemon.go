@@ -284,6 +284,7 @@ func (d *Daemon) reload(done chan<- status.Reload) {
 
 // updated takes what is defined now.
 func (d *Daemon) updated(ctx context.Context, u source.Update) {
+	before := d.last.Time
 	if u.Reload {
 		d.announcing.reloaded(ctx, u)
 		for _, done := range d.waiting {
@@ -293,6 +294,9 @@ func (d *Daemon) updated(ctx context.Context, u source.Update) {
 	}
 	if !u.Reload || len(u.Snapshot.BadConfig) > 0 {
 		d.definitionsChanged(ctx, u.Snapshot)
+	}
+	if !d.last.Time.Equal(before) && d.hub.Watched() {
+		d.hub.Publish(status.Event{Reload: new(d.last)})
 	}
 	if d.Updated != nil {
 		d.Updated()

@@ -572,3 +572,44 @@ func TestBulk(t *testing.T) {
 		}
 	})
 }
+
+// TestWatchOfReading wants those who watch to hear of what was read: a file that changes, one that breaks, and a reload.
+func TestWatchOfReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"a.service": phone("x", asterisk, sipURL)})
+		defer b.end()
+		events, stop, err := b.daemon.Watch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		time.Sleep(time.Second)
+		expect := func(what, want string) {
+			t.Helper()
+			defer time.Sleep(time.Second)
+			for {
+				select {
+				case batch := <-events:
+					for _, e := range batch {
+						if e.Reload != nil {
+							if got := e.Text(); !strings.Contains(got, "  read       "+want) {
+								t.Errorf("%s: %q, want %q", what, got, want)
+							}
+							return
+						}
+					}
+				case <-time.After(time.Minute):
+					t.Fatalf("%s: no event", what)
+				}
+			}
+		}
+		b.write(t, "a.service", phone("y", asterisk, sipURL))
+		b.files <- struct{}{}
+		expect("a file that changes", "0 added, 1 changed, 0 removed, 0 refused; changed  ")
+		b.write(t, "a.service", "<")
+		b.files <- struct{}{}
+		expect("a file that breaks", "0 added, 0 changed, 0 removed, 1 refused; refused  ")
+		b.reloaded(t)
+		expect("a reload", "0 added, 0 changed, 0 removed, 1 refused; ")
+	})
+}

@@ -163,6 +163,7 @@ type Event struct {
 	Asked    *AskedEvent `json:"asked,omitempty"`
 	Event    *WireEvent  `json:"event,omitempty"`
 	Transfer *Transfer   `json:"transfer,omitempty"` // it has begun, goes on or has ended
+	Reload   *Reload     `json:"reload,omitempty"`   // the definitions were read, and something about them is new
 	Missed   uint64      `json:"missed,omitempty"`   // events that came too fast for this watcher
 }
 

@@ -228,6 +228,8 @@ func (e Event) Text() string {
 		return escape.Text(e.Event.text())
 	case e.Transfer != nil:
 		return escape.Text(e.Transfer.text())
+	case e.Reload != nil:
+		return fmt.Sprintf("%s  %-10s %s", e.Reload.Time.Local().Format(time.TimeOnly), "read", escape.Text(strings.ReplaceAll(e.Reload.Text(), "\n", "; ")))
 	}
 	return fmt.Sprintf("%d events were dropped because they came too fast", e.Missed)
 }

@@ -99,6 +99,8 @@ func kindOf(e status.Event) string {
 		return "asked"
 	case e.Transfer != nil:
 		return "transfer"
+	case e.Reload != nil:
+		return "reload"
 	case e.Missed > 0:
 		return "missed"
 	}

@@ -60,7 +60,7 @@ function news() {
 function follow() {
 	if (events && events.readyState !== EventSource.CLOSED) return;
 	events = new EventSource("events");
-	for (const kind of ["open", "asked", "event", "transfer", "missed", "error"]) events.addEventListener(kind, news);
+	for (const kind of ["open", "asked", "event", "transfer", "reload", "missed", "error"]) events.addEventListener(kind, news);
 }
 
 function show(fresh) {
