@@ -61,7 +61,7 @@ func TestComplete(t *testing.T) {
 
 // What a flag or an argument takes is either free text or of a kind for which something is proposed.
 func TestEveryValueHasAKind(t *testing.T) {
-	freeText := strings.Fields("ADDRESS [ADDRESS]:PORT HOST[:PORT] MODEL=PATH NAME NETWORK NUMBER PORT STRING SUBTYPE TIME URL USER VERSION")
+	freeText := strings.Fields("ADDRESS [ADDRESS:]PORT [ADDRESS]:PORT HOST[:PORT] MODEL=PATH NAME NETWORK NUMBER PORT SITE STRING SUBTYPE TIME URL USER VERSION")
 	var check func(t *testing.T, cmd *cli.Command)
 	check = func(t *testing.T, cmd *cli.Command) {
 		var values []string

@@ -36,7 +36,8 @@ func firmwareServeCommand() *cli.Command {
 		Name:      "serve",
 		Usage:     "serve a directory of firmware by HTTP and announce it, until all phones have it",
 		ArgsUsage: "DIR",
-		UsageText: "announcer firmware serve DIR [--until-done NUMBER] [--for 10m] [--http 9353]\n" +
+		UsageText: "announcer firmware serve DIR [--until-done NUMBER] [--for 10m]\n" +
+			"announcer firmware serve DIR --http 9353\n" +
 			"announcer firmware serve DIR --xml [--config-server URL]",
 		Description: "Serves the firmware of one version only, announces it on every link with the server's address there, and shows the transfers. " +
 			"Ends at Ctrl-C, after --for, or when --until-done phones have a whole file; then withdraws the service. " +

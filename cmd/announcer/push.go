@@ -27,7 +27,7 @@ func pushCommand() *cli.Command {
 		Name:      "push",
 		Usage:     "roll definitions out to sites, batch by batch, until a host has a problem",
 		ArgsUsage: "FILE...",
-		UsageText: "announcer push --site SITE... [--batch NUMBER] [--wait TIME] [--dry-run] FILE...\n" +
+		UsageText: "announcer push --site SITE... [--batch NUMBER] [--dry-run] FILE...\n" +
 			"announcer push --site SITE... [--dry-run] --delete NAME...\n" +
 			"announcer push --site SITE... [--dry-run] --undo",
 		Description: "Checks the files as announcer validate does, and shows what changes at which sites. Then it writes them to etcd, a batch of sites at a time: " +

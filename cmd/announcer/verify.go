@@ -27,7 +27,8 @@ func verifyCommand() *cli.Command {
 		Name:      "verify",
 		Usage:     "compare what the network announces with the definitions",
 		ArgsUsage: "PATH...",
-		UsageText: "announcer verify [--host NAME [--address ADDRESS]...] [FILE | DIR | URL]...",
+		UsageText: "announcer verify [FILE | DIR | URL]...\n" +
+			"announcer verify --host NAME [--address ADDRESS]... [FILE | DIR | URL]...",
 		Description: "Reports for each service whether it is ok, missing, or differs, and which other hosts announce " + phoneType.String() +
 			". Prints problems of definitions that are announced as announcer validate does. " +
 			"Without arguments it takes what announcer run would read. Exits with 1 unless every service is ok and phones can use it. " +

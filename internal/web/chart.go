@@ -53,7 +53,7 @@ func draw(history []status.Minute) chart {
 		c.Questions += x + height(m.Questions, top) + " "
 		c.Answers += x + height(m.Answers, top) + " "
 	}
-	c.Text = fmt.Sprintf("%d questions and %d answers in the last hour, at most %d a minute", questions, answers, most)
+	c.Text = fmt.Sprintf("questions: %d, answers: %d in the last hour; at most %d a minute", questions, answers, most)
 	return c
 }
 

@@ -156,6 +156,7 @@ type serviceOnLink struct {
 	on *status.OnLink // nil: on none
 }
 
+// serviceRows has the services that are not announced first, then those that are not yet, then the others.
 func serviceRows(s status.Status) rows {
 	all := make([]serviceOnLink, 0, len(s.Services))
 	for i := range s.Services {
@@ -167,10 +168,23 @@ func serviceRows(s status.Status) rows {
 			all = append(all, serviceOnLink{service, &service.Links[l]})
 		}
 	}
+	slices.SortStableFunc(all, func(a, b serviceOnLink) int { return a.rank() - b.rank() })
 	return rowsOf(all, func(one serviceOnLink) []cell {
 		link, state, since, why := one.standing(s)
 		return []cell{name(one.Name), kind(one.Type), number(uint64(one.Port)), text(link), state, since, long(why), name(one.File)}
 	})
+}
+
+// rank is lower if a service needs attention more.
+func (one serviceOnLink) rank() int {
+	const wrong, waits, well = 0, 1, 2
+	switch {
+	case one.on != nil && one.on.State == mdns.Announced:
+		return well
+	case one.on != nil && one.on.State != mdns.Refused, one.on == nil && one.Check != nil && one.Check.State == health.Pending:
+		return waits
+	}
+	return wrong
 }
 
 // standing returns the link of a service, its state there, since when, and why.

@@ -236,7 +236,7 @@ func TestPage(t *testing.T) {
 		"00:0f:d3:00:00:10", ">this host<", "bad.service:3", "&lt;port&gt;: it is no number", "/mnt/nfs", "does not answer since", "no: it is virtual", "no: down; ip link set eth2 up", "port 5353 is held",
 		"192.0.2.1, 2001:db8::1", "not by IPv4: port 5353 is held; not by IPv6: it is filtered", "up 3 h", "4000 more hosts asked", "70 more services were heard",
 		"Definitions were read 59 min ago: 1 added, 0 changed, 0 removed, 0 refused.", "none of its interfaces exists",
-		`<polyline class="questions" points="580,72.0 590,24.0 "/>`, `aria-label="12 questions and 2 answers in the last hour, at most 8 a minute"`, ">10 a minute</text>", ">now</text>",
+		`<polyline class="questions" points="580,72.0 590,24.0 "/>`, `aria-label="questions: 12, answers: 2 in the last hour; at most 8 a minute"`, ">10 a minute</text>", ">now</text>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -314,11 +314,11 @@ func TestRows(t *testing.T) {
 	good := began.Local().Format(time.DateTime)
 	for id, want := range map[string][]string{
 		"services": {
-			"PBX | _digiumproxy._udp | 5060 | eth0 | announced | 3 h |  | dpma.service",
 			"PBX | _digiumproxy._udp | 5060 | eth1 | refused | 3 h | another host has it (192.0.2.9 00:0f:d3:00:00:09) | dpma.service",
 			"Firmware | _digiumproxy._udp | 80 | – | down | 119 min | connection refused | firmware.toml",
 			"Lost | _digiumproxy._udp | 80 | – | nowhere |  | none of its interfaces exists | lost.toml",
 			"Kept | _digiumproxy._udp | 80 | – | nowhere |  | none of its interfaces exists | kept.service",
+			"PBX | _digiumproxy._udp | 5060 | eth0 | announced | 3 h |  | dpma.service",
 		},
 		"files": {
 			"bad.service | refused | 3 h | nothing | 0 | 1 | 0",
