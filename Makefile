@@ -17,7 +17,7 @@ build: ## the program, as ./announcer
 	go build -o announcer ./cmd/announcer
 
 test: check lan ## build, vet, staticcheck, gofmt and all tests with the race detector (NOSKIP=1: none may be skipped)
-	ANNOUNCER_RUN=$$(date +%s%N) go test -race -json ./... | go run ./internal/testkit/verdict $(if $(NOSKIP),-noskip)
+	ANNOUNCER_RUN=$$(date +%s%N) go test -race -timeout 20m -json ./... | go run ./internal/testkit/verdict $(if $(NOSKIP),-noskip)
 
 check:
 	go build ./...

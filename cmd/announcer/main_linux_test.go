@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 
 // TestMain lets the test binary be announcer if it is called by that name, as the scripts do, or serve a file system
 // that hangs, and runs the tests in a network of their own.
+// atOnce is how many of the tests that may run beside each other do: most of the time they wait.
+const atOnce = "6"
+
 func TestMain(m *testing.M) {
 	hangfs.Main()
 	switch filepath.Base(os.Args[0]) {
@@ -25,6 +29,7 @@ func TestMain(m *testing.M) {
 		loseIPv6()
 		main()
 	}
+	flag.Set("test.parallel", atOnce)
 	if signal.Ignored(syscall.SIGHUP) { // by nohup: programs that the tests start would ignore it, too
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
