@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"slices"
+	"sync"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 )
 
 // Client returns a client for all servers of the place, which goes on with another one when one fails. If none can be
@@ -27,6 +32,7 @@ func (p *Prefix) Client(ctx context.Context) (*clientv3.Client, error) {
 	config := clientv3.Config{
 		Logger: zap.NewNop(), Username: p.settings.User, Password: password, MaxCallRecvMsgSize: mostBytes,
 		DialTimeout: connecting, DialKeepAliveTime: 2 * beat, DialKeepAliveTimeout: beatWait,
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(new(spread).dial)},
 	}
 	scheme := "http://"
 	if p.encrypted() {
@@ -40,6 +46,21 @@ func (p *Prefix) Client(ctx context.Context) (*clientv3.Client, error) {
 	}
 	client, err := clientv3.New(config)
 	return client, Failure(err)
+}
+
+// comeback is the longest pause before a client connects to a server again: a random part of it. gRPC connects at once.
+const comeback = 15 * time.Second
+
+// spread connects a client to its servers. All clients of a server that restarts lose their connections at the same time.
+type spread struct{ known sync.Map } // addresses
+
+// dial connects to a server, after a pause if it did so before.
+func (s *spread) dial(ctx context.Context, address string) (net.Conn, error) {
+	if _, again := s.known.LoadOrStore(address, true); again {
+		pause(ctx, rand.N(comeback))
+	}
+	dialer := net.Dialer{Timeout: connecting}
+	return dialer.DialContext(ctx, "tcp", address)
 }
 
 // reach connects to one server after the other until one answers.
