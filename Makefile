@@ -44,11 +44,11 @@ boot-test: ## the .deb on an emulated Debian with systemd as process 1, which .c
 	@.ci/boot-deps
 	go test -count 1 -tags boot -timeout 1h -v -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)'
 
-bench: ## every benchmark, then the comparison with other responders: writes the tables of docs/performance.md
+bench: ## every benchmark, then the comparison with other responders and a fleet: writes the tables of docs/performance.md and docs/fleet.md
 	go test -run '^$$' -bench . -benchmem ./...
-	cd bench && go test -count 1 -timeout 30m -v . -full -report ../docs/performance.md
+	cd bench && go test -count 1 -timeout 30m -v . -full -report ../docs/performance.md -fleet ../docs/fleet.md
 
-bench-smoke: ## the comparison with other responders, with small numbers, as a test of the benchmark
+bench-smoke: ## the same comparison and fleet with small numbers, as a test of the benchmark
 	cd bench && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./... && go test -count 1 -parallel 5 .
 
 fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (1m)

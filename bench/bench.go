@@ -3,9 +3,11 @@
 // on one machine in one run, each in a separate network: two namespaces and a cable, the responder on one side and
 // the load on the other.
 //
+// It also measures a fleet: a thousand hosts in one process that take their definitions from a cluster of etcd.
+//
 // `go test` runs all of it with small numbers, as a test. `make bench` runs it in full and writes the
-// tables of docs/performance.md. The package itself holds what the programs in its folders announce. It is a separate module
-// because of the other libraries.
+// tables of docs/performance.md and docs/fleet.md. The package itself holds what the programs in its folders announce. It is
+// a separate module because of the other libraries.
 package bench
 
 import "fmt"

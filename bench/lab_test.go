@@ -87,16 +87,21 @@ func (l *lab) file(i int) string {
 // addFile writes the file of service i, in one step.
 func (l *lab) addFile(t *testing.T, i int) {
 	t.Helper()
-	var text strings.Builder
-	fmt.Fprintf(&text, "<service-group><name>%s</name><service><type>%s</type><port>%d</port>", Name(i), Type, Port)
-	for _, s := range Text() {
-		fmt.Fprintf(&text, "<txt-record>%s</txt-record>", s)
-	}
-	text.WriteString("</service></service-group>\n")
-	temporary := write(t, l.folder, "next", text.String())
+	temporary := write(t, l.folder, "next", definition(Name(i), Text()))
 	if err := os.Rename(temporary, filepath.Join(l.folder, l.file(i))); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// definition returns a service file.
+func definition(name string, texts []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<service-group><name>%s</name><service><type>%s</type><port>%d</port>", name, Type, Port)
+	for _, text := range texts {
+		fmt.Fprintf(&b, "<txt-record>%s</txt-record>", text)
+	}
+	b.WriteString("</service></service-group>\n")
+	return b.String()
 }
 
 // start starts the responder.

@@ -97,7 +97,7 @@ func TestPerformance(t *testing.T) {
 	all.check(t)
 	t.Log("\n" + all.String())
 	if *report != "" && !t.Failed() {
-		if err := all.writeInto(*report); err != nil {
+		if err := insert(*report, &all); err != nil {
 			t.Error(err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestWriteInto(t *testing.T) {
+func TestInsert(t *testing.T) {
 	r := &tables{}
 	one := r.row("an answer", 1, "µs", times(1.5))
 	one.set("floor", 10)
@@ -25,7 +25,7 @@ func TestWriteInto(t *testing.T) {
 	two.set("announcer", 50)
 	const old = "# Head\n" + begin + "old\n" + end + "tail\n"
 	file := write(t, t.TempDir(), "performance.md", old)
-	if err := r.writeInto(file); err != nil {
+	if err := insert(file, r); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
@@ -45,7 +45,7 @@ func TestWriteInto(t *testing.T) {
 	if strings.Contains(got, "old") {
 		t.Errorf("the old table is still there:\n%s", got)
 	}
-	if err := r.writeInto(write(t, t.TempDir(), "other.md", "text")); err == nil {
+	if err := insert(write(t, t.TempDir(), "other.md", "text"), r); err == nil {
 		t.Error("no error where there is no place for the tables")
 	}
 }
@@ -165,7 +165,8 @@ func (r *row) cell(name string) string {
 // String returns the tables as Markdown.
 func (r *tables) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", surroundings())
+	libraries := strings.ReplaceAll(said("go", "list", "-m", "github.com/grandcat/zeroconf", "github.com/brutella/dnssd"), "\n", "; ")
+	fmt.Fprintf(&b, "%s\n\n", surroundings(said("avahi-daemon", "--version"), libraries))
 	fmt.Fprintf(&b, "| | services | unit | %s | × floor | × Avahi | bar | |\n", strings.Join(contestants, " | "))
 	fmt.Fprintf(&b, "|---|--:|---%s|---|---|---|---|\n", strings.Repeat("|--:", len(contestants)))
 	for _, row := range r.rows {
@@ -192,12 +193,11 @@ func (r *tables) check(t *testing.T) {
 }
 
 // surroundings reports where and with what it was measured.
-func surroundings() string {
+func surroundings(with ...string) string {
 	var uname unix.Utsname
 	unix.Uname(&uname)
-	return fmt.Sprintf("Measured on %s with %d processors, load average %s, Linux %s, %s; %s; %s.", processor(), runtime.NumCPU(),
-		loadAverage(), unix.ByteSliceToString(uname.Release[:]), runtime.Version(), said("avahi-daemon", "--version"),
-		strings.ReplaceAll(said("go", "list", "-m", "github.com/grandcat/zeroconf", "github.com/brutella/dnssd"), "\n", "; "))
+	return fmt.Sprintf("Measured on %s with %d processors, load average %s, Linux %s, %s; %s.", processor(), runtime.NumCPU(),
+		loadAverage(), unix.ByteSliceToString(uname.Release[:]), runtime.Version(), strings.Join(with, "; "))
 }
 
 // loadAverage returns the number of threads that wanted to run, in the last 1, 5 and 15 minutes: those of the
@@ -225,8 +225,8 @@ const (
 	end   = "<!-- measured: end -->\n"
 )
 
-// writeInto replaces the tables in a file.
-func (r *tables) writeInto(file string) error {
+// insert replaces the tables in a file.
+func insert(file string, tables fmt.Stringer) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -236,5 +236,5 @@ func (r *tables) writeInto(file string) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s: there is no place for the tables; want one between the lines %q and %q", file, begin, end)
 	}
-	return os.WriteFile(file, fmt.Appendf(nil, "%s%s%s%s%s", head, begin, r, end, tail), 0o644)
+	return os.WriteFile(file, fmt.Appendf(nil, "%s%s%s%s%s", head, begin, tables, end, tail), 0o644)
 }
