@@ -222,12 +222,7 @@ func firmwareOnLinks(c *cli.Context, dir string, release phones.Release, at neti
 // linksOf returns the links that matter to people, and why those are not used that are not.
 func linksOf(links []publication.Link, cfg config.Config) (all []status.Link) {
 	for _, l := range netwatch.Shown(links, cfg.Interfaces) {
-		why := netwatch.Why(l, cfg.Interfaces, cfg.InterfacesDeny)
-		link := status.Link{Name: l.Name, Used: why.IsZero(), Why: why.Why, Remedy: why.Remedy, Addresses: []netip.Addr{}}
-		for _, a := range l.Addrs {
-			link.Addresses = append(link.Addresses, a.Addr())
-		}
-		all = append(all, link)
+		all = append(all, status.NewLink(l, netwatch.Why(l, cfg.Interfaces, cfg.InterfacesDeny)))
 	}
 	return all
 }

@@ -28,9 +28,7 @@ func (d *Daemon) happened(events []mdns.Event) {
 			d.remember(e)
 		}
 		if watched {
-			news = append(news, status.Event{Event: &status.WireEvent{
-				Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
-			}})
+			news = append(news, status.NewEvent(e))
 		}
 	}
 	d.hub.Publish(news...)
@@ -53,7 +51,7 @@ func (d *Daemon) asks(s seen) {
 			d.log.asker(asker)
 		}
 		if watched {
-			news = append(news, status.Event{Asked: &status.AskedEvent{Asked: a, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
+			news = append(news, status.NewQuestion(a, asker, first))
 		}
 	}
 	d.hub.Publish(news...)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"announcer/internal/mdns"
+	"announcer/internal/phones"
 )
 
 // The hardware addresses of neighbours are read all at once, which takes a while: they may be as old as macsAge, and
@@ -17,9 +18,6 @@ const (
 	macPatience = time.Second // a look that takes longer is not waited for
 )
 
-// lookUp returns the hardware address of a host on a link, "" if unknown.
-type lookUp func(link string, host netip.Addr) string
-
 func unknownMAC(string, netip.Addr) string { return "" }
 
 // macs is the task that passes on questions together with the hardware addresses of those who ask. It reads the
@@ -29,15 +27,15 @@ type macs struct {
 	ask  chan struct{}                                    // asks for the table without a question
 	seen chan seen
 
-	table  lookUp
-	at     time.Time   // when the table was read
-	result chan lookUp // of a look that has not returned; nil: there is none
+	table  phones.Lookup
+	at     time.Time          // when the table was read
+	result chan phones.Lookup // of a look that has not returned; nil: there is none
 }
 
 // seen is questions of others, with a table of hardware addresses that is as fresh as it needs to be.
 type seen struct {
 	questions []mdns.Asked
-	mac       lookUp
+	mac       phones.Lookup
 }
 
 func newMACs(read func() func(link string, host netip.Addr) string) *macs {
@@ -91,7 +89,7 @@ func (m *macs) refresh(ctx context.Context, questions []mdns.Asked) {
 		return
 	}
 	if m.result == nil {
-		result := make(chan lookUp, 1)
+		result := make(chan phones.Lookup, 1)
 		m.result = result
 		go func() { result <- m.read() }()
 	}

@@ -15,7 +15,7 @@ import (
 type memory struct {
 	started   time.Time
 	askers    phones.Askers
-	table     lookUp                     // hardware addresses
+	table     phones.Lookup              // hardware addresses
 	conflicts map[string]status.Conflict // by definition; "" is the host
 	failure   mdns.Event                 // of the engine, the last one
 	others    others
@@ -30,18 +30,14 @@ func newMemory() memory {
 }
 
 // asked returns who has asked.
-func (m *memory) asked() status.Asked {
-	return status.Asked{Hosts: m.askers.List(m.table), Forgotten: m.askers.Forgotten(), Counts: m.askers.Counts()}
-}
+func (m *memory) asked() status.Asked { return status.NewAsked(&m.askers, m.table) }
 
 // remember keeps the last conflict of a definition. That a service was renamed after a conflict adds nothing to it.
 func (m *memory) remember(e mdns.Event) {
 	if e.Kind == mdns.ServiceRenamed && m.conflicts[e.ID].Rival == e.Rival {
 		return
 	}
-	m.conflicts[e.ID] = status.Conflict{
-		Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Rival: e.Rival, MAC: e.MAC, Text: e.Detail,
-	}
+	m.conflicts[e.ID] = status.NewConflict(e)
 }
 
 // conflictsOf returns the last conflict of each definition that is still there, the newest first, and forgets the others.

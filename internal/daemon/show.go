@@ -1,9 +1,7 @@
 package daemon
 
 import (
-	"net/netip"
 	"os"
-	"slices"
 	"time"
 
 	"announcer/internal/diag"
@@ -87,20 +85,7 @@ func (v view) links() []status.Link {
 
 // link returns what is known of a link that is used unless there is a reason why not.
 func (v view) link(l publication.Link, why publication.Outage) status.Link {
-	link := status.Link{
-		Name: l.Name, Used: why.IsZero(), Why: why.Why, Remedy: why.Remedy, Lost: v.absences[l.Name],
-		Addresses: []netip.Addr{}, Faults: []publication.Fault{}, Traffic: mdns.LinkTraffic{Link: l.Name},
-	}
-	for _, a := range l.Addrs {
-		link.Addresses = append(link.Addresses, a.Addr())
-	}
-	for _, f := range v.seen.Faults {
-		if f.Link == l.Name {
-			link.Faults = append(link.Faults, f)
-		}
-	}
-	if i := slices.IndexFunc(v.seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
-		link.Traffic = v.seen.Links[i]
-	}
+	link := status.NewLink(l, why).With(v.seen)
+	link.Lost = v.absences[l.Name]
 	return link
 }

@@ -211,20 +211,8 @@ func Images(files []fileserver.File) []status.Image {
 // links returns the links with what was seen on them.
 func (d *Deployment) links(seen mdns.Observation) []status.Link {
 	links := slices.Clone(d.config.Links)
-	for i := range links {
-		l := &links[i]
-		l.Traffic.Link = l.Name
-		for _, t := range seen.Links {
-			if t.Link == l.Name {
-				l.Traffic = t
-			}
-		}
-		l.Faults = []publication.Fault{}
-		for _, f := range seen.Faults {
-			if f.Link == l.Name {
-				l.Faults = append(l.Faults, f)
-			}
-		}
+	for i, l := range links {
+		links[i] = l.With(seen)
 	}
 	return links
 }

@@ -63,7 +63,7 @@ func (f *follower) observe() observation {
 	if observer, ok := f.publisher.(mdns.Observer); ok {
 		o.seen = observer.Observe()
 	}
-	o.asked = status.Asked{Hosts: f.askers.List(o.mac), Forgotten: f.askers.Forgotten(), Counts: f.askers.Counts()}
+	o.asked = status.NewAsked(&f.askers, o.mac)
 	return o
 }
 
@@ -92,14 +92,10 @@ func (f *follower) happened(batch []mdns.Event) {
 	var news []status.Event
 	for _, e := range batch {
 		if e.Rival.IsValid() && e.Kind != mdns.ForeignSeen && e.Kind != mdns.ForeignGone {
-			f.conflicts = slices.Insert(f.conflicts, 0, status.Conflict{
-				Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Rival: e.Rival, MAC: e.MAC, Text: e.Detail,
-			})
+			f.conflicts = slices.Insert(f.conflicts, 0, status.NewConflict(e))
 			f.conflicts = f.conflicts[:min(len(f.conflicts), conflictsMost)]
 		}
-		news = append(news, status.Event{Event: &status.WireEvent{
-			Time: e.Time, Kind: e.Kind, File: e.ID, Name: e.Name, Type: e.Type, Link: e.Link, Text: e.Detail, Rival: e.Rival, MAC: e.MAC,
-		}})
+		news = append(news, status.NewEvent(e))
 	}
 	f.hub.Publish(news...)
 }
@@ -109,7 +105,7 @@ func (f *follower) hears(batch []mdns.Asked) {
 	var news []status.Event
 	for _, q := range batch {
 		asker, first := f.askers.Add(q, mac)
-		news = append(news, status.Event{Asked: &status.AskedEvent{Asked: q, MAC: asker.MAC, Vendor: asker.Vendor, First: first}})
+		news = append(news, status.NewQuestion(q, asker, first))
 	}
 	f.hub.Publish(news...)
 }
