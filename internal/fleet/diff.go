@@ -1,10 +1,8 @@
 package fleet
 
-import (
-	"strings"
-)
+import "strings"
 
-// context is how many lines stand around a difference.
+// around is how many lines stand around a difference.
 const around = 2
 
 // mostCells bounds the work of finding which lines two texts share; over it, all lines between their common ends differ.

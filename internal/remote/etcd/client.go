@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,12 +21,9 @@ func (p *Prefix) Client(ctx context.Context) (*clientv3.Client, error) {
 	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
-	password, err := p.settings.Password()
+	password, err := p.password(p.addresses)
 	if err != nil {
 		return nil, err
-	}
-	if p.settings.User != "" && !p.encrypted() && slices.ContainsFunc(p.addresses, isElsewhere) {
-		return nil, errLogin
 	}
 	config := clientv3.Config{
 		Logger: zap.NewNop(), Username: p.settings.User, Password: password, MaxCallRecvMsgSize: mostBytes,

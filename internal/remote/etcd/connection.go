@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -51,12 +52,9 @@ var (
 
 // connect connects to a server and logs in. wait is the time that the server may take.
 func (p *Prefix) connect(ctx context.Context, address string, wait time.Duration) (*connection, error) {
-	password, err := p.settings.Password()
+	password, err := p.password([]string{address})
 	if err != nil {
 		return nil, err
-	}
-	if p.settings.User != "" && !p.encrypted() && isElsewhere(address) {
-		return nil, errLogin
 	}
 	c := &connection{prefix: p}
 	c.ctx, c.stop = context.WithCancelCause(clientv3.WithRequireLeader(ctx))
@@ -80,6 +78,15 @@ func (p *Prefix) connect(ctx context.Context, address string, wait time.Duration
 		return nil, err
 	}
 	return c, nil
+}
+
+// password returns the password of the user, "" if there is none. It is not for servers on other hosts without TLS.
+func (p *Prefix) password(addresses []string) (string, error) {
+	password, err := p.settings.Password()
+	if err == nil && p.settings.User != "" && !p.encrypted() && slices.ContainsFunc(addresses, isElsewhere) {
+		err = errLogin
+	}
+	return password, err
 }
 
 // dial returns a connection by which gRPC can speak as if there were no TLS, so that the cause of a failure is known.
