@@ -139,7 +139,7 @@ func (f *fleetLab) begin(t *testing.T) {
 	hosts := float64(f.scale.hosts)
 	f.row("a host: goroutines", "", none, float64(runtime.NumGoroutine()-goroutines)/hosts)
 	f.row("a host: heap", "kB", none, (heapInUse()-heap)/hosts/1e3)
-	f.row("a host: connections", "", none, float64(len(connections(f.cluster)))/hosts)
+	f.row("a host: connections", "", none, float64(len(connections(t, f.cluster)))/hosts)
 	after := f.nodes(t, residentBytes)
 	f.row("a node of etcd: resident memory, the most", "MB", none, slices.Max(after)/1e6)
 	f.row("all nodes of etcd: memory for a host", "kB", none, (sum(after)-sum(resident))/hosts/1e3)
@@ -193,7 +193,7 @@ func (f *fleetLab) changes(t *testing.T) {
 // restart kills all nodes, starts them when all hosts have noticed that, and watches how the hosts come back.
 func (f *fleetLab) restart(t *testing.T) {
 	f.cluster.Disconnect()
-	before := len(connections(f.cluster))
+	before := len(connections(t, f.cluster))
 	for _, node := range f.cluster.Nodes {
 		node.Kill()
 	}
@@ -206,7 +206,7 @@ func (f *fleetLab) restart(t *testing.T) {
 	seen := map[connection]time.Time{}
 	for deadline := began.Add(fleetPatience); ; time.Sleep(sampling) {
 		now := time.Now()
-		open := connections(f.cluster)
+		open := connections(t, f.cluster)
 		for c := range open {
 			if seen[c].IsZero() {
 				seen[c] = now

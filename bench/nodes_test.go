@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
@@ -125,16 +126,21 @@ func heapInUse() float64 {
 type connection struct{ client, node uint64 }
 
 // connections returns all connections to the nodes of a cluster.
-func connections(c *etcdtest.Cluster) map[connection]bool {
+func connections(t *testing.T, c *etcdtest.Cluster) map[connection]bool {
 	nodes := map[uint64]bool{}
 	for _, node := range c.Nodes {
-		_, text, _ := strings.Cut(node.Address, ":")
-		port, _ := strconv.ParseUint(text, 10, 16)
-		nodes[port] = true
+		at, err := netip.ParseAddrPort(node.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes[uint64(at.Port())] = true
 	}
 	const established = "01"
 	all := map[connection]bool{}
-	text, _ := os.ReadFile("/proc/self/net/tcp")
+	text, err := os.ReadFile("/proc/self/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
 		if len(fields) < 4 || fields[3] != established {
@@ -150,7 +156,7 @@ func connections(c *etcdtest.Cluster) map[connection]bool {
 // portOf returns the port of an address such as "0100007F:0947".
 func portOf(address string) uint64 {
 	_, text, _ := strings.Cut(address, ":")
-	port, _ := strconv.ParseUint(text, 16, 16)
+	port, _ := strconv.ParseUint(text, 16, 16) // the kernel writes hexadecimal digits
 	return port
 }
 
