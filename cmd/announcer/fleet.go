@@ -47,7 +47,7 @@ func openStore(c *cli.Context) (store fleet.Etcd, root fleet.Root, err error) {
 	}
 	place, err := remote.ParseFleet(url)
 	if err != nil {
-		return store, "", usagef("%s: %w", c.Command.Name, err)
+		return store, "", usagef("%s: %s: %w", c.Command.Name, remote.Shown(url), err)
 	}
 	store, err = inTime(c.Context, func(ctx context.Context) (fleet.Etcd, error) { return fleet.Dial(ctx, url, cfg.Remote) })
 	return store, fleet.Root(place.Root), err
