@@ -85,7 +85,7 @@ func firmwareServe(c *cli.Context) error {
 		return err
 	}
 	update := deployment.New(deployment.Config{
-		Daemon: status.Daemon{Version: version(), Engine: offer.engine}, Desired: offer.Desired, Links: offer.links,
+		Daemon: status.Daemon{Version: version(), Build: build(), Engine: offer.engine}, Desired: offer.Desired, Links: offer.links,
 		Release: release.Version, Wanted: int(c.Uint("until-done")), MAC: netwatch.MACOf, MACs: netwatch.MACs,
 	})
 	show := newTransferView(c.App.Writer, c.Bool("json"), int(c.Uint("until-done")), update)

@@ -102,6 +102,7 @@ func runDaemon(c *cli.Context) error {
 		Health:      checks,
 		Sockets:     sockets,
 		Version:     version(),
+		Build:       build(),
 		Log:         log,
 		MACs:        netwatch.MACs,
 		Sharers:     link.Sharers,

@@ -1,11 +1,13 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"announcer/internal/escape"
+	"announcer/internal/status"
 
 	"github.com/urfave/cli/v2"
 )
@@ -28,23 +30,38 @@ func versionCommand() *cli.Command {
 	})
 }
 
-// version reports what the build recorded: the module's version, the commit and whether it was clean.
-func version() string {
+// dirty is what the revision of a build ends in if files differed from the commit.
+const dirty = "-modified"
+
+// build returns what the build recorded: the module's version, the commit and whether it was clean, and the release of Go.
+func build() status.Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "(no build information) " + runtime.Version()
+		return status.Build{Version: "(no build information)", Go: runtime.Version()}
 	}
-	v := info.Main.Version
-	if v == "" {
-		v = "(devel)"
-	}
+	b := status.Build{Version: cmp.Or(info.Main.Version, "(devel)"), Go: info.GoVersion}
+	modified := ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			v += " " + s.Value[:min(12, len(s.Value))]
+			b.Revision = s.Value
 		case s.Key == "vcs.modified" && s.Value == "true":
-			v += " (modified)"
+			modified = dirty
 		}
 	}
-	return fmt.Sprintf("%s %s %s/%s", v, info.GoVersion, runtime.GOOS, runtime.GOARCH)
+	b.Revision += modified
+	return b
+}
+
+// version returns the build for people, and the platform.
+func version() string {
+	b := build()
+	words := []string{b.Version}
+	if commit, modified := strings.CutSuffix(b.Revision, dirty); commit != "" {
+		words = append(words, commit[:min(12, len(commit))])
+		if modified {
+			words = append(words, "(modified)")
+		}
+	}
+	return strings.Join(append(words, b.Go, runtime.GOOS+"/"+runtime.GOARCH), " ")
 }

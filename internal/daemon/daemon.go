@@ -42,7 +42,8 @@ type Daemon struct {
 	Hangups     <-chan struct{} // asks for a reload
 	Health      *health.Monitor // nil: all that is defined is announced, whether it answers or not
 	Sockets     []string        // places for the control socket; none: there is none
-	Version     string
+	Version     string          // for people
+	Build       status.Build
 	Log         *slog.Logger
 
 	MACs    func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known

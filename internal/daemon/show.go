@@ -18,6 +18,7 @@ type view struct {
 	*memory
 	now      time.Time
 	version  string
+	build    status.Build
 	last     status.Reload
 	behind   error    // as in [backlog]
 	troubles []string // what does not work beside announcing
@@ -30,7 +31,7 @@ type view struct {
 // view returns what there is to be shown now. It asks the engine.
 func (d *Daemon) view() view {
 	v := view{
-		plan: &d.plan, memory: &d.memory, now: time.Now(), version: d.Version, last: d.last, behind: d.behind,
+		plan: &d.plan, memory: &d.memory, now: time.Now(), version: d.Version, build: d.Build, last: d.last, behind: d.behind,
 		troubles: d.troubles.list(), services: status.Services(d.desired.Groups, d.Publisher.Status(), d.Health.States()),
 	}
 	if o, ok := d.Publisher.(mdns.Observer); ok {
@@ -46,7 +47,7 @@ func (d *Daemon) view() view {
 func (v view) status() status.Status {
 	s := status.Status{
 		Version: status.Version, Time: v.now, Hints: []string{},
-		Daemon:   status.Daemon{Version: v.version, PID: os.Getpid(), Started: v.started, Engine: v.initial.Engine, Host: v.desired.Host},
+		Daemon:   status.Daemon{Version: v.version, Build: v.build, PID: os.Getpid(), Started: v.started, Engine: v.initial.Engine, Host: v.desired.Host},
 		Services: v.services, Files: v.files(), Sources: append([]source.PlaceStatus{}, v.snapshot.Places...), Reload: v.last,
 		Conflicts: v.conflictsOf(v.desired.Groups), Foreign: append([]mdns.Foreign{}, v.seen.Foreign...), Crowded: v.seen.Crowded, Asked: v.asked(),
 		Neighbours: append([]string{}, v.others.sharers...), Links: v.links(), Traffic: v.seen.Traffic,

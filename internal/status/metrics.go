@@ -34,7 +34,8 @@ func newMetric(kind prometheus.ValueType, name, help string, read func(Status, f
 // metrics are all that there are. The values of their labels come from the configuration and from what is fixed here:
 // a stranger on the network can't make more of them. A server of definitions names the revision, one at a time.
 var metrics = []metric{
-	newMetric(prometheus.GaugeValue, "build_info", "The running version; always 1.", buildInfo, "version", "engine"),
+	newMetric(prometheus.GaugeValue, "build_info", "The running version, the commit that it was built from, the release of Go and the engine; always 1.", buildInfo,
+		"version", "revision", "goversion", "engine"),
 	newMetric(prometheus.GaugeValue, "healthy", "1 if there is no problem, else 0.", healthy),
 	newMetric(prometheus.GaugeValue, "problems", "Problems, as announcer status lists them.", problems),
 	newMetric(prometheus.GaugeValue, "findings", "Findings about the definitions, by severity.", findings, "severity"),
@@ -63,7 +64,10 @@ var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "asking_hosts", "Remembered hosts that asked for a service type, by manufacturer.", askingHosts, "vendor"),
 }
 
-func buildInfo(s Status, add func(float64, ...string)) { add(1, s.Daemon.Version, s.Daemon.Engine) }
+func buildInfo(s Status, add func(float64, ...string)) {
+	b := s.Daemon.Build
+	add(1, b.Version, b.Revision, b.Go, s.Daemon.Engine)
+}
 
 func healthy(s Status, add func(float64, ...string)) { add(zeroOrOne(s.Healthy)) }
 

@@ -54,10 +54,18 @@ type Minute struct {
 // Daemon is the process.
 type Daemon struct {
 	Version string    `json:"version"`
+	Build   Build     `json:"build"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
 	Engine  string    `json:"engine"`
 	Host    string    `json:"host"` // its name on the network, without the domain
+}
+
+// Build is what the build of the program recorded.
+type Build struct {
+	Version  string `json:"version"`  // such as "v1.2.3", or "(devel)"
+	Revision string `json:"revision"` // the commit, with "-modified" if files differed from it; "" if unknown
+	Go       string `json:"go"`       // the release of Go
 }
 
 // Service is one service of a definition.

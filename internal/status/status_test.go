@@ -44,7 +44,7 @@ func full() Status {
 	}
 	s := Status{
 		Version: Version, Time: now, Hints: []string{"something may be odd"},
-		Daemon: Daemon{Version: "1.2.3", PID: 812, Started: now.Add(-76 * time.Hour), Engine: "native", Host: "pbx"},
+		Daemon: Daemon{Version: "1.2.3", Build: Build{Version: "v1.2.3", Revision: "c0ffee", Go: "go1.26"}, PID: 812, Started: now.Add(-76 * time.Hour), Engine: "native", Host: "pbx"},
 		Services: Services(groups, []mdns.ServiceStatus{
 			{ID: "a.service", Type: digium, Wanted: "A", Name: "A #2", Link: "eth0", State: mdns.Announced, Since: now.Add(-time.Hour), Why: `192.0.2.9 has the name "A"`, Rival: rival, MAC: "00:50:58:00:00:01"},
 			{ID: "a.service", Type: digium, Wanted: "A", Name: "A #2", Link: "vlan20", State: mdns.Probing, Since: now.Add(-time.Second)},
@@ -404,7 +404,7 @@ func TestMetrics(t *testing.T) {
 	Metrics(get).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
 	lines := strings.Split(answer.Body.String(), "\n")
 	for _, want := range []string{
-		`announcer_build_info{engine="native",version="1.2.3"} 1`,
+		`announcer_build_info{engine="native",goversion="go1.26",revision="c0ffee",version="v1.2.3"} 1`,
 		`announcer_healthy 0`,
 		`announcer_problems 6`,
 		`announcer_findings{severity="error"} 1`,
