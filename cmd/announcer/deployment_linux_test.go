@@ -77,7 +77,7 @@ func TestDeployment(t *testing.T) {
 			}
 			fallthrough
 		default:
-			out, err := shell(dir, s.command).CombinedOutput()
+			out, err := console{dir: dir}.shell(s.command).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", s.command, err, out)
 			}

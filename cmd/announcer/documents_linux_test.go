@@ -131,14 +131,27 @@ func TestFirstCommand(t *testing.T) {
 	first, noSocket := steps(t, readme)[0], strings.TrimSpace(blocks(readme, "text")[0])
 	want := slices.Concat([]string{noSocket}, first.want, []string{"time=… level=INFO msg=ended"})
 	var out *output
-	t.Run("run", func(t *testing.T) { out = inBackground(t, "../..", first) })
+	t.Run("run", func(t *testing.T) { out = console{dir: "../.."}.inBackground(t, first) })
 	if got := out.lines(); !slices.EqualFunc(want, got, matches) {
 		t.Errorf("$ %s\nprinted:\n%s\nwant:\n%s", first.command, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// follow runs a step. Of commands that build or test the project, or fetch it, it checks that there is such a thing.
+// console is where the steps of a document run.
+type console struct {
+	dir  string
+	host *netlab.Host // nil: that of the test
+	path string       // a directory with programs; "": none but those of the test
+}
+
+// follow runs a step in a directory.
 func follow(t *testing.T, dir string, s step) {
+	t.Helper()
+	console{dir: dir}.follow(t, s)
+}
+
+// follow runs a step. Of commands that build or test the project, or fetch it, it checks that there is such a thing.
+func (c console) follow(t *testing.T, s step) {
 	t.Helper()
 	words := strings.Fields(s.command)
 	switch {
@@ -156,10 +169,12 @@ func follow(t *testing.T, dir string, s step) {
 			t.Errorf("%s: %v\n%s", s.command, err, out)
 		}
 	case strings.HasPrefix(s.command, "announcer run "):
-		inBackground(t, dir, s)
+		c.inBackground(t, s)
 	default:
-		cmd := shell(dir, s.command)
-		out, err := cmd.CombinedOutput()
+		cmd := c.shell(s.command)
+		var out []byte
+		var err error
+		c.host.Do(func() { out, err = cmd.CombinedOutput() })
 		if code := cmd.ProcessState.ExitCode(); code < 0 || len(s.want) == 0 && code != 0 && (words[0] != "timeout" || code != 124) {
 			t.Errorf("%s: %v\n%s", s.command, err, out)
 		}
@@ -167,12 +182,16 @@ func follow(t *testing.T, dir string, s step) {
 	}
 }
 
-func shell(dir, command string) *exec.Cmd {
+// shell returns a command of the shell.
+func (c console) shell(command string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", "exec "+command)
 	if strings.ContainsAny(command, ";|&") {
 		cmd = exec.Command("sh", "-c", command)
 	}
-	cmd.Dir = dir
+	cmd.Dir = c.dir
+	if c.path != "" {
+		cmd.Env = append(os.Environ(), "PATH="+c.path+":"+os.Getenv("PATH"))
+	}
 	return cmd
 }
 
@@ -221,12 +240,12 @@ func (o *output) lines() []string {
 
 // inBackground starts a step that lasts, waits for the lines that it should print, and ends it with the test.
 // It returns the output.
-func inBackground(t *testing.T, dir string, s step) *output {
+func (c console) inBackground(t *testing.T, s step) *output {
 	t.Helper()
 	out := &output{writes: make(chan struct{}, 1)}
-	cmd := shell(dir, s.command)
+	cmd := c.shell(s.command)
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
+	if err := c.host.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

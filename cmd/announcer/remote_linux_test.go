@@ -299,17 +299,16 @@ func TestFleetEtcd(t *testing.T) {
 	for _, want := range []string{"etcd", "etcdctl", "openssl"} {
 		skip.Without(t, want)
 	}
-	t.Setenv("PATH", binDir(t)+":"+os.Getenv("PATH"))
-	dir := t.TempDir()
-	t.Setenv("RUNTIME_DIRECTORY", dir)
-	t.Cleanup(func() { shell(dir, "kill $(cat etcd.pid)").Run() }) // if a step before failed
+	t.Parallel()
+	c := console{dir: t.TempDir(), host: netlab.NewHost(t), path: binDir(t)}
+	t.Cleanup(func() { c.shell("kill $(cat etcd.pid)").Run() }) // if a step before failed
 	_, document := sections(t)
 	all := steps(t, document)
 	for _, step := range all {
-		follow(t, dir, step)
+		c.follow(t, step)
 	}
-	if len(all) < 15 {
-		t.Errorf("the section has %d commands; want at least 15", len(all))
+	if len(all) < 20 {
+		t.Errorf("the section has %d commands; want at least 20", len(all))
 	}
 }
 
