@@ -38,6 +38,10 @@ func TestPackages(t *testing.T) {
 	project := newCopy(t)
 	first := build(t, project)
 	t.Run("reproducible", func(t *testing.T) { testReproducible(t, first) })
+	t.Run("lint", func(t *testing.T) { testLint(t, first) })
+	t.Run("payload", func(t *testing.T) { testPayload(t, first) })
+	t.Run("marks", func(t *testing.T) { testMarks(t, first) })
+	t.Run("fields", func(t *testing.T) { testFields(t, first) })
 	run(t, project, "git", "tag", "v9.0.0-rc1")
 	next := build(t, project)
 	if want := "announcer_9.0.0~rc1-1_" + debianArch() + ".deb"; filepath.Base(next.deb) != want {
@@ -53,7 +57,7 @@ func TestPackages(t *testing.T) {
 // need skips the test where a program is missing.
 func need(t *testing.T) {
 	t.Helper()
-	for _, program := range []string{"git", "dpkg", "mandoc", "rpm", "systemd-analyze"} {
+	for _, program := range []string{"git", "cpio", "dpkg", "lintian", "mandoc", "rpm", "rpmlint", "systemd-analyze"} {
 		skip.Without(t, program)
 	}
 	if _, err := os.Stat(debianRoot); err != nil {
