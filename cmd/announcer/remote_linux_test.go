@@ -80,12 +80,18 @@ func (s *definitionServer) stop() {
 // certify makes a certificate for the address of the server, which is its own authority.
 func (s *definitionServer) certify(t *testing.T) {
 	t.Helper()
+	s.certifyFrom(t, -time.Hour)
+}
+
+// certifyFrom makes one that is valid for two hours, from some time from now on.
+func (s *definitionServer) certifyFrom(t *testing.T, begins time.Duration) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Now()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+	begin := time.Now().Add(begins)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: begin, NotAfter: begin.Add(2 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.ParseIP("192.0.2.9"), net.IPv4(127, 0, 0, 1)}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -202,6 +208,25 @@ func TestDefinitionsFromNginx(t *testing.T) {
 		web.mode(t, "")
 		heard.await(t, step.name+", and repaired", heard.services, fmt.Sprintf("a=%d", i+2))
 	}
+	for i, clock := range []struct {
+		name   string
+		begins time.Duration
+		log    string
+	}{
+		{"the clock of the host a day behind", 23 * time.Hour, "its certificate is not valid before "},
+		{"the clock of the host a day ahead", -25 * time.Hour, "its certificate expired at "},
+	} {
+		t.Run(clock.name, func(t *testing.T) {
+			web.certifyFrom(t, clock.begins)
+			web.mode(t, "")
+			run.says(t, clock.log)
+			heard.await(t, "the wrong clock", heard.services, fmt.Sprintf("a=%d", i+15))
+			web.write(t, "site/berlin.toml", oneService(i+16))
+			web.certify(t)
+			web.mode(t, "")
+			heard.await(t, "the right clock", heard.services, fmt.Sprintf("a=%d", i+16))
+		})
+	}
 	web.stop()
 	run.says(t, "no server listens on that port; want a server of definitions there, which this host reaches; what it defined on ")
 	if len(heard.goodbyes) > 0 {
@@ -215,7 +240,7 @@ func TestDefinitionsFromNginx(t *testing.T) {
 	offline, neighbour := cable(t, "192.0.2.5/24")
 	heard = newOnlooker(t, neighbour, "eth0", 4)
 	again := startRun(t, offline, dir, "--config", "announcer.toml")
-	heard.await(t, "a start without the server", heard.services, "a=15")
+	heard.await(t, "a start without the server", heard.services, "a=17")
 	again.says(t, "no server listens on that port; want a server of definitions there, which this host reaches; what it defined on ")
 }
 

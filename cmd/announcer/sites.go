@@ -73,7 +73,7 @@ func chosenRows(c *cli.Context, f fleet.Fleet) ([]fleet.Row, error) {
 		globs = []string{"*"}
 	}
 	names, err := f.Choose(globs, true)
-	return f.Rows(names), err
+	return f.Rows(names, time.Now()), err
 }
 
 func printSites(c *cli.Context, rows []fleet.Row) error {

@@ -43,13 +43,16 @@ func (h *history) note(now time.Time, seen mdns.Observation) {
 	}
 }
 
-// begin adds the minutes up to one, and forgets those that are too old.
+// setBack is the least time by which the clock is set back for the history to begin again.
+const setBack = 2 * time.Minute
+
+// begin adds the minutes up to one, and forgets those that are too old, and those to come of a clock that was set back.
 func (h *history) begin(minute time.Time) {
 	next := minute
 	if len(h.minutes) > 0 {
 		next = h.minutes[len(h.minutes)-1].Time.Add(time.Minute)
 	}
-	if minute.Sub(next) >= historyMost*time.Minute {
+	if late := minute.Sub(next); late >= historyMost*time.Minute || late < -setBack {
 		h.minutes, next = nil, minute
 	}
 	for ; !next.After(minute); next = next.Add(time.Minute) {

@@ -36,8 +36,16 @@ func TestHistory(t *testing.T) {
 	if got := h.list(); len(got) != historyMost || got[historyMost-1] != minute(104, 0, 0) {
 		t.Errorf("%d minutes, the last %+v", len(got), got[len(got)-1])
 	}
-	h.note(start.Add(-time.Hour), seen(12, 0, 2, 5)) // the clock went back
-	h.note(start.Add(1000*time.Hour), seen(14, 0, 2, 5))
+	h.note(start.Add(103*time.Minute), seen(12, 0, 2, 5)) // the clock went back a little
+	if got := h.list(); len(got) != historyMost || got[historyMost-1] != minute(104, 1, 0) {
+		t.Errorf("a minute back: the last of %d is %+v", len(got), got[len(got)-1])
+	}
+	h.note(start.Add(-24*time.Hour), seen(15, 0, 2, 5))
+	h.note(start.Add(-24*time.Hour+time.Minute), seen(16, 0, 2, 5))
+	if diff := cmp.Diff([]status.Minute{minute(-1440, 3, 0), minute(-1439, 1, 0)}, h.list()); diff != "" {
+		t.Errorf("a day back: -want +got:\n%s", diff)
+	}
+	h.note(start.Add(1000*time.Hour), seen(18, 0, 2, 5))
 	if got := h.list(); len(got) != 1 || got[0] != minute(60_000, 2, 0) {
 		t.Errorf("after a sleep: %+v", got)
 	}

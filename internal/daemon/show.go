@@ -55,7 +55,7 @@ func (v view) status() status.Status {
 	}
 	s.Diagnose(v.problems()...)
 	s.Hints = append(s.Hints, v.hints(s)...)
-	return s
+	return s.Aligned()
 }
 
 func (v view) files() status.Files {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -112,8 +113,9 @@ type Row struct {
 	Presence *Presence `json:"presence,omitempty"` // if present: what the host reports
 }
 
-// Rows returns a row for each host of sites, in the order of their names, and one for each site without a host.
-func (f Fleet) Rows(sites []string) []Row {
+// Rows returns a row for each host of sites, in the order of their names, and one for each site without a host. now is by the clock
+// of the reader.
+func (f Fleet) Rows(sites []string, now time.Time) []Row {
 	rows := []Row{}
 	for _, name := range sites {
 		s := f.site(name)
@@ -121,14 +123,17 @@ func (f Fleet) Rows(sites []string) []Row {
 			rows = append(rows, Row{Site: name, Problems: []string{"no host reports"}})
 		}
 		for _, at := range slices.Sorted(maps.Keys(s.hosts)) {
-			rows = append(rows, s.row(name, at))
+			rows = append(rows, s.row(name, at, now))
 		}
 	}
 	return rows
 }
 
+// clockMost is the most by which two clocks may differ.
+const clockMost = time.Minute
+
 // row returns the row of a host.
-func (s *site) row(name, at string) Row {
+func (s *site) row(name, at string, now time.Time) Row {
 	h := s.hosts[at]
 	p := h.Presence
 	p.Site, p.Host = name, at // the key counts
@@ -139,6 +144,9 @@ func (s *site) row(name, at string) Row {
 	}
 	if row.Behind > 0 {
 		row.Problems = append(row.Problems, "it has not taken all definitions of its site")
+	}
+	if p.Since.Sub(now) > clockMost {
+		row.Problems = append(row.Problems, fmt.Sprintf("its clock, or that of this host, is wrong: it reports since %s, which is in the future", p.Since.Local().Format(time.DateTime)))
 	}
 	row.Problems = append(row.Problems, p.Problems...)
 	return row

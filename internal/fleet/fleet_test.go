@@ -8,11 +8,14 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"announcer/internal/status"
 )
 
 const root = Root("/announcer")
+
+var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.Local)
 
 // versioned returns a presence as a host writes it.
 func versioned(p Presence) []byte {
@@ -30,7 +33,8 @@ func TestRows(t *testing.T) {
 		{root.Presence("berlin", "pbx1"), string(versioned(Presence{Revision: 2, Problems: []string{"no link"}}))},
 		{root.Presence("berlin", "pbx2"), "{"},
 		{root.site("berlin") + "b.service", "x"},
-		{root.Presence("empty", "pbx"), string(versioned(Presence{Revision: 2}))},
+		{root.Presence("empty", "pbx"), string(versioned(Presence{Revision: 2, Since: noon.Add(-24 * time.Hour)}))},
+		{root.Presence("future", "pbx"), string(versioned(Presence{Revision: 2, Since: noon.Add(24 * time.Hour)}))},
 	} {
 		if err := m.Put(ctx, step.key, []byte(step.value), 0); err != nil {
 			t.Fatal(err)
@@ -41,7 +45,7 @@ func TestRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, r := range f.Rows(f.Sites("*")) {
+	for _, r := range f.Rows(f.Sites("*"), noon) {
 		got = append(got, fmt.Sprintf("%s/%s %d %s", r.Site, r.Host, r.Behind, strings.Join(r.Problems, "; ")))
 	}
 	want := []string{
@@ -49,6 +53,7 @@ func TestRows(t *testing.T) {
 		"berlin/pbx1 1 it has not taken all definitions of its site; no link",
 		"berlin/pbx2 2 its report can't be read; its version of announcer may be another one",
 		"empty/pbx 0 ",
+		"future/pbx 0 its clock, or that of this host, is wrong: it reports since 2026-11-28 12:00:00, which is in the future",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q; want %q", got, want)

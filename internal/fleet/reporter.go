@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"announcer/internal/status"
 )
 
 // The times of a reporter.
@@ -33,6 +35,7 @@ type Reporter struct {
 	Log     *slog.Logger
 
 	since  time.Time // since when there was no gap
+	shown  time.Time // the same as it is reported
 	kept   time.Time // the last success
 	runs   atomic.Bool
 	left   chan struct{}
@@ -186,9 +189,20 @@ func (r *Reporter) grant(ctx context.Context, store Leases) (lease Lease, err er
 		return err
 	})
 	if err == nil && gap {
-		r.since = time.Now().Truncate(time.Second)
+		r.since = time.Now()
 	}
 	return lease, err
+}
+
+// clockSet is the least difference by which the clock counts as set.
+const clockSet = 2 * time.Second
+
+// begun returns since when there was no gap, by the clock of now. It is the same as before unless the clock was set.
+func (r *Reporter) begun(now time.Time) time.Time {
+	if begun := status.At(now, r.since).Truncate(time.Second); begun.Sub(r.shown).Abs() >= clockSet {
+		r.shown = begun
+	}
+	return r.shown
 }
 
 // report writes the presence if it is another one than what is written, and returns it.
@@ -197,7 +211,7 @@ func (r *Reporter) report(ctx context.Context, store Leases, lease Lease, writte
 	if err != nil {
 		return nil, err
 	}
-	p.Since = r.since
+	p.Since = r.begun(time.Now())
 	data := p.encode()
 	if bytes.Equal(data, written) {
 		return data, nil

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/testkit/clock"
 )
 
 var errRestart = errors.New("restart")
@@ -94,6 +96,30 @@ func TestReporterTimes(t *testing.T) {
 			t.Errorf("after the end there is still %+v", p)
 		}
 	})
+}
+
+// TestReporterClock sets the clock while a host reports: the time since when it does follows, and stays otherwise.
+func TestReporterClock(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		name string
+		by   time.Duration
+	}{
+		{"it was right", 0},
+		{"it was a day ahead", 24 * time.Hour},
+		{"it was a day behind", -24 * time.Hour},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := Reporter{since: clock.Off(now, test.by)}
+			first := r.begun(now.Add(time.Hour))
+			if late := first.Sub(now.Truncate(time.Second)); late.Abs() > time.Second {
+				t.Errorf("it reports since %v later", late)
+			}
+			if again := r.begun(now.Add(2*time.Hour + time.Millisecond)); again != first {
+				t.Errorf("%v became %v", first, again)
+			}
+		})
+	}
 }
 
 // TestReporterRestart wants the presence to stay when another process goes on.

@@ -239,14 +239,25 @@ func isHTML(data []byte) bool {
 	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
 }
 
+// untimely returns why a certificate is not valid now. The clock of a host may be wrong, and is given by the day, so that
+// the sentence is the same for each try of a day.
+func untimely(cert *x509.Certificate, now time.Time) error {
+	clock := now.Local().Format(time.DateOnly)
+	if now.Before(cert.NotBefore) {
+		return fmt.Errorf("its certificate is not valid before %s, and the clock of this host says %s; want that clock right, or a certificate that is valid now",
+			cert.NotBefore.Local().Format(time.DateTime), clock)
+	}
+	return fmt.Errorf("its certificate expired at %s, and the clock of this host says %s; want a new certificate, or that clock right",
+		cert.NotAfter.Local().Format(time.DateTime), clock)
+}
+
 // Failure returns why there is no answer, in a sentence without the URL.
 func Failure(ctx context.Context, err error) error {
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return errors.New("its certificate is signed by an authority that is not known here; want its certificate as ca in [remote]")
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return fmt.Errorf("its certificate is valid from %s to %s; want a new one, or the clock of this host right",
-			invalid.Cert.NotBefore.Format(time.DateOnly), invalid.Cert.NotAfter.Format(time.DateOnly))
+		return untimely(invalid.Cert, time.Now())
 	}
 	if _, other := errors.AsType[x509.HostnameError](err); other {
 		return errors.New("its certificate is for another name; want a certificate for the name in the URL")

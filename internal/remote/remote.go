@@ -38,6 +38,21 @@ type State struct {
 	Warnings  []string  `json:"warnings,omitempty"`    // what else is wrong, such as a cache that can't be written
 }
 
+// ahead is the least time that a moment is in the future because of a clock.
+const ahead = time.Minute
+
+// Future reports whether the last answer was in the future, as a clock leaves it that is or was wrong.
+func (s State) Future(now time.Time) bool { return s.Success.Sub(now) > ahead }
+
+// Kept returns what is in use if the server does not answer.
+func (s State) Kept(now time.Time) string {
+	text := fmt.Sprintf("what it defined on %s stays in use", s.Success.Local().Format(time.DateTime))
+	if s.Future(now) {
+		text += "; that is in the future, since the clock of this host is wrong or was wrong then"
+	}
+	return text
+}
+
 // Word returns the state in a word: "connected", "failing", or "asked" before the first answer.
 func (s State) Word() string {
 	switch {

@@ -361,7 +361,7 @@ func (m *merger) serves(p Place) {
 		m.add(p.Path, diag.Warning, text)
 	}
 	if !state.Connected && state.Error != "" && !state.Success.IsZero() {
-		m.add(p.Path, diag.Warning, fmt.Sprintf("%s; what it defined on %s stays in use", state.Error, state.Success.Local().Format(time.DateTime)))
+		m.add(p.Path, diag.Warning, state.Error+"; "+state.Kept(time.Now()))
 	}
 }
 

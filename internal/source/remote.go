@@ -118,7 +118,7 @@ func (s *served) take(r remote.Report) {
 func (s *served) keep() {
 	good := s.lastGood()
 	same := good.Same(s.good) && good.Revision == s.good.Revision && good.Condition == s.good.Condition
-	if same && s.cacheErr == nil && good.Time.Sub(s.good.Time) < confirmed {
+	if same && s.cacheErr == nil && good.Time.Sub(s.good.Time).Abs() < confirmed { // it can be in the future, by a clock that was wrong
 		return
 	}
 	s.good = good

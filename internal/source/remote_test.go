@@ -137,6 +137,23 @@ func TestServerOfDefinitions(t *testing.T) {
 				t.Errorf("the server is asked with %+v", known)
 			}
 		}},
+		{"a start with a cache of a clock that was a day ahead", func(t *testing.T, s *site, again func() *site) {
+			future := time.Now().Add(24 * time.Hour)
+			file := remote.File{Name: "berlin.toml", Origin: berlin, Data: []byte(tomlFile("A"))}
+			if err := s.cache.Save(berlin, remote.Set{Time: future, Revision: "1", Condition: "1", Files: []remote.File{file}}); err != nil {
+				t.Fatal(err)
+			}
+			s = again()
+			s.expect(t, "A d")
+			s.server.fails("it can't be reached")
+			s.expect(t, "A d URL: warning: it can't be reached; what it defined on "+future.Local().Format(time.DateTime)+
+				" stays in use; that is in the future, since the clock of this host is wrong or was wrong then")
+			s.server.says(tomlFile("A"), "1")
+			s.expect(t, "A d")
+			if saved, ok, err := s.cache.Load(berlin); !ok || err != nil || saved.Time.After(time.Now()) {
+				t.Errorf("it is saved as of %v, %v", saved.Time, err)
+			}
+		}},
 		{"a definition with an error", func(t *testing.T, s *site, again func() *site) {
 			s.server.says(tomlFile("A"), "1")
 			s.expect(t, "A d")

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"announcer/internal/remote"
 	"announcer/internal/source"
 )
 
@@ -20,7 +21,7 @@ func SourceProblems(places []source.PlaceStatus, now time.Time) []string {
 		if s == nil || s.Connected || s.Error == "" || s.Success.IsZero() || now.Sub(s.Since) < failingMost {
 			continue
 		}
-		list = append(list, fmt.Sprintf("%s has given no definitions since %s: %s; what it defined on %s stays in use", p.Name, date(s.Since), s.Error, date(s.Success)))
+		list = append(list, fmt.Sprintf("%s has given no definitions since %s: %s; %s", p.Name, date(s.Since), s.Error, s.Kept(now)))
 	}
 	return list
 }
@@ -31,9 +32,17 @@ func (p *page) sources(places []source.PlaceStatus) {
 	for _, place := range places {
 		if s := place.Server; s != nil {
 			rows = append(rows, []string{
-				place.Name, s.Word(), p.ago(s.Since), p.ago(s.Success), strconv.Itoa(place.Files), strconv.Itoa(place.Refused), orDash(s.Revision),
+				place.Name, s.Word(), p.ago(s.Since), p.answered(s), strconv.Itoa(place.Files), strconv.Itoa(place.Refused), orDash(s.Revision),
 			})
 		}
 	}
 	p.table("SOURCE STATE FOR LAST-ANSWER FILES REFUSED REVISION", rows)
+}
+
+// answered returns how long ago a server answered.
+func (p *page) answered(s *remote.State) string {
+	if s.Future(p.now) {
+		return "in the future"
+	}
+	return p.ago(s.Success)
 }

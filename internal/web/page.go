@@ -358,10 +358,18 @@ func sourceRows(s status.Status) rows {
 		}
 		row := []cell{name(place.Name), number(uint64(place.Files)), number(uint64(place.Refused)), answers, text(""), text(""), text("")}
 		if server := place.Server; server != nil {
-			copy(row[3:], []cell{serverState(server), moment(server.Since, s.Time), moment(server.Success, s.Time), name(server.Revision)})
+			copy(row[3:], []cell{serverState(server), moment(server.Since, s.Time), answered(*server, s.Time), name(server.Revision)})
 		}
 		return row
 	})
+}
+
+// answered returns when a server last answered.
+func answered(s remote.State, now time.Time) cell {
+	if s.Future(now) {
+		return text("in the future")
+	}
+	return moment(s.Success, now)
 }
 
 // serverState returns how the server of a place answers.

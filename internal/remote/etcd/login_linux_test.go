@@ -79,6 +79,16 @@ func TestLogin(t *testing.T) {
 			s.CA = etcdtest.NewAuthority(t).File
 			return func() { write(t, s.CA, string(right)) }
 		}, "an authority that is not known here"},
+		{"clock of the host a day behind", func(t *testing.T, _ *remote.Settings) func() {
+			node := c.Nodes[0]
+			ca.RenewFrom(t, node.Cert, node.Key, "node1", 23*time.Hour, 47*time.Hour, "127.0.0.1")
+			return func() { ca.Renew(t, node.Cert, node.Key, "node1", time.Hour, "127.0.0.1") }
+		}, "its certificate is not valid before "},
+		{"clock of the host a day ahead", func(t *testing.T, _ *remote.Settings) func() {
+			node := c.Nodes[0]
+			ca.RenewFrom(t, node.Cert, node.Key, "node1", -47*time.Hour, -23*time.Hour, "127.0.0.1")
+			return func() { ca.Renew(t, node.Cert, node.Key, "node1", time.Hour, "127.0.0.1") }
+		}, "its certificate expired at "},
 		{"user without the right", func(t *testing.T, s *remote.Settings) func() {
 			s.Cert, s.Key = ca.Issue(t, "paris", time.Hour)
 			return func() { ca.Renew(t, s.Cert, s.Key, "berlin", time.Hour) }

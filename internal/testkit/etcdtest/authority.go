@@ -18,6 +18,8 @@ import (
 	"time"
 )
 
+const day = 24 * time.Hour
+
 // Authority signs certificates.
 type Authority struct {
 	File string // its certificate, in PEM
@@ -52,8 +54,15 @@ func (a *Authority) Issue(t testing.TB, name string, lasts time.Duration, ips ..
 // Renew replaces the files of a certificate and its key.
 func (a *Authority) Renew(t testing.TB, cert, key, name string, lasts time.Duration, ips ...string) {
 	t.Helper()
+	a.RenewFrom(t, cert, key, name, -day, lasts, ips...)
+}
+
+// RenewFrom replaces the files of a certificate and its key. It is valid from some time from now on.
+func (a *Authority) RenewFrom(t testing.TB, cert, key, name string, begins, lasts time.Duration, ips ...string) {
+	t.Helper()
 	private := newKey(t)
 	leaf := template(name, lasts)
+	leaf.NotBefore = time.Now().Add(begins)
 	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
 	for _, ip := range ips {
 		leaf.IPAddresses = append(leaf.IPAddresses, net.ParseIP(ip))
@@ -98,7 +107,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 func template(name string, lasts time.Duration) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(lasts), KeyUsage: x509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(lasts), KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 }
 

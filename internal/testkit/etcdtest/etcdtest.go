@@ -39,6 +39,8 @@ type Cluster struct {
 type Node struct {
 	Address string // for clients: HOST:PORT
 	Dir     string // the data
+	Cert    string // the file of its certificate, "" without an authority
+	Key     string // likewise, of the key
 	peer    string // the URL for other nodes
 	host    *netlab.Host
 	args    []string
@@ -72,8 +74,8 @@ func StartOn(t testing.TB, ends []End, ca *Authority, args ...string) *Cluster {
 		name := fmt.Sprintf("node%d", i+1)
 		if ca != nil {
 			client = "https://" + node.Address
-			cert, key := ca.Issue(t, name, time.Hour, end.IP)
-			node.args = append(node.args, "--cert-file", cert, "--key-file", key, "--client-cert-auth", "--trusted-ca-file", ca.File)
+			node.Cert, node.Key = ca.Issue(t, name, time.Hour, end.IP)
+			node.args = append(node.args, "--cert-file", node.Cert, "--key-file", node.Key, "--client-cert-auth", "--trusted-ca-file", ca.File)
 		}
 		node.args = append(node.args, "--name", name, "--data-dir", node.Dir, "--listen-client-urls", client, "--advertise-client-urls", client,
 			"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--heartbeat-interval", "50", "--election-timeout", "500",
