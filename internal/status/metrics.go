@@ -40,6 +40,7 @@ var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "problems", "Problems, as announcer status lists them.", problems),
 	newMetric(prometheus.GaugeValue, "findings", "Findings about the definitions, by severity.", findings, "severity"),
 	newMetric(prometheus.GaugeValue, "refused_since_timestamp_seconds", "Time at which an error was first found in a refused file.", refusedSince, "file"),
+	newMetric(prometheus.GaugeValue, "last_good_timestamp_seconds", "Time of the last good version of a refused file, which is in use.", lastGood, "file"),
 	newMetric(prometheus.GaugeValue, "source_answers", "1 if the configuration file or place of definitions answers, else 0.", sourceAnswers, "source"),
 	newMetric(prometheus.GaugeValue, "source_connected", "1 if the server of a place of definitions answered the last time, else 0.", sourceConnected, "source"),
 	newMetric(prometheus.GaugeValue, "source_connected_since_timestamp_seconds", "Time since when the server of a place answers, or does not.", sourceSince, "source"),
@@ -54,6 +55,7 @@ var metrics = []metric{
 	newMetric(prometheus.GaugeValue, "link_unreachable", "1 for each IP version by which no host on an interface can be reached, with the reason.", unreachable, "link", "ip_version", "reason"),
 	newMetric(prometheus.CounterValue, "queries_total", "Questions of other hosts for the announced service types and for that of the phones.", queries, "link", "type"),
 	newMetric(prometheus.CounterValue, "packets_received_total", "Messages received, by kind.", received, "kind"),
+	newMetric(prometheus.CounterValue, "link_packets_received_total", "Messages received from other hosts.", linkReceived, "link"),
 	newMetric(prometheus.CounterValue, "responses_total", "Messages sent, by kind.", responses, "link", "kind"),
 	newMetric(prometheus.CounterValue, "send_errors_total", "Messages that could not be sent.", sendErrors, "link"),
 	newMetric(prometheus.CounterValue, "packets_dropped_total", "Packets dropped unread, by reason.", dropped, "reason"),
@@ -81,6 +83,14 @@ func findings(s Status, add func(float64, ...string)) {
 func refusedSince(s Status, add func(float64, ...string)) {
 	for _, r := range s.Files.Refusals {
 		add(seconds(r.Since), r.File)
+	}
+}
+
+func lastGood(s Status, add func(float64, ...string)) {
+	for _, r := range s.Files.Refusals {
+		if !r.Good.IsZero() {
+			add(seconds(r.Good), r.File)
+		}
 	}
 }
 
@@ -187,6 +197,14 @@ func queries(s Status, add func(float64, ...string)) {
 func received(s Status, add func(float64, ...string)) {
 	add(float64(s.Traffic.Queries), "query")
 	add(float64(s.Traffic.Responses), "response")
+}
+
+func linkReceived(s Status, add func(float64, ...string)) {
+	for _, l := range s.Links {
+		if l.Used {
+			add(float64(l.Traffic.Received), l.Name)
+		}
+	}
 }
 
 func responses(s Status, add func(float64, ...string)) {
