@@ -8,7 +8,7 @@ PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-
 OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,10 @@ fuzz: ## every fuzz target for FUZZTIME: a number of inputs (30000x) or a time (
 
 compare: ## the conformance suite against announcer and other responders, into docs/conformance.md (NEW=1: only the rules that it lacks)
 	go -C compare test -count 1 -timeout 1h -v -run TestAnnouncerPassesWhatOthersPass -doc ../docs/conformance.md $(if $(NEW),-new) .
+
+recipes: ## the files of examples/ for other systems (Prometheus, Grafana and others), each checked by the tool that loads it
+	cd recipes && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./...
+	cd recipes && ANNOUNCER_RUN=$$(date +%s%N) go test -timeout 10m -json ./... | go -C .. run ./internal/testkit/verdict $(if $(NOSKIP),-noskip)
 
 endurance: endurance-life endurance-lan ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds
 

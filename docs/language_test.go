@@ -84,7 +84,7 @@ func TestHabits(t *testing.T) {
 // TestLanguageOfDocuments wants the documents, manual pages, examples and files of the packages to be in plain words.
 func TestLanguageOfDocuments(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../*.md", "*.md", "man/*.md", "../examples/*.toml", "../examples/*/*.service", "../examples/*/*/*.toml",
+	for _, pattern := range []string{"../*.md", "*.md", "man/*.md", "../examples/*.toml", "../examples/*/*.service", "../examples/*/*/*.toml", "../examples/*/*.yml",
 		"../packaging/announcer.*", "../packaging/nfpm.yaml", "../packaging/deb/p*", "../packaging/rpm/*", "../Makefile"} {
 		matches, err := filepath.Glob(pattern)
 		if err != nil || matches == nil {
@@ -130,7 +130,7 @@ func TestLanguageOfCode(t *testing.T) {
 
 // forTests reports whether a file is no part of the program.
 func forTests(f file) bool {
-	return f.test || slices.ContainsFunc([]string{"bench", "compare", "packaging", "internal/testkit"}, func(dir string) bool {
+	return f.test || slices.ContainsFunc([]string{"bench", "compare", "packaging", "recipes", "internal/testkit"}, func(dir string) bool {
 		return strings.HasPrefix(f.path, dir+"/")
 	})
 }
