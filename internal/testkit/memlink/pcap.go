@@ -1,47 +1,21 @@
 package memlink
 
 import (
-	"bytes"
 	"encoding/binary"
 	"io"
 	"net/netip"
-	"time"
 
 	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/pcap"
 )
 
-// capture writes a file in the format of libpcap, with Ethernet frames as they would have been on a wire.
-type capture struct {
-	w   io.Writer
-	err error
-}
-
-// Capture writes all that is sent on the segment from now on to w. It stops at the first error of w.
+// Capture writes all that is sent on the segment from now on to w, as Ethernet frames as they would have been on a wire. It
+// stops at the first error of w.
 func (s *Segment) Capture(w io.Writer) {
 	s.net.mu.Lock()
 	defer s.net.mu.Unlock()
-	s.capture = &capture{w: w}
-	s.capture.write(
-		uint32(0xA1B2C3D4), uint16(2), uint16(4), // microseconds, version 2.4
-		int32(0), uint32(0), uint32(1<<18), uint32(1)) // UTC, no accuracy, longest frame, Ethernet
-}
-
-func (c *capture) write(values ...any) {
-	if c.err != nil {
-		return
-	}
-	var b bytes.Buffer
-	for _, v := range values {
-		binary.Write(&b, binary.BigEndian, v)
-	}
-	_, c.err = c.w.Write(b.Bytes())
-}
-
-func (c *capture) packet(now time.Time, from *Port, p link.Packet) {
-	frame := ethernet(from, p)
-	size := uint32(len(frame))
-	c.write(uint32(now.Unix()), uint32(now.Nanosecond()/1000), size, size, frame)
+	s.capture = pcap.New(w)
 }
 
 func ethernet(from *Port, p link.Packet) []byte {

@@ -10,6 +10,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
+	"announcer/internal/testkit/pcap"
 )
 
 // maxUDP is the most bytes that a UDP packet can carry.
@@ -28,7 +29,7 @@ type Segment struct {
 	net     *Net
 	weather Weather
 	ports   []*Port
-	capture *capture
+	capture *pcap.Writer
 }
 
 // NewSegment adds a segment with fine weather.
@@ -175,7 +176,7 @@ func (p *Port) source(packet link.Packet) netip.Addr {
 // carry brings a packet to all that it is for.
 func (s *Segment) carry(from *Port, packet link.Packet) {
 	if s.capture != nil {
-		s.capture.packet(s.net.Now(), from, packet)
+		_ = s.capture.Frame(s.net.Now(), ethernet(from, packet)) // a capture that fails ends; the segment goes on
 	}
 	for _, to := range s.ports {
 		if !to.hears(from, packet) {
