@@ -5,29 +5,21 @@ package guest
 import (
 	"net"
 	"net/netip"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"announcer/internal/testkit/mdnstest"
 	"announcer/internal/testkit/netlab"
 )
 
 var mdnsGroup = netip.MustParseAddrPort("224.0.0.251:5353")
 
-// What is heard of a name.
-const (
-	probe        = "probe"
-	announcement = "announcement"
-	goodbye      = "goodbye"
-)
-
-// heard is one fact of a packet: something happened to the name of a service or a host.
+// heard is what a packet says of the name of a service or a host.
 type heard struct {
-	at         time.Time
-	kind, name string
+	mdnstest.Fact
+	at time.Time
 }
 
 // ear is a neighbour on the link who hears what is sent to the group.
@@ -82,35 +74,10 @@ func (e *ear) hear() {
 			continue
 		}
 		at := time.Now()
-		for _, fact := range facts(message) {
-			fact.at = at
-			e.facts <- fact
+		for _, fact := range mdnstest.Facts(message) {
+			e.facts <- heard{fact, at}
 		}
 	}
-}
-
-// facts returns what a packet says of names that are owned by one host.
-func facts(message dns.Msg) (facts []heard) {
-	for _, record := range message.Ns {
-		facts = append(facts, heard{kind: probe, name: label(record.Header().Name)})
-	}
-	for _, record := range slices.Concat(message.Answer, message.Extra) {
-		header := record.Header()
-		switch {
-		case header.Rrtype != dns.TypeSRV && header.Rrtype != dns.TypeA:
-		case header.Ttl == 0:
-			facts = append(facts, heard{kind: goodbye, name: label(header.Name)})
-		default:
-			facts = append(facts, heard{kind: announcement, name: label(header.Name)})
-		}
-	}
-	return facts
-}
-
-// label returns the first label of a name, as it is meant.
-func label(name string) string {
-	labels := dns.SplitDomainName(name)
-	return strings.ReplaceAll(labels[0], `\`, "")
 }
 
 // await returns the next fact of that kind about a name.
@@ -125,7 +92,7 @@ func (e *ear) awaitWithin(t *testing.T, within time.Duration, kind, name string)
 	for {
 		select {
 		case fact := <-e.facts:
-			if fact.kind == kind && fact.name == name {
+			if fact.Fact == (mdnstest.Fact{Kind: kind, Name: name}) {
 				return fact
 			}
 		case <-late:
@@ -141,10 +108,10 @@ func (e *ear) awaitWithout(t *testing.T, name string) {
 	for {
 		select {
 		case fact := <-e.facts:
-			if fact.name == name && fact.kind == goodbye {
+			if fact.Fact == (mdnstest.Fact{Kind: mdnstest.Goodbye, Name: name}) {
 				t.Fatalf("a goodbye of %q", name)
 			}
-			if fact.name == name && fact.kind == announcement {
+			if fact.Fact == (mdnstest.Fact{Kind: mdnstest.Announcement, Name: name}) {
 				return
 			}
 		case <-late:

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"announcer/internal/testkit/mdnstest"
 )
 
 // What systemd does after an end of the daemon.
@@ -133,7 +135,7 @@ func TestPortHeld(t *testing.T) {
 	for _, holder := range holders {
 		holder.Close()
 	}
-	neighbour.await(t, announcement, "Shop")
+	neighbour.await(t, mdnstest.Announcement, "Shop")
 }
 
 func (s state) pid(t *testing.T) int {
@@ -154,19 +156,19 @@ func startUnit(t *testing.T, neighbour *ear) state {
 	neighbour.forget()
 	run(t, "systemctl", "reset-failed", unitName)
 	run(t, "systemctl", "start", unitName)
-	neighbour.await(t, announcement, "Shop")
+	neighbour.await(t, mdnstest.Announcement, "Shop")
 	return unitState(t)
 }
 
 func wantAftermath(t *testing.T, neighbour *ear, before state, want aftermath, bye bool) {
 	t.Helper()
 	if bye {
-		neighbour.await(t, goodbye, "Shop")
+		neighbour.await(t, mdnstest.Goodbye, "Shop")
 	}
 	switch want {
 	case again:
 		if bye {
-			neighbour.await(t, announcement, "Shop")
+			neighbour.await(t, mdnstest.Announcement, "Shop")
 		} else {
 			neighbour.awaitWithout(t, "Shop")
 		}
@@ -175,7 +177,7 @@ func wantAftermath(t *testing.T, neighbour *ear, before state, want aftermath, b
 		}
 	case never:
 		neighbour.ask(t, "_http._tcp")
-		neighbour.await(t, announcement, "Shop")
+		neighbour.await(t, mdnstest.Announcement, "Shop")
 		if s := unitState(t); !s.running() || s["MainPID"] != before["MainPID"] {
 			t.Errorf("it has ended: %v", s)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/mdnstest"
 	"announcer/internal/testkit/siptest"
 )
 
@@ -50,13 +51,13 @@ func testFlood(t *testing.T, transport string) {
 	writeFor(t, definitions+"pbx.service", group("PBX", "_digiumproxy._udp", 5070, "sipUrl=sip:proxy@"+server+";transport="+transport, "serviceType=asterisk"))
 	neighbour := newSite(t)
 	neighbour.ask(t, "_digiumproxy._udp")
-	neighbour.await(t, announcement, "PBX")
+	neighbour.await(t, mdnstest.Announcement, "PBX")
 	before := unitState(t)
 
 	peer.Close()
 	stop := flood(t, transport)
 	began := time.Now()
-	neighbour.await(t, goodbye, "PBX")
+	neighbour.await(t, mdnstest.Goodbye, "PBX")
 	t.Logf("withdrawn %v after the flood began", time.Since(began).Round(time.Second))
 	time.Sleep(max(0, floodTime-time.Since(began)))
 	if out, err := try(command("announcer", "status")); err == nil {

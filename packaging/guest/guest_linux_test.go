@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"announcer/internal/testkit/mdnstest"
 	"announcer/internal/testkit/netlab"
 )
 
@@ -121,7 +122,7 @@ func newSite(t *testing.T) *ear {
 	neighbour := newNeighbour(t)
 	run(t, "systemctl", "reset-failed", unitName)
 	run(t, "systemctl", "restart", unitName)
-	neighbour.await(t, announcement, "Shop")
+	neighbour.await(t, mdnstest.Announcement, "Shop")
 	t.Cleanup(func() {
 		if t.Failed() {
 			out, _ := try(command("journalctl", "--unit", unitName, "--no-pager", "--lines=60", "--output=short-precise"))

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"announcer/internal/testkit/mdnstest"
 )
 
 // TestInstall wants a daemon that runs as soon as the package is installed.
@@ -45,7 +47,7 @@ func TestRuntimeDefinitions(t *testing.T) {
 	file := "/run/announcer/services/lobby.service"
 	writeFor(t, file, group("Lobby", "_http._tcp", 8081))
 	run(t, "systemctl", "reload", unitName)
-	neighbour.await(t, announcement, "Lobby")
+	neighbour.await(t, mdnstest.Announcement, "Lobby")
 
 	for _, name := range []string{"validate", "list", "verify"} {
 		t.Run(name+" as nobody", func(t *testing.T) {
@@ -82,10 +84,10 @@ func TestRuntimeDefinitions(t *testing.T) {
 	}
 	t.Run("stop", func(t *testing.T) {
 		run(t, "systemctl", "stop", unitName)
-		neighbour.await(t, goodbye, "Lobby")
+		neighbour.await(t, mdnstest.Goodbye, "Lobby")
 		wantFile(t, file)
 		run(t, "systemctl", "start", unitName)
-		neighbour.await(t, announcement, "Lobby")
+		neighbour.await(t, mdnstest.Announcement, "Lobby")
 	})
 }
 
@@ -145,10 +147,10 @@ func TestHostName(t *testing.T) {
 	neighbour.forget()
 	run(t, "hostnamectl", "set-hostname", "reception")
 	renamed := time.Now()
-	if first := neighbour.await(t, probe, "reception"); first.at.Sub(renamed) > 2*time.Second+slowness {
+	if first := neighbour.await(t, mdnstest.Probe, "reception"); first.at.Sub(renamed) > 2*time.Second+slowness {
 		t.Errorf("the new name is probed %v after the change; want 2 s, and %v for the emulator", first.at.Sub(renamed), slowness)
 	}
-	neighbour.await(t, announcement, "reception")
+	neighbour.await(t, mdnstest.Announcement, "reception")
 }
 
 // TestRemoval removes the package, then its configuration.
@@ -156,7 +158,7 @@ func TestRemoval(t *testing.T) {
 	neighbour := newSite(t)
 	neighbour.forget()
 	run(t, "dpkg", "--remove", "announcer")
-	neighbour.await(t, goodbye, "Shop")
+	neighbour.await(t, mdnstest.Goodbye, "Shop")
 	os.Remove(definitions + "shop.service")
 	run(t, "dpkg", "--purge", "announcer")
 	for _, pattern := range []string{"/etc/announcer", "/run/announcer", "/var/lib/*/announcer", "/var/lib/announcer",

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"announcer/internal/testkit/mdnstest"
 	"announcer/internal/testkit/netlab"
 )
 
@@ -40,16 +41,16 @@ func TestHangups(t *testing.T) {
 		neighbour := newCable(t, host)
 		t.Run(args[1]+", closed terminal", func(t *testing.T) {
 			p := startOnTerminal(t, host, exec.Command(args[0], args[1:]...))
-			neighbour.await(t, announcement, name)
+			neighbour.await(t, mdnstest.Announcement, name)
 			p.terminal.Close()
-			neighbour.await(t, goodbye, name)
+			neighbour.await(t, mdnstest.Goodbye, name)
 			p.wait(t)
 		})
 		t.Run(args[1]+", closed session of a shell", func(t *testing.T) {
 			p := startOnTerminal(t, host, exec.Command("sh", "-c", quote(args)+"; true"))
-			neighbour.await(t, announcement, name)
+			neighbour.await(t, mdnstest.Announcement, name)
 			p.terminal.Close()
-			neighbour.await(t, goodbye, name)
+			neighbour.await(t, mdnstest.Goodbye, name)
 			p.wait(t)
 		})
 		t.Run(args[1]+", closed standard output", func(t *testing.T) {
@@ -63,23 +64,23 @@ func TestHangups(t *testing.T) {
 				t.Fatal(err)
 			}
 			stdout.Close()
-			neighbour.await(t, announcement, name)
+			neighbour.await(t, mdnstest.Announcement, name)
 			for range 2 { // it prints who asks
 				neighbour.forget()
 				neighbour.ask(t, "_digiumproxy._udp")
-				neighbour.await(t, announcement, name)
+				neighbour.await(t, mdnstest.Announcement, name)
 			}
 			cmd.Process.Signal(syscall.SIGTERM)
-			neighbour.await(t, goodbye, name)
+			neighbour.await(t, mdnstest.Goodbye, name)
 			p.wait(t)
 		})
 		for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
 			t.Run(args[1]+", "+unix.SignalName(s), func(t *testing.T) {
 				cmd := exec.Command(args[0], args[1:]...)
 				p := start(t, host, cmd)
-				neighbour.await(t, announcement, name)
+				neighbour.await(t, mdnstest.Announcement, name)
 				cmd.Process.Signal(s)
-				neighbour.await(t, goodbye, name)
+				neighbour.await(t, mdnstest.Goodbye, name)
 				p.wait(t)
 			})
 		}
@@ -95,14 +96,14 @@ func TestSleep(t *testing.T) {
 	neighbour := newCable(t, host)
 	cmd := exec.Command("announcer", "announce", "--interface", "eth0", "--name", "Sleeper", "--type", "_http._tcp", "--port", "80")
 	start(t, host, cmd)
-	neighbour.await(t, announcement, "Sleeper")
+	neighbour.await(t, mdnstest.Announcement, "Sleeper")
 	cmd.Process.Signal(syscall.SIGSTOP)
 	time.Sleep(sleep)
 	neighbour.forget()
 	woken := time.Now()
 	cmd.Process.Signal(syscall.SIGCONT)
 	const want = 1300 * time.Millisecond
-	if again := neighbour.await(t, announcement, "Sleeper"); again.at.Sub(woken) > want+slowness {
+	if again := neighbour.await(t, mdnstest.Announcement, "Sleeper"); again.at.Sub(woken) > want+slowness {
 		t.Errorf("it announces again %v after it has slept for %v; want %v, and %v for the emulator", again.at.Sub(woken), sleep, want, slowness)
 	}
 }
