@@ -351,7 +351,7 @@ func (f *fleetLab) newBranch(i int) *branch {
 		settings.Cache = filepath.Join(f.cache, Name(i))
 		return source.Open(place, poll, settings)
 	}
-	connect := func(ctx context.Context) (fleet.Connection, error) { return fleet.Dial(ctx, own, remote.Settings{}) }
+	connect := func(ctx context.Context) (fleet.Connection, error) { return fleet.DialOne(ctx, own, remote.Settings{}) }
 	b.reporter = fleet.NewReporter(connect, fleetRoot, Name(i), hostLabel, log)
 	b.reporter.State = func(context.Context) (fleet.Presence, error) { return b.presence(Name(i), own), nil }
 	return b

@@ -121,7 +121,9 @@ func newReporter(snap source.Snapshot, d *daemon.Daemon, log *slog.Logger) *flee
 	if !snap.Config.Report || !ok {
 		return nil
 	}
-	open := func(ctx context.Context) (fleet.Connection, error) { return fleet.Dial(ctx, place, snap.Config.Remote) }
+	open := func(ctx context.Context) (fleet.Connection, error) {
+		return fleet.DialOne(ctx, place, snap.Config.Remote)
+	}
 	r := fleet.NewReporter(open, fleet.Root(site.Root), site.Site, snap.Host, log)
 	r.Restart = daemon.ErrRestart
 	r.State = func(ctx context.Context) (fleet.Presence, error) {

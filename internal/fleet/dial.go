@@ -7,7 +7,7 @@ import (
 	"announcer/internal/remote/etcd"
 )
 
-// Dial connects to the cluster of a place.
+// Dial connects to the cluster of a place, and to all of its servers that can be reached.
 func Dial(ctx context.Context, place string, settings remote.Settings) (Etcd, error) {
 	prefix, err := etcd.New(place, settings)
 	if err != nil {
@@ -19,3 +19,31 @@ func Dial(ctx context.Context, place string, settings remote.Settings) (Etcd, er
 
 // Close closes the connections.
 func (e Etcd) Close() error { return e.Client.Close() }
+
+// single is one server of a cluster.
+type single struct {
+	Etcd
+	connection etcd.Connection
+}
+
+// DialOne connects to one server of a cluster, chosen by chance, as the many hosts of a fleet do.
+func DialOne(ctx context.Context, place string, settings remote.Settings) (Connection, error) {
+	prefix, err := etcd.New(place, settings)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := prefix.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return single{Etcd{connection.Client()}, connection}, nil
+}
+
+// Context implements [Connection].
+func (s single) Context() context.Context { return s.connection.Context() }
+
+// Close implements [Connection].
+func (s single) Close() error {
+	s.connection.Close()
+	return nil
+}

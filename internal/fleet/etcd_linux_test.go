@@ -18,19 +18,25 @@ import (
 // dial returns a store as a user of a server, "" for none.
 func dial(t *testing.T, address, user string) Etcd {
 	t.Helper()
-	settings := remote.Settings{User: user}
-	if user != "" {
-		settings.PasswordFile = filepath.Join(t.TempDir(), "password")
-		if err := os.WriteFile(settings.PasswordFile, []byte(user), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	store, err := Dial(t.Context(), "etcd://"+address+"/announcer/", settings)
+	store, err := Dial(t.Context(), "etcd://"+address+"/announcer/", settings(t, user))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
 	return store
+}
+
+// settings returns those of a user, "" for none.
+func settings(t *testing.T, user string) remote.Settings {
+	t.Helper()
+	if user == "" {
+		return remote.Settings{}
+	}
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(user), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return remote.Settings{User: user, PasswordFile: file}
 }
 
 // TestEtcdRoles wants a host that may write its presence alone to report, and to be able to do nothing else.
@@ -82,7 +88,10 @@ func TestEtcdRoles(t *testing.T) {
 		})
 	}
 	running, end := context.WithCancel(ctx)
-	r := NewReporter(func(context.Context) (Connection, error) { return dial(t, address, "berlin"), nil }, root, "berlin", "pbx", slog.New(slog.DiscardHandler))
+	site := settings(t, "berlin")
+	r := NewReporter(func(ctx context.Context) (Connection, error) {
+		return DialOne(ctx, "etcd://"+address+"/announcer/", site)
+	}, root, "berlin", "pbx", slog.New(slog.DiscardHandler))
 	r.State = func(context.Context) (Presence, error) { return Presence{Revision: 7}, nil }
 	go r.Run(running)
 	f, err := Follow(ctx, ctx, all, root)
@@ -97,6 +106,49 @@ func TestEtcdRoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestEtcdRestart wants a host to notice at once that its server is killed, and to report again soon after it has started.
+func TestEtcdRestart(t *testing.T) {
+	cluster := etcdtest.Start(t)
+	node := cluster.Nodes[0]
+	lost := make(chan error, 1)
+	open := func(ctx context.Context) (Connection, error) {
+		c, err := DialOne(ctx, "etcd://"+node.Address+"/announcer/", remote.Settings{})
+		if err == nil {
+			context.AfterFunc(c.Context(), func() { lost <- context.Cause(c.Context()) })
+		}
+		return c, err
+	}
+	r := NewReporter(open, root, "berlin", "pbx", slog.New(slog.DiscardHandler))
+	r.State = func(context.Context) (Presence, error) { return Presence{}, nil }
+	running, end := context.WithCancel(t.Context())
+	defer r.Left()
+	defer end()
+	go r.Run(running)
+	await := func(after int64) (revision int64) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if kv, err := cluster.Client.Get(t.Context(), root.Presence("berlin", "pbx")); err == nil && len(kv.Kvs) > 0 && kv.Kvs[0].ModRevision > after {
+				return kv.Kvs[0].ModRevision
+			}
+		}
+		t.Fatal("it does not report")
+		return 0
+	}
+	first := await(0)
+	node.Kill()
+	select {
+	case err := <-lost:
+		if err == nil || len(r.Hints()) > 1 {
+			t.Errorf("lost by %v, with the hints %q", err, r.Hints())
+		}
+	case <-time.After(keepTime / 2):
+		t.Error("it does not notice that the server is gone")
+	}
+	node.Start(t)
+	cluster.Connect(t)
+	await(first)
 }
 
 // TestEtcdLease wants the end of a lease to delete its key, and to be noticed.

@@ -180,5 +180,8 @@ func (m *memory) writes() int64 {
 	return m.revision
 }
 
+// Context implements [Connection].
+func (m *memory) Context() context.Context { return context.Background() }
+
 // Close implements [Connection].
 func (m *memory) Close() error { return nil }

@@ -48,6 +48,7 @@ type Reporter struct {
 // Connection is a connection to a store.
 type Connection interface {
 	Leases
+	Context() context.Context // ends with the connection; its cause says why
 	Close() error
 }
 
@@ -125,13 +126,22 @@ func (r *Reporter) Left() {
 	}
 }
 
-// session reports under one lease, until a request fails or ctx is done.
+// session reports by one connection, until that ends or ctx is done.
 func (r *Reporter) session(ctx context.Context) error {
 	store, err := r.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
+	err = r.hold(ctx, store)
+	if lost := context.Cause(store.Context()); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// hold reports under one lease, until a request fails, the connection ends or ctx is done.
+func (r *Reporter) hold(ctx context.Context, store Connection) error {
 	lease, err := r.grant(ctx, store)
 	if err != nil {
 		return err
@@ -146,6 +156,8 @@ func (r *Reporter) session(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-store.Context().Done():
 			return nil
 		case <-r.change:
 			if !settling {

@@ -171,6 +171,42 @@ func TestReporterOutage(t *testing.T) {
 	}
 }
 
+// mortal is a connection that ends.
+type mortal struct {
+	*memory
+	life context.Context
+}
+
+func (m mortal) Context() context.Context { return m.life }
+
+// TestReporterLoss wants the end of a connection to be noticed at once, and another one to be made within 16 s.
+func TestReporterLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, opened := newMemory(), 0
+		var cut context.CancelCauseFunc
+		open := func(context.Context) (Connection, error) {
+			opened++
+			c := mortal{memory: m}
+			c.life, cut = context.WithCancelCause(context.Background())
+			return c, nil
+		}
+		r := NewReporter(open, "/announcer", "berlin", "pbx", slog.New(slog.DiscardHandler))
+		r.State = func(context.Context) (Presence, error) { return Presence{}, nil }
+		go r.Run(t.Context())
+		synctest.Wait()
+		cut(errors.New("the server is gone"))
+		synctest.Wait()
+		if got := r.Hints(); len(got) != 1 || !strings.HasSuffix(got[0], ": the server is gone") {
+			t.Errorf("%q", got)
+		}
+		time.Sleep(time.Second + retryTime)
+		synctest.Wait()
+		if got := r.Hints(); len(got) != 0 || opened != 2 {
+			t.Errorf("%d connections, %q", opened, got)
+		}
+	})
+}
+
 // TestReporterHints wants a hint with the reason while the presence is not reported.
 func TestReporterHints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"sync"
-	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 )
 
 // Client returns a client for all servers of the place, which goes on with another one when one fails. If none can be
@@ -28,7 +23,6 @@ func (p *Prefix) Client(ctx context.Context) (*clientv3.Client, error) {
 	config := clientv3.Config{
 		Logger: zap.NewNop(), Username: p.settings.User, Password: password, MaxCallRecvMsgSize: mostBytes,
 		DialTimeout: connecting, DialKeepAliveTime: 2 * beat, DialKeepAliveTimeout: beatWait,
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(new(spread).dial)},
 	}
 	scheme := "http://"
 	if p.encrypted() {
@@ -44,20 +38,35 @@ func (p *Prefix) Client(ctx context.Context) (*clientv3.Client, error) {
 	return client, Failure(err)
 }
 
-// comeback is the longest pause before a client connects to a server again: a random part of it. gRPC connects at once.
-const comeback = 15 * time.Second
+// Connection is a client for one server. It is not used for another one: when the connection ends, so does its context, with
+// the cause.
+type Connection struct{ c *connection }
 
-// spread connects a client to its servers. All clients of a server that restarts lose their connections at the same time.
-type spread struct{ known sync.Map } // addresses
-
-// dial connects to a server, after a pause if it did so before.
-func (s *spread) dial(ctx context.Context, address string) (net.Conn, error) {
-	if _, again := s.known.LoadOrStore(address, true); again {
-		pause(ctx, rand.N(comeback))
+// Connect connects to one server of the place, chosen by chance, or to another one if that can't be reached. If none can, it
+// returns why the last one can't. The end of ctx after that does not end the connection.
+func (p *Prefix) Connect(ctx context.Context) (Connection, error) {
+	life, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
+	var last error
+	for _, address := range p.shuffled() {
+		c, err := p.connect(life, address, connecting)
+		if err == nil {
+			return Connection{c}, nil
+		}
+		last = fmt.Errorf("%s: %w", address, err)
 	}
-	dialer := net.Dialer{Timeout: connecting}
-	return dialer.DialContext(ctx, "tcp", address)
+	stop(last)
+	return Connection{}, last
 }
+
+// Client returns the client.
+func (c Connection) Client() *clientv3.Client { return c.c.Client }
+
+// Context returns the context of the connection.
+func (c Connection) Context() context.Context { return c.c.ctx }
+
+// Close closes the connection.
+func (c Connection) Close() { c.c.close() }
 
 // reach connects to one server after the other until one answers.
 func (p *Prefix) reach(ctx context.Context) error {

@@ -70,8 +70,7 @@ func isElsewhere(address string) bool {
 // for a random time, so that not all come back at once.
 func (p *Prefix) Follow(ctx context.Context, known remote.Set, report func(remote.Report)) {
 	v := newView(p.place, p.prefix, known)
-	addresses := slices.Clone(p.addresses)
-	rand.Shuffle(len(addresses), func(i, k int) { addresses[i], addresses[k] = addresses[k], addresses[i] })
+	addresses := p.shuffled()
 	for wait := patience; ctx.Err() == nil; {
 		err := p.round(ctx, addresses, p.within(wait), v, report)
 		switch {
@@ -87,6 +86,13 @@ func (p *Prefix) Follow(ctx context.Context, known remote.Set, report func(remot
 		}
 		pause(ctx, rand.N(reconnect))
 	}
+}
+
+// shuffled returns the servers in an order by chance.
+func (p *Prefix) shuffled() []string {
+	addresses := slices.Clone(p.addresses)
+	rand.Shuffle(len(addresses), func(i, k int) { addresses[i], addresses[k] = addresses[k], addresses[i] })
+	return addresses
 }
 
 // within returns the time to wait for the list of one server.
