@@ -19,7 +19,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			runCommand(), announceCommand(), convertCommand(), validateCommand(), listCommand(),
 			statusCommand(), reloadCommand(), watchCommand(),
-			browseCommand(), resolveCommand(), verifyCommand(),
+			browseCommand(), resolveCommand(), verifyCommand(), doctorCommand(),
 			firmwareCommand(), restartCommand(), dhcpCommand(),
 			sitesCommand(), pushCommand(),
 			helpCommand(), versionCommand(), completionCommand(), manCommand(), completeCommand(),

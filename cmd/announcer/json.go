@@ -7,6 +7,7 @@ import (
 
 	"announcer/internal/config"
 	"announcer/internal/diag"
+	"announcer/internal/diagnosis"
 	"announcer/internal/fleet"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/phones"
@@ -41,6 +42,12 @@ type (
 		Version  int           `json:"version"`
 		Results  []verdict     `json:"results"`
 		Findings diag.Findings `json:"findings"`
+	}
+
+	doctorOutput struct {
+		Version  int                 `json:"version"`
+		Healthy  bool                `json:"healthy"`
+		Findings []diagnosis.Finding `json:"findings"`
 	}
 
 	typesOutput struct {

@@ -25,11 +25,7 @@ func MACs() func(link string, a netip.Addr) string {
 		link string
 		host netip.Addr
 	}
-	names := map[int]string{}
-	interfaces, _ := net.Interfaces() // where they can't be read, nothing is known
-	for _, i := range interfaces {
-		names[i.Index] = i.Name
-	}
+	names := linkNames()
 	macs := map[key]string{}
 	for _, n := range neighbours() {
 		macs[key{names[n.index], n.host}] = n.mac
@@ -50,6 +46,26 @@ func MACOf(host netip.Addr) string {
 		}
 	}
 	return mac
+}
+
+// Neighbours returns the hosts whose hardware addresses the kernel knows.
+func Neighbours() []Neighbour {
+	names := linkNames()
+	var all []Neighbour
+	for _, n := range neighbours() {
+		all = append(all, Neighbour{Link: names[n.index], Host: n.host, MAC: n.mac})
+	}
+	return all
+}
+
+// linkNames returns the names of interfaces by their index. If they can't be read, it knows none.
+func linkNames() map[int]string {
+	names := map[int]string{}
+	interfaces, _ := net.Interfaces()
+	for _, i := range interfaces {
+		names[i.Index] = i.Name
+	}
+	return names
 }
 
 // neighbour is a host on a link whose hardware address the kernel knows.

@@ -14,3 +14,6 @@ func MACOf(netip.Addr) string { return "" }
 func MACs() func(link string, a netip.Addr) string {
 	return func(string, netip.Addr) string { return "" }
 }
+
+// Neighbours returns none: hardware addresses are known on Linux only.
+func Neighbours() []Neighbour { return nil }
