@@ -155,7 +155,7 @@ func TestOtherEndsOfRun(t *testing.T) {
 			p.send(t, syscall.SIGTERM)
 			p.send(t, syscall.SIGTERM)
 		}, end: exitsWith(0), goodbye: true},
-		{name: "wrong configuration", args: []string{"run", "--config", "wrong.toml"}, end: exitsWith(exitInvalid), down: true},
+		{name: "wrong configuration", args: []string{"run", "--config", "wrong.toml"}, end: exitsWith(exitRunInvalid), down: true},
 		{name: "wrong usage", args: []string{"run", "--sevices", "services"}, end: exitsWith(exitRunUsage), down: true},
 		{name: "wrong value", args: []string{"run", "--services", "services", "--log-level", "loud"}, end: exitsWith(exitRunUsage), down: true},
 		{name: "wrong argument", args: []string{"run", "services"}, end: exitsWith(exitRunUsage), down: true},

@@ -23,9 +23,11 @@ const (
 	exitNoDaemon = 4 // there is no daemon to talk to
 	exitDenied   = 5 // this user may not talk to the daemon
 
-	// exitRunUsage is wrong usage of run (EX_USAGE of sysexits.h). A crash of any Go program exits with 2, and a service
-	// manager must start the daemon again after that one only.
-	exitRunUsage = 64
+	// exitRunUsage and exitRunInvalid are those of run, as sysexits.h has them: systemd shows them as status=64/USAGE and
+	// status=78/CONFIG. A crash of any Go program exits with 2, and a service manager must start the daemon again after that
+	// one only.
+	exitRunUsage   = 64
+	exitRunInvalid = 78
 )
 
 func main() {
@@ -47,8 +49,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = app.Run(arranged)
 	}
 	code := report(err, faults)
-	if code == exitUsage && commandName(args) == runName {
+	if commandName(args) == runName {
+		return ofRun(code)
+	}
+	return code
+}
+
+// ofRun returns the exit code of run for one of the other commands.
+func ofRun(code int) int {
+	switch code {
+	case exitUsage:
 		return exitRunUsage
+	case exitInvalid:
+		return exitRunInvalid
 	}
 	return code
 }

@@ -109,8 +109,8 @@ func TestWrongConfiguration(t *testing.T) {
 		t.Error("systemctl restart succeeds with a wrong configuration")
 	}
 	s := awaitState(t, "ended", func(s state) bool { return s["MainPID"] == "0" })
-	if !s.down() || s["ExecMainStatus"] != "3" {
-		t.Errorf("with a wrong configuration the unit is %v; want it down, after exit status 3", s)
+	if !s.down() || s["ExecMainStatus"] != "78" {
+		t.Errorf("with a wrong configuration the unit is %v; want it down, after exit status 78", s)
 	}
 }
 
