@@ -197,7 +197,7 @@ func (d debian) files(t *testing.T) map[string]fs.FileMode {
 }
 
 // testDeb installs the package, uses what is in it, removes and purges it.
-func testDeb(t *testing.T, p packages) {
+func testDeb(t *testing.T, p packages, project string) {
 	d := newDebian(t)
 	before := d.files(t)
 	d.dpkg(t, "--install", p.deb)
@@ -210,7 +210,7 @@ func testDeb(t *testing.T, p packages) {
 	t.Run("program", func(t *testing.T) { testProgram(t, d) })
 	t.Run("unit", func(t *testing.T) { testUnit(t, d) })
 	t.Run("tmpfiles", func(t *testing.T) { testTmpfiles(t, d) })
-	t.Run("manual pages", func(t *testing.T) { testManualPages(t, d) })
+	t.Run("manual pages", func(t *testing.T) { testManualPages(t, d, project) })
 	t.Run("completions", func(t *testing.T) { testCompletions(t, d, "usr/share/zsh/vendor-completions") })
 	t.Run("confined", func(t *testing.T) { testConfined(t, d) })
 

@@ -9,20 +9,22 @@ import (
 	"testing"
 )
 
-// testLint has rpmlint judge the package, down to its hints. What it may find is in rpm/rpmlint.toml, with the reason.
+// testLint has the checkers of the distributions judge the packages, down to their hints. What they may find is in
+// deb/lintian-overrides and rpm/rpmlint.toml, with the reason.
 func testLint(t *testing.T, p packages) {
 	for _, test := range []struct {
 		name    string
 		command []string
 		want    string
 	}{
+		{"lintian", []string{"lintian", "--allow-root", "--pedantic", "--display-info", "--display-experimental", p.deb}, ""},
 		{"rpmlint", []string{"rpmlint", "--strict", "--config", "rpm/rpmlint.toml", p.rpm}, " 0 errors, 0 warnings, "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cmd := exec.Command(test.command[0], test.command[1:]...)
 			cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 			said, err := cmd.CombinedOutput()
-			if err != nil || !strings.Contains(string(said), test.want) {
+			if err != nil || !strings.Contains(string(said), test.want) || test.want == "" && len(said) > 0 {
 				t.Errorf("%v\n%s", err, said)
 			}
 		})

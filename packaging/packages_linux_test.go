@@ -47,7 +47,7 @@ func TestPackages(t *testing.T) {
 	if want := "announcer_9.0.0~rc1-1_" + debianArch() + ".deb"; filepath.Base(next.deb) != want {
 		t.Errorf("at a tag, the package is %s; want %s", next.deb, want)
 	}
-	t.Run("deb", func(t *testing.T) { testDeb(t, first) })
+	t.Run("deb", func(t *testing.T) { testDeb(t, first, project) })
 	t.Run("deb with systemd", func(t *testing.T) { testDebWithSystemd(t, first, next) })
 	t.Run("readme", func(t *testing.T) { testReadme(t, first) })
 	t.Run("rpm", func(t *testing.T) { testRPM(t, first) })
