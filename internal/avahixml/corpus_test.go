@@ -51,14 +51,6 @@ type measuredService struct {
 
 const measuredHost = "announcer-test"
 
-func corpus(t *testing.T) string {
-	dir := os.Getenv("ANNOUNCER_CORPUS")
-	if dir == "" {
-		skip.Now(t, "no corpus of Avahi files: ANNOUNCER_CORPUS does not name its folder")
-	}
-	return dir
-}
-
 func readJSON(t *testing.T, path string, v any) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -71,7 +63,7 @@ func readJSON(t *testing.T, path string, v any) {
 }
 
 func TestCorpus(t *testing.T) {
-	dir := corpus(t)
+	dir := skip.Corpus(t)
 	var expected map[string]measured
 	readJSON(t, filepath.Join(dir, "expected.json"), &expected)
 	files, _ := filepath.Glob(filepath.Join(dir, "*.service"))
@@ -95,7 +87,7 @@ func TestCorpus(t *testing.T) {
 
 func TestProbes(t *testing.T) {
 	var probes struct{ Probes []measured }
-	readJSON(t, filepath.Join(corpus(t), "probes.json"), &probes)
+	readJSON(t, filepath.Join(skip.Corpus(t), "probes.json"), &probes)
 	different := maps.Clone(wantedDifferences)
 	for _, probe := range probes.Probes {
 		t.Run(probe.Name, func(t *testing.T) {

@@ -14,10 +14,7 @@ import (
 
 // TestCorpus converts the Avahi files of other projects to every format and back.
 func TestCorpus(t *testing.T) {
-	corpus := os.Getenv("ANNOUNCER_CORPUS")
-	if corpus == "" {
-		skip.Now(t, "no corpus of Avahi files: ANNOUNCER_CORPUS does not name its folder")
-	}
+	corpus := skip.Corpus(t)
 	paths, err := filepath.Glob(filepath.Join(corpus, "*.service"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no Avahi files in %s: %v", corpus, err)

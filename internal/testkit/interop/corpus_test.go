@@ -57,10 +57,7 @@ var legacy = ttls{10, 10, 10}
 // announced on each IP version with what Avahi announced. What announcer does better is out of sight here:
 // Additional sections, NSEC records, a fourth announcement, unicast answers.
 func testCorpus(t *testing.T, announcer string) {
-	corpus := os.Getenv("ANNOUNCER_CORPUS")
-	if corpus == "" {
-		skip.Now(t, "no corpus of Avahi files: ANNOUNCER_CORPUS does not name its folder")
-	}
+	corpus := skip.Corpus(t)
 	text, err := os.ReadFile(filepath.Join(corpus, "expected.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"announcer/internal/testkit/skip"
 )
 
 func TestReport(t *testing.T) {
@@ -31,6 +33,11 @@ func TestReport(t *testing.T) {
 {"Action":"pass","Package":"b","Test":"TestPeer"}
 {"Action":"pass","Package":"b"}
 `
+	const corpus = good + `
+{"Action":"output","Package":"b","Test":"TestCorpus","Output":"    b_test.go:7: ` + skip.NoCorpus + `\n"}
+{"Action":"skip","Package":"b","Test":"TestCorpus"}
+{"Action":"pass","Package":"b"}
+`
 	const goodOut = "ok  \ta\t0.1s\n?   \tnone\t[no test files]\n"
 	for _, test := range []struct {
 		name, in, out, err string
@@ -53,6 +60,12 @@ func TestReport(t *testing.T) {
 			"FAIL: 1 packages", false},
 		{"skipped tests", skips, goodOut + "4 tests were skipped: no peer; install it (2); no network (1); no reason (1)\n", "", false},
 		{"skipped tests where none may be", skips, goodOut, "FAIL: 4 tests were skipped:\n" +
+			"b TestOther:\n    b_test.go:9: no network\n" +
+			"b TestPeer/one:\n    b_test.go:7: no peer; install it\n--- SKIP: TestPeer/one (0.00s)\n" +
+			"b TestPeer/two:\n    b_test.go:7: no peer; install it\n" +
+			"b TestSilent:\n", true},
+		{"no corpus, which is no part of the project", corpus, goodOut + "1 tests were skipped: " + skip.NoCorpus + " (1)\n", "", true},
+		{"no corpus, and no peer", corpus + skips, goodOut + goodOut, "FAIL: 4 tests were skipped:\n" +
 			"b TestOther:\n    b_test.go:9: no network\n" +
 			"b TestPeer/one:\n    b_test.go:7: no peer; install it\n--- SKIP: TestPeer/one (0.00s)\n" +
 			"b TestPeer/two:\n    b_test.go:7: no peer; install it\n" +
