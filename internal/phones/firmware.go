@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"announcer/internal/diag"
+	"announcer/internal/disk"
 )
 
 // The codes of what is odd about a directory of firmware.
@@ -81,27 +82,10 @@ func OpenDirectory(dir string) (*os.Root, error) { return os.OpenRoot(dir + "/."
 // OpenRegular opens a regular file below a directory. Another, such as a FIFO that has taken its place, is neither opened nor
 // waited for.
 func OpenRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
-	if info, err := root.Stat(name); err != nil {
-		return nil, nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, nil, errKind
-	}
-	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errKind
-	}
-	if err != nil {
-		file.Close()
-		return nil, nil, err
-	}
-	return file, info, nil
+	return disk.Regular(name, root.Stat, func(name string) (*os.File, error) {
+		return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	})
 }
-
-var errKind = errors.New("it is not a regular file")
 
 type scanner struct {
 	dir      string

@@ -3,11 +3,11 @@ package remote
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
+
+	"announcer/internal/disk"
 )
 
 // DefaultCache is the directory for what servers said, the StateDirectory= of the unit.
@@ -102,17 +102,9 @@ const maxSecret = 1 << 20
 
 // read reads the file that a setting names.
 func read(setting, path string) ([]byte, error) {
-	data, err := readFile(path, maxSecret)
+	data, _, err := disk.ReadRegular(disk.OS, path, maxSecret)
 	if err != nil {
 		return nil, fmt.Errorf("%s in [remote]: %s can't be read: %w", setting, path, err)
 	}
 	return data, nil
-}
-
-// cause strips the path from an error.
-func cause(err error) error {
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathErr.Err
-	}
-	return err
 }

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
+
+	"announcer/internal/disk"
 )
 
 const (
@@ -24,6 +26,7 @@ const (
 
 // directory is the provider of the definition files in a directory, or of one file.
 type directory struct {
+	fsys   disk.FS
 	path   string
 	isFile bool          // it is a file in any case
 	poll   time.Duration // between two looks; 0: as the file system needs it
@@ -35,7 +38,7 @@ type directory struct {
 
 	links  map[string]bool // the items that are symbolic links: they may lead to another file system
 	ways   ways
-	events *events       // nil: there are none
+	events disk.Watch    // nil: there are none
 	stale  bool          // what is watched may be something else than what is there now
 	failed string        // why some or all events are missing
 	system string        // why events alone are not enough on the file system
@@ -47,13 +50,17 @@ type directory struct {
 // Directory returns the provider of the definition files in a directory, or of the file at that path. It follows changes
 // by events, and by a look once a minute. If poll is 0, it also looks every 2 s at a file system that does not report
 // changes made elsewhere; otherwise it looks at that interval.
-func Directory(path string, poll time.Duration) Provider {
-	return &directory{path: path, poll: poll, guard: newGuard()}
+func Directory(fsys disk.FS, path string, poll time.Duration) Provider {
+	return newDirectory(fsys, path, false, poll)
 }
 
 // File returns the provider of the file at a path, as [Directory] does. What else is there is an error.
-func File(path string, poll time.Duration) Provider {
-	return &directory{path: path, isFile: true, poll: poll, guard: newGuard()}
+func File(fsys disk.FS, path string, poll time.Duration) Provider {
+	return newDirectory(fsys, path, true, poll)
+}
+
+func newDirectory(fsys disk.FS, path string, isFile bool, poll time.Duration) *directory {
+	return &directory{fsys: fsys, path: path, isFile: isFile, poll: poll, guard: newGuard()}
 }
 
 // String returns the path.
@@ -76,10 +83,10 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 
 // answers reports whether all files can still be reached. It hangs if the place itself does.
 func (d *directory) answers() bool {
-	_, err := os.Stat(d.path)
-	for link := range d.links {
+	_, err := d.fsys.Stat(d.path)
+	for _, link := range slices.Sorted(maps.Keys(d.links)) {
 		_, linkErr := attempt(d.guard, link, func() (struct{}, error) {
-			_, err := os.Stat(link)
+			_, err := d.fsys.Stat(link)
 			return struct{}{}, err
 		})
 		err = cmp.Or(err, linkErr)
@@ -113,7 +120,7 @@ func (d *directory) list() ([]string, error) {
 	if d.isFile {
 		return []string{d.path}, nil
 	}
-	return Expand(d.path, IsDefinition)
+	return expand(d.fsys, d.path, IsDefinition)
 }
 
 // news returns items, or nil if they are those that were yielded last.
@@ -146,14 +153,14 @@ func (d *directory) read(path string, before []byte) Item {
 // contents reads a file into the buffer. A symbolic link can lead to another file system, which hangs by itself.
 func (d *directory) contents(path string) ([]byte, error) {
 	if !d.links[path] {
-		return readFile(path, d.buf)
+		return readFile(d.fsys, path, d.buf)
 	}
 	buf := d.buf
 	data, err := attempt(d.guard, path, func() ([]byte, error) {
-		if IsMask(path) {
+		if isMask(d.fsys, path) {
 			return nil, ErrMasked
 		}
-		return readFile(path, buf)
+		return readFile(d.fsys, path, buf)
 	})
 	if _, hangs := errors.AsType[*hangError](err); hangs {
 		d.buf = new(bytes.Buffer) // the call that hangs may still fill the other one
@@ -176,7 +183,7 @@ func (d *directory) await(ctx context.Context) reason {
 	poll, beat := time.After(time.Until(d.looked.Add(d.every))), time.After(Pulse)
 	var happened <-chan string
 	if d.events != nil {
-		happened = d.events.happened
+		happened = d.events.Events()
 	}
 	for ctx.Err() == nil {
 		select {
@@ -227,13 +234,16 @@ func (d *directory) prepare() {
 // find returns the ways as they are now.
 func (d *directory) find() ways {
 	d.links, d.unread = map[string]bool{}, ""
-	w := newWays()
-	end := w.walk(d.path)
-	info, err := os.Stat(end)
+	w := newWays(d.fsys)
+	end, ok := w.walk(d.path)
+	if !ok {
+		return w
+	}
+	info, err := d.fsys.Stat(end)
 	if err != nil || !info.IsDir() {
 		return w
 	}
-	entries, err := os.ReadDir(end)
+	entries, err := d.fsys.ReadDir(end)
 	if errors.Is(err, fs.ErrPermission) {
 		return w // until its permissions change, which is an event of the directory above
 	}
@@ -252,7 +262,7 @@ func (d *directory) find() ways {
 // follow adds the ways of a symbolic link, unless the file system that it leads to hangs.
 func (d *directory) follow(link string, w ways) {
 	found, err := attempt(d.guard, link, func() (ways, error) {
-		found := newWays()
+		found := newWays(d.fsys)
 		found.walk(link)
 		return found, nil
 	})
@@ -264,7 +274,7 @@ func (d *directory) follow(link string, w ways) {
 
 // watching is where events come from.
 type watching struct {
-	*events
+	disk.Watch
 	failed string // why some events are missing, "" if none
 	system string // why events alone are not enough on the file system, "" if they are
 }
@@ -274,25 +284,40 @@ func (d *directory) watch(w ways) {
 	d.close()
 	d.ways, d.stale = w, false
 	all, err := attempt(d.guard, "events of "+d.path, w.watch)
-	d.events, d.failed, d.system = all.events, all.failed, all.system
+	d.events, d.failed, d.system = all.Watch, all.failed, all.system
 	if err != nil {
 		d.failed = "files cannot be watched: " + err.Error()
-		return
 	}
-	go d.events.follow()
 }
 
 // watch has events come from everything that matters.
 func (w ways) watch() (all watching, err error) {
-	all.events, err = newEvents()
+	all.Watch, err = w.fsys.Watch()
 	if err != nil {
 		return watching{}, err
 	}
 	all.system = w.eventless()
-	if err := all.events.watch(w); err != nil {
+	if err := w.addTo(all.Watch); err != nil {
 		all.failed = err.Error()
 	}
 	return all, nil
+}
+
+// addTo has a watch report everything that matters. It goes on after an error, and returns the last one.
+func (w ways) addTo(watch disk.Watch) (err error) {
+	for _, dir := range slices.Sorted(maps.Keys(w.dirs)) {
+		if failed := watch.AddDir(dir); failed != nil {
+			err = fmt.Errorf("%s cannot be watched: %w", dir, failed)
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(w.written)) {
+		failed := watch.AddFile(path)
+		if failed == nil || errors.Is(failed, fs.ErrPermission) || errors.Is(failed, fs.ErrNotExist) {
+			continue // its directory reports when that changes
+		}
+		err = fmt.Errorf("%s cannot be watched: %w", path, failed)
+	}
+	return err
 }
 
 // pace sets the time between two looks. That events fail is a remark in any case; that a file system reports too few is one

@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"announcer/internal/disk"
 	"announcer/internal/testkit/skip"
 
 	"golang.org/x/sys/unix"
@@ -289,7 +289,8 @@ func TestBusyNeighbours(t *testing.T) {
 			made("links")(t, dir)
 			linked("links/a.service", "../etc/a.service")(t, dir)
 			linked("link", "etc")(t, dir)
-			d := &directory{path: filepath.Join(dir, test.given), guard: newGuard(), stale: true}
+			d := newDirectory(disk.OS, filepath.Join(dir, test.given), false, 0)
+			d.stale = true
 			defer d.close()
 			d.guard.begin()
 			d.prepare()
@@ -297,46 +298,11 @@ func TestBusyNeighbours(t *testing.T) {
 				write(t, filepath.Join(dir, test.busy), "line")
 			}
 			write(t, filepath.Join(dir, test.definition), serviceFile("b"))
-			if got, want := <-d.events.happened, filepath.Join(dir, test.definition); got != want {
+			if got, want := <-d.events.Events(), filepath.Join(dir, test.definition); got != want {
 				t.Errorf("the first event is of %s, want %s", got, want)
 			}
 		})
 	}
-}
-
-// TestEventsOverflow has more happen than the system keeps.
-func TestEventsOverflow(t *testing.T) {
-	dir := mounted(t)
-	most, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(most)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := newEvents()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	w := newWays()
-	w.add(dir)
-	if err := e.watch(w); err != nil {
-		t.Fatal(err)
-	}
-	for i := range n + 1 {
-		if err := os.Mkdir(filepath.Join(dir, strconv.Itoa(i)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	go e.follow()
-	for path := range e.happened {
-		if path == "" {
-			return
-		}
-	}
-	t.Error("the loss of events was not reported")
 }
 
 // TestWatchTheConfiguration has the configuration come, name another directory, break, and go.
@@ -580,7 +546,7 @@ func TestWatchWithoutEvents(t *testing.T) {
 // that may be open are.
 func TestWatchWithoutFreeFiles(t *testing.T) {
 	dir := mounted(t)
-	d := &directory{path: dir, guard: newGuard()}
+	d := newDirectory(disk.OS, dir, false, 0)
 	defer d.close()
 	d.guard.begin()
 	d.prepare()

@@ -11,6 +11,14 @@ import (
 	"time"
 )
 
+// scripted is a watch in a test's hands.
+type scripted chan string
+
+func (scripted) AddDir(string) error     { return nil }
+func (scripted) AddFile(string) error    { return nil }
+func (t scripted) Events() <-chan string { return t }
+func (scripted) Close() error            { return nil }
+
 // TestAwait has events come at set times, and measures when they have settled.
 func TestAwait(t *testing.T) {
 	const ms = time.Millisecond
@@ -19,7 +27,7 @@ func TestAwait(t *testing.T) {
 		t.Fatal(err)
 	}
 	save := func(name string) func(*directory) {
-		return func(w *directory) { w.events.happened <- name }
+		return func(w *directory) { w.events.(scripted) <- name }
 	}
 	stream := func(from, to, every time.Duration) map[time.Duration]func(*directory) {
 		all := map[time.Duration]func(*directory){}
@@ -51,7 +59,7 @@ func TestAwait(t *testing.T) {
 				w := &directory{
 					looked: time.Now(), guard: newGuard(),
 					ways:   ways{dirs: map[string]fs.FileInfo{"/etc/x": here}, names: map[string]bool{"announcer.toml": true}},
-					events: &events{happened: make(chan string, 1)},
+					events: scripted(make(chan string, 1)),
 					every:  test.every,
 				}
 				for at, happens := range test.events {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/disk"
 	"announcer/internal/remote"
 	"announcer/internal/testkit/etcdtest"
 )
@@ -30,7 +31,7 @@ func TestEtcd(t *testing.T) {
 		s := New(Request{Services: []string{place}, Waits: true})
 		s.Open = func(place string, poll time.Duration, settings remote.Settings) Provider {
 			settings.Cache = cache
-			return Open(place, poll, settings)
+			return Open(disk.OS, place, poll, settings)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		t.Cleanup(cancel)

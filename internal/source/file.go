@@ -12,8 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"announcer/internal/disk"
 )
 
 // MaxFile is the most bytes that a definition may have.
@@ -26,27 +27,18 @@ const readTime = 5 * time.Second
 
 // ReadFile reads a regular file of 1 to [MaxFile] bytes. Anything else (a FIFO, a device, a directory) is refused
 // without being waited for.
-func ReadFile(path string) ([]byte, error) { return readFile(path, new(bytes.Buffer)) }
+func ReadFile(path string) ([]byte, error) { return readFile(disk.OS, path, new(bytes.Buffer)) }
 
 // readFile is [ReadFile] into a buffer, whose memory is used again.
-func readFile(path string, buf *bytes.Buffer) ([]byte, error) {
-	// Opening a device has effects, and a FIFO blocks until a program writes. One that takes the file's place after the look
-	// at it is opened non-blocking.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, errKind(info.Mode())
+func readFile(fsys disk.FS, path string, buf *bytes.Buffer) ([]byte, error) {
+	f, _, err := disk.OpenRegular(fsys, path)
+	if _, isKind := errors.AsType[*disk.KindError](err); isKind {
+		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("it can't be opened: %w", explained(path, err))
+		return nil, fmt.Errorf("it can't be opened: %w", explained(fsys, path, err))
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("it can't be read: %w", cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errKind(info.Mode())
-	}
 	data, err := readInTime(f, buf, readTime)
 	if err == nil && len(data) == 0 {
 		return nil, errors.New("it is empty, as a full disk or a crash leaves a file; want a definition or a setting in it")
@@ -55,9 +47,9 @@ func readFile(path string, buf *bytes.Buffer) ([]byte, error) {
 }
 
 // readInTime reads a file. Some that look regular, such as /proc/kmsg, have no end; a file on a disk takes no deadline.
-func readInTime(f *os.File, buf *bytes.Buffer, most time.Duration) ([]byte, error) {
+func readInTime(f disk.File, buf *bytes.Buffer, most time.Duration) ([]byte, error) {
 	if err := f.SetReadDeadline(time.Now().Add(most)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
-		return nil, fmt.Errorf("it can't be read: %w", cause(err))
+		return nil, fmt.Errorf("it can't be read: %w", disk.Cause(err))
 	}
 	data, err := readAll(f, buf)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -74,29 +66,19 @@ func readAll(r io.Reader, buf *bytes.Buffer) ([]byte, error) {
 	_, err := buf.ReadFrom(io.LimitReader(r, MaxFile+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("it can't be read: %w", cause(err))
+		return nil, fmt.Errorf("it can't be read: %w", disk.Cause(err))
 	case buf.Len() > MaxFile:
 		return nil, errLong
 	}
 	return buf.Bytes(), nil
 }
 
-// cause strips the path from an error, since the path is reported anyway.
-func cause(err error) error {
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathErr.Err
-	}
-	return err
-}
-
-func errKind(mode fs.FileMode) error { return fmt.Errorf("it is %s; want a regular file", kind(mode)) }
-
 // explained returns the cause of an error with a path, and for whom and by what permission is denied.
-func explained(path string, err error) error {
+func explained(fsys disk.FS, path string, err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
-		return cause(err)
+		return disk.Cause(err)
 	}
-	return fmt.Errorf("%w for %s%s", cause(err), userName(), hint(path))
+	return fmt.Errorf("%w for %s%s", disk.Cause(err), userName(), hint(fsys, path))
 }
 
 // userName returns the name and number of the user of this process.
@@ -110,16 +92,13 @@ func userName() string {
 }
 
 // hint returns what denies access to a path, and what would allow it.
-func hint(path string) string {
-	end, err := filepath.EvalSymlinks(path)
-	if blocked, ok := errors.AsType[*fs.PathError](err); ok {
-		end = blocked.Path
-	}
+func hint(fsys disk.FS, path string) string {
+	end, _ := newWays(fsys).walk(path)
 	if home, ok := HomeOf(end); ok {
 		return fmt.Sprintf("; it is below %s, which ProtectHome= of the unit hides from the daemon; want the file itself, not a link", home)
 	}
 	for dir := end; ; dir = filepath.Dir(dir) {
-		if info, err := os.Stat(dir); err == nil {
+		if info, err := fsys.Stat(dir); err == nil {
 			return fmt.Sprintf("; %s is %s; want it readable for this user: for all (chmod a+rX), or for the group that Group= of the unit sets (systemctl edit announcer)", dir, Access(info))
 		}
 		if dir == filepath.Dir(dir) {
@@ -138,17 +117,4 @@ func HomeOf(path string) (home string, ok bool) {
 		return "", false
 	}
 	return homes[i], true
-}
-
-func kind(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a FIFO"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	default:
-		return "a device"
-	}
 }

@@ -7,17 +7,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"announcer/internal/disk"
 )
 
 // IsMask reports whether a file is a link to /dev/null, which lets no file of that name count. (An empty file is none: a
 // full disk or an editor at work can leave one behind.)
-func IsMask(path string) bool {
-	null, err := os.Stat(os.DevNull)
+func IsMask(path string) bool { return isMask(disk.OS, path) }
+
+func isMask(fsys disk.FS, path string) bool {
+	null, err := fsys.Stat(os.DevNull)
 	if err != nil {
 		return false
 	}
-	info, err := os.Stat(path)
-	return err == nil && os.SameFile(info, null)
+	info, err := fsys.Stat(path)
+	return err == nil && fsys.SameFile(info, null)
 }
 
 // IsDefinition reports whether a file in a directory is a definition file: its name ends in ".service" or ".toml" and
@@ -28,18 +32,22 @@ func IsDefinition(name string) bool {
 
 // Expand returns the files that a path stands for: the path itself, or those in a directory whose names fit, in byte order.
 func Expand(path string, fits func(name string) bool) ([]string, error) {
-	info, err := os.Stat(path)
+	return expand(disk.OS, path, fits)
+}
+
+func expand(fsys disk.FS, path string, fits func(name string) bool) ([]string, error) {
+	info, err := fsys.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrMissing
 	case err != nil:
-		return nil, fmt.Errorf("it can't be read: %w", explained(path, err))
+		return nil, fmt.Errorf("it can't be read: %w", explained(fsys, path, err))
 	case !info.IsDir():
 		return []string{path}, nil
 	}
-	entries, err := os.ReadDir(path)
+	entries, err := fsys.ReadDir(path)
 	if err != nil {
-		return nil, fmt.Errorf("the directory can't be read: %w", explained(path, err))
+		return nil, fmt.Errorf("the directory can't be read: %w", explained(fsys, path, err))
 	}
 	var files []string
 	for _, e := range entries {

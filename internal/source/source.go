@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"announcer/internal/config"
+	"announcer/internal/disk"
 	"announcer/internal/remote"
 	"announcer/internal/remote/etcd"
 	"announcer/services"
@@ -53,7 +54,9 @@ type Silence struct {
 
 // Source runs the providers of everything that is defined.
 type Source struct {
-	Open Opener // opens the configuration file and all places of definitions; nil: [File] and [Open]
+	Open Opener        // opens the configuration file and all places of definitions; nil: as files of FS and as [Open]
+	FS   disk.FS       // the file system; [New] sets [disk.OS]
+	Host func() string // returns the name of this host; [New] sets [HostName]
 
 	request Request
 	updates chan Update
@@ -74,7 +77,7 @@ type Source struct {
 // New returns a source that reads nothing before Run.
 func New(request Request) *Source {
 	return &Source{
-		request: request, host: HostName(),
+		request: request, FS: disk.OS, Host: HostName,
 		updates: make(chan Update), reloads: make(chan struct{}, 1), answers: make(chan answer),
 	}
 }
@@ -112,13 +115,14 @@ func (s *Source) String() string { return "the definitions" }
 
 // Run runs the providers until ctx is done. Those that hang then are left behind.
 func (s *Source) Run(ctx context.Context) error {
+	s.host = s.Host()
 	if s.request.ConfigFile != "" {
-		s.config = s.start(ctx, s.request.ConfigFile, s.request.Poll, remote.Settings{}, openFile)
+		s.config = s.start(ctx, s.request.ConfigFile, s.request.Poll, remote.Settings{}, s.openFile)
 	} else {
 		s.configure(ctx)
 	}
 	hosts := make(chan string)
-	go WatchHost(ctx, s.host, func(name string) {
+	go watchHost(ctx, s.Host, s.host, func(name string) {
 		select {
 		case hosts <- name:
 		case <-ctx.Done():
@@ -200,7 +204,7 @@ func (s *Source) place(ctx context.Context, path string, cfg config.Config, runn
 			return t
 		}
 	}
-	return s.start(ctx, path, cfg.Poll, settings, Open)
+	return s.start(ctx, path, cfg.Poll, settings, s.openPlace)
 }
 
 // Opener returns the provider of a place.
@@ -217,19 +221,26 @@ func (s *Source) start(ctx context.Context, path string, poll time.Duration, set
 }
 
 // openFile returns the provider of the configuration file.
-func openFile(path string, poll time.Duration, _ remote.Settings) Provider { return File(path, poll) }
+func (s *Source) openFile(path string, poll time.Duration, _ remote.Settings) Provider {
+	return File(s.FS, path, poll)
+}
+
+// openPlace returns the provider of a place of definitions.
+func (s *Source) openPlace(place string, poll time.Duration, settings remote.Settings) Provider {
+	return Open(s.FS, place, poll, settings)
+}
 
 // Open returns the provider for a place of definitions as the configuration names it. The settings are for servers;
 // without a cache in them, a server is waited for.
-func Open(place string, poll time.Duration, settings remote.Settings) Provider {
+func Open(fsys disk.FS, place string, poll time.Duration, settings remote.Settings) Provider {
 	if !remote.IsURL(place) {
-		return Directory(place, poll)
+		return Directory(fsys, place, poll)
 	}
 	origin, err := newOrigin(place, poll, settings)
 	if err != nil {
 		return faulty{place, err}
 	}
-	return Remote(place, origin, remote.Cache{Dir: settings.Cache})
+	return Remote(place, origin, remote.Cache{Dir: settings.Cache, FS: fsys})
 }
 
 // newOrigin returns the server of a place.

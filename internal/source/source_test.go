@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/disk"
 	"announcer/internal/publication"
 )
 
@@ -66,7 +67,8 @@ func (r *reader) Load() (Snapshot, error) {
 
 // placeAt returns what is at a path.
 func placeAt(path string, isFile bool) Place {
-	d := &directory{path: path, isFile: isFile, guard: newGuard(), buf: new(bytes.Buffer)}
+	d := newDirectory(disk.OS, path, isFile, 0)
+	d.buf = new(bytes.Buffer)
 	d.guard.begin()
 	d.find()
 	return Place{Path: path, Items: d.look()}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"announcer/internal/disk"
 )
 
 // maxLinks is the number of symbolic links in a path that are followed, as with Linux.
@@ -16,13 +18,14 @@ const maxLinks = 40
 // a directory: in those of the files, in those of the symbolic links that lead to them, and in the nearest existing ones to what
 // does not exist. A file is written.
 type ways struct {
+	fsys    disk.FS
 	dirs    map[string]fs.FileInfo // by path, without symbolic links
 	written map[string]fs.FileInfo // files, and directories any file of which may matter, by path without symbolic links
 	names   map[string]bool        // of the entries that matter; definition files matter in any case
 }
 
-func newWays() ways {
-	return ways{dirs: map[string]fs.FileInfo{}, written: map[string]fs.FileInfo{}, names: map[string]bool{}}
+func newWays(fsys disk.FS) ways {
+	return ways{fsys: fsys, dirs: map[string]fs.FileInfo{}, written: map[string]fs.FileInfo{}, names: map[string]bool{}}
 }
 
 // join adds other ways.
@@ -33,26 +36,27 @@ func (w ways) join(other ways) {
 }
 
 // walk adds the places that decide on what is at a path: one for each symbolic link that it passes, and that of its end or
-// of the first thing that is missing. It returns the path without symbolic links, "" if it leads nowhere.
-func (w ways) walk(path string) (end string) {
+// of the first thing that is missing. It returns the path without symbolic links; if it leads nowhere, ok is false, and
+// the path is how far it leads.
+func (w ways) walk(path string) (end string, ok bool) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return ""
+		return path, false
 	}
 	dir, names := split(path)
 	for links := 0; len(names) > 0 && links <= maxLinks; {
 		next := filepath.Join(dir, names[0])
 		if next == os.DevNull {
-			return "" // others write there all the time
+			return next, false // others write there all the time
 		}
-		info, err := os.Lstat(next)
+		info, err := w.fsys.Lstat(next)
 		isLink := err == nil && info.Mode()&fs.ModeSymlink != 0
 		if err != nil || isLink || len(names) == 1 {
 			w.add(dir)
 			w.names[names[0]] = true
 		}
 		if err != nil {
-			return ""
+			return next, false
 		}
 		names = names[1:]
 		if !isLink {
@@ -63,19 +67,16 @@ func (w ways) walk(path string) (end string) {
 			continue
 		}
 		links++
-		target, err := os.Readlink(next)
+		target, err := w.fsys.Readlink(next)
 		if err != nil {
-			return ""
+			return next, false
 		}
 		if filepath.IsAbs(target) {
 			dir, _ = split(target)
 		}
 		names = append(components(target), names...)
 	}
-	if len(names) > 0 {
-		return ""
-	}
-	return dir
+	return dir, len(names) == 0
 }
 
 // split takes an absolute path apart: its root, and the names below that.
@@ -91,14 +92,14 @@ func components(path string) []string {
 
 // add adds a directory that exists.
 func (w ways) add(dir string) {
-	if info, err := os.Stat(dir); err == nil {
+	if info, err := w.fsys.Stat(dir); err == nil {
 		w.dirs[dir] = info
 	}
 }
 
 // same reports whether the places are the same ones, not only of the same names.
 func (w ways) same(other ways) bool {
-	return maps.EqualFunc(w.dirs, other.dirs, os.SameFile) && maps.EqualFunc(w.written, other.written, os.SameFile)
+	return maps.EqualFunc(w.dirs, other.dirs, w.fsys.SameFile) && maps.EqualFunc(w.written, other.written, w.fsys.SameFile)
 }
 
 // concern reports whether something that happened at a path can matter. The path is "" if events were lost.
@@ -115,7 +116,7 @@ func (w ways) has(path string) bool {
 // eventless names which of the directories is on a file system that reports no changes that are made elsewhere, "" for none.
 func (w ways) eventless() string {
 	for _, dir := range slices.Sorted(maps.Keys(w.dirs)) {
-		if system := eventless(dir); system != "" {
+		if system := w.fsys.Eventless(dir); system != "" {
 			return dir + " is on " + system + ", which does not report every change"
 		}
 	}

@@ -5,6 +5,7 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"announcer/internal/disk"
 	"announcer/internal/mailbox"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
@@ -36,6 +38,7 @@ type Config struct {
 	// Notes are places for the file in which the engine keeps what it says for the next start, the first of them that
 	// can be written; none: it keeps nothing.
 	Notes []string
+	FS    disk.FS // of the notes; nil: [disk.OS]
 	// MAC returns the hardware address of a neighbour, "" if it isn't known; nil: it never is.
 	MAC func(link int, a netip.Addr) string
 	// Sleeps calls woke when the process runs again that did not for a while, until ctx ends; nil: it never sleeps.
@@ -99,6 +102,7 @@ func Open(log *slog.Logger, mac func(link int, a netip.Addr) string, notes ...st
 
 // New makes an engine on any network.
 func New(config Config) *Publisher {
+	config.FS = cmp.Or(config.FS, disk.OS)
 	p := &Publisher{
 		config:   config,
 		host:     host{looks: make(chan chan struct{}, 1)},
@@ -123,7 +127,7 @@ func New(config Config) *Publisher {
 	}
 	if len(config.Notes) > 0 {
 		now := time.Now()
-		l := readNote(config.Notes, now, config.Log)
+		l := readNote(config.FS, config.Notes, now, config.Log)
 		p.responder.Recall(now, l.said)
 		p.responder.Inherit(now, l.left(), l.announced)
 		go p.keepNote()

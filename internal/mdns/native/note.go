@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 
+	"announcer/internal/disk"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/mdns/wire"
@@ -151,10 +151,10 @@ func (l legacy) left() (left time.Duration) {
 }
 
 // readNote reads the note at the first of the paths that has one. A note that can't be read counts as none.
-func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
+func readNote(fsys disk.FS, paths []string, now time.Time, log *slog.Logger) legacy {
 	for _, path := range paths {
-		text, touched, err := readInTime(path)
-		if errors.Is(err, os.ErrNotExist) {
+		text, touched, err := readInTime(fsys, path)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		var l legacy
@@ -169,16 +169,19 @@ func readNote(paths []string, now time.Time, log *slog.Logger) legacy {
 	return legacy{}
 }
 
-// readInTime is readSome, and an error if the file system hangs.
-func readInTime(path string) (text []byte, touched time.Time, err error) {
+// readInTime reads a note, and returns when it was modified. A file system that hangs is an error.
+func readInTime(fsys disk.FS, path string) (text []byte, touched time.Time, err error) {
 	type file struct {
 		text    []byte
 		touched time.Time
 		err     error
 	}
 	f, ok := within.Do(noteStart, func() file {
-		text, touched, err := readSome(path)
-		return file{text, touched, err}
+		text, info, err := disk.ReadRegular(fsys, path, noteMost)
+		if err != nil {
+			return file{err: err}
+		}
+		return file{text, info.ModTime(), nil}
 	})
 	if !ok {
 		f.err = fmt.Errorf("its file system has not answered within %v", noteStart)
@@ -186,50 +189,17 @@ func readInTime(path string) (text []byte, touched time.Time, err error) {
 	return f.text, f.touched, f.err
 }
 
-// readSome reads a regular file that is not too large, and returns when it was modified.
-func readSome(path string) (text []byte, touched time.Time, err error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, time.Time{}, err
-	case !info.Mode().IsRegular():
-		return nil, time.Time{}, errors.New("not a regular file")
-	case info.Size() > noteMost:
-		return nil, time.Time{}, fmt.Errorf("%d bytes; want at most %d", info.Size(), noteMost)
-	}
-	text, err = os.ReadFile(path)
-	return text, info.ModTime(), err
-}
-
 // writeNote replaces the note at the first of the paths that can be written, and returns that path.
-func writeNote(paths []string, text []byte, now time.Time) (path string, err error) {
+func writeNote(fsys disk.FS, paths []string, text []byte, now time.Time) (path string, err error) {
 	var errs []error
 	for _, path := range paths {
-		err := replaceFile(path, text, now)
+		err := disk.Replace(fsys, path, text, disk.Replacement{Modified: now})
 		if err == nil {
 			return path, nil
 		}
 		errs = append(errs, err)
 	}
 	return "", errors.Join(errs...)
-}
-
-// replaceFile writes a file that is whole at every moment, as modified now.
-func replaceFile(path string, text []byte, now time.Time) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(text)
-	if err := errors.Join(err, tmp.Close(), os.Chtimes(tmp.Name(), now, now)); err != nil {
-		os.Remove(tmp.Name())
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		os.Remove(tmp.Name())
-		return err
-	}
-	return nil
 }
 
 // written is the note on disk.
@@ -243,7 +213,7 @@ type written struct {
 func (w *written) replace(p *Publisher, l legacy, more time.Duration) {
 	var err error
 	w.at = time.Now()
-	w.path, err = writeNote(p.config.Notes, encodeNote(l, w.at, more), w.at)
+	w.path, err = writeNote(p.config.FS, p.config.Notes, encodeNote(l, w.at, more), w.at)
 	if err != nil && !w.failed {
 		p.config.Log.Warn("what is announced is not noted for the next start", "error", err)
 	}
@@ -252,13 +222,13 @@ func (w *written) replace(p *Publisher, l legacy, more time.Duration) {
 
 // touch confirms the note, which takes much less than to write it. It reports whether that was possible: not
 // if the file is another one.
-func (w *written) touch() bool {
-	info, err := os.Stat(w.path)
+func (w *written) touch(fsys disk.FS) bool {
+	info, err := fsys.Stat(w.path)
 	if err != nil || !info.ModTime().Equal(w.at) {
 		return false
 	}
 	w.at = time.Now()
-	return os.Chtimes(w.path, w.at, w.at) == nil
+	return fsys.Chtimes(w.path, w.at) == nil
 }
 
 // keepNote writes the note when there is news, touches it from time to time, and writes it at the end of the loop; but not
@@ -277,7 +247,7 @@ func (p *Publisher) keepNote() {
 		case <-p.news:
 			began = true
 		case <-time.After(noteEvery):
-			if !began || w.touch() {
+			if !began || w.touch(p.config.FS) {
 				continue
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/disk"
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
@@ -93,7 +94,7 @@ func readsNothing(t *testing.T, place func(path string) error, logs bool) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	if got := readNote([]string{path}, noteTime, slog.New(slog.NewTextHandler(&log, nil))); len(got.said)+len(got.announced) > 0 {
+	if got := readNote(disk.OS, []string{path}, noteTime, slog.New(slog.NewTextHandler(&log, nil))); len(got.said)+len(got.announced) > 0 {
 		t.Errorf("says %v", got)
 	}
 	if logged := log.Len() > 0; logged != logs {
@@ -110,7 +111,7 @@ func TestNotePlaces(t *testing.T) {
 	dir := t.TempDir()
 	places := []string{filepath.Join(dir, "absent", "x.said"), filepath.Join(dir, "x.said"), filepath.Join(dir, "y.said")}
 	for _, step := range []string{"one, which is longer", "two"} {
-		if path, err := writeNote(places, []byte(step), noteTime); err != nil || path != places[1] {
+		if path, err := writeNote(disk.OS, places, []byte(step), noteTime); err != nil || path != places[1] {
 			t.Fatal(err)
 		}
 		entries, _ := os.ReadDir(dir)
@@ -122,7 +123,7 @@ func TestNotePlaces(t *testing.T) {
 	if info, err := os.Stat(places[1]); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if _, err := writeNote(places[:1], nil, noteTime); err == nil {
+	if _, err := writeNote(disk.OS, places[:1], nil, noteTime); err == nil {
 		t.Error("no error for a directory that is not there")
 	}
 }
@@ -343,13 +344,13 @@ func sameAnnounced(a, b responder.Announced) bool {
 // keepFile returns a function that undoes what is done to a file.
 func keepFile(t *testing.T, path string) (undo func()) {
 	t.Helper()
-	text, at, err := readSome(path)
+	text, at, err := readInTime(disk.OS, path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func() {
 		t.Helper()
-		if err := replaceFile(path, text, at); err != nil {
+		if err := disk.Replace(disk.OS, path, text, disk.Replacement{Modified: at}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -363,12 +364,12 @@ func TestNoteIsTouched(t *testing.T) {
 		noting := machine{p, m.host, "pbx"}
 		noting.apply(t, sip("Desk"))
 		time.Sleep(20 * time.Second)
-		first, at, err := readSome(note)
+		first, at, err := readInTime(disk.OS, note)
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		text, touched, err := readSome(note)
+		text, touched, err := readInTime(disk.OS, note)
 		if err != nil || !bytes.Equal(text, first) || touched.Sub(at) < 59*time.Minute || touched.After(time.Now()) {
 			t.Errorf("after an hour it was touched %v later (%v), the same: %v", touched.Sub(at), err, bytes.Equal(text, first))
 		}
@@ -381,7 +382,7 @@ func TestNoteIsTouched(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * noteEvery)
-		if text, _, _ := readSome(note); !strings.Contains(string(text), `"link":"eth0"`) {
+		if text, _, _ := readInTime(disk.OS, note); !strings.Contains(string(text), `"link":"eth0"`) {
 			t.Errorf("what is another file by now stays: %s", text)
 		}
 		noting.apply(t, sip("Desk"), sip("Lobby"))
@@ -398,7 +399,7 @@ func TestNoteIsTouched(t *testing.T) {
 // readAt reads a note, as [decodeNote] wants it, now.
 func readAt(t *testing.T, path string) (text []byte, touched, now time.Time) {
 	t.Helper()
-	text, touched, err := readSome(path)
+	text, touched, err := readInTime(disk.OS, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package source
+package disk
 
 import "golang.org/x/sys/unix"
 
@@ -17,9 +17,7 @@ var eventlessSystems = map[uint32]string{
 	0x786F4256:                 "a folder that VirtualBox shares",
 }
 
-// eventless returns the name of the file system that a directory is on where that reports no changes that are made
-// elsewhere, else "".
-func eventless(dir string) string {
+func (host) Eventless(dir string) string {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return ""
