@@ -1,0 +1,110 @@
+package source
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/testkit/memdisk"
+)
+
+// onMemory runs a source on a disk in memory.
+type onMemory struct {
+	*bench
+	disk    *memdisk.Disk
+	process *memdisk.Process
+}
+
+// inMemory runs a test with a source whose configuration names /etc/services, with one definition.
+func inMemory(t *testing.T, test func(t *testing.T, m onMemory)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		d := memdisk.New()
+		m := onMemory{&bench{source: New(Request{ConfigFile: "/etc/announcer.toml", Waits: true})}, d, d.Process()}
+		defer synctest.Wait() // for what reads and watches
+		defer m.process.Kill()
+		m.happens(t, d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a")),
+			d.Write("/etc/announcer.toml", "[daemon]\nservices = \"services\"\n"))
+		m.source.FS, m.source.Host = m.process, func() string { return "pbx" }
+		go m.source.Run(t.Context())
+		go m.gather(t.Context())
+		m.expect(t, "/etc/services/a.service=a")
+		test(t, m)
+	})
+}
+
+// happens lets what happened settle.
+func (m onMemory) happens(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(settleMost)
+}
+
+// TestSourceOnMemory has people change files, and the file system fail and hang, in a time that does not depend on this machine.
+func TestSourceOnMemory(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, m onMemory)
+	}{
+		{"half a file", func(t *testing.T, m onMemory) {
+			text := serviceFile("b")
+			m.happens(t, m.disk.Write("/etc/services/a.service", text[:len(text)/2]))
+			if got := m.says(); !strings.HasPrefix(got, "/etc/services/a.service=a ") || !strings.Contains(got, "last good version") {
+				t.Errorf("with half a file: %s", got)
+			}
+			m.happens(t, m.disk.Append("/etc/services/a.service", text[len(text)/2:]))
+			m.expect(t, "/etc/services/a.service=b")
+		}},
+		{"a directory is replaced", func(t *testing.T, m onMemory) {
+			m.happens(t, m.disk.ReplaceDir("/etc/services", map[string]string{"a.service": serviceFile("b")}))
+			m.expect(t, "/etc/services/a.service=b")
+			m.happens(t, m.disk.Save("/etc/services/a.service", serviceFile("c")))
+			m.expect(t, "/etc/services/a.service=c")
+		}},
+		{"events are lost", func(t *testing.T, m onMemory) {
+			err := m.disk.Write("/etc/services/a.service", serviceFile("b"))
+			m.disk.Overflow()
+			m.happens(t, err)
+			m.expect(t, "/etc/services/a.service=b")
+		}},
+		{"no descriptors are left", func(t *testing.T, m onMemory) {
+			m.disk.SetFault(func(op, _ string) error {
+				if op == "open" || op == "readdir" || op == "watch" {
+					return syscall.EMFILE
+				}
+				return nil
+			})
+			m.happens(t, m.disk.Write("/etc/services/a.service", serviceFile("b")))
+			if got := m.says(); !strings.Contains(got, "/etc/services/a.service=a ") || !strings.Contains(got, "too many open files") {
+				t.Errorf("without descriptors: %s", got)
+			}
+			m.disk.SetFault(nil)
+			time.Sleep(pollEvery)
+			m.expect(t, "/etc/services/a.service=b")
+		}},
+		{"the file system hangs", func(t *testing.T, m onMemory) {
+			release, err := m.disk.Hang("/etc/services")
+			m.happens(t, err, m.disk.Write("/etc/services/a.service", serviceFile("b")))
+			time.Sleep(silenceTime + Pulse)
+			m.expect(t, "/etc/services/a.service=a silent:/etc/services")
+			release()
+			m.happens(t)
+			m.expect(t, "/etc/services/a.service=b")
+		}},
+		{"a directory that is closed, and open again", func(t *testing.T, m onMemory) {
+			m.happens(t, m.disk.Chmod("/etc/services", 0o700))
+			if got := m.says(); !strings.Contains(got, "/etc/services/a.service=a ") || !strings.Contains(got, "permission denied for the user") {
+				t.Errorf("without permission: %s", got)
+			}
+			m.happens(t, m.disk.Chmod("/etc/services", 0o755))
+			m.expect(t, "/etc/services/a.service=a")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) { inMemory(t, test.run) })
+	}
+}
