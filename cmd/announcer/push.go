@@ -69,7 +69,7 @@ func push(c *cli.Context) error {
 	if err := checkSites(c, plan); err != nil {
 		return err
 	}
-	if err := printPlan(c, plan); err != nil || c.Bool("dry-run") || len(plan.Sites) == 0 {
+	if err := printPlan(c, plan); err != nil || c.Bool("dry-run") || len(plan.Sites)+len(plan.Earlier) == 0 {
 		return err
 	}
 	return rollOut(c, fleet.Rollout{Store: store, Root: root, Batch: c.Int("batch"), Wait: c.Duration("wait")}, f, plan)
@@ -223,12 +223,14 @@ func rollOut(c *cli.Context, r fleet.Rollout, f fleet.Fleet, plan fleet.Plan) er
 	r.Progress = show.step
 	err := r.Run(c.Context, f, plan)
 	show.clear()
-	if err == nil {
+	if err == nil && len(plan.Sites) > 0 {
 		_, err = escape.Fprintf(c.App.Writer, "%s written\n", count(len(plan.Sites), "site"))
+	}
+	if err == nil {
 		return err
 	}
 	stopped, ok := errors.AsType[*fleet.StoppedError](err)
-	if ok && stopped.Sites > 0 && !c.Bool("undo") {
+	if ok && (stopped.Sites > 0 || stopped.Batch == 0) && !c.Bool("undo") {
 		escape.Fprintf(faults(c), "announcer: %s\nannouncer: this brings back the former definitions: %s\n", err, undoCommand(c))
 		return silent(exitFailed)
 	}
@@ -272,6 +274,9 @@ func newRolloutProgress(c *cli.Context) rolloutProgress {
 
 func (p rolloutProgress) step(now fleet.Progress) {
 	line := fmt.Sprintf("batch %d of %d: %d of %s written, %d of %s ready", now.Batch, now.Batches, now.Sites, count(now.Total, "site"), now.Taken, count(now.Hosts, "host"))
+	if now.Batch == 0 {
+		line = fmt.Sprintf("sites of an earlier run: %d of %s ready", now.Taken, count(now.Hosts, "host"))
+	}
 	switch {
 	case p.isTerminal:
 		p.clear()

@@ -92,13 +92,19 @@ func TestPush(t *testing.T) {
 		t.Errorf("sites: %s", out)
 	}
 	f.run(exitDone, "sites", "--site", "s0*")
+	_, errOut = f.run(exitFailed, "push", "--wait", "1s", "--site", "s*", service, toml)
+	want = "announcer: stopped before anything was written, at the sites that an earlier run has written: s12/pbx refuses dpma.service:1:1: unknown to this version\n"
+	if !strings.HasPrefix(errOut, want) || !strings.HasSuffix(errOut, " --undo --etcd "+f.url+" --site 's*'\n") {
+		t.Errorf("%s\nwant %s", errOut, want)
+	}
+	f.want(map[string]int{"dpma.service:5060": 5, "dpma.service:5070 x.toml:1": 15})
 
 	f.mu.Lock()
 	f.refuses = ""
 	f.mu.Unlock()
 	f.run(exitDone, "push", "--undo", "--site", "s*")
 	f.want(map[string]int{"dpma.service:5060": 20})
-	if out, _ := f.run(exitDone, "push", "--undo", "--site", "s*"); out != "0 sites to write, 15 unchanged\n" {
+	if out, _ := f.run(exitDone, "push", "--undo", "--site", "s*"); out != "0 sites to write, 15 unchanged\nsites of an earlier run: 15 of 15 hosts ready\n" {
 		t.Errorf("a second undo: %s", out)
 	}
 	f.run(exitDone, "push", "--delete", "dpma.service", "--site", "s01", toml)

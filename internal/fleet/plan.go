@@ -26,6 +26,7 @@ type Edit struct {
 type Plan struct {
 	Sites     []SitePlan // that change, in the order of their names
 	Unchanged []string   // the other sites that were chosen
+	Earlier   []string   // those of them that an earlier run of the same push has written
 
 	push    string // by which the records of all its sites are known
 	content string // stands for the files and names that are pushed
@@ -124,7 +125,7 @@ func (s *site) data(name string) []byte {
 func (f Fleet) add(p *Plan, name string, edits []Edit) error {
 	edits = slices.DeleteFunc(edits, func(e Edit) bool { return (e.Old == nil) == (e.New == nil) && bytes.Equal(e.Old, e.New) })
 	if len(edits) == 0 {
-		p.Unchanged = append(p.Unchanged, name)
+		f.leave(p, name)
 		return nil
 	}
 	slices.SortFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Name, b.Name) })
@@ -143,6 +144,14 @@ func (f Fleet) add(p *Plan, name string, edits []Edit) error {
 	return nil
 }
 
+// leave adds a site that does not change.
+func (f Fleet) leave(p *Plan, name string) {
+	p.Unchanged = append(p.Unchanged, name)
+	if last := f.site(name).push; last.Push == p.push && last.Undone == p.undoes {
+		p.Earlier = append(p.Earlier, name)
+	}
+}
+
 // prepare makes the transactions of all sites.
 func (p *Plan) prepare(f Fleet, root Root) error {
 	for i := range p.Sites {
@@ -159,7 +168,10 @@ func (p *Plan) prepare(f Fleet, root Root) error {
 // changed after the fleet was read.
 func (p *Plan) transaction(f Fleet, root Root, plan SitePlan) (Transaction, error) {
 	s, prefix := f.site(plan.Site), root.site(plan.Site)
-	rec := record{Version: recordVersion, Push: p.push, Content: p.content, Time: p.time, Undone: p.undoes}
+	rec := record{Version: recordVersion, Push: p.push, Content: p.content, Time: p.time, Undone: p.undoes, Hosts: map[string]troubles{}}
+	for at, h := range s.hosts {
+		rec.Hosts[at] = h.troubles()
+	}
 	t := Transaction{Prefix: prefix, Since: f.Revision, Last: map[string]int64{root.push(plan.Site): s.pushedAt}, Put: map[string][]byte{}}
 	size := 0
 	for _, e := range plan.Edits {
@@ -206,7 +218,7 @@ func (f Fleet) PlanUndo(globs []string, now time.Time) (Plan, error) {
 		switch {
 		case s.push.Push != last.Push:
 		case s.push.Undone:
-			p.Unchanged = append(p.Unchanged, name)
+			f.leave(&p, name)
 		case s.changedSince() != "":
 			changed = append(changed, fmt.Errorf("%s: %s was changed after the push; want the former definitions pushed by their files", name, s.changedSince()))
 		default:

@@ -17,7 +17,18 @@ type record struct {
 	Undone  bool      `json:"undone"`
 	Deleted []string  `json:"deleted,omitempty"` // names of the definitions that were deleted
 	Former  []former  `json:"former"`            // the definitions that were changed, as they were before
+
+	Hosts map[string]troubles `json:"hosts,omitempty"` // what was wrong with each host before
 }
+
+// troubles are what is wrong with a host.
+type troubles struct {
+	Refused  []Refused `json:"refused,omitempty"`
+	Problems []string  `json:"problems,omitempty"`
+}
+
+// troubles returns what is wrong with a host.
+func (p Presence) troubles() troubles { return troubles{p.Refused, p.Problems} }
 
 // former is a definition before a push.
 type former struct {

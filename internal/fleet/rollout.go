@@ -24,7 +24,7 @@ type Rollout struct {
 
 // Progress is how far a rollout has come.
 type Progress struct {
-	Batch, Batches int  // the one at work, from 1
+	Batch, Batches int  // the one at work, from 1; 0: the sites that an earlier run has written
 	Sites, Total   int  // that are written
 	Hosts          int  // of the batch, which are waited for
 	Taken          int  // of them, those that have taken their definitions
@@ -38,14 +38,18 @@ type StoppedError struct {
 }
 
 func (e *StoppedError) Error() string {
+	if e.Batch == 0 {
+		return fmt.Sprintf("stopped before anything was written, at the sites that an earlier run has written: %v", e.Err)
+	}
 	return fmt.Sprintf("stopped at batch %d of %d, with %d of %d sites written: %v", e.Batch, e.Batches, e.Sites, e.Total, e.Err)
 }
 
 func (e *StoppedError) Unwrap() error { return e.Err }
 
 // Run makes the changes of a plan, which was made of fleet, a batch of sites at a time. After each batch it waits until
-// every host that was present has taken them without a new problem; it stops if one does not. Each site has either its
-// old or its new definitions at any time.
+// every host that was present has taken them without a new problem; it stops if one does not. Before the first batch it
+// waits for the hosts of the sites that an earlier run has written. Each site has either its old or its new definitions at
+// any time.
 func (r *Rollout) Run(ctx context.Context, fleet Fleet, plan Plan) (err error) {
 	if err := plan.prepare(fleet, r.Root); err != nil {
 		return err
@@ -56,6 +60,9 @@ func (r *Rollout) Run(ctx context.Context, fleet Fleet, plan Plan) (err error) {
 		return err
 	}
 	r.done = Progress{Batches: (len(plan.Sites) + r.Batch - 1) / r.Batch, Total: len(plan.Sites)}
+	if err := r.resume(ctx, plan.Earlier); err != nil {
+		return &StoppedError{r.done, err}
+	}
 	for batch := range slices.Chunk(plan.Sites, r.Batch) {
 		r.done.Batch++
 		if err := r.roll(ctx, batch); err != nil {
@@ -72,7 +79,27 @@ const commitTime = 10 * time.Second
 type waited struct {
 	site, host string
 	revision   int64    // that it is to take
-	before     Presence // before the batch was written
+	before     troubles // before the batch was written
+}
+
+// resume waits for the hosts of sites that an earlier run has written.
+func (r *Rollout) resume(ctx context.Context, sites []string) error {
+	if len(sites) == 0 {
+		return nil
+	}
+	var hosts []waited
+	for _, name := range sites {
+		s := r.hosts.site(name)
+		for at, h := range s.hosts {
+			before, reported := s.push.Hosts[at]
+			if !reported {
+				before = h.troubles()
+			}
+			hosts = append(hosts, waited{name, at, s.pushedAt, before})
+		}
+	}
+	r.done.Hosts = len(hosts)
+	return r.await(ctx, hosts)
 }
 
 // roll writes a batch, and waits for its hosts.
@@ -83,7 +110,7 @@ func (r *Rollout) roll(ctx context.Context, batch []SitePlan) error {
 	var hosts []waited
 	for _, p := range batch {
 		for name, h := range r.hosts.site(p.Site).hosts {
-			hosts = append(hosts, waited{site: p.Site, host: name, before: h.Presence})
+			hosts = append(hosts, waited{site: p.Site, host: name, before: h.troubles()})
 		}
 	}
 	r.done.Hosts, r.done.Taken, r.done.Complete = len(hosts), 0, false

@@ -225,6 +225,54 @@ func TestRollout(t *testing.T) {
 	}
 }
 
+// TestRolloutAgain runs a push again that has stopped: it first waits for the hosts of the sites that it has written, and goes
+// on if nothing is wrong with them that was not before.
+func TestRolloutAgain(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		prepare func(*company) // before the first run
+		mend    func(*company) // before the second one
+		err     string         // of the second one
+	}{
+		{"one still refuses", func(c *company) { c.refuses["s02"] = "no" }, func(*company) {},
+			"stopped before anything was written, at the sites that an earlier run has written: s02/pbx refuses no"},
+		{"one still has not taken it", func(c *company) { c.slow["s02"] = true }, func(*company) {},
+			"stopped before anything was written, at the sites that an earlier run has written: s02/pbx has not taken revision "},
+		{"one has taken it since", func(c *company) { c.slow["s02"] = true }, func(c *company) {
+			c.report("s02", Presence{Revision: c.writes(), Settled: true, Problems: []string{"an old problem"}})
+		}, ""},
+		{"one has another problem since", func(c *company) { c.slow["s02"] = true }, func(c *company) {
+			c.report("s02", Presence{Revision: c.writes(), Settled: true, Problems: []string{"a new problem"}})
+		}, "stopped before anything was written, at the sites that an earlier run has written: s02/pbx has a new problem: a new problem"},
+		{"one is gone", func(c *company) { c.lost["s02"] = true }, func(*company) {}, ""},
+		{"one has come, with a problem", func(c *company) { c.lost["s02"] = true }, func(c *company) {
+			c.put(root.Presence("s02", "another"), string(versioned(Presence{Revision: c.writes(), Settled: true, Problems: []string{"its own"}})))
+		}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, 10)
+				synctest.Wait()
+				test.prepare(c)
+				if err := c.push(t, change); err == nil {
+					t.Fatal("the first run does not stop")
+				}
+				c.want(t, 5, after, before)
+				test.mend(c)
+				err := c.push(t, change)
+				if got := fmt.Sprint(err); test.err == "" && err != nil || !strings.HasPrefix(got, test.err) {
+					t.Errorf("%s; want %s", got, test.err)
+				}
+				written := 10
+				if test.err != "" {
+					written = 5
+				}
+				c.want(t, written, after, before)
+			})
+		})
+	}
+}
+
 // TestRolloutKilled wants every site to have its old or its new definitions, at whatever transaction a push or an undo is
 // killed, and both to go on from there.
 func TestRolloutKilled(t *testing.T) {

@@ -52,8 +52,11 @@ func (v *view) replace(list *clientv3.GetResponse) remote.Set {
 	fault := v.lapse(cluster, revision, term)
 	before := v.files
 	v.files = map[string]remote.File{}
-	if fault != "" {
+	switch {
+	case fault != "":
 		v.fault, v.changed, v.seen, v.term = fault, 0, 0, 0
+	case v.cluster == "":
+		v.changed = revision // keys that were deleted before are not known
 	}
 	for _, kv := range list.Kvs {
 		v.put(kv)

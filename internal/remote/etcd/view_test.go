@@ -67,7 +67,7 @@ func TestView(t *testing.T) {
 		{"a newer list", func(v *view) { v.replace(list(1, 2, 12, "a@3", "b@11")) }, "revision 11, a at 3, b at 11"},
 		{"a newer list that lacks one", func(v *view) { v.replace(list(1, 2, 12, "b@8")) }, "revision 12, b at 8"},
 		{"a newer list that lacks all", func(v *view) { v.replace(list(1, 2, 12)) }, "revision 12"},
-		{"the same list", func(v *view) { v.replace(list(1, 2, 9, "a@3", "b@8")) }, "revision 8, a at 3, b at 8"},
+		{"the same list, before which a key was deleted", func(v *view) { v.replace(list(1, 2, 9, "a@3", "b@8")) }, "revision 9, a at 3, b at 8"},
 		{"an event", func(v *view) { v.apply(event(10, "c@10")) }, "revision 10, a at 3, b at 8, c at 10"},
 		{"a delete event", func(v *view) { v.apply(event(10, "-a@10")) }, "revision 10, b at 8"},
 		{"an empty list at a lower revision", func(v *view) { v.replace(list(1, 2, 6)) }, "revision 0, a at 3 lost, b at 8 lost, " + restored},
