@@ -8,7 +8,7 @@ PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-
 OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes endurance endurance-life endurance-lan cross package clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes endurance endurance-life endurance-lan cross package image clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ $(PLATFORMS):
 
 package: ## a .deb and an .rpm for amd64, arm64 and armv7, in dist/
 	packaging/build dist amd64 arm64 arm7
+
+image: ## an OCI image for amd64, arm64 and armv7, in dist/image and dist/image.tar
+	cd recipes && go run ./image .. ../dist/image
 
 clean: ## remove what the other targets made
 	rm -rf announcer dist .test-deps

@@ -6,11 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"announcer/internal/testkit/netlab"
 	"announcer/internal/testkit/skip"
 )
-
-func TestMain(m *testing.M) { netlab.Main(m) }
 
 // example returns the absolute path of a file in examples/.
 func example(t *testing.T, path ...string) string {
