@@ -40,7 +40,7 @@ test-deps: ## the programs that the interop tests talk to, unpacked into .test-d
 screenshots: ## pictures of the page of the daemon, into docs/screenshots/
 	go test -count 1 -run '^TestScreenshots$$' ./internal/web -screenshots $(CURDIR)/docs/screenshots
 
-boot-test: ## the .deb on an emulated Debian with systemd as process 1, which .ci/boot-deps makes (BOOTRUN=REGEXP: some tests)
+boot-test: ## the .deb on emulated Debians with systemd as process 1, which .ci/boot-deps makes (BOOTRUN=REGEXP: some tests of one)
 	@.ci/boot-deps
 	go test -count 1 -tags boot -timeout 1h -v -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)'
 
@@ -62,7 +62,7 @@ recipes: ## the files of examples/ for other systems (Prometheus, Grafana and ot
 	cd recipes && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./...
 	cd recipes && ANNOUNCER_RUN=$$(date +%s%N) go test -timeout 10m -json ./... | go -C .. run ./internal/testkit/verdict $(if $(NOSKIP),-noskip)
 
-endurance: endurance-life endurance-lan ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds
+endurance: endurance-life endurance-lan boot-test ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds, emulated machines
 
 endurance-life:
 	go test -count 1 -timeout 1h -v ./internal/testkit/endurance -endurance.long

@@ -15,9 +15,13 @@ import (
 
 var bootRun = flag.String("boot.run", "", "run only those tests in the guest that match the `regexp`")
 
-const bootTimeout = 30 * time.Minute
+const (
+	bootTimeout = 30 * time.Minute
+	bootDeps    = "../.test-deps/boot" // which .ci/boot-deps makes
+)
 
-// TestBoot installs the package on a Debian with systemd as process 1, and runs the tests of the package guest there.
+// TestBoot installs the package on Debians with systemd as process 1: on two machines on one cable, and then on one, on which
+// the tests of the package guest run.
 func TestBoot(t *testing.T) {
 	netlab.Need(t)
 	need(t)
@@ -25,14 +29,18 @@ func TestBoot(t *testing.T) {
 	first := build(t, project)
 	run(t, project, "git", "tag", "v9.0.0")
 	next := build(t, project)
-	guest := filepath.Join(t.TempDir(), "guest.test")
-	boot.Build(t, "test", "-c", "-tags", "boot", "-o", guest, "./guest")
-	boot.Run(t, boot.Guest{
-		Deps:    "../.test-deps/boot",
-		Test:    guest,
-		Args:    []string{"-test.timeout=25m", "-test.run=" + *bootRun},
-		Files:   []boot.File{debFile(t, "first.deb", first), debFile(t, "next.deb", next)},
-		Timeout: bootTimeout,
+	files := []boot.File{debFile(t, "first.deb", first), debFile(t, "next.deb", next)}
+	t.Run("two machines", func(t *testing.T) { testLife(t, newSite(t, files...)) })
+	t.Run("one machine", func(t *testing.T) {
+		guest := filepath.Join(t.TempDir(), "guest.test")
+		boot.Build(t, "test", "-c", "-tags", "boot", "-o", guest, "./guest")
+		boot.Run(t, boot.Guest{
+			Deps:    bootDeps,
+			Test:    guest,
+			Args:    []string{"-test.timeout=25m", "-test.run=" + *bootRun},
+			Files:   files,
+			Timeout: bootTimeout,
+		})
 	})
 }
 

@@ -61,19 +61,6 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// TestWatchdog stops the daemon, so that it misses its heartbeat. It runs beside what takes as long.
-func TestWatchdog(t *testing.T) {
-	t.Parallel()
-	neighbour := newSite(t)
-	before := startUnit(t, neighbour)
-	neighbour.forget()
-	signal(syscall.SIGSTOP)(t, before.pid(t))
-	awaitState(t, "taken down by the watchdog", func(s state) bool {
-		return s["MainPID"] != before["MainPID"]
-	})
-	wantAftermath(t, neighbour, before, again, false)
-}
-
 // TestExitCodes has the daemon end with an exit code.
 func TestExitCodes(t *testing.T) {
 	neighbour := newSite(t)

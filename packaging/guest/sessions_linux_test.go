@@ -87,27 +87,6 @@ func TestHangups(t *testing.T) {
 	}
 }
 
-// TestSleep stops a command for longer than a phone remembers its address.
-func TestSleep(t *testing.T) {
-	t.Parallel()
-	install(t)
-	const sleep = 130 * time.Second
-	host := netlab.NewHost(t)
-	neighbour := newCable(t, host)
-	cmd := exec.Command("announcer", "announce", "--interface", "eth0", "--name", "Sleeper", "--type", "_http._tcp", "--port", "80")
-	start(t, host, cmd)
-	neighbour.await(t, mdnstest.Announcement, "Sleeper")
-	cmd.Process.Signal(syscall.SIGSTOP)
-	time.Sleep(sleep)
-	neighbour.forget()
-	woken := time.Now()
-	cmd.Process.Signal(syscall.SIGCONT)
-	const want = 1300 * time.Millisecond
-	if again := neighbour.await(t, mdnstest.Announcement, "Sleeper"); again.at.Sub(woken) > want+slowness {
-		t.Errorf("it announces again %v after it has slept for %v; want %v, and %v for the emulator", again.at.Sub(woken), sleep, want, slowness)
-	}
-}
-
 // process is a command that runs on a host.
 type process struct {
 	cmd      *exec.Cmd

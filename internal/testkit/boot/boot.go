@@ -3,9 +3,11 @@
 // Package boot runs Go tests on a real systemd: [Run] boots a small Debian, with Debian's kernel and systemd as process 1,
 // in an emulator, runs a test binary there as a unit, and reports each of its tests as a subtest.
 //
-// The guest has no network device: links are made in it by the tests. Its disk is thrown away afterwards. Nothing of the
-// host is shared with it except the files that are copied at the start. Neither root nor KVM is needed.
-// .ci/boot-deps, which does need root, makes the emulator, the kernel and the image.
+// The guest has no network device: links are made in it by the tests. Its disk is thrown away afterwards. A [Machine] is
+// such a Debian that the test drives from outside, at an end of a [Cable] to another one, which the test captures.
+//
+// Nothing of the host is shared with them except the files that are copied at the start. Neither root nor KVM is needed.
+// .ci/boot-deps makes the emulator, the kernel and the image.
 package boot
 
 import (
@@ -16,11 +18,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"announcer/internal/testkit/netlab"
+	"announcer/internal/testkit/skip"
 )
 
 // Dir is the directory in the guest for the files of a test.
@@ -67,12 +71,10 @@ TTYPath=/dev/ttyS1
 // made its files.
 func Run(t *testing.T, g Guest) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(g.Deps, "made")); err != nil {
-		t.Skip(".ci/boot-deps makes it: ", err)
-	}
+	need(t, g.Deps)
 	ctx, cancel := context.WithTimeout(t.Context(), g.Timeout)
 	defer cancel()
-	console := filepath.Join(t.TempDir(), "console")
+	console := filepath.Join(Logs(t), "console.log")
 	cmd := g.emulator(ctx, t, console)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -95,54 +97,92 @@ func Run(t *testing.T, g Guest) {
 	}
 }
 
+// need skips a test if .ci/boot-deps has not made its files.
+func need(t *testing.T, deps string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(deps, "made")); err != nil {
+		skip.Now(t, "make boot-test makes it: ", err)
+	}
+}
+
+// Logs returns a directory for journals and captures. It is kept, and its files are named, if the test fails.
+func Logs(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "announcer-boot-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !t.Failed() {
+			os.RemoveAll(dir)
+			return
+		}
+		files, _ := filepath.Glob(filepath.Join(dir, "*"))
+		t.Logf("kept: %s", strings.Join(files, " "))
+	})
+	return dir
+}
+
 // emulator returns the command that boots the guest. Its standard output is the second serial port of the guest.
 func (g Guest) emulator(ctx context.Context, t *testing.T, console string) *exec.Cmd {
 	t.Helper()
-	root := filepath.Join(g.Deps, "root")
+	files := append([]File{
+		{Dir + "/guest.test", 0o755, readFile(t, g.Test)},
+		{"etc/systemd/system/boot-test.service", 0o644, fmt.Appendf(nil, unit, strings.Join(g.Args, " "))},
+	}, g.Files...)
+	return emulator(ctx, t, g.Deps, "-smp", "2", "-m", strconv.Itoa(memory), "-nic", "none", "-snapshot",
+		"-drive", "file="+filepath.Join(g.Deps, "rootfs.ext4")+",if=virtio,format=raw,cache=unsafe",
+		"-serial", "file:"+console, "-serial", "stdio", "-initrd", initramfs(t, g.Deps, files),
+		"-append", kernelArgs+" systemd.wants=boot-test.service")
+}
+
+// kernelArgs has the journal go to the first serial port, and leaves out what takes time under emulation. On a busy host the
+// kernel takes its timer for broken unless that is not checked.
+const kernelArgs = "console=ttyS0 panic=-1 quiet no_timer_check mitigations=off net.ifnames=0 systemd.show_status=0" +
+	" systemd.journald.forward_to_console=1 systemd.mask=serial-getty@ttyS0.service systemd.mask=systemd-logind.service systemd.mask=getty.target" +
+	" systemd.mask=timers.target"
+
+// emulator returns the command that emulates a machine without KVM, with the kernel and what the arguments add.
+func emulator(ctx context.Context, t *testing.T, deps string, args ...string) *exec.Cmd {
+	t.Helper()
+	root := filepath.Join(deps, "root")
 	libraries, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
 	if err != nil || len(libraries) != 1 {
 		t.Fatalf("libraries of the emulator: %q, %v", libraries, err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(root, "usr/bin/qemu-system-x86_64"),
-		"-accel", "tcg,thread=multi", "-smp", "2", "-m", fmt.Sprint(memory), "-L", filepath.Join(root, "usr/share/qemu"), "-L", filepath.Join(root, "usr/share/seabios"),
-		"-nodefaults", "-nic", "none", "-display", "none", "-no-reboot", "-snapshot",
-		"-drive", "file="+filepath.Join(g.Deps, "rootfs.ext4")+",if=virtio,format=raw,cache=unsafe",
-		"-serial", "file:"+console, "-serial", "stdio",
-		"-kernel", filepath.Join(g.Deps, "vmlinuz"), "-initrd", g.initramfs(t),
-		"-append", "console=ttyS0 panic=-1 net.ifnames=0 systemd.show_status=0 systemd.mask=serial-getty@ttyS0.service systemd.wants=boot-test.service")
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "usr/bin/qemu-system-x86_64"), append([]string{
+		"-accel", "tcg,thread=multi", "-L", filepath.Join(root, "usr/share/qemu"), "-L", filepath.Join(root, "usr/share/seabios"),
+		"-nodefaults", "-display", "none", "-no-reboot", "-kernel", filepath.Join(deps, "vmlinuz")}, args...)...)
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+libraries[0]+":"+filepath.Join(root, "lib", filepath.Base(libraries[0])))
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
 
-// initramfs makes the initial RAM disk of the guest.
-func (g Guest) initramfs(t *testing.T) string {
+// initramfs makes the initial RAM disk of a machine, with files for its disk.
+func initramfs(t *testing.T, deps string, files []File) string {
 	t.Helper()
-	test, err := os.ReadFile(g.Test)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := append([]File{
-		{Dir + "/guest.test", 0o755, test},
-		{"etc/systemd/system/boot-test.service", 0o644, fmt.Appendf(nil, unit, strings.Join(g.Args, " "))},
-	}, g.Files...)
 	out, err := os.Create(filepath.Join(t.TempDir(), "initramfs"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if err := writeInitramfs(out, buildInit(t), filepath.Join(g.Deps, "kernel"), files); err != nil {
+	if err := writeInitramfs(out, program(t, "init"), filepath.Join(deps, "kernel"), files); err != nil {
 		t.Fatal("initial RAM disk: ", err)
 	}
 	return out.Name()
 }
 
-// buildInit builds the first program of the guest.
-func buildInit(t *testing.T) []byte {
+// program builds a program of the guest: init or agent.
+func program(t *testing.T, name string) []byte {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "init")
-	Build(t, "build", "-o", program, "announcer/internal/testkit/boot/init")
-	data, err := os.ReadFile(program)
+	path := filepath.Join(t.TempDir(), name)
+	Build(t, "build", "-o", path, "announcer/internal/testkit/boot/"+name)
+	return readFile(t, path)
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
