@@ -349,7 +349,7 @@ func (f *fleetLab) newBranch(i int) *branch {
 	}
 	b.source.Open = func(place string, poll time.Duration, settings remote.Settings) source.Provider {
 		settings.Cache = filepath.Join(f.cache, Name(i))
-		return source.Open(b.source.FS, place, poll, settings)
+		return source.Open(b.source.FS, place, poll, settings, b.source.Rules)
 	}
 	connect := func(ctx context.Context) (fleet.Connection, error) { return fleet.DialOne(ctx, own, remote.Settings{}) }
 	b.reporter = fleet.NewReporter(connect, fleetRoot, Name(i), hostLabel, log)

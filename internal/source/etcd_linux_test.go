@@ -31,7 +31,7 @@ func TestEtcd(t *testing.T) {
 		s := New(Request{Services: []string{place}, Waits: true})
 		s.Open = func(place string, poll time.Duration, settings remote.Settings) Provider {
 			settings.Cache = cache
-			return Open(disk.OS, place, poll, settings)
+			return Open(disk.OS, place, poll, settings, s.Rules)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		t.Cleanup(cancel)

@@ -450,7 +450,7 @@ func (m *merger) define(f file) {
 		return
 	}
 	m.after.good[f.Name] = v
-	m.snap.Publications = append(m.snap.Publications, m.overlaid(v)...)
+	m.snap.Publications = append(m.snap.Publications, overlaid(v.origin, v.groups, m.snap.Config.Overlay)...)
 }
 
 // now returns what a file says now.
@@ -522,17 +522,14 @@ func (m *merger) earlier(f file) (v version, ok bool) {
 
 // overlaid returns what is announced of a file: the rules are laid over what an Avahi file says, while the groups of a
 // TOML file say all themselves.
-func (m *merger) overlaid(v version) []publication.Publication {
-	if strings.HasSuffix(v.origin, ".toml") {
-		return v.groups
+func overlaid(origin string, groups []publication.Publication, rules Rules) []publication.Publication {
+	if strings.HasSuffix(origin, ".toml") {
+		return groups
 	}
-	return []publication.Publication{m.snap.Config.Overlay(v.groups[0])}
+	return []publication.Publication{rules(groups[0])}
 }
 
 // checkProblems reports whether the checks that are wanted for a file cannot be made.
-func (m *merger) checkProblems(v version) (findings diag.Findings) {
-	for _, p := range m.overlaid(v) {
-		findings = append(findings, checkProblem(p)...)
-	}
-	return findings
+func (m *merger) checkProblems(v version) diag.Findings {
+	return checkProblems(overlaid(v.origin, v.groups, m.snap.Config.Overlay))
 }

@@ -24,6 +24,7 @@ type served struct {
 	place  string
 	origin remote.Origin
 	cache  remote.Cache
+	rules  Rules
 
 	state    remote.State
 	loaded   bool       // the cache was read
@@ -32,10 +33,14 @@ type served struct {
 	cacheErr error      // why the cache is not as it should be
 }
 
+// Rules lays the rules that are in force over what a file says.
+type Rules func(publication.Publication) publication.Publication
+
 // Remote returns the provider of the definitions that an origin has for a place. It keeps them in a cache, and begins with
-// those. Without a cache it waits for the server.
-func Remote(place string, origin remote.Origin, cache remote.Cache) Provider {
-	return &served{place: place, origin: origin, cache: cache}
+// those. Without a cache it waits for the server. A version of a file whose checks can't be made under the rules does not
+// replace one in the cache.
+func Remote(place string, origin remote.Origin, cache remote.Cache, rules Rules) Provider {
+	return &served{place: place, origin: origin, cache: cache, rules: rules}
 }
 
 // String returns the place without what may be secret.
@@ -131,7 +136,7 @@ func (s *served) lastGood() remote.Set {
 	good.Files = nil
 	for _, file := range s.received.Files {
 		before, ok := s.good.Find(file.Name)
-		if ok && before.Origin == file.Origin && bytes.Equal(before.Data, file.Data) || usable(file) {
+		if ok && before.Origin == file.Origin && bytes.Equal(before.Data, file.Data) || s.usable(file) {
 			good.Files = append(good.Files, file)
 			continue
 		}
@@ -144,9 +149,13 @@ func (s *served) lastGood() remote.Set {
 	return good
 }
 
-// usable reports whether a file has no error.
-func usable(file remote.File) bool {
-	return Unfit(file) == nil && Decode(file.Origin, file.Data, publication.DefaultPolicy).Check(HostName()).Err() == nil
+// usable reports whether a file has no error, and its checks can be made.
+func (s *served) usable(file remote.File) bool {
+	if Unfit(file) != nil {
+		return false
+	}
+	written := Decode(file.Origin, file.Data, publication.DefaultPolicy)
+	return written.Check(HostName()).Err() == nil && checkProblems(overlaid(file.Origin, written.Publications(), s.rules)) == nil
 }
 
 // Unfit returns why a file is no definition, whatever it says.

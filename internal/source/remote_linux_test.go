@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"announcer/internal/config"
 	"announcer/internal/remote"
 	"announcer/internal/testkit/netlab"
 )
@@ -40,7 +41,7 @@ func TestDiskOfTheCache(t *testing.T) {
 			t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 			origin, cache := &server{reports: make(chan remote.Report)}, remote.Cache{Dir: dir}
 			yielded := make(chan []Item)
-			go Remote(berlin, origin, cache).Run(t.Context(), func(items []Item) {
+			go Remote(berlin, origin, cache, config.Default().Overlay).Run(t.Context(), func(items []Item) {
 				if items != nil {
 					yielded <- items
 				}

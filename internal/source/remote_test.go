@@ -3,13 +3,16 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/config"
 	"announcer/internal/remote"
 )
 
@@ -65,7 +68,7 @@ func newSite(t *testing.T, dir string) *site {
 	s.source = New(Request{Services: []string{berlin, "/dir"}, Waits: true})
 	s.source.Open = func(place string, _ time.Duration, _ remote.Settings) Provider {
 		if place == berlin {
-			return Remote(place, s.server, s.cache)
+			return Remote(place, s.server, s.cache, s.source.Rules)
 		}
 		local := Item{Name: "berlin.toml", Origin: "/dir/berlin.toml", Data: []byte(tomlFile("Local"))}
 		return &simulated{place: place, items: make(chan []Item), now: []Item{local, service("/dir", "d")}}
@@ -249,13 +252,73 @@ func TestServerOfDefinitions(t *testing.T) {
 	}
 }
 
+// TestCheckThatCannotBeMade has a server send a definition whose check can't be made, by itself or because of a rule. Its last good
+// version is announced, and it is after a restart, too.
+func TestCheckThatCannotBeMade(t *testing.T) {
+	const rule = "[[rule]]\nmatch = '*.service'\ncheck = 'auto'\n"
+	unit := func(kind string, port int) string {
+		return fmt.Sprintf("<service-group><name>A</name><service><type>%s</type><port>%d</port></service></service-group>", kind, port)
+	}
+	for _, test := range []struct{ name, config, file, good, bad string }{
+		{"a rule over a .service", rule, "berlin.service", unit("_http._tcp", 80), unit("_sip._udp", 5060)},
+		{"a group in TOML", "", "berlin.toml", tomlFile("A"), "[[group]]\nname = 'A'\ncheck = 'auto'\n[[group.service]]\ntype = '_sip._udp'\nport = 5060\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cache, place := remote.Cache{Dir: t.TempDir()}, "https://prov.example.net/"+test.file
+			synctest.Test(t, func(t *testing.T) {
+				start := func() (*bench, *server, func()) {
+					b, from := &bench{}, &server{reports: make(chan remote.Report)}
+					b.source = New(Request{ConfigFile: "/announcer.toml", Waits: true})
+					b.source.Open = func(path string, _ time.Duration, _ remote.Settings) Provider {
+						if path == place {
+							return Remote(path, from, cache, b.source.Rules)
+						}
+						text := fmt.Sprintf("[daemon]\nservices = [%q]\n%s", place, test.config)
+						return &simulated{place: path, items: make(chan []Item), now: []Item{{Name: "announcer.toml", Origin: path, Data: []byte(text)}}}
+					}
+					ctx, stop := context.WithCancel(t.Context())
+					go b.source.Run(ctx)
+					go b.gather(ctx)
+					synctest.Wait()
+					return b, from, stop
+				}
+				send := func(from *server, text string) {
+					from.reports <- remote.Report{Set: &remote.Set{Revision: text, Files: []remote.File{{Name: test.file, Origin: place, Data: []byte(text)}}}}
+					synctest.Wait()
+				}
+				announced := func(b *bench) (types []string) {
+					for _, p := range b.source.last.Publications {
+						types = append(types, p.Group.Services[0].Type.String())
+					}
+					return types
+				}
+				b, from, stop := start()
+				send(from, test.good)
+				send(from, test.bad)
+				if got := announced(b); !slices.Equal(got, []string{"_http._tcp"}) {
+					t.Errorf("announced is %q", got)
+				}
+				stop()
+				synctest.Wait()
+				b, from, _ = start()
+				for _, when := range []string{"at the start", "after the first answer"} {
+					if got := announced(b); !slices.Equal(got, []string{"_http._tcp"}) {
+						t.Errorf("after a restart, %s, announced is %q", when, got)
+					}
+					send(from, test.bad)
+				}
+			})
+		})
+	}
+}
+
 // TestSavedBeforeUsed wants a set on the disk at the moment at which it is yielded.
 func TestSavedBeforeUsed(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		origin, cache := &server{reports: make(chan remote.Report)}, remote.Cache{Dir: dir}
 		yielded := make(chan string)
-		go Remote(berlin, origin, cache).Run(t.Context(), func(items []Item) {
+		go Remote(berlin, origin, cache, config.Default().Overlay).Run(t.Context(), func(items []Item) {
 			if items == nil {
 				return
 			}

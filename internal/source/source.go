@@ -10,10 +10,12 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"announcer/internal/config"
 	"announcer/internal/disk"
+	"announcer/internal/publication"
 	"announcer/internal/remote"
 	"announcer/internal/remote/etcd"
 	"announcer/services"
@@ -66,6 +68,7 @@ type Source struct {
 	host     string
 	config   *task // nil: there is no configuration file
 	places   []*task
+	inForce  atomic.Pointer[config.Config]
 	memory   Memory
 	last     Snapshot
 	begun    bool      // a snapshot was handed over
@@ -182,6 +185,7 @@ func (s *Source) configure(ctx context.Context) {
 	}
 	s.memory = s.memory.configure(s.input())
 	cfg, before := s.memory.inUse(s.request), s.places
+	s.inForce.Store(&cfg)
 	s.places = nil
 	for _, path := range cfg.Services {
 		s.places = append(s.places, s.place(ctx, path, cfg, before))
@@ -227,12 +231,17 @@ func (s *Source) openFile(path string, poll time.Duration, _ remote.Settings) Pr
 
 // openPlace returns the provider of a place of definitions.
 func (s *Source) openPlace(place string, poll time.Duration, settings remote.Settings) Provider {
-	return Open(s.FS, place, poll, settings)
+	return Open(s.FS, place, poll, settings, s.Rules)
+}
+
+// Rules lays the rules of the configuration as it is now over what a file says. It may be called by any goroutine.
+func (s *Source) Rules(p publication.Publication) publication.Publication {
+	return s.inForce.Load().Overlay(p)
 }
 
 // Open returns the provider for a place of definitions as the configuration names it. The settings are for servers;
 // without a cache in them, a server is waited for.
-func Open(fsys disk.FS, place string, poll time.Duration, settings remote.Settings) Provider {
+func Open(fsys disk.FS, place string, poll time.Duration, settings remote.Settings, rules Rules) Provider {
 	if !remote.IsURL(place) {
 		return Directory(fsys, place, poll)
 	}
@@ -240,7 +249,7 @@ func Open(fsys disk.FS, place string, poll time.Duration, settings remote.Settin
 	if err != nil {
 		return faulty{place, err}
 	}
-	return Remote(place, origin, remote.Cache{Dir: settings.Cache, FS: fsys})
+	return Remote(place, origin, remote.Cache{Dir: settings.Cache, FS: fsys}, rules)
 }
 
 // newOrigin returns the server of a place.
