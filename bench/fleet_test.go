@@ -353,6 +353,7 @@ func (f *fleetLab) newBranch(i int) *branch {
 	}
 	connect := func(ctx context.Context) (fleet.Connection, error) { return fleet.DialOne(ctx, own, remote.Settings{}) }
 	b.reporter = fleet.NewReporter(connect, fleetRoot, Name(i), hostLabel, log)
+	b.reporter.Machine = fleet.MachineID()
 	b.reporter.State = func(context.Context) (fleet.Presence, error) { return b.presence(Name(i), own), nil }
 	return b
 }

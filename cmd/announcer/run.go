@@ -125,7 +125,7 @@ func newReporter(snap source.Snapshot, d *daemon.Daemon, log *slog.Logger) *flee
 		return fleet.DialOne(ctx, place, snap.Config.Remote)
 	}
 	r := fleet.NewReporter(open, fleet.Root(site.Root), site.Site, snap.Host, log)
-	r.Restart = daemon.ErrRestart
+	r.Restart, r.Machine = daemon.ErrRestart, fleet.MachineID()
 	r.State = func(ctx context.Context) (fleet.Presence, error) {
 		s, err := d.Status(ctx)
 		return fleet.NewPresence(site.Site, snap.Host, place, s), err

@@ -24,6 +24,7 @@ type Fleet struct {
 type site struct {
 	files    map[string]Entry // by name
 	hosts    map[string]host
+	machines map[string]bool // the keys of those that report: HOST/ID
 	push     record
 	pushedAt int64 // the revision of push; 0: there is none
 }
@@ -55,14 +56,18 @@ func (f *Fleet) apply(root Root, part string, c Change) {
 	name, rest, _ := strings.Cut(strings.TrimPrefix(c.Key, root.part(part)), "/")
 	s := f.sites[name]
 	if s == nil {
-		s = &site{files: map[string]Entry{}, hosts: map[string]host{}}
+		s = &site{files: map[string]Entry{}, hosts: map[string]host{}, machines: map[string]bool{}}
 		f.sites[name] = s
 	}
 	switch part {
 	case definitions:
 		set(s.files, rest, c.Entry, c.Deleted)
 	case presences:
-		set(s.hosts, rest, newHost(c.Value), c.Deleted)
+		if strings.Contains(rest, "/") {
+			set(s.machines, rest, true, c.Deleted)
+		} else {
+			set(s.hosts, rest, newHost(c.Value), c.Deleted)
+		}
 	case pushes:
 		s.push, s.pushedAt = newRecord(c)
 	}
@@ -148,8 +153,21 @@ func (s *site) row(name, at string, now time.Time) Row {
 	if p.Since.Sub(now) > clockMost {
 		row.Problems = append(row.Problems, fmt.Sprintf("its clock, or that of this host, is wrong: it reports since %s, which is in the future", p.Since.Local().Format(time.DateTime)))
 	}
+	if n := s.machinesOf(at); n > 1 {
+		row.Problems = append(row.Problems, fmt.Sprintf("%d machines report by this name, and each replaces what another one reported; want names of their own, by host in [daemon]", n))
+	}
 	row.Problems = append(row.Problems, p.Problems...)
 	return row
+}
+
+// machinesOf counts the machines that report as a host.
+func (s *site) machinesOf(host string) (n int) {
+	for key := range s.machines {
+		if strings.HasPrefix(key, host+"/") {
+			n++
+		}
+	}
+	return n
 }
 
 // behind counts the changes after a revision, of which the store has the last one for each definition.

@@ -33,6 +33,10 @@ func TestRows(t *testing.T) {
 		{root.Presence("berlin", "pbx1"), string(versioned(Presence{Revision: 2, Problems: []string{"no link"}}))},
 		{root.Presence("berlin", "pbx2"), "{"},
 		{root.site("berlin") + "b.service", "x"},
+		{root.Presence("double", "pbx"), string(versioned(Presence{Revision: 2}))},
+		{root.machine("double", "pbx", "one"), ""},
+		{root.machine("double", "pbx", "other"), ""},
+		{root.machine("double", "pbx2", "another"), ""},
 		{root.Presence("empty", "pbx"), string(versioned(Presence{Revision: 2, Since: noon.Add(-24 * time.Hour)}))},
 		{root.Presence("future", "pbx"), string(versioned(Presence{Revision: 2, Since: noon.Add(24 * time.Hour)}))},
 	} {
@@ -52,6 +56,7 @@ func TestRows(t *testing.T) {
 		"absent/ 0 no host reports",
 		"berlin/pbx1 1 it has not taken all definitions of its site; no link",
 		"berlin/pbx2 2 its report can't be read; its version of announcer may be another one",
+		"double/pbx 0 2 machines report by this name, and each replaces what another one reported; want names of their own, by host in [daemon]",
 		"empty/pbx 0 ",
 		"future/pbx 0 its clock, or that of this host, is wrong: it reports since 2026-11-28 12:00:00, which is in the future",
 	}

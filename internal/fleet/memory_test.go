@@ -124,7 +124,11 @@ func (m *memory) Put(ctx context.Context, key string, value []byte, lease Lease)
 		return err
 	case lease != 0 && m.leases[lease] == nil:
 		return fmt.Errorf("lease %d has ended", lease)
-	case lease != 0:
+	}
+	for _, keys := range m.leases {
+		delete(keys, key)
+	}
+	if lease != 0 {
 		m.leases[lease][key] = true
 	}
 	m.change(Change{Entry: Entry{Key: key, Value: value}})

@@ -30,6 +30,7 @@ type Reporter struct {
 	Root    Root
 	Site    string
 	Host    string
+	Machine string                                  // [MachineID], by which two hosts of one name are noticed
 	State   func(context.Context) (Presence, error) // the present state
 	Restart error                                   // the cause for which ctx ends when another process goes on reporting; nil: none
 	Log     *slog.Logger
@@ -147,6 +148,12 @@ func (r *Reporter) hold(ctx context.Context, store Connection) error {
 		return err
 	}
 	defer r.leave(ctx, store, lease)
+	err = r.call(ctx, func(ctx context.Context) error {
+		return store.Put(ctx, r.Root.machine(r.Site, r.Host, r.Machine), nil, lease)
+	})
+	if err != nil {
+		return err
+	}
 	look, keep := time.NewTimer(0), time.NewTicker(keepTime)
 	defer look.Stop()
 	defer keep.Stop()

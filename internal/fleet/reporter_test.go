@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/status"
 	"announcer/internal/testkit/clock"
 )
 
@@ -59,6 +60,7 @@ func presenceIn(t *testing.T, m *memory) *Presence {
 func TestReporterTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, state := newMemory(), stating(Presence{Revision: 1})
+		reports := func() int64 { return m.writes() - 1 } // without the key of the machine
 		var changed func()
 		end := reporting(t, m, state, &changed)
 		synctest.Wait()
@@ -67,8 +69,8 @@ func TestReporterTimes(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if m.writes() != 1 {
-			t.Errorf("%d writes without a change", m.writes())
+		if reports() != 1 {
+			t.Errorf("%d writes without a change", reports())
 		}
 		state.Store(&Presence{Revision: 2})
 		changed()
@@ -83,13 +85,13 @@ func TestReporterTimes(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		if m.writes() != 2 {
-			t.Errorf("%d writes within 10 s", m.writes()-1)
+		if reports() != 2 {
+			t.Errorf("%d writes within 10 s", reports()-1)
 		}
 		time.Sleep(reportTime)
 		synctest.Wait()
-		if p := presenceIn(t, m); p.Revision != 7 || m.writes() != 3 {
-			t.Errorf("then revision %d, after %d writes", p.Revision, m.writes())
+		if p := presenceIn(t, m); p.Revision != 7 || reports() != 3 {
+			t.Errorf("then revision %d, after %d writes", p.Revision, reports())
 		}
 		end(nil)
 		if p := presenceIn(t, m); p != nil {
@@ -204,6 +206,46 @@ func TestReporterLoss(t *testing.T) {
 		if got := r.Hints(); len(got) != 0 || opened != 2 {
 			t.Errorf("%d connections, %q", opened, got)
 		}
+	})
+}
+
+// TestTwoMachines has two machines report by one name: that is a problem until one of them ends, and a restart is none.
+func TestTwoMachines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		start := func(machine string) (end func(cause error)) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			r := NewReporter(func(context.Context) (Connection, error) { return m, nil }, root, "berlin", "pbx", slog.New(slog.DiscardHandler))
+			r.Machine, r.Restart = machine, errRestart
+			r.State = func(context.Context) (Presence, error) { return Presence{Version: status.Version}, nil }
+			go r.Run(ctx)
+			synctest.Wait()
+			return func(cause error) {
+				cancel(cause)
+				r.Left()
+			}
+		}
+		problems := func() int {
+			f, err := Read(t.Context(), m, root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(f.Rows([]string{"berlin"}, time.Now())[0].Problems)
+		}
+		start("one")(errRestart)
+		end := start("one")
+		if n := problems(); n != 0 {
+			t.Errorf("%d problems of one machine", n)
+		}
+		endOther := start("other")
+		if n := problems(); n != 1 {
+			t.Errorf("%d problems of two machines", n)
+		}
+		end(nil)
+		if n := problems(); n != 0 {
+			t.Errorf("%d problems when one has ended", n)
+		}
+		endOther(nil)
 	})
 }
 

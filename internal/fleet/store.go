@@ -78,3 +78,6 @@ func (r Root) push(site string) string { return r.part(pushes) + site }
 
 // Presence returns the key of the presence of a host.
 func (r Root) Presence(site, host string) string { return r.part(presences) + site + "/" + host }
+
+// machine returns a key that a machine has while it reports as a host.
+func (r Root) machine(site, host, id string) string { return r.Presence(site, host) + "/" + id }
