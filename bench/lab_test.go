@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +40,8 @@ type lab struct {
 	started  time.Time
 	n        int  // services
 	page     bool // announcer has its page
+
+	environment []string // of the program, beside that of the test
 }
 
 // newLab makes the networks for a responder that announces n services, and its files. Nothing is started.
@@ -186,7 +189,7 @@ type process struct {
 func (l *lab) run(t *testing.T, program string, args ...string) {
 	t.Helper()
 	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	p.cmd.Env = slices.Concat(os.Environ(), []string{"LC_ALL=C.UTF-8"}, l.environment)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	p.in, _ = p.cmd.StdinPipe()

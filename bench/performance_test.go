@@ -50,6 +50,8 @@ type scale struct {
 	names    []string      // of those who take part if there are several services
 	patience time.Duration // for all services to be announced
 	settle   time.Duration // after the first announcement, until the last one is over
+	idle     time.Duration // after the announcements, until a responder has nothing left to do
+	quiet    time.Duration // that it is left alone
 }
 
 func scaled() scale {
@@ -57,11 +59,13 @@ func scaled() scale {
 		return scale{
 			rounds: 7, packets: 4000, time: 700 * time.Millisecond, many: 1000, most: 10000, phones: 500, browses: 3, starts: 5,
 			changes: 8, before: 100, names: contestants, patience: 30 * time.Second, settle: 9 * time.Second,
+			idle: 80 * time.Second, quiet: 100 * time.Second,
 		}
 	}
 	return scale{
 		rounds: 1, packets: 50, time: 50 * time.Millisecond, many: 20, most: 40, phones: 20, browses: 1, starts: 1,
 		changes: 1, before: 2, names: []string{"floor", "announcer"}, patience: 15 * time.Second, settle: 0,
+		idle: time.Second, quiet: 10 * time.Second,
 	}
 }
 
@@ -78,6 +82,7 @@ func TestPerformance(t *testing.T) {
 		{name: "most", measure: (*tables).most},
 		{name: "phones", measure: (*tables).phones},
 		{name: "changes", measure: (*tables).changes},
+		{name: "quiet", measure: (*tables).quiet},
 	}
 	t.Run("tables", func(t *testing.T) {
 		for i := range sections {

@@ -74,6 +74,7 @@ func runDaemon(c *cli.Context) error {
 	ctx, stop := untilRestart(c.Context)
 	defer stop()
 	definitions := source.New(request)
+	definitions.Hosts = source.WatchHost
 	reading := daemon.Begin(ctx, definitions)
 	snap, ok := first(ctx, definitions)
 	if !ok {
@@ -107,6 +108,7 @@ func runDaemon(c *cli.Context) error {
 		MACs:        netwatch.MACs,
 		Sharers:     link.Sharers,
 		Avahi:       avahiServices,
+		GCPercent:   gcPercent,
 	}
 	if reporter := newReporter(snap, d, log); reporter != nil {
 		d.Tasks = append(d.Tasks, reporter)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"announcer/internal/wakeup"
 )
 
 // lookTime is how often a listener looks whether its socket is still there: until a directory that was removed, such as
@@ -43,13 +45,11 @@ func newListener(l *net.UnixListener, path string, lock *lock, interval time.Dur
 
 // look closes the listener when its socket or lock is no longer there.
 func (l *listener) look(interval time.Duration) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
 	for {
 		select {
 		case <-l.done:
 			return
-		case <-tick.C:
+		case <-time.After(wakeup.Until(time.Now(), interval)):
 			if !l.there() {
 				l.removed.Store(true)
 				l.Close()

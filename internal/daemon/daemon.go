@@ -49,13 +49,20 @@ type Daemon struct {
 	MACs    func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known
 	Sharers func() []string                                  // other programs that have port 5353 open; nil: none
 	Avahi   string                                           // the directory of Avahi's service files; "": there is no Avahi
+	Manager Manager                                          // nil: the one that the environment names
+	Release func()                                           // returns unused memory to the system; nil: the runtime's way
 	Updated func()                                           // is called after each change of what is defined, and must not block; nil: nothing is
 	Hints   func() []string                                  // what else is worth knowing; nil: nothing
+
+	// GCPercent is what the process has given to [debug.SetGCPercent]: the daemon collects memory less often while nothing
+	// happens. 0: it leaves the collector alone.
+	GCPercent int
 
 	systemd systemd
 	jobs    jobs
 	isReady bool // all tasks are
 	macs    *macs
+	heart   heart
 
 	troubles *troubles
 	hub      hub.Hub
@@ -92,11 +99,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 func (d *Daemon) prepare() {
 	d.jobs, d.troubles = newJobs(), new(troubles)
 	d.memory = newMemory()
-	d.systemd = newSystemd(d.Log)
+	d.systemd = newSystemd(d.Manager, d.Log)
 	d.macs = newMACs(d.MACs)
 	d.announcing = announcing{
 		publisher: d.Publisher, health: d.Health, links: d.Links, log: newJournal(d.Log),
-		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(),
+		neighbours: newNeighbours(d.Sharers, d.Avahi, d.troubles), spare: newSpare(d.Release, d.GCPercent),
 		plan: plan{initial: d.Snapshot.Config, snapshot: d.Snapshot, absences: absences{}},
 	}
 }
@@ -143,14 +150,13 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 	defer close(d.jobs.ended)
 	defer d.hub.Close()
 	defer d.lastWords()
-	defer d.spare.timer.Stop()
 	defer d.log.lines.timer.Stop()
 	if err := d.begin(ctx); err != nil {
 		return d.end(ctx, err)
 	}
 	ready()
-	heart := time.NewTicker(d.systemd.interval())
-	defer heart.Stop()
+	d.heart = newHeart(d.systemd.interval(heartbeat), d.systemd.interval(restbeat))
+	defer d.heart.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -165,7 +171,9 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 		case reading := <-d.Links.Readings():
 			d.linksChanged(ctx, reading)
 		case others := <-d.neighbours.found:
-			d.met(ctx, others)
+			if !d.met(ctx, others) {
+				continue
+			}
 		case update := <-d.Definitions.Updates():
 			d.updated(ctx, update)
 		case <-d.Hangups:
@@ -174,13 +182,20 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 			d.follow(ctx, "the change of the checks is not applied yet")
 		case <-d.log.lines.timer.C:
 			d.log.flush()
-		case <-d.spare.timer.C:
-			d.spare.free()
 		case job := <-d.jobs.asked:
 			job()
-		case <-heart.C:
+		case <-d.heart.timer.C:
 			d.beat(ctx)
+			continue
 		}
+		d.stir()
+	}
+}
+
+// stir ends the rest of a daemon for which nothing happened.
+func (d *Daemon) stir() {
+	if d.heart.stir() {
+		d.spare.work()
 	}
 }
 
@@ -203,21 +218,46 @@ func (d *Daemon) begin(ctx context.Context) error {
 
 // beat runs on every heartbeat. It notifies the service manager that the daemon works, which it can only if the engine answers.
 func (d *Daemon) beat(ctx context.Context) {
-	if o, ok := d.Publisher.(mdns.Observer); ok {
-		now, seen := time.Now(), o.Observe()
-		d.history.note(now, seen)
-		if d.silence.listen(now, d.desired.Links, seen.Links) {
-			d.log.Warn(silenceHint)
-		}
+	d.observe(time.Now())
+	switch {
+	case d.heart.resting && d.spare.isTight():
+		d.stir()
+	case d.heart.resting:
+		d.systemd.alive(d.systemd.line)
+	default:
+		d.work(ctx)
 	}
+	if d.heart.next(d.behind != nil) {
+		d.spare.rest()
+	}
+}
+
+// observe asks the engine what it has seen.
+func (d *Daemon) observe(now time.Time) {
+	o, ok := d.Publisher.(mdns.Observer)
+	if !ok {
+		d.Publisher.Status() // which is the sign of life
+		return
+	}
+	seen := o.Observe()
+	d.history.note(now, seen)
+	if d.silence.listen(now, d.desired.Links, seen.Links) {
+		d.log.Warn(silenceHint)
+		d.stir()
+	}
+}
+
+// work does what is to be done now and then while anything happens.
+func (d *Daemon) work(ctx context.Context) {
 	d.log.leftOut()
 	d.logLinks(time.Now())
 	if d.behind != nil {
 		d.catchUp(ctx)
 	}
-	if d.systemd.there() {
+	if d.systemd.manager.There() {
 		d.systemd.alive(d.view().line())
 	}
+	d.spare.beat()
 }
 
 // end sends goodbyes. It returns the cause of the end rather than an error of the goodbyes.

@@ -57,8 +57,9 @@ func (d *Daemon) asks(s seen) {
 	d.hub.Publish(news...)
 }
 
-// met takes what was found about other programs, and logs what is new. The engine must know whether there are any.
-func (d *Daemon) met(ctx context.Context, now others) {
+// met takes what was found about other programs, logs what is new, and reports whether anything is. The engine must know whether
+// there are any.
+func (d *Daemon) met(ctx context.Context, now others) (isNews bool) {
 	before := d.others
 	d.others = now
 	for _, what := range now.twice {
@@ -71,7 +72,7 @@ func (d *Daemon) met(ctx context.Context, now others) {
 	switch {
 	case slices.Equal(before.sharers, now.sharers):
 		if !contested {
-			return
+			return !slices.Equal(before.twice, now.twice)
 		}
 	case len(now.sharers) > 0:
 		d.log.Info(sharedHint(now.sharers))
@@ -81,4 +82,5 @@ func (d *Daemon) met(ctx context.Context, now others) {
 	if err := d.Publisher.Apply(ctx, d.applied); err != nil {
 		d.log.Error("the engine does not know who shares its port", "error", err)
 	}
+	return true
 }

@@ -170,14 +170,19 @@ func TestWhoAsks(t *testing.T) {
 // Memory is given back when no change has come for a while.
 func TestMemoryIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSpare()
+		var released []time.Duration
 		start := time.Now()
+		s := newSpare(func() { released = append(released, time.Since(start)) }, 0)
 		s.giveBack()
-		time.Sleep(settleTime / 2)
-		s.giveBack()
-		<-s.timer.C
-		if got, want := time.Since(start), settleTime+settleTime/2; got != want {
-			t.Errorf("after %v, want %v", got, want)
+		for second := range time.Duration(80) {
+			if second == 5 {
+				s.giveBack()
+			}
+			s.beat()
+			time.Sleep(time.Second)
+		}
+		if want := []time.Duration{5*time.Second + settleTime, 5*time.Second + settleTime + spareTime}; !slices.Equal(released, want) {
+			t.Errorf("after %v, want %v", released, want)
 		}
 	})
 }

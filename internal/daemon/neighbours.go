@@ -11,6 +11,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/publication"
 	"announcer/internal/source"
+	"announcer/internal/wakeup"
 )
 
 // The other programs of this host are looked for again after meetEvery, after metEvery if there are some, which may end, or
@@ -70,13 +71,13 @@ func (n *neighbours) look(what ours) {
 // run looks for other programs when it is asked to, every minute, and every ten seconds while there are some.
 func (n *neighbours) run(ctx context.Context, ready func()) error {
 	ready()
-	again := time.NewTimer(meetEvery)
-	defer again.Stop()
 	var what ours
-	for {
+	var looked time.Time
+	for every := meetEvery; ; {
 		select {
 		case what = <-n.wanted:
-		case <-again.C:
+			what = n.settled(ctx, what, time.Until(looked.Add(meetPause)))
+		case <-time.After(wakeup.Until(time.Now(), every)):
 		case <-ctx.Done():
 			return nil
 		}
@@ -89,12 +90,21 @@ func (n *neighbours) run(ctx context.Context, ready func()) error {
 		case <-ctx.Done():
 			return nil
 		}
+		looked, every = time.Now(), found.lookAgain()
+	}
+}
+
+// settled returns the last of what is asked for within a pause.
+func (n *neighbours) settled(ctx context.Context, what ours, pause time.Duration) ours {
+	over := time.After(pause)
+	for {
 		select {
-		case <-time.After(meetPause):
+		case what = <-n.wanted:
+		case <-over:
+			return what
 		case <-ctx.Done():
-			return nil
+			return what
 		}
-		again.Reset(found.lookAgain() - meetPause)
 	}
 }
 

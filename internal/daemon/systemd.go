@@ -11,30 +11,54 @@ import (
 // heartbeat is how often the daemon looks after itself, unless the service manager wants to hear of it more often.
 const heartbeat = 5 * time.Second
 
-// systemd reports the state of the daemon to the service manager (sd_notify(3)), if there is one.
+// Manager is a service manager that wants to know the state of the daemon (sd_notify(3)).
+type Manager interface {
+	There() bool                      // it wants notifications
+	Watchdog() (time.Duration, error) // within which it wants a sign of life; 0: it wants none
+	Notify(state string) error
+}
+
+// environment is the service manager that the environment of this process names.
+type environment struct{ socket int } // -1: there is none
+
+func (environment) There() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
+
+func (environment) Watchdog() (time.Duration, error) { return notify.SdWatchdogEnabled(false) }
+
+// Notify needs no connection where it does not wait: that saves a process at rest the most of what a message costs.
+func (e environment) Notify(state string) error {
+	if sendNow(e.socket, state) {
+		return nil
+	}
+	_, err := notify.SdNotify(false, state)
+	return err
+}
+
+// systemd reports the state of the daemon to the service manager, if there is one.
 type systemd struct {
+	manager  Manager
 	log      *slog.Logger
-	watchdog time.Duration // within which it wants a sign of life; 0: it wants none
+	watchdog time.Duration // as the manager says it
 	line     string        // what it knows
 }
 
-func newSystemd(log *slog.Logger) systemd {
-	watchdog, err := notify.SdWatchdogEnabled(false)
+func newSystemd(m Manager, log *slog.Logger) systemd {
+	if m == nil {
+		m = environment{openUnixgram()}
+	}
+	watchdog, err := m.Watchdog()
 	if err != nil {
 		log.Warn("the service manager's watchdog is not understood", "error", err)
 	}
-	return systemd{log: log, watchdog: watchdog}
+	return systemd{manager: m, log: log, watchdog: watchdog}
 }
 
-// there reports whether there is a service manager that wants notifications.
-func (s *systemd) there() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
-
-// interval is how often [systemd.alive] is to be called.
-func (s *systemd) interval() time.Duration {
+// interval is how often [systemd.alive] is to be called: at least every most.
+func (s *systemd) interval(most time.Duration) time.Duration {
 	if s.watchdog > 0 {
-		return max(min(heartbeat, s.watchdog/3), time.Millisecond)
+		return max(min(most, s.watchdog/3), time.Millisecond)
 	}
-	return heartbeat
+	return most
 }
 
 // ready reports that all that was read is announced, or is being announced.
@@ -62,7 +86,7 @@ func (s *systemd) alive(line string) {
 }
 
 func (s *systemd) send(state string) {
-	if _, err := notify.SdNotify(false, state); err != nil {
+	if err := s.manager.Notify(state); err != nil {
 		s.log.Debug("the service manager is not notified", "error", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"announcer/internal/disk"
+	"announcer/internal/wakeup"
 )
 
 const (
@@ -180,7 +181,8 @@ const (
 // await waits for a reason to look again: a change that has settled, or time.
 func (d *directory) await(ctx context.Context) reason {
 	var quiet, enough <-chan time.Time
-	poll, beat := time.After(time.Until(d.looked.Add(d.every))), time.After(Pulse)
+	next := d.looked.Add(wakeup.Until(d.looked, d.every))
+	poll, beat := time.After(time.Until(next)), time.After(wakeup.Until(time.Now(), Pulse))
 	var happened <-chan string
 	if d.events != nil {
 		happened = d.events.Events()

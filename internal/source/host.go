@@ -11,8 +11,7 @@ import (
 // fallbackHost is the name of a host that has none of its own.
 const fallbackHost = "announcer"
 
-// hostEvery is the time between two looks at the name of the host. The system reports a change in
-// /proc/sys/kernel/hostname only, which a confined process does not see.
+// hostEvery is the time between two looks at the name of the host where the system does not report a change of it.
 const hostEvery = 500 * time.Millisecond
 
 // HostName returns this host's name as one label: the system's, up to its first dot, letters, digits and hyphens only.
@@ -34,12 +33,21 @@ func HostName() string {
 	return name[:min(len(name), dnsname.MaxLabel)]
 }
 
-// WatchHost calls changed with each other name that this host gets after last, within a second, until ctx is done.
+// WatchHost calls changed with each other name that this host gets after last, at once where the system reports it, else within
+// a second, until ctx is done.
 func WatchHost(ctx context.Context, last string, changed func(name string)) {
+	followed, last := followHost(ctx, last, changed)
+	if !followed {
+		pollHost(ctx, last, changed)
+	}
+}
+
+// pollHost is [WatchHost] without help of the system.
+func pollHost(ctx context.Context, last string, changed func(name string)) {
 	watchHost(ctx, HostName, last, changed)
 }
 
-// watchHost is [WatchHost] with another way to find out the name.
+// watchHost is [pollHost] with another way to find out the name.
 func watchHost(ctx context.Context, hostName func() string, last string, changed func(name string)) {
 	ticker := time.NewTicker(hostEvery)
 	defer ticker.Stop()

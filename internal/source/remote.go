@@ -11,6 +11,7 @@ import (
 
 	"announcer/internal/publication"
 	"announcer/internal/remote"
+	"announcer/internal/wakeup"
 )
 
 const (
@@ -59,8 +60,6 @@ func (s *served) Run(ctx context.Context, yield func([]Item)) error {
 			}
 		})
 	}()
-	pulse := time.NewTicker(Pulse)
-	defer pulse.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -74,7 +73,7 @@ func (s *served) Run(ctx context.Context, yield func([]Item)) error {
 			early = nil
 		case <-early:
 			yield(s.items())
-		case <-pulse.C:
+		case <-time.After(wakeup.Until(time.Now(), Pulse)):
 			yield(nil)
 		}
 	}
@@ -228,13 +227,11 @@ func (f faulty) String() string { return remote.Shown(f.place) }
 // Run implements [Provider].
 func (f faulty) Run(ctx context.Context, yield func([]Item)) error {
 	yield([]Item{{Origin: f.String(), Err: f.err}})
-	pulse := time.NewTicker(Pulse)
-	defer pulse.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-pulse.C:
+		case <-time.After(wakeup.Until(time.Now(), Pulse)):
 			yield(nil)
 		}
 	}

@@ -60,6 +60,10 @@ type Source struct {
 	FS   disk.FS       // the file system; [New] sets [disk.OS]
 	Host func() string // returns the name of this host; [New] sets [HostName]
 
+	// Hosts calls changed with each other name that this host gets after last, until ctx is done, such as [WatchHost]; nil: Host is
+	// polled.
+	Hosts func(ctx context.Context, last string, changed func(name string))
+
 	request Request
 	updates chan Update
 	reloads chan struct{}
@@ -125,7 +129,13 @@ func (s *Source) Run(ctx context.Context) error {
 		s.configure(ctx)
 	}
 	hosts := make(chan string)
-	go watchHost(ctx, s.Host, s.host, func(name string) {
+	watch := s.Hosts
+	if watch == nil {
+		watch = func(ctx context.Context, last string, changed func(name string)) {
+			watchHost(ctx, s.Host, last, changed)
+		}
+	}
+	go watch(ctx, s.host, func(name string) {
 		select {
 		case hosts <- name:
 		case <-ctx.Done():

@@ -2,10 +2,10 @@ package wakeup
 
 import (
 	"context"
-	"errors"
 	"os"
-	"sync"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,59 +21,52 @@ func clock(id int32) time.Duration {
 	return time.Duration(now.Nano())
 }
 
-// alarm ticks at regular times, and at once when the machine wakes up or the clock on the wall is set. Timers of
+// alarm ticks at common moments of an interval, and at once when the machine wakes up or the clock on the wall is set. Timers of
 // CLOCK_MONOTONIC, such as those of the runtime, don't run while the machine is suspended. If no timer is available, the
 // runtime's is used.
-func alarm(ctx context.Context) <-chan struct{} {
-	regular, err := openTimer(unix.CLOCK_BOOTTIME, 0, every)
+func alarm(ctx context.Context, every time.Duration) <-chan struct{} {
+	timer, conn, err := openTimer()
 	if err != nil {
-		return ticker(ctx)
-	}
-	files := []*os.File{regular}
-	// This one is there to be cancelled when the clock is set. It is never awaited.
-	if set, err := openTimer(unix.CLOCK_REALTIME, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, farAway); err == nil {
-		files = append(files, set)
+		return ticker(ctx, every)
 	}
 	ticks := make(chan struct{}, 1)
-	var readers sync.WaitGroup
-	for _, f := range files {
-		context.AfterFunc(ctx, func() { f.Close() })
-		readers.Go(func() { expirations(f, ticks) })
-	}
+	context.AfterFunc(ctx, func() { timer.Close() })
 	go func() {
-		readers.Wait()
-		close(ticks)
+		defer close(ticks)
+		_ = conn.Read(func(fd uintptr) (done bool) { // an error says that it is closed
+			if expired(fd) {
+				tick(ticks)
+			}
+			set(fd, every)
+			return false
+		})
 	}()
 	return ticks
 }
 
-// farAway is a time of the clock on the wall, in the year 2200.
-const farAway = 230 * 365 * 24 * time.Hour
-
-// openTimer makes a timer that expires at a time, or after it and then regularly.
-func openTimer(clock, flags int, at time.Duration) (*os.File, error) {
-	fd, err := unix.TimerfdCreate(clock, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+// openTimer makes a timer that is not set.
+func openTimer() (*os.File, syscall.RawConn, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_REALTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(at.Nanoseconds())}
-	if flags == 0 {
-		spec.Interval = spec.Value
-	}
-	if err := unix.TimerfdSettime(fd, flags, &spec, nil); err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), "timer"), nil
+	timer := os.NewFile(uintptr(fd), "timer")
+	conn, err := timer.SyscallConn()
+	return timer, conn, err
 }
 
-// expirations ticks whenever a timer expires or is cancelled, until it is closed.
-func expirations(f *os.File, ticks chan<- struct{}) {
+// expired reports whether a timer has expired, or was cancelled since the clock was set. The call never waits, and so the
+// runtime need not know of it, whose watchdog thread would wake up.
+func expired(fd uintptr) bool {
 	var count [8]byte
-	for {
-		if _, err := f.Read(count[:]); err != nil && !errors.Is(err, unix.ECANCELED) {
-			return
-		}
-		tick(ticks)
-	}
+	_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
+	return errno == 0 || errno == unix.ECANCELED
+}
+
+// set sets a timer for the next common moment. It expires before if the clock is set.
+func set(fd uintptr, every time.Duration) {
+	now := time.Now()
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(now.Add(Until(now, every)).UnixNano())}
+	const flags = unix.TFD_TIMER_ABSTIME | unix.TFD_TIMER_CANCEL_ON_SET
+	unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, flags, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 }

@@ -1,33 +1,34 @@
 package wakeup
 
 import (
+	"context"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// A timer of CLOCK_BOOTTIME ticks again and again, and one for the clock on the wall waits.
-func TestTimers(t *testing.T) {
-	regular, err := openTimer(unix.CLOCK_BOOTTIME, 0, time.Millisecond)
+// A timer of the system ticks again and again at the multiples of its interval, until the end.
+func TestAlarm(t *testing.T) {
+	const every = 20 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks := alarm(ctx, every)
+	last := time.Time{}
+	for range 3 {
+		<-ticks
+		if now := time.Now(); !now.Truncate(every).After(last) {
+			t.Errorf("ticks at %v and at %v are in one interval", last, now)
+		} else {
+			last = now
+		}
+	}
+	cancel()
+	for range ticks {
+	}
+}
+
+func TestTimersAreAvailable(t *testing.T) {
+	timer, _, err := openTimer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := openTimer(unix.CLOCK_REALTIME, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, farAway)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ticks, ended := make(chan struct{}, 1), make(chan struct{}, 2)
-	go func() { expirations(regular, ticks); ended <- struct{}{} }()
-	silent := make(chan struct{}, 1)
-	go func() { expirations(set, silent); ended <- struct{}{} }()
-	<-ticks
-	<-ticks
-	regular.Close()
-	set.Close()
-	<-ended
-	<-ended
-	if len(silent) > 0 {
-		t.Error("the timer for the clock on the wall has expired")
-	}
+	timer.Close()
 }

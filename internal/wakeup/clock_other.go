@@ -14,5 +14,5 @@ func read() reading {
 	return reading{run: time.Since(start), wall: time.Duration(time.Now().UnixNano())}
 }
 
-// alarm ticks at regular times.
-func alarm(ctx context.Context) <-chan struct{} { return ticker(ctx) }
+// alarm ticks at common moments of an interval.
+func alarm(ctx context.Context, every time.Duration) <-chan struct{} { return ticker(ctx, every) }

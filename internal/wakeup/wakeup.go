@@ -1,5 +1,6 @@
-// Package wakeup notices that this process did not run for a while: because the machine was suspended, because its virtual
-// machine was paused, or because the process was stopped. It needs no privileges, and wakes up every ten seconds.
+// Package wakeup keeps a process that has nothing to do asleep: what is done in intervals is done at common moments ([Until]).
+// And it notices that the process did not run for a while: because the machine was suspended, because its virtual machine
+// was paused, or because the process was stopped. It needs no privileges, and wakes up every ten seconds.
 package wakeup
 
 import (
@@ -29,7 +30,7 @@ func (before reading) slept(now reading) time.Duration {
 // Watch calls woke with the time for which the process did not run, at once when it runs again, if that is more than half
 // a minute. It ends with ctx.
 func Watch(ctx context.Context, woke func(slept time.Duration)) {
-	watch(alarm(ctx), read, woke)
+	watch(alarm(ctx, every), read, woke)
 }
 
 // watch reads the clocks on every tick, until there are no more.
@@ -52,16 +53,25 @@ func tick(c chan<- struct{}) {
 	}
 }
 
+// Until returns the time until the next moment for what is done at intervals of every: the multiples of it by the clock on
+// the wall, so that a process wakes up once for all that it does. It is at most a sixteenth longer than every: a timer
+// that expires a little early does not expire twice.
+func Until(now time.Time, every time.Duration) time.Duration {
+	d := now.Truncate(every).Add(every).Sub(now)
+	if d < every/16 {
+		d += every
+	}
+	return d
+}
+
 // ticker ticks by the clock of the program, which may stand still while the machine sleeps.
-func ticker(ctx context.Context) <-chan struct{} {
+func ticker(ctx context.Context, every time.Duration) <-chan struct{} {
 	ticks := make(chan struct{}, 1)
 	go func() {
 		defer close(ticks)
-		t := time.NewTicker(every)
-		defer t.Stop()
 		for {
 			select {
-			case <-t.C:
+			case <-time.After(Until(time.Now(), every)):
 				tick(ticks)
 			case <-ctx.Done():
 				return

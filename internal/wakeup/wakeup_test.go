@@ -61,11 +61,32 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+func TestUntil(t *testing.T) {
+	noon := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name       string
+		after      time.Duration // noon
+		every, now time.Duration
+	}{
+		{"a multiple", 0, 10 * time.Second, 10 * time.Second},
+		{"between two", 4 * time.Second, 10 * time.Second, 6 * time.Second},
+		{"just after one", time.Millisecond, 10 * time.Second, 10*time.Second - time.Millisecond},
+		{"a timer that expires early", 10*time.Second - time.Millisecond, 10 * time.Second, 10*time.Second + time.Millisecond},
+		{"another interval, the same moment", 54 * time.Second, time.Minute, 6 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Until(noon.Add(c.after), c.every); got != c.now {
+				t.Errorf("got %v, want %v", got, c.now)
+			}
+		})
+	}
+}
+
 func TestTicker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
-		ticks := ticker(ctx)
+		ticks := ticker(ctx, every)
 		<-ticks
 		<-ticks
 		if d := time.Since(start); d != 2*every {

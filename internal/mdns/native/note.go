@@ -16,6 +16,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/responder"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/wakeup"
 	"announcer/internal/within"
 )
 
@@ -246,7 +247,7 @@ func (p *Publisher) keepNote() {
 			return
 		case <-p.news:
 			began = true
-		case <-time.After(noteEvery):
+		case <-time.After(wakeup.Until(time.Now(), noteEvery)):
 			if !began || w.touch(p.config.FS) {
 				continue
 			}

@@ -1,0 +1,50 @@
+package daemon
+
+import (
+	"time"
+
+	"announcer/internal/wakeup"
+)
+
+// A daemon for which nothing happens wakes up as rarely as it can: it rests after restAfter, when the lines that were left out
+// are reported and interfaces that went away are missed. While it rests, it looks after itself every restbeat.
+const (
+	restAfter = ownWindow
+	restbeat  = 10 * time.Second
+)
+
+// heart has the loop look after itself.
+type heart struct {
+	timer       *time.Timer
+	every, rest time.Duration // between two heartbeats: at work, and at rest
+	stirred     time.Time     // when something last happened
+	resting     bool
+}
+
+func newHeart(every, rest time.Duration) heart {
+	now := time.Now()
+	return heart{timer: time.NewTimer(wakeup.Until(now, every)), every: every, rest: rest, stirred: now}
+}
+
+// stir ends the rest: something has happened. It reports whether there was one.
+func (h *heart) stir() (rested bool) {
+	h.stirred = time.Now()
+	if h.resting {
+		h.resting, rested = false, true
+		h.timer.Reset(wakeup.Until(h.stirred, h.every))
+	}
+	return rested
+}
+
+// next sets the time of the next heartbeat, and reports whether a rest begins: nothing has happened for a while, and there is
+// no work left.
+func (h *heart) next(atWork bool) (begins bool) {
+	now := time.Now()
+	if atWork || now.Sub(h.stirred) < restAfter {
+		h.timer.Reset(wakeup.Until(now, h.every))
+		return false
+	}
+	begins, h.resting = !h.resting, true
+	h.timer.Reset(wakeup.Until(now, h.rest))
+	return begins
+}
