@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -28,7 +29,7 @@ func convertCommand() *cli.Command {
 			"Reports what the other format can't express. Leaves out a file with an error, and then exits with 3.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "write `FORMAT`: " + formatWords()},
-			&cli.StringFlag{Name: "from", Usage: "read every file as `FORMAT` (default: by its ending)"},
+			&cli.StringFlag{Name: "from", Usage: "read every file as `FORMAT`: one of these or dpma (default: by its ending)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write files into `DIR` (default: print to standard output)"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite files that exist"},
 		},
@@ -37,6 +38,8 @@ func convertCommand() *cli.Command {
 }
 
 func formatWords() string { return strings.Join(convert.Formats(), ", ") }
+
+func readFormatWords() string { return strings.Join(convert.ReadFormats(), ", ") }
 
 // stdin stands for the standard input among the files to read.
 const stdin = validate.Stdin
@@ -53,12 +56,12 @@ func convertAction(c *cli.Context) error {
 	if c.String("to") == "" || !c.Args().Present() {
 		return usagef("convert: no format or no files; want --to FORMAT (%s) and files or directories", formatWords())
 	}
-	to, err := format("--to", c.String("to"))
+	to, err := format("--to", c.String("to"), convert.Formats())
 	if err != nil {
 		return err
 	}
 	if from := c.String("from"); from != "" {
-		if _, err := format("--from", from); err != nil {
+		if _, err := format("--from", from, convert.ReadFormats()); err != nil {
 			return err
 		}
 	}
@@ -74,11 +77,12 @@ func convertAction(c *cli.Context) error {
 	return err
 }
 
-func format(flag, word string) (convert.Format, error) {
-	f, ok := convert.ParseFormat(word)
-	if !ok {
-		return f, usagef("%s: %q is not a format%s; want one of %s", flag, word, diag.DidYouMean(word, convert.Formats()), formatWords())
+// format reads the value of a flag that is one of some formats.
+func format(flag, word string, formats []string) (convert.Format, error) {
+	if !slices.Contains(formats, word) {
+		return "", usagef("%s: %q is not a format%s; want one of %s", flag, word, diag.DidYouMean(word, formats), strings.Join(formats, ", "))
 	}
+	f, _ := convert.ParseFormat(word)
 	return f, nil
 }
 
@@ -125,7 +129,7 @@ func (v *converter) read(path string) []convert.Definition {
 		f, ok = convert.ParseFormat(v.from)
 	}
 	if !ok {
-		v.fault(path, fmt.Errorf("the ending of the name is not that of a format; want --from FORMAT (%s)", formatWords()))
+		v.fault(path, fmt.Errorf("the ending of the name is not that of a format; want --from FORMAT (%s)", readFormatWords()))
 		return nil
 	}
 	data, err := readInput(v.c.Context, path)

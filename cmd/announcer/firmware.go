@@ -135,7 +135,7 @@ func firmwareTable(c *cli.Context, found phones.Firmware) error {
 }
 
 func firmwareService(c *cli.Context) error {
-	to, err := format("--to", c.String("to"))
+	to, err := format("--to", c.String("to"), convert.Formats())
 	if err != nil {
 		return err
 	}

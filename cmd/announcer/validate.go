@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"announcer/internal/config"
+	"announcer/internal/convert"
 	"announcer/internal/diag"
 	"announcer/internal/escape"
 	"announcer/internal/netwatch"
@@ -34,10 +35,11 @@ func validateCommand() *cli.Command {
 			"announcer validate --format FORMAT [--strict] [--json] FILE | -",
 		Description: "Checks definition files, directories of them, URLs of them, and announcer.toml. Without arguments it checks what announcer run would read. - is standard input and needs --format. " +
 			"For services that phones browse, it also checks the form of each TXT key. " +
+			"Of res_digium_phone.conf it prints what DPMA itself announces, and whether that meets what announcer run would announce. " +
 			"The word in brackets at the end of a line is the name of the rule; it is stable. Exits with 3 if there is an error.",
 		Flags: append(definitionFlags(),
 			&cli.BoolFlag{Name: "strict", Usage: "treat warnings as errors"},
-			&cli.StringFlag{Name: "format", Usage: "read every file that is an argument as `FORMAT`: " + formatWords() + " (default: by its ending)"},
+			&cli.StringFlag{Name: "format", Usage: "read every file that is an argument as `FORMAT`: " + readFormatWords() + " (default: by its ending)"},
 			&cli.BoolFlag{Name: "probe", Usage: "also ask the servers in the definitions: HTTP HEAD for each firmware file, SIP OPTIONS for a PBX"},
 			jsonFlag(),
 		),
@@ -125,14 +127,30 @@ func validatedPaths(c *cli.Context, lints []services.Lint) (validate.Report, err
 	o.Fetch = func(url string) ([]remote.File, []string, error) { return source.Fetch(c.Context, url, settings) }
 	o.Stdin = func() ([]byte, error) { return readInput(c.Context, stdin) }
 	if word := c.String("format"); word != "" {
-		o.Format, err = format("--format", word)
+		o.Format, err = format("--format", word, convert.ReadFormats())
 	} else if slices.Contains(c.Args().Slice(), stdin) {
-		err = usagef("the standard input has no name that ends in its format; want --format FORMAT (%s)", formatWords())
+		err = usagef("the standard input has no name that ends in its format; want --format FORMAT (%s)", readFormatWords())
 	}
 	if err != nil {
 		return validate.Report{}, err
 	}
+	if o.Beside, err = definedBeside(c, o.Format); err != nil {
+		return validate.Report{}, err
+	}
 	return validate.Paths(c.Args().Slice(), o), nil
+}
+
+// definedBeside returns what the daemon would announce, if the arguments are files of DPMA alone, which announces beside it.
+func definedBeside(c *cli.Context, of convert.Format) ([]publication.Publication, error) {
+	isOther := func(path string) bool {
+		f, _ := convert.FormatOf(path)
+		return cmp.Or(of, f) != convert.DPMA
+	}
+	if slices.ContainsFunc(c.Args().Slice(), isOther) {
+		return nil, nil
+	}
+	snap, err := source.Load(c.Context, sourceRequest(c))
+	return snap.Publications, err
 }
 
 // remoteSettings returns how URLs are asked for: what the configuration says, if one is named.

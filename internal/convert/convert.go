@@ -1,5 +1,5 @@
 // Package convert translates definitions between formats: Avahi service files, the
-// groups of announcer.toml, JSON, the .dnssd files of systemd-resolved, and zone files.
+// groups of announcer.toml, JSON, the .dnssd files of systemd-resolved, and zone files. It also reads what DPMA announces.
 //
 // If a format can't express something, the definition is written without it, with a warning. If that would change its
 // meaning, it is an error and nothing is written.
@@ -33,7 +33,10 @@ type codec struct {
 	encode func(defs []Definition, host string) ([]File, diag.Findings)
 }
 
-var codecs []codec
+var (
+	codecs  []codec
+	readers []codec // of formats that are read alone: they have no encode
+)
 
 // register adds a format. The init function of its file calls it.
 func register(c codec) {
@@ -41,8 +44,11 @@ func register(c codec) {
 	slices.SortFunc(codecs, func(a, b codec) int { return cmp.Compare(a.order, b.order) })
 }
 
+// registerReader adds a format that is read alone.
+func registerReader(c codec) { readers = append(readers, c) }
+
 func codecOf(f Format) codec {
-	for _, c := range codecs {
+	for _, c := range slices.Concat(codecs, readers) {
 		if c.format == f {
 			return c
 		}
@@ -50,18 +56,23 @@ func codecOf(f Format) codec {
 	panic("convert: no such format: " + string(f))
 }
 
-// Formats returns the names of the formats.
-func Formats() []string {
+// Formats returns the names of the formats that can be written.
+func Formats() []string { return formatNames(codecs) }
+
+// ReadFormats returns the names of the formats that can be read.
+func ReadFormats() []string { return formatNames(slices.Concat(codecs, readers)) }
+
+func formatNames(all []codec) []string {
 	var names []string
-	for _, c := range codecs {
+	for _, c := range all {
 		names = append(names, string(c.format))
 	}
 	return names
 }
 
-// ParseFormat reads the name of a format.
+// ParseFormat reads the name of a format that can be read.
 func ParseFormat(word string) (f Format, ok bool) {
-	for _, c := range codecs {
+	for _, c := range slices.Concat(codecs, readers) {
 		if string(c.format) == word {
 			return c.format, true
 		}
@@ -71,7 +82,7 @@ func ParseFormat(word string) (f Format, ok bool) {
 
 // FormatOf returns the format of a file by the end of its name.
 func FormatOf(file string) (f Format, ok bool) {
-	for _, c := range codecs {
+	for _, c := range slices.Concat(codecs, readers) {
 		if strings.HasSuffix(file, c.suffix) {
 			return c.format, true
 		}

@@ -30,12 +30,13 @@ type Report struct {
 
 // Options set how files are checked.
 type Options struct {
-	Engine string                 // that would announce them
-	Host   string                 // on which they would be announced, without its domain
-	Format convert.Format         // of files that are given by themselves; "": by the ends of their names
-	Stdin  func() ([]byte, error) // reads the path "-"
-	Lints  []services.Lint        // checks beside [phones.Lint]
-	Fetch  Fetch                  // reads URLs
+	Engine string                    // that would announce them
+	Host   string                    // on which they would be announced, without its domain
+	Format convert.Format            // of files that are given by themselves; "": by the ends of their names
+	Stdin  func() ([]byte, error)    // reads the path "-"
+	Lints  []services.Lint           // checks beside [phones.Lint]
+	Fetch  Fetch                     // reads URLs
+	Beside []publication.Publication // what is announced beside the files, and was checked before
 }
 
 // Fetch returns the definition files behind a URL, and warnings about how it was asked for.
@@ -69,11 +70,19 @@ func Paths(paths []string, o Options) Report {
 			report.Findings = append(report.Findings, findings...)
 		}
 	}
-	report.Findings = List(report.Findings, Together(Anywhere(publications, o.Host), o.Engine))
+	report.Findings = List(report.Findings, o.together(publications))
 	if report.Files == 0 && len(report.Findings) == 0 {
 		report.Findings = diag.Findings{Undefined(paths)}
 	}
 	return report
+}
+
+// together finds what is wrong with publications because of each other, and of what is announced beside them.
+func (o Options) together(publications []publication.Publication) diag.Findings {
+	findings := Together(Anywhere(slices.Concat(o.Beside, publications), o.Host), o.Engine)
+	return slices.DeleteFunc(findings, func(f diag.Finding) bool {
+		return slices.ContainsFunc(o.Beside, func(p publication.Publication) bool { return p.ID == f.File })
+	})
 }
 
 // Contents checks definition files whose contents are known, as those of one directory.
