@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -153,13 +154,23 @@ func (f *fleetLab) present(t *testing.T) (n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n = len(listing.Entries); n >= f.scale.hosts {
+		if n = hosts(listing); n >= f.scale.hosts {
 			return n
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%d hosts report; want %d", n, f.scale.hosts)
 		}
 	}
+}
+
+// hosts returns how many hosts report. Each has a key of its machine, too.
+func hosts(listing fleet.Listing) (n int) {
+	for _, entry := range listing.Entries {
+		if path.Base(entry.Key) == hostLabel {
+			n++
+		}
+	}
+	return n
 }
 
 // rest measures a fleet in which nothing changes.

@@ -151,6 +151,32 @@ func TestEtcdRestart(t *testing.T) {
 	await(first)
 }
 
+// TestEtcdRelay wants a host to report, and to leave, by way of etcd's gRPC proxy.
+func TestEtcdRelay(t *testing.T) {
+	cluster := etcdtest.Start(t)
+	relay := cluster.Relay(t)
+	open := func(ctx context.Context) (Connection, error) {
+		return DialOne(ctx, "etcd://"+relay.Nodes[0].Address+"/announcer/", remote.Settings{})
+	}
+	r := NewReporter(open, root, "berlin", "pbx", slog.New(slog.DiscardHandler))
+	r.State = func(context.Context) (Presence, error) { return Presence{Revision: 7}, nil }
+	ctx := t.Context()
+	running, end := context.WithCancel(ctx)
+	go r.Run(running)
+	f, err := Follow(ctx, ctx, dial(t, cluster.Nodes[0].Address, ""), root)
+	for err == nil && f.site("berlin").hosts["pbx"].Revision != 7 {
+		err = f.Next(ctx, ctx)
+	}
+	end()
+	r.Left()
+	for err == nil && f.site("berlin").hosts["pbx"].Revision == 7 {
+		err = f.Next(ctx, ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestEtcdLease wants the end of a lease to delete its key, and to be noticed.
 func TestEtcdLease(t *testing.T) {
 	store, ctx := dial(t, etcdtest.Start(t).Nodes[0].Address, ""), t.Context()
