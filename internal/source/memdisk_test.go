@@ -67,8 +67,8 @@ func TestSourceOnMemory(t *testing.T) {
 			m.expect(t, "/etc/services/a.service=c")
 		}},
 		{"events are lost", func(t *testing.T, m onMemory) {
-			err := m.disk.Write("/etc/services/a.service", serviceFile("b"))
-			m.disk.Overflow()
+			var err error
+			m.disk.Overflow(func() { err = m.disk.Write("/etc/services/a.service", serviceFile("b")) })
 			m.happens(t, err)
 			m.expect(t, "/etc/services/a.service=b")
 		}},

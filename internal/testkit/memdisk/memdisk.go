@@ -25,6 +25,7 @@ type Disk struct {
 	fault  func(op, path string) error
 	most   int // bytes of a read; 0: no limit
 	queues []*watch
+	full   bool // they take nothing
 }
 
 // New returns an empty disk.
@@ -96,12 +97,21 @@ func (d *Disk) Mount(path, system string) error {
 	})
 }
 
-// Overflow has all watches lose what they have not handed over yet, and report that.
-func (d *Disk) Overflow() {
+// Overflow has all watches lose what they have not handed over yet and what act does, and report that afterwards.
+func (d *Disk) Overflow(act func()) {
+	d.setFull(true)
+	act()
+	d.setFull(false)
+}
+
+// setFull has all queues drop what comes, or take it again.
+func (d *Disk) setFull(full bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.full = full
 	for _, w := range d.queues {
-		w.overflow()
+		w.queue = nil
+		w.push(event{})
 	}
 }
 

@@ -309,8 +309,7 @@ func TestOverflow(t *testing.T) {
 			}
 		}, 16384},
 		{"on demand", func(t *testing.T, d *memdisk.Disk) {
-			must(t, d.Write("/etc/services/b", "b"), d.Remove("/etc/services/b"))
-			d.Overflow()
+			d.Overflow(func() { must(t, d.Write("/etc/services/b", "b"), d.Remove("/etc/services/b")) })
 		}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

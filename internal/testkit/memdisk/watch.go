@@ -192,7 +192,7 @@ func (w *watch) next() (name string, ok bool) {
 
 // push has an event wait. It is dropped if it says what the last one says.
 func (w *watch) push(e event) {
-	if last := len(w.queue) - 1; last >= 0 && w.queue[last] == e {
+	if last := len(w.queue) - 1; w.process.disk.full || last >= 0 && w.queue[last] == e {
 		return
 	}
 	if len(w.queue) >= maxQueue {
@@ -206,12 +206,6 @@ func (w *watch) push(e event) {
 	case w.signal <- struct{}{}:
 	default:
 	}
-}
-
-// overflow loses what waits.
-func (w *watch) overflow() {
-	w.queue = nil
-	w.push(event{})
 }
 
 // end takes the mark off a node that is gone, which is an event.
