@@ -32,10 +32,9 @@ type directory struct {
 	isFile bool          // it is a file in any case
 	poll   time.Duration // between two looks; 0: as the file system needs it
 
-	guard  *guard        // of all runs: what hangs does not begin to hang by a reload
-	buf    *bytes.Buffer // for reading one file after the other
-	items  []Item        // yielded last
-	unread string        // why the directory could not be listed
+	guard *guard        // of all runs: what hangs does not begin to hang by a reload
+	buf   *bytes.Buffer // for reading one file after the other
+	items []Item        // yielded last
 
 	links  map[string]bool // the items that are symbolic links: they may lead to another file system
 	ways   ways
@@ -181,7 +180,7 @@ const (
 // await waits for a reason to look again: a change that has settled, or time.
 func (d *directory) await(ctx context.Context) reason {
 	var quiet, enough <-chan time.Time
-	next := d.looked.Add(wakeup.Until(d.looked, d.every))
+	next := d.looked.Add(wakeup.Until(d.looked, d.interval()))
 	poll, beat := time.After(time.Until(next)), time.After(wakeup.Until(time.Now(), Pulse))
 	var happened <-chan string
 	if d.events != nil {
@@ -224,7 +223,7 @@ func (d *directory) prepare() {
 	d.stale = d.stale || d.failed != "" || d.system != "" // what failed may not fail now
 	for range attempts {
 		found := d.find()
-		d.ways.names = found.names
+		d.ways.names, d.ways.failed = found.names, found.failed
 		if !d.stale && found.same(d.ways) {
 			break
 		}
@@ -235,7 +234,7 @@ func (d *directory) prepare() {
 
 // find returns the ways as they are now.
 func (d *directory) find() ways {
-	d.links, d.unread = map[string]bool{}, ""
+	d.links = map[string]bool{}
 	w := newWays(d.fsys)
 	end, ok := w.walk(d.path)
 	if !ok {
@@ -243,15 +242,14 @@ func (d *directory) find() ways {
 	}
 	info, err := d.fsys.Stat(end)
 	if err != nil || !info.IsDir() {
+		w.fail(end, err)
 		return w
 	}
 	entries, err := d.fsys.ReadDir(end)
 	if errors.Is(err, fs.ErrPermission) {
 		return w // until its permissions change, which is an event of the directory above
 	}
-	if err != nil {
-		d.unread = "a directory cannot be read: " + err.Error()
-	}
+	w.fail(end, err)
 	w.dirs[end], w.written[end] = info, info
 	for _, e := range entries {
 		if IsDefinition(e.Name()) && e.Type()&fs.ModeSymlink != 0 {
@@ -325,7 +323,7 @@ func (w ways) addTo(watch disk.Watch) (err error) {
 // pace sets the time between two looks. That events fail is a remark in any case; that a file system reports too few is one
 // unless the time is set.
 func (d *directory) pace() {
-	why := cmp.Or(d.failed, d.unread)
+	why := cmp.Or(d.failed, d.ways.unread())
 	d.every = d.poll
 	if d.poll == 0 {
 		why = cmp.Or(why, d.system)
@@ -338,6 +336,14 @@ func (d *directory) pace() {
 	if why != "" {
 		d.remark = Remark(fmt.Sprintf("the definitions are polled every %s: %s", d.every, why))
 	}
+}
+
+// interval is the time until the next look without an event: a short one if a file could not be read, and that can be over soon.
+func (d *directory) interval() time.Duration {
+	if d.poll == 0 && slices.ContainsFunc(d.items, func(item Item) bool { return passes(item.Err) }) {
+		return pollEvery
+	}
+	return d.every
 }
 
 func (d *directory) close() {

@@ -1,12 +1,14 @@
 package source
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"announcer/internal/disk"
 )
@@ -22,10 +24,11 @@ type ways struct {
 	dirs    map[string]fs.FileInfo // by path, without symbolic links
 	written map[string]fs.FileInfo // files, and directories any file of which may matter, by path without symbolic links
 	names   map[string]bool        // of the entries that matter; definition files matter in any case
+	failed  map[string]error       // by path: what could not be read, for a reason whose end is no event
 }
 
 func newWays(fsys disk.FS) ways {
-	return ways{fsys: fsys, dirs: map[string]fs.FileInfo{}, written: map[string]fs.FileInfo{}, names: map[string]bool{}}
+	return ways{fsys: fsys, dirs: map[string]fs.FileInfo{}, written: map[string]fs.FileInfo{}, names: map[string]bool{}, failed: map[string]error{}}
 }
 
 // join adds other ways.
@@ -33,6 +36,7 @@ func (w ways) join(other ways) {
 	maps.Copy(w.dirs, other.dirs)
 	maps.Copy(w.written, other.written)
 	maps.Copy(w.names, other.names)
+	maps.Copy(w.failed, other.failed)
 }
 
 // walk adds the places that decide on what is at a path: one for each symbolic link that it passes, and that of its end or
@@ -56,6 +60,7 @@ func (w ways) walk(path string) (end string, ok bool) {
 			w.names[names[0]] = true
 		}
 		if err != nil {
+			w.fail(next, err)
 			return next, false
 		}
 		names = names[1:]
@@ -69,6 +74,7 @@ func (w ways) walk(path string) (end string, ok bool) {
 		links++
 		target, err := w.fsys.Readlink(next)
 		if err != nil {
+			w.fail(next, err)
 			return next, false
 		}
 		if filepath.IsAbs(target) {
@@ -92,9 +98,28 @@ func components(path string) []string {
 
 // add adds a directory that exists.
 func (w ways) add(dir string) {
-	if info, err := w.fsys.Stat(dir); err == nil {
-		w.dirs[dir] = info
+	info, err := w.fsys.Stat(dir)
+	if err != nil {
+		w.fail(dir, err)
+		return
 	}
+	w.dirs[dir] = info
+}
+
+// fail remembers that a path could not be read, if that can be over without an event.
+func (w ways) fail(path string, err error) {
+	if passes(err) {
+		w.failed[path] = err
+	}
+}
+
+// lasting are the errors that are over only after an event: what is missing comes, permissions change.
+var lasting = []error{fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG}
+
+// passes reports whether an error is one of the system that can be over without an event, such as that too many files are open.
+func passes(err error) bool {
+	_, ofSystem := errors.AsType[syscall.Errno](err)
+	return ofSystem && !slices.ContainsFunc(lasting, func(other error) bool { return errors.Is(err, other) })
 }
 
 // same reports whether the places are the same ones, not only of the same names.
@@ -111,6 +136,14 @@ func (w ways) concern(path string) bool {
 // has reports whether a path is that of one of the places.
 func (w ways) has(path string) bool {
 	return w.dirs[path] != nil || w.written[path] != nil
+}
+
+// unread returns what could not be read, "" for nothing.
+func (w ways) unread() string {
+	for _, path := range slices.Sorted(maps.Keys(w.failed)) {
+		return "a directory cannot be read: " + w.failed[path].Error()
+	}
+	return ""
 }
 
 // eventless names which of the directories is on a file system that reports no changes that are made elsewhere, "" for none.
