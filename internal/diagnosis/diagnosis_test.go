@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"encoding/json"
 	"errors"
 	"net/netip"
 	"slices"
@@ -84,6 +85,10 @@ func TestFindings(t *testing.T) {
 	deaf := Running{Time: time.Unix(5000, 0)}
 	deaf.Daemon.PID, deaf.Daemon.Started = 1, time.Unix(1000, 0)
 	deaf.Links = []RunningLink{{Name: "eth0", Used: true}}
+	var renamed Running
+	if err := json.Unmarshal([]byte(`{"daemon": {"pid": 1}, "services": [{"name": "Front office #2"}], "hints": ["port 5353 is shared"]}`), &renamed); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*Sight)
@@ -112,7 +117,18 @@ func TestFindings(t *testing.T) {
 		{"the server of another host alone", func(s *Sight) { s.Services = []browse.Entry{server("Old", "192.0.2.9")} }, OK, Servers, `phones find "Old" of 192.0.2.9 alone`},
 		{"two servers of others", func(s *Sight) { s.Services = []browse.Entry{server("A", "192.0.2.9"), server("B", "192.0.2.9")} }, Wrong, Servers, `"A" of 192.0.2.9, "B" of 192.0.2.9`},
 		{"the same server on a second host", func(s *Sight) { s.Groups, s.Services = ours, []browse.Entry{server("front OFFICE", "192.0.2.9")} }, OK, Servers, "no other host"},
-		{"our own server", func(s *Sight) { s.Groups, s.Services = ours, []browse.Entry{server("Old name", "192.0.2.5")} }, OK, Servers, "no other host"},
+		{"our own server by another name", func(s *Sight) {
+			s.Groups, s.Services, s.Daemon = ours, []browse.Entry{server("Front office #2", "192.0.2.5")}, renamed
+		}, OK, Servers, "no other host"},
+		{"our own server, if the daemon may not be asked", func(s *Sight) {
+			s.Groups, s.Services, s.Daemon = ours, []browse.Entry{server("Front office #2", "192.0.2.5")}, Running{Denied: true}
+		}, OK, Servers, "no other host"},
+		{"DPMA on this host", func(s *Sight) {
+			s.Groups, s.Services, s.Daemon = ours, []browse.Entry{server("Asterisk", "192.0.2.5")}, renamed
+		}, Wrong, Servers, `phones find "Asterisk" of another program of this host beside ours`},
+		{"a hint of the daemon's", func(s *Sight) { s.Daemon = renamed }, Hint, Daemon, "port 5353 is shared"},
+		{"frames that can't be read", func(s *Sight) { s.Failed[lookFrames] = "to root only" }, Unseen, VLAN, "to root only"},
+		{"bridges that can't be read", func(s *Sight) { s.Failed[lookSwitches] = "netlink is refused" }, Unseen, Snooping, "netlink is refused"},
 		{"a phone that asks", func(s *Sight) { s.Hearing.Asked = map[int][]netip.Addr{2: {phone.Host}} }, OK, Phones, "192.0.2.31 asked"},
 		{"a phone that was configured before", func(s *Sight) { s.Neighbours = []netwatch.Neighbour{phone} }, Hint, Phones, "192.0.2.31 (00:0f:d3:00:00:01, Digium) did not ask"},
 		{"a daemon that may not be asked", func(s *Sight) { s.Daemon = Running{Why: "want sudo", Denied: true} }, Unseen, Daemon, "want sudo"},

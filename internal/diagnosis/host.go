@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"announcer/internal/diag"
+	"announcer/internal/dnsname"
 	"announcer/internal/publication"
 )
 
@@ -32,6 +33,7 @@ type Running struct {
 
 	Time     time.Time `json:"time"`
 	Problems []string  `json:"problems"`
+	Hints    []string  `json:"hints"`
 	Daemon   struct {
 		PID     int       `json:"pid"`
 		Started time.Time `json:"started"`
@@ -69,6 +71,16 @@ type RunningLink struct {
 
 // answers reports whether the daemon answered.
 func (r Running) answers() bool { return r.Daemon.PID != 0 }
+
+// announces reports whether the daemon announces a service of a name.
+func (r Running) announces(name string) bool {
+	for _, service := range r.Services {
+		if dnsname.Fold(service.Name) == dnsname.Fold(name) {
+			return true
+		}
+	}
+	return false
+}
 
 // deafTime is how long a daemon may hear no host before that is worth a line.
 const deafTime = 10 * time.Minute
@@ -117,6 +129,9 @@ func (s Sight) daemon() []Finding {
 	}
 	if all == nil {
 		all = []Finding{{OK, Daemon, "", d.summary(), ""}}
+	}
+	for _, hint := range d.Hints {
+		all = append(all, Finding{Hint, Daemon, "", hint, ""})
 	}
 	return all
 }

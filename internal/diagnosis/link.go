@@ -205,6 +205,11 @@ func (s Sight) snooping(l publication.Link) []Finding {
 				fmt.Sprintf("ip link set %s type bridge mcast_querier 1 (or mcast_snooping 0)", b.Name)}}
 		}
 	}
+	for _, subject := range []Subject{lookSwitches, lookUnicast} {
+		if why, failed := s.Failed[subject]; failed {
+			return []Finding{{Unseen, Snooping, l.Name, why, ""}}
+		}
+	}
 	heard := s.Hearing.Heard[l.Index]
 	onlyUnicast := without(s.Unicast[l.Index], heard)
 	switch {

@@ -31,10 +31,10 @@ func (s Sight) servers(l publication.Link) []Finding {
 	}
 	switch {
 	case len(others) > 0 && len(different) > 1:
-		return []Finding{{Wrong, Servers, l.Name, "phones find " + names(described(others)) + " beside ours, stop and ask a person",
+		return []Finding{{Wrong, Servers, l.Name, "phones find " + names(s.described(others)) + " beside ours, stop and ask a person",
 			"withdraw one of them, or announce on links that keep them apart; standby for two hosts with one name: on_conflict = \"standby\""}}
 	case len(others) > 0:
-		return []Finding{{OK, Servers, l.Name, "phones find " + names(described(others)) + " alone", ""}}
+		return []Finding{{OK, Servers, l.Name, "phones find " + names(s.described(others)) + " alone", ""}}
 	}
 	return []Finding{{OK, Servers, l.Name, "no other host announces a server for phones", ""}}
 }
@@ -50,8 +50,14 @@ func (s Sight) ours(l publication.Link) (folded []string) {
 	return folded
 }
 
-// isOwn reports whether this host alone announces something.
+// isOwn reports whether the daemon of this host announces something, as far as that is known. Another program of this host,
+// such as DPMA, may announce a server, too.
 func (s Sight) isOwn(e browse.Entry) bool {
+	return s.isFromHere(e) && (s.Daemon.Denied || s.Daemon.announces(e.Instance))
+}
+
+// isFromHere reports whether no other host announces something.
+func (s Sight) isFromHere(e browse.Entry) bool {
 	return !slices.ContainsFunc(e.From, func(f browse.Sender) bool { return !s.isHere(f.Addr) })
 }
 
@@ -63,10 +69,14 @@ func (s Sight) isHere(addr netip.Addr) bool {
 }
 
 // described lists services with who announces them.
-func described(entries []browse.Entry) []string {
+func (s Sight) described(entries []browse.Entry) []string {
 	var list []string
 	for _, e := range firstOf(entries) {
-		list = append(list, fmt.Sprintf("%q of %s", e.Instance, names(e.From)))
+		who := names(e.From)
+		if s.isFromHere(e) {
+			who = "another program of this host"
+		}
+		list = append(list, fmt.Sprintf("%q of %s", e.Instance, who))
 	}
 	if rest := more(entries); rest != "" {
 		list = append(list, rest[len(" and "):])
@@ -130,6 +140,9 @@ func (s Sight) elsewhere(used publication.Links) []Finding {
 		state = Hint
 	}
 	var all []Finding
+	if why, failed := s.Failed[lookFrames]; failed && len(used) > 0 {
+		all = append(all, Finding{Unseen, VLAN, "", why, ""})
+	}
 	for _, l := range s.Links {
 		who := s.Hearing.Asked[l.Index]
 		if used.Has(l.Index) || l.Master != "" || len(who) == 0 {
