@@ -84,7 +84,7 @@ func TestHabits(t *testing.T) {
 // TestLanguageOfDocuments wants the documents, manual pages, examples and files of the packages to be in plain words.
 func TestLanguageOfDocuments(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../*.md", "*.md", "man/*.md", "../examples/*.toml", "../examples/*/*.service", "../examples/*/*/*.toml", "../examples/*/*.yml",
+	for _, pattern := range []string{"../*.md", "*.md", "man/*.md", "../examples/*.toml", "../examples/*/*.service", "../examples/*/*/*.toml", "../examples/*/*.y*ml", "../examples/ansible/roles/*/*/*.yml", "../examples/firewall/*", "../examples/systemd/*",
 		"../packaging/announcer.*", "../packaging/nfpm.yaml", "../packaging/deb/p*", "../packaging/rpm/*", "../Makefile"} {
 		matches, err := filepath.Glob(pattern)
 		if err != nil || matches == nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // recipes are for other systems. The module in recipes/ reads them.
-var recipes = []string{"grafana", "prometheus"}
+var recipes = []string{"ansible", "compose", "firewall", "grafana", "kubernetes", "prometheus", "systemd"}
 
 func TestExamples(t *testing.T) {
 	groups := map[string]services.Group{} // by name
