@@ -7,14 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"announcer/internal/disk"
 )
-
-// maxLinks is the number of symbolic links in a path that are followed, as with Linux.
-const maxLinks = 40
 
 // ways are the places where something can happen that changes what a look finds. An entry comes, goes or gets another name in
 // a directory: in those of the files, in those of the symbolic links that lead to them, and in the nearest existing ones to what
@@ -43,57 +39,23 @@ func (w ways) join(other ways) {
 // of the first thing that is missing. It returns the path without symbolic links; if it leads nowhere, ok is false, and
 // the path is how far it leads.
 func (w ways) walk(path string) (end string, ok bool) {
-	path, err := filepath.Abs(path)
+	end, err := disk.Walk(w.fsys, path, func(s disk.Step) bool {
+		if s.Path() == os.DevNull {
+			return false // others write there all the time
+		}
+		if s.Info == nil || s.IsLink() || s.Last {
+			w.add(s.Dir)
+			w.names[s.Name] = true
+		}
+		if s.Info != nil && s.Info.Mode().IsRegular() {
+			w.written[s.Path()] = s.Info
+		}
+		return true
+	})
 	if err != nil {
-		return path, false
+		w.fail(end, err)
 	}
-	dir, names := split(path)
-	for links := 0; len(names) > 0 && links <= maxLinks; {
-		next := filepath.Join(dir, names[0])
-		if next == os.DevNull {
-			return next, false // others write there all the time
-		}
-		info, err := w.fsys.Lstat(next)
-		isLink := err == nil && info.Mode()&fs.ModeSymlink != 0
-		if err != nil || isLink || len(names) == 1 {
-			w.add(dir)
-			w.names[names[0]] = true
-		}
-		if err != nil {
-			w.fail(next, err)
-			return next, false
-		}
-		names = names[1:]
-		if !isLink {
-			dir = next
-			if info.Mode().IsRegular() {
-				w.written[next] = info
-			}
-			continue
-		}
-		links++
-		target, err := w.fsys.Readlink(next)
-		if err != nil {
-			w.fail(next, err)
-			return next, false
-		}
-		if filepath.IsAbs(target) {
-			dir, _ = split(target)
-		}
-		names = append(components(target), names...)
-	}
-	return dir, len(names) == 0
-}
-
-// split takes an absolute path apart: its root, and the names below that.
-func split(path string) (root string, names []string) {
-	return filepath.VolumeName(path) + string(filepath.Separator), components(path)
-}
-
-// components returns the names in a path.
-func components(path string) []string {
-	path = path[len(filepath.VolumeName(path)):]
-	return slices.DeleteFunc(strings.Split(filepath.ToSlash(path), "/"), func(name string) bool { return name == "" || name == "." })
+	return end, err == nil
 }
 
 // add adds a directory that exists.
