@@ -290,6 +290,7 @@ func testConfined(t *testing.T, d debian) {
 	for next(t, heard) != goodbye {
 	}
 	d.remove(t, "etc/announcer/services/dpma.service")
+	t.Run("Landlock", func(t *testing.T) { testLandlock(t, d, u, how) })
 	t.Run("definitions from a server", func(t *testing.T) { testConfinedURL(t, d, how, notify, daemon) })
 }
 

@@ -25,6 +25,7 @@ import (
 	"announcer/internal/phones"
 	"announcer/internal/preset"
 	"announcer/internal/publication"
+	"announcer/internal/sandbox"
 	"announcer/internal/source"
 	"announcer/services"
 )
@@ -96,7 +97,13 @@ func announceWhile(c *cli.Context, command []string) error {
 	if err != nil {
 		return err
 	}
-	snap, err := whatToAnnounce(c)
+	snap, err := whatToAnnounce(c, func(rules func() sandbox.Rules) {
+		if len(command) > 0 {
+			log.Debug("not confined by Landlock", "reason", "the command would be, too")
+			return
+		}
+		confine(rules).log(log)
+	})
 	if err != nil {
 		return err
 	}
@@ -217,8 +224,8 @@ func withLimit(ctx context.Context, limit time.Duration) (context.Context, conte
 	return context.WithCancel(ctx)
 }
 
-// whatToAnnounce reads the files that are given, or makes the group that the flags define.
-func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
+// whatToAnnounce reads the files that are given, or makes the group that the flags define. It calls confined before it reads.
+func whatToAnnounce(c *cli.Context, confined func(rules func() sandbox.Rules)) (source.Snapshot, error) {
 	policy, ok := publication.ParsePolicy(c.String("on-conflict"))
 	if !ok {
 		return source.Snapshot{}, usagef("--on-conflict: %q is not a policy; want %s", c.String("on-conflict"), strings.Join(publication.PolicyWords(), ", "))
@@ -230,9 +237,14 @@ func whatToAnnounce(c *cli.Context) (source.Snapshot, error) {
 	var snap source.Snapshot
 	var err error
 	if byFlags {
+		confined(func() sandbox.Rules { return sandbox.Rules{} })
 		snap, err = definedByFlags(c)
 	} else {
-		snap, err = loadSome(c)
+		request := sourceRequest(c, c.Args().Slice()...)
+		request.Before = func(cfg config.Config) {
+			confined(func() sandbox.Rules { return definitionRules(request.ConfigFile, cfg) })
+		}
+		snap, err = loadSome(c, request)
 	}
 	for i := range snap.Publications {
 		snap.Publications[i].OnConflict = policy

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"announcer/internal/mdns/browse"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
+	"announcer/internal/sandbox"
 	"announcer/services"
 )
 
@@ -64,6 +66,11 @@ func browseAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	log, err := newLogger(c, slog.LevelWarn.String(), "text")
+	if err != nil {
+		return err
+	}
+	confine(func() sandbox.Rules { return sandbox.Rules{} }).log(log)
 	links, err := clientLinks(c)
 	if err != nil {
 		return err

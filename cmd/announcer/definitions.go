@@ -69,7 +69,12 @@ func usable(snap source.Snapshot, stderr io.Writer) error {
 
 // loadAll reads all definitions for a command that does nothing if any of them is wrong.
 func loadAll(c *cli.Context) (source.Snapshot, error) {
-	snap, err := source.Load(c.Context, sourceRequest(c, c.Args().Slice()...))
+	return load(c, sourceRequest(c, c.Args().Slice()...))
+}
+
+// load is [loadAll] with a request.
+func load(c *cli.Context, request source.Request) (source.Snapshot, error) {
+	snap, err := source.Load(c.Context, request)
 	if err != nil {
 		return snap, err
 	}
@@ -83,9 +88,9 @@ func loadAll(c *cli.Context) (source.Snapshot, error) {
 	return snap, nil
 }
 
-// loadSome is [loadAll] for a command that is mistaken if nothing is defined.
-func loadSome(c *cli.Context) (source.Snapshot, error) {
-	snap, err := loadAll(c)
+// loadSome is [load] for a command that is mistaken if nothing is defined.
+func loadSome(c *cli.Context, request source.Request) (source.Snapshot, error) {
+	snap, err := load(c, request)
 	if err != nil {
 		return snap, err
 	}

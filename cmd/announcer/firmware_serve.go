@@ -24,6 +24,7 @@ import (
 	"announcer/internal/phones/fileserver"
 	"announcer/internal/preset"
 	"announcer/internal/publication"
+	"announcer/internal/sandbox"
 	"announcer/internal/source"
 	"announcer/internal/status"
 )
@@ -66,6 +67,7 @@ func firmwareServe(c *cli.Context) error {
 	if err := checkConfigServer(c); err != nil {
 		return err
 	}
+	confine(func() sandbox.Rules { return sandbox.Rules{Read: c.Args().Slice(), Listen: true} }).log(log)
 	dir, release, err := releaseOf(c)
 	if err != nil {
 		return err

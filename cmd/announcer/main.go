@@ -31,6 +31,7 @@ const (
 )
 
 func main() {
+	alone = true
 	runtime.MemProfileRate = 0 // no profile is taken, and its samples would stay in memory
 	go func() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }()
 	select {} // this goroutine is that of the main thread

@@ -25,6 +25,7 @@ import (
 	"announcer/internal/mdns/link"
 	"announcer/internal/netwatch"
 	"announcer/internal/remote"
+	"announcer/internal/sandbox"
 	"announcer/internal/source"
 )
 
@@ -71,6 +72,11 @@ func runDaemon(c *cli.Context) error {
 	debug.SetGCPercent(gcPercent)
 	request := sourceRequest(c)
 	request.Waits, request.Poll = true, c.Duration("poll")
+	var confined confinement
+	request.Before = func(cfg config.Config) {
+		confined = confine(func() sandbox.Rules { return daemonRules(c, cfg) })
+	}
+	request.Refuse = outOfReach
 	ctx, stop := untilRestart(c.Context)
 	defer stop()
 	definitions := source.New(request)
@@ -87,6 +93,7 @@ func runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	confined.log(log)
 	sockets := sockets(cmp.Or(c.String("socket"), snap.Config.Socket), os.Getenv, log)
 	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC, notes(sockets, os.Getenv)...)
 	if err != nil {

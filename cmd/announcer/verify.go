@@ -47,7 +47,7 @@ func verify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	snap, err := loadSome(c)
+	snap, err := loadSome(c, sourceRequest(c, c.Args().Slice()...))
 	if err != nil {
 		return err
 	}

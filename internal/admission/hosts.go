@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"announcer/internal/sysdb"
 )
 
 // Hosts passes a request on if its Host header (RFC 9110 §7.2) is an address, one of the names, or absent; else it answers
@@ -42,9 +44,6 @@ func named(header string, names func() []string) bool {
 	return slices.ContainsFunc(names(), func(name string) bool { return strings.EqualFold(name, host) })
 }
 
-// resolverFile has the domains in which the system looks up short names (resolv.conf(5)).
-const resolverFile = "/etc/resolv.conf"
-
 // Names returns the names of this host: localhost, that of the system, and each label; short names also with .local and
 // with the domains in which the system looks them up.
 func Names(labels ...string) []string {
@@ -52,8 +51,7 @@ func Names(labels ...string) []string {
 		short, _, _ := strings.Cut(name, ".")
 		labels = append(labels, name, short)
 	}
-	resolver, _ := os.ReadFile(resolverFile) // without it there are no domains
-	return append(qualified(labels, searched(string(resolver))), "localhost")
+	return append(qualified(labels, sysdb.Domains()), "localhost")
 }
 
 // qualified returns labels, and those without a dot also with .local and in each domain.
@@ -72,17 +70,4 @@ func qualified(labels, domains []string) []string {
 		}
 	}
 	return names
-}
-
-// searched returns the domains of the lines "search" and "domain".
-func searched(resolver string) []string {
-	var domains []string
-	for line := range strings.Lines(resolver) {
-		if words := strings.Fields(line); len(words) > 1 && (words[0] == "search" || words[0] == "domain") {
-			for _, domain := range words[1:] {
-				domains = append(domains, strings.Trim(domain, "."))
-			}
-		}
-	}
-	return domains
 }

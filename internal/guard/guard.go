@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+
+	"announcer/internal/sysdb"
 )
 
 // MaxBytes is the number of bytes that are read from one connection at most. The answers that are asked for have about 1 KB, the
@@ -27,7 +29,7 @@ var ErrTooMuch = errors.New("it sends too much that is not an answer")
 // write that is under way. A connection by "udp" receives from that address alone, and reports if the port is closed there.
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
-	c, err := d.DialContext(ctx, network, address)
+	c, err := sysdb.Dial(ctx, &d, network, address)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"announcer/internal/guard"
+	"announcer/internal/sysdb"
 )
 
 const (
@@ -78,8 +79,11 @@ func (w *Website) client() (*http.Client, error) {
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: connectTime}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		return sysdb.Dial(ctx, &dialer, network, address)
+	}
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSClientConfig: cfg, TLSHandshakeTimeout: connectTime,
+		Proxy: http.ProxyFromEnvironment, DialContext: dial, TLSClientConfig: cfg, TLSHandshakeTimeout: connectTime,
 		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
 	}
 	return &http.Client{CheckRedirect: sameHost, Transport: login{transport, w.settings.User, password}}, nil

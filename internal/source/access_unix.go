@@ -3,11 +3,13 @@
 package source
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
-	"os/user"
 	"strconv"
 	"syscall"
+
+	"announcer/internal/sysdb"
 )
 
 // Access returns mode, owner and group of a file, such as "-rw-r----- root:root".
@@ -17,11 +19,5 @@ func Access(info fs.FileInfo) string {
 		return info.Mode().String()
 	}
 	owner, group := strconv.Itoa(int(stat.Uid)), strconv.Itoa(int(stat.Gid))
-	if u, err := user.LookupId(owner); err == nil {
-		owner = u.Username
-	}
-	if g, err := user.LookupGroupId(group); err == nil {
-		group = g.Name
-	}
-	return fmt.Sprintf("%s %s:%s", info.Mode(), owner, group)
+	return fmt.Sprintf("%s %s:%s", info.Mode(), cmp.Or(sysdb.User(owner), owner), cmp.Or(sysdb.Group(group), group))
 }

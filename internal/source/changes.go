@@ -1,8 +1,9 @@
 package source
 
 import (
-	"announcer/internal/publication"
 	"reflect"
+
+	"announcer/internal/publication"
 )
 
 // Changes holds the differences between two snapshots.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"announcer/internal/disk"
+	"announcer/internal/sandbox"
+	"announcer/internal/sysdb"
 )
 
 // MaxFile is the most bytes that a definition may have.
@@ -85,8 +86,8 @@ func explained(fsys disk.FS, path string, err error) error {
 func userName() string {
 	id := strconv.Itoa(os.Geteuid())
 	name := os.Getenv("USER") // of a dynamic user, which is in no file
-	if u, err := user.LookupId(id); err == nil {
-		name = u.Username
+	if known := sysdb.User(id); known != "" {
+		name = known
 	}
 	return strings.TrimSpace("the user "+name) + " (uid " + id + ")"
 }
@@ -94,6 +95,9 @@ func userName() string {
 // hint returns what denies access to a path, and what would allow it.
 func hint(fsys disk.FS, path string) string {
 	end, _ := newWays(fsys).walk(path)
+	if err := sandbox.CheckRead(end); err != nil {
+		return "; " + err.Error()
+	}
 	if home, ok := HomeOf(end); ok {
 		return fmt.Sprintf("; it is below %s, which ProtectHome= of the unit hides from the daemon; want the file itself, not a link", home)
 	}

@@ -11,6 +11,17 @@ import (
 	"announcer/internal/disk"
 )
 
+// Links returns the definition files in a directory that are symbolic links.
+func Links(dir string) (links []string) {
+	entries, _ := disk.OS.ReadDir(dir) // without it there are none
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink != 0 && IsDefinition(e.Name()) {
+			links = append(links, filepath.Join(dir, e.Name()))
+		}
+	}
+	return links
+}
+
 // IsMask reports whether a file is a link to /dev/null, which lets no file of that name count. (An empty file is none: a
 // full disk or an editor at work can leave one behind.)
 func IsMask(path string) bool { return isMask(disk.OS, path) }

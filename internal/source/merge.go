@@ -129,6 +129,9 @@ func (m Memory) configure(in Input) Memory {
 	return m
 }
 
+// usable reports whether there is a configuration in use.
+func (m Memory) usable() bool { return !m.since.IsZero() }
+
 // readConfig returns what the configuration file says, and what is wrong with it.
 func (m Memory) readConfig(in Input) (config.Config, diag.Findings) {
 	if len(in.Config.Items) == 0 {
@@ -144,13 +147,19 @@ func (m Memory) readConfig(in Input) (config.Config, diag.Findings) {
 		return config.Default(), m.lost(item, "it has only comments and white space")
 	}
 	cfg, written := config.Load(item.Origin, item.Data)
-	return cfg, written.Check(in.Host, in.Request.lints()...)
+	findings := written.Check(in.Host, in.Request.lints()...)
+	if refuse := in.Request.Refuse; findings.Err() == nil && m.usable() && refuse != nil {
+		if err := refuse(in.Request.Override(cfg)); err != nil {
+			findings = append(findings, diag.Finding{File: item.Origin, Severity: diag.Error, Text: err.Error()})
+		}
+	}
+	return cfg, findings
 }
 
 // lost returns an error if a configuration that says nothing would replace one that did: a full disk, a crash or an
 // editor at work may be the reason.
 func (m Memory) lost(item Item, what string) diag.Findings {
-	if m.since.IsZero() || reflect.DeepEqual(m.config, config.Default()) {
+	if !m.usable() || reflect.DeepEqual(m.config, config.Default()) {
 		return nil
 	}
 	return diag.Findings{{File: item.Origin, Severity: diag.Error, Text: what + "; want its previous content, or [daemon] alone to set nothing"}}
@@ -160,7 +169,7 @@ func (m Memory) lost(item Item, what string) diag.Findings {
 // names no places.
 func (m Memory) inUse(r Request) config.Config {
 	cfg := m.config
-	if m.since.IsZero() {
+	if !m.usable() {
 		cfg = config.Default()
 		cfg.Services = nil
 	}

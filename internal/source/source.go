@@ -31,6 +31,9 @@ type Request struct {
 	Engine     string
 	Poll       time.Duration   // as in [config.Config]
 	Lints      []services.Lint // checks of the groups beside those of [services.Group.Check]
+
+	Before func(config.Config)       // if set, is called once: when the configuration is known, before the places that it names are read
+	Refuse func(config.Config) error // if set, returns why a configuration can't take the place of the one in use
 }
 
 const (
@@ -195,6 +198,10 @@ func (s *Source) configure(ctx context.Context) {
 	}
 	s.memory = s.memory.configure(s.input())
 	cfg, before := s.memory.inUse(s.request), s.places
+	if s.request.Before != nil && s.memory.usable() {
+		s.request.Before(cfg)
+		s.request.Before = nil
+	}
 	s.inForce.Store(&cfg)
 	s.places = nil
 	for _, path := range cfg.Services {

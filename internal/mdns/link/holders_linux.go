@@ -3,22 +3,24 @@ package link
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/mdns"
 	"announcer/internal/publication"
+	"announcer/internal/sysdb"
 	"announcer/internal/within"
 )
 
@@ -185,9 +187,9 @@ func ownSockets() map[string]bool {
 func programs(sockets []portSocket) []string {
 	var names []string
 	for _, s := range sockets {
-		name := owner(s.target())
+		name := s.owner()
 		if name == "" {
-			name = "a program of user " + userName(s.user)
+			name = "a program of user " + cmp.Or(sysdb.User(s.user), s.user)
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -196,30 +198,81 @@ func programs(sockets []portSocket) []string {
 	return names
 }
 
-// userName returns the name that belongs to the number of a user, or the number.
-func userName(id string) string {
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
-	}
-	return id
-}
-
 // target is what the file descriptor of a socket points to in /proc.
 func (s portSocket) target() string { return fmt.Sprintf("socket:[%d]", s.inode) }
 
-// owner finds the process that has a socket, or gives "".
-func owner(want string) string {
+// remembered are the programs that [Remember] has found, by the target of their socket; nil if it was not called.
+var remembered atomic.Pointer[map[string]string]
+
+// Remember finds the programs that share port 5353 or have it for themselves now. A process that is confined afterwards may not
+// see which files others have open: those that it meets later, it can only guess.
+func Remember() {
+	names := map[string]string{}
+	sockets, _ := portSockets() // where the list can't be read, nothing is known
+	for _, s := range sockets {
+		if name := s.owner(); name != "" {
+			names[s.target()] = name
+		}
+	}
+	remembered.Store(&names)
+}
+
+// owner names the process that has a socket, "" if it is not known.
+func (s portSocket) owner() string {
 	descriptors, _ := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
 	for _, path := range descriptors {
-		if target, err := os.Readlink(path); err != nil || target != want {
-			continue
+		if target, err := os.Readlink(path); err == nil && target == s.target() {
+			return named(filepath.Dir(filepath.Dir(path)))
 		}
-		process := filepath.Dir(filepath.Dir(path))
-		program, err := os.ReadFile(process + "/comm")
-		if err != nil {
-			return ""
-		}
-		return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(program)), filepath.Base(process))
+	}
+	if names := remembered.Load(); names != nil {
+		return cmp.Or((*names)[s.target()], s.guess())
 	}
 	return ""
+}
+
+// named names a process, "" if it has ended. Its directory is that in /proc.
+func named(process string) string {
+	program, err := os.ReadFile(process + "/comm")
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(program)), filepath.Base(process))
+}
+
+// responders are usual programs on port 5353, as /proc names them.
+var responders = []string{"announcer", "avahi-daemon", "mDNSResponder", "mdnsd", "systemd-resolve"}
+
+// guess names the only process of a responder that the user of a socket has in its network, "" if there is none or several.
+func (s portSocket) guess() string {
+	var names []string
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, process := range processes {
+		if filepath.Base(process) == strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		name := named(process)
+		if program, _, _ := strings.Cut(name, " (pid "); slices.Contains(responders, program) && s.isIn(process) {
+			names = append(names, name)
+		}
+	}
+	if len(names) != 1 {
+		return ""
+	}
+	return names[0]
+}
+
+// isIn reports whether a process is of the user of a socket, and in its network.
+func (s portSocket) isIn(process string) bool {
+	var stat unix.Stat_t
+	if err := unix.Stat(process, &stat); err != nil || strconv.Itoa(int(stat.Uid)) != s.user {
+		return false
+	}
+	for _, table := range []string{"udp", "udp6"} {
+		text, _ := os.ReadFile(process + "/net/" + table) // without IPv6 there is no udp6
+		if slices.ContainsFunc(parsePortSockets(text), func(other portSocket) bool { return other.inode == s.inode }) {
+			return true
+		}
+	}
+	return false
 }

@@ -312,5 +312,8 @@ func (s *Sockets) release() {
 // Holder names the programs that have port 5353 of an IP version for themselves. On this system they are not known.
 func Holder(publication.IPVersion) string { return "" }
 
+// Remember does nothing.
+func Remember() {}
+
 // Sharers names the other programs of this host that have port 5353 open. On this system they are not known.
 func Sharers() []string { return nil }

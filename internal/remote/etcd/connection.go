@@ -21,6 +21,7 @@ import (
 
 	"announcer/internal/guard"
 	"announcer/internal/remote"
+	"announcer/internal/sysdb"
 )
 
 const (
@@ -96,7 +97,7 @@ func (p *Prefix) dial(ctx context.Context, address string, wait time.Duration) (
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: min(connecting, wait)}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := sysdb.Dial(ctx, &dialer, "tcp", address)
 	if err != nil {
 		return nil, remote.Failure(ctx, err)
 	}
