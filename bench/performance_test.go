@@ -52,6 +52,11 @@ type scale struct {
 	settle   time.Duration // after the first announcement, until the last one is over
 	idle     time.Duration // after the announcements, until a responder has nothing left to do
 	quiet    time.Duration // that it is left alone
+	links    int           // where a table says 4,094
+	sites    int           // networks side by side for events
+	each     int           // events of a kind on each of them
+	hosts    int           // on a crowded network
+	crowd    time.Duration // that it is listened to
 }
 
 func scaled() scale {
@@ -59,13 +64,13 @@ func scaled() scale {
 		return scale{
 			rounds: 7, packets: 4000, time: 700 * time.Millisecond, many: 1000, most: 10000, phones: 500, browses: 3, starts: 5,
 			changes: 8, before: 100, names: contestants, patience: 30 * time.Second, settle: 9 * time.Second,
-			idle: 80 * time.Second, quiet: 100 * time.Second,
+			idle: 80 * time.Second, quiet: 100 * time.Second, links: 4094, sites: 40, each: 5, hosts: 1000, crowd: time.Minute,
 		}
 	}
 	return scale{
 		rounds: 1, packets: 50, time: 50 * time.Millisecond, many: 20, most: 40, phones: 20, browses: 1, starts: 1,
 		changes: 1, before: 2, names: []string{"floor", "announcer"}, patience: 15 * time.Second, settle: 0,
-		idle: time.Second, quiet: 10 * time.Second,
+		idle: time.Second, quiet: 5 * time.Second, links: 24, sites: 1, each: 1, hosts: 20, crowd: 2 * time.Second,
 	}
 }
 
@@ -83,6 +88,9 @@ func TestPerformance(t *testing.T) {
 		{name: "phones", measure: (*tables).phones},
 		{name: "changes", measure: (*tables).changes},
 		{name: "quiet", measure: (*tables).quiet},
+		{name: "links", measure: (*tables).links},
+		{name: "events", measure: (*tables).events},
+		{name: "crowd", measure: (*tables).crowd},
 	}
 	t.Run("tables", func(t *testing.T) {
 		for i := range sections {

@@ -183,7 +183,7 @@ func (r *tables) String() string {
 // that takes a quiet machine.
 func (r *tables) check(t *testing.T) {
 	for _, row := range r.rows {
-		if row.values["announcer"] <= 0 || row.failures["announcer"] != "" {
+		if _, ok := row.values["announcer"]; !ok || row.failures["announcer"] != "" {
 			t.Errorf("%s: announcer has no value; it says %q", row.what, row.failures["announcer"])
 		}
 		if row.bar.floors > 0 && row.values["floor"] <= 0 {

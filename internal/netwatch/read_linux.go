@@ -50,41 +50,59 @@ func byNetlink() ([]publication.Link, error) {
 // fromKernel puts together what the kernel says of links and of addresses.
 func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []publication.Link {
 	var found []publication.Link
+	all, on := newTable(links), map[uint32][]publication.LinkAddr{}
+	for _, a := range addrs {
+		if addr, ok := linkAddr(a); ok {
+			on[a.Index] = append(on[a.Index], addr)
+		}
+	}
 	for _, m := range links {
 		if m.Attributes == nil {
 			continue
 		}
 		link := publication.Link{
 			Index: int(m.Index), Name: m.Attributes.Name, MTU: int(m.Attributes.MTU), Loopback: m.Flags&unix.IFF_LOOPBACK != 0,
-			Master: master(m, links), PointToPoint: m.Flags&unix.IFF_POINTOPOINT != 0,
-			Carriers: carriers(m, links), Outage: outageOf(m, links),
-		}
-		for _, a := range addrs {
-			if a.Index != m.Index {
-				continue
-			}
-			if addr, ok := linkAddr(a); ok {
-				link.Addrs = append(link.Addrs, addr)
-			}
+			Master: all.master(m), PointToPoint: m.Flags&unix.IFF_POINTOPOINT != 0,
+			Carriers: all.carriers(m), Outage: all.outage(m), Addrs: on[m.Index],
 		}
 		found = append(found, link)
 	}
 	return inOrder(found)
 }
 
-// outageOf returns why no multicast goes out on an interface, and where to look for the cause.
-func outageOf(m rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) publication.Outage {
+// table finds interfaces, of which a host can have thousands.
+type table struct {
+	byIndex map[uint32]rtnetlink.LinkMessage   // those of which the kernel says what they are
+	ports   map[uint32][]rtnetlink.LinkMessage // by the index of what they are ports of
+}
+
+func newTable(links []rtnetlink.LinkMessage) table {
+	t := table{map[uint32]rtnetlink.LinkMessage{}, map[uint32][]rtnetlink.LinkMessage{}}
+	for _, m := range links {
+		if m.Attributes == nil {
+			continue
+		}
+		t.byIndex[m.Index] = m
+		if of := m.Attributes.Master; of != nil {
+			t.ports[*of] = append(t.ports[*of], m)
+		}
+	}
+	return t
+}
+
+// outage returns why no multicast goes out on an interface, and where to look for the cause.
+func (t table) outage(m rtnetlink.LinkMessage) publication.Outage {
 	is := func(flags uint32) bool { return m.Flags&flags != 0 }
 	o := outage(m.Attributes.Name, is(unix.IFF_UP), is(unix.IFF_RUNNING), is(unix.IFF_MULTICAST|unix.IFF_LOOPBACK))
 	if o.Why != noCarrier {
 		return o
 	}
-	on := slices.IndexFunc(links, func(other rtnetlink.LinkMessage) bool { return other.Index == lower(m) && other.Attributes != nil })
+	on, isOn := t.byIndex[lower(m)]
 	switch {
 	case m.Attributes.OperationalState == rtnetlink.OperStateDormant:
 		return publication.Outage{Why: dormant, Remedy: "look at what gives access to the network, such as 802.1X or Wi-Fi"}
-	case on >= 0 && !works(links[on]):
-		o.Remedy = "it is on " + links[on].Attributes.Name + ", which does not work: " + outageOf(links[on], links).String()
+	case isOn && !works(on):
+		o.Remedy = "it is on " + on.Attributes.Name + ", which does not work: " + t.outage(on).String()
 	case hasPorts(m):
 		o.Remedy = "none of its ports works; want one that is up: ip link show master " + m.Attributes.Name
 	}
@@ -105,33 +123,27 @@ func works(m rtnetlink.LinkMessage) bool {
 
 // carriers returns what takes packets of an interface to the network: the interface, what a VLAN is on, and the ports of
 // each of them, by name.
-func carriers(m rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) []publication.Carrier {
+func (t table) carriers(m rtnetlink.LinkMessage) []publication.Carrier {
 	if !works(m) {
 		return nil
 	}
 	all := []uint32{m.Index}
 	var found []publication.Carrier
 	for i := 0; i < len(all); i++ {
-		for _, other := range links {
-			switch {
-			case !works(other):
-			case other.Index == all[i]:
-				found = append(found, carrier(other))
-				if on := lower(other); on != 0 && !slices.Contains(all, on) {
-					all = append(all, on)
-				}
-			case isPort(other, all[i], links) && !isBlocked(other) && !slices.Contains(all, other.Index):
-				all = append(all, other.Index)
+		if one := t.byIndex[all[i]]; works(one) {
+			found = append(found, carrier(one))
+			if on := lower(one); on != 0 && !slices.Contains(all, on) {
+				all = append(all, on)
+			}
+		}
+		for _, port := range t.ports[all[i]] {
+			if works(port) && t.master(port) != "" && !isBlocked(port) && !slices.Contains(all, port.Index) {
+				all = append(all, port.Index)
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b publication.Carrier) int { return strings.Compare(a.Name, b.Name) })
 	return found
-}
-
-// isPort reports whether an interface is a port of the one with an index.
-func isPort(m rtnetlink.LinkMessage, index uint32, links []rtnetlink.LinkMessage) bool {
-	return m.Attributes.Master != nil && *m.Attributes.Master == index && master(m, links) != ""
 }
 
 func carrier(m rtnetlink.LinkMessage) publication.Carrier {
@@ -181,22 +193,22 @@ func isBlocked(m rtnetlink.LinkMessage) bool {
 
 // master returns the name of what an interface is a port of: a bridge, a bond, a team, Open vSwitch. Each of them takes
 // every packet that arrives on its ports. A VRF does not: it only gives its interfaces routes of their own.
-func master(port rtnetlink.LinkMessage, links []rtnetlink.LinkMessage) string {
+func (t table) master(port rtnetlink.LinkMessage) string {
 	if port.Attributes.Master == nil || *port.Attributes.Master == 0 {
 		return ""
 	}
 	index := *port.Attributes.Master
-	i := slices.IndexFunc(links, func(m rtnetlink.LinkMessage) bool { return m.Index == index && m.Attributes != nil })
-	if i < 0 {
+	of, ok := t.byIndex[index]
+	if !ok {
 		return fmt.Sprintf("interface %d", index)
 	}
 	if slave := port.Attributes.Info; slave != nil && slave.SlaveKind == vrf {
 		return ""
 	}
-	if m := links[i].Attributes.Info; m != nil && m.Kind == vrf {
+	if info := of.Attributes.Info; info != nil && info.Kind == vrf {
 		return ""
 	}
-	return links[i].Attributes.Name
+	return of.Attributes.Name
 }
 
 // vrf is the kind of a VRF (IFLA_INFO_KIND), and the slave kind of the interfaces in it (IFLA_INFO_SLAVE_KIND).
