@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"strings"
 
@@ -37,8 +38,8 @@ func doctor(c *cli.Context) error {
 		Wait:    c.Duration("wait"),
 		Lookup:  lookup(place),
 	}).Findings()
-	if err := c.Context.Err(); err != nil {
-		return err
+	if c.Context.Err() != nil {
+		return context.Cause(c.Context)
 	}
 	if err := printDiagnosis(c, found); err != nil {
 		return err

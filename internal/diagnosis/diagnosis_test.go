@@ -107,6 +107,11 @@ func TestFindings(t *testing.T) {
 			s.Hearing.Faults = []link.Fault{{Version: publication.V4, Link: 2, Why: "failed to listen"}}
 		}, Wrong, Multicast, "failed to listen"},
 		{"no route", func(s *Sight) { s.Hearing.Sent[Leg{2, publication.V4}] = errors.New("network is unreachable") }, Wrong, Multicast, "no packet can be sent to 224.0.0.251: network is unreachable"},
+		{"the loopback, which has no route for IPv6", func(s *Sight) {
+			s.Links[0].Loopback, s.Allow = true, []string{"eth0"}
+			s.Links[0].Addrs = append(s.Links[0].Addrs, addr("::1/128"))
+			s.Hearing.Sent[Leg{2, publication.V6}] = errors.New("network is unreachable")
+		}, OK, Multicast, "joined: 224.0.0.251"},
 		{"rules that can't be read", func(s *Sight) { s.Failed[lookRules] = "to root only" }, OK, Firewall, "the rules were not read: to root only"},
 		{"port shared", func(s *Sight) { s.Sharers = []string{"avahi-daemon (pid 812)"} }, OK, Socket, "shared with avahi-daemon (pid 812)"},
 		{"nobody is heard", func(s *Sight) { s.Hearing.Heard = nil }, Hint, Snooping, "no other host was heard"},

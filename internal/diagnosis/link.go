@@ -115,6 +115,7 @@ func (s Sight) multicast(l publication.Link) []Finding {
 		switch {
 		case i >= 0:
 			all = append(all, Finding{state, Multicast, l.Name, s.Hearing.Faults[i].Why, "look at the limits of memberships: sysctl net.ipv4.igmp_max_memberships"})
+		case err != nil && l.Loopback && v == publication.V6: // no host is there that IPv4 does not reach
 		case err != nil && !isRefused(err):
 			all = append(all, Finding{state, Multicast, l.Name, fmt.Sprintf("no packet can be sent to %s: %v", mdns.Group(v).Addr(), err), "look at the routes: ip route get " + mdns.Group(v).Addr().String()})
 		default:
