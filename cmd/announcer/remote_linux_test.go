@@ -4,21 +4,26 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
+	crand "crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"math/big"
+	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"announcer/internal/remote"
 	"announcer/internal/testkit/netlab"
 	"announcer/internal/testkit/skip"
 )
@@ -86,14 +91,14 @@ func (s *definitionServer) certify(t *testing.T) {
 // certifyFrom makes one that is valid for two hours, from some time from now on.
 func (s *definitionServer) certifyFrom(t *testing.T, begins time.Duration) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now().Add(begins)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: begin, NotAfter: begin.Add(2 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.ParseIP("192.0.2.9"), net.IPv4(127, 0, 0, 1)}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	cert, err := x509.CreateCertificate(crand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,6 +247,83 @@ func TestDefinitionsFromNginx(t *testing.T) {
 	again := startRun(t, offline, dir, "--config", "announcer.toml")
 	heard.await(t, "a start without the server", heard.services, "a=17")
 	again.says(t, "no server listens on that port; want a server of definitions there, which this host reaches; what it defined on ")
+}
+
+// begun waits until a file is being written in a directory.
+func begun(t *testing.T, dir string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+		if temporary, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(temporary) > 0 {
+			return
+		}
+	}
+	t.Fatal("nothing is saved")
+}
+
+// TestKilledWhileSaving kills a host again and again, at about the time at which it saves what a server says. What it has saved is
+// whole each time, and is announced when it starts without a line.
+func TestKilledWhileSaving(t *testing.T) {
+	netlab.Need(t)
+	t.Parallel()
+	const kills = 6
+	c := console{dir: t.TempDir(), host: netlab.NewHost(t), path: binDir(t)}
+	var l net.Listener
+	var err error
+	c.host.Do(func() { l, err = net.Listen("tcp", "127.0.0.1:0") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var version atomic.Int64
+	sent := make(chan struct{})
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := version.Add(1)
+		text := oneService(int(n)) + "# " + strings.Repeat("x", 900<<10) + "\n"
+		w.Header().Set("Content-Type", "application/toml")
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		w.Header().Set("ETag", strconv.Quote(strconv.FormatInt(n, 10)))
+		io.WriteString(w, text)
+		select {
+		case sent <- struct{}{}:
+		case <-r.Context().Done():
+		}
+	})}
+	go server.Serve(l)
+	defer server.Close()
+	place := "http://" + l.Addr().String() + "/berlin.toml"
+	in(t, c.dir, fmt.Sprintf("printf '[daemon]\\nservices = [\"%s\"]\\npoll = \"200ms\"\\n[remote]\\ncache = \"cache\"\\n' > announcer.toml", place))
+	const run = "announcer run --config announcer.toml --interface lo --socket announcer.sock"
+	cache := remote.Cache{Dir: filepath.Join(c.dir, "cache")}
+	saved, within := int64(0), 0
+	for range kills {
+		in(t, c.dir, "rm -f cache/*.new") // what the process before has left, so that the next one is noticed
+		cmd := c.shell(run)
+		if err := c.host.Start(cmd); err != nil {
+			t.Fatal(err)
+		}
+		<-sent
+		begun(t, cache.Dir)
+		for ok := saved > 0; !ok; _, ok, _ = cache.Load(place) { // the first version is saved, so that there is an old one
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(rand.N(20 * time.Millisecond))
+		cmd.Process.Kill()
+		cmd.Wait() // it was killed
+		set, ok, err := cache.Load(place)
+		if err != nil || !ok && saved > 0 {
+			t.Fatalf("saved is %v, %v", ok, err)
+		}
+		if temporary, _ := filepath.Glob(filepath.Join(cache.Dir, "*.new")); len(temporary) > 0 {
+			within++
+		}
+		now, _ := strconv.ParseInt(strings.Trim(set.Revision, `"`), 10, 64)
+		if now < saved || now > version.Load() {
+			t.Errorf("saved is version %d, after %d, of %d", now, saved, version.Load())
+		}
+		saved = now
+	}
+	t.Logf("%d of %d kills came while it was saving, and version %d of %d is saved", within, kills, saved, version.Load())
+	server.Close()
+	c.inBackground(t, step{command: run, want: []string{"time=… level=INFO msg=announced service=a …"}})
 }
 
 // TestNothingOnPurpose wants group = [] to withdraw what a server defined, and its removal from the list, too.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"announcer/internal/disk"
 )
@@ -25,7 +27,7 @@ func (c Cache) fsys() disk.FS { return cmp.Or(c.FS, disk.OS) }
 // path returns the file for a place. The place itself may hold a secret.
 func (c Cache) path(place string) string {
 	sum := sha256.Sum256([]byte(place))
-	return filepath.Join(c.Dir, fmt.Sprintf("definitions-%x", sum[:12]))
+	return filepath.Join(c.Dir, fmt.Sprintf("%s%x", prefix, sum[:12]))
 }
 
 // Load returns what was saved for a place. ok is false if nothing was; a file that is damaged is an error.
@@ -45,6 +47,31 @@ func (c Cache) Load(place string) (set Set, ok bool, err error) {
 		return Set{}, false, fmt.Errorf("the cache %s is ignored: %w", path, err)
 	}
 	return set, true, nil
+}
+
+// prefix is the beginning of the names of all files in the cache.
+const prefix = "definitions-"
+
+// stale is how old a file of a place that is no longer named must be before it is removed: the place may be named again, and
+// another process may share the cache.
+const stale = 366 * 24 * time.Hour
+
+// Prune removes the files of places other than those that are named, if they have not been written for a year.
+func (c Cache) Prune(places []string, now time.Time) {
+	if c.Dir == "" {
+		return
+	}
+	named := map[string]bool{}
+	for _, place := range places {
+		named[c.path(place)] = true
+	}
+	entries, _ := c.fsys().ReadDir(c.Dir) // without it there is nothing to remove
+	for _, e := range entries {
+		path := filepath.Join(c.Dir, e.Name())
+		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), prefix) && !named[path] && now.Sub(info.ModTime()) > stale {
+			_ = c.fsys().Remove(path) // it is tried again at the next start
+		}
+	}
 }
 
 // Save replaces what is saved for a place. The set is on the disk when it returns: after a crash there is either the old

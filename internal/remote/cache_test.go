@@ -82,6 +82,45 @@ func TestDamagedCacheIsIgnored(t *testing.T) {
 	}
 }
 
+// TestPrune wants files removed of places that have not been named for a year, and no others.
+func TestPrune(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		name  string
+		place string
+		age   time.Duration
+		stays bool
+	}{
+		{"named, old", "named", 2 * stale, true},
+		{"not named any more", "other", stale - time.Hour, true},
+		{"not named for a year", "other", stale + time.Hour, false},
+		{"of a clock that was ahead", "other", -stale, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := Cache{Dir: t.TempDir()}
+			if err := c.Save(test.place, sample()); err != nil {
+				t.Fatal(err)
+			}
+			notes := filepath.Join(c.Dir, "notes")
+			if err := os.WriteFile(notes, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range []string{c.path(test.place), notes} {
+				if err := os.Chtimes(path, now, now.Add(-test.age)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.Prune([]string{"named"}, now)
+			if _, ok, err := c.Load(test.place); ok != test.stays || err != nil {
+				t.Errorf("it stays: %v, %v", ok, err)
+			}
+			if _, err := os.Stat(notes); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestCrashLeavesOldOrNew has the process end at every moment of a save: what is loaded is the old or the new set.
 func TestCrashLeavesOldOrNew(t *testing.T) {
 	c, newer := Cache{Dir: t.TempDir()}, sample()

@@ -202,7 +202,9 @@ func (s *Source) configure(ctx context.Context) {
 		s.request.Before(cfg)
 		s.request.Before = nil
 	}
-	s.inForce.Store(&cfg)
+	if s.inForce.Swap(&cfg) == nil && s.request.Waits {
+		go remote.Cache{Dir: cfg.Remote.Cache, FS: s.FS}.Prune(cfg.Services, time.Now())
+	}
 	s.places = nil
 	for _, path := range cfg.Services {
 		s.places = append(s.places, s.place(ctx, path, cfg, before))
