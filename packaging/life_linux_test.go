@@ -20,7 +20,7 @@ const (
 	pauseSeen = 10 * time.Minute
 )
 
-// testLife leads an installation through what happens to it.
+// testLife leads an installation from the first start to the purge.
 func testLife(t *testing.T, s *site) {
 	steps := []struct {
 		name string
@@ -39,6 +39,14 @@ func testLife(t *testing.T, s *site) {
 		{"pause", testPause},
 		{"clock forwards", func(t *testing.T, s *site) { testClock(t, s, 24*time.Hour) }},
 		{"clock backwards", func(t *testing.T, s *site) { testClock(t, s, -24*time.Hour) }},
+		{"two of a name", testConflict},
+		{"VLAN", testVLAN},
+		{"bond", testBond},
+		{"Avahi", testAvahi},
+		{"systemd-resolved", testResolved},
+		{"stop", testStop},
+		{"power cut", testPowerCut},
+		{"purge", testPurge},
 	}
 	for _, step := range steps {
 		if !t.Run(step.name, func(t *testing.T) { step.test(t, s) }) {

@@ -1,0 +1,147 @@
+//go:build boot
+
+package packaging
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"announcer/internal/testkit/boot"
+	"announcer/internal/testkit/mdnstest"
+)
+
+// testConflict has the other machine announce the same name.
+func testConflict(t *testing.T, s *site) {
+	s.two.Write(t, definitions+"shop.service", define("Shop", 5090))
+	s.two.Run(t, "systemctl", "reload", unitName)
+	finds(t, s.pbx, "eth0", "Shop #2", "two.local:5090")
+	finds(t, s.two, "eth0", "Shop ", "pbx.local:5060")
+	says(t, s.two, "Shop #2")
+	says(t, s.pbx, "192.0.2.6")
+	s.two.Run(t, "rm", definitions+"shop.service")
+	s.two.Run(t, "systemctl", "reload", unitName)
+	says(t, s.pbx, "all is well")
+}
+
+// testVLAN announces on a VLAN as it comes up.
+func testVLAN(t *testing.T, s *site) {
+	s.forget()
+	for end, m := range []*boot.Machine{s.pbx, s.two} {
+		m.Run(t, "ip", "link", "add", "link", "eth0", "name", "eth0.20", "type", "vlan", "id", "20")
+		m.Run(t, "ip", "addr", "add", fmt.Sprintf("198.51.100.%d/24", 5+end), "dev", "eth0.20")
+		m.Run(t, "ip", "link", "set", "eth0.20", "up")
+	}
+	finds(t, s.two, "eth0.20", "Shop", "pbx.local:5060", "198.51.100.5")
+	tagged := false
+	for _, f := range s.heard() {
+		tagged = tagged || f.from == 0 && f.vlan == 20 && f.Fact == (mdnstest.Fact{Kind: mdnstest.Announcement, Name: "Shop"})
+	}
+	if !tagged {
+		t.Error("no announcement on the cable has the tag of VLAN 20")
+	}
+	for _, m := range []*boot.Machine{s.pbx, s.two} {
+		m.Run(t, "ip", "link", "del", "eth0.20")
+	}
+	says(t, s.pbx, "all is well")
+}
+
+// testBond puts the network device into a bond, which then has its address, and takes it out again.
+func testBond(t *testing.T, s *site) {
+	s.pbx.Run(t, "systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service")
+	s.pbx.Run(t, "ip", "addr", "flush", "dev", "eth0")
+	s.forget()
+	s.pbx.Run(t, "ip", "link", "set", "eth0", "down")
+	s.pbx.Run(t, "ip", "link", "add", "bond0", "type", "bond", "mode", "active-backup", "miimon", "100")
+	s.pbx.Run(t, "ip", "link", "set", "eth0", "master", "bond0")
+	s.pbx.Run(t, "ip", "addr", "add", "192.0.2.5/24", "dev", "bond0")
+	s.pbx.Run(t, "ip", "link", "set", "bond0", "up")
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	says(t, s.pbx, "1 service on bond0; all is well")
+	s.pbx.Run(t, "ip", "link", "set", "eth0", "nomaster")
+	s.pbx.Run(t, "ip", "link", "del", "bond0")
+	s.pbx.Run(t, "systemctl", "start", "systemd-networkd.service")
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	says(t, s.pbx, "1 service on eth0; all is well")
+}
+
+// testAvahi runs Avahi on the same machine. It announces the host, too.
+func testAvahi(t *testing.T, s *site) {
+	s.beside(t, "avahi-daemon.service", "conflict", "withdraw")
+}
+
+// testResolved runs systemd-resolved with multicast DNS on the same machine. It announces the host, too.
+func testResolved(t *testing.T, s *site) {
+	s.pbx.Run(t, "systemctl", "start", "systemd-resolved.service")
+	s.pbx.Run(t, "resolvectl", "mdns", "eth0", "yes")
+	s.beside(t, "systemd-resolved.service", "onflict")
+}
+
+// beside starts another responder on the pbx, and restarts the daemon. Neither may take the other for a rival, nor may the service
+// be announced by both: its names of both are one.
+func (s *site) beside(t *testing.T, other string, complaints ...string) {
+	t.Helper()
+	s.forget()
+	s.pbx.Run(t, "systemctl", "start", other)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	s.pbx.Run(t, "systemctl", "restart", unitName)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	says(t, s.pbx, "all is well")
+	log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", other)
+	for _, want := range complaints {
+		if strings.Contains(log, want) {
+			t.Errorf("%s says %q:\n%s", other, want, log)
+		}
+	}
+	out := s.two.Run(t, "announcer", "browse", "--interface", "eth0", serviceType)
+	if strings.Count(out, "Shop") != 1 || strings.Contains(out, "#2") {
+		t.Errorf("the other machine finds\n%s", out)
+	}
+	s.never(t, mdnstest.Goodbye, "Shop")
+	s.pbx.Run(t, "systemctl", "stop", other)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+}
+
+// testStop wants goodbyes of the service and of the host.
+func testStop(t *testing.T, s *site) {
+	s.forget()
+	s.pbx.Run(t, "systemctl", "stop", unitName)
+	s.await(t, mdnstest.Goodbye, "Shop")
+	s.await(t, mdnstest.Goodbye, "pbx")
+	if out, err := s.pbx.Try("announcer", "status"); err == nil {
+		t.Errorf("after a stop there is a status: %s", out)
+	}
+	s.pbx.Run(t, "systemctl", "start", unitName)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060")
+}
+
+// testPowerCut wants all to be announced again as it was before, by a machine that starts by itself.
+func testPowerCut(t *testing.T, s *site) {
+	s.pbx.Run(t, "sync")
+	s.pbx.PowerCut()
+	s.forget()
+	s.pbx.Boot(t)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	says(t, s.pbx, "all is well")
+	s.never(t, mdnstest.Goodbye, "Shop")
+}
+
+// testPurge wants a removal to withdraw, and a purge to leave nothing by the name of the program but logs.
+func testPurge(t *testing.T, s *site) {
+	s.pbx.Run(t, "rm", definitions+"shop.service")
+	s.pbx.Write(t, "/run/announcer/services/shop.service", define("Shop", 5060))
+	s.pbx.Run(t, "systemctl", "reload", unitName)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060")
+	s.pbx.Run(t, "rm", "/run/announcer/services/shop.service")
+	s.forget()
+	s.pbx.Run(t, "dpkg", "--remove", "announcer")
+	s.await(t, mdnstest.Goodbye, "Shop")
+	s.pbx.Run(t, "dpkg", "--purge", "announcer")
+	left := s.pbx.Run(t, "find", "/", "/run", "/dev/shm", "-xdev", "-name", "*announcer*", "-not", "-path", "/var/log/*")
+	if left != "" {
+		t.Errorf("after the purge there is\n%s", left)
+	}
+	if out, err := s.pbx.Try("grep", "-r", "announcer", "/etc"); err == nil {
+		t.Errorf("after the purge there is\n%s", out)
+	}
+}
