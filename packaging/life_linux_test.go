@@ -39,6 +39,7 @@ func testLife(t *testing.T, s *site) {
 		{"pause", testPause},
 		{"clock forwards", func(t *testing.T, s *site) { testClock(t, s, 24*time.Hour) }},
 		{"clock backwards", func(t *testing.T, s *site) { testClock(t, s, -24*time.Hour) }},
+		{"disk full", testDiskFull},
 		{"two of a name", testConflict},
 		{"VLAN", testVLAN},
 		{"bond", testBond},
@@ -184,4 +185,25 @@ func (s *site) step(t *testing.T, by time.Duration) {
 func (s *site) setClock(t *testing.T, by time.Duration) {
 	t.Helper()
 	s.pbx.Run(t, "date", "--set", fmt.Sprintf("%+d seconds", int(by.Seconds())))
+}
+
+// testDiskFull saves a definition on a full disk, which leaves it empty, and restarts the daemon.
+func testDiskFull(t *testing.T, s *site) {
+	s.forget()
+	s.pbx.Try("sh", "-c", "dd if=/dev/zero of=/filler bs=1M; dd if=/dev/zero of=/filler2 bs=1k; sync")
+	if out, err := s.pbx.Try("sh", "-c", "head -c 100000 /dev/zero | tr '\\0' ' ' >"+definitions+"shop.service"); err == nil {
+		t.Errorf("the disk is not full: %s", out)
+	}
+	s.pbx.Try("systemctl", "reload", unitName)
+	says(t, s.pbx, "shop.service", "Shop")
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060")
+	s.never(t, mdnstest.Goodbye, "Shop")
+	s.pbx.Run(t, "rm", "/filler2")
+	s.pbx.Write(t, definitions+"shop.service", define("Shop", 5060))
+	s.pbx.Try("dd", "if=/dev/zero", "of=/filler2", "bs=1k")
+	s.pbx.Run(t, "systemctl", "restart", unitName)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060")
+	s.pbx.Run(t, "rm", "/filler", "/filler2")
+	s.pbx.Run(t, "systemctl", "reload", unitName)
+	says(t, s.pbx, "all is well")
 }
