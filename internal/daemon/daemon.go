@@ -155,7 +155,7 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 		return d.end(ctx, err)
 	}
 	ready()
-	d.heart = newHeart(d.systemd.interval(heartbeat), d.systemd.interval(restbeat))
+	d.heart = newHeart(d.systemd.interval(heartbeat, 3), d.systemd.interval(restbeat, 2))
 	defer d.heart.timer.Stop()
 	for {
 		select {

@@ -10,7 +10,7 @@ import (
 // are reported and interfaces that went away are missed. While it rests, it looks after itself every restbeat.
 const (
 	restAfter = ownWindow
-	restbeat  = 10 * time.Second
+	restbeat  = 15 * time.Second
 )
 
 // heart has the loop look after itself.

@@ -53,10 +53,10 @@ func newSystemd(m Manager, log *slog.Logger) systemd {
 	return systemd{manager: m, log: log, watchdog: watchdog}
 }
 
-// interval is how often [systemd.alive] is to be called: at least every most.
-func (s *systemd) interval(most time.Duration) time.Duration {
+// interval is how often [systemd.alive] is to be called: at least every most, and so many times within the watchdog's time.
+func (s *systemd) interval(most time.Duration, times int) time.Duration {
 	if s.watchdog > 0 {
-		return max(min(most, s.watchdog/3), time.Millisecond)
+		return max(min(most, s.watchdog/time.Duration(times)), time.Millisecond)
 	}
 	return most
 }

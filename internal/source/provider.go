@@ -11,7 +11,7 @@ import (
 )
 
 // Pulse is the longest time between two looks of a provider at its place.
-const Pulse = 10 * time.Second
+const Pulse = 15 * time.Second
 
 // Provider watches a place that holds definition files, such as a directory.
 type Provider interface {

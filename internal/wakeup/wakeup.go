@@ -1,6 +1,6 @@
 // Package wakeup keeps a process that has nothing to do asleep: what is done in intervals is done at common moments ([Until]).
 // And it notices that the process did not run for a while: because the machine was suspended, because its virtual machine
-// was paused, or because the process was stopped. It needs no privileges, and wakes up every ten seconds.
+// was paused, or because the process was stopped. It needs no privileges, and wakes up every 15 seconds.
 package wakeup
 
 import (
@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	every = 10 * time.Second // between two looks at the clocks
+	every = 15 * time.Second // between two looks at the clocks
 	least = 30 * time.Second // what is shorter is not reported: a busy machine
 )
 
