@@ -49,6 +49,8 @@ const whyEndless = "the check of it does not end"
 
 // Monitor asks the servers of all publications that have a check. A nil monitor checks nothing and lets all through.
 type Monitor struct {
+	Dice func(n time.Duration) time.Duration // returns a random time below n; nil: that of math/rand/v2
+
 	ask     func(context.Context, Probe) error
 	log     *slog.Logger
 	changed chan struct{}
@@ -345,7 +347,7 @@ func (m *Monitor) take(a answer) {
 func (m *Monitor) settle(a answer) {
 	t := a.target
 	t.endless = a.endless
-	t.due = time.Now().Add(jitter(m.settings.Interval))
+	t.due = time.Now().Add(m.jitter(m.settings.Interval))
 	before := t.state
 	t.server = t.after(a.why, a.latency, m.settings)
 	if t.state == before {
@@ -362,8 +364,12 @@ func (m *Monitor) settle(a answer) {
 }
 
 // jitter returns a time that is a tenth shorter or longer, so that what starts together does not stay together.
-func jitter(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5+1)
+func (m *Monitor) jitter(d time.Duration) time.Duration {
+	dice := rand.N[time.Duration]
+	if m.Dice != nil {
+		dice = m.Dice
+	}
+	return d - d/10 + dice(d/5+1)
 }
 
 // logState logs that the state of a publication changes.

@@ -37,18 +37,35 @@ type Reading struct {
 	Err   error
 }
 
-// Watcher is the task that reads the links of this host.
+// Kernel knows the links of a host.
+type Kernel interface {
+	// Read does what the function [Read] does.
+	Read() ([]publication.Link, error)
+	// Changes returns a channel that receives a signal whenever the links may have changed, until ctx is done.
+	Changes(ctx context.Context) <-chan struct{}
+}
+
+// system is the kernel of this host.
+type system struct{ log *slog.Logger }
+
+func (system) Read() ([]publication.Link, error) { return Read() }
+
+func (s system) Changes(ctx context.Context) <-chan struct{} { return nudges(ctx, s.log) }
+
+// Watcher is the task that reads the links of a host.
 type Watcher struct {
-	log      *slog.Logger
-	read     func() ([]publication.Link, error)
+	kernel   Kernel
 	refresh  chan struct{}
 	readings chan Reading
 	last     Reading
 }
 
-// NewWatcher returns a watcher that reads nothing before Run.
-func NewWatcher(log *slog.Logger) *Watcher {
-	return &Watcher{log: log, read: Read, refresh: make(chan struct{}, 1), readings: make(chan Reading)}
+// NewWatcher returns a watcher of the links of this host. It reads nothing before Run.
+func NewWatcher(log *slog.Logger) *Watcher { return NewWatcherOf(system{log}) }
+
+// NewWatcherOf returns a watcher of the links that a kernel knows.
+func NewWatcherOf(k Kernel) *Watcher {
+	return &Watcher{kernel: k, refresh: make(chan struct{}, 1), readings: make(chan Reading)}
 }
 
 // String returns "the links".
@@ -63,13 +80,9 @@ func (w *Watcher) Refresh() { nudge(w.refresh) }
 // Run reads the links until ctx is done. Changes that follow each other within 100 ms are one. Where the system does not
 // report changes, that is logged, and Run looks every 800 ms.
 func (w *Watcher) Run(ctx context.Context) error {
-	return w.run(ctx, nudges(ctx, w.log))
-}
-
-// run reads the links a while after each nudge and compares. It ends when nudges is closed.
-func (w *Watcher) run(ctx context.Context, nudges <-chan struct{}) error {
+	changes := w.kernel.Changes(ctx)
 	for due := true; ; {
-		links, err := w.read()
+		links, err := w.kernel.Read()
 		if reading := (Reading{links, err}); due || !reading.same(w.last) {
 			w.last = reading
 			select {
@@ -84,7 +97,7 @@ func (w *Watcher) run(ctx context.Context, nudges <-chan struct{}) error {
 			return nil
 		case <-w.refresh:
 			continue
-		case _, open := <-nudges:
+		case _, open := <-changes:
 			if !open {
 				return nil
 			}

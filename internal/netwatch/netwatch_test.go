@@ -3,7 +3,6 @@ package netwatch
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"reflect"
 	"testing"
 	"testing/synctest"
@@ -12,15 +11,24 @@ import (
 	"announcer/internal/publication"
 )
 
+// fakeKernel is a kernel in the hands of a test.
+type fakeKernel struct {
+	read    func() ([]publication.Link, error)
+	changes <-chan struct{}
+}
+
+func (k fakeKernel) Read() ([]publication.Link, error) { return k.read() }
+
+func (k fakeKernel) Changes(context.Context) <-chan struct{} { return k.changes }
+
 func TestChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := publication.Links{{Index: 1, Name: "lo"}}
 		var failure error
 		nudges := make(chan struct{}, 1)
-		w := NewWatcher(slog.New(slog.DiscardHandler))
-		w.read = func() ([]publication.Link, error) { return now, failure }
+		w := NewWatcherOf(fakeKernel{func() ([]publication.Link, error) { return now, failure }, nudges})
 		ended := make(chan error)
-		go func() { ended <- w.run(t.Context(), nudges) }()
+		go func() { ended <- w.Run(t.Context()) }()
 		signalled := func() bool {
 			synctest.Wait()
 			select {
@@ -81,13 +89,12 @@ func TestChangesInAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		nudges, reads := make(chan struct{}, 1), 0
-		w := NewWatcher(slog.New(slog.DiscardHandler))
-		w.read = func() ([]publication.Link, error) {
+		w := NewWatcherOf(fakeKernel{func() ([]publication.Link, error) {
 			reads++
 			return []publication.Link{{Index: reads, Name: "eth0"}}, nil
-		}
+		}, nudges})
 		ended := make(chan error, 1)
-		go func() { ended <- w.run(ctx, nudges) }()
+		go func() { ended <- w.Run(ctx) }()
 		go func() {
 			defer close(nudges)
 			for ctx.Err() == nil {

@@ -44,11 +44,11 @@ func byNetlink() ([]publication.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fromKernel(links, addrs), nil
+	return FromKernel(links, addrs), nil
 }
 
-// fromKernel puts together what the kernel says of links and of addresses.
-func fromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []publication.Link {
+// FromKernel returns the links that the kernel means by its messages about links and addresses (rtnetlink(7)), as [Read] does.
+func FromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) []publication.Link {
 	var found []publication.Link
 	all, on := newTable(links), map[uint32][]publication.LinkAddr{}
 	for _, a := range addrs {

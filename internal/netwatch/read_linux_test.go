@@ -48,7 +48,7 @@ func TestFromKernel(t *testing.T) {
 	peer := addr(3, "192.0.2.1/32", 0)
 	peer.Attributes.Local = net.IPv4(192, 0, 2, 7).To4()
 
-	got := fromKernel([]rtnetlink.LinkMessage{
+	got := FromKernel([]rtnetlink.LinkMessage{
 		link(3, "ppp0", working|unix.IFF_POINTOPOINT),
 		link(1, "lo", unix.IFF_UP|unix.IFF_RUNNING|unix.IFF_LOOPBACK),
 		link(2, "eth0", working),
@@ -116,7 +116,7 @@ func TestMaster(t *testing.T) {
 		{"a master that is not to be seen", index(8), &rtnetlink.LinkInfo{SlaveKind: "bridge"}, nil, "interface 8"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			links := fromKernel([]rtnetlink.LinkMessage{
+			links := FromKernel([]rtnetlink.LinkMessage{
 				{Index: 2, Flags: working, Attributes: &rtnetlink.LinkAttributes{Name: "eth0", Master: test.master, Info: test.port}},
 				{Index: 7, Flags: unix.IFF_MULTICAST, Attributes: &rtnetlink.LinkAttributes{Name: "br0", Info: test.info}},
 			}, nil)
@@ -167,7 +167,7 @@ func TestOutage(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			index := int(test.links[0].Index)
-			l, _ := publication.Links(fromKernel(test.links, nil)).ByIndex(index)
+			l, _ := publication.Links(FromKernel(test.links, nil)).ByIndex(index)
 			if got := l.Outage.String(); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
@@ -266,7 +266,7 @@ func TestCarriers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asked := c.links[0].Index
-			links := publication.Links(fromKernel(c.links, nil))
+			links := publication.Links(FromKernel(c.links, nil))
 			l, _ := links.ByIndex(int(asked))
 			var got []string
 			for _, c := range l.Carriers {

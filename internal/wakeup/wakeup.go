@@ -33,6 +33,20 @@ func Watch(ctx context.Context, woke func(slept time.Duration)) {
 	watch(alarm(ctx, every), read, woke)
 }
 
+// Clocks are those of a host.
+type Clocks struct {
+	Ticks <-chan struct{}                  // a signal at least every ten seconds while the host runs, and at once when it wakes up
+	Read  func() (run, wall time.Duration) // since some time in the past, with the time of a suspend; and since 1970
+}
+
+// WatchClocks is [Watch] with the clocks of another host, until Ticks is closed.
+func WatchClocks(c Clocks, woke func(slept time.Duration)) {
+	watch(c.Ticks, func() reading {
+		run, wall := c.Read()
+		return reading{run, wall}
+	}, woke)
+}
+
 // watch reads the clocks on every tick, until there are no more.
 func watch(ticks <-chan struct{}, read func() reading, woke func(slept time.Duration)) {
 	last := read()

@@ -49,10 +49,14 @@ func (b blockades) next() (at time.Time) {
 	return at
 }
 
+// legs returns the legs in order.
+func (b blockades) legs() []leg {
+	return slices.SortedFunc(maps.Keys(b), func(a, b leg) int { return cmp.Or(cmp.Compare(a.link, b.link), cmp.Compare(a.version, b.version)) })
+}
+
 // faults returns those that have lasted, in order.
 func (b blockades) faults() (faults []link.Fault) {
-	inOrder := func(a, b leg) int { return cmp.Or(cmp.Compare(a.link, b.link), cmp.Compare(a.version, b.version)) }
-	for _, at := range slices.SortedFunc(maps.Keys(b), inOrder) {
+	for _, at := range b.legs() {
 		if b[at].isFault {
 			faults = append(faults, link.Fault{Link: at.link, Version: at.version, Why: whyBlocked(b[at].why)})
 		}
@@ -95,7 +99,8 @@ func (p *Publisher) retestBlockades(now time.Time) {
 
 // testBlockades tries to send where nothing could be sent, when it is time.
 func (p *Publisher) testBlockades(now time.Time) {
-	for at, b := range p.blockades {
+	for _, at := range p.blockades.legs() {
+		b := p.blockades[at]
 		if now.Before(b.test) {
 			continue
 		}

@@ -19,7 +19,9 @@ var Start = time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC)
 // Net is a network of segments and hosts.
 type Net struct {
 	live  bool
+	seed  uint64
 	hosts int
+	ports int
 
 	mu     sync.Mutex // over the dice, and over segments and hosts in live mode
 	dice   *rand.Rand
@@ -28,7 +30,7 @@ type Net struct {
 }
 
 // New makes a network whose time is simulated.
-func New(seed uint64) *Net { return &Net{dice: rand.New(rand.NewPCG(seed, 0))} }
+func New(seed uint64) *Net { return &Net{seed: seed, dice: rand.New(rand.NewPCG(seed, 0))} }
 
 // Live makes a network in real time, or in that of a testing/synctest bubble.
 func Live(seed uint64) *Net {

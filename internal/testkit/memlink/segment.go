@@ -3,6 +3,7 @@ package memlink
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ type Segment struct {
 	weather Weather
 	ports   []*Port
 	capture *pcap.Writer
+	tap     func(from *Host, p link.Packet)
 }
 
 // NewSegment adds a segment with fine weather.
@@ -40,6 +42,14 @@ func (s *Segment) SetWeather(w Weather) {
 	s.net.mu.Lock()
 	defer s.net.mu.Unlock()
 	s.weather = w
+}
+
+// Tap has f called with each packet that is sent on the segment from now on, in the order of sending, with its source address.
+// f must not send.
+func (s *Segment) Tap(f func(from *Host, p link.Packet)) {
+	s.net.mu.Lock()
+	defer s.net.mu.Unlock()
+	s.tap = f
 }
 
 // Split parts the segment: only hosts for which side gives the same number hear each other. [Segment.Heal] ends it.
@@ -74,9 +84,11 @@ func (n *Net) NewHost(name string) *Host {
 type Port struct {
 	host    *Host
 	segment *Segment
+	number  int
 	link    publication.Link
 	side    int
 	down    bool
+	dice    map[*Port]*rand.Rand // of what comes from another port, in live mode
 }
 
 // Plug adds an interface on a segment to a host, with an index from 2 and a name such as "eth0".
@@ -84,7 +96,8 @@ func (h *Host) Plug(s *Segment, addrs ...netip.Prefix) *Port {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	i := len(h.ports)
-	p := &Port{host: h, segment: s, link: publication.Link{Index: i + 2, Name: fmt.Sprintf("eth%d", i), MTU: 1500}}
+	h.net.ports++
+	p := &Port{host: h, segment: s, number: h.net.ports, dice: map[*Port]*rand.Rand{}, link: publication.Link{Index: i + 2, Name: fmt.Sprintf("eth%d", i), MTU: 1500}}
 	p.link.Addrs = linkAddrs(addrs)
 	h.ports = append(h.ports, p)
 	s.ports = append(s.ports, p)
@@ -104,6 +117,13 @@ func (p *Port) SetAddrs(addrs ...netip.Prefix) {
 	p.host.net.mu.Lock()
 	defer p.host.net.mu.Unlock()
 	p.link.Addrs = linkAddrs(addrs)
+}
+
+// SetLink changes what the interface is: its index, its name, its addresses.
+func (p *Port) SetLink(l publication.Link) {
+	p.host.net.mu.Lock()
+	defer p.host.net.mu.Unlock()
+	p.link = l
 }
 
 // SetDown pulls the cable of an interface, or puts it back.
@@ -178,6 +198,9 @@ func (s *Segment) carry(from *Port, packet link.Packet) {
 	if s.capture != nil {
 		_ = s.capture.Frame(s.net.Now(), ethernet(from, packet)) // a capture that fails ends; the segment goes on
 	}
+	if s.tap != nil {
+		s.tap(from.host, packet)
+	}
 	for _, to := range s.ports {
 		if !to.hears(from, packet) {
 			continue
@@ -186,7 +209,7 @@ func (s *Segment) carry(from *Port, packet link.Packet) {
 			s.net.deliver(0, to, &packet)
 			continue
 		}
-		dice, w := s.net.dice, s.weather
+		dice, w := s.net.diceOf(from, to), s.weather
 		copies := 1
 		if dice.Float64() < w.Duplicate {
 			copies = 2
@@ -197,6 +220,20 @@ func (s *Segment) carry(from *Port, packet link.Packet) {
 			}
 		}
 	}
+}
+
+// diceOf returns the dice for what one port sends to another. In live mode each pair has its own, so that what is drawn does
+// not depend on the order in which hosts send at one moment.
+func (n *Net) diceOf(from, to *Port) *rand.Rand {
+	if !n.live {
+		return n.dice
+	}
+	dice := to.dice[from]
+	if dice == nil {
+		dice = rand.New(rand.NewPCG(n.seed, uint64(from.number)<<32|uint64(to.number)))
+		to.dice[from] = dice
+	}
+	return dice
 }
 
 func (p *Port) hears(from *Port, packet link.Packet) bool {
