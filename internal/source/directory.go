@@ -71,7 +71,7 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 	d.buf, d.items, d.stale = new(bytes.Buffer), nil, true
 	defer d.close()
 	for reason := changed; reason != ended; reason = d.await(ctx) {
-		if returned := d.guard.begin(); returned || reason == changed || !d.answers() {
+		if returned := d.guard.begin(); returned || reason == changed || d.lacks() || !d.answers() {
 			d.prepare()
 			yield(d.look())
 		} else {
@@ -79,6 +79,15 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 		}
 	}
 	return nil
+}
+
+// lacks reports whether something could not be read the last time. What mends that need not be an event: a process has
+// descriptors again, a server answers again.
+func (d *directory) lacks() bool {
+	return slices.ContainsFunc(d.items, func(i Item) bool {
+		_, isRemark := errors.AsType[Remark](i.Err)
+		return i.Err != nil && !isRemark && !errors.Is(i.Err, ErrMasked)
+	})
 }
 
 // answers reports whether all files can still be reached. It hangs if the place itself does.

@@ -87,6 +87,21 @@ func TestSourceOnMemory(t *testing.T) {
 			time.Sleep(pollEvery)
 			m.expect(t, "/etc/services/a.service=b")
 		}},
+		{"files fail for a while, and no event says that they do not any more", func(t *testing.T, m onMemory) {
+			m.disk.SetFault(func(op, path string) error {
+				if op == "open" && path == "/etc/services/a.service" {
+					return syscall.EIO
+				}
+				return nil
+			})
+			m.happens(t, m.disk.Write("/etc/services/a.service", serviceFile("b")))
+			if got := m.says(); !strings.Contains(got, "/etc/services/a.service=a ") || !strings.Contains(got, "input/output error") {
+				t.Errorf("while it fails: %s", got)
+			}
+			m.disk.SetFault(nil)
+			time.Sleep(Pulse)
+			m.expect(t, "/etc/services/a.service=b")
+		}},
 		{"the file system hangs", func(t *testing.T, m onMemory) {
 			release, err := m.disk.Hang("/etc/services")
 			m.happens(t, err, m.disk.Write("/etc/services/a.service", serviceFile("b")))

@@ -338,8 +338,8 @@ func (m *merger) files() []file {
 // itemsOf returns the items of a place, or those that were good before if it cannot be read.
 func (m *merger) itemsOf(p Place) []Item {
 	kept, newest := m.kept(p)
-	if answers := m.stands(p, newest, false); !answers && p.Items == nil {
-		return kept // of a provider that was started again
+	if answers := m.stands(p, newest, false); !answers && (p.Items == nil || p.isUnread()) {
+		return kept // also of a provider that was started again
 	} else if !answers {
 		return m.remark(p.Items)
 	}
@@ -392,10 +392,13 @@ func (m *merger) remark(items []Item) []Item {
 // isFile reports whether the place is a file by itself.
 func (p Place) isFile() bool { return len(p.Items) == 1 && p.Items[0].Name == p.Path }
 
+// isUnread reports whether the place could not be read the last time.
+func (p Place) isUnread() bool { return len(p.Items) == 1 && p.Items[0].Name == "" && p.Items[0].Err != nil }
+
 // fault returns what is wrong with a place. That a directory with good files has become something else, or a good file a
 // directory, is an error.
 func (m *merger) fault(p Place, hadFiles bool) error {
-	if len(p.Items) == 1 && p.Items[0].Name == "" {
+	if p.isUnread() {
 		return p.Items[0].Err
 	}
 	_, wasFile := m.before.good[p.Path]

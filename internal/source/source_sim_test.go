@@ -194,6 +194,29 @@ func TestSourceWaitsForProviders(t *testing.T) {
 			b.providers["/b"].items <- []Item{}
 			b.expect(t, "a.service=a")
 		}},
+		{"a place that cannot be read stops answering", []string{"/a", "/b"}, func(t *testing.T, b *bench) {
+			b.expect(t, "a.service=a b.service=b")
+			b.providers["/b"].items <- []Item{{Origin: "/b", Err: errors.New("it cannot be read")}}
+			b.expect(t, "a.service=a b.service=b /b: it cannot be read")
+			b.providers["/b"].items <- nil
+			time.Sleep(silenceTime + Pulse)
+			b.expect(t, "a.service=a b.service=b silent:/b")
+		}},
+		{"the provider of a place that cannot be read fails", []string{"/b"}, func(t *testing.T, b *bench) {
+			b.expect(t, "b.service=b")
+			b.providers["/b"].items <- []Item{{Origin: "/b", Err: errors.New("it cannot be read")}}
+			b.expect(t, "b.service=b /b: it cannot be read")
+			b.providers["/b"].fails <- errors.New("it is refused")
+			b.expect(t, "b.service=b /b: it is not watched: it is refused; what it defined before stays in use")
+		}},
+		{"a place that is gone stops answering", []string{"/a", "/b"}, func(t *testing.T, b *bench) {
+			b.expect(t, "a.service=a b.service=b")
+			b.providers["/b"].items <- []Item{{Origin: "/b", Err: ErrMissing}}
+			b.expect(t, "a.service=a /b: warning: the directory does not exist any more, and what its files defined is withdrawn")
+			b.providers["/b"].items <- nil
+			time.Sleep(silenceTime + Pulse)
+			b.expect(t, "a.service=a silent:/b")
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
