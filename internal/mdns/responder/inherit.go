@@ -48,7 +48,7 @@ func (r *Responder) Announced() []Announced {
 	for _, f := range r.faces.all {
 		byLink[f.link.Name] = f.announced(byLink[f.link.Name])
 	}
-	for at, h := range r.estate.legs {
+	for at, h := range r.estate.legs { // one for each link
 		if at.version == publication.V4 && h.until > r.now {
 			byLink[at.link] = append(byLink[at.link], h.records...)
 		}
@@ -68,8 +68,8 @@ func (f *face) announced(list []mdns.Record) []mdns.Record {
 	if other == nil || other == f {
 		other = &face{}
 	}
-	for key, n := range f.zone {
-		for _, s := range n.sets {
+	for _, key := range slices.Sorted(maps.Keys(f.zone)) {
+		for _, s := range f.zone[key].sets {
 			for _, record := range s.records {
 				if !other.zone[key].has(record) {
 					list = append(list, record)
@@ -77,8 +77,8 @@ func (f *face) announced(list []mdns.Record) []mdns.Record {
 			}
 		}
 	}
-	for id, s := range f.inherited {
-		if other.inherited[id] == nil {
+	for _, s := range f.inherited.inOrder() {
+		if other.inherited[s.identity()] == nil {
 			list = append(list, s.records...)
 		}
 	}
@@ -126,6 +126,11 @@ func (f *face) inherit() {
 
 // inheritance is what the process before this one announced on the link of a face.
 type inheritance map[identity]*set
+
+// inOrder returns the sets in the order in which they were announced.
+func (i inheritance) inOrder() []*set {
+	return slices.SortedFunc(maps.Values(i), func(a, b *set) int { return cmp.Compare(a.index, b.index) })
+}
 
 // forget drops what another process or host announces, which a goodbye would take from it. Who announces a record of a unique
 // name has the name, and what points to it.
@@ -179,8 +184,7 @@ func (f *face) bury(all bool) {
 			}
 		}
 	}
-	inOrder := func(a, b *set) int { return cmp.Compare(a.index, b.index) }
-	for _, s := range slices.SortedFunc(maps.Values(f.inherited), inOrder) {
+	for _, s := range f.inherited.inOrder() {
 		if !f.isLocal(s) {
 			f.r.past.remember(s)
 			f.farewells.say(s)
