@@ -8,7 +8,7 @@ PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-
 OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes endurance endurance-life endurance-lan cross package image clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes world endurance endurance-life endurance-lan endurance-world cross package image clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -16,7 +16,7 @@ help: ## this list
 build: ## the program, as ./announcer
 	go build -o announcer ./cmd/announcer
 
-test: check lan ## build, vet, staticcheck, gofmt and all tests with the race detector (NOSKIP=1: none may be skipped)
+test: check lan world ## build, vet, staticcheck, gofmt and all tests with the race detector (NOSKIP=1: none may be skipped)
 	ANNOUNCER_RUN=$$(date +%s%N) go test -race -timeout 20m -json ./... | go run ./internal/testkit/verdict $(if $(NOSKIP),-noskip)
 
 check:
@@ -33,6 +33,10 @@ check:
 # Simulations have one goroutine: the race detector finds nothing in them and takes ten times as long.
 lan: ## the LAN in a box with 30 seeds
 	go test -run LANInABox ./internal/testkit/conformance
+
+# Goroutines of many hosts take turns here: their races are looked for with a few seeds in `make test`.
+world: ## whole daemons in simulated worlds with 200 seeds (SEEDS=N: with so many)
+	go test -count 1 -timeout 3h -run '^TestWorld$$' ./internal/testkit/world -world.seeds $(or $(SEEDS),200)
 
 test-deps: ## the programs that the interop tests talk to, unpacked into .test-deps
 	@.ci/test-deps
@@ -62,13 +66,16 @@ recipes: ## the files of examples/ for other systems (Prometheus, Grafana and ot
 	cd recipes && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./...
 	cd recipes && ANNOUNCER_RUN=$$(date +%s%N) go test -timeout 10m -json ./... | go -C .. run ./internal/testkit/verdict $(if $(NOSKIP),-noskip)
 
-endurance: endurance-life endurance-lan boot-test ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds, emulated machines
+endurance: endurance-life endurance-lan endurance-world boot-test ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds, worlds with 10,000, emulated machines
 
 endurance-life:
 	go test -count 1 -timeout 1h -v ./internal/testkit/endurance -endurance.long
 
 endurance-lan:
 	go test -count 1 -timeout 2h -run LANInABox ./internal/testkit/conformance -lan.seeds 1000
+
+endurance-world:
+	$(MAKE) world SEEDS=10000
 
 cross: $(PLATFORMS) ## the program for every platform, in dist/
 

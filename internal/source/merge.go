@@ -393,7 +393,9 @@ func (m *merger) remark(items []Item) []Item {
 func (p Place) isFile() bool { return len(p.Items) == 1 && p.Items[0].Name == p.Path }
 
 // isUnread reports whether the place could not be read the last time.
-func (p Place) isUnread() bool { return len(p.Items) == 1 && p.Items[0].Name == "" && p.Items[0].Err != nil }
+func (p Place) isUnread() bool {
+	return len(p.Items) == 1 && p.Items[0].Name == "" && p.Items[0].Err != nil
+}
 
 // fault returns what is wrong with a place. That a directory with good files has become something else, or a good file a
 // directory, is an error.

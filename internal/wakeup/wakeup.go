@@ -30,7 +30,10 @@ func (before reading) slept(now reading) time.Duration {
 // Watch calls woke with the time for which the process did not run, at once when it runs again, if that is more than half
 // a minute. It ends with ctx.
 func Watch(ctx context.Context, woke func(slept time.Duration)) {
-	watch(alarm(ctx, every), read, woke)
+	WatchClocks(Clocks{alarm(ctx, every), func() (run, wall time.Duration) {
+		now := read()
+		return now.run, now.wall
+	}}, woke)
 }
 
 // Clocks are those of a host.

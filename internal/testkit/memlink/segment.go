@@ -146,7 +146,11 @@ func (h *Host) Links() []publication.Link {
 }
 
 // OnPacket sets what a host does with the packets that reach it, whatever their port. Their Data is shared.
-func (h *Host) OnPacket(f func(link.Packet)) { h.onPacket = f }
+func (h *Host) OnPacket(f func(link.Packet)) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	h.onPacket = f
+}
 
 // Why a packet can't be sent.
 var (
@@ -255,9 +259,11 @@ func (n *Net) deliver(delay time.Duration, to *Port, packet *link.Packet) {
 }
 
 func (p *Port) receive(packet *link.Packet) {
-	if p.host.onPacket != nil {
-		received := *packet
-		received.Link = p.link.Index
-		p.host.onPacket(received)
+	p.host.net.mu.Lock()
+	f, received := p.host.onPacket, *packet
+	received.Link = p.link.Index
+	p.host.net.mu.Unlock()
+	if f != nil {
+		f(received)
 	}
 }

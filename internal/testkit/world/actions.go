@@ -1,0 +1,411 @@
+//go:build linux
+
+package world
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/daemon"
+	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
+)
+
+// action is a kind of thing that can happen.
+type action struct {
+	name   string
+	weight int
+	do     func(w *World, h *host, dice *rand.Rand)
+}
+
+var actions = []action{
+	{"save", 8, func(_ *World, h *host, dice *rand.Rand) {
+		file := drawFile(dice)
+		h.save(file, h.draw(dice, file), dice)
+	}},
+	{"spoil", 4, func(_ *World, h *host, dice *rand.Rand) { h.spoil(drawFile(dice), dice) }},
+	{"delete", 3, func(_ *World, h *host, dice *rand.Rand) { h.delete(drawFile(dice)) }},
+	{"chmod", 2, func(_ *World, h *host, dice *rand.Rand) { h.chmod(drawFile(dice)) }},
+	{"directory hangs", 2, func(_ *World, h *host, _ *rand.Rand) { h.hang() }},
+	{"directory goes", 2, func(_ *World, h *host, _ *rand.Rand) { h.lose() }},
+	{"disk fails", 2, func(_ *World, h *host, dice *rand.Rand) { h.failDisk(dice) }},
+	{"events are lost", 1, func(_ *World, h *host, dice *rand.Rand) {
+		file := drawFile(dice)
+		h.disk.Overflow(func() { h.save(file, h.draw(dice, file), dice) })
+	}},
+	{"rename host", 1, func(_ *World, h *host, dice *rand.Rand) { h.rename(dice) }},
+	{"provision", 2, func(_ *World, h *host, _ *rand.Rand) { h.failProvision() }},
+	{"server", 2, func(w *World, h *host, _ *rand.Rand) { h.failServer(w) }},
+	{"touch nothing", 1, func(*World, *host, *rand.Rand) {}},
+
+	{"carrier", 4, func(_ *World, h *host, dice *rand.Rand) { h.flip(dice, unix.IFF_RUNNING) }},
+	{"down", 1, func(_ *World, h *host, dice *rand.Rand) { h.flip(dice, unix.IFF_UP) }},
+	{"multicast", 1, func(_ *World, h *host, dice *rand.Rand) { h.flip(dice, unix.IFF_MULTICAST) }},
+	{"address", 3, func(_ *World, h *host, dice *rand.Rand) { h.readdress(dice) }},
+	{"address state", 2, func(_ *World, h *host, dice *rand.Rand) { h.stateAddress(dice) }},
+	{"rename link", 1, func(_ *World, h *host, dice *rand.Rand) {
+		h.onNIC(dice, func(n *nic) { n.name = fmt.Sprintf("lan%d", dice.IntN(1000)) })
+	}},
+	{"reindex", 1, func(_ *World, h *host, dice *rand.Rand) {
+		delete(h.truth.faults, "the link has no address") // it is another link
+		h.onNIC(dice, func(n *nic) { h.kernel.last++; n.index = h.kernel.last })
+	}},
+	{"mtu", 1, func(_ *World, h *host, dice *rand.Rand) {
+		h.onNIC(dice, func(n *nic) { n.mtu = uint32(1280 + dice.IntN(8000)) })
+	}},
+	{"netlink fails", 1, func(_ *World, h *host, _ *rand.Rand) { h.netlinkFails() }},
+	{"netlink overrun", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.change(func() {}) }},
+	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.firewall() }},
+
+	{"port held", 1, func(_ *World, h *host, _ *rand.Rand) { h.holdPort() }},
+	{"storm", 1, func(w *World, _ *host, dice *rand.Rand) { w.storm(dice) }},
+	{"partition", 1, func(w *World, _ *host, dice *rand.Rand) { w.part(dice) }},
+	{"garbage", 1, func(w *World, _ *host, dice *rand.Rand) { w.garble(dice) }},
+	{"flood", 1, func(w *World, _ *host, dice *rand.Rand) { w.flood(dice) }},
+	{"echo", 1, func(w *World, _ *host, dice *rand.Rand) { w.echo(dice) }},
+
+	{"mend", 8, func(w *World, h *host, _ *rand.Rand) { h.mend() }},
+	{"kill", 2, func(w *World, h *host, _ *rand.Rand) { h.crash(); w.rest(restartTime); h.boot() }},
+	{"restart", 2, func(w *World, h *host, _ *rand.Rand) { h.stop(daemon.ErrRestart); w.rest(time.Millisecond); h.boot() }},
+	{"terminate", 1, func(w *World, h *host, _ *rand.Rand) { h.stop(errTerminated) }},
+	{"start", 4, func(w *World, h *host, _ *rand.Rand) { h.boot() }},
+	{"hangup", 1, func(_ *World, h *host, _ *rand.Rand) {
+		if h.process != nil {
+			h.process.hangup()
+		}
+	}},
+	{"suspend", 2, func(w *World, h *host, dice *rand.Rand) {
+		h.suspend(w, time.Duration(dice.Int64N(int64(3*time.Hour))))
+	}},
+	{"SIGSTOP", 1, func(w *World, h *host, dice *rand.Rand) {
+		h.freeze(w, time.Duration(dice.Int64N(int64(2*watchdog))))
+	}},
+}
+
+func drawFile(dice *rand.Rand) string { return fileNames[dice.IntN(len(fileNames))] }
+
+// drawAction returns the name of an action, by the weights.
+func drawAction(dice *rand.Rand) string {
+	total := 0
+	for _, a := range actions {
+		total += a.weight
+	}
+	at := dice.IntN(total)
+	for _, a := range actions {
+		if at -= a.weight; at < 0 {
+			return a.name
+		}
+	}
+	panic("unreachable")
+}
+
+// do makes a step happen.
+func (w *World) do(s Step) {
+	for _, a := range actions {
+		if a.name == s.Action {
+			a.do(w, w.hosts[s.Host], rand.New(rand.NewPCG(s.Draw, 1)))
+		}
+	}
+}
+
+// draw returns a definition for a file.
+func (h *host) draw(dice *rand.Rand, file string) *service {
+	return &service{fmt.Sprintf("%s %s", h.net.Name, file), 1000 + dice.IntN(60000), fmt.Sprintf("v=%d", dice.IntN(1000))}
+}
+
+func (h *host) save(file string, s *service, dice *rand.Rand) { h.put(file, s, s.xml(), dice) }
+
+func (h *host) spoil(file string, dice *rand.Rand) {
+	bad := []string{"<service-group>", "", "\x00\xff", "<service-group><name>x</name></service-group>"}
+	h.put(file, nil, bad[dice.IntN(len(bad))], dice)
+}
+
+// put has a file say something; s is what that means, nil if nothing.
+func (h *host) put(file string, s *service, text string, dice *rand.Rand) {
+	switch {
+	case isRemote(file):
+		h.provision.change(func() { h.provision.files[file] = text })
+	case h.gone:
+		return
+	default:
+		h.must(h.write(file, text, dice))
+	}
+	h.truth.disk[file] = s
+	delete(h.locked, file)
+	h.truth.learn(h)
+}
+
+// write writes a file in one of the ways in which people and programs do.
+func (h *host) write(file, text string, dice *rand.Rand) error {
+	switch path := pathOf(file); dice.IntN(3) {
+	case 0:
+		_ = h.disk.Remove(path) // it may be a link
+		return h.disk.Write(path, text)
+	case 1:
+		return h.disk.Save(path, text)
+	default:
+		target := fmt.Sprintf("/etc/announcer/%s.%x", file, dice.Uint32())
+		if err := h.disk.Write(target, text); err != nil {
+			return err
+		}
+		return h.disk.SwapLink(target, path)
+	}
+}
+
+func (h *host) delete(file string) {
+	if isRemote(file) {
+		h.provision.change(func() { delete(h.provision.files, file) })
+	} else if h.gone {
+		return
+	} else {
+		_ = h.disk.Remove(pathOf(file)) // it may be gone
+	}
+	delete(h.truth.disk, file)
+	delete(h.locked, file)
+	h.truth.learn(h)
+}
+
+// chmod makes a file one that the daemon can't read, or one that it can again.
+func (h *host) chmod(file string) {
+	s, here := h.truth.disk[file]
+	if isRemote(file) || !here || h.gone {
+		return
+	}
+	if was, locked := h.locked[file]; locked {
+		h.must(h.disk.Chmod(pathOf(file), 0o644))
+		h.truth.disk[file] = was
+		delete(h.locked, file)
+	} else {
+		h.must(h.disk.Chmod(pathOf(file), 0))
+		h.locked[file] = s
+		h.truth.disk[file] = nil
+	}
+	h.truth.learn(h)
+}
+
+// hang has the directory of definitions hang, as a server that is gone, or answer again.
+func (h *host) hang() {
+	switch {
+	case h.gone:
+		return
+	case h.release != nil:
+		h.unhang()
+	default:
+		release, err := h.disk.Hang(definitions)
+		h.must(err)
+		h.release = release
+	}
+	h.truth.learn(h)
+}
+
+func (h *host) unhang() {
+	if h.release != nil {
+		h.release()
+		h.release = nil
+	}
+}
+
+// failDisk has calls for the definitions fail, or succeed again.
+func (h *host) failDisk(dice *rand.Rand) {
+	errs := []syscall.Errno{syscall.EMFILE, syscall.EIO, syscall.EACCES, syscall.EINTR, syscall.ESTALE}
+	h.mu.Lock()
+	if h.fault == 0 {
+		h.fault = errs[dice.IntN(len(errs))]
+	} else {
+		h.fault = 0
+	}
+	h.mu.Unlock()
+	h.truth.learn(h)
+}
+
+// lose has the directory of definitions go away, or come back as it was.
+func (h *host) lose() {
+	if h.gone = !h.gone; h.gone {
+		h.unhang()
+		h.must(h.disk.Rename(definitions, definitions+".away"))
+	} else {
+		h.must(h.disk.Rename(definitions+".away", definitions))
+	}
+	h.truth.learn(h)
+}
+
+// rename changes the name of the host.
+func (h *host) rename(dice *rand.Rand) {
+	h.truth.renamed(h)
+	h.mu.Lock()
+	h.name = fmt.Sprintf("%s-%d", h.net.Name, dice.IntN(1000))
+	h.mu.Unlock()
+}
+
+// failProvision has the server of definitions fail, or answer again.
+func (h *host) failProvision() {
+	h.provision.change(func() {
+		if h.provision.fails == nil {
+			h.provision.fails = errServer
+		} else {
+			h.provision.fails = nil
+		}
+	})
+	h.truth.learn(h)
+}
+
+// checkTime is longer than three checks take.
+const checkTime = 40 * time.Second
+
+// failServer has the server that definitions point at go away, or come back.
+func (h *host) failServer(w *World) {
+	h.mu.Lock()
+	if h.serverFails == nil {
+		h.serverFails = errServer
+	} else {
+		h.serverFails = nil
+	}
+	h.mu.Unlock()
+	w.rest(checkTime)
+	h.feel()
+}
+
+// holdPort has another program hold port 5353, or give it free.
+func (h *host) holdPort() {
+	h.mu.Lock()
+	h.held = !h.held
+	h.mu.Unlock()
+	h.feel()
+	h.showPort()
+}
+
+// showPort has the sockets of the process be as the port is.
+func (h *host) showPort() {
+	if h.process != nil {
+		h.process.setFaults(h.portFaults())
+	}
+}
+
+// portFaults is what the sockets lack.
+func (h *host) portFaults() (faults []link.Fault) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, v := range publication.IPVersions() {
+		if h.held {
+			faults = append(faults, link.Fault{Version: v, Why: fmt.Sprintf("port 5353 for IPv%d is held by dnsmasq (pid 812)", v)})
+		}
+	}
+	return faults
+}
+
+// onNIC changes an interface.
+func (h *host) onNIC(dice *rand.Rand, f func(n *nic)) {
+	n := h.kernel.interfaces[dice.IntN(len(h.kernel.interfaces))]
+	h.kernel.change(func() { f(n) })
+	h.feel()
+}
+
+func (h *host) flip(dice *rand.Rand, flag uint32) {
+	h.onNIC(dice, func(n *nic) {
+		n.flags ^= flag
+		if n.flags&unix.IFF_RUNNING != 0 && flag == unix.IFF_RUNNING {
+			n.ups++
+		}
+	})
+}
+
+func (h *host) readdress(dice *rand.Rand) {
+	h.onNIC(dice, func(n *nic) {
+		if len(n.addrs) > 0 && dice.IntN(2) == 0 {
+			n.addrs = append(n.addrs[:0:0], n.addrs[1:]...)
+			return
+		}
+		n.addrs = append(n.addrs[:len(n.addrs):len(n.addrs)], address{Prefix: prefix("10.%d.%d.%d/16", n.segment.number, h.number+1, dice.IntN(250)+1)})
+	})
+}
+
+func (h *host) stateAddress(dice *rand.Rand) {
+	states := []uint32{0, unix.IFA_F_TENTATIVE, unix.IFA_F_DEPRECATED}
+	h.onNIC(dice, func(n *nic) {
+		if len(n.addrs) > 0 {
+			n.addrs = append(n.addrs[:0:0], n.addrs...)
+			n.addrs[dice.IntN(len(n.addrs))].flags = states[dice.IntN(len(states))]
+		}
+	})
+}
+
+func (h *host) netlinkFails() {
+	h.kernel.change(func() {
+		if h.kernel.fails == nil {
+			h.kernel.fails = errNetlink
+		} else {
+			h.kernel.fails = nil
+		}
+	})
+	h.feel()
+}
+
+// firewall blocks what the host sends, or lets it through again.
+func (h *host) firewall() {
+	h.mu.Lock()
+	if h.blocked == nil {
+		h.blocked = errFirewall
+	} else {
+		h.blocked = nil
+	}
+	h.mu.Unlock()
+	h.feel()
+}
+
+// mend makes everything right again.
+func (h *host) mend() {
+	h.kernel.change(func() {
+		h.kernel.fails = nil
+		for _, n := range h.kernel.interfaces {
+			if n.flags&unix.IFF_RUNNING == 0 {
+				n.ups++
+			}
+			n.flags, n.mtu, n.addrs = working, 1500, n.home
+		}
+	})
+	h.mu.Lock()
+	h.blocked, h.held, h.serverFails = nil, false, nil
+	h.mu.Unlock()
+	h.provision.change(func() { h.provision.fails = nil })
+	h.showPort()
+	h.unhang()
+	if h.gone {
+		h.lose()
+	}
+	h.mu.Lock()
+	h.fault = 0
+	h.mu.Unlock()
+	h.truth.learn(h)
+	h.boot()
+}
+
+// suspend has the machine sleep.
+func (h *host) suspend(w *World, d time.Duration) {
+	if h.process == nil {
+		return
+	}
+	h.gate.close()
+	h.asleep = true
+	w.rest(d)
+	h.alive()
+	h.asleep = false
+	h.gate.open()
+	h.truth.touch()
+}
+
+// freeze stops the process for a while, unless the service manager ends it before.
+func (h *host) freeze(w *World, d time.Duration) {
+	p := h.process
+	if p == nil {
+		return
+	}
+	h.gate.close()
+	h.truth.touch()
+	w.rest(d)
+	h.gate.open()
+	h.truth.touch()
+}

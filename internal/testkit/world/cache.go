@@ -1,0 +1,83 @@
+//go:build linux
+
+package world
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
+)
+
+// cache is what a neighbour knows that heard every packet on a segment, and follows RFC 6762 §10.
+type cache struct {
+	records []cached
+}
+
+type cached struct {
+	mdns.Record
+	heard, expires time.Time
+}
+
+// hear takes a response.
+func (c *cache) hear(now time.Time, m *wire.Message) {
+	records := slices.Concat(m.Answers, m.Additional)
+	for _, r := range records {
+		if r.Unique {
+			c.flush(now, r)
+		}
+	}
+	for _, r := range records {
+		c.take(now, r)
+	}
+}
+
+// flush has other records of a name and type expire in a second, unless they were heard within the last one (RFC 6762 §10.2).
+func (c *cache) flush(now time.Time, r mdns.Record) {
+	soon := now.Add(time.Second)
+	for i := range c.records {
+		old := &c.records[i]
+		if same(old.Record, r) && now.Sub(old.heard) > time.Second && old.expires.After(soon) {
+			old.expires = soon
+		}
+	}
+}
+
+func same(a, b mdns.Record) bool {
+	return a.Data.Type() == b.Data.Type() && a.Name.Key() == b.Name.Key()
+}
+
+// take adds a record, or renews it; one with a TTL of 0 is gone in a second (RFC 6762 §10.1).
+func (c *cache) take(now time.Time, r mdns.Record) {
+	ttl := time.Duration(r.TTL) * time.Second
+	if ttl == 0 {
+		ttl = time.Second
+	}
+	i := slices.IndexFunc(c.records, func(old cached) bool {
+		return same(old.Record, r) && old.Data.String() == r.Data.String()
+	})
+	switch {
+	case i >= 0:
+		c.records[i].heard, c.records[i].expires = now, now.Add(ttl)
+	case r.TTL > 0:
+		c.records = append(c.records, cached{r, now, now.Add(ttl)})
+	}
+}
+
+// expire forgets what has expired.
+func (c *cache) expire(now time.Time) {
+	c.records = slices.DeleteFunc(c.records, func(r cached) bool { return !r.expires.After(now) })
+}
+
+// addresses returns the addresses of a host, sorted.
+func (c *cache) addresses(host string) (all []netip.Addr) {
+	for _, r := range c.records {
+		if a, ok := r.Data.(mdns.Address); ok && r.Name.Key() == host {
+			all = append(all, a.Addr)
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
+}

@@ -1,0 +1,120 @@
+//go:build linux
+
+package world
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"announcer/internal/mdns/link"
+	"announcer/internal/testkit/memlink"
+)
+
+// gate lets through while it is open.
+type gate struct {
+	mu   sync.Mutex
+	shut chan struct{} // closed when the gate opens; nil: it is open
+}
+
+// Turns of those who go on when a gate opens, so that chance decides nothing.
+const (
+	turnOfSocket = iota
+	turnOfClock
+	turnOfManager
+	turnOfConfiguration
+	turnOfDirectory
+	turnOfProvision
+)
+
+// pass waits until the gate is open, and for the turn then.
+func (g *gate) pass(turn int) {
+	for {
+		g.mu.Lock()
+		shut := g.shut
+		g.mu.Unlock()
+		if shut == nil {
+			return
+		}
+		<-shut
+		time.Sleep(time.Duration(turn) * time.Microsecond)
+	}
+}
+
+// close shuts the gate. It reports false if it was shut.
+func (g *gate) close() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut != nil {
+		return false
+	}
+	g.shut = make(chan struct{})
+	return true
+}
+
+// isShut reports whether nothing gets through.
+func (g *gate) isShut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shut != nil
+}
+
+// open opens the gate.
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut != nil {
+		close(g.shut)
+		g.shut = nil
+	}
+}
+
+// conn is the sockets of a process: they stand still with it, and are gone when it is killed.
+type conn struct {
+	*memlink.Conn
+	process *process
+}
+
+// Read implements [link.Conn].
+func (c *conn) Read(batch []link.Packet, until time.Time) (int, error) {
+	n, err := c.Conn.Read(batch, until)
+	c.process.host.gate.pass(turnOfSocket)
+	return n, err
+}
+
+// Write implements [link.Conn].
+func (c *conn) Write(batch []link.Packet) (sent int) {
+	c.process.host.gate.pass(turnOfSocket)
+	for i := range batch {
+		p := &batch[i]
+		if p.Err = c.refusal(); p.Err != nil {
+			continue
+		}
+		c.Conn.Write(batch[i : i+1])
+		if p.Err = systemError(p.Err); p.Err == nil {
+			sent++
+		}
+	}
+	return sent
+}
+
+// refusal is why nothing is sent, nil if all is.
+func (c *conn) refusal() error {
+	if c.process.isKilled() {
+		return net.ErrClosed
+	}
+	return c.process.host.sendFault()
+}
+
+// systemError returns what Linux says where the simulated network says another thing.
+func systemError(err error) error {
+	switch {
+	case errors.Is(err, memlink.ErrNoLink):
+		return syscall.ENETDOWN
+	case errors.Is(err, memlink.ErrNoAddress):
+		return syscall.ENETUNREACH
+	}
+	return err
+}

@@ -1,0 +1,197 @@
+//go:build linux
+
+package world
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"announcer/internal/daemon"
+	"announcer/internal/mdns/link"
+	"announcer/internal/testkit/memdisk"
+	"announcer/internal/testkit/memlink"
+)
+
+const (
+	watchdog    = 30 * time.Second // as in the unit
+	restartTime = 3 * time.Second  // likewise
+)
+
+// host is a machine: its kernel, its disk, its service manager and the process that it runs.
+type host struct {
+	number  int
+	net     *memlink.Host
+	kernel  *kernel
+	disk    *memdisk.Disk
+	release func()        // ends that the directory of definitions hangs; nil: it does not
+	fault   syscall.Errno // of what is done there; 0: none
+	dice    *rand.Rand
+	throws  *rand.Rand // of the checks
+	log     *bytes.Buffer
+	truth   *truth
+
+	gate gate // of the process
+
+	mu      sync.Mutex
+	name    string
+	process *process            // nil: none runs
+	sign    time.Time           // the last sign of life
+	blocked error               // why nothing is sent; nil: all is
+	gone    bool                // the directory of definitions is not there
+	locked  map[string]*service // what files say that the daemon must not read
+	held    bool                // port 5353 is held by another program
+	asleep  bool
+
+	provision   *provision
+	serverFails error
+	step        time.Duration // that the clock on the wall was set forward
+}
+
+// Files of a host.
+const (
+	configFile  = "/etc/announcer/announcer.toml"
+	definitions = "/etc/announcer/services"
+	state       = "/var/lib/announcer"
+)
+
+// newDisk returns the disk of a host, as a package leaves it.
+func (h *host) newDisk(config string) *memdisk.Disk {
+	d := memdisk.New()
+	h.must(d.MkdirAll(definitions))
+	h.must(d.MkdirAll(state))
+	h.must(d.Own(state))
+	h.must(d.Write(configFile, config))
+	d.SetFault(h.diskFault)
+	return d
+}
+
+// must is for what a person does on the disk.
+func (h *host) must(err error) {
+	if err != nil {
+		h.truth.fail("%s: %v", h.net.Name, err)
+	}
+}
+
+// diskFault is why a call for the definitions fails, nil if it does not.
+func (h *host) diskFault(op, path string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fault != 0 && strings.HasPrefix(path, definitions) && op != "read" {
+		return h.fault
+	}
+	return nil
+}
+
+// isBlind reports whether the daemon can't know what the directory of definitions holds.
+func (h *host) isBlind() bool { return h.release != nil || h.fault != 0 }
+
+// hostName returns the name of the host.
+func (h *host) hostName() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.name
+}
+
+// nextSeed returns the seed of a process.
+func (h *host) nextSeed() [2]uint64 { return [2]uint64{h.dice.Uint64(), h.dice.Uint64()} }
+
+// throw returns a random time below n.
+func (h *host) throw(n time.Duration) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Duration(h.throws.Int64N(int64(n)))
+}
+
+// clocks reads the clocks of the host.
+func (h *host) clocks() (run, wall time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Duration(time.Now().UnixNano())
+	return now, now + h.step
+}
+
+// sendFault is why nothing is sent, nil if all is.
+func (h *host) sendFault() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.held {
+		return link.ErrNoSocket
+	}
+	return h.blocked
+}
+
+// alive takes a sign of life of the process.
+func (h *host) alive() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sign = time.Now()
+}
+
+// boot starts the process, unless it runs.
+func (h *host) boot() {
+	if h.process != nil {
+		return
+	}
+	h.alive()
+	h.truth.booted(h)
+	for _, s := range h.truth.world.segments {
+		s.said = nil
+	}
+	h.process = h.start()
+}
+
+// crash ends the process without a word.
+func (h *host) crash() {
+	if h.process == nil {
+		return
+	}
+	h.truth.silenced(h)
+	h.process.kill()
+	h.process = nil
+}
+
+// stop ends the process in order, for a cause.
+func (h *host) stop(cause error) {
+	if h.process == nil {
+		return
+	}
+	h.gate.open()
+	h.process.end(cause)
+	h.process.leave()
+	h.truth.stopped(h, errors.Is(cause, daemon.ErrRestart))
+	h.process = nil
+}
+
+// watch is what the service manager does: it ends a process that gives no sign of life, and starts it again.
+func (h *host) watch() {
+	h.mu.Lock()
+	silent := time.Since(h.sign) > watchdog
+	h.mu.Unlock()
+	if h.process == nil || h.asleep {
+		return
+	}
+	select {
+	case <-h.process.ended:
+		h.truth.fail("%s has ended by itself: %v", h.name, h.process.err)
+		h.process = nil
+		return
+	default:
+	}
+	if silent {
+		h.crash()
+		h.boot()
+	}
+}
+
+var errFirewall = syscall.EPERM
+
+func prefix(format string, args ...any) netip.Prefix {
+	return netip.MustParsePrefix(fmt.Sprintf(format, args...))
+}

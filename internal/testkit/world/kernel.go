@@ -1,0 +1,175 @@
+//go:build linux
+
+package world
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"golang.org/x/sys/unix"
+
+	"announcer/internal/netwatch"
+	"announcer/internal/publication"
+	"announcer/internal/testkit/memlink"
+)
+
+// kernel holds the interfaces of a host, and says so by netlink.
+type kernel struct {
+	mu         sync.Mutex
+	interfaces []*nic
+	last       int // index
+	listeners  map[chan struct{}]bool
+	fails      error         // of the next reads
+	hangs      chan struct{} // a read waits until it is closed; nil: none does
+}
+
+// nic is an interface, and the cable to a segment that is in it.
+type nic struct {
+	index   int
+	name    string
+	flags   uint32
+	mtu     uint32
+	ups     uint32 // how often it got a carrier
+	master  int    // index; 0: it is no port
+	kind    string // "": hardware
+	addrs   []address
+	home    []address     // those that it was made with
+	port    *memlink.Port // nil: it has no cable
+	segment *segment
+}
+
+type address struct {
+	netip.Prefix
+	flags uint32
+}
+
+const working = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_MULTICAST
+
+var errNetlink = errors.New("netlink receive: no buffer space available")
+
+// plug adds an interface with a cable to a segment.
+func (k *kernel) plug(s *segment, port *memlink.Port, name string, prefixes ...netip.Prefix) *nic {
+	n := &nic{name: name, flags: working, mtu: 1500, ups: 1, port: port, segment: s}
+	for _, p := range prefixes {
+		n.addrs = append(n.addrs, address{Prefix: p})
+	}
+	n.home = n.addrs
+	k.change(func() { k.add(n) })
+	return n
+}
+
+// add adds an interface, with the next index.
+func (k *kernel) add(n *nic) {
+	if n.index == 0 {
+		k.last++
+		n.index = k.last
+	}
+	k.interfaces = append(k.interfaces, n)
+}
+
+// change changes interfaces, moves the cables accordingly, and reports by netlink that something has changed.
+func (k *kernel) change(f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f()
+	links := publication.Links(k.links())
+	for _, n := range k.interfaces {
+		if n.port == nil {
+			continue
+		}
+		l, _ := links.ByIndex(n.index)
+		n.port.SetLink(l)
+		n.port.SetDown(!n.passes())
+	}
+	k.notify()
+}
+
+// notify sends a message to those who listen. It needs the lock.
+func (k *kernel) notify() {
+	for c := range k.listeners {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// passes reports whether multicast goes out on an interface by itself.
+func (n *nic) passes() bool { return n.flags&working == working && n.master == 0 }
+
+// Read implements [netwatch.Kernel].
+func (k *kernel) Read() ([]publication.Link, error) {
+	k.mu.Lock()
+	hangs := k.hangs
+	k.mu.Unlock()
+	if hangs != nil {
+		<-hangs
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fails != nil {
+		return nil, k.fails
+	}
+	return k.links(), nil
+}
+
+// Changes implements [netwatch.Kernel].
+func (k *kernel) Changes(ctx context.Context) <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := make(chan struct{}, 1)
+	k.listeners[c] = true
+	context.AfterFunc(ctx, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.listeners, c)
+	})
+	return c
+}
+
+// links returns what the daemon is to know of the interfaces. It needs the lock.
+func (k *kernel) links() []publication.Link {
+	var links []rtnetlink.LinkMessage
+	var addrs []rtnetlink.AddressMessage
+	for _, n := range k.interfaces {
+		links = append(links, n.message())
+		for _, a := range n.addrs {
+			addrs = append(addrs, rtnetlink.AddressMessage{
+				Index: uint32(n.index), PrefixLength: uint8(a.Bits()), Flags: uint8(a.flags),
+				Attributes: &rtnetlink.AddressAttributes{Address: a.Addr().AsSlice(), Flags: a.flags},
+			})
+		}
+	}
+	return netwatch.FromKernel(links, addrs)
+}
+
+// message returns what netlink says of an interface.
+func (n *nic) message() rtnetlink.LinkMessage {
+	m := rtnetlink.LinkMessage{
+		Index: uint32(n.index), Flags: n.flags,
+		Attributes: &rtnetlink.LinkAttributes{Name: n.name, MTU: n.mtu, CarrierUpCount: &n.ups},
+	}
+	if n.master != 0 {
+		m.Attributes.Master = new(uint32(n.master))
+	}
+	if n.kind != "" {
+		m.Attributes.Info = &rtnetlink.LinkInfo{Kind: n.kind}
+	}
+	return m
+}
+
+// addresses returns all addresses of the host.
+func (k *kernel) addresses() []netip.Addr {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []netip.Addr
+	for _, n := range k.interfaces {
+		for _, a := range n.addrs {
+			all = append(all, a.Addr())
+		}
+	}
+	return all
+}

@@ -1,0 +1,236 @@
+//go:build linux
+
+package world
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/daemon"
+	"announcer/internal/health"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/native"
+	"announcer/internal/netwatch"
+	"announcer/internal/publication"
+	"announcer/internal/remote"
+	"announcer/internal/source"
+	"announcer/internal/status"
+	"announcer/internal/testkit/memdisk"
+	"announcer/internal/wakeup"
+)
+
+// errTerminated is why a process ends that was asked to.
+var errTerminated = errors.New("SIGTERM")
+
+// process is the daemon at work on a host, put together as the command run does it.
+type process struct {
+	host    *host
+	stop    context.CancelCauseFunc
+	ended   chan struct{} // closed when all of it has ended
+	err     error         // that it ended with
+	hangups chan struct{}
+	ticks   chan struct{} // of the clock that notices a sleep
+	fs      *memdisk.Process
+
+	mu     sync.Mutex
+	conn   *conn
+	killed bool
+	daemon *daemon.Daemon // nil: it has not read everything yet
+}
+
+// start runs the daemon on a host.
+func (h *host) start() *process {
+	ctx, stop := context.WithCancelCause(context.Background())
+	p := &process{
+		fs:   h.disk.Process(),
+		host: h, stop: stop, ended: make(chan struct{}), hangups: make(chan struct{}, 1), ticks: make(chan struct{}, 1),
+	}
+	go func() {
+		defer close(p.ended)
+		defer stop(nil)
+		p.err = p.run(ctx)
+	}()
+	return p
+}
+
+// run is the daemon from its start to its end.
+func (p *process) run(ctx context.Context) error {
+	log := slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	request := source.Request{ConfigFile: configFile, Waits: true}
+	definitions := source.New(request)
+	definitions.FS, definitions.Host, definitions.Open = p.fs, p.host.hostName, p.open
+	reading := daemon.Begin(ctx, definitions)
+	var snap source.Snapshot
+	select {
+	case u := <-definitions.Updates():
+		snap = u.Snapshot
+	case <-ctx.Done():
+		return nil
+	}
+	if err := snap.Usable(); err != nil {
+		return err
+	}
+	go p.tick(ctx)
+	p.mu.Lock()
+	p.conn = &conn{p.host.net.Conn(), p}
+	p.mu.Unlock()
+	p.setFaults(p.host.portFaults())
+	publisher := native.New(native.Config{
+		FS: p.fs, Notes: []string{state + "/announcer.said"}, Conn: p.conn, Log: log, Seed: p.host.nextSeed(), Own: p.host.kernel.addresses, Sleeps: p.sleeps,
+	})
+	links, checks := netwatch.NewWatcherOf(p.host.kernel), health.New(p.host.ask, log)
+	checks.Dice = p.host.throw
+	d := &daemon.Daemon{
+		Definitions: definitions, Snapshot: snap, Links: links, Publisher: publisher, Tasks: []daemon.Task{reading, links, checks},
+		Hangups: p.hangups, Health: checks, Version: "1", Log: log, Manager: p, Release: func() {},
+		Sharers: func() []string { return nil },
+	}
+	p.mu.Lock()
+	p.daemon = d
+	p.mu.Unlock()
+	return d.Run(ctx)
+}
+
+// Write takes a line of the log.
+func (p *process) Write(line []byte) (int, error) {
+	if p.isKilled() {
+		return len(line), nil
+	}
+	return p.host.log.Write(line)
+}
+
+// open returns the provider of a place, the real one with a simulated server.
+func (p *process) open(place string, poll time.Duration, _ remote.Settings) source.Provider {
+	switch {
+	case remote.IsURL(place):
+		return stopped{source.Remote(place, p.host.provision, remote.Cache{Dir: state, FS: p.fs}, noRules), p, turnOfProvision}
+	case place == configFile:
+		return stopped{source.File(p.fs, place, poll), p, turnOfConfiguration}
+	}
+	return stopped{source.Directory(p.fs, place, poll), p, turnOfDirectory}
+}
+
+// stopped is a provider that stands still with the process.
+type stopped struct {
+	source.Provider
+	process *process
+	turn    int
+}
+
+// Run implements [source.Provider].
+func (s stopped) Run(ctx context.Context, yield func([]source.Item)) error {
+	return s.Provider.Run(ctx, func(items []source.Item) {
+		s.process.host.gate.pass(s.turn)
+		yield(items)
+	})
+}
+
+// noRules is what the rules of the configuration say of definitions on the server.
+func noRules(p publication.Publication) publication.Publication { return p }
+
+// isKilled reports whether the process has no effect any more.
+func (p *process) isKilled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.killed
+}
+
+// setFaults sets what is wrong with the sockets.
+func (p *process) setFaults(faults []link.Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn != nil {
+		p.conn.SetFaults(faults...)
+	}
+}
+
+// kill ends the process at once.
+func (p *process) kill() {
+	p.mu.Lock()
+	p.killed = true
+	p.mu.Unlock()
+	p.fs.Kill()
+	p.host.gate.open()
+	p.end(daemon.ErrRestart)
+}
+
+// end ends the process for a cause, and waits for it.
+func (p *process) end(cause error) {
+	p.stop(cause)
+	<-p.ended
+}
+
+// leave checks that a process that has ended holds nothing.
+func (p *process) leave() {
+	synctest.Wait()
+	if n := p.fs.Descriptors(); n > 0 && !p.host.isBlind() {
+		p.host.truth.fail("%s has %d descriptors after its end", p.host.net.Name, n)
+	}
+	p.fs.Kill()
+}
+
+// status returns what the daemon says of itself, if it answers.
+func (p *process) status() (s status.Status, ok bool) {
+	p.mu.Lock()
+	d := p.daemon
+	p.mu.Unlock()
+	if d == nil {
+		return s, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s, err := d.Status(ctx)
+	return s, err == nil
+}
+
+// hangup sends SIGHUP.
+func (p *process) hangup() {
+	select {
+	case p.hangups <- struct{}{}:
+	default:
+	}
+}
+
+// tick is the timer that goes on while the machine sleeps.
+func (p *process) tick(ctx context.Context) {
+	defer close(p.ticks)
+	every := time.NewTicker(10 * time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+			p.host.gate.pass(turnOfClock)
+			select {
+			case p.ticks <- struct{}{}:
+			default:
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sleeps calls woke when the process has stood still.
+func (p *process) sleeps(_ context.Context, woke func(time.Duration)) {
+	wakeup.WatchClocks(wakeup.Clocks{Ticks: p.ticks, Read: p.host.clocks}, func(slept time.Duration) {
+		p.host.gate.pass(turnOfClock)
+		woke(slept)
+	})
+}
+
+// There implements [daemon.Manager].
+func (p *process) There() bool { return true }
+
+// Watchdog implements [daemon.Manager].
+func (p *process) Watchdog() (time.Duration, error) { return watchdog, nil }
+
+// Notify implements [daemon.Manager].
+func (p *process) Notify(string) error {
+	p.host.gate.pass(turnOfManager)
+	p.host.alive()
+	return nil
+}

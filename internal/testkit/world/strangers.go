@@ -1,0 +1,103 @@
+//go:build linux
+
+package world
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/testkit/memlink"
+)
+
+// echoTime is the age of the oldest packets that are repeated. Two minutes later they would be those of a rival.
+const echoTime = time.Minute
+
+// packet is what was said at a time.
+type packet struct {
+	at   time.Time
+	data []byte
+}
+
+// keepSaid is the most packets that a segment remembers for strangers to repeat.
+const keepSaid = 50
+
+// storm has packets of a segment lost, doubled and overtaking each other for a while.
+func (w *World) storm(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	s.SetWeather(memlink.Weather{Loss: 0.3, Duplicate: 0.2, Delay: time.Millisecond, Jitter: 50 * time.Millisecond})
+	w.rest(time.Duration(dice.Int64N(int64(30 * time.Second))))
+	s.SetWeather(fine)
+	w.touch()
+}
+
+// part splits a segment for a while: no host hears another one.
+func (w *World) part(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	side := 0
+	s.Split(func(*memlink.Host) int { side++; return side })
+	w.rest(time.Duration(dice.Int64N(int64(time.Minute))))
+	s.Heal()
+	w.touch()
+}
+
+// touch notes that the network may differ for a while.
+func (w *World) touch() {
+	for _, h := range w.hosts {
+		h.truth.touch()
+	}
+}
+
+// garble has a stranger send packets that are none, or cut, and questions without an end.
+func (w *World) garble(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	for range 200 {
+		data := make([]byte, dice.IntN(600))
+		for i := range data {
+			data[i] = byte(dice.Uint32())
+		}
+		if len(s.said) > 0 && dice.IntN(2) == 0 {
+			said := s.said[len(s.said)-1].data
+			data = slices.Clone(said[:dice.IntN(len(said))])
+		}
+		s.say(data)
+		w.rest(time.Duration(dice.Int64N(int64(100 * time.Millisecond))))
+	}
+	w.touch()
+}
+
+// flood has a stranger ask the same question again and again.
+func (w *World) flood(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	for range 500 {
+		s.ask()
+		w.rest(10 * time.Millisecond)
+	}
+}
+
+// echo has a stranger repeat what was said, as faulty access points do.
+func (w *World) echo(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	for _, p := range slices.Clone(s.said) {
+		if time.Since(p.at) < echoTime {
+			w.rest(time.Duration(dice.Int64N(int64(time.Second))))
+			s.say(p.data)
+		}
+	}
+	w.touch()
+}
+
+// say has the stranger of a segment send a packet to all.
+func (s *segment) say(data []byte) {
+	_ = s.stranger.Send(link.Packet{Data: data, Link: 2, To: mdns.Group4})
+}
+
+// remember keeps a packet for strangers.
+func (s *segment) remember(at time.Time, data []byte) {
+	s.said = append(s.said, packet{at, data})
+	if len(s.said) > keepSaid {
+		s.said = s.said[1:]
+	}
+}

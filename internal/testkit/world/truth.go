@@ -1,0 +1,198 @@
+//go:build linux
+
+package world
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// service is what a definition file says.
+type service struct {
+	name string
+	port int
+	text string
+}
+
+const serviceType = "_http._tcp"
+
+// xml returns the definition file.
+func (s service) xml() string {
+	return fmt.Sprintf("<service-group><name>%s</name><service><type>%s</type><port>%d</port><txt-record>%s</txt-record></service></service-group>\n",
+		s.name, serviceType, s.port, s.text)
+}
+
+// Times within which the network must be as the truth says. They are longer than those of the RFC, which wants a quarter of a
+// second for a probe, three probes and two announcements: a reload and a restart take some seconds.
+const (
+	settleTime  = 20 * time.Second
+	lateTime    = 12 * time.Second // for which what was defined may still be announced
+	problemTime = 45 * time.Second
+	absenceTime = 80 * time.Second
+	staleTime   = 80 * time.Minute // longer than any TTL
+)
+
+// truth is what is so on a host, as far as the daemon can know it.
+type truth struct {
+	world *World
+
+	disk   map[string]*service // what the files say; nil: nothing that can be used
+	known  map[string]service  // what the process is to announce, by file
+	past   []past
+	ghosts map[string]time.Time // names that caches may hold until a time, since their end could not be said
+
+	bad     map[string]bool    // files that the process knows to be in error
+	cached  map[string]service // what the cache holds of the server of definitions
+	missing bool               // the directory was not there when the process started: it is waited for
+	heard   bool               // it has answered to some process
+	unheard bool               // the server of definitions has not answered yet
+
+	changed time.Time // when what is to be announced last changed
+	faults  map[string]time.Time
+	mended  time.Time // when a fault last ended
+}
+
+// past is a service that was defined until a time.
+type past struct {
+	service
+	until time.Time
+}
+
+func newTruth(w *World) *truth {
+	return &truth{world: w, disk: map[string]*service{}, known: map[string]service{}, ghosts: map[string]time.Time{}, bad: map[string]bool{}, cached: map[string]service{}, faults: map[string]time.Time{}}
+}
+
+func (t *truth) fail(format string, args ...any) { t.world.fail(format, args...) }
+
+// touch notes that the network may differ for a while.
+func (t *truth) touch() { t.changed = time.Now() }
+
+// learn has the process know what the disk holds.
+func (t *truth) learn(h *host) {
+	if h.process == nil {
+		return
+	}
+	t.missing = t.missing && h.gone
+	if h.provision.fails == nil {
+		t.unheard, t.heard = false, true
+	}
+	for file, s := range t.known {
+		if now, here := t.holds(h, file); t.sees(h, file) && (!here || now != nil && *now != s) {
+			t.drop(h, file)
+		}
+	}
+	for _, file := range fileNames {
+		if !t.sees(h, file) {
+			continue
+		}
+		s, here := t.holds(h, file)
+		t.bad[file] = here && s == nil
+		if s != nil {
+			t.known[file] = *s
+		}
+		if k, ok := t.known[file]; isRemote(file) && ok {
+			t.cached[file] = k
+		} else {
+			delete(t.cached, file)
+		}
+	}
+	h.feel()
+}
+
+// fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.
+var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service"}
+
+// isRemote reports whether a file is on the server.
+func isRemote(file string) bool { return strings.HasPrefix(file, "r") }
+
+// pathOf returns the path or URL of a file.
+func pathOf(file string) string {
+	if isRemote(file) {
+		return provisionURL + "/" + file
+	}
+	return definitions + "/" + file
+}
+
+// isChecked reports whether a file is announced only while its server answers.
+func isChecked(file string) bool { return strings.HasPrefix(file, "c") }
+
+// holds returns what a file says, and whether it is there.
+func (t *truth) holds(h *host, file string) (s *service, here bool) {
+	if h.gone && !isRemote(file) {
+		return nil, false
+	}
+	s, here = t.disk[file]
+	return s, here
+}
+
+// sees reports whether the process can know what a file is now.
+func (t *truth) sees(h *host, file string) bool {
+	if isRemote(file) {
+		return h.provision.fails == nil
+	}
+	return !h.isBlind()
+}
+
+// drop ends a service of a file.
+func (t *truth) drop(h *host, file string) {
+	s := t.known[file]
+	delete(t.known, file)
+	t.past = append(t.past, past{s, time.Now()})
+	if !h.reachesAll() {
+		t.ghosts[s.name] = time.Now().Add(staleTime)
+	}
+}
+
+// booted notes that a process starts, which knows nothing.
+func (t *truth) booted(h *host) {
+	t.known, t.bad, t.unheard = map[string]service{}, map[string]bool{}, true
+	t.faults = map[string]time.Time{}
+	t.mended = time.Now()
+	t.touch()
+	maps.Copy(t.known, t.cached)
+	t.unheard, t.missing = t.unheard && !t.heard, h.gone
+	h.process = &process{}
+	t.learn(h)
+	h.process = nil
+}
+
+// silenced notes that the process is gone without a word.
+func (t *truth) silenced(h *host) {
+	t.touch()
+	for _, s := range t.known {
+		t.ghosts[s.name] = time.Now().Add(staleTime)
+		t.past = append(t.past, past{s, time.Now()})
+	}
+	t.known = map[string]service{}
+}
+
+// stopped notes that the process has ended in order, with goodbyes or without.
+func (t *truth) stopped(h *host, quietly bool) {
+	if quietly || !h.reachesAll() {
+		t.silenced(h)
+		return
+	}
+	t.touch()
+	for file := range t.known {
+		t.drop(h, file)
+	}
+}
+
+// renamed notes that the host gets another name.
+func (t *truth) renamed(*host) { t.touch() }
+
+// allows reports whether a host may announce a name now.
+func (t *truth) allows(name string) bool {
+	for _, s := range t.known {
+		if s.name == name {
+			return true
+		}
+	}
+	return slices.ContainsFunc(t.past, func(p past) bool { return p.name == name && time.Since(p.until) < lateTime })
+}
+
+// isGhost reports whether caches may hold a name that no host announces.
+func (t *truth) isGhost(name string) bool { return time.Now().Before(t.ghosts[name]) }

@@ -1,0 +1,303 @@
+//go:build linux
+
+// Package world simulates whole hosts under one seed: each runs the real daemon with everything around it on a simulated network, and
+// everything happens to them that one seed draws. A model of what must be so is compared with the network after each step.
+//
+// It runs in a bubble of testing/synctest, in which hours take no time.
+package world
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"announcer/internal/dnsname"
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/wire"
+	"announcer/internal/testkit/memlink"
+)
+
+// Step is one thing that happens.
+type Step struct {
+	Action string
+	Host   int    // to which it happens
+	Draw   uint64 // the seed of its choices
+}
+
+// String returns the step as a Go value.
+func (s Step) String() string { return fmt.Sprintf("{%q, %d, %#x}", s.Action, s.Host, s.Draw) }
+
+// Settings say how large a world is.
+type Settings struct {
+	Hosts, Steps int
+}
+
+// DefaultSettings returns those of the tests.
+func DefaultSettings() Settings { return Settings{Hosts: 2, Steps: 25} }
+
+// World is hosts on segments.
+type World struct {
+	seed     uint64
+	net      *memlink.Net
+	segments []*segment
+	hosts    []*host
+	start    time.Time
+	failures []string
+
+	mu    sync.Mutex
+	inbox []sent // not judged yet
+
+	trace []string // what was sent
+}
+
+// segment is a network, with a neighbour that hears everything on it, and asks.
+type segment struct {
+	*memlink.Segment
+	number int
+	cache  cache
+	phone  *memlink.Host
+	sent   map[*memlink.Host]int // packets since the last look
+
+	stranger *memlink.Host
+	said     []packet // by our hosts, for the stranger to repeat
+}
+
+// Plan returns the steps that a seed draws.
+func Plan(seed uint64, s Settings) []Step {
+	dice := rand.New(rand.NewPCG(seed, 1))
+	steps := make([]Step, s.Steps)
+	for i := range steps {
+		steps[i] = Step{drawAction(dice), dice.IntN(s.Hosts), dice.Uint64()}
+	}
+	return steps
+}
+
+// Result is what became of a world.
+type Result struct {
+	Failures []string // what was not as it must be
+	Trace    []string // every packet and every line of the logs
+}
+
+// Run lives through steps. It must be called in a bubble of testing/synctest.
+func Run(seed uint64, s Settings, steps []Step) Result {
+	w := newWorld(seed, s)
+	w.rest(settleTime)
+	w.check()
+	for i, step := range steps {
+		if len(w.failures) > 0 {
+			break
+		}
+		w.rest(time.Duration(step.Draw % uint64(time.Millisecond))) // at no time at which something happens anyway
+		w.note("step %d: %v", i, step)
+		w.do(step)
+		w.rest(w.pause(step))
+		w.check()
+	}
+	w.end()
+	return Result{w.failures, w.trace}
+}
+
+// pause returns the time from a step to the next.
+func (w *World) pause(s Step) time.Duration {
+	dice := rand.New(rand.NewPCG(s.Draw, 2))
+	return settleTime + time.Duration(dice.Int64N(int64(time.Minute)))
+}
+
+func newWorld(seed uint64, s Settings) *World {
+	w := &World{seed: seed, net: memlink.Live(seed), start: time.Now()}
+	for range 2 {
+		w.addSegment()
+	}
+	for i := range s.Hosts {
+		w.addHost(i)
+	}
+	for _, h := range w.hosts {
+		w.rest(1234567 * time.Nanosecond)
+		h.boot()
+	}
+	return w
+}
+
+// fine is the weather where nothing is lost.
+var fine = memlink.Weather{Delay: time.Millisecond, Jitter: time.Millisecond}
+
+func (w *World) addSegment() {
+	s := &segment{Segment: w.net.NewSegment(), number: len(w.segments), sent: map[*memlink.Host]int{}}
+	s.SetWeather(fine)
+	s.Tap(func(from *memlink.Host, p link.Packet) { w.heard(s, from, p) })
+	s.phone = w.net.NewHost(fmt.Sprintf("phone%d", s.number))
+	s.phone.Plug(s.Segment, prefix("10.%d.0.250/16", s.number), prefix("fe80::%d:250/64", s.number))
+	s.stranger = w.net.NewHost(fmt.Sprintf("stranger%d", s.number))
+	s.stranger.Plug(s.Segment, prefix("10.%d.0.251/16", s.number), prefix("fe80::%d:251/64", s.number))
+	w.segments = append(w.segments, s)
+}
+
+// configuration is that of a host: what is checked has a name of its own.
+const configuration = `[daemon]
+services = [%q, %q]
+[[rule]]
+match = ["c*.service"]
+check = "tcp"
+`
+
+func (w *World) addHost(i int) {
+	h := &host{
+		number: i, name: fmt.Sprintf("pbx%d", i), net: w.net.NewHost(fmt.Sprintf("pbx%d", i)), locked: map[string]*service{},
+		kernel: &kernel{listeners: map[chan struct{}]bool{}, last: 1}, log: new(bytes.Buffer), truth: newTruth(w),
+		dice: rand.New(rand.NewPCG(w.seed, uint64(100+i))), throws: rand.New(rand.NewPCG(w.seed, uint64(200+i))),
+	}
+	for n, s := range w.segments {
+		h.kernel.plug(s, h.net.Plug(s.Segment), fmt.Sprintf("eth%d", n),
+			prefix("10.%d.0.%d/16", n, i+1), prefix("fe80::%d:%d/64", n, i+1))
+	}
+	h.provision = &provision{files: map[string]string{}, asking: map[chan struct{}]bool{}}
+	h.disk = h.newDisk(fmt.Sprintf(configuration, definitions, provisionURL))
+	for _, file := range fileNames[:2] {
+		h.save(file, h.draw(h.dice, file), h.dice)
+	}
+	w.hosts = append(w.hosts, h)
+}
+
+// sent is a packet that a host has sent.
+type sent struct {
+	at      time.Time
+	segment *segment
+	from    *memlink.Host
+	data    []byte
+}
+
+// heard takes a packet. It is judged when the world next rests.
+func (w *World) heard(s *segment, from *memlink.Host, p link.Packet) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inbox = append(w.inbox, sent{time.Now(), s, from, slices.Clone(p.Data)})
+}
+
+// read looks at the packets that were sent, in an order that does not depend on that of goroutines.
+func (w *World) read() {
+	w.mu.Lock()
+	inbox := w.inbox
+	w.inbox = nil
+	w.mu.Unlock()
+	slices.SortStableFunc(inbox, func(a, b sent) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.segment.number, b.segment.number), strings.Compare(a.from.Name, b.from.Name))
+	})
+	for _, p := range inbox {
+		w.look(p)
+	}
+}
+
+// look looks at a packet.
+func (w *World) look(p sent) {
+	w.trace = append(w.trace, fmt.Sprintf("%v seg%d %s %x", p.at.Sub(w.start), p.segment.number, p.from.Name, p.data))
+	p.segment.sent[p.from]++
+	m, err := wire.Decode(p.data)
+	if err != nil || !m.Response() {
+		return
+	}
+	for _, h := range w.hosts {
+		if h.net == p.from {
+			p.segment.remember(p.at, p.data)
+			p.segment.cache.hear(p.at, &m)
+			h.answers(p.segment, &m)
+		}
+	}
+}
+
+// answers checks that a host announces nothing that was not defined.
+func (h *host) answers(s *segment, m *wire.Message) {
+	for _, r := range slices.Concat(m.Answers, m.Additional) {
+		name, ok := instanceOf(r)
+		if ok && r.TTL > 0 && !h.truth.allows(name) {
+			h.truth.fail("%s announces %q on segment %d, which is not defined: %v", h.name, name, s.number, r)
+		}
+	}
+}
+
+// instanceOf returns the name of the instance that a record is about.
+func instanceOf(r mdns.Record) (name string, ok bool) {
+	full := r.Name
+	if p, is := r.Data.(mdns.PTR); is {
+		full = p.Target
+	}
+	parent := dnsname.MustParse(serviceType + ".local")
+	if len(full.Labels()) != 4 || !full.HasSuffix(parent) {
+		return "", false
+	}
+	return full.Label(), true
+}
+
+// rest lets time pass, in which service managers look after their processes.
+func (w *World) rest(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		time.Sleep(min(5*time.Second, time.Until(end)))
+		synctest.Wait()
+		w.read()
+		for _, h := range w.hosts {
+			h.watch()
+		}
+	}
+}
+
+func (w *World) fail(format string, args ...any) {
+	if len(w.failures) >= 5 {
+		return
+	}
+	w.failures = append(w.failures, fmt.Sprintf("after %v: ", time.Since(w.start))+fmt.Sprintf(format, args...))
+}
+
+func (w *World) note(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf("%v %s", time.Since(w.start), fmt.Sprintf(format, args...)))
+}
+
+// end stops everything, which must leave nothing behind on the network.
+func (w *World) end() {
+	for _, h := range w.hosts {
+		h.stop(errTerminated)
+	}
+	w.rest(2 * time.Second)
+	if len(w.failures) == 0 {
+		w.compare()
+	}
+	for _, h := range w.hosts {
+		lines := slices.Collect(strings.Lines(h.log.String()))
+		slices.Sort(lines) // those of one moment, which several goroutines write
+		for _, line := range lines {
+			w.trace = append(w.trace, h.net.Name+" "+strings.TrimSpace(line))
+		}
+	}
+}
+
+// ask has the neighbour of a segment ask for everything, as one that wants to know what is so.
+func (s *segment) ask() {
+	parent := dnsname.MustParse(serviceType + ".local")
+	questions := []wire.Query{{Name: parent, Type: mdns.TypePTR}}
+	for _, r := range s.cache.records {
+		switch data := r.Data.(type) {
+		case mdns.PTR:
+			if r.Name.Equal(parent) {
+				questions = append(questions, wire.Query{Name: data.Target, Type: mdns.TypeSRV}, wire.Query{Name: data.Target, Type: mdns.TypeTXT})
+			}
+		case mdns.SRV:
+			questions = append(questions, wire.Query{Name: data.Target, Type: mdns.TypeA}, wire.Query{Name: data.Target, Type: mdns.TypeAAAA})
+		}
+	}
+	m := wire.Message{Questions: questions}
+	if data, ok := m.Encode(mdns.MaxMessage); ok {
+		_ = s.phone.Send(link.Packet{Data: data, Link: 2, To: mdns.Group4})
+		_ = s.phone.Send(link.Packet{Data: data, Link: 2, To: mdns.Group6})
+	}
+}
+
+func sorted(addrs []netip.Addr) []netip.Addr {
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return addrs
+}
