@@ -9,9 +9,6 @@ import (
 	"testing"
 )
 
-// root is that of the project, from here.
-const root = "../../.."
-
 // TestRun runs .ci/run with a make that only records how it is called. It runs the same whether there is a corpus or not.
 func TestRun(t *testing.T) {
 	const missing = "ci: no corpus of Avahi files, in ANNOUNCER_CORPUS or ../shared/corpus: its tests are skipped, all others run\n"

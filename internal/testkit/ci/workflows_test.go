@@ -11,6 +11,9 @@ import (
 	"announcer/internal/testkit/skip"
 )
 
+// root is that of the project, from here.
+const root = "../../.."
+
 // TestWorkflows has actionlint judge the workflows, and looks at what it does not: that nothing in them changes by itself, and
 // that they may do no more than they must.
 func TestWorkflows(t *testing.T) {
