@@ -23,9 +23,6 @@ import (
 // alone is whether this process is announcer and nothing else. Only such a process is confined, since that is for good.
 var alone bool
 
-// confinementEnv is the environment variable that keeps announcer from confining itself, by the value "off".
-const confinementEnv = "ANNOUNCER_LANDLOCK"
-
 // confinement is the result of [confine].
 type confinement struct {
 	version int // of Landlock
@@ -38,8 +35,8 @@ func confine(rules func() sandbox.Rules) (c confinement) {
 	switch {
 	case !alone:
 		c.err = errors.New("this process is not announcer alone")
-	case os.Getenv(confinementEnv) == "off":
-		c.err = errors.New(confinementEnv + "=off")
+	case os.Getenv("ANNOUNCER_LANDLOCK") == "off":
+		c.err = errors.New("ANNOUNCER_LANDLOCK=off")
 	default:
 		c.version, c.err = sandbox.Enter(func() sandbox.Rules {
 			sysdb.Keep()
@@ -92,10 +89,12 @@ func definitionRules(file string, cfg config.Config) sandbox.Rules {
 	return rules
 }
 
-// outOfReach returns an error if a configuration names a file or directory that this process, being confined, can't read.
-func outOfReach(cfg config.Config) error {
-	for _, path := range append(slices.Clone(cfg.Services), cfg.Remote.Files()...) {
-		if remote.IsURL(path) {
+// outOfReach returns an error if a configuration names a file or directory that the first one did not, and that this process, being
+// confined, can't read.
+func outOfReach(first, cfg config.Config) error {
+	known := pathsOf(first)
+	for _, path := range pathsOf(cfg) {
+		if slices.Contains(known, path) {
 			continue
 		}
 		if err := sandbox.CheckRead(path); err != nil {
@@ -103,4 +102,9 @@ func outOfReach(cfg config.Config) error {
 		}
 	}
 	return nil
+}
+
+// pathsOf returns the files and directories that a configuration names.
+func pathsOf(cfg config.Config) []string {
+	return slices.DeleteFunc(append(slices.Clone(cfg.Services), cfg.Remote.Files()...), remote.IsURL)
 }

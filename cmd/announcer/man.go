@@ -96,6 +96,9 @@ HTTP_PROXY, HTTPS_PROXY, NO_PROXY
 SSL_CERT_FILE, SSL_CERT_DIR
 :   The certificates of the system by which servers are verified, if *ca* in the configuration sets no other.
 
+ANNOUNCER_LANDLOCK
+:   The value *off* keeps **run**, **announce**, **browse** and **firmware serve** from confining themselves by Landlock.
+
 **{{.App.Name}}**(8) lists what the daemon reads.
 
 # FILES

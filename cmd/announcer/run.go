@@ -73,10 +73,12 @@ func runDaemon(c *cli.Context) error {
 	request := sourceRequest(c)
 	request.Waits, request.Poll = true, c.Duration("poll")
 	var confined confinement
-	request.Before = func(cfg config.Config) {
-		confined = confine(func() sandbox.Rules { return daemonRules(c, cfg) })
+	var known config.Config // the one that it is confined for
+	request.Before = func(first config.Config) {
+		confined = confine(func() sandbox.Rules { return daemonRules(c, first) })
+		known = first
 	}
-	request.Refuse = outOfReach
+	request.Refuse = func(cfg config.Config) error { return outOfReach(known, cfg) }
 	ctx, stop := untilRestart(c.Context)
 	defer stop()
 	definitions := source.New(request)

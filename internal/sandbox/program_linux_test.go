@@ -91,7 +91,7 @@ func TestDaemon(t *testing.T) {
 	in := func(path string) string { return filepath.Join(dir, path) }
 	daemon := "[daemon]\nsocket = \"" + in("run/announcer.sock") + "\"\ninterfaces = [\"lo\"]\nlog_level = \"debug\"\nservices = "
 	config, outside := in("conf/announcer.toml"), in("outside/outside.service")
-	put(t, config, daemon+`["../defs/services", "../releases/now"]`)
+	put(t, config, daemon+`["../defs/services", "../releases/now", "/etc/no-such-directory/services"]`)
 	put(t, in("releases/1/release.service"), service("Release 1"))
 	put(t, outside, service("Outside"))
 	put(t, in("more/more.service"), service("More"))
@@ -112,7 +112,7 @@ func TestDaemon(t *testing.T) {
 	put(t, in("releases/2/release.service"), service("Release 2"))
 	link(t, "2", in("releases/now"))
 	first.await(`msg=announced service="Release 2"`)
-	put(t, config, daemon+`["../defs/services", "../releases/2"] # replaced`)
+	put(t, config, daemon+`["../defs/services", "../releases/2", "/etc/no-such-directory/services"]`)
 	first.await("added=" + in("releases/2/release.service"))
 
 	link(t, outside, in("defs/services/link.service"))

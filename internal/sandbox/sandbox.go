@@ -8,6 +8,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +42,11 @@ var fixed = []string{
 	"/etc/localtime", "/usr/share/zoneinfo",
 	"/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/certs", "/etc/pki/tls/cacert.pem", "/etc/pki/ca-trust/extracted",
 	"/etc/ca-certificates/extracted", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
+}
+
+// certificates returns the files and directories that the environment names instead of those with the certificates of the system.
+func certificates() []string {
+	return append(filepath.SplitList(os.Getenv("SSL_CERT_DIR")), os.Getenv("SSL_CERT_FILE"))
 }
 
 // ErrUnsupported is the error of [Enter] if Landlock can't be used.
@@ -86,7 +92,7 @@ func Enter(rules func() Rules) (version int, err error) {
 // grants returns the paths for the rules.
 func (r Rules) grants() grants {
 	var g grants
-	for _, path := range fixed {
+	for _, path := range slices.Concat(fixed, certificates()) {
 		if end, err := filepath.EvalSymlinks(path); err == nil {
 			g.read = append(g.read, end)
 		}

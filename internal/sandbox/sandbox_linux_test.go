@@ -239,6 +239,10 @@ func TestConfined(t *testing.T) {
 	config := write(t, in("conf/announcer.toml"))
 	write(t, in("state/said"))
 
+	bundle := write(t, in("bundle/ca.pem"))
+	t.Setenv("SSL_CERT_FILE", bundle)
+	t.Setenv("SSL_CERT_DIR", in("bundle/a")+":"+filepath.Dir(write(t, in("bundle/b/ca.pem"))))
+
 	c := start(t, Rules{
 		Read:  []string{in("defs/services"), in("now/services"), config},
 		Write: []string{in("state")},
@@ -249,6 +253,8 @@ func TestConfined(t *testing.T) {
 	c.want("done", "read", config)
 	c.want("done", "read", "/proc/self/status")
 	c.want("done", "read", "/etc/hosts")
+	c.want("done", "read", bundle)
+	c.want("done", "read", in("bundle/b/ca.pem"))
 
 	c.want("denied", "read", "/etc/passwd")
 	c.want("denied", "read", secret)
