@@ -142,9 +142,12 @@ func (d debian) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// everyFile has dpkg unpack the documentation, too, which a small machine of the tests may leave out.
+const everyFile = "--path-include=/usr/share/*"
+
 func (d debian) dpkg(t *testing.T, args ...string) {
 	t.Helper()
-	cmd := exec.Command("dpkg", append([]string{"--root=" + d.root, "--force-unsafe-io"}, args...)...)
+	cmd := exec.Command("dpkg", append([]string{"--root=" + d.root, "--force-unsafe-io", everyFile}, args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LC_ALL=C.UTF-8"}
 	output(t, cmd)
 }

@@ -27,7 +27,7 @@ func testReadme(t *testing.T, p packages) {
 	if err := os.Symlink(filepath.Dir(p.deb), filepath.Join(dir, "dist")); err != nil {
 		t.Fatal(err)
 	}
-	here := strings.NewReplacer("sudo dpkg", "dpkg --force-unsafe-io --root="+d.root, "sudo cp", "cp", " /etc/", " "+d.path("etc")+"/",
+	here := strings.NewReplacer("sudo dpkg", "dpkg --force-unsafe-io '"+everyFile+"' --root="+d.root, "sudo cp", "cp", " /etc/", " "+d.path("etc")+"/",
 		"sudo systemctl", "chroot "+d.root+" systemctl", "announcer validate", d.path("usr/bin/announcer")+" validate", "amd64", debianArch())
 	ran := 0
 	for _, m := range regexp.MustCompile(`(?m)^\$ (.*)\n((?:[^$\x60].*\n)*)`).FindAllSubmatch(section[1], -1) {
