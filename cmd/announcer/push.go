@@ -34,7 +34,7 @@ func pushCommand() *cli.Command {
 			"each site as a whole, and only if nothing of it has changed since. After each batch it waits until every host that reports has taken the definitions without a new problem. " +
 			"If one has not, it stops and exits with 1; the sites of the batches so far keep the new definitions. The same command goes on from there, and --undo brings back the former definitions. " +
 			"Exits with 3 if a definition is wrong; then nothing is written.",
-		Flags: append(fleetFlags("write to the sites whose names match `SITE`, such as berlin or de-*; may be repeated; a name without wildcards may be a new one"),
+		Flags: append(fleetFlags("write to the sites whose names match `SITE`, such as berlin or de-*; may be repeated; a name without wildcards may be a new one; common/ stands for the definitions of all sites"),
 			&cli.StringSliceFlag{Name: "delete", Usage: "delete the definition `NAME`, such as old.service; may be repeated"},
 			&cli.BoolFlag{Name: "undo", Usage: "bring back the definitions from before the last push to these sites"},
 			&cli.IntFlag{Name: "batch", Usage: "write `NUMBER` sites before their hosts are waited for", Value: 10},

@@ -38,6 +38,9 @@ func (f Fleet) Choose(globs []string, known bool) ([]string, error) {
 
 // checkSite reports what is wrong with the name of a site.
 func checkSite(name string) error {
+	if name == Common {
+		return nil
+	}
 	if name == "" || strings.Contains(name, "/") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return unknown("%q is not the name of a site; want one such as berlin, without a slash", name)
 	}

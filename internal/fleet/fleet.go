@@ -38,7 +38,7 @@ type host struct {
 // Read returns a fleet as it is now.
 func Read(ctx context.Context, store Store, root Root) (Fleet, error) {
 	f := Fleet{sites: map[string]*site{}}
-	for _, part := range []string{definitions, presences, pushes} {
+	for _, part := range parts() {
 		listing, err := store.Read(ctx, root.part(part), f.Revision)
 		if err != nil {
 			return Fleet{}, err
@@ -53,14 +53,14 @@ func Read(ctx context.Context, store Store, root Root) (Fleet, error) {
 
 // apply makes a change of a part.
 func (f *Fleet) apply(root Root, part string, c Change) {
-	name, rest, _ := strings.Cut(strings.TrimPrefix(c.Key, root.part(part)), "/")
+	name, rest := locate(part, strings.TrimPrefix(c.Key, root.part(part)))
 	s := f.sites[name]
 	if s == nil {
 		s = &site{files: map[string]Entry{}, hosts: map[string]host{}, machines: map[string]bool{}}
 		f.sites[name] = s
 	}
 	switch part {
-	case definitions:
+	case definitions, common:
 		set(s.files, rest, c.Entry, c.Deleted)
 	case presences:
 		if strings.Contains(rest, "/") {
@@ -71,6 +71,18 @@ func (f *Fleet) apply(root Root, part string, c Change) {
 	case pushes:
 		s.push, s.pushedAt = newRecord(c)
 	}
+}
+
+// locate returns the site of a key in a part, and what is behind it.
+func locate(part, key string) (site, rest string) {
+	switch part {
+	case common:
+		return Common, key
+	case pushes:
+		return key, ""
+	}
+	site, rest, _ = strings.Cut(key, "/")
+	return site, rest
 }
 
 // set sets an element of a map, or deletes it.
@@ -108,6 +120,31 @@ func (f Fleet) match(glob string, is func(*site) bool) []string {
 // site returns a site, which may be a new one.
 func (f Fleet) site(name string) *site { return cmp.Or(f.sites[name], &site{}) }
 
+// taker is a host that takes definitions.
+type taker struct {
+	Presence
+	taken int64 // the revision of those that it has
+}
+
+// takers returns the hosts that take the definitions of a site, or the common ones, by their names: SITE/HOST.
+func (f Fleet) takers(site string) map[string]taker {
+	all := map[string]taker{}
+	if site != Common {
+		for at, h := range f.site(site).hosts {
+			all[site+"/"+at] = taker{h.Presence, h.Revision}
+		}
+		return all
+	}
+	for name, s := range f.sites {
+		for at, h := range s.hosts {
+			if h.Common > 0 {
+				all[name+"/"+at] = taker{h.Presence, h.Common}
+			}
+		}
+	}
+	return all
+}
+
 // Row is how a host stands, or that a site has none.
 type Row struct {
 	Site     string    `json:"site"`
@@ -124,11 +161,11 @@ func (f Fleet) Rows(sites []string, now time.Time) []Row {
 	rows := []Row{}
 	for _, name := range sites {
 		s := f.site(name)
-		if len(s.hosts) == 0 {
+		if len(s.hosts) == 0 && name != Common {
 			rows = append(rows, Row{Site: name, Problems: []string{"no host reports"}})
 		}
 		for _, at := range slices.Sorted(maps.Keys(s.hosts)) {
-			rows = append(rows, s.row(name, at, now))
+			rows = append(rows, f.row(name, at, now))
 		}
 	}
 	return rows
@@ -138,7 +175,8 @@ func (f Fleet) Rows(sites []string, now time.Time) []Row {
 const clockMost = time.Minute
 
 // row returns the row of a host.
-func (s *site) row(name, at string, now time.Time) Row {
+func (f Fleet) row(name, at string, now time.Time) Row {
+	s := f.site(name)
 	h := s.hosts[at]
 	p := h.Presence
 	p.Site, p.Host = name, at // the key counts
@@ -146,6 +184,9 @@ func (s *site) row(name, at string, now time.Time) Row {
 	if h.damaged {
 		row.Problems = append(row.Problems, "its report can't be read; its version of announcer may be another one")
 		return row
+	}
+	if p.Common > 0 {
+		row.Behind += f.site(Common).behind(p.Common)
 	}
 	if row.Behind > 0 {
 		row.Problems = append(row.Problems, "it has not taken all definitions of its site")
@@ -214,7 +255,7 @@ func (f *Follower) begin(ctx, life context.Context) (err error) {
 	}
 	life, f.stop = context.WithCancel(life)
 	f.events = make(chan event)
-	for _, part := range []string{definitions, presences, pushes} {
+	for _, part := range parts() {
 		go f.watch(life, part, f.Revision, f.events)
 	}
 	return nil

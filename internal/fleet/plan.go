@@ -169,8 +169,8 @@ func (p *Plan) prepare(f Fleet, root Root) error {
 func (p *Plan) transaction(f Fleet, root Root, plan SitePlan) (Transaction, error) {
 	s, prefix := f.site(plan.Site), root.site(plan.Site)
 	rec := record{Version: recordVersion, Push: p.push, Content: p.content, Time: p.time, Undone: p.undoes, Hosts: map[string]troubles{}}
-	for at, h := range s.hosts {
-		rec.Hosts[at] = h.troubles()
+	for name, t := range f.takers(plan.Site) {
+		rec.Hosts[name] = t.troubles()
 	}
 	t := Transaction{Prefix: prefix, Since: f.Revision, Last: map[string]int64{root.push(plan.Site): s.pushedAt}, Put: map[string][]byte{}}
 	size := 0

@@ -22,6 +22,7 @@ type Presence struct {
 	Daemon   Daemon    `json:"daemon"`
 	Since    time.Time `json:"since"`    // since when it has reported without a gap
 	Revision int64     `json:"revision"` // of the newest definitions of its site that it has taken
+	Common   int64     `json:"common"`   // likewise, of those of all sites; 0: it takes none
 	Settled  bool      `json:"settled"`  // nothing is being announced or checked for the first time
 	Services Services  `json:"services"`
 	Phones   int       `json:"phones"` // that asked in the last day
@@ -71,7 +72,7 @@ const (
 // NewPresence returns the presence of a host with a status, whose definitions of its site come from a place.
 func NewPresence(site, host, place string, s status.Status) Presence {
 	p := Presence{
-		Version: status.Version, Site: site, Host: host, Daemon: Daemon{s.Daemon.Version, s.Daemon.Started}, Revision: taken(place, s), Settled: s.Settled(),
+		Version: status.Version, Site: site, Host: host, Daemon: Daemon{s.Daemon.Version, s.Daemon.Started}, Revision: taken(place, s), Common: taken(commonOf(place), s), Settled: s.Settled(),
 		Services: Services{Defined: len(s.Services), Names: []string{}}, Phones: phonesOf(s), Refused: []Refused{}, Others: []Other{}, Problems: []string{},
 	}
 	for _, service := range s.Services {
@@ -90,6 +91,12 @@ func NewPresence(site, host, place string, s status.Status) Presence {
 		p.Problems = append(p.Problems, cut(problem))
 	}
 	return p
+}
+
+// commonOf returns the place of the common definitions of the fleet that the place of a site is in.
+func commonOf(place string) string {
+	root, _, _ := strings.Cut(place, "/"+definitions+"/")
+	return root + "/" + Common
 }
 
 // taken returns the revision of the definitions of a place, 0 if there are none yet.

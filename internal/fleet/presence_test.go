@@ -45,7 +45,7 @@ func TestNewPresence(t *testing.T) {
 		},
 	}
 	want := Presence{
-		Version: status.Version, Site: "berlin", Host: "pbx", Daemon: Daemon{"1.2", now}, Revision: 7, Settled: false,
+		Version: status.Version, Site: "berlin", Host: "pbx", Daemon: Daemon{"1.2", now}, Revision: 7, Common: 9, Settled: false,
 		Services: Services{Defined: 2, Announced: 1, Names: []string{"PBX"}}, Phones: 2,
 		Refused: []Refused{{File: place + "a.service", Since: now, Why: place + "a.service:3: no"}},
 		Others:  []Other{{"Other", "eth0", "192.0.2.9", "00:00:5e:00:53:01"}}, Problems: []string{"no link"},

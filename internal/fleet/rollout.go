@@ -77,7 +77,7 @@ const commitTime = 10 * time.Second
 
 // waited is a host that is to take definitions.
 type waited struct {
-	site, host string
+	site, host string   // whose definitions, and SITE/HOST
 	revision   int64    // that it is to take
 	before     troubles // before the batch was written
 }
@@ -90,10 +90,10 @@ func (r *Rollout) resume(ctx context.Context, sites []string) error {
 	var hosts []waited
 	for _, name := range sites {
 		s := r.hosts.site(name)
-		for at, h := range s.hosts {
+		for at, t := range r.hosts.takers(name) {
 			before, reported := s.push.Hosts[at]
 			if !reported {
-				before = h.troubles()
+				before = t.troubles()
 			}
 			hosts = append(hosts, waited{name, at, s.pushedAt, before})
 		}
@@ -109,8 +109,8 @@ func (r *Rollout) roll(ctx context.Context, batch []SitePlan) error {
 	}
 	var hosts []waited
 	for _, p := range batch {
-		for name, h := range r.hosts.site(p.Site).hosts {
-			hosts = append(hosts, waited{site: p.Site, host: name, before: h.troubles()})
+		for name, t := range r.hosts.takers(p.Site) {
+			hosts = append(hosts, waited{site: p.Site, host: name, before: t.troubles()})
 		}
 	}
 	r.done.Hosts, r.done.Taken, r.done.Complete = len(hosts), 0, false
@@ -184,21 +184,25 @@ func sentence(missing []string) string {
 // missing returns what hosts have not done yet, or an error if one can't take its definitions.
 func (r *Rollout) missing(hosts []waited) ([]string, error) {
 	var missing []string
+	takers := map[string]map[string]taker{}
 	for _, w := range hosts {
-		now, present := r.hosts.site(w.site).hosts[w.host]
+		if takers[w.site] == nil {
+			takers[w.site] = r.hosts.takers(w.site)
+		}
+		now, present := takers[w.site][w.host]
 		if !present {
-			return nil, fmt.Errorf("%s/%s does not report any more", w.site, w.host)
+			return nil, fmt.Errorf("%s does not report any more", w.host)
 		}
 		refused, problem := w.refused(now.Presence), w.problem(now.Presence)
 		switch {
-		case now.Revision < w.revision:
-			missing = append(missing, fmt.Sprintf("%s/%s has not taken revision %d (it has %d)", w.site, w.host, w.revision, now.Revision))
+		case now.taken < w.revision:
+			missing = append(missing, fmt.Sprintf("%s has not taken revision %d (it has %d)", w.host, w.revision, now.taken))
 		case refused != "":
-			return nil, fmt.Errorf("%s/%s refuses %s", w.site, w.host, refused)
+			return nil, fmt.Errorf("%s refuses %s", w.host, refused)
 		case !now.Settled:
-			missing = append(missing, fmt.Sprintf("%s/%s has not announced everything", w.site, w.host))
+			missing = append(missing, w.host+" has not announced everything")
 		case problem != "":
-			return nil, fmt.Errorf("%s/%s has a new problem: %s", w.site, w.host, problem)
+			return nil, fmt.Errorf("%s has a new problem: %s", w.host, problem)
 		}
 	}
 	return missing, nil

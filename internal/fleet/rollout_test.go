@@ -273,6 +273,65 @@ func TestRolloutAgain(t *testing.T) {
 	}
 }
 
+// TestRolloutCommon pushes the definitions that all sites take: it waits for each host that takes them, of whatever site.
+func TestRolloutCommon(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		slow string
+		err  string
+	}{
+		{"all take it", "", ""},
+		{"one does not", "s03", "stopped at batch 1 of 1, with 1 of 1 sites written: s03/pbx has not taken revision "},
+		{"one that takes no common definitions", "s05", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, 5)
+				synctest.Wait()
+				for _, site := range c.sites[:4] {
+					c.report(site, Presence{Revision: c.writes(), Common: 1, Settled: true})
+				}
+				go c.Watch(t.Context(), root.part(common), c.writes(), func(changes []Change) {
+					for _, site := range c.sites[:4] {
+						if site != test.slow {
+							c.report(site, Presence{Revision: 100, Common: changes[0].Revision, Settled: true})
+						}
+					}
+				})
+				f := c.fleet(t)
+				sites, err := f.Choose([]string{Common}, false)
+				if err != nil || !slices.Equal(sites, []string{Common}) {
+					t.Fatal(sites, err)
+				}
+				plan, err := f.Plan(change, sites, time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = c.roll(t, f, plan)
+				if got := fmt.Sprint(err); test.err == "" && err != nil || !strings.HasPrefix(got, test.err) {
+					t.Errorf("%s; want %s", got, test.err)
+				}
+				if got := c.value(root.site(Common) + "b.toml"); got != "new" {
+					t.Errorf("b.toml is %q", got)
+				}
+				c.want(t, 0, "", before)
+				f = c.fleet(t)
+				if undo, err := f.PlanUndo([]string{Common}, time.Now()); err != nil || len(undo.Sites) != 1 {
+					t.Errorf("undo: %+v, %v", undo, err)
+				}
+				if names := f.Sites("*"); slices.Contains(names, Common) {
+					t.Errorf("the sites are %q", names)
+				}
+				for _, row := range f.Rows([]string{"s03", "s04", "s05"}, time.Now()) {
+					if behind := row.Behind > 0; behind != (row.Site == test.slow && test.slow != "s05") {
+						t.Errorf("%s is behind by %d", row.Site, row.Behind)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestRolloutKilled wants every site to have its old or its new definitions, at whatever transaction a push or an undo is
 // killed, and both to go on from there.
 func TestRolloutKilled(t *testing.T) {

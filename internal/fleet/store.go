@@ -65,13 +65,25 @@ const (
 	definitions = "sites"
 	presences   = "presence"
 	pushes      = "pushes"
+	common      = "common"
 )
+
+// parts returns all parts of a fleet.
+func parts() []string { return []string{definitions, presences, pushes, common} }
+
+// Common is named instead of a site for the definitions that all sites take. No site has that name.
+const Common = common + "/"
 
 // part returns the beginning of the keys of a part.
 func (r Root) part(name string) string { return string(r) + "/" + name + "/" }
 
 // site returns the beginning of the keys of the definitions of a site.
-func (r Root) site(site string) string { return r.part(definitions) + site + "/" }
+func (r Root) site(site string) string {
+	if site == Common {
+		return r.part(common)
+	}
+	return r.part(definitions) + site + "/"
+}
 
 // push returns the key of the last push to a site.
 func (r Root) push(site string) string { return r.part(pushes) + site }

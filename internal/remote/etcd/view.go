@@ -55,7 +55,7 @@ func (v *view) replace(list *clientv3.GetResponse) remote.Set {
 	switch {
 	case fault != "":
 		v.fault, v.changed, v.seen, v.term = fault, 0, 0, 0
-	case v.cluster == "":
+	case v.changed == 0:
 		v.changed = revision // keys that were deleted before are not known
 	}
 	for _, kv := range list.Kvs {
