@@ -36,6 +36,7 @@ func TestAnsible(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "announcer.toml"), "[daemon]\nlog_level = \"error\"\n")
 	start(t, program, nil, "run", "--config", filepath.Join(dir, "announcer.toml"), "--log-level", "error")
+	answers(t, filepath.Join(home, "announcer.sock"))
 
 	role := role{configuration: fmt.Sprintf("[daemon]\nservices = [%q]\npoll = \"1h\"\n", filepath.Join(dir, "services")), dir: dir}
 	definitions := map[string]string{"dpma.toml": definition("PBX by Ansible"), "old.toml": "group = []\n"}

@@ -281,7 +281,7 @@ func testRun(t *testing.T, image v1.Image) {
 // heard waits until a program on a host finds a service.
 func heard(t *testing.T, host *netlab.Host, program, name string) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		var out []byte
 		host.Do(func() {

@@ -23,6 +23,9 @@ import (
 	"announcer/internal/testkit/netlab"
 )
 
+// patience is how long a daemon may take for what it does in a moment.
+const patience = time.Minute
+
 // exposition is what the metrics of a daemon are, by name.
 type exposition map[string]family
 
@@ -93,6 +96,20 @@ func start(t *testing.T, program string, host *netlab.Host, args ...string) {
 	})
 }
 
+// answers waits until a daemon answers on its control socket.
+func answers(t *testing.T, socket string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		_, err := scrape(socket)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -141,7 +158,7 @@ check = "tcp"
 	start(t, program, phone, "announce", "--preset", "dpma", "--server", "192.0.2.6", "--interface", "eth0")
 
 	all := exposition{}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for spoiled := false; ; time.Sleep(50 * time.Millisecond) {
 		for _, s := range []string{socket, second} {
 			seen, err := scrape(s)
