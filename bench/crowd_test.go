@@ -22,7 +22,7 @@ const overhead = 28
 func (r *tables) crowd(t *testing.T) {
 	n, phones := r.scale.hosts, r.scale.phones
 	what := fmt.Sprintf("%d other hosts: ", n)
-	quiet := r.row(what+"bytes a minute while nobody asks", 1, "", ofAvahi(1))
+	quiet := r.row(what+"bytes a minute while no host asks", 1, "", most(1000))
 	boot := r.row(fmt.Sprintf("%sbytes for each of %d phones that boot within %v", what, phones, r.scale.crowd), 1, "", ofAvahi(1.1))
 	var labs []*lab
 	for _, name := range r.without("floor") {

@@ -30,8 +30,8 @@ type event struct {
 	isIn func(i int, m wire.Message) bool
 }
 
-// frozen is how long a process does not run that then is taken to have slept.
-const frozen = 36 * time.Second
+// frozen is how long a process does not run that then announces everything again: caches notice more than [mdns.Nap].
+const frozen = mdns.Nap + 2*time.Second
 
 // happenings are what the RFC's random wait of up to 250 ms follows (RFC 6762 §8.1), and what takes up to a second more.
 func happenings() []event {
@@ -63,7 +63,7 @@ func happenings() []event {
 			time.Sleep(frozen)
 			l.process.cmd.Process.Signal(syscall.SIGCONT)
 			return time.Now()
-		}, anything},
+		}, func(_ int, m wire.Message) bool { return names(m, instance(0).Key()) }},
 	}
 }
 

@@ -36,14 +36,15 @@ func (r *tables) links(t *testing.T) {
 	took, used := large.await(t, 20*r.scale.patience)
 	all.set("announcer", took.Seconds())
 	cpu.set("announcer", used.Seconds())
-	time.Sleep(3 * r.scale.settle) // unused memory is given back after 10 to 15 s
-	anonymous.set("announcer", large.process.memory("RssAnon")/1e6)
+	time.Sleep(r.scale.settle)
 	files.set("announcer", float64(large.files(t)))
 	change.set("announcer", large.change(t, r.scale.changes)/small.change(t, r.scale.changes))
 	before := time.Now()
 	head := large.status(t)
 	answer.set("announcer", milliseconds(time.Since(before)))
 	line.set("announcer", float64(len([]rune(head))))
+	time.Sleep(r.scale.idle) // unused memory is given back when nothing happens any more
+	anonymous.set("announcer", large.process.memory("RssAnon")/1e6)
 }
 
 // cables is announcer at one end of many cables.
