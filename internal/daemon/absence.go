@@ -21,9 +21,12 @@ func (a absences) follow(now time.Time, before, after publication.Links, here ne
 			delete(a, name)
 		}
 	}
+	used := after.Names()
 	for _, old := range before {
-		_, isUsed := after.ByName(old.Name)
-		if l, ok := here.Links.ByName(old.Name); !isUsed && (!ok || !l.Outage.IsZero()) {
+		if used[old.Name] {
+			continue
+		}
+		if l, ok := here.Links.ByName(old.Name); !ok || !l.Outage.IsZero() {
 			a[old.Name] = now
 		}
 	}

@@ -1,6 +1,9 @@
 package publication
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // IPVersions returns the IP versions, IPv4 first.
 func IPVersions() [2]IPVersion { return [...]IPVersion{V4, V6} }
@@ -9,21 +12,42 @@ func IPVersions() [2]IPVersion { return [...]IPVersion{V4, V6} }
 type Links []Link
 
 // ByIndex returns the link with an interface index.
-func (ls Links) ByIndex(index int) (l Link, ok bool) {
-	return ls.first(func(l Link) bool { return l.Index == index })
-}
+func (ls Links) ByIndex(index int) (l Link, ok bool) { return ls.at(ls.Place(index)) }
 
 // ByName returns the link with a name.
 func (ls Links) ByName(name string) (l Link, ok bool) {
-	return ls.first(func(l Link) bool { return l.Name == name })
+	for i := range ls {
+		if ls[i].Name == name {
+			return ls.at(i)
+		}
+	}
+	return Link{}, false
+}
+
+// Names returns the set of the names.
+func (ls Links) Names() map[string]bool {
+	names := make(map[string]bool, len(ls))
+	for i := range ls {
+		names[ls[i].Name] = true
+	}
+	return names
 }
 
 // Has reports whether there is a link with an interface index.
 func (ls Links) Has(index int) bool { return ls.Place(index) >= 0 }
 
-// Place returns the position of the link with an interface index, -1 if there is none.
+// Place returns the position of the link with an interface index, -1 if there is none. Links that are in the order of their
+// indices, as those of a host are, take few steps.
 func (ls Links) Place(index int) int {
-	return slices.IndexFunc(ls, func(l Link) bool { return l.Index == index })
+	if i := sort.Search(len(ls), func(i int) bool { return ls[i].Index >= index }); i < len(ls) && ls[i].Index == index {
+		return i
+	}
+	for i := range ls {
+		if ls[i].Index == index {
+			return i
+		}
+	}
+	return -1
 }
 
 // Meet reports whether a link is among both.
@@ -31,9 +55,10 @@ func (ls Links) Meet(others Links) bool {
 	return slices.ContainsFunc(ls, func(l Link) bool { return others.Has(l.Index) })
 }
 
-func (ls Links) first(is func(Link) bool) (l Link, ok bool) {
-	if i := slices.IndexFunc(ls, is); i >= 0 {
-		return ls[i], true
+// at returns the link at a position, none at -1.
+func (ls Links) at(i int) (l Link, ok bool) {
+	if i < 0 {
+		return Link{}, false
 	}
-	return Link{}, false
+	return ls[i], true
 }

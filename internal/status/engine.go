@@ -28,9 +28,9 @@ func (l Link) With(seen mdns.Observation) Link {
 			l.Faults = append(l.Faults, f)
 		}
 	}
-	for _, t := range seen.Links {
-		if t.Link == l.Name {
-			l.Traffic = t
+	for i := range seen.Links {
+		if seen.Links[i].Link == l.Name {
+			l.Traffic = seen.Links[i]
 		}
 	}
 	return l

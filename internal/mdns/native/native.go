@@ -320,11 +320,17 @@ func (p *Publisher) tick() (next time.Time) {
 	return earliest(next, p.late.again, p.gathered.due, p.blockades.next())
 }
 
+// packetsKept is the number of packets for which there is room after a burst, such as that of thousands of links at the start.
+const packetsKept = 1024
+
 // send does what is due, sends what comes of it, and returns the time of the next thing to do.
 func (p *Publisher) send() (next time.Time) {
 	p.late.resend(p.config.Conn)
 	out, next := p.responder.Tick(time.Now())
 	if len(out) > 0 {
+		if cap(p.packets) > packetsKept && len(out) < cap(p.packets)/4 {
+			p.packets = nil
+		}
 		p.packets = p.packets[:0]
 		for _, o := range out {
 			p.packets = p.sources.Append(p.packets, packetOf(o), o.Asker)
@@ -446,9 +452,10 @@ func (p *Publisher) observe() mdns.Observation {
 		},
 		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(), Crowded: p.responder.Crowded(), Faults: faultsOf(p.links),
 	}
-	for _, l := range p.links {
-		if i := slices.IndexFunc(seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); i >= 0 {
-			seen.Links[i].SendErrors = p.unsentOn[l.Index]
+	for index, n := range p.unsentOn {
+		l, here := p.links.ByIndex(index)
+		if i := slices.IndexFunc(seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); here && i >= 0 {
+			seen.Links[i].SendErrors = n
 		}
 	}
 	for i := range seen.Foreign {

@@ -79,9 +79,11 @@ func (s *faces) drop() {
 		}
 	}
 	s.all = slices.DeleteFunc(s.all, gone)
-	s.links = slices.DeleteFunc(s.links, func(l *link) bool {
-		return !slices.ContainsFunc(s.all, func(f *face) bool { return f.link == l })
-	})
+	used := map[*link]bool{}
+	for _, f := range s.all {
+		used[f.link] = true
+	}
+	s.links = slices.DeleteFunc(s.links, func(l *link) bool { return !used[l] })
 }
 
 // link returns what is known of a link, made if need be.

@@ -22,11 +22,18 @@ type outbox struct {
 	serial uint32 // of the packet that is read or built
 }
 
-// empty drops the packets that were taken.
+// arenaMost is the size that the outbox keeps after a burst, such as that of thousands of links at the start.
+const arenaMost = 256 << 10
+
+// empty drops the packets that were taken, and room that is much larger than they needed.
 func (o *outbox) empty() {
-	if o.taken {
-		o.out, o.arena, o.taken = o.out[:0], o.arena[:0], false
+	if !o.taken {
+		return
 	}
+	if cap(o.arena) > arenaMost && len(o.arena) < cap(o.arena)/4 {
+		o.out, o.arena = nil, nil
+	}
+	o.out, o.arena, o.taken = o.out[:0], o.arena[:0], false
 }
 
 // number assigns the packet that is read or built next a serial number.
