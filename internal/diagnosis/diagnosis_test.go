@@ -115,6 +115,17 @@ func TestFindings(t *testing.T) {
 		{"rules that can't be read", func(s *Sight) { s.Failed[lookRules] = "to root only" }, OK, Firewall, "the rules were not read: to root only"},
 		{"port shared", func(s *Sight) { s.Sharers = []string{"avahi-daemon (pid 812)"} }, OK, Socket, "shared with avahi-daemon (pid 812)"},
 		{"nobody is heard", func(s *Sight) { s.Hearing.Heard = nil }, Hint, Snooping, "no other host was heard"},
+		{"a host that answers by unicast alone", func(s *Sight) { s.Unicast = map[int][]netip.Addr{2: {phone.Host}} }, Hint, Snooping, "192.0.2.31 answers by unicast"},
+		{"hosts of which no multicast comes", func(s *Sight) { s.Hearing.Heard, s.Unicast = nil, map[int][]netip.Addr{2: {phone.Host}} }, Wrong, Snooping, "192.0.2.31 answers by unicast"},
+		{"a frame of another host that does not reach the socket", func(s *Sight) {
+			s.Frames.Senders = map[Leg][]netip.Addr{{2, publication.V4}: {phone.Host}}
+		}, Wrong, Firewall, "those of 192.0.2.31 reach the interface, not the socket"},
+		{"packets that do not come back, and rules that can't be read", func(s *Sight) {
+			s.Hearing.Own, s.Failed[lookRules] = nil, "to root only"
+		}, Wrong, Firewall, "packets coming in to UDP port 5353 by IPv4 are dropped; own ones do not come back; the rules were not read: to root only"},
+		{"own frames that come back", func(s *Sight) {
+			s.Frames.Senders = map[Leg][]netip.Addr{{2, publication.V4}: {netip.MustParseAddr("192.0.2.5"), netip.MustParseAddr("192.0.2.6")}}
+		}, OK, Firewall, "own packets go out and come back"},
 		{"a daemon that hears no host", func(s *Sight) { s.Daemon = deaf }, Hint, Snooping, "the daemon heard no host for 10 minutes"},
 		{"a bridge with a querier", func(s *Sight) { s.Switches.Bridges = []netwatch.Bridge{{Name: "eth0", Snoops: true, Querier: true}} }, OK, Snooping, "192.0.2.6"},
 		{"a bridge elsewhere", func(s *Sight) { s.Switches.Bridges = []netwatch.Bridge{{Name: "virbr0", Snoops: true}} }, OK, Snooping, "192.0.2.6"},

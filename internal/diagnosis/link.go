@@ -67,8 +67,8 @@ func listed(addrs []publication.LinkAddr) string {
 	return names(list)
 }
 
-// phonesLack returns the state of a fault of an IP version: phones speak IPv4, so one of IPv6 alone does them no harm.
-func phonesLack(l publication.Link, v publication.IPVersion) State {
+// faultState returns the state of a fault of an IP version: phones speak IPv4, so one of IPv6 alone does them no harm.
+func faultState(l publication.Link, v publication.IPVersion) State {
 	if v == publication.V6 && l.Has(publication.V4) {
 		return Hint
 	}
@@ -91,7 +91,7 @@ func (s Sight) socket(l publication.Link) []Finding {
 	var all []Finding
 	for _, f := range s.Hearing.Faults {
 		if f.Link == 0 && l.Has(f.Version) {
-			all = append(all, Finding{phonesLack(l, f.Version), Socket, l.Name, f.Why, "stop that program, or set it up to share the port (SO_REUSEADDR)"})
+			all = append(all, Finding{faultState(l, f.Version), Socket, l.Name, f.Why, "stop that program, or set it up to share the port (SO_REUSEADDR)"})
 		}
 	}
 	if all != nil {
@@ -109,7 +109,7 @@ func (s Sight) multicast(l publication.Link) []Finding {
 	var all []Finding
 	var good []string
 	for _, v := range s.versions(l) {
-		state := phonesLack(l, v)
+		state := faultState(l, v)
 		i := slices.IndexFunc(s.Hearing.Faults, func(f link.Fault) bool { return f.Link == l.Index && f.Version == v })
 		err := s.Hearing.Sent[Leg{l.Index, v}]
 		switch {
@@ -141,7 +141,7 @@ func (s Sight) firewall(l publication.Link) []Finding {
 	for _, v := range s.versions(l) {
 		for _, out := range []bool{true, false} {
 			if text := s.dropped(l, v, out); text != "" {
-				all = append(all, Finding{phonesLack(l, v), Firewall, l.Name, text, openPort})
+				all = append(all, Finding{faultState(l, v), Firewall, l.Name, text, openPort})
 				break // what does not go out does not come back
 			}
 		}
@@ -163,16 +163,20 @@ func (s Sight) dropped(l publication.Link, v publication.IPVersion, out bool) st
 	if verdict != firewall.Drops && lost == "" {
 		return ""
 	}
-	if verdict == firewall.MayDrop {
+	unread := ""
+	switch why, failed := s.Failed[lookRules]; {
+	case verdict == firewall.MayDrop:
 		by = "perhaps by " + by
-	} else if by != "" {
+	case by != "":
 		by = "by " + by
+	case failed:
+		unread = "the rules were not read: " + why
 	}
 	way := "coming in"
 	if out {
 		way = "going out"
 	}
-	return sentence(strings.TrimSpace(fmt.Sprintf("packets %s to UDP port 5353 by IPv%d are dropped %s", way, v, by)), lost)
+	return sentence(strings.TrimSpace(fmt.Sprintf("packets %s to UDP port 5353 by IPv%d are dropped %s", way, v, by)), lost, unread)
 }
 
 // lost returns by what it is seen that packets of one direction are lost, "" if they are not.
@@ -187,7 +191,8 @@ func (s Sight) lost(l publication.Link, v publication.IPVersion, out bool) strin
 	case !s.Hearing.Own[leg]:
 		return "own ones do not come back"
 	}
-	if unheard := without(s.Frames.Senders[leg], s.Hearing.Heard[l.Index]); len(unheard) > 0 && v == publication.V4 {
+	unheard := slices.DeleteFunc(without(s.Frames.Senders[leg], s.Hearing.Heard[l.Index]), s.isHere) // an access point sends own ones back
+	if len(unheard) > 0 {
 		return fmt.Sprintf("those of %s reach the interface, not the socket (a firewall, or reverse path filtering: sysctl net.ipv4.conf.%s.rp_filter)", names(unheard), l.Name)
 	}
 	return ""
@@ -217,13 +222,22 @@ func (s Sight) snooping(l publication.Link) []Finding {
 	case l.Loopback:
 		return nil
 	case len(onlyUnicast) > 0:
-		return []Finding{{Wrong, Snooping, l.Name, fmt.Sprintf("%s answers by unicast, and its multicast does not come here", names(onlyUnicast)),
-			"enable an IGMP querier on the switch, or disable IGMP snooping in this VLAN; on an access point, disable what filters multicast or isolates clients"}}
+		return []Finding{heldBack(l, onlyUnicast, len(heard) == 0)}
 	case len(heard) > 0:
 		return append([]Finding{{OK, Snooping, l.Name, "multicast comes from " + names(firstOf(heard)) + more(heard), ""}}, s.onlyAsked(l)...)
 	}
 	return []Finding{{Hint, Snooping, l.Name, fmt.Sprintf("no other host was heard for %v", s.Wait),
 		"if there are others, look for IGMP snooping without a querier on the switch, isolation of clients on an access point, and the VLAN of the port"}}
+}
+
+// heldBack describes hosts that answer by unicast alone. If multicast comes from others, it may be the way of these hosts.
+func heldBack(l publication.Link, hosts []netip.Addr, isAll bool) Finding {
+	f := Finding{Wrong, Snooping, l.Name, names(firstOf(hosts)) + more(hosts) + " answers by unicast, and no multicast comes from there",
+		"enable an IGMP querier on the switch, or disable IGMP snooping in this VLAN; on an access point, disable what filters multicast or isolates clients"}
+	if !isAll {
+		f.State = Hint
+	}
+	return f
 }
 
 // onlyAsked reports that a daemon hears no host until one asks, as with snooping without a querier.

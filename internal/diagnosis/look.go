@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/netip"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"announcer/internal/control"
+	"announcer/internal/diag"
 	"announcer/internal/dnsname"
 	"announcer/internal/firewall"
 	"announcer/internal/guard"
@@ -39,7 +41,7 @@ type Options struct {
 	Request source.Request // of the definitions; without any, those of the daemon that runs, or would run
 	Default bool           // the request names none
 	Sockets []string       // places for the socket of the daemon
-	Root    string         // where the units of the system are below; "/"
+	Root    string         // below which the files of other programs are: "/"
 	Wait    time.Duration  // how long to listen
 	Lookup  guard.Lookup   // of the servers that definitions name
 }
@@ -50,7 +52,7 @@ const (
 	fileTime  = 7 * time.Second        // for the definitions: one place may take five seconds
 	askTime   = 3 * time.Second        // for the answer of one server
 	allAsked  = 6 * time.Second        // for the answers of all servers
-	settling  = 500 * time.Millisecond // between the last frame that is read and the last packet
+	settling  = 500 * time.Millisecond // between the first packet and the first frame that are read, and between the last ones
 	asksMost  = 100                    // servers that are asked
 	asksAtOne = 8                      // time
 )
@@ -174,7 +176,7 @@ func filesTask(ctx context.Context, o Options) task {
 		defined := Defined{Files: snap.Files, Findings: snap.Findings}
 		if snap.Usable() == nil {
 			together := validate.Together(validate.Anywhere(snap.Publications, snap.Host), snap.Config.Engine)
-			defined.Findings = validate.List(snap.Findings, together)
+			defined.Findings = validate.List(snap.Findings, together, byDPMA(o.Root, snap))
 		}
 		if unit, ok := validate.ReadUnit(o.Root); ok {
 			defined.Unreadable = unit.Unreadable(places(snap))
@@ -184,6 +186,18 @@ func filesTask(ctx context.Context, o Options) task {
 			s.Allow, s.Deny = snap.Config.Interfaces, snap.Config.InterfacesDeny
 		}, nil
 	}}
+}
+
+// dpmaFile is where Asterisk has the configuration of DPMA, below the root.
+const dpmaFile = "etc/asterisk/res_digium_phone.conf"
+
+// byDPMA returns what DPMA on this host announces by itself, and whether phones find it beside the definitions.
+func byDPMA(root string, snap source.Snapshot) diag.Findings {
+	path := filepath.Join(root, dpmaFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return validate.Paths([]string{path}, validate.Options{Engine: snap.Config.Engine, Host: snap.Host, Beside: snap.Publications}).Findings
 }
 
 // places returns the paths that a snapshot was read from.
@@ -246,6 +260,10 @@ func (s *Sight) networkTasks(ctx context.Context, wait time.Duration, used publi
 		{lookFrames, most, func() (func(*Sight), error) {
 			ctx, cancel := context.WithTimeout(ctx, wait-settling)
 			defer cancel()
+			select {
+			case <-ctx.Done():
+			case <-time.After(settling):
+			}
 			frames, err := capture(ctx, used)
 			return func(s *Sight) { s.Frames = frames }, err
 		}},

@@ -267,8 +267,9 @@ func TestNetworks(t *testing.T) {
 		{name: "a firewall drops what comes in", wrong: "eth0 firewall", text: "coming in to UDP port 5353 by IPv4 are dropped by the rule", damage: func(t *testing.T, _ *network) {
 			nft(t, "input", "meta nfproto ipv4 udp dport 5353 drop")
 		}},
-		{name: "a firewall drops what comes in from others", wrong: "eth0 firewall", text: "those of 192.0.2.6", damage: func(t *testing.T, _ *network) {
+		{name: "a firewall drops what comes in from others", wrong: "eth0 firewall", text: "those of 192.0.2.6", damage: func(t *testing.T, n *network) {
 			nft(t, "input", "ip saddr 192.0.2.6 udp dport 5353 drop")
+			n.options.Wait = 3 * time.Second // the answers to the second question count
 		}},
 		{name: "a firewall lets in nothing", wrong: "eth0 firewall", text: "by the policy of chain c", damage: func(t *testing.T, _ *network) {
 			nft(t, "input", "iif lo accept; add rule inet doctor c ct state established accept; add rule inet doctor c meta l4proto ipv6-icmp accept; add chain inet doctor c { policy drop; }")
@@ -333,6 +334,17 @@ func TestNetworks(t *testing.T) {
 		}},
 		{name: "the daemon has a problem", wrong: "daemon", text: "its last good version is in use", damage: func(t *testing.T, n *network) {
 			n.serve(t, `{"time": "2026-01-02T03:04:05Z", "problems": ["refused; its last good version is in use"], "daemon": {"pid": 1}}`)
+		}},
+
+		{name: "DPMA announces itself", wrong: "definitions", text: `"Asterisk" is announced beside "Front office" of `, damage: func(t *testing.T, n *network) {
+			dir := filepath.Join(n.options.Root, "etc/asterisk")
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			text := "[general]\nservice_discovery_enabled=yes\nmdns_address=" + pbx + "\n"
+			if err := os.WriteFile(filepath.Join(dir, "res_digium_phone.conf"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}},
 
 		{name: "the server is dead", wrong: "answers", text: "gives no answer", damage: func(t *testing.T, n *network) { n.server.Close() }},
