@@ -13,7 +13,7 @@ import (
 	"announcer/internal/testkit/netlab"
 )
 
-var bootRun = flag.String("boot.run", "", "run only those tests in the guest that match the `regexp`")
+var bootRun = flag.String("boot.run", "", "run only those tests on one machine that match the `regexp`")
 
 const (
 	bootTimeout = 30 * time.Minute
@@ -30,7 +30,9 @@ func TestBoot(t *testing.T) {
 	run(t, project, "git", "tag", "v9.0.0")
 	next := build(t, project)
 	files := []boot.File{debFile(t, "first.deb", first), debFile(t, "next.deb", next)}
-	t.Run("two machines", func(t *testing.T) { testLife(t, newSite(t, files...)) })
+	if *bootRun == "" {
+		t.Run("two machines", func(t *testing.T) { testLife(t, newSite(t, files...)) })
+	}
 	t.Run("one machine", func(t *testing.T) {
 		guest := filepath.Join(t.TempDir(), "guest.test")
 		boot.Build(t, "test", "-c", "-tags", "boot", "-o", guest, "./guest")
