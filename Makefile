@@ -8,7 +8,7 @@ PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-
 OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes world endurance endurance-life endurance-lan endurance-world cross package image clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes world endurance endurance-life endurance-lan endurance-world cross package release release-test image clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,13 @@ package: ## a .deb and an .rpm for amd64, arm64 and armv7, in dist/
 
 image: ## an OCI image for amd64, arm64 and armv7, in dist/image and dist/image.tar
 	cd recipes && go run ./image .. ../dist/image
+
+release: ## what is published, in dist/release (KEY=FILE: signed by an SSH key; GOVULNDB=file:///…: checked for vulnerabilities)
+	go -C release run . -project $(CURDIR) -out $(CURDIR)/dist/release -packages -platforms '$(PLATFORMS)' \
+		$(if $(KEY),-key '$(abspath $(KEY))') $(if $(GOVULNDB),-govulndb '$(GOVULNDB)')
+
+release-test: ## a release from two clones, compared, verified and read (FULL=1: all platforms and packages)
+	cd release && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./... && go test -count 1 -timeout 1h . $(if $(FULL),-full)
 
 clean: ## remove what the other targets made
 	rm -rf announcer dist .test-deps

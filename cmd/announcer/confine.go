@@ -59,7 +59,7 @@ func (c confinement) log(log *slog.Logger) {
 // daemonRules are those of run: what it is configured to read and, to see what Avahi announces too, Avahi's definitions.
 func daemonRules(c *cli.Context, cfg config.Config) sandbox.Rules {
 	rules := definitionRules(c.String("config"), cfg)
-	rules.Read = append(rules.Read, defaultConfig, avahiServices)
+	rules.Read = append(rules.Read, defaultConfig, avahiServices, "/etc/machine-id") // the last one for [fleet.MachineID]
 	rules.Listen, rules.Connect = true, true // at any port: the next configuration may name another one
 	sockets := control.Places(cmp.Or(c.String("socket"), cfg.Socket), os.Getenv)
 	for _, path := range append(sockets, notes(sockets, os.Getenv)...) {

@@ -1,7 +1,8 @@
 // Command licences prints the licences of everything that is linked into a program: of Go and of every module. It
-// fails if a module has none.
+// fails if a module has none. The program is one for Linux, or for the system that is given.
 //
 //	licences ./cmd/announcer
+//	licences ./cmd/announcer windows
 package main
 
 import (
@@ -21,11 +22,15 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: licences PACKAGE")
+	if len(os.Args) != 2 && len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: licences PACKAGE [SYSTEM]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Stdout); err != nil {
+	system := "linux"
+	if len(os.Args) == 3 {
+		system = os.Args[2]
+	}
+	if err := run(os.Args[1], system, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)
 		os.Exit(1)
 	}
@@ -39,8 +44,8 @@ type module struct {
 	Main    bool
 }
 
-func run(program string, out io.Writer) error {
-	modules, err := linked(program)
+func run(program, system string, out io.Writer) error {
+	modules, err := linked(program, system)
 	if err != nil {
 		return err
 	}
@@ -52,13 +57,13 @@ func run(program string, out io.Writer) error {
 	return nil
 }
 
-// linked returns Go and the third-party modules that are linked into a program for Linux, by path.
-func linked(program string) ([]module, error) {
-	root, err := goList("env", "GOROOT")
+// linked returns Go and the third-party modules that are linked into a program for a system, by path.
+func linked(program, system string) ([]module, error) {
+	root, err := goList(system, "env", "GOROOT")
 	if err != nil {
 		return nil, err
 	}
-	list, err := goList("list", "-deps", "-json=Module", program)
+	list, err := goList(system, "list", "-deps", "-json=Module", program)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +83,9 @@ func linked(program string) ([]module, error) {
 	return modules, nil
 }
 
-func goList(args ...string) ([]byte, error) {
+func goList(system string, args ...string) ([]byte, error) {
 	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -41,16 +42,30 @@ func TestPrintLicences(t *testing.T) {
 
 // TestProgram prints the licences of the program itself.
 func TestProgram(t *testing.T) {
-	var out bytes.Buffer
-	if err := run("../../cmd/announcer", &out); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"Go go1.", "github.com/urfave/cli/v2 v2.", "github.com/miekg/dns v1.", "The Go Authors"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("nothing of %q", want)
-		}
-	}
-	if strings.Contains(out.String(), "staticcheck") {
-		t.Error("staticcheck is not linked in")
+	always := []string{"Go go1.", "github.com/urfave/cli/v2 v2.", "github.com/miekg/dns v1.", "The Go Authors"}
+	for system, more := range map[string][]string{
+		"linux":   {"github.com/landlock-lsm/go-landlock v0.", "github.com/jsimonetti/rtnetlink/v2 v2."},
+		"darwin":  nil,
+		"windows": nil,
+	} {
+		t.Run(system, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := run("../../cmd/announcer", system, &out); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range slices.Concat(always, more) {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("nothing of %q", want)
+				}
+			}
+			for _, never := range []string{"staticcheck", "github.com/stretchr/testify"} {
+				if strings.Contains(out.String(), never) {
+					t.Errorf("%s is not linked in", never)
+				}
+			}
+			if linux := strings.Contains(out.String(), "rtnetlink"); linux != (system == "linux") {
+				t.Errorf("rtnetlink, which is for Linux: %t", linux)
+			}
+		})
 	}
 }
