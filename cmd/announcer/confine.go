@@ -60,7 +60,7 @@ func (c confinement) log(log *slog.Logger) {
 func daemonRules(c *cli.Context, cfg config.Config) sandbox.Rules {
 	rules := definitionRules(c.String("config"), cfg)
 	rules.Read = append(rules.Read, defaultConfig, avahiServices, "/etc/machine-id") // the last one for [fleet.MachineID]
-	rules.Listen, rules.Connect = true, true // at any port: the next configuration may name another one
+	rules.Listen, rules.Connect = true, true                                         // at any port: the next configuration may name another one
 	sockets := control.Places(cmp.Or(c.String("socket"), cfg.Socket), os.Getenv)
 	for _, path := range append(sockets, notes(sockets, os.Getenv)...) {
 		rules.Write = append(rules.Write, filepath.Dir(path))
