@@ -17,6 +17,7 @@ import (
 
 const (
 	settle    = 100 * time.Millisecond // an interface that comes up changes several times in a row
+	hangTime  = 10 * time.Second       // that the kernel may take to answer
 	pollEvery = 800 * time.Millisecond // where the system doesn't report changes
 )
 
@@ -81,17 +82,11 @@ func (w *Watcher) Refresh() { nudge(w.refresh) }
 // report changes, that is logged, and Run looks every 800 ms.
 func (w *Watcher) Run(ctx context.Context) error {
 	changes := w.kernel.Changes(ctx)
-	for due := true; ; {
-		links, err := w.kernel.Read()
-		if reading := (Reading{links, err}); due || !reading.same(w.last) {
-			w.last = reading
-			select {
-			case w.readings <- reading:
-			case <-ctx.Done():
-				return nil
-			}
+	for due := true; ; due = false {
+		reading := w.read(ctx)
+		if due || !reading.same(w.last) {
+			w.handOver(ctx, reading)
 		}
-		due = false
 		select {
 		case <-ctx.Done():
 			return nil
@@ -107,6 +102,36 @@ func (w *Watcher) Run(ctx context.Context) error {
 			return nil
 		case <-time.After(settle):
 		}
+	}
+}
+
+// read reads the links. That the kernel has not answered for hangTime is a reading, too, which is handed over meanwhile.
+func (w *Watcher) read(ctx context.Context) Reading {
+	answer := make(chan Reading, 1)
+	go func() {
+		links, err := w.kernel.Read()
+		answer <- Reading{links, err}
+	}()
+	began, patience := time.Now(), time.NewTimer(hangTime)
+	defer patience.Stop()
+	for {
+		select {
+		case reading := <-answer:
+			return reading
+		case <-patience.C:
+			w.handOver(ctx, Reading{Err: fmt.Errorf("the kernel has not answered since %s which interfaces there are", began.Format(time.TimeOnly))})
+		case <-ctx.Done():
+			return w.last
+		}
+	}
+}
+
+// handOver hands over a reading, unless ctx is done before.
+func (w *Watcher) handOver(ctx context.Context, r Reading) {
+	w.last = r
+	select {
+	case w.readings <- r:
+	case <-ctx.Done():
 	}
 }
 

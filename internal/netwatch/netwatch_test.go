@@ -84,6 +84,36 @@ func TestChanges(t *testing.T) {
 	})
 }
 
+// TestHangingKernel checks that a kernel that does not answer is a reading, at the start and later, and that its answer is one when it
+// comes.
+func TestHangingKernel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		links := publication.Links{{Index: 1, Name: "lo"}}
+		answer := make(chan struct{})
+		w := NewWatcherOf(fakeKernel{func() ([]publication.Link, error) { <-answer; return links, nil }, nil})
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(ctx) }()
+		for range 2 {
+			start := time.Now()
+			if r := <-w.Readings(); r.Err == nil || time.Since(start) != hangTime {
+				t.Errorf("after %v it hands over %+v; want an error after %v", time.Since(start), r, hangTime)
+			}
+			time.Sleep(time.Hour)
+			answer <- struct{}{}
+			if r := <-w.Readings(); r.Err != nil || !reflect.DeepEqual(r.Links, links) {
+				t.Errorf("when the kernel answers, it hands over %+v", r)
+			}
+			w.Refresh()
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		close(answer)
+	})
+}
+
 // TestChangesInAFlood checks that nudges that never stop keep no change back, nor have the links read all the time.
 func TestChangesInAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

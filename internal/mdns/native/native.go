@@ -144,6 +144,9 @@ func New(config Config) *Publisher {
 // Apply implements [mdns.Publisher].
 func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 	err := p.do(ctx, func() {
+		if p.desired != nil && !slices.EqualFunc(p.desired.Links, d.Links, func(a, b publication.Link) bool { return a.Name == b.Name }) {
+			p.noteNews() // it has what is announced by the names of links
+		}
 		p.desired = &d
 		p.config.Conn.SetLinks(d.Links) // what fails is a fault
 		p.retestBlockades(time.Now())
@@ -311,10 +314,7 @@ func (p *Publisher) tick() (next time.Time) {
 	next = p.send()
 	p.report()
 	if p.responder.SaidNews() {
-		select {
-		case p.news <- struct{}{}:
-		default:
-		}
+		p.noteNews()
 	}
 	p.passOn(time.Now())
 	return earliest(next, p.late.again, p.gathered.due, p.blockades.next())

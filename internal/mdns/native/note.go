@@ -263,6 +263,14 @@ func (p *Publisher) keepNote() {
 	}
 }
 
+// noteNews has the note written again soon.
+func (p *Publisher) noteNews() {
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
+}
+
 // legacy returns what is left to the next process if this one ends now.
 func (p *Publisher) legacy() legacy { return legacy{p.responder.Said(), p.responder.Announced()} }
 

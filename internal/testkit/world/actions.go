@@ -5,6 +5,7 @@ package world
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"time"
 
@@ -58,6 +59,14 @@ var actions = []action{
 		h.onNIC(dice, func(n *nic) { n.mtu = uint32(1280 + dice.IntN(8000)) })
 	}},
 	{"netlink fails", 1, func(_ *World, h *host, _ *rand.Rand) { h.netlinkFails() }},
+	{"netlink hangs", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.hang(); h.kernel.change(func() {}); h.feel() }},
+	{"bridge", 1, func(_ *World, h *host, dice *rand.Rand) {
+		h.kernel.bridge(h.kernel.interfaces[dice.IntN(len(h.kernel.interfaces))])
+		h.feel()
+	}},
+	{"clock", 1, func(_ *World, h *host, dice *rand.Rand) { h.setClock(dice) }},
+	{"disk full", 1, func(w *World, h *host, _ *rand.Rand) { h.fill(w) }},
+	{"reflector", 1, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
 	{"netlink overrun", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.change(func() {}) }},
 	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.firewall() }},
 
@@ -68,8 +77,14 @@ var actions = []action{
 	{"flood", 1, func(w *World, _ *host, dice *rand.Rand) { w.flood(dice) }},
 	{"echo", 1, func(w *World, _ *host, dice *rand.Rand) { w.echo(dice) }},
 
-	{"mend", 8, func(w *World, h *host, _ *rand.Rand) { h.mend() }},
+	{"mend", 8, func(w *World, h *host, _ *rand.Rand) { h.mend(w) }},
 	{"kill", 2, func(w *World, h *host, _ *rand.Rand) { h.crash(); w.rest(restartTime); h.boot() }},
+	{"kill and delete", 1, func(w *World, h *host, dice *rand.Rand) {
+		h.crash()
+		h.delete(drawFile(dice))
+		w.rest(restartTime)
+		h.boot()
+	}},
 	{"restart", 2, func(w *World, h *host, _ *rand.Rand) { h.stop(daemon.ErrRestart); w.rest(time.Millisecond); h.boot() }},
 	{"terminate", 1, func(w *World, h *host, _ *rand.Rand) { h.stop(errTerminated) }},
 	{"start", 4, func(w *World, h *host, _ *rand.Rand) { h.boot() }},
@@ -114,7 +129,11 @@ func (w *World) do(s Step) {
 
 // draw returns a definition for a file.
 func (h *host) draw(dice *rand.Rand, file string) *service {
-	return &service{fmt.Sprintf("%s %s", h.net.Name, file), 1000 + dice.IntN(60000), fmt.Sprintf("v=%d", dice.IntN(1000))}
+	name := fmt.Sprintf("%s %s", h.net.Name, file)
+	if isShared(file) {
+		name = sharedName
+	}
+	return &service{name, 1000 + dice.IntN(60000), fmt.Sprintf("v=%d", dice.IntN(1000))}
 }
 
 func (h *host) save(file string, s *service, dice *rand.Rand) { h.put(file, s, s.xml(), dice) }
@@ -356,8 +375,53 @@ func (h *host) firewall() {
 	h.feel()
 }
 
+// setClock sets the clock on the wall by up to a day.
+func (h *host) setClock(dice *rand.Rand) {
+	h.mu.Lock()
+	h.step += time.Duration(dice.Int64N(int64(48*time.Hour))) - 24*time.Hour
+	h.mu.Unlock()
+	h.truth.touch()
+}
+
+// fill has no room on the disk, or room again.
+func (h *host) fill(w *World) {
+	h.mu.Lock()
+	h.full = !h.full
+	h.mu.Unlock()
+	w.rest(time.Minute + checkTime) // for what is tried again
+	h.truth.learn(h)
+}
+
 // mend makes everything right again.
-func (h *host) mend() {
+func (h *host) mend(w *World) {
+	h.unhang()
+	if h.gone {
+		h.lose()
+	}
+	h.mu.Lock()
+	h.fault, h.blocked, h.held, h.serverFails = 0, nil, false, nil
+	h.mu.Unlock()
+	h.provision.change(func() { h.provision.fails = nil })
+	h.showPort()
+	h.truth.learn(h)
+	h.connect()
+	h.feel()
+	h.boot()
+	if h.full {
+		h.fill(w)
+	}
+}
+
+// connect sets all interfaces to what they were at first.
+func (h *host) connect() {
+	if h.kernel.hangs != nil {
+		h.kernel.hang()
+	}
+	for _, n := range slices.Clone(h.kernel.interfaces) {
+		if n.master != 0 {
+			h.kernel.bridge(n)
+		}
+	}
 	h.kernel.change(func() {
 		h.kernel.fails = nil
 		for _, n := range h.kernel.interfaces {
@@ -367,20 +431,6 @@ func (h *host) mend() {
 			n.flags, n.mtu, n.addrs = working, 1500, n.home
 		}
 	})
-	h.mu.Lock()
-	h.blocked, h.held, h.serverFails = nil, false, nil
-	h.mu.Unlock()
-	h.provision.change(func() { h.provision.fails = nil })
-	h.showPort()
-	h.unhang()
-	if h.gone {
-		h.lose()
-	}
-	h.mu.Lock()
-	h.fault = 0
-	h.mu.Unlock()
-	h.truth.learn(h)
-	h.boot()
 }
 
 // suspend has the machine sleep.
@@ -395,6 +445,7 @@ func (h *host) suspend(w *World, d time.Duration) {
 	h.asleep = false
 	h.gate.open()
 	h.truth.touch()
+	h.checkWake(w, d)
 }
 
 // freeze stops the process for a while, unless the service manager ends it before.

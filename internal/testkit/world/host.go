@@ -44,6 +44,7 @@ type host struct {
 	process *process            // nil: none runs
 	sign    time.Time           // the last sign of life
 	blocked error               // why nothing is sent; nil: all is
+	full    bool                // the disk has no room
 	gone    bool                // the directory of definitions is not there
 	locked  map[string]*service // what files say that the daemon must not read
 	held    bool                // port 5353 is held by another program
@@ -83,6 +84,9 @@ func (h *host) must(err error) {
 func (h *host) diskFault(op, path string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.full && strings.HasPrefix(path, state) && (op == "create" || op == "write") {
+		return syscall.ENOSPC
+	}
 	if h.fault != 0 && strings.HasPrefix(path, definitions) && op != "read" {
 		return h.fault
 	}
@@ -138,6 +142,9 @@ func (h *host) alive() {
 func (h *host) boot() {
 	if h.process != nil {
 		return
+	}
+	if h.kernel.hangs != nil {
+		h.kernel.hang() // with links that have never been read, there is nothing to compare
 	}
 	h.alive()
 	h.truth.booted(h)

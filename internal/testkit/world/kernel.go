@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
@@ -39,6 +41,8 @@ type nic struct {
 	home    []address     // those that it was made with
 	port    *memlink.Port // nil: it has no cable
 	segment *segment
+	deaf    time.Time // when it last could not say anything
+	bridge  *nic      // that it can be a port of; nil: it is one
 }
 
 type address struct {
@@ -50,13 +54,15 @@ const working = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_MULTICAST
 
 var errNetlink = errors.New("netlink receive: no buffer space available")
 
-// plug adds an interface with a cable to a segment.
-func (k *kernel) plug(s *segment, port *memlink.Port, name string, prefixes ...netip.Prefix) *nic {
+// plug adds an interface with a cable to a segment, and a spare one for its bridge.
+func (k *kernel) plug(s *segment, port, spare *memlink.Port, name string, prefixes ...netip.Prefix) *nic {
 	n := &nic{name: name, flags: working, mtu: 1500, ups: 1, port: port, segment: s}
 	for _, p := range prefixes {
 		n.addrs = append(n.addrs, address{Prefix: p})
 	}
 	n.home = n.addrs
+	n.bridge = &nic{name: "br-" + name, kind: "bridge", flags: working, mtu: 1500, ups: 1, port: spare, segment: s}
+	spare.SetDown(true)
 	k.change(func() { k.add(n) })
 	return n
 }
@@ -68,6 +74,39 @@ func (k *kernel) add(n *nic) {
 		n.index = k.last
 	}
 	k.interfaces = append(k.interfaces, n)
+}
+
+// hang has reads wait, or those that wait go on.
+func (k *kernel) hang() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.hangs == nil {
+		k.hangs = make(chan struct{})
+		return
+	}
+	close(k.hangs)
+	k.hangs = nil
+}
+
+// isBlind reports whether the daemon can't know what interfaces there are.
+func (k *kernel) isBlind() bool { return k.fails != nil || k.hangs != nil }
+
+// bridge makes an interface a port of a bridge, which takes its addresses, or undoes that.
+func (k *kernel) bridge(n *nic) {
+	if n.bridge == nil {
+		return // it is a bridge
+	}
+	k.change(func() {
+		if n.master != 0 {
+			k.interfaces = slices.DeleteFunc(k.interfaces, func(other *nic) bool { return other == n.bridge })
+			n.bridge.port.SetDown(true)
+			n.addrs, n.master = n.bridge.addrs, 0
+			return
+		}
+		n.bridge.addrs, n.addrs, n.bridge.index = n.addrs, nil, 0
+		k.add(n.bridge)
+		n.master = n.bridge.index
+	})
 }
 
 // change changes interfaces, moves the cables accordingly, and reports by netlink that something has changed.
@@ -83,6 +122,9 @@ func (k *kernel) change(f func()) {
 		l, _ := links.ByIndex(n.index)
 		n.port.SetLink(l)
 		n.port.SetDown(!n.passes())
+		if !n.passes() || len(n.published()) == 0 {
+			n.deaf = time.Now()
+		}
 	}
 	k.notify()
 }

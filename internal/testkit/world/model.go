@@ -38,7 +38,7 @@ func (n *nic) published() []netip.Addr {
 
 // reachesAll reports whether the host can say something on all segments.
 func (h *host) reachesAll() bool {
-	return h.process != nil && !slices.ContainsFunc(h.truth.world.segments, func(s *segment) bool { return h.reaches(s) == nil })
+	return h.process != nil && !h.kernel.isBlind() && !slices.ContainsFunc(h.truth.world.segments, func(s *segment) bool { return h.reaches(s) == nil })
 }
 
 // feel notes what is wrong now, if the daemon can know.
@@ -68,10 +68,10 @@ func (h *host) wrong() (words []string) {
 	for _, file := range fileNames {
 		add(h.truth.bad[file] && (isRemote(file) || !h.isBlind()), pathOf(file))
 	}
-	add(h.isBlind() || h.gone && !h.truth.missing, definitions)
+	add(h.isBlind() || h.gone && h.truth.saw, definitions)
 	add(h.provision.fails != nil && h.truth.unheard, provisionURL+": connection refused")
 	add(h.provision.fails != nil && !h.truth.unheard, "has given no definitions")
-	if h.kernel.fails != nil {
+	if h.kernel.isBlind() {
 		return append(words, "are not announced yet") // of the links the daemon knows what was
 	}
 	_, checked := h.truth.known["c0.service"]
@@ -79,7 +79,7 @@ func (h *host) wrong() (words []string) {
 	isolated, speaks := h.isolated(), len(h.truth.known) > 0
 	up := slices.ContainsFunc(h.kernel.interfaces, (*nic).passes)
 	add(!up, "no interface to announce on")
-	add(speaks && slices.ContainsFunc(h.kernel.interfaces, func(n *nic) bool {
+	add(speaks && h.blocked == nil && !h.held && slices.ContainsFunc(h.kernel.interfaces, func(n *nic) bool {
 		return n.passes() && len(n.published()) == 0
 	}), "the link has no address")
 	add(h.held && !isolated && speaks, "is held by dnsmasq")
@@ -112,12 +112,52 @@ func (w *World) compare() {
 	for _, s := range w.segments {
 		s.cache.expire(time.Now())
 		for _, h := range w.hosts {
-			if time.Since(h.truth.changed) >= settleTime && h.kernel.fails == nil {
+			if time.Since(h.truth.changed) >= settleTime && !h.kernel.isBlind() {
 				w.compareHost(s, h)
 			}
 		}
+		w.compareShared(s)
 	}
 }
+
+// compareShared checks that each host that announces the shared name has one of its own, and that no two have the same.
+func (w *World) compareShared(s *segment) {
+	hosts, ghosts := map[string]bool{}, false
+	for _, h := range w.hosts {
+		if time.Since(h.truth.changed) < settleTime || h.kernel.isBlind() {
+			return
+		}
+		if _, ok := h.truth.known["s0.service"]; ok && h.process != nil && h.reaches(s) != nil {
+			hosts[mdns.HostName(h.name).Key()] = true
+		}
+		ghosts = ghosts || h.truth.isGhost(sharedName) || h.reaches(s) == nil
+	}
+	names := map[string]string{} // by the host
+	for _, r := range s.cache.records {
+		name, ok := instanceOf(r.Record)
+		srv, isSRV := r.Data.(mdns.SRV)
+		if !ok || !isSRV || baseName(name) != sharedName {
+			continue
+		}
+		for host, other := range names {
+			if other == name && !ghosts {
+				w.fail("segment %d knows %q of two hosts, %q and %s", s.number, name, host, srv.Target)
+			}
+		}
+		names[srv.Target.Key()] = name
+	}
+	for host := range hosts {
+		if names[host] == "" {
+			w.fail("segment %d does not know %q of %q", s.number, sharedName, host)
+		}
+	}
+	if len(names) > len(hosts) && !ghosts {
+		w.fail("segment %d knows %q of %d hosts; want %d", s.number, sharedName, len(names), len(hosts))
+	}
+}
+
+// hostTTL is longer than caches hold what is about an address.
+const hostTTL = 140 * time.Second
 
 // compareHost holds what the neighbour on a segment knows of a host against what is so.
 func (w *World) compareHost(s *segment, h *host) {
@@ -125,7 +165,7 @@ func (w *World) compareHost(s *segment, h *host) {
 	want := map[string]service{}
 	if h.process != nil && via != nil {
 		for file, known := range h.truth.known {
-			if h.serverFails == nil || !isChecked(file) {
+			if !isShared(file) && (h.serverFails == nil || !isChecked(file)) {
 				want[known.name] = known
 			}
 		}
@@ -142,7 +182,10 @@ func (w *World) compareHost(s *segment, h *host) {
 		}
 	}
 	if len(want) > 0 {
-		if addrs := s.cache.addresses(mdns.HostName(h.name).Key()); !slices.Equal(addrs, via.published()) {
+		addrs := slices.DeleteFunc(s.cache.addresses(mdns.HostName(h.name).Key()), func(a netip.Addr) bool {
+			return time.Since(via.deaf) < hostTTL && !slices.Contains(via.published(), a) // whose goodbye could not be said
+		})
+		if !slices.Equal(addrs, via.published()) {
 			w.fail("segment %d knows %v of %s; want %v", s.number, addrs, h.net.Name, via.published())
 		}
 	}
@@ -176,6 +219,25 @@ func (c *cache) services(host string) map[string]string {
 	return all
 }
 
+// Times of a sleep: a longer one is noticed, and then everything is announced again within some seconds.
+const (
+	longSleep = 80 * time.Second
+	wakeTime  = 5 * time.Second
+)
+
+// checkWake checks that a host that has slept says again what it announces.
+func (h *host) checkWake(w *World, slept time.Duration) {
+	for _, s := range w.segments {
+		s.sent[h.net] = 0
+	}
+	w.rest(wakeTime)
+	for _, s := range w.segments {
+		if slept > longSleep && len(h.truth.known) > 0 && h.reaches(s) != nil && !h.kernel.isBlind() && s.sent[h.net] == 0 {
+			w.fail("%s has slept for %v and says nothing on segment %d", h.net.Name, slept, s.number)
+		}
+	}
+}
+
 // checkStatus holds what the daemon says of itself against what is so.
 func (h *host) checkStatus() {
 	if h.process == nil || h.gate.isShut() || time.Since(h.truth.changed) < settleTime {
@@ -193,7 +255,7 @@ func (h *host) checkStatus() {
 			h.truth.fail("%s has a fault for %v that no problem names: %s; problems: %q", h.name, lasts, what, s.Problems)
 		}
 	}
-	if len(h.truth.faults) == 0 && h.blocked == nil && !h.held && time.Since(h.truth.mended) > absenceTime && time.Since(h.truth.changed) > absenceTime && len(s.Problems) > 0 {
+	if len(h.truth.faults) == 0 && h.blocked == nil && !h.held && !h.full && !h.kernel.isBlind() && time.Since(h.truth.mended) > absenceTime && time.Since(h.truth.changed) > absenceTime && len(s.Problems) > 0 {
 		h.truth.fail("%s has problems, and nothing is wrong: %q", h.name, s.Problems)
 	}
 }

@@ -89,6 +89,27 @@ func (w *World) echo(dice *rand.Rand) {
 	w.touch()
 }
 
+// reflect has a device repeat on each segment what it hears on the other, for a while.
+func (w *World) reflect(dice *rand.Rand) {
+	w.mu.Lock()
+	w.reflects = true
+	w.mu.Unlock()
+	w.rest(time.Duration(dice.Int64N(int64(time.Minute))))
+	w.mu.Lock()
+	w.reflects = false
+	w.mu.Unlock()
+	w.touch()
+}
+
+// reflected has the other segments hear a packet, too.
+func (w *World) reflected(s *segment, data []byte) {
+	for _, other := range w.segments {
+		if other != s {
+			time.AfterFunc(time.Millisecond, func() { other.say(data) })
+		}
+	}
+}
+
 // say has the stranger of a segment send a packet to all.
 func (s *segment) say(data []byte) {
 	_ = s.stranger.Send(link.Packet{Data: data, Link: 2, To: mdns.Group4})

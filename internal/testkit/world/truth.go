@@ -32,6 +32,7 @@ const (
 	lateTime    = 12 * time.Second // for which what was defined may still be announced
 	problemTime = 45 * time.Second
 	absenceTime = 80 * time.Second
+	inheritTime = 90 * time.Second // in which a process takes over what the one before it announced
 	staleTime   = 80 * time.Minute // longer than any TTL
 )
 
@@ -46,9 +47,13 @@ type truth struct {
 
 	bad     map[string]bool    // files that the process knows to be in error
 	cached  map[string]service // what the cache holds of the server of definitions
-	missing bool               // the directory was not there when the process started: it is waited for
+	saw     bool               // the process has seen files in the directory: another one is waited for
 	heard   bool               // it has answered to some process
 	unheard bool               // the server of definitions has not answered yet
+
+	silence time.Time       // when a process ended without a word
+	left    map[string]bool // the names that it announced then
+	lost    bool            // it may not have noted them
 
 	changed time.Time // when what is to be announced last changed
 	faults  map[string]time.Time
@@ -75,7 +80,12 @@ func (t *truth) learn(h *host) {
 	if h.process == nil {
 		return
 	}
-	t.missing = t.missing && h.gone
+	if !h.isBlind() && !h.gone {
+		t.saw = slices.ContainsFunc(fileNames, func(file string) bool {
+			_, here := t.disk[file]
+			return here && !isRemote(file)
+		})
+	}
 	if h.provision.fails == nil {
 		t.unheard, t.heard = false, true
 	}
@@ -93,9 +103,9 @@ func (t *truth) learn(h *host) {
 		if s != nil {
 			t.known[file] = *s
 		}
-		if k, ok := t.known[file]; isRemote(file) && ok {
+		if k, ok := t.known[file]; isRemote(file) && ok && !h.full {
 			t.cached[file] = k
-		} else {
+		} else if !h.full {
 			delete(t.cached, file)
 		}
 	}
@@ -103,7 +113,21 @@ func (t *truth) learn(h *host) {
 }
 
 // fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.
-var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service"}
+var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service", "s0.service"}
+
+// sharedName is the name that all hosts give the service of a file.
+const sharedName = "Shared PBX"
+
+// isShared reports whether the service of a file has the same name on all hosts.
+func isShared(file string) bool { return strings.HasPrefix(file, "s") }
+
+// baseName returns the name that a service was asked to have.
+func baseName(name string) string {
+	if strings.HasPrefix(name, sharedName) {
+		return sharedName
+	}
+	return name
+}
 
 // isRemote reports whether a file is on the server.
 func isRemote(file string) bool { return strings.HasPrefix(file, "r") }
@@ -153,16 +177,31 @@ func (t *truth) booted(h *host) {
 	t.mended = time.Now()
 	t.touch()
 	maps.Copy(t.known, t.cached)
-	t.unheard, t.missing = t.unheard && !t.heard, h.gone
+	t.unheard, t.saw = t.unheard && !t.heard, false
 	h.process = &process{}
 	t.learn(h)
+	t.inherits(h)
 	h.process = nil
+}
+
+// inherits notes that the process takes back what the one before it announced, and it does not. What that was stands in a note on
+// the disk, if there was room for it.
+func (t *truth) inherits(h *host) {
+	if t.lost || time.Since(t.silence) > inheritTime || !h.reachesAll() {
+		return
+	}
+	for name := range t.left {
+		t.ghosts[name] = time.Now().Add(settleTime)
+	}
 }
 
 // silenced notes that the process is gone without a word.
 func (t *truth) silenced(h *host) {
+	t.lost = h.full || !h.reachesAll() || time.Since(t.changed) < settleTime
+	t.silence, t.left = time.Now(), map[string]bool{}
 	t.touch()
 	for _, s := range t.known {
+		t.left[s.name] = true
 		t.ghosts[s.name] = time.Now().Add(staleTime)
 		t.past = append(t.past, past{s, time.Now()})
 	}

@@ -55,6 +55,8 @@ type World struct {
 	mu    sync.Mutex
 	inbox []sent // not judged yet
 
+	reflects bool // what is sent on one segment is repeated on the others
+
 	trace []string // what was sent
 }
 
@@ -155,7 +157,7 @@ func (w *World) addHost(i int) {
 		dice: rand.New(rand.NewPCG(w.seed, uint64(100+i))), throws: rand.New(rand.NewPCG(w.seed, uint64(200+i))),
 	}
 	for n, s := range w.segments {
-		h.kernel.plug(s, h.net.Plug(s.Segment), fmt.Sprintf("eth%d", n),
+		h.kernel.plug(s, h.net.Plug(s.Segment), h.net.Plug(s.Segment), fmt.Sprintf("eth%d", n),
 			prefix("10.%d.0.%d/16", n, i+1), prefix("fe80::%d:%d/64", n, i+1))
 	}
 	h.provision = &provision{files: map[string]string{}, asking: map[chan struct{}]bool{}}
@@ -178,7 +180,11 @@ type sent struct {
 func (w *World) heard(s *segment, from *memlink.Host, p link.Packet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.inbox = append(w.inbox, sent{time.Now(), s, from, slices.Clone(p.Data)})
+	data := slices.Clone(p.Data)
+	w.inbox = append(w.inbox, sent{time.Now(), s, from, data})
+	if w.reflects && from != s.stranger && p.Multicast() {
+		w.reflected(s, data)
+	}
 }
 
 // read looks at the packets that were sent, in an order that does not depend on that of goroutines.
@@ -216,7 +222,7 @@ func (w *World) look(p sent) {
 func (h *host) answers(s *segment, m *wire.Message) {
 	for _, r := range slices.Concat(m.Answers, m.Additional) {
 		name, ok := instanceOf(r)
-		if ok && r.TTL > 0 && !h.truth.allows(name) {
+		if ok && r.TTL > 0 && !h.truth.allows(baseName(name)) {
 			h.truth.fail("%s announces %q on segment %d, which is not defined: %v", h.name, name, s.number, r)
 		}
 	}
@@ -262,6 +268,9 @@ func (w *World) note(format string, args ...any) {
 func (w *World) end() {
 	for _, h := range w.hosts {
 		h.stop(errTerminated)
+		if h.kernel.hangs != nil {
+			h.kernel.hang()
+		}
 	}
 	w.rest(2 * time.Second)
 	if len(w.failures) == 0 {
