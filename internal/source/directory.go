@@ -71,7 +71,7 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 	d.buf, d.items, d.stale = new(bytes.Buffer), nil, true
 	defer d.close()
 	for reason := changed; reason != ended; reason = d.await(ctx) {
-		if returned := d.guard.begin(); returned || reason == changed || d.lacks() || !d.answers() {
+		if returned := d.guard.begin(); returned || reason == changed || !d.answers() {
 			d.prepare()
 			yield(d.look())
 		} else {
@@ -79,15 +79,6 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 		}
 	}
 	return nil
-}
-
-// lacks reports whether something could not be read the last time. What mends that need not be an event: a process has
-// descriptors again, a server answers again.
-func (d *directory) lacks() bool {
-	return slices.ContainsFunc(d.items, func(i Item) bool {
-		_, isRemark := errors.AsType[Remark](i.Err)
-		return i.Err != nil && !isRemark && !errors.Is(i.Err, ErrMasked)
-	})
 }
 
 // answers reports whether all files can still be reached. It hangs if the place itself does.
@@ -347,12 +338,25 @@ func (d *directory) pace() {
 	}
 }
 
-// interval is the time until the next look without an event: a short one if a file could not be read, and that can be over soon.
+// interval returns the time until the next look without an event. It is shorter after a look that could not read something: that a
+// process has descriptors again, or that a server answers again, is no event.
 func (d *directory) interval() time.Duration {
-	if d.poll == 0 && slices.ContainsFunc(d.items, func(item Item) bool { return passes(item.Err) }) {
+	hasItem := func(is func(error) bool) bool {
+		return slices.ContainsFunc(d.items, func(item Item) bool { return is(item.Err) })
+	}
+	switch {
+	case d.poll == 0 && hasItem(passes):
 		return pollEvery
+	case hasItem(isUnread):
+		return min(d.every, Pulse)
 	}
 	return d.every
+}
+
+// isUnread reports whether the error of an item is one of reading it.
+func isUnread(err error) bool {
+	_, isRemark := errors.AsType[Remark](err)
+	return err != nil && !isRemark && !errors.Is(err, ErrMasked)
 }
 
 func (d *directory) close() {
