@@ -89,6 +89,7 @@ func (c *cables) await(t *testing.T, patience time.Duration) (took, cpu time.Dur
 
 // announced returns how many services are announced, each counted once per link.
 func (c *cables) announced() (n int) {
+	// No answer is none announced yet; a daemon with a problem answers, and the command fails all the same.
 	text, _ := exec.Command(programs["announcer"], "status", "--socket", c.socket, "--json").Output()
 	var status struct {
 		Services []struct {

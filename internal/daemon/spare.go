@@ -43,7 +43,7 @@ func collect() {
 // giveBack has memory given back when nothing has changed for a while.
 func (s *spare) giveBack() { s.due = time.Now().Add(settleTime) }
 
-// beat gives memory back when it is time.
+// beat returns unused memory to the system when it is time.
 func (s *spare) beat() {
 	if now := time.Now(); !now.Before(s.due) {
 		s.release()

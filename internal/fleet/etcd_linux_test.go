@@ -87,14 +87,20 @@ func TestEtcdRoles(t *testing.T) {
 			}
 		})
 	}
-	running, end := context.WithCancel(ctx)
-	site := settings(t, "berlin")
+	reportAndLeave(t, address, settings(t, "berlin"), all)
+}
+
+// reportAndLeave wants a host that reports to an address to be seen by a reader, and to be gone when it leaves.
+func reportAndLeave(t *testing.T, address string, site remote.Settings, reader Store) {
+	t.Helper()
 	r := NewReporter(func(ctx context.Context) (Connection, error) {
 		return DialOne(ctx, "etcd://"+address+"/announcer/", site)
 	}, root, "berlin", "pbx", slog.New(slog.DiscardHandler))
 	r.State = func(context.Context) (Presence, error) { return Presence{Revision: 7}, nil }
+	ctx := t.Context()
+	running, end := context.WithCancel(ctx)
 	go r.Run(running)
-	f, err := Follow(ctx, ctx, all, root)
+	f, err := Follow(ctx, ctx, reader, root)
 	for err == nil && f.site("berlin").hosts["pbx"].Revision != 7 {
 		err = f.Next(ctx, ctx)
 	}
@@ -155,26 +161,7 @@ func TestEtcdRestart(t *testing.T) {
 func TestEtcdRelay(t *testing.T) {
 	cluster := etcdtest.Start(t)
 	relay := cluster.Relay(t)
-	open := func(ctx context.Context) (Connection, error) {
-		return DialOne(ctx, "etcd://"+relay.Nodes[0].Address+"/announcer/", remote.Settings{})
-	}
-	r := NewReporter(open, root, "berlin", "pbx", slog.New(slog.DiscardHandler))
-	r.State = func(context.Context) (Presence, error) { return Presence{Revision: 7}, nil }
-	ctx := t.Context()
-	running, end := context.WithCancel(ctx)
-	go r.Run(running)
-	f, err := Follow(ctx, ctx, dial(t, cluster.Nodes[0].Address, ""), root)
-	for err == nil && f.site("berlin").hosts["pbx"].Revision != 7 {
-		err = f.Next(ctx, ctx)
-	}
-	end()
-	r.Left()
-	for err == nil && f.site("berlin").hosts["pbx"].Revision == 7 {
-		err = f.Next(ctx, ctx)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	reportAndLeave(t, relay.Nodes[0].Address, remote.Settings{}, dial(t, cluster.Nodes[0].Address, ""))
 }
 
 // TestEtcdLease wants the end of a lease to delete its key, and to be noticed.
