@@ -23,6 +23,8 @@ type face struct {
 	farewells farewells
 	questions questions
 	inherited inheritance
+	inquest   moment // when it is asked who has that now
+	burial    moment // when it gets its goodbyes
 
 	wanted   []want               // by the plan, while it is applied
 	coming   map[mdns.Record]bool // the shared records of what is wanted; made when first needed
@@ -30,7 +32,7 @@ type face struct {
 }
 
 func newFace(r *Responder, l *link, v publication.IPVersion) *face {
-	f := &face{r: r, zone: zone{}}
+	f := &face{r: r, zone: zone{}, inquest: forever, burial: forever}
 	f.sender = sender{clock: r.clock, outbox: &r.outbox, stats: &r.stats, link: l, version: v, clear: never}
 	f.probes = probes{sender: &f.sender, qu: never}
 	f.answers = answers{clock: r.clock, sources: &f.sources, sharedAt: never}

@@ -26,7 +26,7 @@ func (s *faces) place(r *Responder) {
 	old := s.all
 	s.all = nil
 	for _, f := range old {
-		f.unwanted = true
+		f.retire(r.desired.Links)
 	}
 	for _, l := range r.desired.Links {
 		for _, v := range publication.IPVersions() {
@@ -42,17 +42,30 @@ func (s *faces) place(r *Responder) {
 	}
 }
 
+// retire marks a face that is no longer wanted, and keeps what it has announced for when it is wanted again.
+func (f *face) retire(links publication.Links) {
+	if l, _ := links.ByIndex(f.link.Index); f.unwanted || l.Has(f.version) {
+		return
+	}
+	f.bequeath()
+	f.unwanted = true
+}
+
 // face returns the face of a link, made if need be.
 func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) *face {
 	key := faceKey{l.Index, v}
 	f := s.byLink[key]
-	if f == nil {
+	isNew := f == nil
+	if isNew {
 		f = newFace(r, s.link(l), v)
 		s.byLink[key] = f
-		f.inherit()
 	}
+	returns := isNew || f.unwanted
 	f.sources = l.Sources(v)
 	f.link.Link, f.unwanted = l, false
+	if returns {
+		f.inherit()
+	}
 	return f
 }
 

@@ -12,6 +12,7 @@ import (
 func (f *face) hear(p Packet) {
 	r := &f.r.reader
 	own := f.fromHere(p.Src.Addr())
+	heirs := f.heirs()
 	for {
 		rec, ok := r.Resource()
 		if !ok {
@@ -30,8 +31,10 @@ func (f *face) hear(p Packet) {
 				sighting{&f.r.others, f, t, rec, p.Src.Addr(), own}.note()
 			}
 		}
-		if len(f.inherited) > 0 && rec.TTL > 0 {
-			f.inherited.forget(r, rec)
+		for _, heir := range heirs {
+			if rec.TTL > 0 {
+				heir.inherited.forget(r, rec)
+			}
 		}
 		n := f.zone[string(rec.Key)]
 		if n == nil {

@@ -11,9 +11,15 @@ import (
 	"announcer/internal/publication"
 )
 
-// inheritTime is the time after which there is a goodbye for what the process before this one announced on a link, unless
-// it is announced again or about to be.
+// inheritTime is the time after which there is a goodbye for what was announced on a link before it came, unless it is
+// announced again or about to be.
 const inheritTime = 10 * time.Second
+
+// inheritAnswer is the time for the answers to the last question for the names that were inherited, before the goodbyes.
+const inheritAnswer = 3 * time.Second
+
+// relicsMost is the most records that are kept for links that have no face.
+const relicsMost = 1 << 17
 
 // Announced holds what is announced on a link, by any IP version.
 type Announced struct {
@@ -27,30 +33,42 @@ type leg struct {
 	version publication.IPVersion
 }
 
-// heirloom is what the process before this one announced on a leg.
-type heirloom struct {
-	records []mdns.Record
-	until   moment // it may be in caches
+// relic is a record that was announced.
+type relic struct {
+	mdns.Record
+	until moment // it may be in caches
 }
 
-// estate is what the process before this one announced.
+// heirloom is what was announced on a leg.
+type heirloom struct {
+	relics []relic
+	until  moment // the longest of them may be in caches
+}
+
+// estate is what was announced on links that have no face: by the process before this one, or by this one before the link
+// went and nothing could be withdrawn there any more.
 type estate struct {
 	*clock
 	faces *faces
-	legs  map[leg]heirloom // of links that have no face yet
-	at    moment           // when there are goodbyes for what was inherited
+	legs  map[leg]heirloom
+	size  int    // relics of all legs
+	swept moment // when it was last full, and what is over was forgotten
+	asks  moment // when the faces that inherited last ask who has that now
+	at    moment // of the next thing to do
 }
 
-// Announced returns what is announced now, with what the process before this one announced and none withdrew, for
-// [Responder.Inherit] after a restart.
+// Announced returns what is announced now, with what was announced and none withdrew, for [Responder.Inherit] after a
+// restart.
 func (r *Responder) Announced() []Announced {
 	byLink := map[string][]mdns.Record{}
 	for _, f := range r.faces.all {
 		byLink[f.link.Name] = f.announced(byLink[f.link.Name])
 	}
-	for at, h := range r.estate.legs { // one for each link
-		if at.version == publication.V4 && h.until > r.now {
-			byLink[at.link] = append(byLink[at.link], h.records...)
+	for _, at := range r.estate.inOrder() {
+		for _, left := range r.estate.legs[at].relics {
+			if left.until > r.now && !slices.Contains(byLink[at.link], left.Record) {
+				byLink[at.link] = append(byLink[at.link], left.Record)
+			}
 		}
 	}
 	var all []Announced
@@ -95,37 +113,161 @@ func (n *node) has(record mdns.Record) bool {
 func (r *Responder) Inherit(now time.Time, left time.Duration, announced []Announced) {
 	r.begin(now)
 	for _, a := range announced {
+		relics := make([]relic, len(a.Records))
+		for i, record := range a.Records {
+			relics[i] = relic{record, r.now + left}
+		}
 		for _, v := range publication.IPVersions() {
-			r.estate.legs[leg{a.Link, v}] = heirloom{a.Records, r.now + left}
+			r.estate.add(leg{a.Link, v}, relics)
 		}
 	}
-	r.estate.at = r.now + left
 }
 
-// inherit takes over what the process before this one announced on the link of a new face.
-func (f *face) inherit() {
-	at := leg{f.link.Name, f.version}
-	estate := &f.r.estate
-	h, ok := estate.legs[at]
-	delete(estate.legs, at)
-	if !ok || h.until <= f.now {
+// add keeps what was announced on a leg, if there is room.
+func (e *estate) add(at leg, relics []relic) {
+	if e.size+len(relics) > relicsMost && e.now-e.swept >= time.Second {
+		e.swept = e.now
+		e.expire()
+	}
+	if len(relics) == 0 || e.size+len(relics) > relicsMost {
 		return
 	}
-	f.inherited = inheritance{}
-	for i, record := range h.records {
-		s := newSet(&node{name: record.Name, key: record.Name.Key()}, []mdns.Record{record}, targetKey(record.Data))
-		s.last, s.index = f.now, int32(i)
-		if same := f.inherited[s.identity()]; same != nil {
-			same.records = append(same.records, record)
-		} else {
-			f.inherited[s.identity()] = s
-		}
+	h := e.legs[at]
+	h.relics = slices.Concat(h.relics, relics)
+	for _, left := range relics {
+		h.until = max(h.until, left.until)
 	}
-	estate.at = min(estate.at, f.now+inheritTime)
+	e.legs[at] = h
+	e.size += len(relics)
+	e.at = min(e.at, h.until)
 }
 
-// inheritance is what the process before this one announced on the link of a face.
+// take removes what was announced on a leg, and returns what of it may be in caches.
+func (e *estate) take(at leg) []relic {
+	h := e.legs[at]
+	delete(e.legs, at)
+	e.size -= len(h.relics)
+	return slices.DeleteFunc(slices.Clone(h.relics), func(left relic) bool { return left.until <= e.now })
+}
+
+// age takes a time off that caches still hold what was announced.
+func (e *estate) age(by time.Duration) {
+	for at, h := range e.legs {
+		h.until -= by
+		for i := range h.relics {
+			h.relics[i].until -= by
+		}
+		e.legs[at] = h
+	}
+	e.at = min(e.at, e.now)
+}
+
+// expire forgets what is in no cache any more.
+func (e *estate) expire() {
+	for at, h := range e.legs {
+		if h.until <= e.now {
+			e.take(at)
+		}
+	}
+}
+
+// inOrder returns the legs in order, IPv4 first.
+func (e *estate) inOrder() []leg {
+	return slices.SortedFunc(maps.Keys(e.legs), func(a, b leg) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.link, b.link)) })
+}
+
+// legs returns those of the network behind a face: that of its link, and those of the ports of a bridge, which are links of
+// their own before and after.
+func (f *face) legs() []leg {
+	legs := []leg{{f.link.Name, f.version}}
+	for _, c := range f.link.Carriers {
+		if c.Name != f.link.Name {
+			legs = append(legs, leg{c.Name, f.version})
+		}
+	}
+	return legs
+}
+
+// bequeath keeps what caches may hold from a face whose link has gone, or can't be sent on any more. Whether the goodbyes
+// still get out is not known.
+func (f *face) bequeath() {
+	var relics []relic
+	add := func(s *set, said moment) {
+		for _, record := range s.records {
+			relics = append(relics, relic{record, said + s.life()})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.zone)) {
+		for _, s := range f.zone[key].sets {
+			add(s, f.now)
+		}
+	}
+	for _, c := range f.claims {
+		for _, s := range c.owed {
+			add(s, f.now)
+		}
+	}
+	for _, w := range f.farewells.items {
+		add(w.set, f.now)
+	}
+	for _, s := range f.inherited.inOrder() {
+		add(s, s.last)
+	}
+	for _, at := range f.legs() {
+		f.r.estate.add(at, relics)
+	}
+}
+
+// inherit takes over what was announced on the link of a face before it came.
+func (f *face) inherit() {
+	for _, at := range f.legs() {
+		for _, left := range f.r.estate.take(at) {
+			f.inherited = f.inherited.with(left)
+		}
+	}
+	if len(f.inherited) > 0 {
+		f.inquest, f.burial = f.r.estate.inquest(), f.now+inheritTime
+	}
+}
+
+// heirs returns the faces of the link that have inherited something. What is heard by one IP version counts for both: caches
+// need not keep them apart.
+func (f *face) heirs() (heirs []*face) {
+	for other := range f.r.faces.of(f.link) {
+		if len(other.inherited) > 0 {
+			heirs = append(heirs, other)
+		}
+	}
+	return heirs
+}
+
+// inquest returns when a face that inherits now asks who has that: at a random time, the same for all that do so together.
+func (e *estate) inquest() moment {
+	if e.asks <= e.now {
+		e.asks = e.now + e.random(sharedDelay, sharedDelay+sharedJitter) // RFC 6762 §5.2
+	}
+	e.at = min(e.at, e.asks)
+	return e.asks
+}
+
+// inheritance is what was announced on the link of a face before it came.
 type inheritance map[identity]*set
+
+// with adds a record. What it returns has it.
+func (i inheritance) with(left relic) inheritance {
+	if i == nil {
+		i = inheritance{}
+	}
+	s := newSet(&node{name: left.Name, key: left.Name.Key()}, []mdns.Record{left.Record}, targetKey(left.Data))
+	s.last, s.index = left.until-s.life(), int32(len(i))
+	switch same := i[s.identity()]; {
+	case same == nil:
+		i[s.identity()] = s
+	case !slices.Contains(same.records, left.Record):
+		same.records = append(same.records, left.Record)
+	}
+	return i
+}
 
 // inOrder returns the sets in the order in which they were announced.
 func (i inheritance) inOrder() []*set {
@@ -135,34 +277,68 @@ func (i inheritance) inOrder() []*set {
 // forget drops what another process or host announces, which a goodbye would take from it. Who announces a record of a unique
 // name has the name, and what points to it.
 func (i inheritance) forget(in *wire.Reader, rec wire.Resource) {
-	id := identity{key: string(rec.Key), kind: rec.Type}
-	if i[id] != nil {
+	if key := string(rec.Key); i.owns(key) {
 		maps.DeleteFunc(i, func(other identity, s *set) bool {
-			return other.key == id.key || s.kind() == mdns.TypePTR && s.target == id.key
+			return other.key == key || s.kind() == mdns.TypePTR && s.target == key
 		})
 		return
 	}
 	if data, ok := in.Value(rec); ok {
-		id.data = data
-		delete(i, id)
+		delete(i, identity{key: string(rec.Key), kind: rec.Type, data: data})
 	}
 }
 
-// run sends goodbyes for what was inherited, when it is time, and forgets what is in no cache any more.
+// owns reports whether there is a unique set of a name.
+func (i inheritance) owns(key string) bool {
+	for _, kind := range [...]mdns.Type{mdns.TypeSRV, mdns.TypeTXT, mdns.TypeA, mdns.TypeAAAA, mdns.TypePTR} {
+		if i[identity{key: key, kind: kind}] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// run asks for what was inherited and sends goodbyes for it, when it is time, and forgets what is in no cache any more.
 func (e *estate) run() {
 	if e.at > e.now {
 		return
 	}
+	e.expire()
 	e.at = forever
-	for at, h := range e.legs {
-		if h.until <= e.now {
-			delete(e.legs, at)
-		} else {
-			e.at = min(e.at, h.until)
-		}
+	for _, h := range e.legs {
+		e.at = min(e.at, h.until)
 	}
 	for _, f := range e.faces.all {
+		e.at = min(e.at, f.execute())
+	}
+}
+
+// execute asks who has the names that were inherited, twice, and then sends goodbyes for what no host has. It returns the
+// time of the next thing to do.
+func (f *face) execute() moment {
+	if f.inquest <= f.now {
+		f.inquire()
+		f.inquest = f.burial - inheritAnswer
+		if f.inquest <= f.now {
+			f.inquest = forever
+		}
+	}
+	if f.burial <= f.now {
 		f.bury(false)
+		f.burial = forever
+	}
+	return min(f.inquest, f.burial)
+}
+
+// inquire asks for the names that were inherited and are not claimed. A goodbye for one that another host has now would
+// take it from caches (RFC 6762 §10.2).
+func (f *face) inquire() {
+	asked := map[string]bool{}
+	for _, s := range f.inherited.inOrder() {
+		if key := s.node.key; s.unique() && !asked[key] && f.zone.claim(key) == nil {
+			asked[key] = true
+			f.questions.add(question{s.node.name, mdns.TypeANY})
+		}
 	}
 }
 

@@ -10,8 +10,8 @@
 //
 // The parts of a [Responder] share the time of the last call (clock.go): the faces (faces.go), the names of host and
 // publications (names.go), the names that are watched because other hosts have them (watch.go), services of other hosts of the same
-// types (others.go), queries of which more is to come (truncated.go), what this host said (said.go), what an earlier
-// process left (inherit.go) and the board that shows how the services stand (status.go). The parts of a face are its
+// types (others.go), queries of which more is to come (truncated.go), what this host said (said.go), what it
+// or an earlier process left where nothing could be withdrawn (inherit.go) and the board that shows how the services stand (status.go). The parts of a face are its
 // sender (send.go), its zone (zone.go) and what is to be sent: answers, probes, farewells and questions.
 //
 // All state that packets can make grow is bounded; an unrelated packet allocates nothing.
@@ -113,7 +113,7 @@ func New(config Config) *Responder {
 	}
 	r.watches = watches{clock: c, faces: &r.faces}
 	r.others = others{clock: c, faces: &r.faces, board: &r.board, topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}}
-	r.estate = estate{clock: c, faces: &r.faces, legs: map[leg]heirloom{}, at: forever}
+	r.estate = estate{clock: c, faces: &r.faces, legs: map[leg]heirloom{}, swept: never, asks: never, at: forever}
 	r.names = names{clock: c, faces: &r.faces, watches: &r.watches, board: &r.board, renamed: map[string]*renaming{}, planAt: forever}
 	return r
 }

@@ -34,8 +34,8 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	}
 	if slept >= SaidTime {
 		clear(r.past.until)
-		clear(r.estate.legs)
 	}
+	r.estate.age(slept)
 	ask := r.now + r.random(sharedDelay, sharedDelay+sharedJitter) // §5.2
 	r.watches.wake(ask)
 	r.others.wake(ask)

@@ -1,0 +1,181 @@
+package responder
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
+)
+
+// deskRecords are those of the service Desk, as goodbyes lists them.
+var deskRecords = []string{desk + " SRV 0 0 5060 pbx.local", desk + ` TXT "transport=udp"`, sips + " PTR " + desk}
+
+// away has a host announce the services Desk and Other, has its links go, and applies what is defined and which links there
+// are after a time.
+func away(t *testing.T, before []publication.Link, gone time.Duration, after []publication.Link, pubs ...publication.Publication) (*lab, *host) {
+	l := newLab(t)
+	h := l.host("pbx", before...)
+	h.apply(sip("Desk", 5060), sip("Other", 5060))
+	l.run(time.Minute)
+	if gone > 0 {
+		h.links = nil
+		h.apply(sip("Desk", 5060), sip("Other", 5060))
+		l.run(gone)
+	}
+	l.mark()
+	h.links = after
+	h.apply(pubs...)
+	return l, h
+}
+
+// What was announced on a link that went, and is not defined when the link is back, gets its goodbye then.
+func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
+	port := publication.Carrier{Index: 2, Name: "eth0"}
+	plain := []publication.Link{dual()}
+	plain[0].Carriers = []publication.Carrier{port}
+	fault := dual()
+	fault.Faults = []publication.Fault{{Version: publication.V4}, {Version: publication.V6}}
+	again := dual()
+	again.Index = 7
+	bridge := dual()
+	bridge.Index, bridge.Name, bridge.Carriers = 3, "br0", []publication.Carrier{{Index: 3, Name: "br0"}, port}
+	elsewhere := dual()
+	elsewhere.Index, elsewhere.Name = 4, "eth1"
+	other := sip("Other", 5060)
+	for _, c := range []struct {
+		name          string
+		before, after []publication.Link
+		gone          time.Duration
+		now           []publication.Publication
+		want          []string
+	}{
+		{"removed", plain, plain, 30 * time.Second, []publication.Publication{other}, deskRecords},
+		{"removed, another index", plain, []publication.Link{again}, 30 * time.Second, []publication.Publication{other}, deskRecords},
+		{"removed, from a link to a bridge", plain, []publication.Link{bridge}, 0, []publication.Publication{other}, deskRecords},
+		{"removed, from a bridge to a port", []publication.Link{bridge}, plain, 0, []publication.Publication{other}, deskRecords},
+		{"another link", plain, []publication.Link{elsewhere}, 30 * time.Second, []publication.Publication{other}, nil},
+		{"still defined", plain, plain, 30 * time.Second, []publication.Publication{sip("Desk", 5060), other}, nil},
+		{"still defined, from a link to a bridge", plain, []publication.Link{bridge}, 0, []publication.Publication{sip("Desk", 5060), other}, nil},
+		{"another port of the server", plain, plain, 30 * time.Second, []publication.Publication{sip("Desk", 5061), other}, nil},
+		{"back after the address has expired", plain, plain, 4 * time.Minute, []publication.Publication{other}, deskRecords[1:]},
+		{"back after all has expired", plain, plain, 76 * time.Minute, []publication.Publication{other}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, h := away(t, c.before, c.gone, c.after, c.now...)
+			l.run(inheritTime - ms)
+			if got := l.goodbyes(h, publication.V4); c.gone > 0 && len(got) > 0 {
+				t.Errorf("goodbyes too soon: %q", got)
+			}
+			l.mark()
+			l.run(3 * time.Second)
+			for _, v := range publication.IPVersions() {
+				if got := l.goodbyes(h, v); !slices.Equal(got, c.want) {
+					t.Errorf("goodbyes by IPv%d: %q, want %q", v, got, c.want)
+				}
+			}
+			l.mark()
+			l.run(2 * time.Hour)
+			if got := l.goodbyes(h, publication.V4); len(got) > 0 {
+				t.Errorf("goodbyes later: %q", got)
+			}
+			if n := len(h.estate.legs) + h.estate.size; n > 0 {
+				t.Errorf("%d records on %d links are kept", h.estate.size, len(h.estate.legs))
+			}
+		})
+	}
+	t.Run("removed while nothing could be sent", func(t *testing.T) {
+		l, h := away(t, plain, 0, []publication.Link{fault}, other)
+		l.run(time.Minute)
+		l.mark()
+		h.links = plain
+		h.apply(other)
+		l.run(inheritTime + time.Second)
+		if got := l.goodbyes(h, publication.V6); !slices.Equal(got, deskRecords) {
+			t.Errorf("goodbyes %q, want %q", got, deskRecords)
+		}
+	})
+	t.Run("removed during a sleep without the link", func(t *testing.T) {
+		l, h := away(t, plain, time.Minute, nil, other)
+		l.run(10 * time.Minute)
+		h.Wake(l.time(), 10*time.Minute)
+		h.links = plain
+		h.apply(other)
+		l.run(inheritTime + time.Second)
+		if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords[1:]) {
+			t.Errorf("goodbyes %q, want %q", got, deskRecords[1:])
+		}
+	})
+}
+
+// A host that took the name while the link was away answers when it is asked for, and keeps it.
+func TestNoGoodbyeForANameThatIsTaken(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		has    mdns.Record
+		spared string // what is in all records that get no goodbye
+	}{
+		{"with other data", record(desk, 120, true, srv(9, "x.local")), "Desk"},
+		{"with the same data", record(desk, 4500, true, mdns.NewTXT("transport=udp")), "Desk"},
+		{"another name", record("x._sip._udp.local", 120, true, srv(9, "x.local")), "-"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, h := away(t, []publication.Link{dual()}, 10*time.Minute, []publication.Link{dual()}, sip("Other", 5060))
+			l.defend(h, inheritTime+2*time.Second, c.has)
+			want := slices.DeleteFunc(slices.Clone(deskRecords[1:]), func(r string) bool { return strings.Contains(r, c.spared) })
+			for _, v := range publication.IPVersions() {
+				if got := l.goodbyes(h, v); !slices.Equal(got, want) {
+					t.Errorf("goodbyes by IPv%d %q, want %q", v, got, want)
+				}
+			}
+		})
+	}
+	t.Run("by a host that answers", func(t *testing.T) {
+		l := newLab(t)
+		one, other := l.host("one", dual()), l.host("other", ethernet("192.0.2.2/24", "fe80::2/64"))
+		one.apply(sip("Desk", 5060))
+		l.run(time.Minute)
+		links := one.links
+		one.links = nil
+		one.apply()
+		l.run(2 * time.Minute)
+		other.apply(sip("Desk", 5060))
+		l.run(20 * time.Minute)
+		l.mark()
+		one.links = links
+		one.apply()
+		l.run(inheritTime + 2*time.Second)
+		if got := l.goodbyes(one, publication.V4); slices.ContainsFunc(got, func(r string) bool { return strings.Contains(r, "Desk") }) {
+			t.Errorf("goodbyes %q", got)
+		}
+	})
+}
+
+// What is kept of links that are gone is bounded, whatever their names are.
+func TestLinksThatComeAndGo(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx")
+	for i := range 60 {
+		link := dual()
+		link.Index, link.Name = 2+i, fmt.Sprintf("veth%d", i)
+		h.links = []publication.Link{link}
+		h.apply(servers(500)...)
+		l.run(10 * time.Second)
+		l.mark()
+		if h.estate.size > relicsMost {
+			t.Fatalf("%d records are kept", h.estate.size)
+		}
+	}
+	if h.estate.size < relicsMost-10_000 {
+		t.Errorf("%d records are kept, want no more than %d", h.estate.size, relicsMost)
+	}
+	h.links = nil
+	h.apply()
+	l.run(76 * time.Minute)
+	if n := len(h.estate.legs) + h.estate.size; n > 0 {
+		t.Errorf("%d records on %d links are kept for ever", h.estate.size, len(h.estate.legs))
+	}
+}
