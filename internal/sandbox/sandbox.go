@@ -91,13 +91,8 @@ func Enter(rules func() Rules) (version int, err error) {
 
 // grants returns the paths for the rules.
 func (r Rules) grants() grants {
-	var g grants
-	for _, path := range slices.Concat(fixed, certificates()) {
-		if end, err := filepath.EvalSymlinks(path); err == nil {
-			g.read = append(g.read, end)
-		}
-	}
-	for _, path := range r.Read {
+	g := grants{read: existing(slices.Concat(fixed, certificates())), write: existing(r.Write)}
+	for _, path := range named(r.Read) {
 		disk.Walk(disk.OS, path, func(s disk.Step) bool {
 			if s.Info == nil || s.IsLink() || s.Last {
 				g.read = append(g.read, around(s)...)
@@ -105,14 +100,24 @@ func (r Rules) grants() grants {
 			return true
 		})
 	}
-	for _, path := range r.Write {
-		if end, err := filepath.EvalSymlinks(path); err == nil {
-			g.write = append(g.write, end)
-		}
-	}
 	slices.Sort(g.read)
 	g.read = slices.Compact(g.read)
 	return g
+}
+
+// existing returns those of the paths where something is, without symbolic links.
+func existing(paths []string) (ends []string) {
+	for _, path := range named(paths) {
+		if end, err := filepath.EvalSymlinks(path); err == nil {
+			ends = append(ends, end)
+		}
+	}
+	return ends
+}
+
+// named leaves out empty paths, which name nothing; package filepath takes them for the working directory, which is / under systemd.
+func named(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "" })
 }
 
 // around returns what is allowed for an entry.

@@ -374,3 +374,18 @@ func TestGrants(t *testing.T) {
 		})
 	}
 }
+
+// TestEmptyPaths wants a path that is empty, as is a variable that is not set, to allow nothing. It is not the working directory.
+func TestEmptyPaths(t *testing.T) {
+	t.Setenv("SSL_CERT_FILE", "")
+	for _, test := range []struct {
+		name  string
+		rules Rules
+	}{
+		{"of the environment", Rules{}},
+		{"to read", Rules{Read: []string{""}}},
+		{"to write", Rules{Write: []string{""}}},
+	} {
+		t.Run(test.name, func(t *testing.T) { start(t, test.rules).want("denied", "read", "sandbox.go") })
+	}
+}
