@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,43 @@ func testPayload(t *testing.T, p packages) {
 	run(t, dir, "sh", "-c", `rpm2cpio "$1" | cpio --extract --make-directories --quiet`, "sh", p.rpm)
 	if _, err := os.Stat(filepath.Join(dir, "usr/bin/announcer")); err != nil {
 		t.Error(err)
+	}
+}
+
+// testDocumentation follows the links of the pages in the packages, and looks for every example.
+func testDocumentation(t *testing.T, p packages) {
+	dir := t.TempDir()
+	run(t, dir, "dpkg", "--extract", p.deb, ".")
+	doc := filepath.Join(dir, "usr/share/doc/announcer")
+	for _, example := range strings.Fields(run(t, "..", "git", "ls-files", "--", "examples", ":!*_test.go")) {
+		if info, err := os.Stat(filepath.Join(doc, example)); err != nil || info.Mode() != 0o644 {
+			t.Errorf("%s: %v, %v; want a file that everybody can read", example, info, err)
+		}
+	}
+	pages, err := filepath.Glob(filepath.Join(doc, "docs", "*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range append(pages, filepath.Join(doc, "README.md"), filepath.Join(doc, "SECURITY.md")) {
+		t.Run(filepath.Base(page), func(t *testing.T) { testLinks(t, doc, page) })
+	}
+}
+
+// testLinks follows the links of a page. Links to files that only the source has may lead nowhere.
+func testLinks(t *testing.T, doc, page string) {
+	ofSource := regexp.MustCompile(`^(CHANGELOG\.md|CONTRIBUTING\.md|packaging/.*)$`)
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+		path, err := filepath.Rel(doc, filepath.Join(filepath.Dir(page), link[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(doc, path)); err != nil && !ofSource.MatchString(path) {
+			t.Errorf("the link to %s leads nowhere: %v", link[1], err)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ func TestPackages(t *testing.T) {
 	t.Run("reproducible", func(t *testing.T) { testReproducible(t, first) })
 	t.Run("lint", func(t *testing.T) { testLint(t, first) })
 	t.Run("payload", func(t *testing.T) { testPayload(t, first) })
+	t.Run("documentation", func(t *testing.T) { testDocumentation(t, first) })
 	t.Run("marks", func(t *testing.T) { testMarks(t, first) })
 	t.Run("fields", func(t *testing.T) { testFields(t, first) })
 	run(t, project, "git", "tag", "v9.0.0-rc1")
