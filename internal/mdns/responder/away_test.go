@@ -98,6 +98,22 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 			t.Errorf("goodbyes %q, want %q", got, deskRecords)
 		}
 	})
+	for _, noticed := range []time.Duration{0, 500 * ms, 2 * time.Second, goodbyeKept} {
+		t.Run("removed "+noticed.String()+" before it is noticed that nothing can be sent", func(t *testing.T) {
+			l, h := away(t, plain, 0, plain, other)
+			l.run(noticed)
+			h.links = nil
+			h.apply(other)
+			l.run(time.Minute)
+			l.mark()
+			h.links = plain
+			h.apply(other)
+			l.run(inheritTime + time.Second)
+			if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords) {
+				t.Errorf("goodbyes %q, want %q", got, deskRecords)
+			}
+		})
+	}
 	t.Run("removed during a sleep without the link", func(t *testing.T) {
 		l, h := away(t, plain, time.Minute, nil, other)
 		l.run(10 * time.Minute)

@@ -48,6 +48,7 @@ func (f *face) retire(links publication.Links) {
 		return
 	}
 	f.bequeath()
+	f.farewells.forgetSaid(goodbyeTimes)
 	f.unwanted = true
 }
 

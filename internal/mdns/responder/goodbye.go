@@ -12,11 +12,17 @@ import (
 // goodbyeAgain is the time after which a goodbye is said once more, lest it was lost.
 const goodbyeAgain = time.Second
 
+// goodbyeTimes is how often one is said.
+const goodbyeTimes = 2
+
+// goodbyeKept is the time after the last goodbye in which it comes to light that nothing could be sent.
+const goodbyeKept = 5 * time.Second
+
 // farewell is a set that needs a goodbye (RFC 6762 §10.1).
 type farewell struct {
 	timer
 	set  *set
-	last bool // it was said once
+	said int8 // how often
 }
 
 // identity is what a goodbye takes away: a unique set, or one shared record.
@@ -57,23 +63,34 @@ func (f *farewells) forget(w *farewell) {
 	delete(f.leaving, w.set.identity())
 }
 
-// forgetLast drops those that were said once.
-func (f *farewells) forgetLast() {
+// forgetSaid drops those that were said so often.
+func (f *farewells) forgetSaid(times int8) {
 	for _, w := range slices.Clone(f.items) {
-		if w.last {
+		if w.said >= times {
 			f.forget(w)
 		}
 	}
 }
 
-// said makes sure that a goodbye is said again, unless it was the last time or this is the end.
-func (f *farewells) said(w *farewell, end bool) {
-	if w.last || end {
+// count counts a goodbye. It is said again, and then kept for a while, unless this is the end.
+func (f *farewells) count(w *farewell, end bool) {
+	w.said++
+	switch {
+	case end:
 		f.forget(w)
-		return
+	case w.said < goodbyeTimes:
+		f.set(w, f.now+goodbyeAgain)
+	default:
+		f.set(w, f.now+goodbyeKept)
 	}
-	w.last = true
-	f.set(w, f.now+goodbyeAgain)
+}
+
+// dueNow returns the next farewell that is to be said now, and forgets those that were kept for long enough.
+func (f *farewells) dueNow() (w *farewell, ok bool) {
+	for w, ok = f.due(f.now); ok && w.said >= goodbyeTimes; w, ok = f.due(f.now) {
+		f.forget(w)
+	}
+	return w, ok
 }
 
 // recall drops the goodbye for a set that is back, and the one that would be for what was inherited.
@@ -90,26 +107,26 @@ func (f *face) recall(s *set) {
 
 // sendGoodbyes sends one message with as many of the goodbyes that are due as fit.
 func (f *face) sendGoodbyes() bool {
-	if _, ok := f.farewells.due(f.now); !ok {
+	if _, ok := f.farewells.dueNow(); !ok {
 		return false
 	}
 	a := answerer{face: f, bye: true}
 	a.start()
 	end := f.unwanted || f.r.closing
 	for {
-		w, ok := f.farewells.due(f.now)
+		w, ok := f.farewells.dueNow()
 		if !ok {
 			break
 		}
 		if !a.add(wire.Answer, w.set) {
 			if a.build.Empty() {
-				f.farewells.said(w, end)
+				f.farewells.count(w, end)
 				a.split(w.set, a.multicast(netip.Addr{}, &f.link.traffic.Goodbyes))
 				return true
 			}
 			break
 		}
-		f.farewells.said(w, end)
+		f.farewells.count(w, end)
 	}
 	f.multicast(&f.link.traffic.Goodbyes)
 	return true
@@ -119,7 +136,7 @@ func (f *face) sendGoodbyes() bool {
 // one that was heard, or may have been before we listened, since it has the port.
 func (f *face) close() {
 	f.questions.list = nil
-	f.farewells.forgetLast()
+	f.farewells.forgetSaid(1)
 	f.bury(true)
 	for _, c := range f.claims {
 		c.silence(!c.plan.kind.ofHost() || c.localAt == never && !f.r.config.SharedPort)
