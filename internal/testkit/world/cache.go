@@ -5,6 +5,7 @@ package world
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"announcer/internal/mdns"
@@ -79,5 +80,28 @@ func (c *cache) addresses(host string) (all []netip.Addr) {
 		}
 	}
 	slices.SortFunc(all, netip.Addr.Compare)
+	return all
+}
+
+// services returns what is known of the services of a host, by name.
+func (c *cache) services(host string) map[string]string {
+	parts := map[string][]string{}
+	for _, r := range c.records {
+		name, ok := instanceOf(r.Record)
+		if !ok || !strings.HasPrefix(name, host+" ") {
+			continue
+		}
+		switch r.Data.(type) {
+		case mdns.PTR:
+			parts[name] = append(parts[name], "PTR")
+		case mdns.SRV, mdns.TXT:
+			parts[name] = append(parts[name], r.Data.Type().String()+" "+r.Data.String())
+		}
+	}
+	all := map[string]string{}
+	for name, list := range parts {
+		slices.Sort(list)
+		all[name] = strings.Join(list, "; ")
+	}
 	return all
 }

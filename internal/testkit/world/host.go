@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,10 +74,13 @@ func (h *host) newDisk(config string) *memdisk.Disk {
 	return d
 }
 
+// fail notes what was not as it must be.
+func (h *host) fail(format string, args ...any) { h.truth.world.fail(format, args...) }
+
 // must is for what a person does on the disk.
 func (h *host) must(err error) {
 	if err != nil {
-		h.truth.fail("%s: %v", h.net.Name, err)
+		h.fail("%s: %v", h.net.Name, err)
 	}
 }
 
@@ -95,6 +99,24 @@ func (h *host) diskFault(op, path string) error {
 
 // isBlind reports whether the daemon can't know what the directory of definitions holds.
 func (h *host) isBlind() bool { return h.release != nil || h.fault != 0 }
+
+// reaches returns the interface by which the host is to announce on a segment, nil if it can't.
+func (h *host) reaches(s *segment) *nic {
+	if h.blocked != nil || h.held {
+		return nil
+	}
+	for _, n := range h.kernel.interfaces {
+		if n.segment == s && n.works() {
+			return n
+		}
+	}
+	return nil
+}
+
+// reachesAll reports whether the host can say something on all segments.
+func (h *host) reachesAll() bool {
+	return h.process != nil && !h.kernel.isBlind() && !slices.ContainsFunc(h.truth.world.segments, func(s *segment) bool { return h.reaches(s) == nil })
+}
 
 // hostName returns the name of the host.
 func (h *host) hostName() string {
@@ -186,7 +208,7 @@ func (h *host) watch() {
 	}
 	select {
 	case <-h.process.ended:
-		h.truth.fail("%s has ended by itself: %v", h.name, h.process.err)
+		h.fail("%s has ended by itself: %v", h.name, h.process.err)
 		h.process = nil
 		return
 	default:

@@ -114,6 +114,11 @@ func (k *kernel) change(f func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f()
+	for _, n := range k.interfaces {
+		if n.master != 0 {
+			n.bridge.follow(n)
+		}
+	}
 	links := publication.Links(k.links())
 	for _, n := range k.interfaces {
 		if n.port == nil {
@@ -122,11 +127,23 @@ func (k *kernel) change(f func()) {
 		l, _ := links.ByIndex(n.index)
 		n.port.SetLink(l)
 		n.port.SetDown(!n.passes())
-		if !n.passes() || len(n.published()) == 0 {
+		if !n.works() {
 			n.deaf = time.Now()
 		}
 	}
 	k.notify()
+}
+
+// follow has a bridge have a carrier while its port has one.
+func (n *nic) follow(port *nic) {
+	had, has := n.flags&unix.IFF_RUNNING != 0, port.flags&unix.IFF_UP != 0 && port.flags&unix.IFF_RUNNING != 0
+	switch {
+	case has && !had:
+		n.ups++
+		n.flags |= unix.IFF_RUNNING
+	case !has:
+		n.flags &^= unix.IFF_RUNNING
+	}
 }
 
 // notify sends a message to those who listen. It needs the lock.
@@ -141,6 +158,18 @@ func (k *kernel) notify() {
 
 // passes reports whether multicast goes out on an interface by itself.
 func (n *nic) passes() bool { return n.flags&working == working && n.master == 0 }
+
+// works reports whether the interface can be announced on.
+func (n *nic) works() bool { return n.port != nil && n.passes() && len(n.published()) > 0 }
+
+// published returns the addresses that the host's records are to hold there, sorted.
+func (n *nic) published() []netip.Addr {
+	l := n.port.Link()
+	if !l.Has(publication.V4) && !l.Has(publication.V6) {
+		return nil
+	}
+	return sorted(l.Published())
+}
 
 // Read implements [netwatch.Kernel].
 func (k *kernel) Read() ([]publication.Link, error) {

@@ -168,7 +168,7 @@ func (p *process) end(cause error) {
 func (p *process) leave() {
 	synctest.Wait()
 	if n := p.fs.Descriptors(); n > 0 && !p.host.isBlind() {
-		p.host.truth.fail("%s has %d descriptors after its end", p.host.net.Name, n)
+		p.host.fail("%s has %d descriptors after its end", p.host.net.Name, n)
 	}
 	p.fs.Kill()
 }

@@ -3,27 +3,10 @@
 package world
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
-
-// service is what a definition file says.
-type service struct {
-	name string
-	port int
-	text string
-}
-
-const serviceType = "_http._tcp"
-
-// xml returns the definition file.
-func (s service) xml() string {
-	return fmt.Sprintf("<service-group><name>%s</name><service><type>%s</type><port>%d</port><txt-record>%s</txt-record></service></service-group>\n",
-		s.name, serviceType, s.port, s.text)
-}
 
 // Times within which the network must be as the truth says. They are longer than those of the RFC, which wants a quarter of a
 // second for a probe, three probes and two announcements: a reload and a restart take some seconds.
@@ -43,13 +26,13 @@ type truth struct {
 	disk   map[string]*service // what the files say; nil: nothing that can be used
 	known  map[string]service  // what the process is to announce, by file
 	past   []past
-	ghosts map[string]time.Time // names that caches may hold until a time, since their end could not be said
+	owed   map[string]bool      // names that are to be withdrawn when all links are back
+	ghosts map[string]time.Time // names that caches may hold until a time, since no process knows them
 
-	bad     map[string]bool    // files that the process knows to be in error
-	cached  map[string]service // what the cache holds of the server of definitions
-	saw     bool               // the process has seen files in the directory: another one is waited for
-	heard   bool               // it has answered to some process
-	unheard bool               // the server of definitions has not answered yet
+	bad    map[string]bool    // files that the process knows to be in error
+	cached map[string]service // what the cache holds of the server of definitions
+	saw    bool               // the process has seen files in the directory: another one is waited for
+	heard  bool               // the server of definitions has answered to some process
 
 	silence time.Time       // when a process ended without a word
 	left    map[string]bool // the names that it announced then
@@ -67,10 +50,11 @@ type past struct {
 }
 
 func newTruth(w *World) *truth {
-	return &truth{world: w, disk: map[string]*service{}, known: map[string]service{}, ghosts: map[string]time.Time{}, bad: map[string]bool{}, cached: map[string]service{}, faults: map[string]time.Time{}}
+	return &truth{
+		world: w, disk: map[string]*service{}, known: map[string]service{}, owed: map[string]bool{}, ghosts: map[string]time.Time{},
+		bad: map[string]bool{}, cached: map[string]service{}, faults: map[string]time.Time{},
+	}
 }
-
-func (t *truth) fail(format string, args ...any) { t.world.fail(format, args...) }
 
 // touch notes that the network may differ for a while.
 func (t *truth) touch() { t.changed = time.Now() }
@@ -86,9 +70,7 @@ func (t *truth) learn(h *host) {
 			return here && !isRemote(file)
 		})
 	}
-	if h.provision.fails == nil {
-		t.unheard, t.heard = false, true
-	}
+	t.heard = t.heard || h.provision.fails == nil
 	for file, s := range t.known {
 		if now, here := t.holds(h, file); t.sees(h, file) && (!here || now != nil && *now != s) {
 			t.drop(h, file)
@@ -111,37 +93,6 @@ func (t *truth) learn(h *host) {
 	}
 	h.feel()
 }
-
-// fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.
-var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service", "s0.service"}
-
-// sharedName is the name that all hosts give the service of a file.
-const sharedName = "Shared PBX"
-
-// isShared reports whether the service of a file has the same name on all hosts.
-func isShared(file string) bool { return strings.HasPrefix(file, "s") }
-
-// baseName returns the name that a service was asked to have.
-func baseName(name string) string {
-	if strings.HasPrefix(name, sharedName) {
-		return sharedName
-	}
-	return name
-}
-
-// isRemote reports whether a file is on the server.
-func isRemote(file string) bool { return strings.HasPrefix(file, "r") }
-
-// pathOf returns the path or URL of a file.
-func pathOf(file string) string {
-	if isRemote(file) {
-		return provisionURL + "/" + file
-	}
-	return definitions + "/" + file
-}
-
-// isChecked reports whether a file is announced only while its server answers.
-func isChecked(file string) bool { return strings.HasPrefix(file, "c") }
 
 // holds returns what a file says, and whether it is there.
 func (t *truth) holds(h *host, file string) (s *service, here bool) {
@@ -166,18 +117,15 @@ func (t *truth) drop(h *host, file string) {
 	delete(t.known, file)
 	t.past = append(t.past, past{s, time.Now()})
 	if !h.reachesAll() {
-		t.ghosts[s.name] = time.Now().Add(staleTime)
+		t.owed[s.name] = true
 	}
 }
 
 // booted notes that a process starts, which knows nothing.
 func (t *truth) booted(h *host) {
-	t.known, t.bad, t.unheard = map[string]service{}, map[string]bool{}, true
-	t.faults = map[string]time.Time{}
-	t.mended = time.Now()
+	t.known, t.bad, t.faults = maps.Clone(t.cached), map[string]bool{}, map[string]time.Time{}
+	t.saw, t.mended = false, time.Now()
 	t.touch()
-	maps.Copy(t.known, t.cached)
-	t.unheard, t.saw = t.unheard && !t.heard, false
 	h.process = &process{}
 	t.learn(h)
 	t.inherits(h)
@@ -202,10 +150,14 @@ func (t *truth) silenced(h *host) {
 	t.touch()
 	for _, s := range t.known {
 		t.left[s.name] = true
-		t.ghosts[s.name] = time.Now().Add(staleTime)
 		t.past = append(t.past, past{s, time.Now()})
 	}
-	t.known = map[string]service{}
+	for _, names := range []map[string]bool{t.left, t.owed} {
+		for name := range names {
+			t.ghosts[name] = time.Now().Add(staleTime)
+		}
+	}
+	t.known, t.owed = map[string]service{}, map[string]bool{}
 }
 
 // stopped notes that the process has ended in order, with goodbyes or without.
@@ -219,9 +171,6 @@ func (t *truth) stopped(h *host, quietly bool) {
 		t.drop(h, file)
 	}
 }
-
-// renamed notes that the host gets another name.
-func (t *truth) renamed(*host) { t.touch() }
 
 // allows reports whether a host may announce a name now.
 func (t *truth) allows(name string) bool {

@@ -66,7 +66,7 @@ type segment struct {
 	number int
 	cache  cache
 	phone  *memlink.Host
-	sent   map[*memlink.Host]int // packets since the last look
+	traffic
 
 	stranger *memlink.Host
 	said     []packet // by our hosts, for the stranger to repeat
@@ -132,7 +132,7 @@ func newWorld(seed uint64, s Settings) *World {
 var fine = memlink.Weather{Delay: time.Millisecond, Jitter: time.Millisecond}
 
 func (w *World) addSegment() {
-	s := &segment{Segment: w.net.NewSegment(), number: len(w.segments), sent: map[*memlink.Host]int{}}
+	s := &segment{Segment: w.net.NewSegment(), number: len(w.segments), traffic: traffic{}}
 	s.SetWeather(fine)
 	s.Tap(func(from *memlink.Host, p link.Packet) { w.heard(s, from, p) })
 	s.phone = w.net.NewHost(fmt.Sprintf("phone%d", s.number))
@@ -204,7 +204,9 @@ func (w *World) read() {
 // look looks at a packet.
 func (w *World) look(p sent) {
 	w.trace = append(w.trace, fmt.Sprintf("%v seg%d %s %x", p.at.Sub(w.start), p.segment.number, p.from.Name, p.data))
-	p.segment.sent[p.from]++
+	if isOurs := slices.ContainsFunc(w.hosts, func(h *host) bool { return h.net == p.from }); !p.segment.count(p.from, p.at) && isOurs {
+		w.fail("%s sends more than %d packets in %v on segment %d", p.from.Name, mostPackets*int(trafficTime/time.Second), trafficTime, p.segment.number)
+	}
 	m, err := wire.Decode(p.data)
 	if err != nil || !m.Response() {
 		return
@@ -223,7 +225,7 @@ func (h *host) answers(s *segment, m *wire.Message) {
 	for _, r := range slices.Concat(m.Answers, m.Additional) {
 		name, ok := instanceOf(r)
 		if ok && r.TTL > 0 && !h.truth.allows(baseName(name)) {
-			h.truth.fail("%s announces %q on segment %d, which is not defined: %v", h.name, name, s.number, r)
+			h.fail("%s announces %q on segment %d, which is not defined: %v", h.name, name, s.number, r)
 		}
 	}
 }

@@ -1,0 +1,148 @@
+//go:build linux
+
+package world
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"announcer/internal/mdns"
+)
+
+// check holds the world against the model.
+func (w *World) check() {
+	for range 3 {
+		for _, s := range w.segments {
+			s.ask()
+		}
+		w.rest(1500 * time.Millisecond)
+	}
+	w.compare()
+	for _, h := range w.hosts {
+		h.checkStatus()
+	}
+}
+
+// compare holds what neighbours know against what is so.
+func (w *World) compare() {
+	for _, s := range w.segments {
+		s.cache.expire(time.Now())
+		for _, h := range w.hosts {
+			if h.isSettled() {
+				w.compareHost(s, h)
+			}
+		}
+		w.compareShared(s)
+	}
+	for _, h := range w.hosts {
+		if h.isSettled() && h.reachesAll() {
+			clear(h.truth.owed)
+		}
+	}
+}
+
+// compareShared checks that each host that announces the shared name has one of its own, and that no two have the same.
+func (w *World) compareShared(s *segment) {
+	hosts, ghosts := map[string]bool{}, false
+	for _, h := range w.hosts {
+		if !h.isSettled() {
+			return
+		}
+		if _, ok := h.announces(s)[sharedName]; ok {
+			hosts[mdns.HostName(h.name).Key()] = true
+		}
+		ghosts = ghosts || h.truth.isGhost(sharedName) || h.reaches(s) == nil
+	}
+	names := map[string]string{} // by the host
+	for _, r := range s.cache.records {
+		name, ok := instanceOf(r.Record)
+		srv, isSRV := r.Data.(mdns.SRV)
+		if !ok || !isSRV || baseName(name) != sharedName {
+			continue
+		}
+		for host, other := range names {
+			if other == name && !ghosts {
+				w.fail("segment %d knows %q of two hosts, %q and %s", s.number, name, host, srv.Target)
+			}
+		}
+		names[srv.Target.Key()] = name
+	}
+	for host := range hosts {
+		if names[host] == "" {
+			w.fail("segment %d does not know %q of %q", s.number, sharedName, host)
+		}
+	}
+	if len(names) > len(hosts) && !ghosts {
+		w.fail("segment %d knows %q of %d hosts; want %d", s.number, sharedName, len(names), len(hosts))
+	}
+}
+
+// hostTTL is longer than caches hold what is about an address.
+const hostTTL = 140 * time.Second
+
+// compareHost holds what the neighbour on a segment knows of a host against what is so.
+func (w *World) compareHost(s *segment, h *host) {
+	via := h.reaches(s)
+	want := h.announces(s)
+	delete(want, sharedName)
+	got := s.cache.services(h.net.Name)
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if known := want[name]; got[name] != known.seen(h.name) {
+			w.fail("segment %d knows %q of %s as %q; want %q", s.number, name, h.net.Name, got[name], known.seen(h.name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := want[name]; !ok && via != nil && !h.truth.isGhost(name) {
+			w.fail("segment %d knows %q of %s as %q, which is not announced", s.number, name, h.net.Name, got[name])
+		}
+	}
+	if len(want) > 0 {
+		addrs := slices.DeleteFunc(s.cache.addresses(mdns.HostName(h.name).Key()), func(a netip.Addr) bool {
+			return time.Since(via.deaf) < hostTTL && !slices.Contains(via.published(), a) // whose goodbye could not be said
+		})
+		if !slices.Equal(addrs, via.published()) {
+			w.fail("segment %d knows %v of %s; want %v", s.number, addrs, h.net.Name, via.published())
+		}
+	}
+}
+
+// Times of a sleep: a longer one is noticed, and then everything is announced again within some seconds.
+const (
+	longSleep = 80 * time.Second
+	wakeTime  = 5 * time.Second
+)
+
+// checkWake checks that a host that has slept says again what it announces.
+func (h *host) checkWake(w *World, slept time.Duration) {
+	woke := time.Now()
+	w.rest(wakeTime)
+	for _, s := range w.segments {
+		if slept > longSleep && len(h.announces(s)) > 0 && !h.kernel.isBlind() && s.lastSent(h.net).Before(woke) {
+			w.fail("%s has slept for %v and says nothing on segment %d", h.net.Name, slept, s.number)
+		}
+	}
+}
+
+// checkStatus holds what the daemon says of itself against what is so.
+func (h *host) checkStatus() {
+	if h.process == nil || h.gate.isShut() || time.Since(h.truth.changed) < settleTime {
+		return
+	}
+	s, ok := h.process.status()
+	if !ok {
+		h.fail("%s gives no status", h.name)
+		return
+	}
+	said := strings.Join(s.Problems, "\n")
+	for _, what := range h.overdue() {
+		if !strings.Contains(said, what) {
+			h.fail("%s has had a fault for %v that no problem names: %s; problems: %q", h.name, time.Since(h.truth.faults[what]), what, s.Problems)
+		}
+	}
+	if h.isWell() && len(s.Problems) > 0 {
+		h.fail("%s has problems, and nothing is wrong: %q", h.name, s.Problems)
+	}
+}

@@ -1,0 +1,61 @@
+//go:build linux
+
+package world
+
+import (
+	"fmt"
+	"strings"
+
+	"announcer/internal/mdns"
+)
+
+// service is what a definition file says.
+type service struct {
+	name string
+	port int
+	text string
+}
+
+const serviceType = "_http._tcp"
+
+// xml returns the definition file.
+func (s service) xml() string {
+	return fmt.Sprintf("<service-group><name>%s</name><service><type>%s</type><port>%d</port><txt-record>%s</txt-record></service></service-group>\n",
+		s.name, serviceType, s.port, s.text)
+}
+
+// seen returns a service as a neighbour sees it.
+func (s service) seen(host string) string {
+	return fmt.Sprintf("PTR; SRV 0 0 %d %s; TXT %s", s.port, mdns.HostName(host).Master(), mdns.NewTXT(s.text))
+}
+
+// fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.
+var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service", "s0.service"}
+
+// sharedName is the name that all hosts give the service of a file.
+const sharedName = "Shared PBX"
+
+// isShared reports whether the service of a file has the same name on all hosts.
+func isShared(file string) bool { return strings.HasPrefix(file, "s") }
+
+// baseName returns the name that a service was asked to have.
+func baseName(name string) string {
+	if strings.HasPrefix(name, sharedName) {
+		return sharedName
+	}
+	return name
+}
+
+// isRemote reports whether a file is on the server.
+func isRemote(file string) bool { return strings.HasPrefix(file, "r") }
+
+// pathOf returns the path or URL of a file.
+func pathOf(file string) string {
+	if isRemote(file) {
+		return provisionURL + "/" + file
+	}
+	return definitions + "/" + file
+}
+
+// isChecked reports whether a file is announced only while its server answers.
+func isChecked(file string) bool { return strings.HasPrefix(file, "c") }
