@@ -20,6 +20,7 @@ import (
 	"announcer/internal/fleet"
 	"announcer/internal/guard"
 	"announcer/internal/health"
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/engine"
 	"announcer/internal/mdns/link"
@@ -83,51 +84,53 @@ func runDaemon(c *cli.Context) error {
 	defer stop()
 	definitions := source.New(request)
 	definitions.Hosts = source.WatchHost
-	reading := daemon.Begin(ctx, definitions)
-	snap, ok := first(ctx, definitions)
-	if !ok {
-		return nil
+	assembly := assemble(c, definitions, &confined)
+	var reporter *fleet.Reporter
+	assembly.Complete = func(d *daemon.Daemon) {
+		if reporter = newReporter(d); reporter != nil {
+			d.Tasks = append(d.Tasks, reporter)
+		}
 	}
-	if err := usable(snap, faults(c)); err != nil {
-		return err
+	err := assembly.Run(ctx, &daemon.Daemon{
+		Hangups:   hangups,
+		Version:   version(),
+		Build:     build(),
+		MACs:      netwatch.MACs,
+		Sharers:   link.Sharers,
+		Avahi:     avahiServices,
+		GCPercent: gcPercent,
+	})
+	if reporter != nil {
+		reporter.Left()
 	}
-	log, err := newLogger(c, snap.Config.LogLevel, snap.Config.LogFormat)
-	if err != nil {
-		return err
-	}
-	confined.log(log)
-	sockets := sockets(cmp.Or(c.String("socket"), snap.Config.Socket), os.Getenv, log)
-	publisher, err := engine.Open(snap.Config.Engine, log, netwatch.MAC, notes(sockets, os.Getenv)...)
-	if err != nil {
-		return err
-	}
-	links, checks := netwatch.NewWatcher(log), health.NewAsking(lookup, log)
-	d := &daemon.Daemon{
+	return err
+}
+
+// assemble returns what the daemon is put together from.
+func assemble(c *cli.Context, definitions *source.Source, confined *confinement) daemon.Assembly {
+	return daemon.Assembly{
 		Definitions: definitions,
-		Snapshot:    snap,
-		Links:       links,
-		Publisher:   publisher,
-		Tasks:       []daemon.Task{reading, links, checks},
-		Hangups:     hangups,
-		Health:      checks,
-		Sockets:     sockets,
-		Version:     version(),
-		Build:       build(),
-		Log:         log,
-		MACs:        netwatch.MACs,
-		Sharers:     link.Sharers,
-		Avahi:       avahiServices,
-		GCPercent:   gcPercent,
+		Usable:      func(snap source.Snapshot) error { return usable(snap, faults(c)) },
+		Logger: func(snap source.Snapshot) (*slog.Logger, error) {
+			log, err := newLogger(c, snap.Config.LogLevel, snap.Config.LogFormat)
+			if err == nil {
+				confined.log(log)
+			}
+			return log, err
+		},
+		Open: func(d *daemon.Daemon) (mdns.Publisher, error) {
+			cfg := d.Snapshot.Config
+			d.Sockets = sockets(cmp.Or(c.String("socket"), cfg.Socket), os.Getenv, d.Log)
+			return engine.Open(cfg.Engine, d.Log, netwatch.MAC, notes(d.Sockets, os.Getenv)...)
+		},
+		Links:  netwatch.NewWatcher,
+		Checks: func(log *slog.Logger) *health.Monitor { return health.NewAsking(lookup, log) },
 	}
-	if reporter := newReporter(snap, d, log); reporter != nil {
-		d.Tasks = append(d.Tasks, reporter)
-		defer reporter.Left()
-	}
-	return d.Run(ctx)
 }
 
 // newReporter returns the task that reports how the daemon stands, nil if the configuration does not ask for it.
-func newReporter(snap source.Snapshot, d *daemon.Daemon, log *slog.Logger) *fleet.Reporter {
+func newReporter(d *daemon.Daemon) *fleet.Reporter {
+	snap := d.Snapshot
 	place, site, ok := remote.SiteOf(snap.Config.Services)
 	if !snap.Config.Report || !ok {
 		return nil
@@ -135,7 +138,7 @@ func newReporter(snap source.Snapshot, d *daemon.Daemon, log *slog.Logger) *flee
 	open := func(ctx context.Context) (fleet.Connection, error) {
 		return fleet.DialOne(ctx, place, snap.Config.Remote)
 	}
-	r := fleet.NewReporter(open, fleet.Root(site.Root), site.Site, snap.Host, log)
+	r := fleet.NewReporter(open, fleet.Root(site.Root), site.Site, snap.Host, d.Log)
 	r.Restart, r.Machine = daemon.ErrRestart, fleet.MachineID()
 	r.State = func(ctx context.Context) (fleet.Presence, error) {
 		s, err := d.Status(ctx)
@@ -175,16 +178,6 @@ func notes(sockets []string, getenv func(string) string) []string {
 		places = append(places, strings.TrimSuffix(socket, ".sock")+".said")
 	}
 	return places
-}
-
-// first waits for the first snapshot of all definitions. There is none if ctx ends before.
-func first(ctx context.Context, definitions *source.Source) (snap source.Snapshot, ok bool) {
-	select {
-	case u := <-definitions.Updates():
-		return u.Snapshot, true
-	case <-ctx.Done():
-		return snap, false
-	}
 }
 
 // untilRestart returns a context that ends with ctx, or by SIGUSR1 for [daemon.ErrRestart].

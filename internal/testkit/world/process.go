@@ -12,6 +12,7 @@ import (
 
 	"announcer/internal/daemon"
 	"announcer/internal/health"
+	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/native"
 	"announcer/internal/netwatch"
@@ -26,7 +27,7 @@ import (
 // errTerminated is why a process ends that was asked to.
 var errTerminated = errors.New("SIGTERM")
 
-// process is the daemon at work on a host, put together as the command run does it.
+// process is the daemon at work on a host.
 type process struct {
 	host    *host
 	stop    context.CancelCauseFunc
@@ -59,40 +60,45 @@ func (h *host) start() *process {
 
 // run is the daemon from its start to its end.
 func (p *process) run(ctx context.Context) error {
-	log := slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	request := source.Request{ConfigFile: configFile, Waits: true}
-	definitions := source.New(request)
+	definitions := source.New(source.Request{ConfigFile: configFile, Waits: true})
 	definitions.FS, definitions.Host, definitions.Open = p.fs, p.host.hostName, p.open
-	reading := daemon.Begin(ctx, definitions)
-	var snap source.Snapshot
-	select {
-	case u := <-definitions.Updates():
-		snap = u.Snapshot
-	case <-ctx.Done():
-		return nil
+	assembly := daemon.Assembly{
+		Definitions: definitions,
+		Usable:      source.Snapshot.Usable,
+		Logger:      p.logger,
+		Open:        func(d *daemon.Daemon) (mdns.Publisher, error) { return p.engine(ctx, d.Log), nil },
+		Links:       func(*slog.Logger) *netwatch.Watcher { return netwatch.NewWatcherOf(p.host.kernel) },
+		Checks: func(log *slog.Logger) *health.Monitor {
+			checks := health.New(p.host.ask, log)
+			checks.Dice = p.host.throw
+			return checks
+		},
+		Complete: func(d *daemon.Daemon) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.daemon = d
+		},
 	}
-	if err := snap.Usable(); err != nil {
-		return err
-	}
+	return assembly.Run(ctx, &daemon.Daemon{
+		Hangups: p.hangups, Version: "1", Manager: p, Release: func() {}, Sharers: func() []string { return nil },
+	})
+}
+
+// logger returns the log, which gets all lines.
+func (p *process) logger(source.Snapshot) (*slog.Logger, error) {
+	return slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelDebug})), nil
+}
+
+// engine returns the engine, with sockets of the simulated network.
+func (p *process) engine(ctx context.Context, log *slog.Logger) *native.Publisher {
 	go p.tick(ctx)
 	p.mu.Lock()
 	p.conn = &conn{p.host.net.Conn(), p}
 	p.mu.Unlock()
 	p.setFaults(p.host.portFaults())
-	publisher := native.New(native.Config{
+	return native.New(native.Config{
 		FS: p.fs, Notes: []string{state + "/announcer.said"}, Conn: p.conn, Log: log, Seed: p.host.nextSeed(), Own: p.host.kernel.addresses, Sleeps: p.sleeps,
 	})
-	links, checks := netwatch.NewWatcherOf(p.host.kernel), health.New(p.host.ask, log)
-	checks.Dice = p.host.throw
-	d := &daemon.Daemon{
-		Definitions: definitions, Snapshot: snap, Links: links, Publisher: publisher, Tasks: []daemon.Task{reading, links, checks},
-		Hangups: p.hangups, Health: checks, Version: "1", Log: log, Manager: p, Release: func() {},
-		Sharers: func() []string { return nil },
-	}
-	p.mu.Lock()
-	p.daemon = d
-	p.mu.Unlock()
-	return d.Run(ctx)
 }
 
 // Write takes a line of the log.
