@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ const readable, executable, directory = 0o644, 0o755, 0o755
 
 // make makes the release.
 func (r *release) make() error {
-	for _, step := range []func() error{r.absolute, r.examine, r.clear, r.checkVulnerabilities} {
+	for _, step := range []func() error{r.absolute, r.examine, r.checkAddresses, r.clear, r.checkVulnerabilities} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -116,6 +117,34 @@ func (r *release) examine() error {
 	r.time = time.Unix(unix, 0).UTC()
 	return err
 }
+
+// checkAddresses wants addresses in the packages where users reach the maintainer. Between two versions it only logs that
+// there are none.
+func (r *release) checkAddresses() error {
+	const file = "packaging/nfpm.yaml"
+	text, err := os.ReadFile(filepath.Join(r.root, file))
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		if field, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && placeholder.MatchString(value) {
+			wrong = append(wrong, fmt.Errorf("%s:%d: %s:%s does not exist; want an address where users reach you", file, number, field, strings.TrimSuffix(value, "\n")))
+		}
+	}
+	if strings.Contains(r.version, "+") { // commits after the last version
+		for _, err := range wrong {
+			fmt.Fprintln(r.log, "release:", err)
+		}
+		return nil
+	}
+	return errors.Join(wrong...)
+}
+
+// placeholder is a domain that is not in use (RFC 2606 §2).
+var placeholder = regexp.MustCompile(`\.invalid\b`)
 
 // clear makes an empty directory for the release. It removes what a former one left, and nothing else.
 func (r *release) clear() (err error) {

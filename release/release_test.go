@@ -61,6 +61,34 @@ func TestRelease(t *testing.T) {
 	t.Run("changes", func(t *testing.T) { testChanges(t, b) })
 }
 
+func TestAddresses(t *testing.T) {
+	const maintainer, homepage = "maintainer: The announcer project <packages@announcer.invalid>\n", "homepage: https://announcer.invalid/\n"
+	both := "packaging/nfpm.yaml:2: maintainer: The announcer project <packages@announcer.invalid> does not exist; want an address where users reach you\n" +
+		"packaging/nfpm.yaml:3: homepage: https://announcer.invalid/ does not exist; want an address where users reach you"
+	for _, test := range []struct{ name, version, fields, refused, told string }{
+		{"a version without addresses", "1.2.3", maintainer + homepage, both, ""},
+		{"a version with addresses", "1.2.3", "homepage: https://announcer.example.net/\n", "", ""},
+		{"between versions", "1.2.3+4.g1a2b3c4d5e6f", homepage, "", "release: packaging/nfpm.yaml:2: homepage: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := t.TempDir()
+			if err := errors.Join(os.Mkdir(filepath.Join(root, "packaging"), directory),
+				os.WriteFile(filepath.Join(root, "packaging", "nfpm.yaml"), []byte("name: announcer\n"+test.fields), readable)); err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			r := release{root: root, version: test.version, log: &log}
+			var refused string
+			if err := r.checkAddresses(); err != nil {
+				refused = err.Error()
+			}
+			if refused != test.refused || !strings.HasPrefix(log.String(), test.told) || (test.told == "") != (log.Len() == 0) {
+				t.Errorf("refused because %q, told %q; want %q, %q", refused, &log, test.refused, test.told)
+			}
+		})
+	}
+}
+
 // commit returns a clone of the project with a commit of all files as they are now.
 func commit(t *testing.T) (dir string) {
 	t.Helper()
