@@ -65,15 +65,23 @@ func testBond(t *testing.T, s *site) {
 	says(t, s.pbx, "1 service on eth0; all is well")
 }
 
+const avahiUnit = "avahi-daemon.service"
+
 // testAvahi runs Avahi on the same machine. It announces the host, too.
 func testAvahi(t *testing.T, s *site) {
-	s.beside(t, "avahi-daemon.service", "conflict", "withdraw")
+	s.beside(t, avahiUnit, "conflict", "withdraw")
+	if log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", avahiUnit); !strings.Contains(log, "interface eth0.IPv4") {
+		t.Errorf("Avahi has not used eth0:\n%s", log)
+	}
 }
 
 // testResolved runs systemd-resolved with multicast DNS on the same machine. It announces the host, too.
 func testResolved(t *testing.T, s *site) {
 	s.pbx.Run(t, "systemctl", "start", "systemd-resolved.service")
 	s.pbx.Run(t, "resolvectl", "mdns", "eth0", "yes")
+	if out := s.pbx.Run(t, "resolvectl", "mdns", "eth0"); !strings.Contains(out, "yes") {
+		t.Fatalf("resolvectl says %s", out)
+	}
 	s.beside(t, "systemd-resolved.service", "onflict")
 }
 
@@ -87,12 +95,7 @@ func (s *site) beside(t *testing.T, other string, complaints ...string) {
 	s.pbx.Run(t, "systemctl", "restart", unitName)
 	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
 	says(t, s.pbx, "all is well")
-	log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", other)
-	for _, want := range complaints {
-		if strings.Contains(log, want) {
-			t.Errorf("%s says %q:\n%s", other, want, log)
-		}
-	}
+	s.quiet(t, other, complaints...)
 	out := s.two.Run(t, "announcer", "browse", "--interface", "eth0", serviceType)
 	if strings.Count(out, "Shop") != 1 || strings.Contains(out, "#2") {
 		t.Errorf("the other machine finds\n%s", out)
@@ -100,6 +103,17 @@ func (s *site) beside(t *testing.T, other string, complaints ...string) {
 	s.never(t, mdnstest.Goodbye, "Shop")
 	s.pbx.Run(t, "systemctl", "stop", other)
 	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+}
+
+// quiet fails the test if a unit of the pbx has complained since the boot.
+func (s *site) quiet(t *testing.T, unit string, complaints ...string) {
+	t.Helper()
+	log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", unit)
+	for _, complaint := range complaints {
+		if strings.Contains(log, complaint) {
+			t.Errorf("%s says %q:\n%s", unit, complaint, log)
+		}
+	}
 }
 
 // testStop wants goodbyes of the service and of the host.
@@ -115,15 +129,24 @@ func testStop(t *testing.T, s *site) {
 	finds(t, s.two, "eth0", "Shop", "pbx.local:5060")
 }
 
-// testPowerCut wants all to be announced again as it was before, by a machine that starts by itself.
+// testPowerCut wants all to be announced again as it was before, by a machine that starts by itself. Avahi is enabled on it, too.
 func testPowerCut(t *testing.T, s *site) {
+	s.pbx.Run(t, "systemctl", "enable", avahiUnit)
 	s.pbx.Run(t, "sync")
 	s.pbx.PowerCut()
 	s.forget()
 	s.pbx.Boot(t)
+	for _, unit := range []string{unitName, avahiUnit} {
+		eventually(t, unit+" active", func() (bool, string) {
+			out, err := s.pbx.Try("systemctl", "is-active", unit)
+			return err == nil, out
+		})
+	}
 	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
 	says(t, s.pbx, "all is well")
+	s.quiet(t, avahiUnit, "conflict", "withdraw")
 	s.never(t, mdnstest.Goodbye, "Shop")
+	s.pbx.Run(t, "systemctl", "disable", "--now", avahiUnit)
 }
 
 // testPurge wants a removal to withdraw, and a purge to leave nothing by the name of the program but logs.
@@ -136,8 +159,12 @@ func testPurge(t *testing.T, s *site) {
 	s.forget()
 	s.pbx.Run(t, "dpkg", "--remove", "announcer")
 	s.await(t, mdnstest.Goodbye, "Shop")
-	s.pbx.Run(t, "dpkg", "--purge", "announcer")
-	left := s.pbx.Run(t, "find", "/", "/run", "/dev/shm", "-xdev", "-name", "*announcer*", "-not", "-path", "/var/log/*")
+	purge := step{command: "sudo dpkg --purge announcer"}
+	if !strings.Contains(installSection(t), "`"+purge.command+"`") {
+		t.Errorf("the README does not say %s", purge.command)
+	}
+	s.follow(t, purge)
+	left := s.pbx.Run(t, "find", "/", "/run", "/dev/shm", "-xdev", "-name", "*announcer*", "-not", "-path", "/var/log/*", "-not", "-path", boot.Dir+"/*")
 	if left != "" {
 		t.Errorf("after the purge there is\n%s", left)
 	}

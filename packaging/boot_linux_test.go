@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,8 +21,8 @@ const (
 	bootDeps    = "../.test-deps/boot" // which .ci/boot-deps makes
 )
 
-// TestBoot installs the package on Debians with systemd as process 1: on two machines on one cable, and then on one, on which
-// the tests of the package guest run.
+// TestBoot installs the package on Debians with systemd as process 1: on two machines on one cable, and meanwhile on one, on
+// which the tests of the package guest run.
 func TestBoot(t *testing.T) {
 	netlab.Need(t)
 	need(t)
@@ -31,9 +32,13 @@ func TestBoot(t *testing.T) {
 	next := build(t, project)
 	files := []boot.File{debFile(t, "first.deb", first), debFile(t, "next.deb", next)}
 	if *bootRun == "" {
-		t.Run("two machines", func(t *testing.T) { testLife(t, newSite(t, files...)) })
+		t.Run("two machines", func(t *testing.T) {
+			t.Parallel()
+			testLife(t, newSite(t, slices.Concat(files, readmeFiles(t, first))...))
+		})
 	}
 	t.Run("one machine", func(t *testing.T) {
+		t.Parallel()
 		guest := filepath.Join(t.TempDir(), "guest.test")
 		boot.Build(t, "test", "-c", "-tags", "boot", "-o", guest, "./guest")
 		boot.Run(t, boot.Guest{

@@ -11,14 +11,6 @@ import (
 
 // testReadme follows the section Install of the README, up to the end of each command's output.
 func testReadme(t *testing.T, p packages) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	section := regexp.MustCompile(`(?ms)^## Install$(.*?)^## `).FindSubmatch(readme)
-	if section == nil {
-		t.Fatal("the README has no section Install")
-	}
 	d := newDebianWithSystemd(t)
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS("../examples")); err != nil {
@@ -30,16 +22,12 @@ func testReadme(t *testing.T, p packages) {
 	here := strings.NewReplacer("sudo dpkg", "dpkg --force-unsafe-io '"+everyFile+"' --root="+d.root, "sudo cp", "cp", " /etc/", " "+d.path("etc")+"/",
 		"sudo systemctl", "chroot "+d.root+" systemctl", "announcer validate", d.path("usr/bin/announcer")+" validate", "amd64", debianArch())
 	ran := 0
-	for _, m := range regexp.MustCompile(`(?m)^\$ (.*)\n((?:[^$\x60].*\n)*)`).FindAllSubmatch(section[1], -1) {
-		command, want := string(m[1]), string(m[2])
-		if command == "make package" {
-			continue // which is what the test begins with
-		}
-		cmd := exec.Command("sh", "-c", here.Replace(command))
+	for _, step := range installSteps(t) {
+		cmd := exec.Command("sh", "-c", here.Replace(step.command))
 		cmd.Dir = dir
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LC_ALL=C.UTF-8"}
-		if got := output(t, cmd); want != "" && got != want {
-			t.Errorf("$ %s\nprinted:\n%s\nwant:\n%s", command, got, want)
+		if got := output(t, cmd); step.want != "" && got != step.want {
+			t.Errorf("$ %s\nprinted:\n%s\nwant:\n%s", step.command, got, step.want)
 		}
 		ran++
 	}
@@ -47,4 +35,32 @@ func testReadme(t *testing.T, p packages) {
 		t.Errorf("%d commands ran; want 4", ran)
 	}
 	d.wantAsked(t, "the README", "preset announcer.service", "start announcer.service", "reload announcer")
+}
+
+// step is a command of the README, and what it prints, "" if that is not said.
+type step struct{ command, want string }
+
+// installSteps returns the commands of the section Install of the README, except "make package", which a test begins with.
+func installSteps(t *testing.T) (steps []step) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^\$ (.*)\n((?:[^$\x60].*\n)*)`).FindAllStringSubmatch(installSection(t), -1) {
+		if m[1] != "make package" {
+			steps = append(steps, step{command: m[1], want: m[2]})
+		}
+	}
+	return steps
+}
+
+// installSection returns the section Install of the README.
+func installSection(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := regexp.MustCompile(`(?ms)^## Install$(.*?)^## `).FindSubmatch(readme)
+	if section == nil {
+		t.Fatal("the README has no section Install")
+	}
+	return string(section[1])
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -88,17 +89,28 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestWrongConfiguration starts the daemon with a configuration that it can't read.
+// TestWrongConfiguration starts the daemon with a configuration that it can't read. systemd does not start it again; an administrator
+// can, once the configuration is right.
 func TestWrongConfiguration(t *testing.T) {
-	newSite(t)
+	neighbour := newSite(t)
 	writeFor(t, configFile, "[daemon]\nno_such_key = 1\n")
 	if _, err := try(command("systemctl", "restart", unitName)); err == nil {
 		t.Error("systemctl restart succeeds with a wrong configuration")
 	}
 	s := awaitState(t, "ended", func(s state) bool { return s["MainPID"] == "0" })
-	if !s.down() || s["ExecMainStatus"] != "78" {
-		t.Errorf("with a wrong configuration the unit is %v; want it down, after exit status 78", s)
+	if !s.down() || s["ExecMainStatus"] != "78" || s["NRestarts"] != "0" {
+		t.Errorf("with a wrong configuration the unit is %v; want it down, after exit status 78 and no restart", s)
 	}
+	out, _ := try(command("systemctl", "status", "--no-pager", "--full", unitName))
+	for _, want := range []string{"status=78/CONFIG", configFile + ":2:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("systemctl status does not say %q:\n%s", want, out)
+		}
+	}
+	neighbour.forget()
+	write(t, configFile, "[daemon]\n")
+	run(t, "systemctl", "start", unitName)
+	neighbour.await(t, mdnstest.Announcement, "Shop")
 }
 
 // TestPortHeld starts the daemon while another program holds port 5353 and does not share it.

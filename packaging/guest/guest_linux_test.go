@@ -36,7 +36,7 @@ const (
 	patience = 90 * time.Second
 
 	// slowness is what is added to a time within which something must happen.
-	slowness = 3 * time.Second
+	slowness = 10 * time.Second
 
 	definitions = "/etc/announcer/services/"
 	configFile  = "/etc/announcer/announcer.toml"

@@ -93,7 +93,7 @@ func Run(t *testing.T, g Guest) {
 		t.Errorf("the guest was ended after %v", g.Timeout)
 	}
 	if !finished || reportErr != nil || waitErr != nil {
-		t.Errorf("the tests in the guest did not come to their end (%v; emulator: %v)\n%s%s", reportErr, waitErr, stderr.String(), tail(console))
+		t.Errorf("the tests in the guest did not come to their end (%v; emulator: %v)\n%s", reportErr, waitErr, stderr.String())
 	}
 }
 
@@ -105,7 +105,8 @@ func need(t *testing.T, deps string) {
 	}
 }
 
-// Logs returns a directory for journals and captures. It is kept, and its files are named, if the test fails.
+// Logs returns a directory for journals and captures. If the test fails, it is kept, its files are named, and the ends of the journals
+// are logged.
 func Logs(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "announcer-boot-")
@@ -116,6 +117,10 @@ func Logs(t *testing.T) string {
 		if !t.Failed() {
 			os.RemoveAll(dir)
 			return
+		}
+		journals, _ := filepath.Glob(filepath.Join(dir, "*.log"))
+		for _, journal := range journals {
+			t.Logf("the end of %s:\n%s", filepath.Base(journal), tail(journal))
 		}
 		files, _ := filepath.Glob(filepath.Join(dir, "*"))
 		t.Logf("kept: %s", strings.Join(files, " "))
@@ -199,9 +204,9 @@ func Build(t *testing.T, args ...string) {
 	}
 }
 
-// tail returns the end of what the kernel and systemd printed.
-func tail(console string) string {
-	data, err := os.ReadFile(console)
+// tail returns the end of a file.
+func tail(path string) string {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
