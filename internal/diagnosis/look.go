@@ -246,7 +246,7 @@ func (s *Sight) networkTasks(ctx context.Context, wait time.Duration, used publi
 	most, own, other := wait+stepTime, s.ownAddresses(), s.others(used)
 	return []task{
 		{lookListen, most, func() (func(*Sight), error) {
-			conn, err := link.Open()
+			conn, err := link.OpenClient()
 			if err != nil {
 				return nil, err
 			}

@@ -76,7 +76,7 @@ type Type struct {
 // Types asks until ctx is done, and returns the service types that there are in a domain then, in order. It reports an
 // error for each link that can't be asked on.
 func Types(ctx context.Context, domain dnsname.Name, links []publication.Link) ([]Type, error) {
-	conn, err := link.Open()
+	conn, err := link.OpenClient()
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func below(name, domain dnsname.Name) []string {
 // Services asks until ctx is done, and returns the services that answer the questions then, in order. It reports an error
 // for each link that can't be asked on.
 func Services(ctx context.Context, questions []Question, links []publication.Link) ([]Entry, error) {
-	conn, err := link.Open()
+	conn, err := link.OpenClient()
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func InOrder(all []Entry) []Entry {
 // Resolve finds one service, on the link that first knows it whole. It reports an error if nothing is found until ctx is
 // done.
 func Resolve(ctx context.Context, instance string, q Question, links []publication.Link) (Entry, error) {
-	conn, err := link.Open()
+	conn, err := link.OpenClient()
 	if err != nil {
 		return Entry{}, err
 	}

@@ -39,7 +39,7 @@ func (k ChangeKind) MarshalText() ([]byte, error) { return []byte(k.String()), n
 // Follow asks until ctx is done, and reports the services that answer the questions as they come, change and go. It returns an error
 // for each link that can't be asked on.
 func Follow(ctx context.Context, questions []Question, links []publication.Link, report func([]Change)) error {
-	conn, err := link.Open()
+	conn, err := link.OpenClient()
 	if err != nil {
 		return err
 	}

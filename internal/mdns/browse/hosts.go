@@ -29,7 +29,7 @@ type Host struct {
 
 // FindHost asks for the addresses of a host, until a link has any or ctx is done. It reports an error if there is none.
 func FindHost(ctx context.Context, name dnsname.Name, links []publication.Link) ([]Host, error) {
-	conn, err := link.Open()
+	conn, err := link.OpenClient()
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func FindHost(ctx context.Context, name dnsname.Name, links []publication.Link) 
 // FindAddress asks which host has an address (RFC 6762 §4), until a link has an answer or ctx is done. It reports an error if there
 // is none.
 func FindAddress(ctx context.Context, addr netip.Addr, links []publication.Link) ([]Host, error) {
-	conn, err := link.Open()
+	conn, err := link.OpenClient()
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ type Resolver struct {
 func NewResolver(place func() (host string, links []publication.Link, err error)) *Resolver {
 	return &Resolver{
 		place: place,
-		open:  func() (link.Conn, error) { return link.Open() },
+		open:  func() (link.Conn, error) { return link.OpenClient() },
 		dns: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -158,17 +159,32 @@ func (s portSocket) holds() bool {
 
 // Sharers names the other programs of this host that share port 5353 with this one, for people, as "avahi-daemon (pid
 // 812)". A program of another user is known by its user only. One that has the port of an IP version for itself is none
-// of them: see [Sockets.Faults].
+// of them: see [Sockets.Faults]. Nor are clients of this project, which answer nothing: see [OpenClient].
 func Sharers() []string {
-	sockets, _ := portSockets() // where the list can't be read, nothing is known
 	own := ownSockets()
+	found := sharing(own)
+	if len(found) == 0 {
+		return nil
+	}
+	time.Sleep(markTime)
+	still := sharing(own)
+	return programs(slices.DeleteFunc(found, func(s portSocket) bool { return !slices.Contains(still, s) }))
+}
+
+// markTime is how long a client may take to mark a socket that it has opened.
+const markTime = 200 * time.Millisecond
+
+// sharing returns the sockets that share port 5353 with own ones, without those of clients.
+func sharing(own map[string]bool) []portSocket {
+	sockets, _ := portSockets() // where the list can't be read, nothing is known
+	marked := clients()
 	open := map[publication.IPVersion]bool{} // by this program
 	for _, s := range sockets {
 		open[s.version()] = open[s.version()] || own[s.target()]
 	}
-	return programs(slices.DeleteFunc(sockets, func(s portSocket) bool {
-		return own[s.target()] || !open[s.version()] && s.holds()
-	}))
+	return slices.DeleteFunc(sockets, func(s portSocket) bool {
+		return own[s.target()] || marked[s.target()] || !open[s.version()] && s.holds()
+	})
 }
 
 // ownSockets returns what the file descriptors of this program point to.
@@ -199,7 +215,7 @@ func programs(sockets []portSocket) []string {
 }
 
 // target is what the file descriptor of a socket points to in /proc.
-func (s portSocket) target() string { return fmt.Sprintf("socket:[%d]", s.inode) }
+func (s portSocket) target() string { return target(s.inode) }
 
 // remembered are the programs that [Remember] has found, by the target of their socket; nil if it was not called.
 var remembered atomic.Pointer[map[string]string]

@@ -17,7 +17,9 @@ const receiveBuffer = 1 << 20
 // socket is one UDP socket on port 5353.
 type socket struct {
 	version publication.IPVersion
-	fd      int // -1 while it rests after a failure
+	client  bool // it is marked as that of a client
+	fd      int  // -1 while it rests after a failure
+	mark    int  // while fd is open: the mark of a client; -1 if there is none
 	inode   uint64
 	joined  map[int]bool // indexes of the interfaces on which it is in the group
 
@@ -49,15 +51,20 @@ func (s *socket) open() error {
 		unix.Close(fd)
 		return fmt.Errorf("failed to set up the %s socket: %w", s.name(), err)
 	}
+	mark := -1
+	if s.client {
+		mark = markClient(fd)
+	}
 	if err := bindShared(fd, s.version); err != nil {
 		unix.Close(fd)
+		closeMark(mark)
 		return fmt.Errorf("failed to open port %d for %s: %w", mdns.Port, s.name(), err)
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err == nil {
 		s.inode = stat.Ino
 	}
-	s.fd, s.joined, s.pause = fd, map[int]bool{}, 0
+	s.fd, s.mark, s.joined, s.pause = fd, mark, map[int]bool{}, 0
 	s.err, s.holder, s.looked = nil, "", time.Time{}
 	return nil
 }
@@ -184,6 +191,7 @@ func (s *socket) membership(option, index int) error {
 func (s *socket) close() {
 	if s.fd >= 0 {
 		unix.Close(s.fd)
+		closeMark(s.mark)
 		s.fd = -1
 	}
 }

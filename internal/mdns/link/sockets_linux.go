@@ -31,6 +31,7 @@ const (
 // are made without telling the runtime, whose watchdog thread would wake up for each of them: on a quiet network
 // that costs as much as the packet.
 type Sockets struct {
+	client  bool // see [OpenClient]
 	epollFD int
 	epoll   *os.File        // the same, watched by the runtime
 	raw     syscall.RawConn // of epoll
@@ -60,8 +61,14 @@ type Sockets struct {
 
 // Open opens port 5353 for each IP version that this host has. Where another program holds the port, [Sockets.Faults] names
 // it, and the port is opened when it is free. The error says for each IP version why it can't be used.
-func Open() (*Sockets, error) {
-	s := &Sockets{links: map[int]bool{}}
+func Open() (*Sockets, error) { return openAs(false) }
+
+// OpenClient opens port 5353 as [Open] does, for a program that asks and answers nothing. [Sharers] of other programs does not
+// name it: it does no harm to a responder beside it.
+func OpenClient() (*Sockets, error) { return openAs(true) }
+
+func openAs(client bool) (*Sockets, error) {
+	s := &Sockets{client: client, links: map[int]bool{}}
 	s.poll = s.receive
 	if err := s.openPoller(); err != nil {
 		return nil, err
@@ -69,7 +76,7 @@ func Open() (*Sockets, error) {
 	var failed error
 	usable := false
 	for _, v := range publication.IPVersions() {
-		sock := &socket{version: v, fd: -1}
+		sock := &socket{version: v, client: s.client, fd: -1}
 		err := s.openSocket(sock)
 		if errors.Is(err, unix.EAFNOSUPPORT) {
 			failed = errors.Join(failed, err)
@@ -450,7 +457,7 @@ func (s *Sockets) joinLink(index int, v publication.IPVersion) error {
 			return err
 		}
 	}
-	sock := &socket{version: v, fd: -1}
+	sock := &socket{version: v, client: s.client, fd: -1}
 	if err := s.openSocket(sock); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -61,6 +62,12 @@ func Open() (*Sockets, error) {
 	}
 	return s, nil
 }
+
+// OpenClient opens port 5353 as [Open] does, for a program that asks and answers nothing.
+func OpenClient() (*Sockets, error) { return Open() }
+
+// MarkClient does nothing: on this system the programs that share the port are not known.
+func MarkClient(syscall.Conn) (unmark func()) { return func() {} }
 
 // inUse reports whether a program of this host has the port open: a socket that doesn't share can't be bound then.
 func inUse() bool {

@@ -26,6 +26,7 @@ import (
 	"announcer/internal/mdns/browse"
 	"announcer/internal/mdns/dnstext"
 	"announcer/internal/mdns/libsock"
+	"announcer/internal/mdns/link"
 	"announcer/internal/publication"
 	"announcer/services"
 )
@@ -89,10 +90,11 @@ func askOn(ctx context.Context, link publication.Link, q browse.Question, heard 
 func askOnce(ctx context.Context, link publication.Link, length time.Duration, q browse.Question, heard func(*zeroconf.ServiceEntry)) error {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
-	resolver, err := open(link)
+	resolver, closed, err := open(link)
 	if err != nil {
 		return err
 	}
+	defer closed()
 	answers := make(chan *zeroconf.ServiceEntry)
 	if err := resolver.Browse(ctx, libraryName(q.Type), libraryName(q.Domain), answers); err != nil {
 		return err
@@ -103,8 +105,9 @@ func askOnce(ctx context.Context, link publication.Link, length time.Duration, q
 	return nil
 }
 
-// open makes a resolver for one link. Where the link has IPv4, that is enough: a kernel or a sandbox may know no IPv6.
-func open(link publication.Link) (*zeroconf.Resolver, error) {
+// open makes a resolver for one link, and returns what to call when its sockets are closed. Where the link has IPv4, that is
+// enough: a kernel or a sandbox may know no IPv6.
+func open(link publication.Link) (r *zeroconf.Resolver, closed func(), err error) {
 	var v4, v6 zeroconf.IPType
 	if link.Has(publication.V4) {
 		v4 = zeroconf.IPv4
@@ -113,31 +116,39 @@ func open(link publication.Link) (*zeroconf.Resolver, error) {
 		v6 = zeroconf.IPv6
 	}
 	if v4|v6 == 0 {
-		return nil, errors.New("it has no address")
+		return nil, nil, errors.New("it has no address")
 	}
-	resolver, err := openBy(link, v4|v6)
+	r, closed, err = openBy(link, v4|v6)
 	if err != nil && v4 != 0 && v6 != 0 {
 		return openBy(link, v4)
 	}
-	return resolver, err
+	return r, closed, err
 }
 
 // openBy makes a resolver for one link and IP versions.
-func openBy(link publication.Link, traffic zeroconf.IPType) (*zeroconf.Resolver, error) {
-	iface := net.Interface{Index: link.Index, Name: link.Name, MTU: link.MTU}
-	resolver, err := zeroconf.NewResolver(zeroconf.SelectIfaces([]net.Interface{iface}), zeroconf.SelectIPTraffic(traffic))
+func openBy(on publication.Link, traffic zeroconf.IPType) (r *zeroconf.Resolver, closed func(), err error) {
+	iface := net.Interface{Index: on.Index, Name: on.Name, MTU: on.MTU}
+	r, err = zeroconf.NewResolver(zeroconf.SelectIfaces([]net.Interface{iface}), zeroconf.SelectIPTraffic(traffic))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	sockets, err := libsock.OfResolver(resolver)
+	sockets, err := libsock.OfResolver(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := sockets.Bind(link.Name); err != nil {
+	if err := sockets.Bind(on.Name); err != nil {
 		sockets.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return resolver, nil
+	var marks []func()
+	for _, conn := range sockets {
+		marks = append(marks, link.MarkClient(conn))
+	}
+	return r, func() {
+		for _, unmark := range marks {
+			unmark()
+		}
+	}, nil
 }
 
 func libraryName(n dnsname.Name) string { return strings.TrimSuffix(dnstext.Name(n), ".") }

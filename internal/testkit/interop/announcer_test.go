@@ -28,6 +28,7 @@ func TestAnnouncer(t *testing.T) {
 		{"page of a mass update", func(t *testing.T) { testPageOfUpdate(t, announcer) }},
 		{"moving", func(t *testing.T) { testMoving(t, announcer) }},
 		{"avahi-publish", func(t *testing.T) { testPublish(t, announcer) }},
+		{"look beside", func(t *testing.T) { testLookBeside(t, announcer) }},
 		{"announced twice", func(t *testing.T) { testAnnouncedTwice(t, announcer) }},
 		{"corpus", func(t *testing.T) { testCorpus(t, announcer) }},
 		{"example", func(t *testing.T) { testLikeAvahi(t, announcer, "../../../examples/services") }},
