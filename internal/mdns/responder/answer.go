@@ -97,13 +97,18 @@ func (q *inquiry) reply(sets []*set) {
 	}
 }
 
-// multicast answers by multicast, when the records may be sent again. A legacy querier does not hear it.
+// multicast answers by multicast, when the records may be sent again; a probe is answered in time, or the name is lost. A
+// legacy querier does not hear it.
 func (q *inquiry) multicast(sets []*set) {
 	if q.legacy {
 		return
 	}
 	for _, s := range sets {
-		q.face.answers.addFor(q.src.Addr(), s, max(q.face.now, s.last+sameRecord))
+		pause := moment(sameRecord)
+		if s.node.probed == q.serial {
+			pause = sameToProbe
+		}
+		q.face.answers.addFor(q.src.Addr(), s, max(q.face.now, s.last+pause))
 	}
 }
 

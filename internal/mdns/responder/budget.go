@@ -2,7 +2,6 @@ package responder
 
 import (
 	"net/netip"
-	"time"
 )
 
 // What unicast answers may take, so that one question with a false source cannot have thousands of bytes sent to a host, again and
@@ -32,8 +31,8 @@ type account struct {
 
 // settle returns the account as it is now: what was used is forgotten at a rate.
 func (a account) settle(now moment, rate int64) account {
-	back := int64(now-a.at) * rate / int64(time.Second)
-	return account{max(0, a.used-back), now}
+	back := (now - a.at).Seconds() * float64(rate) // after hours too many nanoseconds for an int64
+	return account{int64(max(0, float64(a.used)-back)), now}
 }
 
 // allows reports whether an address may be sent more.

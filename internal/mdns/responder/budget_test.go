@@ -209,3 +209,44 @@ func BenchmarkOneSource(b *testing.B) {
 		h.Tick(l.time())
 	}
 }
+
+// However long a host has said nothing by unicast, its budget is whole.
+func TestBudgetAfterAWhile(t *testing.T) {
+	legacy := netip.MustParseAddrPort("192.0.2.99:40000")
+	for _, idle := range []time.Duration{time.Minute, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 30 * 24 * time.Hour, 3 * 365 * 24 * time.Hour} {
+		for _, used := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, used %v", idle, used), func(t *testing.T) {
+				l, h := announced(t, sip("Desk", 5060))
+				if used {
+					h.budget.spend(h.now, legacy.Addr(), sourceMost)
+				}
+				l.now += idle
+				l.mark()
+				l.hear(legacy, query(ask(desk, mdns.TypeSRV)))
+				if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 || h.Stats().Throttled > 0 {
+					t.Errorf("%d answers, %d throttled", len(got), h.Stats().Throttled)
+				}
+			})
+		}
+	}
+}
+
+// A host that has used up its budget defends its names by multicast, in time: the other host probes for 750 ms.
+func TestProbeIsAnsweredWithoutABudget(t *testing.T) {
+	for _, since := range []time.Duration{0, 100 * ms, 300 * ms, 2 * time.Second} {
+		t.Run(since.String(), func(t *testing.T) {
+			l, h := announced(t, sip("Desk", 5060))
+			l.hear(stranger, query(ask(desk, mdns.TypeANY)))
+			l.run(since)
+			h.budget.total = account{2 * totalMost, h.now}
+			l.mark()
+			probe := query(askQU(desk, mdns.TypeANY))
+			probe.Authority = []mdns.Record{record(desk, 120, false, srv(9, "x.local"))}
+			l.hear(stranger, probe)
+			l.run(250 * ms)
+			if got := l.of(h, holds(desk, mdns.TypeSRV)); len(got) != 1 || !got[0].multicast() {
+				t.Errorf("%d answers within 250 ms", len(got))
+			}
+		})
+	}
+}
