@@ -46,7 +46,8 @@ screenshots: ## pictures of the page of the daemon, into docs/screenshots/
 
 boot-test: ## the .deb on emulated Debians with systemd as process 1, which .ci/boot-deps makes (BOOTRUN=REGEXP: some tests of one)
 	@.ci/boot-deps
-	go test -count 1 -tags boot -timeout 1h -v -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)'
+	go test -count 1 -tags boot -timeout 1h $(if $(NOSKIP),-json,-v) -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)' \
+		$(if $(NOSKIP),| go run ./internal/testkit/verdict -noskip)
 
 bench: ## every benchmark, then the comparison with other responders and a fleet: writes the tables of docs/performance.md and docs/fleet.md
 	go test -run '^$$' -bench . -benchmem ./...
