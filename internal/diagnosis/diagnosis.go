@@ -127,7 +127,7 @@ func (s Sight) links() []Finding {
 	}
 	hasGood := slices.ContainsFunc(used, func(l publication.Link) bool { return IsHealthy(addresses(l)) })
 	for _, l := range used {
-		found := s.link(l)
+		found := s.link(l, used)
 		if hasGood && !slices.Contains(s.Allow, l.Name) && !IsHealthy(addresses(l)) {
 			found = hints(found)
 		}
@@ -170,8 +170,8 @@ func (s Sight) brokenLink(l publication.Link, isOnly bool) Finding {
 }
 
 // link goes through the steps of a link that works. What follows from a fault is not another one.
-func (s Sight) link(l publication.Link) []Finding {
-	found := addresses(l)
+func (s Sight) link(l publication.Link, used publication.Links) []Finding {
+	found := append(addresses(l), s.shape(l, used)...)
 	all := append([]Finding{{OK, Interface, l.Name, "up, with a carrier and multicast", ""}}, found...)
 	if !IsHealthy(found) || !l.Has(publication.V4) && !l.Has(publication.V6) {
 		return all

@@ -74,6 +74,42 @@ func sound() Sight {
 	}
 }
 
+// second returns another link.
+func second(address string) publication.Link {
+	return publication.Link{Index: 3, Name: "eth1", Addrs: []publication.LinkAddr{addr(address)}}
+}
+
+// TestSoundShapes wants no hint about networks in which nothing is wrong.
+func TestSoundShapes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Sight)
+	}{
+		{"one link", func(*Sight) {}},
+		{"another network", func(s *Sight) { s.Links = append(s.Links, second("198.51.100.5/24")) }},
+		{"two addresses of hosts alone", func(s *Sight) {
+			s.Links = append(s.Links, second("192.0.2.5/32"))
+		}},
+		{"a second network on the link", func(s *Sight) {
+			s.Links[0].Addrs = append(s.Links[0].Addrs, addr("198.51.100.5/24"))
+			s.Hearing.Heard[2] = append(s.Hearing.Heard[2], netip.MustParseAddr("198.51.100.9"))
+		}},
+		{"a host with a link-local address", func(s *Sight) { s.Hearing.Heard[2] = []netip.Addr{netip.MustParseAddr("169.254.7.9")} }},
+		{"IPv6 alone", func(s *Sight) { s.Links[0].Addrs = []publication.LinkAddr{addr("2001:db8::5/64")} }},
+		{"an MTU of Ethernet", func(s *Sight) { s.Links[0].MTU = 1500 }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := sound()
+			test.change(&s)
+			for _, l := range s.Links {
+				if found := s.shape(l, s.Links); found != nil {
+					t.Errorf("got %+v", found)
+				}
+			}
+		})
+	}
+}
+
 // TestFindings checks what is said of a sight in which one thing is not sound.
 func TestFindings(t *testing.T) {
 	phone := netwatch.Neighbour{Link: "eth0", Host: netip.MustParseAddr("192.0.2.31"), MAC: "00:0f:d3:00:00:01"}
@@ -114,6 +150,10 @@ func TestFindings(t *testing.T) {
 		}, OK, Multicast, "joined: 224.0.0.251"},
 		{"rules that can't be read", func(s *Sight) { s.Failed[lookRules] = "to root only" }, OK, Firewall, "the rules were not read: to root only"},
 		{"port shared", func(s *Sight) { s.Sharers = []string{"avahi-daemon (pid 812)"} }, OK, Socket, "shared with avahi-daemon (pid 812)"},
+		{"a port of a bridge that was named", func(s *Sight) { s.Links[0].Master, s.Allow = "br0", []string{"eth0"} }, Hint, Addresses, "it is a port of br0"},
+		{"two links on one network", func(s *Sight) { s.Links = append(s.Links, second("192.0.2.7/24")) }, Hint, Addresses, "eth0 is on the same network"},
+		{"a host that the netmask leaves out", func(s *Sight) { s.Links[0].Addrs[0] = addr("192.0.2.129/28") }, Hint, Addresses, "192.0.2.6 is in none of its networks (192.0.2.129/28)"},
+		{"a small MTU", func(s *Sight) { s.Links[0].MTU = 500 }, Hint, Addresses, "its MTU of 500 bytes is small"},
 		{"nobody is heard", func(s *Sight) { s.Hearing.Heard = nil }, Hint, Snooping, "no other host was heard"},
 		{"a host that answers by unicast alone", func(s *Sight) { s.Unicast = map[int][]netip.Addr{2: {phone.Host}} }, Hint, Snooping, "192.0.2.31 answers by unicast"},
 		{"hosts of which no multicast comes", func(s *Sight) { s.Hearing.Heard, s.Unicast = nil, map[int][]netip.Addr{2: {phone.Host}} }, Wrong, Snooping, "192.0.2.31 answers by unicast"},

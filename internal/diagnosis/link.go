@@ -58,6 +58,51 @@ func addresses(l publication.Link) []Finding {
 	return find(OK, listed(l.Addrs), "")
 }
 
+// shape reports what about the networks of a link may keep phones from the server, although packets pass: two links on one
+// network, hosts that its prefixes leave out, a small MTU, or a port of a bridge that was named instead of it.
+func (s Sight) shape(l publication.Link, used publication.Links) []Finding {
+	var all []Finding
+	hint := func(text, remedy string) { all = append(all, Finding{Hint, Addresses, l.Name, text, remedy}) }
+	if l.Master != "" {
+		hint(fmt.Sprintf("it is a port of %s, which receives what comes in", l.Master), fmt.Sprintf("name %s instead", l.Master))
+	}
+	for _, other := range used {
+		if other.Index < l.Index && other.Master == "" && sharesNetwork(l, other) {
+			hint(fmt.Sprintf("%s is on the same network: the host answers by either, and phones may find both addresses", other.Name),
+				fmt.Sprintf("take the address from one of them, or announce on one: --interface %s", l.Name))
+		}
+	}
+	if strange := slices.DeleteFunc(slices.Clone(s.Hearing.Heard[l.Index]), func(a netip.Addr) bool { return isReached(l, a) }); len(strange) > 0 {
+		hint(fmt.Sprintf("%s is in none of its networks (%s)", names(firstOf(strange))+more(strange), listed(l.Addrs)),
+			"compare the prefix lengths (netmasks) of both, or look for two networks on one switch")
+	}
+	if !l.Loopback && l.MTU > 0 && l.MTU < leastMTU {
+		hint(fmt.Sprintf("its MTU of %d bytes is small: packets of mDNS are split into fragments, and IPv6 wants %d", l.MTU, leastMTU),
+			fmt.Sprintf("ip link set %s mtu 1500", l.Name))
+	}
+	return all
+}
+
+// leastMTU is the least that IPv6 works with, in bytes (RFC 8200 §5).
+const leastMTU = 1280
+
+// sharesNetwork reports whether two links have IPv4 addresses in each other's network.
+func sharesNetwork(a, b publication.Link) bool {
+	return slices.ContainsFunc(a.Addrs, func(one publication.LinkAddr) bool {
+		return slices.ContainsFunc(b.Addrs, func(other publication.LinkAddr) bool {
+			return one.Addr().Is4() && !one.Addr().IsLinkLocalUnicast() && one.Bits() < one.Addr().BitLen() && other.Bits() < other.Addr().BitLen() &&
+				one.Contains(other.Addr()) && other.Contains(one.Addr())
+		})
+	})
+}
+
+// isReached reports whether an IPv4 address is in a network of a link. What phones don't use is taken to be.
+func isReached(l publication.Link, addr netip.Addr) bool {
+	isIPv4 := func(a publication.LinkAddr) bool { return a.Addr().Is4() && !a.Addr().IsLinkLocalUnicast() }
+	return !addr.Is4() || addr.IsLinkLocalUnicast() || l.Loopback || !slices.ContainsFunc(l.Addrs, isIPv4) ||
+		slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return a.Contains(addr) })
+}
+
 // listed lists addresses.
 func listed(addrs []publication.LinkAddr) string {
 	var list []netip.Prefix

@@ -221,7 +221,7 @@ func TestNetworks(t *testing.T) {
 		cable  func(t testing.TB, a, b netlab.End)
 		damage func(t *testing.T, n *network)
 		wrong  string // the only line that is wrong: its link and step; "" if none is
-		text   string // part of it
+		text   string // part of it, or of a hint
 	}{
 		{name: "healthy"},
 		{name: "healthy, on a bridge without snooping", cable: bridged},
@@ -277,6 +277,23 @@ func TestNetworks(t *testing.T) {
 		{name: "a firewall drops what goes out", wrong: "eth0 firewall", text: "going out to UDP port 5353 by IPv4 are dropped by the rule", damage: func(t *testing.T, _ *network) {
 			nft(t, "output", "udp dport 5353 oifname eth* drop")
 		}},
+
+		{name: "a firewall drops the group early", wrong: "eth0 firewall", text: "coming in to UDP port 5353 by IPv4 are dropped by the rule", damage: func(t *testing.T, _ *network) {
+			run(t, "nft", "add table ip doctor; add chain ip doctor early { type filter hook prerouting priority -300; }; add rule ip doctor early ip daddr 224.0.0.251 drop")
+			t.Cleanup(func() { run(t, "nft", "delete table ip doctor") })
+		}},
+		{name: "a firewall rejects by the interface", wrong: "eth0 firewall", text: "coming in to UDP port 5353 by IPv4 are dropped by the rule", damage: func(t *testing.T, _ *network) {
+			nft(t, "input", "iifname eth0 meta l4proto udp reject")
+		}},
+		{name: "reverse path filtering", wrong: "eth0 firewall", text: "sysctl net.ipv4.conf.eth0.rp_filter", damage: func(t *testing.T, n *network) {
+			strayed(t, "1")
+			n.options.Wait = 3 * time.Second // the answers to the second question count
+		}},
+		{name: "a netmask that leaves the other host out", text: "192.0.2.6 is in none of its networks (192.0.2.129/28", damage: func(t *testing.T, _ *network) { strayed(t, "0") }},
+		{name: "two interfaces on one network", text: "eth0 is on the same network", damage: func(t *testing.T, n *network) {
+			netlab.Veth(t, netlab.End{Name: "eth1", Addrs: []string{"192.0.2.7/24"}}, netlab.End{Host: n.neighbour, Name: "eth1"})
+		}},
+		{name: "a small MTU", text: "its MTU of 500 bytes is small", damage: func(t *testing.T, _ *network) { host.IP(t, "link", "set", "eth0", "mtu", "500") }},
 
 		{name: "snooping without a querier", cable: bridged, wrong: "eth0 snooping", text: "the bridge eth0 snoops", damage: func(t *testing.T, _ *network) {
 			host.IP(t, "link", "set", "eth0", "type", "bridge", "mcast_snooping", "1", "mcast_querier", "0")
@@ -364,6 +381,9 @@ func TestNetworks(t *testing.T) {
 			case test.wrong == "" && wrong != nil:
 				t.Fatalf("it is healthy, and these are wrong: %q", wrong)
 			case test.wrong == "":
+				if !slices.ContainsFunc(all, func(f Finding) bool { return strings.Contains(f.Text, test.text) }) {
+					t.Errorf("no line has %q", test.text)
+				}
 				return
 			case !slices.Equal(wrong, []string{test.wrong}):
 				t.Fatalf("these are wrong: %q; want %q alone", wrong, test.wrong)
@@ -373,6 +393,26 @@ func TestNetworks(t *testing.T) {
 				t.Errorf("it says %q; %q; want %q", f.Text, f.Remedy, test.text)
 			}
 		})
+	}
+}
+
+// strayed moves the host into another network than that of its neighbour, with a mode of reverse path filtering.
+func strayed(t *testing.T, filter string) {
+	t.Helper()
+	host.IP(t, "address", "add", "192.0.2.129/28", "dev", "eth0")
+	host.IP(t, "address", "del", "192.0.2.5/24", "dev", "eth0")
+	for _, of := range []string{"all", "eth0"} {
+		setting := "/proc/sys/net/ipv4/conf/" + of + "/rp_filter"
+		before, err := os.ReadFile(setting)
+		if err == nil {
+			err = os.WriteFile(setting, []byte(filter), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if of == "all" {
+			t.Cleanup(func() { os.WriteFile(setting, before, 0o644) })
+		}
 	}
 }
 

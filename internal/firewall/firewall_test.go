@@ -125,6 +125,7 @@ func TestNFT(t *testing.T) {
 		{"states", "drop", []string{match(`{"ct":{"key":"state"}}`, `["established","related"]`) + `,{"accept":null}`}, Drops},
 		{"a map of states", "accept", []string{`{"vmap":{"key":{"ct":{"key":"state"}},"data":{"set":[["established",{"accept":null}],["invalid",{"drop":null}]]}}}`}, Passes},
 		{"a map that drops", "accept", []string{`{"vmap":{"key":{"ct":{"key":"state"}},"data":{"set":[["established",{"accept":null}],["new",{"drop":null}]]}}}`}, Drops},
+		{"a named map, which may accept", "drop", []string{`{"vmap":{"key":{"meta":{"key":"iifname"}},"data":"@zones"}}`}, MayDrop},
 		{"a limit", "accept", []string{port + `,{"limit":{"rate":1,"per":"second"}},` + drop}, MayDrop},
 		{"an extension of iptables", "accept", []string{`{"xt":{"type":"match","name":"recent"}},` + drop}, MayDrop},
 		{"a chain", "accept", []string{`{"jump":{"target":"mine"}}`}, Drops},

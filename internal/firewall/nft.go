@@ -133,7 +133,7 @@ func (n nftRule) choices(text string, conditions []condition, value json.RawMess
 		}
 	}
 	if err := json.Unmarshal(value, &m); err != nil {
-		return nil // a named map
+		return []rule{{text: text, conditions: append(slices.Clone(conditions), is(unknown)), action: accept}} // a named map
 	}
 	var all []rule
 	for _, element := range m.Data.Set {

@@ -2,6 +2,7 @@ package netwatch
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"announcer/internal/publication"
@@ -20,13 +21,32 @@ const (
 func outage(name string, up, carrier, multicast bool) publication.Outage {
 	switch {
 	case !up:
-		return publication.Outage{Why: down, Remedy: fmt.Sprintf("ip link set %s up", name)}
+		return publication.Outage{Why: down, Remedy: toBringUp(runtime.GOOS, name)}
 	case !carrier:
 		return publication.Outage{Why: noCarrier, Remedy: "check the cable and what is at its other end"}
 	case !multicast:
-		return publication.Outage{Why: withoutMulticast, Remedy: fmt.Sprintf("ip link set %s multicast on", name)}
+		return publication.Outage{Why: withoutMulticast, Remedy: toAllowMulticast(runtime.GOOS, name)}
 	}
 	return publication.Outage{}
+}
+
+// toBringUp returns the command that brings an interface up on a system, which is named as in GOOS.
+func toBringUp(system, name string) string {
+	switch system {
+	case "linux":
+		return fmt.Sprintf("ip link set %s up", name)
+	case "windows":
+		return fmt.Sprintf("netsh interface set interface name=%q admin=enabled", name)
+	}
+	return fmt.Sprintf("ifconfig %s up", name)
+}
+
+// toAllowMulticast returns what to do about an interface without multicast on a system: only Linux has a command for it.
+func toAllowMulticast(system, name string) string {
+	if system == "linux" {
+		return fmt.Sprintf("ip link set %s multicast on", name)
+	}
+	return "use another interface: the driver of this one has no multicast"
 }
 
 // Shown returns the links that matter to people: those that multicast goes out on, those that have an address, and those
