@@ -1,10 +1,10 @@
 package remote
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"strings"
 
 	"announcer/internal/disk"
@@ -21,6 +21,8 @@ type Settings struct {
 	User         string // "": no user
 	PasswordFile string // file with the password of the user
 	Cache        string // directory for what servers said last; "": it is not kept
+
+	FS disk.FS // of the files; nil: that of this host
 }
 
 // Files returns the files that the settings name.
@@ -38,7 +40,7 @@ func (s Settings) Files() []string {
 func (s Settings) TLS() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.CA != "" {
-		pem, err := read("ca", s.CA)
+		pem, err := s.read("ca", s.CA)
 		if err != nil {
 			return nil, err
 		}
@@ -50,11 +52,11 @@ func (s Settings) TLS() (*tls.Config, error) {
 	if s.Cert == "" {
 		return cfg, nil
 	}
-	cert, err := read("cert", s.Cert)
+	cert, err := s.read("cert", s.Cert)
 	if err != nil {
 		return nil, err
 	}
-	key, err := read("key", s.Key)
+	key, err := s.read("key", s.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func (s Settings) Password() (string, error) {
 	if s.User == "" {
 		return "", nil
 	}
-	data, err := read("password_file", s.PasswordFile)
+	data, err := s.read("password_file", s.PasswordFile)
 	if err != nil {
 		return "", err
 	}
@@ -90,19 +92,21 @@ func (s Settings) Warnings() []string {
 		if secret.file == "" {
 			continue
 		}
-		if info, err := os.Stat(secret.file); err == nil && info.Mode().IsRegular() && info.Mode()&0o004 != 0 {
+		if info, err := s.fsys().Stat(secret.file); err == nil && info.Mode().IsRegular() && info.Mode()&0o004 != 0 {
 			all = append(all, fmt.Sprintf("%s in [remote]: every user of this host can read %s; want chmod o-r", secret.setting, secret.file))
 		}
 	}
 	return all
 }
 
+func (s Settings) fsys() disk.FS { return cmp.Or(s.FS, disk.OS) }
+
 // maxSecret is the most bytes of a file with certificates or a password; the bundle of a system has about 250 KB.
 const maxSecret = 1 << 20
 
 // read reads the file that a setting names.
-func read(setting, path string) ([]byte, error) {
-	data, _, err := disk.ReadRegular(disk.OS, path, maxSecret)
+func (s Settings) read(setting, path string) ([]byte, error) {
+	data, _, err := disk.ReadRegular(s.fsys(), path, maxSecret)
 	if err != nil {
 		return nil, fmt.Errorf("%s in [remote]: %s can't be read: %w", setting, path, err)
 	}

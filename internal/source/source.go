@@ -264,6 +264,7 @@ func Open(fsys disk.FS, place string, poll time.Duration, settings remote.Settin
 	if !remote.IsURL(place) {
 		return Directory(fsys, place, poll)
 	}
+	settings.FS = fsys
 	origin, err := newOrigin(place, poll, settings)
 	if err != nil {
 		return faulty{place, err}
