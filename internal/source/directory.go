@@ -18,11 +18,9 @@ import (
 )
 
 const (
-	settle     = 50 * time.Millisecond  // an editor that saves a file does several things in a row
-	settleMost = 500 * time.Millisecond // a file that never stops changing is not waited for
-	pollEvery  = 2 * time.Second        // where the system does not report changes
-	pollAnyway = time.Minute            // for what is never reported, such as a file system mounted over a directory
-	attempts   = 10                     // to find directories that stay the same for a moment
+	pollEvery  = 2 * time.Second // where the system does not report changes
+	pollAnyway = time.Minute     // for what is never reported, such as a file system mounted over a directory
+	attempts   = 10              // to find directories that stay the same for a moment
 )
 
 // directory is the provider of the definition files in a directory, or of one file.
@@ -179,7 +177,7 @@ const (
 
 // await waits for a reason to look again: a change that has settled, or time.
 func (d *directory) await(ctx context.Context) reason {
-	var quiet, enough <-chan time.Time
+	var changes wakeup.Settling // an editor that saves a file does several things in a row
 	next := d.looked.Add(wakeup.Until(d.looked, d.interval()))
 	poll, beat := time.After(time.Until(next)), time.After(wakeup.Until(time.Now(), Pulse))
 	var happened <-chan string
@@ -193,9 +191,7 @@ func (d *directory) await(ctx context.Context) reason {
 			return pulse
 		case <-poll:
 			return changed
-		case <-quiet:
-			return changed
-		case <-enough:
+		case <-changes.Over:
 			return changed
 		case key := <-d.guard.back:
 			delete(d.guard.hung, key)
@@ -210,10 +206,8 @@ func (d *directory) await(ctx context.Context) reason {
 			}
 			d.stale = d.stale || path == "" || d.ways.has(path)
 		}
-		quiet, beat = time.After(settle), nil // the look that comes now is one, too
-		if enough == nil {
-			enough = time.After(settleMost)
-		}
+		changes.Changed()
+		beat = nil // the look that comes now is one, too
 	}
 	return ended
 }

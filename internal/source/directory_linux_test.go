@@ -12,6 +12,7 @@ import (
 
 	"announcer/internal/disk"
 	"announcer/internal/testkit/skip"
+	"announcer/internal/wakeup"
 
 	"golang.org/x/sys/unix"
 
@@ -63,7 +64,7 @@ func (f *follower) Look() Snapshot { return f.last }
 // settled waits until nothing has been handed over for a while.
 func (f *follower) settled(t *testing.T) {
 	t.Helper()
-	for quiet := 10 * settle; ; {
+	for quiet := 10 * wakeup.Settle; ; {
 		select {
 		case u := <-f.Updates():
 			f.last = u.Snapshot
@@ -471,7 +472,7 @@ func TestWatchOfTouches(t *testing.T) {
 	select {
 	case u := <-f.Updates():
 		t.Errorf("a touch is an update: %+v", u)
-	case <-time.After(10 * settle):
+	case <-time.After(10 * wakeup.Settle):
 	}
 	if u := f.reload(t); !reflect.DeepEqual(before, u.Snapshot) {
 		t.Errorf("before %+v\nafter  %+v", before, u.Snapshot)

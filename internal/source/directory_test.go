@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"announcer/internal/wakeup"
 )
 
 // scripted is a watch in a test's hands.
@@ -43,14 +45,14 @@ func TestAwait(t *testing.T) {
 		ends   time.Duration
 		stale  bool
 	}{
-		{"one event", map[time.Duration]func(*directory){time.Second: save("/etc/x/a.service")}, time.Minute, time.Second + settle, false},
-		{"a burst", stream(time.Second, time.Second+300*ms, 30*ms), time.Minute, time.Second + 300*ms + settle, false},
-		{"a stream that does not end", stream(time.Second, time.Minute, 30*ms), time.Minute, time.Second + settleMost, false},
+		{"one event", map[time.Duration]func(*directory){time.Second: save("/etc/x/a.service")}, time.Minute, time.Second + wakeup.Settle, false},
+		{"a burst", stream(time.Second, time.Second+300*ms, 30*ms), time.Minute, time.Second + 300*ms + wakeup.Settle, false},
+		{"a stream that does not end", stream(time.Second, time.Minute, 30*ms), time.Minute, time.Second + wakeup.SettleMost, false},
 		{"events of other files", map[time.Duration]func(*directory){ms: save("/etc/x/a.service~"), 2 * ms: save("/etc/x/.a.service.swp"), 3 * ms: save("/etc/x/a")}, time.Second, time.Second, false},
-		{"the configuration", map[time.Duration]func(*directory){ms: save("/etc/announcer.toml")}, time.Minute, ms + settle, false},
-		{"a directory itself", map[time.Duration]func(*directory){ms: save("/etc/x")}, time.Minute, ms + settle, true},
-		{"events that were lost", map[time.Duration]func(*directory){ms: save("")}, time.Minute, ms + settle, true},
-		{"an event just before a pulse", map[time.Duration]func(*directory){Pulse - ms: save("/etc/x/a.service")}, time.Minute, Pulse - ms + settle, false},
+		{"the configuration", map[time.Duration]func(*directory){ms: save("/etc/announcer.toml")}, time.Minute, ms + wakeup.Settle, false},
+		{"a directory itself", map[time.Duration]func(*directory){ms: save("/etc/x")}, time.Minute, ms + wakeup.Settle, true},
+		{"events that were lost", map[time.Duration]func(*directory){ms: save("")}, time.Minute, ms + wakeup.Settle, true},
+		{"an event just before a pulse", map[time.Duration]func(*directory){Pulse - ms: save("/etc/x/a.service")}, time.Minute, Pulse - ms + wakeup.Settle, false},
 		{"polling within a stream", stream(80*ms, time.Minute, 30*ms), 100 * ms, 100 * ms, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"announcer/internal/testkit/memdisk"
+	"announcer/internal/wakeup"
 )
 
 // onMemory runs a source on a disk in memory.
@@ -42,7 +43,7 @@ func (m onMemory) happens(t *testing.T, errs ...error) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(settleMost)
+	time.Sleep(wakeup.SettleMost)
 }
 
 // TestSourceOnMemory has people change files, and the file system fail and hang, in a time that does not depend on this machine.

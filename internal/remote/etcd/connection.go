@@ -22,15 +22,14 @@ import (
 	"announcer/internal/guard"
 	"announcer/internal/remote"
 	"announcer/internal/sysdb"
+	"announcer/internal/wakeup"
 )
 
 const (
-	beat       = 3 * time.Second        // between two questions whether the server still answers
-	beatWait   = 3 * time.Second        // for the answer
-	confirmed  = time.Minute            // between two reports that it does
-	settle     = 50 * time.Millisecond  // several keys are often written in a row
-	settleMost = 500 * time.Millisecond // keys that never stop changing are not waited for
-	mostBytes  = 64 << 20               // of all definitions together
+	beat      = 3 * time.Second // between two questions whether the server still answers
+	beatWait  = 3 * time.Second // for the answer
+	confirmed = time.Minute     // between two reports that it does
+	mostBytes = 64 << 20        // of all definitions together
 )
 
 // The client library and gRPC would log to standard error.
@@ -225,7 +224,7 @@ func (c *connection) watch(v *view, report func(remote.Report)) error {
 		set := v.set()
 		report(remote.Report{Set: &set})
 	}
-	var quiet, enough <-chan time.Time
+	var changes wakeup.Settling // several keys are often written in a row
 	told := time.Now()
 	for {
 		select {
@@ -235,20 +234,17 @@ func (c *connection) watch(v *view, report func(remote.Report)) error {
 			if err := ended(r, open); err != nil {
 				return timely(ctx, err)
 			}
-			if v.apply(r); enough == nil {
-				enough = time.After(settleMost)
-			}
-			quiet = time.After(settle)
+			v.apply(r)
+			changes.Changed()
 			continue
 		case revision := <-beats:
-			if v.saw(revision); enough != nil || time.Since(told) < confirmed {
+			if v.saw(revision); changes.Over != nil || time.Since(told) < confirmed {
 				continue
 			}
-		case <-quiet:
-		case <-enough:
+		case <-changes.Over:
 		}
 		deliver()
-		quiet, enough, told = nil, nil, time.Now()
+		changes, told = wakeup.Settling{}, time.Now()
 	}
 }
 
