@@ -41,6 +41,8 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 	fault.Faults = []publication.Fault{{Version: publication.V4}, {Version: publication.V6}}
 	again := dual()
 	again.Index = 7
+	renamed := dual()
+	renamed.Name = "lan0"
 	bridge := dual()
 	bridge.Index, bridge.Name, bridge.Carriers = 3, "br0", []publication.Carrier{{Index: 3, Name: "br0"}, port}
 	elsewhere := dual()
@@ -55,6 +57,7 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 	}{
 		{"removed", plain, plain, 30 * time.Second, []publication.Publication{other}, deskRecords},
 		{"removed, another index", plain, []publication.Link{again}, 30 * time.Second, []publication.Publication{other}, deskRecords},
+		{"removed, another name", plain, []publication.Link{renamed}, 30 * time.Second, []publication.Publication{other}, deskRecords},
 		{"removed, from a link to a bridge", plain, []publication.Link{bridge}, 0, []publication.Publication{other}, deskRecords},
 		{"removed, from a bridge to a port", []publication.Link{bridge}, plain, 0, []publication.Publication{other}, deskRecords},
 		{"another link", plain, []publication.Link{elsewhere}, 30 * time.Second, []publication.Publication{other}, nil},
@@ -82,8 +85,8 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 			if got := l.goodbyes(h, publication.V4); len(got) > 0 {
 				t.Errorf("goodbyes later: %q", got)
 			}
-			if n := len(h.estate.legs) + h.estate.size; n > 0 {
-				t.Errorf("%d records on %d links are kept", h.estate.size, len(h.estate.legs))
+			if n := len(h.estate.legs) + len(h.estate.names) + h.estate.size; n > 0 {
+				t.Errorf("%d records on %d links are kept, and %d names", h.estate.size, len(h.estate.legs), len(h.estate.names))
 			}
 		})
 	}

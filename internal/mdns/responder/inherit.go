@@ -51,10 +51,11 @@ type estate struct {
 	*clock
 	faces *faces
 	legs  map[leg]heirloom
-	size  int    // relics of all legs
-	swept moment // when it was last full, and what is over was forgotten
-	asks  moment // when the faces that inherited last ask who has that now
-	at    moment // of the next thing to do
+	names map[int]string // that links had which have no face, by index: they may get another one meanwhile
+	size  int            // relics of all legs
+	swept moment         // when it was last full, and what is over was forgotten
+	asks  moment         // when the faces that inherited last ask who has that now
+	at    moment         // of the next thing to do
 }
 
 // Announced returns what is announced now, with what was announced and none withdrew, for [Responder.Inherit] after a
@@ -169,6 +170,9 @@ func (e *estate) expire() {
 			e.take(at)
 		}
 	}
+	maps.DeleteFunc(e.names, func(_ int, name string) bool {
+		return len(e.legs[leg{name, publication.V4}].relics)+len(e.legs[leg{name, publication.V6}].relics) == 0
+	})
 }
 
 // inOrder returns the legs in order, IPv4 first.
@@ -216,11 +220,13 @@ func (f *face) bequeath() {
 	for _, at := range f.legs() {
 		f.r.estate.add(at, relics)
 	}
+	f.r.estate.names[f.link.Index] = f.link.Name
 }
 
 // inherit takes over what was announced on the link of a face before it came.
 func (f *face) inherit() {
-	for _, at := range f.legs() {
+	before := leg{f.r.estate.names[f.link.Index], f.version}
+	for _, at := range append(f.legs(), before) {
 		for _, left := range f.r.estate.take(at) {
 			f.inherited = f.inherited.with(left)
 		}

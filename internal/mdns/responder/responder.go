@@ -113,7 +113,7 @@ func New(config Config) *Responder {
 	}
 	r.watches = watches{clock: c, faces: &r.faces}
 	r.others = others{clock: c, faces: &r.faces, board: &r.board, topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}}
-	r.estate = estate{clock: c, faces: &r.faces, legs: map[leg]heirloom{}, swept: never, asks: never, at: forever}
+	r.estate = estate{clock: c, faces: &r.faces, legs: map[leg]heirloom{}, names: map[int]string{}, swept: never, asks: never, at: forever}
 	r.names = names{clock: c, faces: &r.faces, watches: &r.watches, board: &r.board, renamed: map[string]*renaming{}, planAt: forever}
 	return r
 }
