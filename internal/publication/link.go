@@ -80,6 +80,13 @@ func (l Link) CameUp(before Link) []Carrier {
 	return up
 }
 
+// Equal reports whether two links are the same in all that is known of them.
+func (l Link) Equal(other Link) bool {
+	return l.Index == other.Index && l.Name == other.Name && l.MTU == other.MTU && l.Loopback == other.Loopback &&
+		l.PointToPoint == other.PointToPoint && l.Master == other.Master && l.Outage == other.Outage &&
+		slices.Equal(l.Addrs, other.Addrs) && slices.Equal(l.Carriers, other.Carriers) && slices.Equal(l.Faults, other.Faults)
+}
+
 // LinkAddr is an address of an interface with what the kernel knows about it.
 type LinkAddr struct {
 	netip.Prefix      // the address with the length of its network's prefix

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"net/netip"
 	"slices"
 
 	"announcer/internal/dnsname"
@@ -17,5 +18,19 @@ func (s Snapshot) Desired(links []publication.Link) (desired publication.Desired
 	if full, err := phones.ServiceType.Join(dnsname.Local); err == nil && !slices.ContainsFunc(watched, full.Equal) {
 		watched = append(watched, full)
 	}
-	return publication.Desired{Host: s.Host, Links: chosen, Groups: s.Publications, Watched: watched}, assumed
+	own := addressesBeside(chosen, links)
+	return publication.Desired{Host: s.Host, Links: chosen, Own: own, Groups: s.Publications, Watched: watched}, assumed
+}
+
+// addressesBeside returns the addresses of the links that were not chosen.
+func addressesBeside(chosen publication.Links, all []publication.Link) (own []netip.Addr) {
+	for i := range all {
+		if chosen.Has(all[i].Index) {
+			continue
+		}
+		for _, a := range all[i].Addrs {
+			own = append(own, a.Addr())
+		}
+	}
+	return own
 }

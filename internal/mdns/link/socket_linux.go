@@ -160,23 +160,18 @@ func (s *socket) join(index int) error {
 	return nil
 }
 
-// leaveAllBut leaves the group where the links don't want it. The kernel keeps the membership on an interface that
-// is gone, and counts it, until it is left.
-func (s *socket) leaveAllBut(links []publication.Link) {
+// leaveUnless leaves the group on an interface, unless one of the links wants it. The kernel keeps the membership on an interface
+// that is gone, and counts it, until it is left.
+func (s *socket) leaveUnless(wanted publication.Links, index int) {
+	if l, ok := wanted.ByIndex(index); !s.joined[index] || ok && l.Has(s.version) {
+		return
+	}
 	option := unix.IP_DROP_MEMBERSHIP
 	if s.version == publication.V6 {
 		option = unix.IPV6_LEAVE_GROUP
 	}
-	wanted := map[int]bool{}
-	for _, l := range links {
-		wanted[l.Index] = l.Has(s.version)
-	}
-	for index := range s.joined {
-		if !wanted[index] {
-			s.membership(option, index)
-			delete(s.joined, index)
-		}
-	}
+	s.membership(option, index)
+	delete(s.joined, index)
 }
 
 func (s *socket) membership(option, index int) error {

@@ -50,7 +50,7 @@ type Sockets struct {
 	mu      sync.Mutex // over what follows: Read, Write, SetLinks and Close may come from different goroutines
 	sockets []*socket
 	links   map[int]bool
-	wanted  []publication.Link
+	wanted  publication.Links
 	deaf    []Fault   // links whose group can't be joined
 	rejoin  time.Time // when to try that again
 	faults  []Fault   // what Faults gives
@@ -409,23 +409,62 @@ func (s *Sockets) SetLinks(links []publication.Link) error {
 	if s.closed {
 		return net.ErrClosed
 	}
+	before := s.wanted
 	s.wanted = slices.Clone(links)
 	clear(s.links)
-	for _, l := range links {
-		s.links[l.Index] = true
+	for i := range links {
+		s.links[links[i].Index] = true
 	}
 	s.reopen(func(*socket) bool { return true })
-	return s.join()
+	return s.follow(before)
+}
+
+// follow makes the memberships those of the wanted links, after those of before: only where a link has changed, unless none
+// has, which confirms all of them, or a group could not be joined.
+func (s *Sockets) follow(before publication.Links) error {
+	changed, gone := difference(before, s.wanted)
+	if len(changed)+len(gone) == 0 || len(s.deaf) > 0 {
+		return s.join()
+	}
+	for _, sock := range s.sockets {
+		for _, l := range slices.Concat(changed, gone) {
+			sock.leaveUnless(s.wanted, l.Index)
+		}
+	}
+	return s.joinAll(changed)
+}
+
+// difference returns which links are new or have changed, and which are gone.
+func difference(before, now publication.Links) (changed, gone publication.Links) {
+	for i := range now {
+		if at := before.Place(now[i].Index); at < 0 || !before[at].Equal(now[i]) {
+			changed = append(changed, now[i])
+		}
+	}
+	for i := range before {
+		if !now.Has(before[i].Index) {
+			gone = append(gone, before[i])
+		}
+	}
+	return changed, gone
 }
 
 // join makes the memberships those of the wanted links.
 func (s *Sockets) join() error {
-	var failed error
-	s.deaf, s.rejoin = nil, time.Now().Add(maxRest)
+	s.deaf = nil
 	for _, sock := range s.sockets {
-		sock.leaveAllBut(s.wanted)
+		for index := range sock.joined {
+			sock.leaveUnless(s.wanted, index)
+		}
 	}
-	for _, l := range s.wanted {
+	return s.joinAll(s.wanted)
+}
+
+// joinAll enters the group on those of some links that have an address.
+func (s *Sockets) joinAll(links publication.Links) error {
+	var failed error
+	s.rejoin = time.Now().Add(maxRest)
+	for _, l := range links {
 		for _, v := range publication.IPVersions() {
 			if !l.Has(v) || s.first(v) < 0 {
 				continue

@@ -26,11 +26,15 @@ func NewSources(links []publication.Link) Sources {
 	return s
 }
 
-// Append adds a packet to a batch: a unicast once, a multicast once for each address that it leaves from. A multicast
+// Append adds a packet to a batch, as [AppendFrom] does.
+func (s Sources) Append(batch []Packet, p Packet, asker netip.Addr) []Packet {
+	return AppendFrom(batch, p, s[sourceKey{p.Link, p.Version()}], asker)
+}
+
+// AppendFrom adds a packet to a batch: a unicast once, a multicast once for each address that it leaves from. A multicast
 // that answers one host names it in asker; the zero Addr stands for all hosts. A packet with a source address keeps it, and
 // one for a link without a published address leaves its choice to the kernel.
-func (s Sources) Append(batch []Packet, p Packet, asker netip.Addr) []Packet {
-	of := s[sourceKey{p.Link, p.Version()}]
+func AppendFrom(batch []Packet, p Packet, of publication.Sources, asker netip.Addr) []Packet {
 	if !p.Multicast() {
 		if from := of.To(p.To.Addr()); !p.From.IsValid() && from.IsValid() {
 			p.From = netip.AddrPortFrom(from, mdns.Port)

@@ -2,9 +2,6 @@ package native
 
 import (
 	"context"
-	"net"
-	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -14,9 +11,6 @@ const hostTime = 200 * time.Millisecond
 // host is what the engine knows about this host. A task reads it, since /proc and netlink can hang.
 type host struct {
 	looks chan chan struct{} // each asks for a look, and is closed when the loop knows the result
-	// The loop's own, as they were last read:
-	own    []netip.Addr // all addresses of this host
-	shared bool         // another program has the port, too
 }
 
 // look asks for a look, unless another one is due anyway.
@@ -56,34 +50,9 @@ func (p *Publisher) lookAtHost(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case asked := <-p.host.looks:
-			shared, own := p.config.Conn.Shared(), []netip.Addr(nil)
-			if p.config.Own != nil {
-				own = p.config.Own()
-			}
-			_ = p.do(ctx, func() { p.know(shared, own) }) // unless the engine has ended
+			shared := p.config.Conn.Shared()
+			_ = p.do(ctx, func() { p.responder.SharePort(shared) }) // unless the engine has ended
 			close(asked)
 		}
 	}
-}
-
-// know takes what is to be known of this host.
-func (p *Publisher) know(shared bool, own []netip.Addr) {
-	p.responder.SharePort(shared)
-	same := shared == p.host.shared && slices.Equal(own, p.host.own)
-	p.host.shared, p.host.own = shared, own
-	if !same && p.desired != nil {
-		p.publish()
-	}
-}
-
-// hostAddresses returns all addresses of this host.
-func hostAddresses() []netip.Addr {
-	var own []netip.Addr
-	addrs, _ := net.InterfaceAddrs()
-	for _, a := range addrs {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			own = append(own, prefix.Addr())
-		}
-	}
-	return own
 }

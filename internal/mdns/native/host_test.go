@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,7 +43,6 @@ func TestHangingHost(t *testing.T) {
 		takes(hostTime, "the start", func() {
 			p = New(Config{
 				Conn: hangingConn{h.Conn(), goOn}, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2},
-				Own: func() []netip.Addr { <-goOn; return nil },
 				MAC: func(int, netip.Addr) string { <-goOn; return "02:00:00:00:00:09" },
 			})
 		})
@@ -76,40 +74,24 @@ func TestHangingHost(t *testing.T) {
 	})
 }
 
-// TestHostIsLookedAt has the host get another address, and another program open the port, which takes effect with the next
-// change: no unicast answer is asked for any more.
+// TestHostIsLookedAt has another program open the port, which takes effect with the next change: no unicast answer is asked for any more.
 func TestHostIsLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := memlink.Live(1)
 		segment := net.NewSegment()
 		h, heard := net.NewHost("alpha"), listen(net, segment)
 		h.Plug(segment, netip.MustParsePrefix("192.0.2.1/24"))
-		var another atomic.Bool
-		own := []netip.Addr{netip.MustParseAddr("198.51.100.1")}
 		conn := h.Conn()
-		p := New(Config{Conn: conn, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}, Own: func() []netip.Addr {
-			if another.Load() {
-				return own
-			}
-			return nil
-		}})
+		p := New(Config{Conn: conn, Log: slog.New(slog.DiscardHandler), Seed: [2]uint64{1, 2}})
 		m := machine{p, h, "alpha"}
 		m.apply(t, sip("alone"))
 		time.Sleep(time.Minute)
 
-		another.Store(true)
 		conn.SetShared(true)
 		m.apply(t, sip("alone"), sip("beside"))
 		time.Sleep(time.Minute)
 		if !heard.asksForUnicast("alone") || heard.asksForUnicast("beside") {
 			t.Error("unicast answers are not asked for before the port is shared, or are asked for then")
-		}
-		if err := p.do(t.Context(), func() {
-			if !slices.Equal(p.host.own, own) {
-				t.Errorf("the addresses are %v, want %v", p.host.own, own)
-			}
-		}); err != nil {
-			t.Error(err)
 		}
 		if err := p.Close(t.Context()); err != nil {
 			t.Error(err)

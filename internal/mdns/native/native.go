@@ -1,7 +1,7 @@
 // Package native is announcer's own engine: the pure responder on the sockets of the host.
 //
 // One goroutine owns the responder. It reads packets, hands them over, runs the jobs of other goroutines, and
-// sends the packets that result. What is read from /proc and by netlink, which can hang, is read by tasks that hand it over.
+// sends the packets that result. What is read from /proc, which can hang, is read by tasks that hand it over.
 package native
 
 import (
@@ -31,10 +31,9 @@ import (
 
 // Config holds what an engine needs from outside.
 type Config struct {
-	Conn link.Conn           // the network; the engine closes it
-	Log  *slog.Logger        // for what goes wrong with sockets
-	Seed [2]uint64           // of the random delays
-	Own  func() []netip.Addr // all addresses of this host; nil: those of the links are all
+	Conn link.Conn    // the network; the engine closes it
+	Log  *slog.Logger // for what goes wrong with sockets
+	Seed [2]uint64    // of the random delays
 	// Notes are places for the file in which the engine keeps what it says for the next start, the first of them that
 	// can be written; none: it keeps nothing.
 	Notes []string
@@ -69,7 +68,6 @@ type Publisher struct {
 	desired  *publication.Desired // what was applied last; nil before, and at the end
 	faults   []link.Fault
 	links    publication.Links // of desired, with their faults
-	sources  link.Sources
 	packets  []link.Packet
 	late     backlogged
 	gathered gathered
@@ -95,7 +93,7 @@ func Open(log *slog.Logger, mac func(link int, a netip.Addr) string, notes ...st
 		return nil, err
 	}
 	return New(Config{
-		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, Own: hostAddresses, MAC: mac,
+		Conn: conn, Log: log, Seed: [2]uint64{rand.Uint64(), rand.Uint64()}, MAC: mac,
 		Notes: notes, Sleeps: wakeup.Watch,
 	}), nil
 }
@@ -333,7 +331,7 @@ func (p *Publisher) send() (next time.Time) {
 		}
 		p.packets = p.packets[:0]
 		for _, o := range out {
-			p.packets = p.sources.Append(p.packets, packetOf(o), o.Asker)
+			p.packets = link.AppendFrom(p.packets, packetOf(o), p.responder.Sources(o.Link, o.Version), o.Asker)
 		}
 		failed := p.config.Conn.Write(p.packets) < len(p.packets) && p.sendUnbound() < len(p.packets)
 		if failed {

@@ -15,12 +15,8 @@ import (
 func (p *Publisher) publish() {
 	p.faults = p.allFaults()
 	d, before := *p.desired, faultsOf(p.links)
-	d.Own = slices.Concat(d.Own, p.host.own)
-	d.Links = slices.Clone(d.Links)
-	for i := range d.Links {
-		d.Links[i].Faults = faultsOn(d.Links[i], p.faults)
-	}
-	p.links, p.sources = d.Links, link.NewSources(d.Links)
+	d.Links = withFaults(d.Links, p.faults)
+	p.links = d.Links
 	p.rivals.follow(d.Links)
 	p.tellFaults(before, faultsOf(d.Links))
 	p.responder.Apply(time.Now(), d)
@@ -40,6 +36,18 @@ func (p *Publisher) allFaults() []link.Fault {
 		return faults
 	}
 	return append(slices.Clone(faults), p.blockades.faults()...)
+}
+
+// withFaults returns links with what can't be used of each.
+func withFaults(links publication.Links, faults []link.Fault) publication.Links {
+	if len(faults) == 0 {
+		return links
+	}
+	links = slices.Clone(links)
+	for i := range links {
+		links[i].Faults = faultsOn(links[i], faults)
+	}
+	return links
 }
 
 // faultsOn returns the IP versions that a link has addresses of and that can't be used.

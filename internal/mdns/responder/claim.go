@@ -61,7 +61,7 @@ func (f *face) claim(w want, at moment) {
 		s.claims = append(s.claims, c)
 	}
 	if sibling := c.namesakes().heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
-		c.phase, c.loss = held, sibling.loss
+		c.lose(sibling.loss)
 	} else {
 		c.probe(at)
 	}
@@ -236,9 +236,15 @@ func (c *claim) drop() {
 // hold keeps a claim from being announced because another host has the name.
 func (c *claim) hold(because *loss) {
 	c.silence(false)
-	c.phase, c.loss = held, because
+	c.lose(because)
 	c.note()
 	c.unpark()
+}
+
+// lose notes that another host has the name.
+func (c *claim) lose(because *loss) {
+	c.phase, c.loss = held, because
+	c.face.lost = true
 }
 
 // namesakes are the claims on one name on a link, one per IP version.

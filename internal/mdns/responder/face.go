@@ -29,15 +29,24 @@ type face struct {
 	wanted   []want               // by the plan, while it is applied
 	coming   map[mdns.Record]bool // the shared records of what is wanted; made when first needed
 	unwanted bool                 // no longer in the plan; it goes with its last goodbye
+	lost     bool                 // another host has a name, or had one when the last plan was made
+
+	rank    int   // in faces.all
+	due     timer // in the agenda
+	touched bool  // the agenda looks at it
 }
+
+func (f *face) timing() *timer { return &f.due }
 
 func newFace(r *Responder, l *link, v publication.IPVersion) *face {
 	f := &face{r: r, zone: zone{}, inquest: forever, burial: forever}
-	f.sender = sender{clock: r.clock, outbox: &r.outbox, stats: &r.stats, link: l, version: v, clear: never}
+	touch := func() { r.faces.touch(f) }
+	f.sender = sender{clock: r.clock, outbox: &r.outbox, stats: &r.stats, link: l, version: v, clear: never, touch: touch}
 	f.probes = probes{sender: &f.sender, qu: never}
 	f.answers = answers{clock: r.clock, sources: &f.sources, sharedAt: never}
 	f.farewells = farewells{clock: r.clock, leaving: map[identity]*farewell{}}
 	f.questions = questions{sender: &f.sender, zone: f.zone}
+	f.steps.moved, f.answers.moved, f.farewells.moved = touch, touch, touch
 	return f
 }
 

@@ -16,30 +16,39 @@ type faceKey struct {
 
 // faces has a face for each IP version of each link.
 type faces struct {
-	all    []*face // in the order of the links
+	all    []*face // in the order of the links, then those that are no longer wanted
 	byLink map[faceKey]*face
 	links  []*link
+	agenda
 }
 
-// place makes a face for each IP version of each link, and marks those that are no longer wanted.
-func (s *faces) place(r *Responder) {
+// place makes a face for each IP version of each link, marks those that are no longer wanted, and returns which links a plan
+// must look at: those that have changed, and those on which another host has a name.
+func (s *faces) place(r *Responder) (stirred map[int]bool) {
 	old := s.all
-	s.all = nil
 	for _, f := range old {
 		f.retire(r.desired.Links)
 	}
+	s.all, stirred = make([]*face, 0, len(old)), map[int]bool{}
 	for _, l := range r.desired.Links {
+		if !s.isSettled(l) {
+			stirred[l.Index] = true
+			s.follow(r, l)
+		}
 		for _, v := range publication.IPVersions() {
 			if l.Has(v) {
-				s.all = append(s.all, s.face(r, l, v))
+				s.all = append(s.all, s.byLink[faceKey{l.Index, v}])
 			}
 		}
 	}
 	for _, f := range old {
 		if f.unwanted {
+			stirred[f.link.Index] = true
 			s.all = append(s.all, f)
 		}
 	}
+	s.rank()
+	return stirred
 }
 
 // retire marks a face that is no longer wanted, and keeps what it has announced for when it is wanted again.
@@ -52,8 +61,33 @@ func (f *face) retire(links publication.Links) {
 	f.unwanted = true
 }
 
-// face returns the face of a link, made if need be.
-func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) *face {
+// isSettled reports whether a link is as it was, and all names there are ours.
+func (s *faces) isSettled(l publication.Link) bool {
+	known := false
+	for _, v := range publication.IPVersions() {
+		if !l.Has(v) {
+			continue
+		}
+		f := s.byLink[faceKey{l.Index, v}]
+		if f == nil || f.unwanted || f.lost || !f.link.Equal(l) {
+			return false
+		}
+		known = true
+	}
+	return known
+}
+
+// follow makes the faces of a link those of the link as it is now.
+func (s *faces) follow(r *Responder, l publication.Link) {
+	for _, v := range publication.IPVersions() {
+		if l.Has(v) {
+			s.face(r, l, v)
+		}
+	}
+}
+
+// face makes the face of a link, if need be, and has it follow the link.
+func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) {
 	key := faceKey{l.Index, v}
 	f := s.byLink[key]
 	isNew := f == nil
@@ -67,7 +101,13 @@ func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) 
 	if returns {
 		f.inherit()
 	}
-	return f
+}
+
+// rank has the faces know their places.
+func (s *faces) rank() {
+	for i, f := range s.all {
+		f.rank = i
+	}
 }
 
 // cameUp returns the indices of the links that were there before, but behind which something has come up.
@@ -84,15 +124,17 @@ func (s *faces) cameUp(links publication.Links) map[int]bool {
 // drop forgets the faces that are no longer wanted and have said their goodbyes.
 func (s *faces) drop() {
 	gone := func(f *face) bool { return f.unwanted && f.next() == forever }
-	if !slices.ContainsFunc(s.all, gone) {
+	if n := len(s.all); n == 0 || !s.all[n-1].unwanted || !slices.ContainsFunc(s.all, gone) {
 		return
 	}
 	for _, f := range s.all {
 		if gone(f) {
 			delete(s.byLink, faceKey{f.link.Index, f.version})
+			s.forget(f)
 		}
 	}
 	s.all = slices.DeleteFunc(s.all, gone)
+	s.rank()
 	used := map[*link]bool{}
 	for _, f := range s.all {
 		used[f.link] = true
@@ -108,15 +150,6 @@ func (s *faces) link(l publication.Link) *link {
 		s.links = append(s.links, &link{Link: l, watches: map[string]*watch{}, heard: never})
 	}
 	return s.links[i]
-}
-
-// next returns the time of the next thing that a face must do.
-func (s *faces) next() moment {
-	at := forever
-	for _, f := range s.all {
-		at = min(at, f.next())
-	}
-	return at
 }
 
 // of goes through the faces of a link.

@@ -135,7 +135,7 @@ func (f *face) sendGoodbyes() bool {
 // close sends goodbyes for all records except the host's addresses, if another program of this host announces them too:
 // one that was heard, or may have been before we listened, since it has the port.
 func (f *face) close() {
-	f.questions.list = nil
+	f.questions.drop()
 	f.farewells.forgetSaid(1)
 	f.bury(true)
 	for _, c := range f.claims {

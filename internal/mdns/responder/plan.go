@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"reflect"
 	"slices"
 
 	"announcer/internal/dnsname"
@@ -124,16 +125,34 @@ func servicePlans(d publication.Desired, instances []mdns.Instance) [][]*plan {
 	return plans
 }
 
-// planned is what there is to be claimed: the host, and each instance with its plans and, one per link, its slots.
+// planned is what there is to be claimed: the host, and each instance with its plans.
 type planned struct {
-	host      dnsname.Name
+	host      string // label
+	groups    []publication.Publication
 	instances []mdns.Instance
 	plans     [][]*plan
-	slots     [][]*slot
+	isNew     bool // it is another one than before, on links that stay as they are, too
 }
 
-// on returns what the face of a link and IP version should claim: the host first, then the services in their order.
-func (all planned) on(l publication.Link, v publication.IPVersion) []want {
+// then returns what there is to be claimed after this. The plans stay if the services do.
+func (all planned) then(d publication.Desired, instances []mdns.Instance) planned {
+	next := planned{host: d.Host, groups: d.Groups, instances: instances, plans: all.plans}
+	next.isNew = all.host != d.Host || !reflect.DeepEqual(all.groups, d.Groups) || !slices.EqualFunc(all.instances, instances, alike)
+	if next.isNew {
+		next.plans = servicePlans(d, instances)
+	}
+	return next
+}
+
+// alike reports whether two instances differ at most in their links.
+func alike(a, b mdns.Instance) bool {
+	a.Links, b.Links = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// on returns what the face of a link and IP version should claim: the host first, then the services in their order. slots has
+// those of each instance, one per link.
+func (all planned) on(l publication.Link, v publication.IPVersion, slots [][]*slot) []want {
 	var wants []want
 	index := map[string]int{}
 	add := func(p *plan, s ...*slot) {
@@ -147,7 +166,7 @@ func (all planned) on(l publication.Link, v publication.IPVersion) []want {
 	if !slices.ContainsFunc(all.instances, func(in mdns.Instance) bool { return in.Links.Has(l.Index) }) {
 		return nil // without a service, the host is not needed
 	}
-	for _, p := range hostPlans(all.host, l) {
+	for _, p := range hostPlans(mdns.HostName(all.host), l) {
 		add(p)
 	}
 	for i := range all.instances {
@@ -158,7 +177,7 @@ func (all planned) on(l publication.Link, v publication.IPVersion) []want {
 		}
 		for _, p := range all.plans[i] {
 			if p.kind == service {
-				add(p, all.slots[i][at])
+				add(p, slots[i][at])
 			} else {
 				add(p)
 			}

@@ -45,6 +45,7 @@ type probes struct {
 func (p *probes) add(c *claim) {
 	c.ready = true
 	p.ready = append(p.ready, c)
+	p.touch()
 }
 
 // remove takes a claim out, if it is there.
@@ -52,6 +53,7 @@ func (p *probes) remove(c *claim) {
 	if c.ready {
 		c.ready = false
 		p.ready = slices.DeleteFunc(p.ready, func(other *claim) bool { return other == c })
+		p.touch()
 	}
 }
 

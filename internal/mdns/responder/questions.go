@@ -21,7 +21,16 @@ type questions struct {
 	list []question
 }
 
-func (q *questions) add(more question) { q.list = append(q.list, more) }
+func (q *questions) add(more question) {
+	q.list = append(q.list, more)
+	q.touch()
+}
+
+// drop forgets the questions.
+func (q *questions) drop() {
+	q.list = nil
+	q.touch()
+}
 
 // send sends one message with as many of the questions to be asked as fit.
 func (q *questions) send() bool {

@@ -2,35 +2,40 @@ package responder
 
 import (
 	"slices"
-
-	"announcer/internal/mdns"
 )
 
-// plan works out what every face should hold, and begins whatever leads there. applied reports that something was
+// plan works out what every face should hold, and begins whatever leads there: on all links if the services or their names have
+// changed, else where the link has. applied reports that something was
 // asked for from outside, so that what was refused is tried again.
 func (r *Responder) plan(applied bool) {
 	desired, instances := r.names.settle()
-	all := planned{mdns.HostName(desired.Host), instances, servicePlans(desired, instances), r.board.place(instances, r.round)}
+	all := r.last.then(desired, instances)
 	cameUp := r.faces.cameUp(desired.Links)
-	r.faces.place(r)
+	stirred := r.faces.place(r)
+	isStirred := func(link int) bool { return all.isNew || stirred[link] }
+	slots := r.board.place(instances, r.round, isStirred)
 	r.outbox.echoes.fit(len(r.faces.all))
 	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
 	if !applied {
 		start = r.conflicts.after(start)
 	}
 	for _, f := range r.faces.all {
+		if !isStirred(f.link.Index) {
+			continue
+		}
 		if f.unwanted {
 			f.apply(nil, start, applied)
 			f.bury(true)
 			continue
 		}
-		f.apply(all.on(f.link.Link, f.version), start, applied)
+		f.apply(all.on(f.link.Link, f.version, slots), start, applied)
 		if cameUp[f.link.Index] {
 			f.announceAgain(start)
 		}
 	}
 	r.others.surveyAgain(cameUp)
 	r.board.finish(r.round)
+	r.last = all
 }
 
 // apply makes the claims of a face those that are wanted.
@@ -54,6 +59,7 @@ func (f *face) apply(wants []want, start moment, applied bool) {
 		c.drop()
 	}
 	f.wanted, f.coming = nil, nil
+	f.lost = slices.ContainsFunc(f.claims, func(c *claim) bool { return c.phase == held })
 }
 
 // amend makes a claim that exists one for what is wanted now.

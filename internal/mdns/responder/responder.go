@@ -8,11 +8,12 @@
 // (hear.go, policy.go, conflict.go, standby.go). What is to be claimed comes from the plan (plan.go), and reconcile.go
 // makes the claims of a face the ones that are planned.
 //
-// The parts of a [Responder] share the time of the last call (clock.go): the faces (faces.go), the names of host and
-// publications (names.go), the names that are watched because other hosts have them (watch.go), services of other hosts of the same
-// types (others.go), queries of which more is to come (truncated.go), what this host said (said.go), what it
-// or an earlier process left where nothing could be withdrawn (inherit.go) and the board that shows how the services stand (status.go). The parts of a face are its
-// sender (send.go), its zone (zone.go) and what is to be sent: answers, probes, farewells and questions.
+// The parts of a [Responder] share the time of the last call (clock.go): the faces (faces.go) and when they have something to do
+// (agenda.go), the names of host and publications (names.go), the names that are watched because other hosts have them (watch.go),
+// services of other hosts of the same types (others.go), queries of which more is to come (truncated.go), what this host said
+// (said.go), what it or an earlier process left where nothing could be withdrawn (inherit.go) and the board that shows how the
+// services stand (status.go). The parts of a face are its sender (send.go), its zone (zone.go) and what is to be sent: answers,
+// probes, farewells and questions.
 //
 // All state that packets can make grow is bounded; an unrelated packet allocates nothing.
 package responder
@@ -78,6 +79,7 @@ type Responder struct {
 
 	faces faces
 	board board
+	last  planned
 
 	conflicts conflictLog
 	watches   watches
@@ -149,6 +151,7 @@ func (r *Responder) Handle(now time.Time, p Packet) {
 		r.stats.Ignored++
 		return
 	}
+	f.touch()
 	if !f.isOwn(p.Src.Addr()) {
 		f.link.traffic.Received++
 		f.link.heard = r.now
@@ -209,9 +212,7 @@ func (r *Responder) Tick(now time.Time) (out []Out, next time.Time) {
 	if r.planAt <= r.now {
 		r.plan(false)
 	}
-	for _, f := range r.faces.all {
-		f.run()
-	}
+	r.faces.run(r.now)
 	r.faces.drop()
 	r.outbox.taken = true
 	if at := r.next(); at < forever {
@@ -237,6 +238,14 @@ func (r *Responder) Close(now time.Time) {
 // Done reports whether everything that Close began is done.
 func (r *Responder) Done() bool {
 	return r.closing && r.faces.next() == forever
+}
+
+// Sources returns the addresses that packets leave from on a link by an IP version; none if there is nothing to announce there.
+func (r *Responder) Sources(link int, v publication.IPVersion) publication.Sources {
+	if f := r.faces.byLink[faceKey{link, v}]; f != nil && !f.unwanted {
+		return f.sources
+	}
+	return publication.Sources{}
 }
 
 // SharePort reports whether another program of this host has port 5353 open, see [Config].

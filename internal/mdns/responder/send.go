@@ -58,6 +58,7 @@ type sender struct {
 	version publication.IPVersion
 	sources publication.Sources // of our packets
 	clear   moment              // when the next packet may be multicast
+	touch   func()              // notes that there may be something to do at another time
 }
 
 // limit is the size of an ordinary message: an Ethernet frame or less, without the headers (RFC 6762 §17). Links with a

@@ -29,6 +29,7 @@ type board struct {
 	*clock
 	slots  []*slot
 	index  map[slotKey]*slot
+	placed []*slot // by the plan, on links that it looks at
 	events []mdns.Event
 	missed uint64 // events that found no room
 }
@@ -64,9 +65,9 @@ func (b *board) event(kind mdns.EventKind, s *slot, rival netip.Addr, detail str
 	})
 }
 
-// place makes a slot for each instance and each of its links.
-func (b *board) place(instances []mdns.Instance, round uint32) [][]*slot {
-	b.slots = b.slots[:0]
+// place makes a slot for each instance and each of its links. Those on links that are stirred get their claims from the plan.
+func (b *board) place(instances []mdns.Instance, round uint32, isStirred func(link int) bool) [][]*slot {
+	b.slots, b.placed = b.slots[:0], nil
 	placed := make([][]*slot, len(instances))
 	for i := range instances {
 		in := &instances[i]
@@ -77,7 +78,11 @@ func (b *board) place(instances []mdns.Instance, round uint32) [][]*slot {
 				s = &slot{}
 				b.index[key] = s
 			}
-			s.instance, s.claims, s.seen = in, s.claims[:0], round
+			s.instance, s.seen = in, round
+			if isStirred(l.Index) {
+				s.claims = s.claims[:0]
+				b.placed = append(b.placed, s)
+			}
 			s.status.ID, s.status.Service, s.status.Type = in.ID, in.Index, in.Service.Type
 			s.status.Wanted, s.status.Link = in.Wanted, l.Name
 			placed[i] = append(placed[i], s)
@@ -89,9 +94,10 @@ func (b *board) place(instances []mdns.Instance, round uint32) [][]*slot {
 
 // finish reports the news of a plan: of the services that are there, and of those that went.
 func (b *board) finish(round uint32) {
-	for _, s := range b.slots {
+	for _, s := range b.placed {
 		b.refresh(s)
 	}
+	b.placed = nil
 	if len(b.index) == len(b.slots) {
 		return
 	}

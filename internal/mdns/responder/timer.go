@@ -15,10 +15,12 @@ func (t *timer) queued() bool { return t.place > 0 }
 type queue[T interface{ timing() *timer }] struct {
 	items []T
 	count uint32
+	moved func() // is called when a time may be another one; nil: nothing is
 }
 
 // set puts an item into the queue, or moves it there.
 func (q *queue[T]) set(item T, at moment) {
+	q.note()
 	t := item.timing()
 	q.count++
 	t.at, t.order = at, q.count
@@ -35,6 +37,7 @@ func (q *queue[T]) remove(item T) {
 	if t.place == 0 {
 		return
 	}
+	q.note()
 	i, last := int(t.place)-1, len(q.items)-1
 	q.swap(i, last)
 	q.items[last] = *new(T)
@@ -42,6 +45,12 @@ func (q *queue[T]) remove(item T) {
 	t.place = 0
 	if i < last {
 		q.down(q.up(i))
+	}
+}
+
+func (q *queue[T]) note() {
+	if q.moved != nil {
+		q.moved()
 	}
 }
 

@@ -44,7 +44,7 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 
 // wake probes for all names of a face again. Nothing is answered until then: another host may have them now.
 func (f *face) wake(start moment) {
-	f.questions.list = nil
+	f.questions.drop()
 	for _, c := range f.claims {
 		if c.review != nil {
 			f.r.reviews.remove(c.review)

@@ -231,16 +231,3 @@ func (n *nic) message() rtnetlink.LinkMessage {
 	}
 	return m
 }
-
-// addresses returns all addresses of the host.
-func (k *kernel) addresses() []netip.Addr {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var all []netip.Addr
-	for _, n := range k.interfaces {
-		for _, a := range n.addrs {
-			all = append(all, a.Addr())
-		}
-	}
-	return all
-}

@@ -97,7 +97,7 @@ func (p *process) engine(ctx context.Context, log *slog.Logger) *native.Publishe
 	p.mu.Unlock()
 	p.setFaults(p.host.portFaults())
 	return native.New(native.Config{
-		FS: p.fs, Notes: []string{state + "/announcer.said"}, Conn: p.conn, Log: log, Seed: p.host.nextSeed(), Own: p.host.kernel.addresses, Sleeps: p.sleeps,
+		FS: p.fs, Notes: []string{state + "/announcer.said"}, Conn: p.conn, Log: log, Seed: p.host.nextSeed(), Sleeps: p.sleeps,
 	})
 }
 
