@@ -101,6 +101,24 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 			t.Errorf("goodbyes %q, want %q", got, deskRecords)
 		}
 	})
+	t.Run("removed while nothing could be sent, then another name, then another index", func(t *testing.T) {
+		l, h := away(t, plain, 0, []publication.Link{fault}, other)
+		for _, change := range []func(*publication.Link){
+			func(l *publication.Link) { l.Name = "lan0" },
+			func(l *publication.Link) { l.Index = 7 },
+			func(l *publication.Link) { l.Faults = nil },
+		} {
+			l.run(10 * time.Second)
+			change(&fault)
+			h.links = []publication.Link{fault}
+			h.apply(other)
+		}
+		l.mark()
+		l.run(inheritTime + time.Second)
+		if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords) {
+			t.Errorf("goodbyes %q, want %q", got, deskRecords)
+		}
+	})
 	for _, noticed := range []time.Duration{0, 500 * ms, 2 * time.Second, goodbyeKept} {
 		t.Run("removed "+noticed.String()+" before it is noticed that nothing can be sent", func(t *testing.T) {
 			l, h := away(t, plain, 0, plain, other)
@@ -117,6 +135,16 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 			}
 		})
 	}
+	t.Run("removed before the clock is set by a day, which looks like a sleep", func(t *testing.T) {
+		l, h := away(t, plain, time.Minute, nil, other)
+		h.Wake(l.time(), 24*time.Hour)
+		h.links = plain
+		h.apply(other)
+		l.run(inheritTime + time.Second)
+		if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords) {
+			t.Errorf("goodbyes %q, want %q", got, deskRecords)
+		}
+	})
 	t.Run("removed during a sleep without the link", func(t *testing.T) {
 		l, h := away(t, plain, time.Minute, nil, other)
 		l.run(10 * time.Minute)

@@ -79,6 +79,7 @@ func (s *faces) isSettled(l publication.Link) bool {
 
 // follow makes the faces of a link those of the link as it is now.
 func (s *faces) follow(r *Responder, l publication.Link) {
+	r.estate.follow(l)
 	for _, v := range publication.IPVersions() {
 		if l.Has(v) {
 			s.face(r, l, v)

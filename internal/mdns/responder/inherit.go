@@ -143,24 +143,24 @@ func (e *estate) add(at leg, relics []relic) {
 	e.at = min(e.at, h.until)
 }
 
+// follow has what was announced on a link stay with it under another name.
+func (e *estate) follow(l publication.Link) {
+	before, ok := e.names[l.Index]
+	if !ok || before == l.Name {
+		return
+	}
+	e.names[l.Index] = l.Name
+	for _, v := range publication.IPVersions() {
+		e.add(leg{l.Name, v}, e.take(leg{before, v}))
+	}
+}
+
 // take removes what was announced on a leg, and returns what of it may be in caches.
 func (e *estate) take(at leg) []relic {
 	h := e.legs[at]
 	delete(e.legs, at)
 	e.size -= len(h.relics)
 	return slices.DeleteFunc(slices.Clone(h.relics), func(left relic) bool { return left.until <= e.now })
-}
-
-// age takes a time off that caches still hold what was announced.
-func (e *estate) age(by time.Duration) {
-	for at, h := range e.legs {
-		h.until -= by
-		for i := range h.relics {
-			h.relics[i].until -= by
-		}
-		e.legs[at] = h
-	}
-	e.at = min(e.at, e.now)
 }
 
 // expire forgets what is in no cache any more.
@@ -225,8 +225,7 @@ func (f *face) bequeath() {
 
 // inherit takes over what was announced on the link of a face before it came.
 func (f *face) inherit() {
-	before := leg{f.r.estate.names[f.link.Index], f.version}
-	for _, at := range append(f.legs(), before) {
+	for _, at := range f.legs() {
 		for _, left := range f.r.estate.take(at) {
 			f.inherited = f.inherited.with(left)
 		}

@@ -15,7 +15,8 @@ const wakeSurvey = 5 * time.Second
 // was paused, or the process was stopped: all names are probed for and announced, and what is known of others is asked for
 // (RFC 6762 §8). It reports false, and does nothing, after no more than [mdns.Nap].
 //
-// The time since the start may have stood still meanwhile, as the clock of a suspended machine does.
+// The time since the start may have stood still meanwhile, as the clock of a suspended machine does. What is owed a goodbye
+// on links that are away stays so: if it was no sleep, and the clock was set, caches still hold it.
 func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	r.begin(now)
 	if slept <= mdns.Nap || r.closing {
@@ -35,7 +36,6 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	if slept >= SaidTime {
 		clear(r.past.until)
 	}
-	r.estate.age(slept)
 	ask := r.now + r.random(sharedDelay, sharedDelay+sharedJitter) // §5.2
 	r.watches.wake(ask)
 	r.others.wake(ask)
