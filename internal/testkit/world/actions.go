@@ -64,6 +64,7 @@ var actions = []action{
 	{"netlink fails", 1, func(_ *World, h *host, _ *rand.Rand) { h.netlinkFails() }},
 	{"netlink hangs", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.hang(); h.kernel.change(func() {}); h.feel() }},
 	{"bridge", 1, func(_ *World, h *host, dice *rand.Rand) {
+		delete(h.truth.faults, "the link has no address") // it is another link
 		h.kernel.bridge(h.kernel.interfaces[dice.IntN(len(h.kernel.interfaces))])
 		h.feel()
 	}},
@@ -79,6 +80,7 @@ var actions = []action{
 	{"garbage", 1, func(w *World, _ *host, dice *rand.Rand) { w.garble(dice) }},
 	{"flood", 1, func(w *World, _ *host, dice *rand.Rand) { w.flood(dice) }},
 	{"echo", 1, func(w *World, _ *host, dice *rand.Rand) { w.echo(dice) }},
+	{"stale records", 2, func(w *World, _ *host, dice *rand.Rand) { w.repeatRecords(dice) }},
 
 	{"mend", 8, func(w *World, h *host, _ *rand.Rand) { h.mend(w) }},
 	{"kill", 2, func(w *World, h *host, _ *rand.Rand) { h.crash(); w.rest(restartTime); h.boot() }},

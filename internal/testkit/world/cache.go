@@ -67,6 +67,11 @@ func (c *cache) take(now time.Time, r mdns.Record) {
 	}
 }
 
+// holds reports whether a record is known.
+func (c *cache) holds(r mdns.Record) bool {
+	return slices.ContainsFunc(c.records, func(known cached) bool { return same(known.Record, r) && known.Data.String() == r.Data.String() })
+}
+
 // expire forgets what has expired.
 func (c *cache) expire(now time.Time) {
 	c.records = slices.DeleteFunc(c.records, func(r cached) bool { return !r.expires.After(now) })

@@ -9,11 +9,15 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
+	"announcer/internal/mdns/wire"
 	"announcer/internal/testkit/memlink"
 )
 
-// echoTime is the age of the oldest packets that are repeated. Two minutes later they would be those of a rival.
-const echoTime = time.Minute
+// The age of the oldest packets and records that are repeated: after two minutes they are those of a rival.
+const (
+	echoTime   = time.Minute
+	recordTime = 110 * time.Second
+)
 
 // packet is what was said at a time.
 type packet struct {
@@ -87,6 +91,46 @@ func (w *World) echo(dice *rand.Rand) {
 		}
 	}
 	w.touch()
+}
+
+// repeatRecords has a stranger repeat records that hosts have said, each alone or with others, with another TTL and as what it is not:
+// shared or unique. What is older than two minutes is repeated if no host says other things by that name.
+func (w *World) repeatRecords(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	records := s.stale()
+	ttls := []uint32{0, 1, 120, 4500}
+	for range min(len(records), 10) {
+		m := wire.Message{Header: wire.Header{Flags: wire.FlagResponse | wire.FlagAuthority}}
+		for range 1 + dice.IntN(3) {
+			r := records[dice.IntN(len(records))]
+			r.Unique = dice.IntN(2) == 0
+			if dice.IntN(2) == 0 {
+				r.TTL = ttls[dice.IntN(len(ttls))]
+			}
+			m.Answers = append(m.Answers, r)
+		}
+		if data, ok := m.Encode(mdns.MaxMessage); ok {
+			s.say(data)
+		}
+		w.rest(time.Duration(dice.Int64N(int64(3 * time.Second))))
+	}
+	w.touch()
+}
+
+// stale returns the records that hosts have said on a segment and that no rival would say.
+func (s *segment) stale() (records []mdns.Record) {
+	for _, p := range s.said {
+		m, err := wire.Decode(p.data)
+		if err != nil {
+			continue
+		}
+		for _, r := range slices.Concat(m.Answers, m.Additional) {
+			if time.Since(p.at) < recordTime || s.cache.holds(r) {
+				records = append(records, r)
+			}
+		}
+	}
+	return records
 }
 
 // reflect has a device repeat on each segment what it hears on the other, for a while.
