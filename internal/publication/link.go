@@ -80,8 +80,8 @@ func (l Link) CameUp(before Link) []Carrier {
 	return up
 }
 
-// Equal reports whether two links are the same in all that is known of them.
-func (l Link) Equal(other Link) bool {
+// Same reports whether two links are the same in all that is known of them.
+func (l Link) Same(other Link) bool {
 	return l.Index == other.Index && l.Name == other.Name && l.MTU == other.MTU && l.Loopback == other.Loopback &&
 		l.PointToPoint == other.PointToPoint && l.Master == other.Master && l.Outage == other.Outage &&
 		slices.Equal(l.Addrs, other.Addrs) && slices.Equal(l.Carriers, other.Carriers) && slices.Equal(l.Faults, other.Faults)

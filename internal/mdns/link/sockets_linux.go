@@ -437,7 +437,7 @@ func (s *Sockets) follow(before publication.Links) error {
 // difference returns which links are new or have changed, and which are gone.
 func difference(before, now publication.Links) (changed, gone publication.Links) {
 	for i := range now {
-		if at := before.Place(now[i].Index); at < 0 || !before[at].Equal(now[i]) {
+		if at := before.Place(now[i].Index); at < 0 || !before[at].Same(now[i]) {
 			changed = append(changed, now[i])
 		}
 	}

@@ -69,7 +69,7 @@ func (s *faces) isSettled(l publication.Link) bool {
 			continue
 		}
 		f := s.byLink[faceKey{l.Index, v}]
-		if f == nil || f.unwanted || f.lost || !f.link.Equal(l) {
+		if f == nil || f.unwanted || f.lost || !f.link.Same(l) {
 			return false
 		}
 		known = true

@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 			if test.beside && test.named == "" {
 				corpus = dir + corpus
 			}
-			for _, want := range []string{"test-deps", "test NOSKIP=1", "recipes NOSKIP=1", "boot-test NOSKIP=1", "bench-smoke", "--silent cross package"} {
+			for _, want := range []string{"test-deps", "test NOSKIP=1", "recipes NOSKIP=1", "boot-test NOSKIP=1", "release-test", "bench-smoke", "--silent cross package"} {
 				if !slices.Contains(strings.Split(string(calls), "\n"), want+", corpus "+corpus) {
 					t.Errorf("make was called with\n%s\nwant %q, and the corpus %q", calls, want, corpus)
 				}
