@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,16 +12,21 @@ import (
 
 // TestRun runs .ci/run with a make that only records how it is called. It runs the same whether there is a corpus or not.
 func TestRun(t *testing.T) {
-	const missing = "ci: no corpus of Avahi files, in ANNOUNCER_CORPUS or ../shared/corpus: its tests are skipped, all others run\n"
+	const (
+		missing   = "ci: no corpus of Avahi files, in ANNOUNCER_CORPUS or ../shared/corpus: its tests are skipped, all others run\n"
+		notBooted = "ci: the image of emulated machines can't be made here: the packages are not booted\n"
+	)
 	for _, test := range []struct {
 		name          string
 		beside        bool // whether there is a corpus beside the project
 		named         string
+		image         bool // whether one of emulated machines can be made
 		corpus, print string
 	}{
-		{"a clone of a stranger", false, "", "", missing},
-		{"a corpus beside the project", true, "", "/shared/corpus", ""},
-		{"a corpus that is named", true, "/elsewhere", "/elsewhere", ""},
+		{"a clone of a stranger", false, "", true, "", missing},
+		{"a corpus beside the project", true, "", true, "/shared/corpus", ""},
+		{"a corpus that is named", true, "/elsewhere", true, "/elsewhere", ""},
+		{"no image of emulated machines", true, "", false, "/shared/corpus", notBooted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -29,6 +35,7 @@ func TestRun(t *testing.T) {
 			if test.beside {
 				copyFile(t, filepath.Join(root, "LICENSE"), filepath.Join(dir, "shared/corpus/one.service"))
 			}
+			write(t, filepath.Join(project, ".ci/boot-deps"), fmt.Sprintf("#!/bin/sh\n%t\n", test.image))
 			write(t, filepath.Join(bin, "make"), "#!/bin/sh\necho \"$*, corpus $ANNOUNCER_CORPUS\" >>"+dir+"/calls\n")
 			cmd := exec.Command(filepath.Join(project, ".ci/run"))
 			cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ANNOUNCER_CORPUS=") }),
@@ -45,7 +52,10 @@ func TestRun(t *testing.T) {
 			if test.beside && test.named == "" {
 				corpus = dir + corpus
 			}
-			for _, want := range []string{"test-deps", "test NOSKIP=1", "recipes NOSKIP=1", "boot-test NOSKIP=1", "release-test", "bench-smoke", "--silent cross package"} {
+			if slices.Contains(strings.Split(string(calls), "\n"), "boot-test NOSKIP=1, corpus "+corpus) != test.image {
+				t.Errorf("make was called with\n%s\nwant boot-test there: %t", calls, test.image)
+			}
+			for _, want := range []string{"test-deps", "test NOSKIP=1", "recipes NOSKIP=1", "release-test", "bench-smoke", "--silent cross package"} {
 				if !slices.Contains(strings.Split(string(calls), "\n"), want+", corpus "+corpus) {
 					t.Errorf("make was called with\n%s\nwant %q, and the corpus %q", calls, want, corpus)
 				}
