@@ -119,7 +119,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// netlink overrun on host 0
+	// firewall on host 0
 	// disk fails on host 1
-	// directory hangs on host 0
+	// directory goes on host 0
 }
