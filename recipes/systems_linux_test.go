@@ -91,7 +91,7 @@ for name, profile in applications.get_profiles(sys.argv[1]).items():
 func TestUFW(t *testing.T) {
 	dir := t.TempDir()
 	install(t, example(t, "firewall", "announcer.ufw"), filepath.Join(dir, "announcer"))
-	cmd := exec.Command(skip.Without(t, "/usr/bin/python3"), "-c", profiles, dir)
+	cmd := exec.Command(skip.Without(t, "python3"), "-c", profiles, dir)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(deps(t, "ufw"), "usr/lib/python3/dist-packages"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
