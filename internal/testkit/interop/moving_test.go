@@ -36,7 +36,7 @@ func testMoving(t *testing.T, announcer string) {
 	}
 	copyTo(t, filepath.Join(server.dir, "avahi/services"), "../../../examples/services/dpma.service")
 	write(t, filepath.Join(server.dir, "asterisk"), "res_digium_phone.conf", regexp.MustCompile("(?s)```ini\n(.*?)```").FindStringSubmatch(text)[1])
-	write(t, filepath.Join(server.dir, "dnsmasq.d"), "phones.conf", "dhcp-range=192.0.2.100,192.0.2.150\n# The phones:\ndhcp-option=66,http://192.0.2.5/\n")
+	write(t, filepath.Join(server.dir, "dnsmasq.d"), "phones.conf", "dhcp-range=192.0.2.66,192.0.2.150\ndhcp-option=42,192.0.2.66,192.0.2.67\n# The phones:\ndhcp-option=66,http://192.0.2.5/\n")
 	packets := newCapture(t, server, v0)
 	avahi := server.startAvahi(t, "[server]\nallow-interfaces=v0\nenable-dbus=no\n[publish]\npublish-workstation=no\npublish-hinfo=no\n")
 	avahi.await(t, "successfully established", 1)
@@ -51,6 +51,9 @@ func testMoving(t *testing.T, announcer string) {
 	}
 	daemon.await(t, "msg=announced", 1)
 	packets.end(t)
+	if config := read(t, filepath.Join(server.dir, "dnsmasq.d/phones.conf")); strings.Count(config, "\n# dhcp-") != 1 || !strings.HasPrefix(config, "dhcp-range=192.0.2.66,") {
+		t.Errorf("other lines than that of the phones are taken out:\n%s", config)
+	}
 	if gaps := packets.gaps(t, "Front office PBX._digiumproxy._udp.local."); gaps != nil {
 		t.Errorf("a phone loses these: %q", gaps)
 	}
