@@ -128,17 +128,20 @@ func (t table) carriers(m rtnetlink.LinkMessage) []publication.Carrier {
 		return nil
 	}
 	all := []uint32{m.Index}
+	under := map[uint32]bool{}
 	var found []publication.Carrier
 	for i := 0; i < len(all); i++ {
 		if one := t.byIndex[all[i]]; works(one) {
-			found = append(found, carrier(one))
+			c := carrier(one)
+			c.Under = under[one.Index]
+			found = append(found, c)
 			if on := lower(one); on != 0 && !slices.Contains(all, on) {
-				all = append(all, on)
+				all, under[on] = append(all, on), true
 			}
 		}
 		for _, port := range t.ports[all[i]] {
 			if works(port) && t.master(port) != "" && !isBlocked(port) && !slices.Contains(all, port.Index) {
-				all = append(all, port.Index)
+				all, under[port.Index] = append(all, port.Index), under[all[i]]
 			}
 		}
 	}

@@ -255,7 +255,11 @@ func TestCarriers(t *testing.T) {
 		{"a bond in a bridge", []rtnetlink.LinkMessage{
 			bridge, link(5, working, attributes{Name: "eth0", Master: number(6), Info: &rtnetlink.LinkInfo{SlaveKind: "bond"}}), link(6, working, attributes{Name: "bond0", Master: number(7), Info: port(3)}),
 		}, "6 bond0 0, 7 br0 1, 5 eth0 0"},
-		{"a VLAN on a bridge", []rtnetlink.LinkMessage{vlan, bridge, link(2, working, attributes{Name: "eth0", Master: number(7), Info: port(3)})}, "7 br0 1, 9 br0.20 0, 2 eth0 0"},
+		{"a VLAN on a bridge", []rtnetlink.LinkMessage{vlan, bridge, link(2, working, attributes{Name: "eth0", Master: number(7), Info: port(3)})}, "7 br0 1 under, 9 br0.20 0, 2 eth0 0 under"},
+		{"a bridge on a VLAN", []rtnetlink.LinkMessage{
+			bridge, link(2, working, attributes{Name: "eth0"}),
+			link(9, working, attributes{Name: "eth0.20", Type: 2, Master: number(7), Info: &rtnetlink.LinkInfo{Kind: "vlan", SlaveKind: "bridge"}}),
+		}, "7 br0 1, 2 eth0 0 under, 9 eth0.20 0"},
 		{"a VRF", []rtnetlink.LinkMessage{
 			link(7, working, attributes{Name: "vrf0", Info: &rtnetlink.LinkInfo{Kind: "vrf"}}), link(2, working, attributes{Name: "eth0", Master: number(7), Info: &rtnetlink.LinkInfo{SlaveKind: "vrf"}}),
 		}, "7 vrf0 0"},
@@ -270,7 +274,11 @@ func TestCarriers(t *testing.T) {
 			l, _ := links.ByIndex(int(asked))
 			var got []string
 			for _, c := range l.Carriers {
-				got = append(got, fmt.Sprint(c.Index, " ", c.Name, " ", c.Ups))
+				text := fmt.Sprint(c.Index, " ", c.Name, " ", c.Ups)
+				if c.Under {
+					text += " under"
+				}
+				got = append(got, text)
 			}
 			if strings.Join(got, ", ") != c.want {
 				t.Errorf("%q, want %q", got, c.want)

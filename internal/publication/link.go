@@ -34,8 +34,8 @@ type Link struct {
 	// its master.
 	Master string
 
-	// Carriers are the interfaces that take packets of the link to the network: the link itself, and the ports of a
-	// bridge, bond or team. What is behind one of them has heard nothing from before it came up.
+	// Carriers are the interfaces that take packets of the link to the network: the link itself, the ports of a bridge,
+	// bond or team, and what a VLAN is on. What is behind one of them has heard nothing from before it came up.
 	Carriers []Carrier
 
 	Outage Outage // why no multicast goes out on it; zero if it does
@@ -67,6 +67,7 @@ type Carrier struct {
 	Index int
 	Name  string
 	Ups   uint32 // how often it has got a carrier; 0 if unknown
+	Under bool   // it is what a VLAN is on, or a port of that: other networks may be on it, too
 }
 
 // CameUp returns the carriers that have come up since a link was as before, in order.

@@ -8,7 +8,7 @@ import (
 // hostTime is how long the start and the end wait for what /proc and netlink say of this host.
 const hostTime = 200 * time.Millisecond
 
-// host is what the engine knows about this host. A task reads it, since /proc and netlink can hang.
+// host is what the engine knows about this host. A task reads it, since /proc can hang.
 type host struct {
 	looks chan chan struct{} // each asks for a look, and is closed when the loop knows the result
 }

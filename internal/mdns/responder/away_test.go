@@ -45,6 +45,11 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 	renamed.Name = "lan0"
 	bridge := dual()
 	bridge.Index, bridge.Name, bridge.Carriers = 3, "br0", []publication.Carrier{{Index: 3, Name: "br0"}, port}
+	on := publication.Carrier{Index: 2, Name: "eth0", Under: true}
+	vlan := dual()
+	vlan.Index, vlan.Name, vlan.Carriers = 5, "eth0.10", []publication.Carrier{{Index: 5, Name: "eth0.10"}, on}
+	sibling := dual()
+	sibling.Index, sibling.Name, sibling.Carriers = 6, "eth0.20", []publication.Carrier{{Index: 6, Name: "eth0.20"}, on}
 	elsewhere := dual()
 	elsewhere.Index, elsewhere.Name = 4, "eth1"
 	other := sip("Other", 5060)
@@ -60,6 +65,9 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 		{"removed, another name", plain, []publication.Link{renamed}, 30 * time.Second, []publication.Publication{other}, deskRecords},
 		{"removed, from a link to a bridge", plain, []publication.Link{bridge}, 0, []publication.Publication{other}, deskRecords},
 		{"removed, from a bridge to a port", []publication.Link{bridge}, plain, 0, []publication.Publication{other}, deskRecords},
+		{"removed, a VLAN", []publication.Link{vlan}, []publication.Link{vlan}, 30 * time.Second, []publication.Publication{other}, deskRecords},
+		{"another VLAN on the same interface", []publication.Link{vlan}, []publication.Link{sibling}, 30 * time.Second, []publication.Publication{other}, nil},
+		{"what the VLAN is on", []publication.Link{vlan}, plain, 30 * time.Second, []publication.Publication{other}, nil},
 		{"another link", plain, []publication.Link{elsewhere}, 30 * time.Second, []publication.Publication{other}, nil},
 		{"still defined", plain, plain, 30 * time.Second, []publication.Publication{sip("Desk", 5060), other}, nil},
 		{"still defined, from a link to a bridge", plain, []publication.Link{bridge}, 0, []publication.Publication{sip("Desk", 5060), other}, nil},

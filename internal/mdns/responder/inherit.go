@@ -181,11 +181,11 @@ func (e *estate) inOrder() []leg {
 }
 
 // legs returns those of the network behind a face: that of its link, and those of the ports of a bridge, which are links of
-// their own before and after.
+// their own before and after. What a VLAN is on is another network.
 func (f *face) legs() []leg {
 	legs := []leg{{f.link.Name, f.version}}
 	for _, c := range f.link.Carriers {
-		if c.Name != f.link.Name {
+		if c.Name != f.link.Name && !c.Under {
 			legs = append(legs, leg{c.Name, f.version})
 		}
 	}
@@ -220,7 +220,9 @@ func (f *face) bequeath() {
 	for _, at := range f.legs() {
 		f.r.estate.add(at, relics)
 	}
-	f.r.estate.names[f.link.Index] = f.link.Name
+	if len(relics) > 0 {
+		f.r.estate.names[f.link.Index] = f.link.Name
+	}
 }
 
 // inherit takes over what was announced on the link of a face before it came.
