@@ -69,7 +69,7 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 	d.buf, d.items, d.stale = new(bytes.Buffer), nil, true
 	defer d.close()
 	for reason := changed; reason != ended; reason = d.await(ctx) {
-		if returned := d.guard.begin(); returned || reason == changed || !d.answers() {
+		if returned := d.guard.begin(); returned || reason == changed || !d.answers() || !time.Now().Before(d.due()) {
 			d.prepare()
 			yield(d.look())
 		} else {
@@ -178,8 +178,7 @@ const (
 // await waits for a reason to look again: a change that has settled, or time.
 func (d *directory) await(ctx context.Context) reason {
 	var changes wakeup.Settling // an editor that saves a file does several things in a row
-	next := d.looked.Add(wakeup.Until(d.looked, d.interval()))
-	poll, beat := time.After(time.Until(next)), time.After(wakeup.Until(time.Now(), Pulse))
+	poll, beat := time.After(time.Until(d.due())), time.After(wakeup.Until(time.Now(), Pulse))
 	var happened <-chan string
 	if d.events != nil {
 		happened = d.events.Events()
@@ -331,6 +330,9 @@ func (d *directory) pace() {
 		d.remark = Remark(fmt.Sprintf("the definitions are polled every %s: %s", d.every, why))
 	}
 }
+
+// due returns when the next look is due without an event.
+func (d *directory) due() time.Time { return d.looked.Add(wakeup.Until(d.looked, d.interval())) }
 
 // interval returns the time until the next look without an event. It is shorter after a look that could not read something: that a
 // process has descriptors again, or that a server answers again, is no event.

@@ -124,3 +124,35 @@ func TestSourceOnMemory(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) { inMemory(t, test.run) })
 	}
 }
+
+// TestLookIsDueAfterAHang has a directory hang beyond its next look. It is read once it answers: what was known before is not
+// reported again first.
+func TestLookIsDueAfterAHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := memdisk.New()
+		process := d.Process()
+		if err := errors.Join(d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a"))); err != nil {
+			t.Fatal(err)
+		}
+		defer synctest.Wait() // for what reads and watches
+		defer process.Kill()
+		var reports [][]Item
+		go Directory(process, "/etc/services", 0).Run(t.Context(), func(items []Item) { reports = append(reports, items) })
+		time.Sleep(pollEvery)
+		release, err := d.Hang("/etc/services")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(Pulse) // it hangs since then
+		if err := d.Write("/etc/services/a.service", serviceFile("b")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * pollAnyway)
+		before := len(reports)
+		release()
+		synctest.Wait()
+		if after := reports[before:]; len(after) == 0 || len(after[0]) != 1 || string(after[0][0].Data) != serviceFile("b") {
+			t.Errorf("reported once it answers: %v; want the file as it is now", after)
+		}
+	})
+}
