@@ -90,16 +90,19 @@ const leastMTU = 1280
 func sharesNetwork(a, b publication.Link) bool {
 	return slices.ContainsFunc(a.Addrs, func(one publication.LinkAddr) bool {
 		return slices.ContainsFunc(b.Addrs, func(other publication.LinkAddr) bool {
-			return one.Addr().Is4() && !one.Addr().IsLinkLocalUnicast() && one.Bits() < one.Addr().BitLen() && other.Bits() < other.Addr().BitLen() &&
+			return isUsed4(one.Addr()) && one.Bits() < one.Addr().BitLen() && other.Bits() < other.Addr().BitLen() &&
 				one.Contains(other.Addr()) && other.Contains(one.Addr())
 		})
 	})
 }
 
+// isUsed4 reports whether phones use an address by IPv4: those of 169.254.0.0/16 they don't.
+func isUsed4(a netip.Addr) bool { return a.Is4() && !a.IsLinkLocalUnicast() }
+
 // isReached reports whether an IPv4 address is in a network of a link. What phones don't use is taken to be.
 func isReached(l publication.Link, addr netip.Addr) bool {
-	isIPv4 := func(a publication.LinkAddr) bool { return a.Addr().Is4() && !a.Addr().IsLinkLocalUnicast() }
-	return !addr.Is4() || addr.IsLinkLocalUnicast() || l.Loopback || !slices.ContainsFunc(l.Addrs, isIPv4) ||
+	hasUsed := slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return isUsed4(a.Addr()) })
+	return !isUsed4(addr) || l.Loopback || !hasUsed ||
 		slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return a.Contains(addr) })
 }
 

@@ -15,18 +15,17 @@ import (
 // client. The target of the UDP socket follows. Any user may read these names.
 const clientPrefix = "announcer/client/"
 
-// markClient marks a UDP socket of a client. The mark lasts until its file descriptor, which is returned, is closed. It is -1 if
-// the socket can't be marked: other programs then take it for that of a responder.
-func markClient(udp int) (fd int) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(udp, &stat); err != nil {
+// markClient marks a UDP socket of a client, which has an inode. The mark lasts until its file descriptor, which is returned, is closed.
+// It is -1 if the socket can't be marked: other programs then take it for that of a responder.
+func markClient(inode uint64) (fd int) {
+	if inode == 0 {
 		return -1
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1
 	}
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: "@" + clientPrefix + target(stat.Ino)}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: "@" + clientPrefix + target(inode)}); err != nil {
 		unix.Close(fd)
 		return -1
 	}
@@ -38,7 +37,7 @@ func markClient(udp int) (fd int) {
 func MarkClient(conn syscall.Conn) (unmark func()) {
 	mark := -1
 	if raw, err := conn.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { mark = markClient(int(fd)) }) // a socket that is closed needs no mark
+		_ = raw.Control(func(fd uintptr) { mark = markClient(inodeOf(int(fd))) }) // a socket that is closed needs no mark
 	}
 	return func() { closeMark(mark) }
 }
@@ -65,6 +64,15 @@ func parseClients(table []byte) map[string]bool {
 		}
 	}
 	return marked
+}
+
+// inodeOf returns the inode of a socket, 0 if it is not known.
+func inodeOf(fd int) uint64 {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return 0
+	}
+	return stat.Ino
 }
 
 // target returns what file descriptors of a socket point to in /proc.

@@ -51,20 +51,16 @@ func (s *socket) open() error {
 		unix.Close(fd)
 		return fmt.Errorf("failed to set up the %s socket: %w", s.name(), err)
 	}
-	mark := -1
+	inode, mark := inodeOf(fd), -1
 	if s.client {
-		mark = markClient(fd)
+		mark = markClient(inode)
 	}
 	if err := bindShared(fd, s.version); err != nil {
 		unix.Close(fd)
 		closeMark(mark)
 		return fmt.Errorf("failed to open port %d for %s: %w", mdns.Port, s.name(), err)
 	}
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err == nil {
-		s.inode = stat.Ino
-	}
-	s.fd, s.mark, s.joined, s.pause = fd, mark, map[int]bool{}, 0
+	s.fd, s.inode, s.mark, s.joined, s.pause = fd, inode, mark, map[int]bool{}, 0
 	s.err, s.holder, s.looked = nil, "", time.Time{}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// hostTime is how long the start and the end wait for what /proc and netlink say of this host.
+// hostTime is how long the start and the end wait for what /proc says of this host.
 const hostTime = 200 * time.Millisecond
 
 // host is what the engine knows about this host. A task reads it, since /proc can hang.

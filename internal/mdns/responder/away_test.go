@@ -32,6 +32,19 @@ func away(t *testing.T, before []publication.Link, gone time.Duration, after []p
 	return l, h
 }
 
+// back has the links of a host be back, where Other alone is defined, and wants these goodbyes by each IP version.
+func back(t *testing.T, l *lab, h *host, links []publication.Link, want []string) {
+	t.Helper()
+	h.links = links
+	h.apply(sip("Other", 5060))
+	l.run(inheritTime + time.Second)
+	for _, v := range publication.IPVersions() {
+		if got := l.goodbyes(h, v); !slices.Equal(got, want) {
+			t.Errorf("goodbyes by IPv%d: %q, want %q", v, got, want)
+		}
+	}
+}
+
 // What was announced on a link that went, and is not defined when the link is back, gets its goodbye then.
 func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 	port := publication.Carrier{Index: 2, Name: "eth0"}
@@ -102,12 +115,7 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 		l, h := away(t, plain, 0, []publication.Link{fault}, other)
 		l.run(time.Minute)
 		l.mark()
-		h.links = plain
-		h.apply(other)
-		l.run(inheritTime + time.Second)
-		if got := l.goodbyes(h, publication.V6); !slices.Equal(got, deskRecords) {
-			t.Errorf("goodbyes %q, want %q", got, deskRecords)
-		}
+		back(t, l, h, plain, deskRecords)
 	})
 	t.Run("removed while nothing could be sent, then another name, then another index", func(t *testing.T) {
 		l, h := away(t, plain, 0, []publication.Link{fault}, other)
@@ -122,10 +130,7 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 			h.apply(other)
 		}
 		l.mark()
-		l.run(inheritTime + time.Second)
-		if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords) {
-			t.Errorf("goodbyes %q, want %q", got, deskRecords)
-		}
+		back(t, l, h, h.links, deskRecords)
 	})
 	for _, noticed := range []time.Duration{0, 500 * ms, 2 * time.Second, goodbyeKept} {
 		t.Run("removed "+noticed.String()+" before it is noticed that nothing can be sent", func(t *testing.T) {
@@ -135,34 +140,19 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 			h.apply(other)
 			l.run(time.Minute)
 			l.mark()
-			h.links = plain
-			h.apply(other)
-			l.run(inheritTime + time.Second)
-			if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords) {
-				t.Errorf("goodbyes %q, want %q", got, deskRecords)
-			}
+			back(t, l, h, plain, deskRecords)
 		})
 	}
 	t.Run("removed before the clock is set by a day, which looks like a sleep", func(t *testing.T) {
 		l, h := away(t, plain, time.Minute, nil, other)
 		h.Wake(l.time(), 24*time.Hour)
-		h.links = plain
-		h.apply(other)
-		l.run(inheritTime + time.Second)
-		if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords) {
-			t.Errorf("goodbyes %q, want %q", got, deskRecords)
-		}
+		back(t, l, h, plain, deskRecords)
 	})
 	t.Run("removed during a sleep without the link", func(t *testing.T) {
 		l, h := away(t, plain, time.Minute, nil, other)
 		l.run(10 * time.Minute)
 		h.Wake(l.time(), 10*time.Minute)
-		h.links = plain
-		h.apply(other)
-		l.run(inheritTime + time.Second)
-		if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords[1:]) {
-			t.Errorf("goodbyes %q, want %q", got, deskRecords[1:])
-		}
+		back(t, l, h, plain, deskRecords[1:])
 	})
 }
 

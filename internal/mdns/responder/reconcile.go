@@ -4,9 +4,9 @@ import (
 	"slices"
 )
 
-// plan works out what every face should hold, and begins whatever leads there: on all links if the services or their names have
-// changed, else where the link has. applied reports that something was
-// asked for from outside, so that what was refused is tried again.
+// plan works out what every face should hold, and begins whatever leads there: on all links if the services or their names
+// have changed, else on the links that have. applied reports that something was asked for from outside, so that what was refused
+// is tried again.
 func (r *Responder) plan(applied bool) {
 	desired, instances := r.names.settle()
 	all := r.last.then(desired, instances)

@@ -46,7 +46,9 @@ func testLookBeside(t *testing.T, announcer string) {
 			server, _ := newServer(t)
 			folder := t.TempDir()
 			write(t, folder, "pbx.service", strings.ReplaceAll(desk, "SERVER", server.answering(t)))
+			responders := 1
 			if withAvahi {
+				responders++
 				server.startAvahi(t, "[server]\nallow-interfaces=v0\nenable-dbus=no\n[publish]\npublish-workstation=no\npublish-hinfo=no\n")
 			}
 			closed := filepath.Join(t.TempDir(), "closed")
@@ -66,7 +68,7 @@ func testLookBeside(t *testing.T, announcer string) {
 						program, args = skip.Without(t, "setpriv"), append([]string{"--bounding-set", "-all", announcer}, args...)
 					}
 					p := server.start(t, program, args...)
-					server.isUnnoticed(t, p, 1+map[bool]int{true: 1}[withAvahi])
+					server.isUnnoticed(t, p, responders)
 					for _, want := range look.want {
 						want = strings.Replace(want, "PID", strconv.Itoa(daemon.cmd.Process.Pid), 1)
 						if lines := findings(t, p); !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
