@@ -101,7 +101,8 @@ func (w *World) compareHost(s *segment, h *host) {
 	}
 	if len(want) > 0 {
 		addrs := slices.DeleteFunc(s.cache.addresses(mdns.HostName(h.name).Key()), func(a netip.Addr) bool {
-			return time.Since(via.deaf) < hostTTL && !slices.Contains(via.published(), a) // whose goodbye could not be said
+			silent := min(time.Since(via.deaf), time.Since(h.truth.unnoted)) < hostTTL
+			return silent && !slices.Contains(via.published(), a) // whose goodbye could not be said
 		})
 		if !slices.Equal(addrs, via.published()) {
 			w.fail("segment %d knows %v of %s; want %v", s.number, addrs, h.net.Name, via.published())

@@ -37,6 +37,7 @@ type truth struct {
 	silence time.Time       // when a process ended without a word
 	left    map[string]bool // the names that it announced then
 	lost    bool            // it may not have noted them
+	unnoted time.Time       // when a process last ended so with no room for a note: nobody knows the addresses that it announced
 
 	changed time.Time // when what is to be announced last changed
 	faults  map[string]time.Time
@@ -146,7 +147,9 @@ func (t *truth) inherits(h *host) {
 // silenced notes that the process is gone without a word.
 func (t *truth) silenced(h *host) {
 	t.lost = h.full || !h.reachesAll() || time.Since(t.changed) < settleTime
-	t.silence, t.left = time.Now(), map[string]bool{}
+	if t.silence, t.left = time.Now(), map[string]bool{}; h.full {
+		t.unnoted = t.silence
+	}
 	t.touch()
 	for _, s := range t.known {
 		t.left[s.name] = true
