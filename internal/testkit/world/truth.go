@@ -37,7 +37,7 @@ type truth struct {
 	silence time.Time       // when a process ended without a word
 	left    map[string]bool // the names that it announced then
 	lost    bool            // it may not have noted them
-	unnoted time.Time       // when a process last ended so with no room for a note: nobody knows the addresses that it announced
+	unnoted time.Time       // when one last ended so with no room for a note: no process knows the addresses that it announced
 
 	changed time.Time // when what is to be announced last changed
 	faults  map[string]time.Time
