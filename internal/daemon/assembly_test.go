@@ -71,4 +71,5 @@ func TestAssembly(t *testing.T) {
 type noLinks struct{}
 
 func (noLinks) Read() (links []publication.Link, err error) { return nil, nil }
+func (noLinks) Follow() ([]publication.Link, error)         { return nil, nil }
 func (noLinks) Changes(context.Context) <-chan struct{}     { return nil }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"reflect"
 	"slices"
 	"time"
 
@@ -26,10 +25,15 @@ const (
 // and what an interface is a port of, is known on Linux only.
 func Read() ([]publication.Link, error) {
 	links, err := read()
-	if err != nil {
-		return nil, fmt.Errorf("the network interfaces can't be read: %w", err)
+	return links, readable(err)
+}
+
+// readable says of an error that it kept the interfaces from being read.
+func readable(err error) error {
+	if err == nil {
+		return nil
 	}
-	return links, nil
+	return fmt.Errorf("the network interfaces can't be read: %w", err)
 }
 
 // Reading is a result of [Read].
@@ -38,20 +42,15 @@ type Reading struct {
 	Err   error
 }
 
-// Kernel knows the links of a host.
+// Kernel knows the links of a host. Read and Follow are called one at a time.
 type Kernel interface {
 	// Read does what the function [Read] does.
 	Read() ([]publication.Link, error)
+	// Follow returns what Read does, but may ask only for what has changed since the last call of Read or Follow.
+	Follow() ([]publication.Link, error)
 	// Changes returns a channel that receives a signal whenever the links may have changed, until ctx is done.
 	Changes(ctx context.Context) <-chan struct{}
 }
-
-// system is the kernel of this host.
-type system struct{ log *slog.Logger }
-
-func (system) Read() ([]publication.Link, error) { return Read() }
-
-func (s system) Changes(ctx context.Context) <-chan struct{} { return nudges(ctx, s.log) }
 
 // Watcher is the task that reads the links of a host.
 type Watcher struct {
@@ -62,7 +61,7 @@ type Watcher struct {
 }
 
 // NewWatcher returns a watcher of the links of this host. It reads nothing before Run.
-func NewWatcher(log *slog.Logger) *Watcher { return NewWatcherOf(system{log}) }
+func NewWatcher(log *slog.Logger) *Watcher { return NewWatcherOf(newSystem(log)) }
 
 // NewWatcherOf returns a watcher of the links that a kernel knows.
 func NewWatcherOf(k Kernel) *Watcher {
@@ -82,8 +81,9 @@ func (w *Watcher) Refresh() { nudge(w.refresh) }
 // report changes, that is logged, and Run looks every 800 ms.
 func (w *Watcher) Run(ctx context.Context) error {
 	changes := w.kernel.Changes(ctx)
+	read := w.kernel.Read
 	for due := true; ; due = false {
-		reading := w.read(ctx)
+		reading := w.read(ctx, read)
 		if due || !reading.same(w.last) {
 			w.handOver(ctx, reading)
 		}
@@ -91,11 +91,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-w.refresh:
+			read = w.kernel.Read
 			continue
-		case _, open := <-changes:
-			if !open {
-				return nil
-			}
+		case <-changes:
+			read = w.kernel.Follow
 		}
 		select {
 		case <-ctx.Done():
@@ -106,10 +105,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 }
 
 // read reads the links. That the kernel has not answered for hangTime is a reading, too, which is handed over meanwhile.
-func (w *Watcher) read(ctx context.Context) Reading {
+func (w *Watcher) read(ctx context.Context, read func() ([]publication.Link, error)) Reading {
 	answer := make(chan Reading, 1)
 	go func() {
-		links, err := w.kernel.Read()
+		links, err := read()
 		answer <- Reading{links, err}
 	}()
 	began, patience := time.Now(), time.NewTimer(hangTime)
@@ -137,7 +136,7 @@ func (w *Watcher) handOver(ctx context.Context, r Reading) {
 
 // same reports whether two readings have the same links, or both failed.
 func (r Reading) same(other Reading) bool {
-	return reflect.DeepEqual(r.Links, other.Links) && (r.Err == nil) == (other.Err == nil)
+	return slices.EqualFunc(r.Links, other.Links, publication.Link.Same) && (r.Err == nil) == (other.Err == nil)
 }
 
 // nudge puts a signal into a channel that holds one, unless one is waiting there.
@@ -148,14 +147,14 @@ func nudge(c chan<- struct{}) {
 	}
 }
 
-// poll nudges at regular intervals.
-func poll(ctx context.Context, nudges chan<- struct{}) {
+// poll calls changed at regular intervals, until ctx is done.
+func poll(ctx context.Context, changed func()) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			nudge(nudges)
+			changed()
 		case <-ctx.Done():
 			return
 		}
@@ -193,7 +192,9 @@ func portable() ([]publication.Link, error) {
 func inOrder(links []publication.Link) []publication.Link {
 	slices.SortFunc(links, func(a, b publication.Link) int { return a.Index - b.Index })
 	for _, l := range links {
-		slices.SortFunc(l.Addrs, func(a, b publication.LinkAddr) int { return a.Prefix.Compare(b.Prefix) })
+		slices.SortFunc(l.Addrs, inAddrOrder)
 	}
 	return links
 }
+
+func inAddrOrder(a, b publication.LinkAddr) int { return a.Prefix.Compare(b.Prefix) }

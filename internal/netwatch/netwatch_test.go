@@ -19,6 +19,8 @@ type fakeKernel struct {
 
 func (k fakeKernel) Read() ([]publication.Link, error) { return k.read() }
 
+func (k fakeKernel) Follow() ([]publication.Link, error) { return k.read() }
+
 func (k fakeKernel) Changes(context.Context) <-chan struct{} { return k.changes }
 
 func TestChanges(t *testing.T) {
@@ -28,7 +30,8 @@ func TestChanges(t *testing.T) {
 		nudges := make(chan struct{}, 1)
 		w := NewWatcherOf(fakeKernel{func() ([]publication.Link, error) { return now, failure }, nudges})
 		ended := make(chan error)
-		go func() { ended <- w.Run(t.Context()) }()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { ended <- w.Run(ctx) }()
 		signalled := func() bool {
 			synctest.Wait()
 			select {
@@ -77,7 +80,7 @@ func TestChanges(t *testing.T) {
 		w.Refresh()
 		expect("asked for", true)
 
-		close(nudges)
+		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
@@ -125,8 +128,9 @@ func TestChangesInAFlood(t *testing.T) {
 		}, nudges})
 		ended := make(chan error, 1)
 		go func() { ended <- w.Run(ctx) }()
+		flood := make(chan struct{})
 		go func() {
-			defer close(nudges)
+			defer close(flood)
 			for ctx.Err() == nil {
 				time.Sleep(time.Millisecond)
 				nudge(nudges)
@@ -141,10 +145,9 @@ func TestChangesInAFlood(t *testing.T) {
 			t.Errorf("10 signals took %v and %d reads", took, reads)
 		}
 		cancel()
+		<-flood
 		if err := <-ended; err != nil {
 			t.Error(err)
-		}
-		for range nudges {
 		}
 	})
 }
@@ -153,15 +156,8 @@ func TestPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*pollEvery+1)
 		defer cancel()
-		nudges := make(chan struct{}, 1)
-		go func() {
-			defer close(nudges)
-			poll(ctx, nudges)
-		}()
 		count := 0
-		for range nudges {
-			count++
-		}
+		poll(ctx, func() { count++ })
 		if count != 10 {
 			t.Errorf("%d nudges, want 10", count)
 		}

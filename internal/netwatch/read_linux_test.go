@@ -161,6 +161,11 @@ func TestOutage(t *testing.T) {
 		{"VLAN on a bridge", []rtnetlink.LinkMessage{link(3, "br0.20", unplugged, vlan), link(2, "br0", unplugged, attributes{Info: kind("bridge")})},
 			"without a carrier; it is on br0, which does not work: without a carrier; none of its ports works; want one that is up: ip link show master br0"},
 		{"VLAN on what is in another namespace", []rtnetlink.LinkMessage{link(3, "eth0.20", unplugged, vlan)}, cable},
+		{"macvlan in a container, on what has the same index outside", []rtnetlink.LinkMessage{
+			link(2, "eth0", unplugged, attributes{Type: 2, Info: kind("macvlan")})}, cable},
+		{"two macvlan in a container, each on what has the other's index outside", []rtnetlink.LinkMessage{
+			link(2, "eth0", unplugged, attributes{Type: 3, Info: kind("macvlan")}), link(3, "eth1", unplugged, attributes{Type: 2, Info: kind("macvlan")})},
+			"without a carrier; it is on eth1, which does not work: " + cable},
 		{"VLAN on what works", []rtnetlink.LinkMessage{link(3, "eth0.20", unplugged, vlan), link(2, "eth0", working, attributes{})}, cable},
 		{"cable whose other end is down", []rtnetlink.LinkMessage{
 			link(3, "veth1", unplugged, attributes{Type: 2, Info: kind("veth")}), link(2, "veth0", unix.IFF_MULTICAST, attributes{Type: 3, Info: kind("veth")})}, cable},
@@ -514,9 +519,13 @@ func TestSubscribeRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var log bytes.Buffer
-				nudges, start := subscribe(ctx, slog.New(slog.NewTextHandler(&log, nil)), dial), time.Now()
-				<-nudges
-				<-nudges
+				heard, start := make(chan uint32), time.Now()
+				subscribe(ctx, slog.New(slog.NewTextHandler(&log, nil)), func(index uint32) { heard <- index }, dial)
+				for range 2 {
+					if index := <-heard; index != 0 {
+						t.Errorf("heard of interface %d alone; want of all", index)
+					}
+				}
 				if took := time.Since(start); took != 2*pollEvery {
 					t.Errorf("two looks within %v, want %v", took, 2*pollEvery)
 				}
@@ -524,8 +533,6 @@ func TestSubscribeRefused(t *testing.T) {
 					t.Errorf("it says %q", &log)
 				}
 				cancel()
-				for range nudges {
-				}
 			})
 		})
 	}

@@ -11,11 +11,20 @@ import (
 
 func read() ([]publication.Link, error) { return portable() }
 
-func nudges(ctx context.Context, _ *slog.Logger) <-chan struct{} {
+// system is the kernel of this host, which does not report changes.
+type system struct{}
+
+func newSystem(*slog.Logger) Kernel { return system{} }
+
+// Read implements [Kernel].
+func (system) Read() ([]publication.Link, error) { return Read() }
+
+// Follow implements [Kernel].
+func (system) Follow() ([]publication.Link, error) { return Read() }
+
+// Changes implements [Kernel].
+func (system) Changes(ctx context.Context) <-chan struct{} {
 	c := make(chan struct{}, 1)
-	go func() {
-		defer close(c)
-		poll(ctx, c)
-	}()
+	go poll(ctx, func() { nudge(c) })
 	return c
 }

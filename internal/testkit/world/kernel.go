@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -23,9 +24,10 @@ type kernel struct {
 	mu         sync.Mutex
 	interfaces []*nic
 	last       int // index
-	listeners  map[chan struct{}]bool
-	fails      error         // of the next reads
-	hangs      chan struct{} // a read waits until it is closed; nil: none does
+	listeners  map[*func(index uint32)]bool
+	said       map[uint32]messages // about each interface, the last time
+	fails      error               // of the next reads
+	hangs      chan struct{}       // a read waits until it is closed; nil: none does
 }
 
 // nic is an interface, and the cable to a segment that is in it.
@@ -146,12 +148,25 @@ func (n *nic) follow(port *nic) {
 	}
 }
 
-// notify sends a message to those who listen. It needs the lock.
+// notify reports which interfaces have changed. It needs the lock. If none has, messages were lost.
 func (k *kernel) notify() {
-	for c := range k.listeners {
-		select {
-		case c <- struct{}{}:
-		default:
+	before := k.said
+	k.said = map[uint32]messages{}
+	for _, n := range k.interfaces {
+		k.said[uint32(n.index)] = n.messages()
+	}
+	var changed []uint32
+	for index := range uint32(k.last) + 1 {
+		if !reflect.DeepEqual(before[index], k.said[index]) {
+			changed = append(changed, index)
+		}
+	}
+	if len(changed) == 0 {
+		changed = []uint32{0}
+	}
+	for heard := range k.listeners {
+		for _, index := range changed {
+			(*heard)(index)
 		}
 	}
 }
@@ -171,8 +186,24 @@ func (n *nic) published() []netip.Addr {
 	return sorted(l.Published())
 }
 
-// Read implements [netwatch.Kernel].
-func (k *kernel) Read() ([]publication.Link, error) {
+// All implements [netwatch.Messages].
+func (k *kernel) All() (links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage, err error) {
+	err = k.answer(func() { links, addrs = k.all() })
+	return links, addrs, err
+}
+
+// Of implements [netwatch.Messages].
+func (k *kernel) Of(index uint32) (link *rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage, err error) {
+	err = k.answer(func() {
+		if said, ok := k.said[index]; ok {
+			link, addrs = &said.link, said.addrs
+		}
+	})
+	return link, addrs, err
+}
+
+// answer has f answer, once the kernel does not hang, unless it fails.
+func (k *kernel) answer(f func()) error {
 	k.mu.Lock()
 	hangs := k.hangs
 	k.mu.Unlock()
@@ -182,52 +213,59 @@ func (k *kernel) Read() ([]publication.Link, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.fails != nil {
-		return nil, k.fails
+		return k.fails
 	}
-	return k.links(), nil
+	f()
+	return nil
 }
 
-// Changes implements [netwatch.Kernel].
-func (k *kernel) Changes(ctx context.Context) <-chan struct{} {
+// Subscribe implements [netwatch.Messages].
+func (k *kernel) Subscribe(ctx context.Context, heard func(index uint32)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	c := make(chan struct{}, 1)
-	k.listeners[c] = true
+	k.listeners[&heard] = true
 	context.AfterFunc(ctx, func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		delete(k.listeners, c)
+		delete(k.listeners, &heard)
 	})
-	return c
 }
 
 // links returns what the daemon is to know of the interfaces. It needs the lock.
-func (k *kernel) links() []publication.Link {
-	var links []rtnetlink.LinkMessage
-	var addrs []rtnetlink.AddressMessage
+func (k *kernel) links() []publication.Link { return netwatch.FromKernel(k.all()) }
+
+// all returns the messages about all interfaces. It needs the lock.
+func (k *kernel) all() (links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) {
 	for _, n := range k.interfaces {
-		links = append(links, n.message())
-		for _, a := range n.addrs {
-			addrs = append(addrs, rtnetlink.AddressMessage{
-				Index: uint32(n.index), PrefixLength: uint8(a.Bits()), Flags: uint8(a.flags),
-				Attributes: &rtnetlink.AddressAttributes{Address: a.Addr().AsSlice(), Flags: a.flags},
-			})
-		}
+		m := n.messages()
+		links, addrs = append(links, m.link), append(addrs, m.addrs...)
 	}
-	return netwatch.FromKernel(links, addrs)
+	return links, addrs
 }
 
-// message returns what netlink says of an interface.
-func (n *nic) message() rtnetlink.LinkMessage {
-	m := rtnetlink.LinkMessage{
+// messages are what netlink says of an interface.
+type messages struct {
+	link  rtnetlink.LinkMessage
+	addrs []rtnetlink.AddressMessage
+}
+
+func (n *nic) messages() messages {
+	ups := n.ups
+	m := messages{link: rtnetlink.LinkMessage{
 		Index: uint32(n.index), Flags: n.flags,
-		Attributes: &rtnetlink.LinkAttributes{Name: n.name, MTU: n.mtu, CarrierUpCount: &n.ups},
-	}
+		Attributes: &rtnetlink.LinkAttributes{Name: n.name, MTU: n.mtu, CarrierUpCount: &ups},
+	}}
 	if n.master != 0 {
-		m.Attributes.Master = new(uint32(n.master))
+		m.link.Attributes.Master = new(uint32(n.master))
 	}
 	if n.kind != "" {
-		m.Attributes.Info = &rtnetlink.LinkInfo{Kind: n.kind}
+		m.link.Attributes.Info = &rtnetlink.LinkInfo{Kind: n.kind}
+	}
+	for _, a := range n.addrs {
+		m.addrs = append(m.addrs, rtnetlink.AddressMessage{
+			Index: uint32(n.index), PrefixLength: uint8(a.Bits()), Flags: uint8(a.flags),
+			Attributes: &rtnetlink.AddressAttributes{Address: a.Addr().AsSlice(), Flags: a.flags},
+		})
 	}
 	return m
 }

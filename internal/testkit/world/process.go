@@ -67,7 +67,7 @@ func (p *process) run(ctx context.Context) error {
 		Usable:      source.Snapshot.Usable,
 		Logger:      p.logger,
 		Open:        func(d *daemon.Daemon) (mdns.Publisher, error) { return p.engine(ctx, d.Log), nil },
-		Links:       func(*slog.Logger) *netwatch.Watcher { return netwatch.NewWatcherOf(p.host.kernel) },
+		Links:       func(*slog.Logger) *netwatch.Watcher { return netwatch.NewWatcherOf(netwatch.NewKernel(p.host.kernel)) },
 		Checks: func(log *slog.Logger) *health.Monitor {
 			checks := health.New(p.host.ask, log)
 			checks.Dice = p.host.throw

@@ -153,7 +153,7 @@ check = "tcp"
 func (w *World) addHost(i int) {
 	h := &host{
 		number: i, name: fmt.Sprintf("pbx%d", i), net: w.net.NewHost(fmt.Sprintf("pbx%d", i)), locked: map[string]*service{},
-		kernel: &kernel{listeners: map[chan struct{}]bool{}, last: 1}, log: new(bytes.Buffer), truth: newTruth(w),
+		kernel: &kernel{listeners: map[*func(uint32)]bool{}, last: 1}, log: new(bytes.Buffer), truth: newTruth(w),
 		dice: rand.New(rand.NewPCG(w.seed, uint64(100+i))), throws: rand.New(rand.NewPCG(w.seed, uint64(200+i))),
 	}
 	for n, s := range w.segments {
