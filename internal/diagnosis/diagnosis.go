@@ -119,7 +119,7 @@ func (s Sight) links() []Finding {
 	}
 	for _, glob := range s.Allow {
 		if !slices.ContainsFunc(s.Links, func(l publication.Link) bool { return l.Matches([]string{glob}) }) {
-			all = append(all, Finding{Wrong, Interface, "", fmt.Sprintf("no interface matches %q", glob), "correct the name: ip -brief link lists those that there are"})
+			all = append(all, Finding{Wrong, Interface, "", fmt.Sprintf("no interface matches %q", glob), "correct the name: " + here.interfaces + " lists those that there are"})
 		}
 	}
 	if len(used) == 0 && len(all) == 0 {
@@ -177,7 +177,7 @@ func (s Sight) link(l publication.Link, used publication.Links) []Finding {
 		return all
 	}
 	if why, failed := s.Failed[lookListen]; failed {
-		return append(all, Finding{Wrong, Socket, l.Name, why, "look at the log of the kernel: journalctl --dmesg"})
+		return append(all, Finding{Wrong, Socket, l.Name, why, "look at the log of the kernel: " + here.log})
 	}
 	for _, step := range []func(publication.Link) []Finding{s.socket, s.multicast, s.firewall} {
 		found := step(l)

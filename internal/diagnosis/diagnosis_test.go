@@ -95,6 +95,14 @@ func TestSoundShapes(t *testing.T) {
 			s.Hearing.Heard[2] = append(s.Hearing.Heard[2], netip.MustParseAddr("198.51.100.9"))
 		}},
 		{"a host with a link-local address", func(s *Sight) { s.Hearing.Heard[2] = []netip.Addr{netip.MustParseAddr("169.254.7.9")} }},
+		{"an address of this host alone", func(s *Sight) { s.Links[0].Addrs[0] = addr("198.51.100.5/32") }},
+		{"a line with two ends", func(s *Sight) { s.Links[0].Addrs[0] = addr("198.51.100.4/31") }},
+		{"a tunnel", func(s *Sight) { s.Links[0].PointToPoint, s.Links[0].Addrs[0] = true, addr("198.51.100.5/24") }},
+		{"an IPv6 address of this host alone", func(s *Sight) {
+			s.Links[0].Addrs = []publication.LinkAddr{addr("198.51.100.5/32"), addr("2001:db8::5/128")}
+			s.Hearing.Heard[2] = append(s.Hearing.Heard[2], netip.MustParseAddr("2001:db8:1::6"))
+		}},
+		{"an address of this host alone beside a network", func(s *Sight) { s.Links[0].Addrs = append(s.Links[0].Addrs, addr("198.51.100.5/32")) }},
 		{"IPv6 alone", func(s *Sight) { s.Links[0].Addrs = []publication.LinkAddr{addr("2001:db8::5/64")} }},
 		{"an MTU of Ethernet", func(s *Sight) { s.Links[0].MTU = 1500 }},
 	} {
@@ -153,6 +161,9 @@ func TestFindings(t *testing.T) {
 		{"a port of a bridge that was named", func(s *Sight) { s.Links[0].Master, s.Allow = "br0", []string{"eth0"} }, Hint, Addresses, "it is a port of br0"},
 		{"two links on one network", func(s *Sight) { s.Links = append(s.Links, second("192.0.2.7/24")) }, Hint, Addresses, "eth0 is on the same network"},
 		{"a host that the netmask leaves out", func(s *Sight) { s.Links[0].Addrs[0] = addr("192.0.2.129/28") }, Hint, Addresses, "192.0.2.6 is in none of its networks (192.0.2.129/28)"},
+		{"a host that the netmask leaves out, beside an address of this host alone", func(s *Sight) {
+			s.Links[0].Addrs = []publication.LinkAddr{addr("192.0.2.129/28"), addr("192.0.2.7/32")}
+		}, Hint, Addresses, "192.0.2.6 is in none of its networks (192.0.2.129/28)"},
 		{"a small MTU", func(s *Sight) { s.Links[0].MTU = 500 }, Hint, Addresses, "its MTU of 500 bytes is small"},
 		{"nobody is heard", func(s *Sight) { s.Hearing.Heard = nil }, Hint, Snooping, "no other host was heard"},
 		{"a host that answers by unicast alone", func(s *Sight) { s.Unicast = map[int][]netip.Addr{2: {phone.Host}} }, Hint, Snooping, "192.0.2.31 answers by unicast"},

@@ -19,7 +19,6 @@ func addresses(l publication.Link) []Finding {
 	find := func(state State, text, remedy string) []Finding {
 		return []Finding{{state, Addresses, l.Name, text, remedy}}
 	}
-	const wantAddress = "give it one, by DHCP or with ip address add ADDRESS/LENGTH dev %s"
 	for _, a := range l.Addrs {
 		if a.Duplicate {
 			return find(Wrong, fmt.Sprintf("another host has %s, too", a.Addr()), "give one of the two another address")
@@ -41,7 +40,7 @@ func addresses(l publication.Link) []Finding {
 	oldIPv4 := slices.ContainsFunc(deprecated, func(a publication.LinkAddr) bool { return a.Addr().Is4() })
 	switch {
 	case len(l.Addrs) == 0:
-		return find(Wrong, "it has no address", fmt.Sprintf(wantAddress, l.Name))
+		return find(Wrong, "it has no address", here.toAddAddress(l.Name))
 	case !hasIPv4 && oldIPv4:
 		return find(Wrong, fmt.Sprintf("the lifetime of %s has run out (deprecated)", listed(deprecated)),
 			"renew it: look at the DHCP client, or set ip address change ADDRESS/LENGTH dev "+l.Name+" preferred_lft forever")
@@ -49,9 +48,9 @@ func addresses(l publication.Link) []Finding {
 		return find(Hint, fmt.Sprintf("it is not yet known whether other hosts have %s (tentative)", listed(l.Addrs)), "try again in two seconds")
 	case len(routable)+len(deprecated) == 0:
 		return find(Wrong, fmt.Sprintf("it has link-local addresses alone (%s): there was no address by DHCP, or it has expired", listed(l.Addrs)),
-			"look at the DHCP server and client, or "+fmt.Sprintf(wantAddress, l.Name))
+			"look at the DHCP server and client, or "+here.toAddAddress(l.Name))
 	case !hasIPv4:
-		return find(Hint, fmt.Sprintf("it has no IPv4 address (%s); phones speak IPv4", listed(l.Addrs)), fmt.Sprintf(wantAddress, l.Name))
+		return find(Hint, fmt.Sprintf("it has no IPv4 address (%s); phones speak IPv4", listed(l.Addrs)), here.toAddAddress(l.Name))
 	case len(deprecated) > 0:
 		return find(Hint, fmt.Sprintf("%s; the lifetime of %s has run out (deprecated)", listed(routable), listed(deprecated)), "")
 	}
@@ -73,12 +72,12 @@ func (s Sight) shape(l publication.Link, used publication.Links) []Finding {
 		}
 	}
 	if strange := slices.DeleteFunc(slices.Clone(s.Hearing.Heard[l.Index]), func(a netip.Addr) bool { return isReached(l, a) }); len(strange) > 0 {
-		hint(fmt.Sprintf("%s is in none of its networks (%s)", names(firstOf(strange))+more(strange), listed(l.Addrs)),
+		hint(fmt.Sprintf("%s is in none of its networks (%s)", names(firstOf(strange))+more(strange), listed(networks(l))),
 			"compare the prefix lengths (netmasks) of both, or look for two networks on one switch")
 	}
 	if !l.Loopback && l.MTU > 0 && l.MTU < leastMTU {
 		hint(fmt.Sprintf("its MTU of %d bytes is small: packets of mDNS are split into fragments, and IPv6 wants %d", l.MTU, leastMTU),
-			fmt.Sprintf("ip link set %s mtu 1500", l.Name))
+			here.toEnlargeMTU(l.Name))
 	}
 	return all
 }
@@ -99,11 +98,20 @@ func sharesNetwork(a, b publication.Link) bool {
 // isUsed4 reports whether phones use an address by IPv4: those of 169.254.0.0/16 they don't.
 func isUsed4(a netip.Addr) bool { return a.Is4() && !a.IsLinkLocalUnicast() }
 
-// isReached reports whether an IPv4 address is in a network of a link. What phones don't use is taken to be.
+// networks returns the IPv4 addresses of a link that say which other hosts are on it. One for a single host says nothing (/32),
+// nor does one of a line with two ends (/31, RFC 3021).
+func networks(l publication.Link) []publication.LinkAddr {
+	return slices.DeleteFunc(slices.Clone(l.Addrs), func(a publication.LinkAddr) bool {
+		return !isUsed4(a.Addr()) || a.Bits() >= a.Addr().BitLen()-1
+	})
+}
+
+// isReached reports whether an IPv4 address is in a network of a link. What phones don't use is taken to be, and all at the
+// other end of a tunnel.
 func isReached(l publication.Link, addr netip.Addr) bool {
-	hasUsed := slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return isUsed4(a.Addr()) })
-	return !isUsed4(addr) || l.Loopback || !hasUsed ||
-		slices.ContainsFunc(l.Addrs, func(a publication.LinkAddr) bool { return a.Contains(addr) })
+	known := networks(l)
+	return !isUsed4(addr) || l.Loopback || l.PointToPoint || len(known) == 0 ||
+		slices.ContainsFunc(known, func(a publication.LinkAddr) bool { return a.Contains(addr) })
 }
 
 // listed lists addresses.
@@ -162,10 +170,10 @@ func (s Sight) multicast(l publication.Link) []Finding {
 		err := s.Hearing.Sent[Leg{l.Index, v}]
 		switch {
 		case i >= 0:
-			all = append(all, Finding{state, Multicast, l.Name, s.Hearing.Faults[i].Why, "look at the limits of memberships: sysctl net.ipv4.igmp_max_memberships"})
+			all = append(all, Finding{state, Multicast, l.Name, s.Hearing.Faults[i].Why, "look at the limits of memberships: " + here.memberships})
 		case err != nil && l.Loopback && v == publication.V6: // no host is there that IPv4 does not reach
 		case err != nil && !isRefused(err):
-			all = append(all, Finding{state, Multicast, l.Name, fmt.Sprintf("no packet can be sent to %s: %v", mdns.Group(v).Addr(), err), "look at the routes: ip route get " + mdns.Group(v).Addr().String()})
+			all = append(all, Finding{state, Multicast, l.Name, fmt.Sprintf("no packet can be sent to %s: %v", mdns.Group(v).Addr(), err), here.toSeeRoutes(mdns.Group(v).Addr())})
 		default:
 			good = append(good, mdns.Group(v).Addr().String())
 		}
@@ -181,15 +189,13 @@ func isRefused(err error) bool {
 	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES)
 }
 
-const openPort = "let UDP port 5353 pass: ufw allow 5353/udp, or firewall-cmd --permanent --add-service=mdns and --reload, or the like"
-
 // firewall reports whether this host drops multicast DNS: by what became of own packets, and by the rules.
 func (s Sight) firewall(l publication.Link) []Finding {
 	var all []Finding
 	for _, v := range s.versions(l) {
 		for _, out := range []bool{true, false} {
 			if text := s.dropped(l, v, out); text != "" {
-				all = append(all, Finding{faultState(l, v), Firewall, l.Name, text, openPort})
+				all = append(all, Finding{faultState(l, v), Firewall, l.Name, text, "let UDP port 5353 pass: " + here.openPort})
 				break // what does not go out does not come back
 			}
 		}
