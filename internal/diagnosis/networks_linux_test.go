@@ -321,6 +321,11 @@ func TestNetworks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		{name: "a definition that is a link to nowhere", wrong: "definitions", text: `link.service: it can't be opened: it is a symbolic link to "/nowhere", which does not exist`, damage: func(t *testing.T, n *network) {
+			if err := os.Symlink("/nowhere", filepath.Join(n.dir, "link.service")); err != nil {
+				t.Fatal(err)
+			}
+		}},
 		{name: "a definition that the daemon can't read", wrong: "definitions", text: "the daemon can't read it", damage: func(t *testing.T, n *network) {
 			n.serve(t, `{"time": "2026-01-02T03:04:05Z", "problems": [], "daemon": {"pid": 1}}`)
 			n.options.Default = false

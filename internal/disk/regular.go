@@ -60,7 +60,7 @@ func Regular[F interface {
 func ReadRegular(fsys FS, path string, most int64) ([]byte, fs.FileInfo, error) {
 	f, info, err := OpenRegular(fsys, path)
 	if err != nil {
-		return nil, nil, Cause(err)
+		return nil, nil, Explained(fsys, path, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, most+1))

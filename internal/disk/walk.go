@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -78,4 +79,51 @@ func split(path string) (root string, names []string) {
 func components(path string) []string {
 	path = path[len(filepath.VolumeName(path)):]
 	return slices.DeleteFunc(strings.Split(filepath.ToSlash(path), "/"), func(name string) bool { return name == "" || name == "." })
+}
+
+// DanglingError is the error of a path that passes a symbolic link to something that does not exist.
+type DanglingError struct {
+	Link    string // path of the symbolic link; "" if it is the path that was asked for
+	Target  string // as the link has it
+	Missing string // path of the first entry that does not exist, of those that lead to the target
+}
+
+func (e *DanglingError) Error() string {
+	what := "it"
+	if e.Link != "" {
+		what = fmt.Sprintf("%q", e.Link)
+	}
+	what += fmt.Sprintf(" is a symbolic link to %q", e.Target)
+	if e.Missing == e.Target {
+		return what + ", which does not exist"
+	}
+	return what + fmt.Sprintf(", and %q does not exist", e.Missing)
+}
+
+// Unwrap returns [fs.ErrNotExist].
+func (e *DanglingError) Unwrap() error { return fs.ErrNotExist }
+
+// Explained returns a [DanglingError] if that is why something at a path does not exist, else the [Cause] of an error.
+func Explained(fsys FS, path string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return Cause(err)
+	}
+	var link Step
+	missing, walked := Walk(fsys, path, func(s Step) bool {
+		if link.Info == nil && s.IsLink() {
+			if _, err := fsys.Stat(s.Path()); errors.Is(err, fs.ErrNotExist) {
+				link = s
+			}
+		}
+		return true
+	})
+	target, unread := fsys.Readlink(link.Path())
+	if link.Info == nil || unread != nil || !errors.Is(walked, fs.ErrNotExist) {
+		return Cause(err)
+	}
+	dangling := &DanglingError{Target: target, Missing: missing}
+	if !link.Last {
+		dangling.Link = link.Path()
+	}
+	return dangling
 }

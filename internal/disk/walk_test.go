@@ -1,6 +1,8 @@
 package disk
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,6 +57,44 @@ func TestWalk(t *testing.T) {
 			})
 			if got := strings.Join(passed, " "); got != test.passed || end != in(test.end) || (err == nil) != test.ok {
 				t.Errorf("passed %q to %q, %v; want %q to %q, %t", got, end, err, test.passed, in(test.end), test.ok)
+			}
+		})
+	}
+}
+
+// TestExplained has paths lead nowhere, by a symbolic link or without one.
+func TestExplained(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(path string) string { return filepath.Join(dir, path) }
+	for _, err := range []error{
+		os.Mkdir(in("sub"), 0o755), os.Symlink("nowhere", in("relative")), os.Symlink("/nowhere/file", in("absolute")), os.Symlink("/nowhere", in("top")),
+		os.Symlink("relative", in("chain")), os.Symlink("sub", in("good")), os.Symlink("../gone", in("sub/b")),
+	} {
+		if err != nil {
+			skip.Now(t, "symbolic links can't be made: ", err)
+		}
+	}
+	for _, test := range []struct{ name, path, want string }{
+		{"a relative link", "relative", `it is a symbolic link to "nowhere", and "DIR/nowhere" does not exist`},
+		{"an absolute link", "top", `it is a symbolic link to "/nowhere", which does not exist`},
+		{"a link into a directory that is missing", "absolute", `it is a symbolic link to "/nowhere/file", and "/nowhere" does not exist`},
+		{"a link to a link", "chain", `it is a symbolic link to "relative", and "DIR/nowhere" does not exist`},
+		{"a directory that is a link", "relative/file", `"DIR/relative" is a symbolic link to "nowhere", and "DIR/nowhere" does not exist`},
+		{"a link in a directory that is a link", "good/b", `it is a symbolic link to "../gone", and "DIR/gone" does not exist`},
+		{"a directory that is a good link", "good/file", "no such file or directory"},
+		{"no link", "file", "no such file or directory"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, failed := OS.Stat(in(test.path))
+			err := Explained(OS, in(test.path), failed)
+			if want := strings.ReplaceAll(test.want, "DIR", dir); err.Error() != want || !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("got %q; want %q", err, want)
+			}
+			if _, _, err := ReadRegular(OS, in(test.path), 1); err.Error() != strings.ReplaceAll(test.want, "DIR", dir) {
+				t.Errorf("ReadRegular: %q; want %q", err, test.want)
 			}
 		})
 	}

@@ -55,7 +55,7 @@ type Firmware struct {
 func Scan(dir string) (Firmware, error) {
 	root, err := OpenDirectory(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Firmware{}, fmt.Errorf("%s: it does not exist; want a directory with firmware", dir)
+		return Firmware{}, fmt.Errorf("%s: %s; want a directory with firmware", dir, absence(dir, err))
 	} else if err != nil {
 		return Firmware{}, fmt.Errorf("%s: the directory can't be read: %w", dir, err)
 	}
@@ -74,6 +74,14 @@ func Scan(dir string) (Firmware, error) {
 	s.judge()
 	s.findings.Sort()
 	return Firmware{s.images, s.findings}, nil
+}
+
+// absence returns why a directory does not exist.
+func absence(dir string, err error) string {
+	if dangling, ok := errors.AsType[*disk.DanglingError](disk.Explained(disk.OS, dir, err)); ok {
+		return dangling.Error()
+	}
+	return "it does not exist"
 }
 
 // OpenDirectory opens a directory, and nothing else: a FIFO would be waited for.

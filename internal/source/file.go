@@ -74,10 +74,11 @@ func readAll(r io.Reader, buf *bytes.Buffer) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// explained returns the cause of an error with a path, and for whom and by what permission is denied.
+// explained returns the cause of an error with a path, which symbolic link leads nowhere, and for whom and by what permission is
+// denied.
 func explained(fsys disk.FS, path string, err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
-		return disk.Cause(err)
+		return disk.Explained(fsys, path, err)
 	}
 	return fmt.Errorf("%w for %s%s", disk.Cause(err), userName(), hint(fsys, path))
 }

@@ -50,7 +50,7 @@ func expand(fsys disk.FS, path string, fits func(name string) bool) ([]string, e
 	info, err := fsys.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, ErrMissing
+		return nil, missing(fsys, path, err)
 	case err != nil:
 		return nil, fmt.Errorf("it can't be read: %w", explained(fsys, path, err))
 	case !info.IsDir():

@@ -17,6 +17,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/definition"
 	"announcer/internal/diag"
+	"announcer/internal/disk"
 	"announcer/internal/phones"
 	"announcer/internal/publication"
 	"announcer/internal/remote"
@@ -140,7 +141,7 @@ func (m Memory) readConfig(in Input) (config.Config, diag.Findings) {
 	item := in.Config.Items[0]
 	switch {
 	case errors.Is(item.Err, fs.ErrNotExist) && in.Request.Optional:
-		return config.Default(), m.lost(item, "it does not exist any more")
+		return config.Default(), m.gone(item)
 	case item.Err != nil:
 		return config.Config{}, diag.Findings{{File: item.Origin, Severity: diag.Error, Text: item.Err.Error()}}
 	case config.IsBlank(item.Data):
@@ -154,6 +155,18 @@ func (m Memory) readConfig(in Input) (config.Config, diag.Findings) {
 		}
 	}
 	return cfg, findings
+}
+
+// gone returns what is wrong with a configuration file that need not exist and does not.
+func (m Memory) gone(item Item) diag.Findings {
+	dangling, isLink := errors.AsType[*disk.DanglingError](item.Err)
+	if !isLink {
+		return m.lost(item, "it does not exist any more")
+	}
+	if findings := m.lost(item, dangling.Error()); findings != nil {
+		return findings
+	}
+	return diag.Findings{{File: item.Origin, Severity: diag.Warning, Text: dangling.Error() + "; the defaults are in use"}}
 }
 
 // lost returns an error if a configuration that says nothing would replace one that did: a full disk, a crash or an
@@ -348,7 +361,7 @@ func (m *merger) itemsOf(p Place) []Item {
 	err := m.fault(p, len(kept) > 0)
 	switch {
 	case errors.Is(err, ErrMissing):
-		m.missing(p)
+		m.missing(p, err)
 		return nil
 	case err != nil:
 		m.add(p.Path, diag.Error, err.Error())
@@ -432,21 +445,26 @@ func (m *merger) kept(p Place) (items []Item, newest time.Time) {
 }
 
 // missing reports that a place does not exist, unless it is one that need not exist.
-func (m *merger) missing(p Place) {
+func (m *merger) missing(p Place, err error) {
+	gone, absent := "the directory does not exist any more, and", "it does not exist"
+	dangling, isLink := errors.AsType[missingError](err)
+	if isLink {
+		gone, absent = dangling.link.Error()+":", dangling.link.Error()
+	}
 	severity := diag.Danger
 	if slices.Contains(config.DefaultServices(), p.Path) {
 		severity = diag.Warning
 	}
 	switch {
 	case m.before.full[p.Path]:
-		m.add(p.Path, diag.Danger, "the directory does not exist any more, and what its files defined is withdrawn")
-	case slices.Equal(m.snap.Config.Services, config.DefaultServices()):
+		m.add(p.Path, diag.Danger, gone+" what its files defined is withdrawn")
+	case !isLink && slices.Equal(m.snap.Config.Services, config.DefaultServices()):
 	case m.in.Request.Waits:
-		m.add(p.Path, severity, "it does not exist; it is waited for")
+		m.add(p.Path, severity, absent+"; it is waited for")
 	case len(m.in.Request.Services) > 0:
-		m.add(p.Path, diag.Error, ErrMissing.Error())
+		m.add(p.Path, diag.Error, err.Error())
 	default:
-		m.add(p.Path, severity, ErrMissing.Error())
+		m.add(p.Path, severity, err.Error())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"announcer/internal/disk"
 	"announcer/internal/remote"
 )
 
@@ -42,7 +43,25 @@ type Remark string
 func (r Remark) Error() string { return string(r) }
 
 // ErrMissing is the error of a place that does not exist.
-var ErrMissing = errors.New("it does not exist; want a file, or a directory with files")
+var ErrMissing = errors.New("it does not exist" + wantPlace)
+
+const wantPlace = "; want a file, or a directory with files"
+
+// missingError is [ErrMissing] of a place that a symbolic link keeps from existing.
+type missingError struct{ link *disk.DanglingError }
+
+func (e missingError) Error() string { return e.link.Error() + wantPlace }
+
+// Is reports whether the other error is [ErrMissing].
+func (missingError) Is(other error) bool { return other == ErrMissing }
+
+// missing returns the error of a place that does not exist.
+func missing(fsys disk.FS, path string, err error) error {
+	if dangling, ok := errors.AsType[*disk.DanglingError](disk.Explained(fsys, path, err)); ok {
+		return missingError{dangling}
+	}
+	return ErrMissing
+}
 
 // ErrMasked is the error of an item that hides the items of its name in all later places.
 var ErrMasked = errors.New("it is masked")

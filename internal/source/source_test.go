@@ -126,7 +126,7 @@ func TestLoad(t *testing.T) {
 			if err := os.Symlink("nowhere", filepath.Join(dir, "etc/a.service")); err != nil {
 				t.Fatal(err)
 			}
-		}, "etc/b.service=b", "a.service: it can't be opened: no such file or directory"},
+		}, "etc/b.service=b", `etc/nowhere" does not exist`},
 		{"a link to a file", map[string]string{"else/x": serviceFile("x"), "etc/b.service": serviceFile("b")}, func(t *testing.T, dir string) {
 			if err := os.Symlink("../else/x", filepath.Join(dir, "etc/a.service")); err != nil {
 				t.Fatal(err)
@@ -315,6 +315,10 @@ func TestLoadWithoutTheDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	const text = "it does not exist; want a file, or a directory with files"
 	cfg := write(t, filepath.Join(t.TempDir(), "announcer.toml"), fmt.Sprintf("[daemon]\nservices = %q\n", dir))
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("/nowhere", link); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name    string
 		request Request
@@ -324,6 +328,8 @@ func TestLoadWithoutTheDirectory(t *testing.T) {
 		{"given and waited for", Request{Services: []string{dir}, Waits: true}, dir + ": warning: it does not exist; it is waited for"},
 		{"configured", Request{ConfigFile: cfg}, dir + ": warning: " + text},
 		{"default", Request{ConfigFile: filepath.Join(dir, "announcer.toml"), Optional: true}, ""},
+		{"a link to nowhere", Request{Services: []string{link}}, link + `: it is a symbolic link to "/nowhere", which does not exist; want a file, or a directory with files`},
+		{"the default is a link to nowhere", Request{ConfigFile: link, Optional: true}, link + `: warning: it is a symbolic link to "/nowhere", which does not exist; the defaults are in use`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, findings := load(t, newReader(test.request), dir); findings.Error() != test.want {
@@ -358,7 +364,7 @@ func TestLookKeepsTheLastGoodConfiguration(t *testing.T) {
 		{"gone", os.Remove, "it does not exist any more"},
 		{"a directory", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) }, "it is a directory"},
 		{"a FIFO", func(path string) error { return errors.Join(os.Remove(path), mkfifo(path, 0o644)) }, "it is a FIFO"},
-		{"a link to nowhere", func(path string) error { return errors.Join(os.Remove(path), os.Symlink("nowhere", path)) }, "it does not exist any more"},
+		{"a link to nowhere", func(path string) error { return errors.Join(os.Remove(path), os.Symlink("nowhere", path)) }, `it is a symbolic link to "nowhere", and`},
 		{"a link to itself", func(path string) error { return errors.Join(os.Remove(path), os.Symlink(path, path)) }, "too many levels of symbolic links"},
 		{"too large", replace(strings.Repeat("#", MaxFile+1)), "it has more than"},
 		{"nothing on purpose", replace("[daemon]\n"), ""},
@@ -487,6 +493,7 @@ func TestLoadKeepsTheLastGoodFile(t *testing.T) {
 // TestLoadOfDirectories has directories be no directories, at the start and later.
 func TestLoadOfDirectories(t *testing.T) {
 	loop := func(path string) error { return os.Symlink(path, path) }
+	nowhere := func(path string) error { return os.Symlink("/nowhere", path) }
 	for _, test := range []struct {
 		name     string
 		before   bool // there is a file in the directory first
@@ -499,6 +506,8 @@ func TestLoadOfDirectories(t *testing.T) {
 		{"unreadable later", true, loop, "etc/a.service=a", diag.Error, "it can't be read: too many levels of symbolic links"},
 		{"a file later", true, func(path string) error { return os.WriteFile(path, []byte("x"), 0o644) }, "etc/a.service=a", diag.Error, "it is not a directory any more; want one, as before"},
 		{"missing at the start", false, func(string) error { return nil }, "", diag.Danger, "it does not exist; it is waited for"},
+		{"a link to nowhere at the start", false, nowhere, "", diag.Danger, `it is a symbolic link to "/nowhere", which does not exist; it is waited for`},
+		{"a link to nowhere later", true, nowhere, "", diag.Danger, `it is a symbolic link to "/nowhere", which does not exist: what its files defined is withdrawn`},
 		{"gone", true, func(string) error { return nil }, "", diag.Danger, "the directory does not exist any more, and what its files defined is withdrawn"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
