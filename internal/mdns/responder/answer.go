@@ -121,14 +121,18 @@ type answerer struct {
 	serial uint32
 }
 
-// start begins a message: to a legacy query with its ID and its questions (RFC 6762 §6.7), which may not fill it.
+// start begins a message: a reply to one querier with the ID of its query (RFC 6762 §18.1), a reply to a legacy query with its
+// questions, too (§6.7), which may not fill it.
 func (a *answerer) start() bool {
 	a.build = a.face.start(a.face.limit(), responseFlags)
 	a.serial = a.face.serial
-	if a.query == nil || !a.query.legacy {
+	if a.query == nil {
 		return true
 	}
 	a.build.Start(a.face.arena, a.face.limit(), a.query.id, responseFlags)
+	if !a.query.legacy {
+		return true
+	}
 	a.build.WholeTargets = true // §18.14
 	return len(a.query.raw) <= a.face.limit()/2 && a.build.Questions(a.query.raw, a.query.count)
 }

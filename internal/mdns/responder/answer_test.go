@@ -450,6 +450,39 @@ func TestUnicastAnswers(t *testing.T) {
 	}
 }
 
+// RFC 6762 §18.1: an answer by unicast has the ID of its query, one by multicast has none.
+func TestAnswersHaveTheID(t *testing.T) {
+	us := netip.MustParseAddr("192.0.2.1")
+	truncated := query(askQU(desk, mdns.TypeSRV))
+	truncated.Flags = wire.FlagTruncated
+	probe := query(askQU(desk, mdns.TypeANY))
+	probe.Authority = []mdns.Record{record(desk, 120, false, srv(1, "other.local"))}
+	for _, c := range []struct {
+		name string
+		m    wire.Message
+		dst  netip.Addr
+		want uint16
+	}{
+		{"QM", query(ask(desk, mdns.TypeSRV)), mdns.Group4.Addr(), 0},
+		{"QU", query(askQU(desk, mdns.TypeSRV)), mdns.Group4.Addr(), 4711},
+		{"QU, waiting for known answers", truncated, mdns.Group4.Addr(), 4711},
+		{"QU, a probe", probe, mdns.Group4.Addr(), 4711},
+		{"to this host", query(ask(desk, mdns.TypeSRV)), us, 4711},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, _ := announced(t)
+			l.answersTo(query(ask(desk, mdns.TypeANY)), 2*time.Second)
+			l.mark()
+			c.m.ID = 4711
+			l.hearOn(stranger, c.dst, c.m)
+			l.run(2 * time.Second)
+			if len(l.sent) != 1 || l.sent[0].msg.ID != c.want {
+				t.Errorf("%v, want one packet with the ID %d", l.sent, c.want)
+			}
+		})
+	}
+}
+
 // RFC 6762 §5.5, §11: a query by unicast is answered by unicast, to hosts on the link only.
 func TestDirectQueries(t *testing.T) {
 	us := netip.MustParseAddr("192.0.2.1")

@@ -79,6 +79,7 @@ var actions = []action{
 	{"partition", 1, func(w *World, _ *host, dice *rand.Rand) { w.part(dice) }},
 	{"garbage", 1, func(w *World, _ *host, dice *rand.Rand) { w.garble(dice) }},
 	{"flood", 1, func(w *World, _ *host, dice *rand.Rand) { w.flood(dice) }},
+	{"questions", 3, func(w *World, _ *host, dice *rand.Rand) { w.inquire(dice) }},
 	{"echo", 1, func(w *World, _ *host, dice *rand.Rand) { w.echo(dice) }},
 	{"stale records", 2, func(w *World, _ *host, dice *rand.Rand) { w.repeatRecords(dice) }},
 

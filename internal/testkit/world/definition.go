@@ -16,17 +16,21 @@ type service struct {
 	text string
 }
 
-const serviceType = "_http._tcp"
+// What each definition is a service of.
+const (
+	serviceType = "_http._tcp"
+	subtype     = "_pbx._sub._http._tcp"
+)
 
 // xml returns the definition file.
 func (s service) xml() string {
-	return fmt.Sprintf("<service-group><name>%s</name><service><type>%s</type><port>%d</port><txt-record>%s</txt-record></service></service-group>\n",
-		s.name, serviceType, s.port, s.text)
+	return fmt.Sprintf("<service-group><name>%s</name><service><type>%s</type><subtype>%s</subtype><port>%d</port><txt-record>%s</txt-record></service></service-group>\n",
+		s.name, serviceType, subtype, s.port, s.text)
 }
 
 // seen returns a service as a neighbour sees it.
 func (s service) seen(host string) string {
-	return fmt.Sprintf("PTR; SRV 0 0 %d %s; TXT %s", s.port, mdns.HostName(host).Master(), mdns.NewTXT(s.text))
+	return fmt.Sprintf("PTR; PTR; SRV 0 0 %d %s; TXT %s", s.port, mdns.HostName(host).Master(), mdns.NewTXT(s.text))
 }
 
 // fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.

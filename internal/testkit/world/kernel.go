@@ -177,6 +177,11 @@ func (n *nic) passes() bool { return n.flags&working == working && n.master == 0
 // works reports whether the interface can be announced on.
 func (n *nic) works() bool { return n.port != nil && n.passes() && len(n.published()) > 0 }
 
+// has reports whether an address is one of the interface's.
+func (n *nic) has(a netip.Addr) bool {
+	return slices.ContainsFunc(n.addrs, func(own address) bool { return own.Addr() == a })
+}
+
 // published returns the addresses that the host's records are to hold there, sorted.
 func (n *nic) published() []netip.Addr {
 	l := n.port.Link()

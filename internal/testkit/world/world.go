@@ -18,7 +18,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
@@ -70,6 +69,9 @@ type segment struct {
 
 	stranger *memlink.Host
 	said     []packet // by our hosts, for the stranger to repeat
+
+	spoken    map[utterance]time.Time // when it was last said
+	overheard []reply                 // since a querier asked; nil: none waits
 }
 
 // Plan returns the steps that a seed draws.
@@ -132,7 +134,7 @@ func newWorld(seed uint64, s Settings) *World {
 var fine = memlink.Weather{Delay: time.Millisecond, Jitter: time.Millisecond}
 
 func (w *World) addSegment() {
-	s := &segment{Segment: w.net.NewSegment(), number: len(w.segments), traffic: traffic{}}
+	s := &segment{Segment: w.net.NewSegment(), number: len(w.segments), traffic: traffic{}, spoken: map[utterance]time.Time{}}
 	s.SetWeather(fine)
 	s.Tap(func(from *memlink.Host, p link.Packet) { w.heard(s, from, p) })
 	s.phone = w.net.NewHost(fmt.Sprintf("phone%d", s.number))
@@ -170,20 +172,20 @@ func (w *World) addHost(i int) {
 
 // sent is a packet that a host has sent.
 type sent struct {
+	link.Packet
 	at      time.Time
 	segment *segment
 	from    *memlink.Host
-	data    []byte
 }
 
 // heard takes a packet. It is judged when the world next rests.
 func (w *World) heard(s *segment, from *memlink.Host, p link.Packet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	data := slices.Clone(p.Data)
-	w.inbox = append(w.inbox, sent{time.Now(), s, from, data})
+	p.Data = slices.Clone(p.Data)
+	w.inbox = append(w.inbox, sent{p, time.Now(), s, from})
 	if w.reflects && from != s.stranger && p.Multicast() {
-		w.reflected(s, data)
+		w.reflected(s, p.Data)
 	}
 }
 
@@ -203,18 +205,24 @@ func (w *World) read() {
 
 // look looks at a packet.
 func (w *World) look(p sent) {
-	w.trace = append(w.trace, fmt.Sprintf("%v seg%d %s %x", p.at.Sub(w.start), p.segment.number, p.from.Name, p.data))
+	w.trace = append(w.trace, fmt.Sprintf("%v seg%d %s %x", p.at.Sub(w.start), p.segment.number, p.from.Name, p.Data))
 	if isOurs := slices.ContainsFunc(w.hosts, func(h *host) bool { return h.net == p.from }); !p.segment.count(p.from, p.at) && isOurs {
 		w.fail("%s sends more than %d packets in %v on segment %d", p.from.Name, mostPackets*int(trafficTime/time.Second), trafficTime, p.segment.number)
 	}
-	m, err := wire.Decode(p.data)
-	if err != nil || !m.Response() {
+	m, err := wire.Decode(p.Data)
+	if err != nil {
+		return
+	}
+	p.segment.overhear(p, &m)
+	if !m.Response() {
 		return
 	}
 	for _, h := range w.hosts {
 		if h.net == p.from {
-			p.segment.remember(p.at, p.data)
-			p.segment.cache.hear(p.at, &m)
+			if p.Multicast() {
+				p.segment.remember(p.at, p.Data)
+				p.segment.cache.hear(p.at, &m)
+			}
 			h.answers(p.segment, &m)
 		}
 	}
@@ -236,8 +244,7 @@ func instanceOf(r mdns.Record) (name string, ok bool) {
 	if p, is := r.Data.(mdns.PTR); is {
 		full = p.Target
 	}
-	parent := dnsname.MustParse(serviceType + ".local")
-	if len(full.Labels()) != 4 || !full.HasSuffix(parent) {
+	if len(full.Labels()) != 4 || !full.HasSuffix(typeName) {
 		return "", false
 	}
 	return full.Label(), true
@@ -289,12 +296,11 @@ func (w *World) end() {
 
 // ask has the neighbour of a segment ask for everything, as one that wants to know what is so.
 func (s *segment) ask() {
-	parent := dnsname.MustParse(serviceType + ".local")
-	questions := []wire.Query{{Name: parent, Type: mdns.TypePTR}}
+	questions := []wire.Query{{Name: typeName, Type: mdns.TypePTR}, {Name: subtypeName, Type: mdns.TypePTR}}
 	for _, r := range s.cache.records {
 		switch data := r.Data.(type) {
 		case mdns.PTR:
-			if r.Name.Equal(parent) {
+			if r.Name.Equal(typeName) {
 				questions = append(questions, wire.Query{Name: data.Target, Type: mdns.TypeSRV}, wire.Query{Name: data.Target, Type: mdns.TypeTXT})
 			}
 		case mdns.SRV:

@@ -119,7 +119,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// firewall on host 0
-	// disk fails on host 1
+	// port held on host 0
+	// events are lost on host 1
 	// directory goes on host 0
 }
