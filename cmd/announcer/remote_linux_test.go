@@ -372,13 +372,13 @@ func TestCommandsTakeURLs(t *testing.T) {
 		{"validate", []string{"validate", "--config", "announcer.toml", "https://192.0.2.9/berlin.toml"}, 0, "1 file checked, 0 errors, 0 warnings\n"},
 		{"validate without the authority", []string{"validate", "https://192.0.2.9/berlin.toml"}, 3, "https://192.0.2.9/berlin.toml: its certificate is signed by an authority that is not known here; want its certificate as ca in [remote]\n"},
 		{"validate by http", []string{"validate", "http://192.0.2.9/berlin.toml?a=b"}, 0, "http://192.0.2.9/berlin.toml?…: warning: every host between here and the server can change where phones go; want https instead of http\n"},
-		{"validate what has an error", []string{"validate", "--config", "announcer.toml", "https://192.0.2.9/wrong.toml"}, 3, "https://192.0.2.9/wrong.toml:2: \"nam\": unknown key in [[group]]; did you mean \"name\"?\n"},
+		{"validate what has an error", []string{"validate", "--config", "announcer.toml", "https://192.0.2.9/wrong.toml"}, 3, "https://192.0.2.9/wrong.toml:2:1: \"nam\": unknown key in [[group]]; did you mean \"name\"?\n"},
 		{"validate what is not there", []string{"validate", "--config", "announcer.toml", "https://192.0.2.9/none.toml"}, 3, "https://192.0.2.9/none.toml: it answers 404 Not Found; want the document on the server, or another URL in services\n"},
 		{"validate a password", []string{"validate", "https://u:p@192.0.2.9/berlin.toml"}, 3, "https://…@192.0.2.9/berlin.toml: a URL is printed and logged; want user and password_file in [remote] instead of a user and a password in the URL\n"},
 		{"list", []string{"list", "--config", "announcer.toml", "https://192.0.2.9/berlin.toml"}, 0, `https://192.0.2.9/berlin.toml: group "a"`},
 		{"list by --services", []string{"list", "--config", "announcer.toml", "--services", "https://192.0.2.9/berlin.toml"}, 0, `https://192.0.2.9/berlin.toml: group "a"`},
 		{"list what is not there", []string{"list", "--config", "announcer.toml", "https://192.0.2.9/none.toml"}, 3, "https://192.0.2.9/none.toml: it answers 404 Not Found"},
-		{"list what has an error", []string{"list", "--config", "announcer.toml", "https://192.0.2.9/wrong.toml"}, 3, "https://192.0.2.9/wrong.toml:2: \"nam\": unknown key"},
+		{"list what has an error", []string{"list", "--config", "announcer.toml", "https://192.0.2.9/wrong.toml"}, 3, "https://192.0.2.9/wrong.toml:2:1: \"nam\": unknown key"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, code := runOn(t, server, dir, test.args...)

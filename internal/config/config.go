@@ -90,6 +90,8 @@ type Rule struct {
 	Interfaces []string            // nil: not set
 	OnConflict *publication.Policy // nil: not set
 	Check      *publication.Check  // nil: not set
+
+	Line, Column int // where the configuration has it, from 1
 }
 
 // Overlay adds to the publication of an Avahi file what the configuration says about it. Of several rules that match

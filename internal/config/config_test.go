@@ -41,5 +41,10 @@ func TestBad(t *testing.T) {
 		if findings.Err() == nil {
 			t.Errorf("%s: no error", file)
 		}
+		for _, f := range findings {
+			if f.Line == 0 || f.Column == 0 {
+				t.Errorf("%s: want a line and a column", f)
+			}
+		}
 	}
 }

@@ -414,7 +414,11 @@ func (l loader) groups(raw []RawGroup, standard publication.Policy) *definition.
 }
 
 func (l loader) rule(p strict.Path, raw rawRule) Rule {
-	rule := Rule{Match: l.fileGlobs(p.Key("match"), raw.Match), Interfaces: globs(l.doc, p.Key("interfaces"), raw.Interfaces)}
+	place := l.doc.Place(p)
+	rule := Rule{
+		Match: l.fileGlobs(p.Key("match"), raw.Match), Interfaces: globs(l.doc, p.Key("interfaces"), raw.Interfaces),
+		Line: place.Line, Column: place.Column,
+	}
 	if l.doc.Has(p.Key("type")) {
 		var err error
 		if rule.Type, err = services.ParseType(raw.Type); err != nil {

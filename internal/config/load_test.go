@@ -66,6 +66,7 @@ func TestReference(t *testing.T) {
 	compare(t, []Rule{{
 		Match: []string{"firmware-*.service", "staging.service"}, Type: dnsname.MustParse("_digiumproxy._udp"),
 		Interfaces: []string{"vlan20"}, OnConflict: &fail, Check: &auto,
+		Line: 186, Column: 1,
 	}}, cfg.Rules)
 	if len(cfg.Groups) != 3 {
 		t.Fatalf("%d groups; want 3", len(cfg.Groups))
@@ -308,7 +309,7 @@ func TestHTTPAddress(t *testing.T) {
 			cfg, findings := checked("x.toml", []byte("[daemon]\nhttp = \""+test.text+"\"\n"), "pbx")
 			var want diag.Findings
 			if test.public {
-				want = diag.Findings{{File: "x.toml", Line: 2, Element: "http", Severity: diag.Warning, Code: "config/public", Text: fmt.Sprintf(
+				want = diag.Findings{{File: "x.toml", Line: 2, Column: 1, Element: "http", Severity: diag.Warning, Code: "config/public", Text: fmt.Sprintf(
 					`%q is public: every host that reaches it can read the page; want "9353", on the loopback, unless a firewall admits only those who may`, test.text)}}
 			}
 			if cfg.HTTP != test.want || !slices.Equal(findings, want) {

@@ -62,7 +62,7 @@ func TestDecodeJSONComplaints(t *testing.T) {
 	}{
 		{"no groups", `{"version": 1, "groups": []}`, nil},
 		{"cut off", `{`, []string{"error: x.json:1:2: this is not JSON: it ends too early"}},
-		{"no version", `{"groups": []}`, []string{"error: x.json:1: version: the version of the format is 0; want 1"}},
+		{"no version", `{"groups": []}`, []string{"error: x.json:1:1: version: the version of the format is 0; want 1"}},
 		{"later version", `{"version": 2, "groups": []}`, []string{"error: x.json:1:2: version: the version of the format is 2; want 1"}},
 		{"wrong kinds", `{"version": "1", "groups": {}}`, []string{"error: x.json:1:2: version: this is a string; want a whole number", "error: x.json:1:18: groups: this is a table; want a list in brackets"}},
 		{"no service", "{\"version\": 1, \"groups\": [{}]}", []string{"error: x.json:1:27: groups: the group has no service; want at least one"}},

@@ -426,7 +426,7 @@ func TestLongHostName(t *testing.T) {
 		{"too long", long, nil, "File pbx-b probing, Group pbx-b probing", []string{
 			`a.service:1:46: <name>: the name "File ` + long + `" has 65 bytes, at most 63`,
 			`a.service: warning: it keeps the name "File pbx-b"`,
-			`announcer.toml:4: name: the name "Group ` + long + `" has 66 bytes, at most 63`,
+			`announcer.toml:4:1: name: the name "Group ` + long + `" has 66 bytes, at most 63`,
 			`group "Group %h": warning: it keeps the name "Group pbx-b"`,
 		}},
 		{"another error, too", long, func() { write(file, "<service-group>") }, "File pbx-b probing, Group pbx-b probing", []string{`it keeps the name "File pbx-b"`}},

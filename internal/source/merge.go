@@ -224,8 +224,10 @@ func Merge(in Input, before Memory) (Snapshot, Memory) {
 		m.define(f)
 	}
 	for _, i := range m.snap.Config.IdleRules(m.snap.Publications) {
+		rule := m.snap.Config.Rules[i]
 		m.snap.Findings = append(m.snap.Findings, diag.Finding{
-			File: in.Request.ConfigFile, Element: fmt.Sprintf("rule %d", i+1), Severity: diag.Warning, Text: "it matches no file that is announced",
+			File: in.Request.ConfigFile, Line: rule.Line, Column: rule.Column, Element: fmt.Sprintf("rule %d", i+1),
+			Severity: diag.Warning, Text: "it matches no file that is announced",
 		})
 	}
 	m.snap.Publications = append(m.snap.Publications, m.snap.Config.Groups...)

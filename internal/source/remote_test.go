@@ -161,7 +161,7 @@ func TestServerOfDefinitions(t *testing.T) {
 			s.server.says(tomlFile("A"), "1")
 			s.expect(t, "A d")
 			s.server.says("[[group]]\nnam = 'B'\n", "2")
-			const wrong = `URL:1: group: the group has no service; want at least one URL:2: "nam": unknown key in [[group]]; did you mean "name"?`
+			const wrong = `URL:1:1: group: the group has no service; want at least one URL:2:1: "nam": unknown key in [[group]]; did you mean "name"?`
 			s.expect(t, "A d "+wrong+" URL: warning: its last good version stays announced")
 			if p := s.shown(t); p.Refused != 1 || p.Server.Revision != "2" || !p.Server.Connected {
 				t.Errorf("shown as %+v, %+v", p, p.Server)

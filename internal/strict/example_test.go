@@ -17,5 +17,5 @@ func ExampleDocument_Into() {
 	fmt.Println(doc.Found.List())
 	// Output:
 	// Desk 0
-	// phone.toml:2: "prot": unknown key outside of a table; did you mean "port"?
+	// phone.toml:2:1: "prot": unknown key outside of a table; did you mean "port"?
 }

@@ -1,5 +1,5 @@
 // Package strict reads TOML and JSON that users write into structs. Every key must be known and every value must have
-// the right type; all errors are reported at once, with their lines.
+// the right type; all errors are reported at once, with their lines and columns.
 package strict
 
 import (
@@ -94,15 +94,15 @@ func (d *Document) report(p Path, element string, severity diag.Severity, code, 
 	})
 }
 
-// Place returns a finding with the line and element of the value that p leads to or, if that is missing, of what it is
-// missing from. It has a column if something else is in front on that line.
+// Place returns a finding with the line, column and element of the value that p leads to or, if that is missing, of what it
+// is missing from.
 func (d *Document) Place(p Path) (f diag.Finding) {
 	f.Line, f.Column = d.place(p)
 	f.Element = p.name()
 	return f
 }
 
-// place returns the line where a value or its key begins, and the column where something else is in front on that line.
+// place returns the line and column where a value or its key begins; 0 if p leads to the document itself.
 func (d *Document) place(p Path) (line, column int) {
 	offset, ok := d.places[p]
 	for ; !ok && p != ""; offset, ok = d.places[p] {
@@ -111,11 +111,7 @@ func (d *Document) place(p Path) (line, column int) {
 	if !ok {
 		return 0, 0
 	}
-	line, column = position(d.text, offset)
-	if strings.TrimLeft(d.text[offset-column+1:offset], " \t") == "" {
-		column = 0
-	}
-	return line, column
+	return position(d.text, offset)
 }
 
 // position returns the line and column of an offset, both from 1.

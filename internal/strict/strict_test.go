@@ -114,7 +114,7 @@ func TestWrongKindIsToldOnce(t *testing.T) {
 	p := Path("").Key("group").Index(0)
 	d.Errorf(p.Key("port"), "it is 0")
 	d.Errorf(p.Key("name"), "it is missing")
-	compare(t, d.text, d.Found.List(), []string{"x:1: name: it is missing", "x:2: port: this is a string; want a whole number"})
+	compare(t, d.text, d.Found.List(), []string{"x:1:1: name: it is missing", "x:2:1: port: this is a string; want a whole number"})
 }
 
 func TestBounds(t *testing.T) {
@@ -134,40 +134,42 @@ var complaints = []struct {
 	text string
 	want []string
 }{
-	{"[daemon]\n\nservces = []", []string{`x.toml:3: "servces": unknown key in [daemon]; did you mean "services"?`}},
-	{"[daemon]\nfoo = 1", []string{`x.toml:2: "foo": unknown key in [daemon]; want one of services, quiet`}},
-	{"# first\nquiet = true", []string{`x.toml:2: "quiet": unknown key outside of a table; want it under [daemon]`}},
-	{"[deamon]\nquiet = true", []string{`x.toml:1: "deamon": unknown key outside of a table; did you mean "daemon"?`}},
+	{"[daemon]\n\nservces = []", []string{`x.toml:3:1: "servces": unknown key in [daemon]; did you mean "services"?`}},
+	{"[daemon]\nfoo = 1", []string{`x.toml:2:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"[daemon]\n\t  foo = 1", []string{`x.toml:2:4: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"  [[daemon]]", []string{"x.toml:1:3: daemon: this is a list; want a table, [daemon]"}},
+	{"# first\nquiet = true", []string{`x.toml:2:1: "quiet": unknown key outside of a table; want it under [daemon]`}},
+	{"[deamon]\nquiet = true", []string{`x.toml:1:1: "deamon": unknown key outside of a table; did you mean "daemon"?`}},
 	{"daemon = { quiet = true, foo = 1 }", []string{`x.toml:1:26: "foo": unknown key in [daemon]; want one of services, quiet`}},
-	{"daemon.foo.bar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
-	{"[daemon.foo]\nbar = 1", []string{`x.toml:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
-	{"[[group]]\nname = 'a'\n[[group]]\nnam = 'b'\n[[group]]\nname = 'c'", []string{`x.toml:4: "nam": unknown key in [[group]]; did you mean "name"?`}},
+	{"daemon.foo.bar = 1", []string{`x.toml:1:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"[daemon.foo]\nbar = 1", []string{`x.toml:1:1: "foo": unknown key in [daemon]; want one of services, quiet`}},
+	{"[[group]]\nname = 'a'\n[[group]]\nnam = 'b'\n[[group]]\nname = 'c'", []string{`x.toml:4:1: "nam": unknown key in [[group]]; did you mean "name"?`}},
 	{"group = [{ name = 'a' },\n  { nam = 'b' }]", []string{`x.toml:2:5: "nam": unknown key in [[group]]; did you mean "name"?`}},
-	{"[[group]]\n[[group]]\n[group.files]\nD40 = 1", []string{`x.toml:4: D40: this is a whole number; want a string in quotes`}},
+	{"[[group]]\n[[group]]\n[group.files]\nD40 = 1", []string{`x.toml:4:1: D40: this is a whole number; want a string in quotes`}},
 	{"[[group]]\ntxt = [\n  \"a\",\n  1,\n  { hex = 1, hxe = 2 },\n  'bad', # not\n]", []string{
-		"x.toml:4: txt: this is a whole number; want a string, or a table with text and hex",
+		"x.toml:4:3: txt: this is a whole number; want a string, or a table with text and hex",
 		"x.toml:5:5: hex: this is a whole number; want a string in quotes",
 		`x.toml:5:14: "hxe": unknown key in [[group.txt]]; did you mean "hex"?`,
-		"x.toml:6: txt: this is a string; want a string, or a table with text and hex",
+		"x.toml:6:3: txt: this is a string; want a string, or a table with text and hex",
 	}},
 	{"[[group]]\nname = 1\nport = \"80\"\nfiles = []\n[daemon]\nservices = 3\nquiet = 'yes'", []string{
-		"x.toml:2: name: this is a whole number; want a string in quotes",
-		"x.toml:3: port: this is a string; want a whole number",
-		"x.toml:4: files: this is a list; want a table, [group.files]",
-		"x.toml:6: services: this is a whole number; want a list in brackets",
-		"x.toml:7: quiet: this is a string; want true or false",
+		"x.toml:2:1: name: this is a whole number; want a string in quotes",
+		"x.toml:3:1: port: this is a string; want a whole number",
+		"x.toml:4:1: files: this is a list; want a table, [group.files]",
+		"x.toml:6:1: services: this is a whole number; want a list in brackets",
+		"x.toml:7:1: quiet: this is a string; want true or false",
 	}},
 	{"[[group]]\nname = 1.5\nport = 2026-11-22\nfiles = true", []string{
-		"x.toml:2: name: this is a number with a fraction; want a string in quotes",
-		"x.toml:3: port: this is a date or time; want a whole number",
-		"x.toml:4: files: this is true or false; want a table, [group.files]",
+		"x.toml:2:1: name: this is a number with a fraction; want a string in quotes",
+		"x.toml:3:1: port: this is a date or time; want a whole number",
+		"x.toml:4:1: files: this is true or false; want a table, [group.files]",
 	}},
-	{"[group]\nname = 'a'", []string{"x.toml:1: group: this is a table; want a list of tables, each under [[group]]"}},
+	{"[group]\nname = 'a'", []string{"x.toml:1:1: group: this is a table; want a list of tables, each under [[group]]"}},
 	{"[[group]]\ntxt = [{ \"\" = 1, - = 2 }]", []string{
 		`x.toml:2:10: "": unknown key in [[group.txt]]; want one of text, hex`,
 		`x.toml:2:18: "-": unknown key in [[group.txt]]; want one of text, hex`,
 	}},
-	{"[[daemon]]", []string{"x.toml:1: daemon: this is a list; want a table, [daemon]"}},
+	{"[[daemon]]", []string{"x.toml:1:1: daemon: this is a list; want a table, [daemon]"}},
 	{"\xff\xfe[daemon]\nquiet = true", []string{`x.toml:1:1: this is not TOML: it is UTF-16; want UTF-8`}},
 	{"\xfe\xff\x00[\x00d", []string{`x.toml:1:1: this is not TOML: it is UTF-16; want UTF-8`}},
 	{"[daemon]\nquiet = yes", []string{`x.toml:2:9: this is not TOML: expected value but found "yes" instead`}},
@@ -214,12 +216,12 @@ func TestJSONComplaints(t *testing.T) {
 	}{
 		{"mistyped and unknown key", "{\n  \"daemon\": {\"servces\": []},\n  \"foo\": 1\n}", []string{
 			`x.json:2:14: "servces": unknown key in "daemon"; did you mean "services"?`,
-			`x.json:3: "foo": unknown key; want one of daemon, groups`,
+			`x.json:3:3: "foo": unknown key; want one of daemon, groups`,
 		}},
 		{"number too large", `{"groups": [{}, {"name": null, "port": 1e400}]}`, []string{`x.json:1:45: this is not JSON: a number is too large`}},
 		{"wrong kinds", "{\"groups\": [{}, {\"name\": null,\n\"port\": 1.5, \"txt\": {}, \"files\": 2}], \"daemon\": 1}", []string{
 			"x.json:1:18: name: this is null; want a string in quotes",
-			"x.json:2: port: this is a number with a fraction; want a whole number",
+			"x.json:2:1: port: this is a number with a fraction; want a whole number",
 			"x.json:2:14: txt: this is a table; want a list in brackets",
 			"x.json:2:25: files: this is a whole number; want an object in braces",
 			"x.json:2:39: daemon: this is a whole number; want an object in braces",
@@ -328,7 +330,7 @@ z = { p = [
 			}
 		})
 	}
-	if line, column := d.place(at("t", "l", 1, "nothing", "here")); line != 17 || column != 0 {
+	if line, column := d.place(at("t", "l", 1, "nothing", "here")); line != 17 || column != 1 {
 		t.Errorf("what is missing is at %d:%d; want the line of the table", line, column)
 	}
 	if d.Has(at("t", "l", 2)) || !d.Has(at("t", "l", 1)) {
