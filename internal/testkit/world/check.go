@@ -23,6 +23,7 @@ func (w *World) check() {
 	w.compare()
 	for _, h := range w.hosts {
 		h.checkStatus()
+		h.checkResources()
 	}
 }
 

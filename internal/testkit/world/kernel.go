@@ -236,6 +236,13 @@ func (k *kernel) Subscribe(ctx context.Context, heard func(index uint32)) {
 	})
 }
 
+// sockets returns how many processes listen to messages.
+func (k *kernel) sockets() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.listeners)
+}
+
 // links returns what the daemon is to know of the interfaces. It needs the lock.
 func (k *kernel) links() []publication.Link { return netwatch.FromKernel(k.all()) }
 

@@ -75,6 +75,13 @@ func (p *provision) Follow(ctx context.Context, known remote.Set, report func(re
 	}
 }
 
+// questions returns how many follow the server.
+func (p *provision) questions() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.asking)
+}
+
 // answer is what the server says to one who knows a set.
 func (p *provision) answer(known remote.Set) remote.Report {
 	p.mu.Lock()

@@ -50,6 +50,7 @@ type World struct {
 	hosts    []*host
 	start    time.Time
 	failures []string
+	fresh    map[string]int // what a process holds that has just begun
 
 	mu    sync.Mutex
 	inbox []sent // not judged yet
@@ -94,6 +95,7 @@ type Result struct {
 func Run(seed uint64, s Settings, steps []Step) Result {
 	w := newWorld(seed, s)
 	w.rest(settleTime)
+	w.fresh = w.hosts[0].process.resources()
 	w.check()
 	for i, step := range steps {
 		if len(w.failures) > 0 {

@@ -1,0 +1,58 @@
+//go:build linux
+
+package world
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// own makes the calling goroutine one of the process, with all that it starts.
+func (p *process) own() {
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("process", fmt.Sprintf("%p", p))))
+}
+
+// resources returns what the process holds of the system and of memory, by kind.
+func (p *process) resources() map[string]int {
+	var profile bytes.Buffer
+	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1)
+	all := map[string]int{}
+	for same := range strings.SplitSeq(profile.String(), "\n\n") {
+		counted, stack, ok := strings.Cut(same, fmt.Sprintf(`{"process":"%p"}`, p))
+		if ok {
+			before, after := strings.Fields(counted), strings.Fields(stack)
+			n, _ := strconv.Atoi(before[slices.Index(before, "@")-1])
+			began, _, _ := strings.Cut(after[len(after)-2], "+")
+			all["goroutines of "+began] += n
+		}
+	}
+	all["files and watches"] = p.fs.Descriptors()
+	all["sockets of netlink"] = p.host.kernel.sockets()
+	all["questions to the server of definitions"] = p.host.provision.questions()
+	return all
+}
+
+// checkResources checks that a process with no fault holds what one does that has just begun.
+func (h *host) checkResources() {
+	if h.process != nil && h.isWell() {
+		h.process.compareResources(h.truth.world.fresh)
+	}
+}
+
+// compareResources checks that the process holds no more and no less than it should.
+func (p *process) compareResources(want map[string]int) {
+	got := p.resources()
+	kinds := slices.AppendSeq(slices.Collect(maps.Keys(got)), maps.Keys(want))
+	slices.Sort(kinds)
+	for _, kind := range slices.Compact(kinds) {
+		if got[kind] != want[kind] {
+			p.host.fail("%s holds %d %s; want %d", p.host.net.Name, got[kind], kind, want[kind])
+		}
+	}
+}

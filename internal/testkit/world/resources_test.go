@@ -1,0 +1,97 @@
+//go:build linux
+
+package world
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// TestLeak checks that what a process does not give back fails its world.
+func TestLeak(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		leak func(ctx context.Context, p *process)
+		want string
+	}{
+		{"nothing", func(context.Context, *process) {}, ""},
+		{"goroutine", func(ctx context.Context, p *process) {
+			go func() { p.own(); <-ctx.Done() }()
+		}, "holds 1 goroutines of announcer/internal/testkit/world.TestLeak"},
+		{"file", func(_ context.Context, p *process) { _, _ = p.fs.Open(configFile) }, "holds 3 files and watches; want 2"},
+		{"socket of netlink", func(ctx context.Context, p *process) { p.host.kernel.Subscribe(ctx, func(uint32) {}) }, "holds 2 sockets of netlink; want 1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1, Settings{Hosts: 1})
+				w.rest(absenceTime + settleTime)
+				h := w.hosts[0]
+				w.fresh = h.process.resources()
+				test.leak(t.Context(), h.process)
+				synctest.Wait()
+				h.checkResources()
+				if got := strings.Join(w.failures, "\n"); !strings.Contains(got, test.want) || (test.want == "") != (got == "") {
+					t.Errorf("the failures are %q; want %q", got, test.want)
+				}
+				w.failures = nil
+				h.stop(errTerminated)
+				if got := strings.Join(w.failures, "\n"); (test.want == "") != (got == "") {
+					t.Errorf("after the end, the failures are %q", got)
+				}
+			})
+		})
+	}
+}
+
+// TestLongLife checks that a process that has lived long needs no more memory than one that has lived for less.
+func TestLongLife(t *testing.T) {
+	const most = 1.5 // what is bounded has not reached its bounds at first
+	short := 50 + int(defaultSeeds)
+	long := short + 4*int(defaultSeeds)
+	before, after := memoryAfter(t, short), memoryAfter(t, long)
+	if float64(after) > most*float64(before) {
+		t.Errorf("after %d steps, processes hold %d bytes; after %d, it was %d", long, after, short, before)
+	}
+}
+
+// memoryAfter returns how many bytes the processes of a world hold that have lived through steps, when everything is right again.
+func memoryAfter(t *testing.T, steps int) (bytes int64) {
+	t.Helper()
+	ends := []string{"kill", "kill and delete", "restart", "terminate", "SIGSTOP"} // what may end a process
+	synctest.Test(t, func(*testing.T) {
+		s := Settings{Hosts: 2, Steps: steps}
+		w := newWorld(1, s)
+		for _, step := range Plan(1, s) {
+			if !slices.Contains(ends, step.Action) {
+				w.do(step)
+				w.rest(settleTime)
+				w.trace = nil
+			}
+		}
+		for _, h := range w.hosts {
+			h.mend(w)
+		}
+		w.rest(2 * absenceTime)
+		with := heap()
+		for _, h := range w.hosts {
+			h.stop(errTerminated)
+		}
+		w.rest(settleTime)
+		bytes = with - heap()
+		runtime.KeepAlive(w)
+	})
+	return bytes
+}
+
+// heap returns how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // for what has a finalizer
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
