@@ -118,8 +118,10 @@ func (a *announcing) apply(ctx context.Context) error {
 	if len(desired.Groups) == 0 {
 		a.log.Warn(nothingDefined)
 	}
+	now := time.Now()
+	a.absences.follow(now, a.desired.Links, desired.Links, a.reading, a.namedInterfaces())
 	a.desired, a.assumed = desired, assumed
-	a.logLinks(time.Now())
+	a.logLinks(now)
 	before := a.applied
 	a.applied = a.health.Answering(desired, a.snapshot.Config.Check)
 	a.log.lines.bulky = isBulky(before) || isBulky(a.applied)

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"reflect"
-	"time"
 
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
@@ -25,8 +24,6 @@ func (a *announcing) linksChanged(ctx context.Context, now netwatch.Reading) {
 	}
 	before := a.desired.Links
 	a.reading = now
-	chosen, _ := a.snapshot.Desired(now.Links)
-	a.absences.follow(time.Now(), before, chosen.Links, now, a.namedInterfaces())
 	if !a.follow(ctx, "the change of the links is not applied yet") {
 		return
 	}

@@ -3,7 +3,6 @@ package netwatch
 import (
 	"fmt"
 	"runtime"
-	"slices"
 
 	"announcer/internal/publication"
 )
@@ -52,7 +51,15 @@ func toAllowMulticast(system, name string) string {
 // Shown returns the links that matter to people: those that multicast goes out on, those that have an address, and those
 // that a glob matches. Hosts have many others, such as free ports and what drivers of tunnels make.
 func Shown(links []publication.Link, globs []string) publication.Links {
-	return slices.DeleteFunc(slices.Clone(links), func(l publication.Link) bool {
-		return !l.Outage.IsZero() && len(l.Addrs) == 0 && !l.Matches(globs)
-	})
+	var shown publication.Links
+	for i := range links {
+		if isShown(&links[i], globs) {
+			shown = append(shown, links[i])
+		}
+	}
+	return shown
+}
+
+func isShown(l *publication.Link, globs []string) bool {
+	return l.Outage.IsZero() || len(l.Addrs) > 0 || l.Matches(globs)
 }

@@ -16,15 +16,19 @@ import (
 // what to do about it, which port was named; "" if there is nothing to say.
 func Select(links []publication.Link, allow, deny []string) (chosen []publication.Link, note string) {
 	var leftOut, broken []publication.Link
-	links = Shown(links, allow)
-	for _, link := range links {
+	for i := range links {
+		link := &links[i]
+		if !isShown(link, allow) {
+			continue
+		}
+		rule := ruledOut(*link, allow, deny)
 		switch {
-		case Why(link, allow, deny).IsZero():
-			chosen = append(chosen, link)
-		case ruledOut(link, allow, deny) == "":
-			broken = append(broken, link)
+		case rule == "" && link.Outage.IsZero():
+			chosen = append(chosen, *link)
+		case rule == "":
+			broken = append(broken, *link)
 		case link.Outage.IsZero() && !link.Matches(deny):
-			leftOut = append(leftOut, link)
+			leftOut = append(leftOut, *link)
 		}
 	}
 	if len(allow) > 0 {
@@ -35,9 +39,7 @@ func Select(links []publication.Link, allow, deny []string) (chosen []publicatio
 
 // needed returns those of some broken links without which a glob has no link: "eth*" is content with one that works.
 func needed(broken, chosen []publication.Link, globs []string) []publication.Link {
-	alone := slices.DeleteFunc(slices.Clone(globs), func(glob string) bool {
-		return slices.ContainsFunc(chosen, func(l publication.Link) bool { return l.Matches([]string{glob}) })
-	})
+	alone := slices.DeleteFunc(slices.Clone(globs), func(glob string) bool { return anyMatches(chosen, glob) })
 	return slices.DeleteFunc(broken, func(l publication.Link) bool { return !l.Matches(alone) })
 }
 
@@ -65,14 +67,26 @@ func worthNaming(leftOut []publication.Link) []publication.Link {
 // portsAlone reports the globs that match ports and nothing else.
 func portsAlone(links []publication.Link, globs []string) string {
 	var found []string
-	for _, glob := range globs {
-		matched := slices.DeleteFunc(slices.Clone(links), func(l publication.Link) bool { return !l.Matches([]string{glob}) })
-		alone := !slices.ContainsFunc(matched, func(l publication.Link) bool { return l.Master == "" || l.Name == glob })
-		if len(matched) > 0 && alone {
-			found = append(found, fmt.Sprintf("%q matches only %s; want %s in the list", glob, names(matched), matched[0].Master))
+	for i, glob := range globs {
+		if ports := onlyPorts(links, globs[i:i+1]); len(ports) > 0 {
+			found = append(found, fmt.Sprintf("%q matches only %s; want %s in the list", glob, names(ports), ports[0].Master))
 		}
 	}
 	return notes(found...)
+}
+
+// onlyPorts returns the links that globs match if all of them are ports, and none is named in full.
+func onlyPorts(links []publication.Link, globs []string) (ports []publication.Link) {
+	for _, l := range links {
+		if !l.Matches(globs) {
+			continue
+		}
+		if l.Master == "" || slices.Contains(globs, l.Name) {
+			return nil
+		}
+		ports = append(ports, l)
+	}
+	return ports
 }
 
 // portsNamed warns of ports that were chosen by their full names.
@@ -104,14 +118,19 @@ func assumed(chosen, leftOut []publication.Link) string {
 func missing(links []publication.Link, globs []string) string {
 	var absent []string
 	for _, glob := range globs {
-		if !slices.ContainsFunc(links, func(l publication.Link) bool { return l.Matches([]string{glob}) }) {
+		if !anyMatches(links, glob) {
 			absent = append(absent, strconv.Quote(glob))
 		}
 	}
 	if len(absent) == 0 {
 		return ""
 	}
-	return "no interface matches " + strings.Join(absent, " or ") + "; there are: " + names(links)
+	return "no interface matches " + strings.Join(absent, " or ") + "; there are: " + names(Shown(links, globs))
+}
+
+func anyMatches(links []publication.Link, glob string) bool {
+	globs := []string{glob}
+	return slices.ContainsFunc(links, func(l publication.Link) bool { return l.Matches(globs) })
 }
 
 // names lists links for people, as [publication.Names] does.

@@ -8,7 +8,7 @@ import (
 // IPVersions returns the IP versions, IPv4 first.
 func IPVersions() [2]IPVersion { return [...]IPVersion{V4, V6} }
 
-// Links are network interfaces, each index and each name once.
+// Links are network interfaces in the order of their indices, each index and each name once.
 type Links []Link
 
 // ByIndex returns the link with an interface index.
@@ -36,16 +36,10 @@ func (ls Links) Names() map[string]bool {
 // Has reports whether there is a link with an interface index.
 func (ls Links) Has(index int) bool { return ls.Place(index) >= 0 }
 
-// Place returns the position of the link with an interface index, -1 if there is none. Links that are in the order of their
-// indices, as those of a host are, take few steps.
+// Place returns the position of the link with an interface index, -1 if there is none.
 func (ls Links) Place(index int) int {
 	if i := sort.Search(len(ls), func(i int) bool { return ls[i].Index >= index }); i < len(ls) && ls[i].Index == index {
 		return i
-	}
-	for i := range ls {
-		if ls[i].Index == index {
-			return i
-		}
 	}
 	return -1
 }

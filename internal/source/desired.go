@@ -25,7 +25,7 @@ func (s Snapshot) Desired(links []publication.Link) (desired publication.Desired
 // addressesBeside returns the addresses of the links that were not chosen.
 func addressesBeside(chosen publication.Links, all []publication.Link) (own []netip.Addr) {
 	for i := range all {
-		if chosen.Has(all[i].Index) {
+		if len(all[i].Addrs) == 0 || chosen.Has(all[i].Index) {
 			continue
 		}
 		for _, a := range all[i].Addrs {

@@ -136,12 +136,13 @@ func (p *Port) SetDown(down bool) {
 // Link describes the interface.
 func (p *Port) Link() publication.Link { return p.link }
 
-// Links describes the interfaces of a host.
+// Links describes the interfaces of a host, by index.
 func (h *Host) Links() []publication.Link {
 	var links []publication.Link
 	for _, p := range h.ports {
 		links = append(links, p.link)
 	}
+	slices.SortFunc(links, func(a, b publication.Link) int { return a.Index - b.Index })
 	return links
 }
 
