@@ -70,8 +70,11 @@ func (c *claim) announceClaim() {
 	f := c.face
 	queued := f.answers.announce(c.shared)
 	queued = f.answers.announce(c.sets) || queued
-	if !queued && c.round >= announcements && !f.link.Loopback {
-		f.questions.add(question{c.node.name, mdns.TypeANY})
+	if !queued && c.round >= announcements {
+		f.answers.release()
+		if !f.link.Loopback {
+			f.questions.add(question{c.node.name, mdns.TypeANY})
+		}
 	}
 	f.steps.set(c, f.now+c.interval())
 	c.round++

@@ -88,7 +88,7 @@ func (c *claim) settle() {
 		f.parked = append(f.parked, c)
 		return
 	}
-	c.phase = settled
+	c.phase, c.proposed = settled, nil
 	if !c.live {
 		c.enliven()
 	}
@@ -243,7 +243,7 @@ func (c *claim) hold(because *loss) {
 
 // lose notes that another host has the name.
 func (c *claim) lose(because *loss) {
-	c.phase, c.loss = held, because
+	c.phase, c.proposed, c.loss = held, nil, because
 	c.face.lost = true
 }
 

@@ -206,6 +206,22 @@ func TestMemoryOfAService(t *testing.T) {
 	}
 }
 
+// A link takes little memory at rest: about twice its records, since there are two IP versions.
+func TestMemoryOfALink(t *testing.T) {
+	const links, most = 1000, 14500 // bytes a link
+	before := heap()
+	r, _ := manyLinks(links)
+	if events := r.Events(); len(events) != 2*links {
+		t.Errorf("%d services are announced, want %d", len(events), 2*links)
+	}
+	if got := (heap() - before) / links; got > most {
+		t.Errorf("%d bytes a link, want at most %d", got, most)
+	} else {
+		t.Logf("%d bytes a link", got)
+	}
+	runtime.KeepAlive(r)
+}
+
 // heap returns the bytes that are in use.
 func heap() int64 {
 	runtime.GC()

@@ -80,7 +80,7 @@ func (p *probes) send(qu bool) []*claim {
 	if qu {
 		p.qu = p.now
 	}
-	p.ready = p.ready[n:]
+	p.ready = following(p.ready, n)
 	p.multicast(&p.link.traffic.Probes)
 	return batch[:n]
 }

@@ -45,7 +45,7 @@ func (q *questions) send() bool {
 	for _, asked := range q.list[:n] {
 		q.knownAnswers(b, asked)
 	}
-	q.list = q.list[max(n, 1):]
+	q.list = following(q.list, max(n, 1))
 	q.multicastUntil(&q.link.traffic.Questions, netip.Addr{}, q.now+questionEcho)
 	return true
 }

@@ -112,5 +112,13 @@ func (s *sender) send(out Out) []byte {
 	return out.Data
 }
 
+// following returns what follows the first n of a list; nil if that is nothing, so that the list takes no memory any more.
+func following[T any](list []T, n int) []T {
+	if n == len(list) {
+		return nil
+	}
+	return list[n:]
+}
+
 // carries reports whether an address is of the IP version of the sender.
 func (s *sender) carries(a netip.Addr) bool { return a.Is4() == (s.version == publication.V4) }

@@ -48,6 +48,13 @@ func (q *queue[T]) remove(item T) {
 	}
 }
 
+// release gives back the memory of an empty queue.
+func (q *queue[T]) release() {
+	if len(q.items) == 0 {
+		q.items = nil
+	}
+}
+
 func (q *queue[T]) note() {
 	if q.moved != nil {
 		q.moved()
