@@ -150,9 +150,9 @@ func alike(a, b mdns.Instance) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// on returns what the face of a link and IP version should claim: the host first, then the services in their order. slots has
-// those of each instance, one per link.
-func (all planned) on(l publication.Link, v publication.IPVersion, slots [][]*slot) []want {
+// on returns what the face of a link and IP version should claim: the host first, which has plans for the link, then the services
+// in their order. slots has those of each instance, one per link.
+func (all planned) on(link int, v publication.IPVersion, host []*plan, slots [][]*slot) []want {
 	var wants []want
 	index := map[string]int{}
 	add := func(p *plan, s ...*slot) {
@@ -163,15 +163,15 @@ func (all planned) on(l publication.Link, v publication.IPVersion, slots [][]*sl
 		index[p.key] = len(wants)
 		wants = append(wants, want{p, s})
 	}
-	if !slices.ContainsFunc(all.instances, func(in mdns.Instance) bool { return in.Links.Has(l.Index) }) {
+	if !slices.ContainsFunc(all.instances, func(in mdns.Instance) bool { return in.Links.Has(link) }) {
 		return nil // without a service, the host is not needed
 	}
-	for _, p := range hostPlans(mdns.HostName(all.host), l) {
+	for _, p := range host {
 		add(p)
 	}
 	for i := range all.instances {
 		in := &all.instances[i]
-		at := in.Links.Place(l.Index)
+		at := in.Links.Place(link)
 		if at < 0 || !v.Carries(in.Service.Protocol) {
 			continue
 		}

@@ -2,6 +2,8 @@ package responder
 
 import (
 	"slices"
+
+	"announcer/internal/mdns"
 )
 
 // plan works out what every face should hold, and begins whatever leads there: on all links if the services or their names
@@ -19,6 +21,8 @@ func (r *Responder) plan(applied bool) {
 	if !applied {
 		start = r.conflicts.after(start)
 	}
+	var host []*plan // on a link, which its faces share
+	var on *link
 	for _, f := range r.faces.all {
 		if !isStirred(f.link.Index) {
 			continue
@@ -28,7 +32,10 @@ func (r *Responder) plan(applied bool) {
 			f.bury(true)
 			continue
 		}
-		f.apply(all.on(f.link.Link, f.version, slots), start, applied)
+		if on != f.link {
+			host, on = hostPlans(mdns.HostName(all.host), f.link.Link), f.link
+		}
+		f.apply(all.on(f.link.Index, f.version, host, slots), start, applied)
 		if cameUp[f.link.Index] {
 			f.announceAgain(start)
 		}
