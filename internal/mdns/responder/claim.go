@@ -53,8 +53,8 @@ func (f *face) claim(w want, at moment) {
 	n := f.zone.node(w.plan.name, w.plan.key)
 	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never}
 	n.claim = c
-	for _, records := range w.plan.unique {
-		c.sets = append(c.sets, newSet(n, records, c.plan.target(records[0].Data)))
+	for _, s := range w.plan.unique {
+		c.sets = append(c.sets, newSet(n, s))
 	}
 	f.claims = append(f.claims, c)
 	for _, s := range c.slots {
@@ -130,22 +130,22 @@ func (c *claim) enliven() {
 		f.show(s)
 	}
 	c.shared = make([]*set, 0, len(c.plan.shared))
-	for i := range c.plan.shared {
-		c.shared = append(c.shared, f.acquire(c.plan, i))
+	for _, s := range c.plan.shared {
+		c.shared = append(c.shared, f.acquire(s))
 	}
 }
 
 // acquire returns the set of a shared record of a plan, for one more user.
-func (f *face) acquire(p *plan, i int) *set {
-	record, target := p.shared[i], p.target(p.shared[i].Data)
+func (f *face) acquire(of *rrset) *set {
+	record := of.records[0]
 	n := f.zone.node(record.Name, record.Name.Key())
-	for _, s := range n.withTarget(target) {
+	for _, s := range n.withTarget(of.target) {
 		if s.records[0].Data == record.Data {
 			s.users++
 			return s
 		}
 	}
-	s := newSet(n, p.shared[i:i+1:i+1], target)
+	s := newSet(n, of)
 	s.users, s.rounds = 1, announcements
 	f.show(s)
 	return s
@@ -175,8 +175,8 @@ func (f *face) wants(record mdns.Record) bool {
 		f.coming = map[mdns.Record]bool{}
 		for _, w := range f.wanted {
 			if c := f.zone.claim(w.plan.key); c == nil || c.phase != held {
-				for _, record := range w.plan.shared {
-					f.coming[record] = true
+				for _, s := range w.plan.shared {
+					f.coming[s.records[0]] = true
 				}
 			}
 		}

@@ -265,7 +265,7 @@ func (i inheritance) with(left relic) inheritance {
 	if i == nil {
 		i = inheritance{}
 	}
-	s := newSet(&node{name: left.Name, key: left.Name.Key()}, []mdns.Record{left.Record}, targetKey(left.Data))
+	s := newSet(&node{name: left.Name, key: left.Name.Key()}, &rrset{[]mdns.Record{left.Record}, targetKey(left.Data)})
 	s.last, s.index = left.until-s.life(), int32(len(i))
 	switch same := i[s.identity()]; {
 	case same == nil:
@@ -382,7 +382,8 @@ func (c *claim) identities() []identity {
 	for _, s := range c.sets {
 		ids = append(ids, s.identity())
 	}
-	for _, record := range c.plan.shared {
+	for _, s := range c.plan.shared {
+		record := s.records[0]
 		if c.phase != held || targetKey(record.Data) == c.plan.key {
 			ids = append(ids, identity{record.Name.Key(), record.Data.Type(), record.Data})
 		}

@@ -26,8 +26,8 @@ type plan struct {
 	kind   kind
 	name   dnsname.Name
 	key    string
-	unique [][]mdns.Record    // by type
-	shared []mdns.Record      // those that point to it
+	unique []*rrset           // by type
+	shared []*rrset           // one for each record that points to it
 	needs  string             // key of the host that a service is on
 	policy publication.Policy // of a publication; Rename for the host's name, Fail for what only points to or from it
 }
@@ -40,7 +40,7 @@ type want struct {
 
 func (p *plan) equal(other *plan) bool {
 	return p.name == other.name && p.policy == other.policy && p.needs == other.needs &&
-		slices.EqualFunc(p.unique, other.unique, slices.Equal) && slices.Equal(p.shared, other.shared)
+		slices.EqualFunc(p.unique, other.unique, (*rrset).equal) && slices.EqualFunc(p.shared, other.shared, (*rrset).equal)
 }
 
 // target returns the key of the name in PTR or SRV data: the one that the plan holds already, if it is the same.
@@ -58,18 +58,19 @@ func (p *plan) target(data mdns.Data) string {
 // add puts records into the plan, the unique ones with those of their type.
 func (p *plan) add(records ...mdns.Record) {
 	for _, record := range records {
+		one := &rrset{[]mdns.Record{record}, p.target(record.Data)}
 		if !record.Unique {
-			if !slices.Contains(p.shared, record) {
-				p.shared = append(p.shared, record)
+			if !slices.ContainsFunc(p.shared, one.equal) {
+				p.shared = append(p.shared, one)
 			}
 			continue
 		}
-		i := slices.IndexFunc(p.unique, func(same []mdns.Record) bool { return same[0].Data.Type() == record.Data.Type() })
+		i := slices.IndexFunc(p.unique, func(s *rrset) bool { return s.kind() == one.kind() })
 		switch {
 		case i < 0:
-			p.unique = append(p.unique, []mdns.Record{record})
-		case !slices.Contains(p.unique[i], record):
-			p.unique[i] = append(p.unique[i], record)
+			p.unique = append(p.unique, one)
+		case !slices.Contains(p.unique[i].records, record):
+			p.unique[i].records = append(p.unique[i].records, record)
 		}
 	}
 }
@@ -77,12 +78,10 @@ func (p *plan) add(records ...mdns.Record) {
 // merged returns a plan with the records of both.
 func (p *plan) merged(other *plan) *plan {
 	m := *p
-	m.unique = nil
-	m.shared = slices.Clone(p.shared)
-	for _, records := range append(slices.Clone(p.unique), other.unique...) {
-		m.add(records...)
+	m.unique, m.shared = nil, nil
+	for _, s := range slices.Concat(p.unique, p.shared, other.unique, other.shared) {
+		m.add(s.records...)
 	}
-	m.add(other.shared...)
 	return &m
 }
 
@@ -207,11 +206,11 @@ func hostPlans(own dnsname.Name, l publication.Link) []*plan {
 
 // lacks reports whether other has a unique record that p has not.
 func (p *plan) lacks(other *plan) bool {
-	return slices.ContainsFunc(other.unique, func(records []mdns.Record) bool {
-		return slices.ContainsFunc(records, func(record mdns.Record) bool { return !p.has(record) })
+	return slices.ContainsFunc(other.unique, func(s *rrset) bool {
+		return slices.ContainsFunc(s.records, func(record mdns.Record) bool { return !p.has(record) })
 	})
 }
 
 func (p *plan) has(record mdns.Record) bool {
-	return slices.ContainsFunc(p.unique, func(records []mdns.Record) bool { return slices.Contains(records, record) })
+	return slices.ContainsFunc(p.unique, func(s *rrset) bool { return slices.Contains(s.records, record) })
 }

@@ -102,9 +102,9 @@ func (c *claim) revise(p *plan) {
 	c.plan, c.sets = p, nil
 	c.node.name = p.name
 	for _, records := range p.unique {
-		i := slices.IndexFunc(old, func(s *set) bool { return s.kind() == records[0].Data.Type() })
+		i := slices.IndexFunc(old, func(s *set) bool { return s.kind() == records.kind() })
 		if i < 0 {
-			s := newSet(c.node, records, p.target(records[0].Data))
+			s := newSet(c.node, records)
 			c.sets = append(c.sets, s)
 			if c.live {
 				s.rounds = announcements
@@ -114,12 +114,13 @@ func (c *claim) revise(p *plan) {
 		}
 		s := old[i]
 		c.sets = append(c.sets, s)
-		if !slices.Equal(s.records, records) {
+		if !s.equal(records) {
 			if says {
 				f.r.past.remember(s)
 			}
-			s.records, s.target, s.rounds = records, p.target(records[0].Data), announcements
+			s.rounds = announcements
 		}
+		s.rrset = records
 	}
 	gone := slices.DeleteFunc(old, func(s *set) bool { return slices.Contains(c.sets, s) })
 	if says {
@@ -140,8 +141,8 @@ func (c *claim) reshare() {
 	f := c.face
 	before := c.shared
 	c.shared = nil
-	for i := range c.plan.shared {
-		c.shared = append(c.shared, f.acquire(c.plan, i))
+	for _, s := range c.plan.shared {
+		c.shared = append(c.shared, f.acquire(s))
 	}
 	for _, s := range before {
 		f.release(s, true)

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"announcer/internal/dnsname"
@@ -29,25 +30,28 @@ type node struct {
 
 // set is what travels together: all records of a unique name and type, or one shared record.
 type set struct {
-	timer              // when it is to be multicast
-	asker   netip.Addr // that this is for; zero for all hosts
-	node    *node
-	records []mdns.Record // of one name and type, at least one
-	target  string        // key of the name in PTR or SRV data
-	last    moment        // when it was multicast
-	index   int32         // in node.sets
-	users   int32         // claims that need it, if it is shared
-	rounds  int8          // announcements still to come
-	live    bool          // in node.sets: to be answered
-	asked   bool          // it is queued because of a question
+	timer             // when it is to be multicast
+	asker  netip.Addr // that this is for; zero for all hosts
+	node   *node
+	*rrset        // of the plan
+	last   moment // when it was multicast
+	index  int32  // in node.sets
+	users  int32  // claims that need it, if it is shared
+	rounds int8   // announcements still to come
+	live   bool   // in node.sets: to be answered
+	asked  bool   // it is queued because of a question
 
 	knownCount                   int32
 	wanted, multi, known, packed uint32 // serials of the packet that last did so, see query.go
 }
 
-func newSet(n *node, records []mdns.Record, target string) *set {
-	return &set{node: n, records: records, target: target, last: never}
+// rrset has the records of a set. It is not changed once a plan has it: the faces share it.
+type rrset struct {
+	records []mdns.Record // of one name and type, at least one
+	target  string        // key of the name in PTR or SRV data
 }
+
+func newSet(n *node, of *rrset) *set { return &set{node: n, rrset: of, last: never} }
 
 func targetKey(data mdns.Data) string {
 	switch d := data.(type) {
@@ -59,13 +63,16 @@ func targetKey(data mdns.Data) string {
 	return ""
 }
 
-func (s *set) kind() mdns.Type { return s.records[0].Data.Type() }
-func (s *set) unique() bool    { return s.records[0].Unique }
-func (s *set) ttl() uint32     { return s.records[0].TTL }
-func (s *set) life() moment    { return moment(s.ttl()) * time.Second }
+func (s *rrset) kind() mdns.Type { return s.records[0].Data.Type() }
+func (s *rrset) unique() bool    { return s.records[0].Unique }
+func (s *rrset) ttl() uint32     { return s.records[0].TTL }
+func (s *rrset) life() moment    { return moment(s.ttl()) * time.Second }
+
+// equal reports whether the records are the same, in the same order.
+func (s *rrset) equal(other *rrset) bool { return s == other || slices.Equal(s.records, other.records) }
 
 // answers reports whether a question for a type asks for the set (RFC 6762 §6.5).
-func (s *set) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
+func (s *rrset) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
 
 // node returns the node of a name, made if need be.
 func (z zone) node(name dnsname.Name, key string) *node {
@@ -152,7 +159,7 @@ func (n *node) find(r *wire.Reader, rec wire.Resource) *set {
 	return nil
 }
 
-func (s *set) holds(r *wire.Reader, rec wire.Resource) bool {
+func (s *rrset) holds(r *wire.Reader, rec wire.Resource) bool {
 	for i := range s.records {
 		if r.Is(rec, s.records[i].Data) {
 			return true
@@ -180,7 +187,7 @@ func (n *node) negative() *set {
 			types = append(types, s.kind())
 		}
 		record := mdns.Record{Name: n.name, TTL: n.claim.plan.kind.life(), Unique: true, Data: mdns.NewNSEC(n.name, types...)}
-		n.nsec = newSet(n, []mdns.Record{record}, "")
+		n.nsec = newSet(n, &rrset{records: []mdns.Record{record}})
 		n.nsec.live = true
 	}
 	return n.nsec
