@@ -265,7 +265,7 @@ func TestEventsAreBounded(t *testing.T) {
 	_, h := announced(t)
 	h.Events()
 	for range eventsMost + 10 {
-		h.board.event(mdns.ServiceConflict, h.board.slots[0], stranger.Addr(), "")
+		h.board.event(mdns.ServiceConflict, h.Status()[0], stranger.Addr(), "")
 	}
 	if n := len(h.Events()); n != eventsMost || h.Stats().MissedEvents != 10 {
 		t.Errorf("%d events, %d missed; want %d and 10", n, h.Stats().MissedEvents, eventsMost)

@@ -69,12 +69,12 @@ func (n *names) labels() map[string]string {
 // rename assigns all services of the publications that want a name the next one.
 func (n *names) rename(f *face, c *claim, rival netip.Addr, why string) {
 	for _, s := range c.slots {
-		id := s.status.ID
+		id := s.instance.ID
 		if m := n.renamed[id]; m != nil && m.round == n.round {
 			continue // done already, for another service of the group or on another link
 		}
 		n.move(id, s.instance.Wanted, services.NextName(s.instance.Label), f.link, c, rival, why)
-		n.board.event(mdns.ServiceConflict, s, rival, fmt.Sprintf("%s; trying %q", why, n.renamed[id].label))
+		n.board.event(mdns.ServiceConflict, s.status(), rival, fmt.Sprintf("%s; trying %q", why, n.renamed[id].label))
 	}
 }
 
@@ -90,8 +90,8 @@ func (n *names) renameHost(f *face, c *claim, rival netip.Addr, why string) {
 }
 
 func (n *names) hostEvent(kind mdns.EventKind, f *face, rival netip.Addr, detail string) {
-	s := slot{status: mdns.ServiceStatus{Name: mdns.HostName(n.host).String(), Link: f.link.Name}}
-	n.board.event(kind, &s, rival, detail)
+	host := mdns.ServiceStatus{Name: mdns.HostName(n.host).String(), Link: f.link.Name}
+	n.board.event(kind, host, rival, detail)
 }
 
 // move notes a new name, and watches the wanted one to have it back.

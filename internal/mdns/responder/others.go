@@ -333,8 +333,7 @@ func (x *foreigner) detail(zone zone) string {
 }
 
 func (o *others) event(kind mdns.EventKind, x *foreigner, detail string) {
-	s := slot{status: mdns.ServiceStatus{Type: x.Type, Name: x.Name, Link: x.Link}}
-	o.board.event(kind, &s, x.From, detail)
+	o.board.event(kind, mdns.ServiceStatus{Type: x.Type, Name: x.Name, Link: x.Link}, x.From, detail)
 }
 
 // list returns the services of watched types that others announce, in the order in which they were first heard.

@@ -111,7 +111,7 @@ func New(config Config) *Responder {
 		config: config,
 		faces:  faces{byLink: map[faceKey]*face{}},
 		past:   past{clock: c, until: map[Sum]moment{}, swept: never},
-		board:  board{clock: c, index: map[slotKey]*slot{}},
+		board:  board{clock: c},
 	}
 	r.watches = watches{clock: c, faces: &r.faces}
 	r.others = others{clock: c, faces: &r.faces, board: &r.board, topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}}

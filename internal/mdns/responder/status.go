@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"announcer/internal/mdns"
 	"announcer/services"
@@ -12,33 +13,49 @@ import (
 
 // slot is how a service stands on a link.
 type slot struct {
-	status   mdns.ServiceStatus
+	standing
 	instance *mdns.Instance
-	claims   []*claim // one per IP version
-	seen     uint32   // the plan that last had it
-	told     bool     // status was set once
+	link     int       // index of the interface
+	since    time.Time // it has had its name and state
+	claims   []*claim  // one per IP version
+	seen     uint32    // the plan that last had it
+	told     bool      // how it stands was worked out once
 }
 
-type slotKey struct {
-	id          string
-	index, link int
+// standing is the name of a service on a link with its state, and the reason where there is one.
+type standing struct {
+	name  string
+	state mdns.State
+	why   string
+	rival netip.Addr // that has the name wanted
+}
+
+// status returns how the service stands.
+func (s *slot) status() mdns.ServiceStatus {
+	in := s.instance
+	l, _ := in.Links.ByIndex(s.link)
+	return mdns.ServiceStatus{
+		ID: in.ID, Service: in.Index, Type: in.Service.Type, Wanted: in.Wanted, Link: l.Name,
+		Name: s.name, State: s.state, Since: s.since, Why: s.why, Rival: s.rival,
+	}
 }
 
 // board shows how the services stand, and what has happened.
 type board struct {
 	*clock
-	slots  []*slot
-	index  map[slotKey]*slot
-	placed []*slot // by the plan, on links that it looks at
+	slots  [][]*slot // of each instance, one per link
+	before [][]*slot // in the plan before, while one is made
+	placed []*slot   // by the plan, on links that it looks at
 	events []mdns.Event
 	missed uint64 // events that found no room
 }
 
 // status returns how each service stands on each link, in the order of the groups and links.
 func (b *board) status() []mdns.ServiceStatus {
-	status := make([]mdns.ServiceStatus, len(b.slots))
-	for i, s := range b.slots {
-		status[i] = s.status
+	all := slices.Concat(b.slots...)
+	status := make([]mdns.ServiceStatus, len(all))
+	for i, s := range all {
+		status[i] = s.status()
 	}
 	return status
 }
@@ -54,42 +71,67 @@ func (b *board) take() []mdns.Event {
 const eventsMost = mdns.EventsMost
 
 // event adds what has happened to a service.
-func (b *board) event(kind mdns.EventKind, s *slot, rival netip.Addr, detail string) {
+func (b *board) event(kind mdns.EventKind, of mdns.ServiceStatus, rival netip.Addr, detail string) {
 	if len(b.events) >= eventsMost {
 		b.missed++
 		return
 	}
 	b.events = append(b.events, mdns.Event{
-		Time: b.date(b.now), Kind: kind, ID: s.status.ID, Service: s.status.Service, Type: s.status.Type,
-		Name: s.status.Name, Link: s.status.Link, Detail: detail, Rival: rival,
+		Time: b.date(b.now), Kind: kind, ID: of.ID, Service: of.Service, Type: of.Type,
+		Name: of.Name, Link: of.Link, Detail: detail, Rival: rival,
 	})
 }
 
 // place makes a slot for each instance and each of its links. Those on links that are stirred get their claims from the plan.
 func (b *board) place(instances []mdns.Instance, round uint32, isStirred func(link int) bool) [][]*slot {
-	b.slots, b.placed = b.slots[:0], nil
-	placed := make([][]*slot, len(instances))
+	before := map[serviceKey][]*slot{}
+	for _, slots := range b.slots {
+		if len(slots) > 0 {
+			before[keyOf(slots[0].instance)] = slots
+		}
+	}
+	b.before, b.slots, b.placed = b.slots, make([][]*slot, len(instances)), nil
 	for i := range instances {
 		in := &instances[i]
-		for _, l := range in.Links {
-			key := slotKey{in.ID, in.Index, l.Index}
-			s := b.index[key]
-			if s == nil {
-				s = &slot{}
-				b.index[key] = s
+		old := before[keyOf(in)]
+		b.slots[i] = make([]*slot, len(in.Links))
+		at := -1 // in old
+		for j, l := range in.Links {
+			var s *slot
+			if k := find(old, l.Index, at+1); k < 0 {
+				s = &slot{link: l.Index}
+			} else {
+				s, at = old[k], k
 			}
 			s.instance, s.seen = in, round
 			if isStirred(l.Index) {
 				s.claims = s.claims[:0]
 				b.placed = append(b.placed, s)
 			}
-			s.status.ID, s.status.Service, s.status.Type = in.ID, in.Index, in.Service.Type
-			s.status.Wanted, s.status.Link = in.Wanted, l.Name
-			placed[i] = append(placed[i], s)
-			b.slots = append(b.slots, s)
+			b.slots[i][j] = s
 		}
 	}
-	return placed
+	return b.slots
+}
+
+// serviceKey names a service.
+type serviceKey struct {
+	id    string // of the publication
+	index int    // in its group
+}
+
+func keyOf(in *mdns.Instance) serviceKey { return serviceKey{in.ID, in.Index} }
+
+// find returns the position of the slot of a link, -1 if there is none. It looks at a position first, where it is if the links
+// are in the order that they had, and then behind it.
+func find(slots []*slot, link, first int) int {
+	for i := range slots {
+		at := (first + i) % len(slots)
+		if slots[at].link == link {
+			return at
+		}
+	}
+	return -1
 }
 
 // finish reports the news of a plan: of the services that are there, and of those that went.
@@ -97,22 +139,16 @@ func (b *board) finish(round uint32) {
 	for _, s := range b.placed {
 		b.refresh(s)
 	}
-	b.placed = nil
-	if len(b.index) == len(b.slots) {
-		return
-	}
-	var gone []*slot
-	for key, s := range b.index {
-		if s.seen != round {
-			delete(b.index, key)
-			gone = append(gone, s)
+	var gone []mdns.ServiceStatus
+	for _, s := range slices.Concat(b.before...) {
+		if s.seen != round && s.state == mdns.Announced {
+			gone = append(gone, s.status())
 		}
 	}
-	slices.SortFunc(gone, func(a, b *slot) int { return compareStatus(a.status, b.status) })
-	for _, s := range gone {
-		if s.status.State == mdns.Announced {
-			b.event(mdns.ServiceWithdrawn, s, netip.Addr{}, "")
-		}
+	b.before, b.placed = nil, nil
+	slices.SortFunc(gone, compareStatus)
+	for _, status := range gone {
+		b.event(mdns.ServiceWithdrawn, status, netip.Addr{}, "")
 	}
 }
 
@@ -125,67 +161,66 @@ func (c *claim) note() {
 
 // refresh works out how a service stands on its link, and reports what is new.
 func (b *board) refresh(s *slot) {
-	before := s.status
-	now := s.standing()
-	s.status.Name, s.status.State, s.status.Why, s.status.Rival = now.Name, now.State, now.Why, now.Rival
-	if s.told && before.State == now.State && before.Name == now.Name {
+	before := s.standing
+	s.standing = s.stands()
+	if s.told && before.state == s.state && before.name == s.name {
 		return
 	}
-	s.status.Since = b.date(b.now)
-	if s.told && before.Name != now.Name {
-		b.event(mdns.ServiceRenamed, s, now.Rival, fmt.Sprintf("it was %q before", before.Name))
+	s.since = b.date(b.now)
+	if s.told && before.name != s.name {
+		b.event(mdns.ServiceRenamed, s.status(), s.rival, fmt.Sprintf("it was %q before", before.name))
 	}
 	s.told = true
-	switch now.State {
+	switch s.state {
 	case mdns.Announced:
-		b.event(mdns.ServiceAnnounced, s, netip.Addr{}, "")
+		b.event(mdns.ServiceAnnounced, s.status(), netip.Addr{}, "")
 	case mdns.StandingBy:
-		b.event(mdns.ServiceStandingBy, s, now.Rival, now.Why)
+		b.event(mdns.ServiceStandingBy, s.status(), s.rival, s.why)
 	case mdns.Refused:
-		b.event(mdns.ServiceRefused, s, now.Rival, now.Why)
+		b.event(mdns.ServiceRefused, s.status(), s.rival, s.why)
 	}
 }
 
-// standing returns name, state and reason.
-func (s *slot) standing() mdns.ServiceStatus {
+// stands returns how a service stands now.
+func (s *slot) stands() standing {
 	in := s.instance
-	now := mdns.ServiceStatus{Name: in.Label, State: in.State, Why: in.Why}
+	now := standing{name: in.Label, state: in.State, why: in.Why}
 	if in.State != mdns.Probing {
 		return now
 	}
 	if len(s.claims) == 0 {
-		now.State, now.Why = mdns.Refused, s.noClaim()
+		now.state, now.why = mdns.Refused, s.noClaim()
 		return now
 	}
 	announced := 0
 	for _, c := range s.claims {
 		switch {
 		case c.phase == held && !c.plan.policy.Renames():
-			now.State, now.Why, now.Rival = mdns.Refused, c.loss.why, c.loss.rival
+			now.state, now.why, now.rival = mdns.Refused, c.loss.why, c.loss.rival
 			if c.plan.policy.StandsBy() {
-				now.State = mdns.StandingBy
+				now.state = mdns.StandingBy
 			}
 			return now
 		case c.keptOff() != nil:
 			off := c.keptOff()
-			now.State, now.Rival = mdns.Refused, off.quarrel.by
-			now.Why = fmt.Sprintf("%s contests the name %q again and again", off.quarrel.by, off.node.name)
+			now.state, now.rival = mdns.Refused, off.quarrel.by
+			now.why = fmt.Sprintf("%s contests the name %q again and again", off.quarrel.by, off.node.name)
 			return now
 		case c.live:
 			announced++
 		}
 	}
 	if announced == len(s.claims) {
-		now.State = mdns.Announced
+		now.state = mdns.Announced
 	}
 	if move := s.claims[0].face.r.renamed[in.ID]; move != nil && in.Label != in.Wanted {
-		now.Why, now.Rival = move.why, move.rival
+		now.why, now.rival = move.why, move.rival
 	}
 	return now
 }
 
 func (s *slot) noClaim() string {
-	l, _ := s.instance.Links.ByName(s.status.Link)
+	l, _ := s.instance.Links.ByIndex(s.link)
 	var faults []string
 	for _, fault := range l.Faults {
 		if fault.Version.Carries(s.instance.Service.Protocol) {
