@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -53,19 +54,27 @@ func TestHeart(t *testing.T) {
 	}
 }
 
-// While the daemon rests, memory is collected after a limit only; then as before.
-func TestMemoryAtRest(t *testing.T) {
+// While the daemon rests, memory is collected after a limit only, and one processor runs all goroutines; then as before.
+func TestRest(t *testing.T) {
+	const several = 3
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(several))
 	released := 0
 	s := newSpare(func() { released++ }, 100)
 	s.rest()
 	if s.isTight() {
 		t.Error("it is tight at once")
 	}
+	if n := runtime.GOMAXPROCS(0); n != 1 {
+		t.Errorf("%d processors at rest, want 1", n)
+	}
 	s.cycles -= restCycles
 	if !s.isTight() {
 		t.Error("it is not tight after many collections")
 	}
 	s.work()
+	if n := runtime.GOMAXPROCS(0); n != several {
+		t.Errorf("%d processors at work, want %d", n, several)
+	}
 	if released != 1 {
 		t.Errorf("memory was released %d times at the begin of a rest, want once", released)
 	}

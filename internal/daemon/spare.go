@@ -9,7 +9,8 @@ import (
 
 // Memory is given back to the system when the announcements of a change are over, and once a minute, since a look at
 // files that finds nothing new takes some, too. While the daemon rests, memory is collected only after restMemory more is
-// in use: the runtime would do it every two minutes, which takes more time than all else that a daemon at rest does.
+// in use: the runtime would do it every two minutes, which takes more time than all else that a daemon at rest does. And one
+// processor runs all goroutines: with more, the runtime wakes up a thread for each goroutine that becomes ready.
 const (
 	settleTime = 10 * time.Second
 	spareTime  = time.Minute
@@ -23,6 +24,7 @@ type spare struct {
 	percent int       // of the collector while the daemon works; 0: the collector is left alone
 	due     time.Time // when memory is given back
 	limit   int64     // of the memory of the process while the daemon works
+	procs   int       // processors of the runtime while the daemon works
 	cycles  uint64    // of the collector, at the last heartbeat
 }
 
@@ -51,7 +53,7 @@ func (s *spare) beat() {
 	}
 }
 
-// rest has memory collected as rarely as possible.
+// rest has memory collected as rarely as possible, and one thread run at a time.
 func (s *spare) rest() {
 	s.release()
 	if s.percent == 0 {
@@ -61,11 +63,13 @@ func (s *spare) rest() {
 	used, s.cycles = usage()
 	s.limit = debug.SetMemoryLimit(used + restMemory)
 	debug.SetGCPercent(-1)
+	s.procs = runtime.GOMAXPROCS(1)
 }
 
 // work is the opposite of rest.
 func (s *spare) work() {
 	if s.percent != 0 {
+		runtime.GOMAXPROCS(s.procs)
 		debug.SetGCPercent(s.percent)
 		debug.SetMemoryLimit(s.limit)
 	}
