@@ -1,8 +1,6 @@
 package link
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -57,9 +55,8 @@ func clients() map[string]bool {
 // parseClients reads /proc/net/unix: the last column is the name, with @ for the abstract namespace.
 func parseClients(table []byte) map[string]bool {
 	marked := map[string]bool{}
-	lines := bufio.NewScanner(bytes.NewReader(table))
-	for lines.Scan() {
-		if _, of, ok := strings.Cut(lines.Text(), " @"+clientPrefix); ok {
+	for line := range strings.Lines(string(table)) {
+		if _, of, ok := strings.Cut(strings.TrimSpace(line), " @"+clientPrefix); ok {
 			marked[of] = true
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // ours returns the targets of a responder's sockets.
-func (s *Sockets) ours() map[string]bool {
+func (s *Sockets) ours([]portSocket) map[string]bool {
 	own := map[string]bool{}
 	for _, sock := range s.sockets {
 		own[target(sock.inode)] = true
@@ -50,12 +50,45 @@ func TestClientsAreNoSharers(t *testing.T) {
 			responder := open(t, nil)
 			defer responder.Close()
 			done := test.open(t)
-			if got := sharing(responder.ours()); len(got) != test.want {
+			if got := sharing(responder.ours); len(got) != test.want {
 				t.Errorf("it shares the port with %v; want %d sockets", got, test.want)
 			}
 			done()
 			if left := slices.Collect(maps.Keys(clients())); left != nil {
 				t.Errorf("these are still marked: %q", left)
+			}
+		})
+	}
+}
+
+// TestOwnSockets wants the sockets of this program to be known among all that have port 5353 open.
+func TestOwnSockets(t *testing.T) {
+	netlab.Need(t)
+	for _, test := range []struct {
+		name string
+		open int // responders of this program
+	}{
+		{"no socket", 0},
+		{"one responder", 1},
+		{"two responders", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const foreign = 1 // an inode that no file of this program has
+			want := map[string]bool{}
+			for range test.open {
+				s := open(t, nil)
+				defer s.Close()
+				maps.Copy(want, s.ours(nil))
+			}
+			sockets, err := portSockets()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ownSockets(append(sockets, portSocket{inode: foreign})); !maps.Equal(got, want) {
+				t.Errorf("own are %v, want %v", got, want)
+			}
+			if names := Sharers(); names != nil {
+				t.Errorf("the port is shared with %q", names)
 			}
 		})
 	}

@@ -1,8 +1,6 @@
 package link
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/hex"
@@ -63,9 +61,8 @@ func (s portSocket) version() publication.IPVersion {
 func parsePortSockets(table []byte) []portSocket {
 	suffix := fmt.Sprintf(":%04X", mdns.Port)
 	var found []portSocket
-	lines := bufio.NewScanner(bytes.NewReader(table))
-	for lines.Scan() {
-		columns := strings.Fields(lines.Text())
+	for line := range strings.Lines(string(table)) {
+		columns := strings.Fields(line)
 		if len(columns) < 10 || !strings.HasSuffix(columns[1], suffix) {
 			continue
 		}
@@ -161,43 +158,57 @@ func (s portSocket) holds() bool {
 // 812)". A program of another user is known by its user only. One that has the port of an IP version for itself is none
 // of them: see [Sockets.Faults]. Nor are clients of this project, which answer nothing: see [OpenClient].
 func Sharers() []string {
-	own := ownSockets()
-	found := sharing(own)
+	found := sharing(ownSockets)
 	if len(found) == 0 {
 		return nil
 	}
 	time.Sleep(markTime)
-	still := sharing(own)
+	still := sharing(ownSockets)
 	return programs(slices.DeleteFunc(found, func(s portSocket) bool { return !slices.Contains(still, s) }))
 }
 
 // markTime is how long a client may take to mark a socket that it has opened.
 const markTime = 200 * time.Millisecond
 
-// sharing returns the sockets that share port 5353 with own ones, without those of clients.
-func sharing(own map[string]bool) []portSocket {
+// sharing returns the sockets that share port 5353 with own ones, without those of clients. ownOf returns the targets of those
+// of some sockets that are own ones. What is not needed is not read: a daemon at rest looks every minute.
+func sharing(ownOf func([]portSocket) map[string]bool) []portSocket {
 	sockets, _ := portSockets() // where the list can't be read, nothing is known
-	marked := clients()
+	own := ownOf(sockets)
 	open := map[publication.IPVersion]bool{} // by this program
 	for _, s := range sockets {
 		open[s.version()] = open[s.version()] || own[s.target()]
 	}
-	return slices.DeleteFunc(sockets, func(s portSocket) bool {
-		return own[s.target()] || marked[s.target()] || !open[s.version()] && s.holds()
+	sockets = slices.DeleteFunc(sockets, func(s portSocket) bool {
+		return own[s.target()] || !open[s.version()] && s.holds()
 	})
+	if len(sockets) == 0 {
+		return nil
+	}
+	marked := clients()
+	return slices.DeleteFunc(sockets, func(s portSocket) bool { return marked[s.target()] })
 }
 
-// ownSockets returns what the file descriptors of this program point to.
-func ownSockets() map[string]bool {
-	own := map[string]bool{}
-	descriptors, _ := filepath.Glob("/proc/self/fd/[0-9]*")
-	for _, path := range descriptors {
-		if target, err := os.Readlink(path); err == nil {
+// ownSockets returns the targets of those sockets that file descriptors of this program point to.
+func ownSockets(sockets []portSocket) map[string]bool {
+	own, wanted := map[string]bool{}, map[string]bool{}
+	for _, s := range sockets {
+		wanted[s.target()] = true
+	}
+	descriptors, _ := os.ReadDir(ownDescriptors)
+	for _, d := range descriptors {
+		if len(own) == len(wanted) {
+			break
+		}
+		if target, err := os.Readlink(ownDescriptors + d.Name()); err == nil && wanted[target] {
 			own[target] = true
 		}
 	}
 	return own
 }
+
+// ownDescriptors is the directory of the file descriptors of this program.
+const ownDescriptors = "/proc/self/fd/"
 
 // programs names the programs that have sockets, each once.
 func programs(sockets []portSocket) []string {

@@ -267,7 +267,7 @@ func (s *Sockets) receiveReady(epoll uintptr) {
 	for _, event := range s.events[:n] {
 		if int(event.Fd) == s.wake {
 			var count [8]byte
-			unix.Read(s.wake, count[:])
+			unix.RawSyscall(unix.SYS_READ, uintptr(s.wake), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
 			s.woken = true
 			continue
 		}
@@ -380,7 +380,10 @@ func (s *Sockets) Wake() {
 	}
 }
 
-func (s *Sockets) wakeUp() { unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+func (s *Sockets) wakeUp() {
+	one := [8]byte{1}
+	unix.RawSyscall(unix.SYS_WRITE, uintptr(s.wake), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))
+}
 
 // Write implements [Conn].
 func (s *Sockets) Write(batch []Packet) (sent int) {
