@@ -28,6 +28,7 @@ import (
 	"announcer/internal/remote"
 	"announcer/internal/sandbox"
 	"announcer/internal/source"
+	"announcer/internal/wakeup"
 )
 
 // avahiServices is where Avahi's service files are.
@@ -71,6 +72,7 @@ func runDaemon(c *cli.Context) error {
 		}
 	}
 	debug.SetGCPercent(gcPercent)
+	wakeup.Share()
 	request := sourceRequest(c)
 	request.Waits, request.Poll = true, c.Duration("poll")
 	var confined confinement

@@ -49,7 +49,7 @@ func (l *listener) look(interval time.Duration) {
 		select {
 		case <-l.done:
 			return
-		case <-time.After(wakeup.Until(time.Now(), interval)):
+		case <-wakeup.After(interval):
 			if !l.there() {
 				l.removed.Store(true)
 				l.Close()

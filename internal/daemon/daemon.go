@@ -156,7 +156,6 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 	}
 	ready()
 	d.heart = newHeart(d.systemd.interval(heartbeat, 3), d.systemd.interval(restbeat, 2))
-	defer d.heart.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -184,7 +183,7 @@ func (d *Daemon) loop(ctx context.Context, ready func()) error {
 			d.log.flush()
 		case job := <-d.jobs.asked:
 			job()
-		case <-d.heart.timer.C:
+		case <-d.heart.due:
 			d.beat(ctx)
 			continue
 		}

@@ -15,15 +15,14 @@ const (
 
 // heart has the loop look after itself.
 type heart struct {
-	timer       *time.Timer
-	every, rest time.Duration // between two heartbeats: at work, and at rest
-	stirred     time.Time     // when something last happened
+	due         <-chan time.Time // of the next heartbeat
+	every, rest time.Duration    // between two heartbeats: at work, and at rest
+	stirred     time.Time        // when something last happened
 	resting     bool
 }
 
 func newHeart(every, rest time.Duration) heart {
-	now := time.Now()
-	return heart{timer: time.NewTimer(wakeup.Until(now, every)), every: every, rest: rest, stirred: now}
+	return heart{due: wakeup.After(every), every: every, rest: rest, stirred: time.Now()}
 }
 
 // stir ends the rest: something has happened. It reports whether there was one.
@@ -31,7 +30,7 @@ func (h *heart) stir() (rested bool) {
 	h.stirred = time.Now()
 	if h.resting {
 		h.resting, rested = false, true
-		h.timer.Reset(wakeup.Until(h.stirred, h.every))
+		h.due = wakeup.After(h.every)
 	}
 	return rested
 }
@@ -39,12 +38,11 @@ func (h *heart) stir() (rested bool) {
 // next sets the time of the next heartbeat, and reports whether a rest begins: nothing has happened for a while, and there is
 // no work left.
 func (h *heart) next(atWork bool) (begins bool) {
-	now := time.Now()
-	if atWork || now.Sub(h.stirred) < restAfter {
-		h.timer.Reset(wakeup.Until(now, h.every))
+	if atWork || time.Since(h.stirred) < restAfter {
+		h.due = wakeup.After(h.every)
 		return false
 	}
 	begins, h.resting = !h.resting, true
-	h.timer.Reset(wakeup.Until(now, h.rest))
+	h.due = wakeup.After(h.rest)
 	return begins
 }

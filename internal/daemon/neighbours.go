@@ -77,7 +77,7 @@ func (n *neighbours) run(ctx context.Context, ready func()) error {
 		select {
 		case what = <-n.wanted:
 			what = n.settled(ctx, what, time.Until(looked.Add(meetPause)))
-		case <-time.After(wakeup.Until(time.Now(), every)):
+		case <-wakeup.After(every):
 		case <-ctx.Done():
 			return nil
 		}

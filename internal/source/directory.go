@@ -178,7 +178,7 @@ const (
 // await waits for a reason to look again: a change that has settled, or time.
 func (d *directory) await(ctx context.Context) reason {
 	var changes wakeup.Settling // an editor that saves a file does several things in a row
-	poll, beat := time.After(time.Until(d.due())), time.After(wakeup.Until(time.Now(), Pulse))
+	poll, beat := wakeup.At(d.due()), wakeup.After(Pulse)
 	var happened <-chan string
 	if d.events != nil {
 		happened = d.events.Events()

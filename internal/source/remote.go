@@ -73,7 +73,7 @@ func (s *served) Run(ctx context.Context, yield func([]Item)) error {
 			early = nil
 		case <-early:
 			yield(s.items())
-		case <-time.After(wakeup.Until(time.Now(), Pulse)):
+		case <-wakeup.After(Pulse):
 			yield(nil)
 		}
 	}
@@ -231,7 +231,7 @@ func (f faulty) Run(ctx context.Context, yield func([]Item)) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(wakeup.Until(time.Now(), Pulse)):
+		case <-wakeup.After(Pulse):
 			yield(nil)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"announcer/internal/publication"
 	"announcer/internal/remote"
 	"announcer/internal/remote/etcd"
+	"announcer/internal/wakeup"
 	"announcer/services"
 )
 
@@ -144,11 +145,8 @@ func (s *Source) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for {
 		due := time.Now().Add(s.wait(time.Now()))
-		timer.Reset(time.Until(due))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -159,7 +157,7 @@ func (s *Source) Run(ctx context.Context) error {
 			s.configure(ctx)
 		case <-s.reloads:
 			s.ask()
-		case <-timer.C:
+		case <-wakeup.At(due):
 			s.overdue(due)
 		}
 		s.deliver(ctx)
@@ -299,7 +297,8 @@ func (s *Source) tasks() []*task {
 	return append([]*task{s.config}, s.places...)
 }
 
-// wait returns the time until something is overdue.
+// wait returns the time until something is overdue, or until the full second before that: what is put off with each [Pulse] needs no
+// moment of its own.
 func (s *Source) wait(now time.Time) time.Duration {
 	next := now.Add(time.Hour)
 	if !s.reloadBy.IsZero() && s.reloadBy.Before(next) {
@@ -310,7 +309,11 @@ func (s *Source) wait(now time.Time) time.Duration {
 			next = due
 		}
 	}
-	return next.Sub(now)
+	d := next.Sub(now)
+	if d > time.Second {
+		d -= time.Duration(next.Nanosecond())
+	}
+	return d
 }
 
 // deliver hands over a snapshot if there is news, or a reload waits for it, and all that matters has answered.

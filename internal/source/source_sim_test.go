@@ -264,3 +264,24 @@ func TestTaskOfHangingProvider(t *testing.T) {
 		}
 	})
 }
+
+// What is overdue is waited for until a full second, which is that of a pulse, and then exactly.
+func TestWaitEndsOnFullSecond(t *testing.T) {
+	heard := time.Date(2026, 11, 28, 12, 0, 15, 9e6, time.UTC)
+	s := &Source{places: []*task{{items: []Item{{}}, heard: heard}}}
+	for _, c := range []struct {
+		name      string
+		now, want time.Duration // after it was heard
+	}{
+		{"long before", 0, silenceTime - 9*time.Millisecond},
+		{"at the full second", silenceTime - 9*time.Millisecond, silenceTime},
+		{"a second before", silenceTime - time.Second, silenceTime},
+		{"overdue already", silenceTime, silenceTime + time.Hour - 9*time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.now + s.wait(heard.Add(c.now)); got != c.want {
+				t.Errorf("until %v, want %v", got, c.want)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ package wakeup
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -16,3 +17,6 @@ func read() reading {
 
 // alarm ticks at common moments of an interval.
 func alarm(ctx context.Context, every time.Duration) <-chan struct{} { return ticker(ctx, every) }
+
+// open reports that there is no timer of the system.
+func (m *moments) open() error { return errors.ErrUnsupported }

@@ -1,4 +1,4 @@
-// Package wakeup keeps a process that has nothing to do asleep: what is done in intervals is done at common moments ([Until]).
+// Package wakeup keeps a process that has nothing to do asleep: what is done in intervals is done at common moments ([After]).
 // And it notices that the process did not run for a while: because the machine was suspended, because its virtual machine
 // was paused, or because the process was stopped. It needs no privileges, and wakes up every 15 seconds.
 package wakeup

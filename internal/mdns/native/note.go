@@ -247,7 +247,7 @@ func (p *Publisher) keepNote() {
 			return
 		case <-p.news:
 			began = true
-		case <-time.After(wakeup.Until(time.Now(), noteEvery)):
+		case <-wakeup.After(noteEvery):
 			if !began || w.touch(p.config.FS) {
 				continue
 			}

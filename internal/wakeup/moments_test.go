@@ -1,0 +1,89 @@
+package wakeup
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// All that wait for a moment go on at it, in whatever order they begin to wait.
+func TestMoments(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		name       string
+		wait, want []time.Duration // from the start, in the order of the calls
+	}{
+		{"one", []time.Duration{5 * s}, []time.Duration{5 * s}},
+		{"two of one moment", []time.Duration{5 * s, 5 * s}, []time.Duration{5 * s, 5 * s}},
+		{"the later first", []time.Duration{15 * s, 5 * s}, []time.Duration{15 * s, 5 * s}},
+		{"the earlier first", []time.Duration{5 * s, 15 * s, 60 * s}, []time.Duration{5 * s, 15 * s, 60 * s}},
+		{"now, and in the past", []time.Duration{0, -s, 5 * s}, []time.Duration{0, 0, 5 * s}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start, m := time.Now(), newSimulated()
+				got := make([]time.Duration, len(c.wait))
+				for i, d := range c.wait {
+					over := m.at(start.Add(d))
+					go func() {
+						<-over
+						got[i] = time.Since(start)
+					}()
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				for i := range got {
+					got[i] = got[i].Truncate(time.Millisecond) // a timer that is set too late expires after a nanosecond
+				}
+				if !slices.Equal(got, c.want) {
+					t.Errorf("over after %v, want %v", got, c.want)
+				}
+				if len(m.waiting) > 0 {
+					t.Errorf("%d moments are left", len(m.waiting))
+				}
+			})
+		})
+	}
+}
+
+// newSimulated returns moments with a timer of the runtime.
+func newSimulated() *moments {
+	m := &moments{waiting: map[int64]*moment{}}
+	timer := time.AfterFunc(time.Hour, m.pass)
+	m.set = func(d time.Duration) { timer.Reset(d) }
+	return m
+}
+
+// Who waits for a time on the wall that a clock which was set has brought nearer does not wait for as long as those before it.
+func TestMomentAfterClockWasSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, due := newSimulated(), time.Now().Add(5*time.Second)
+		before := &moment{due.Add(time.Hour), make(chan time.Time)}
+		m.waiting[due.UnixNano()] = before
+		m.wind(before.due)
+		start := time.Now()
+		<-m.at(due)
+		<-before.over
+		if d := time.Since(start); d != 5*time.Second {
+			t.Errorf("over after %v", d)
+		}
+	})
+}
+
+// A process that shares its moments waits for the common ones, and for any other.
+func TestShare(t *testing.T) {
+	Share()
+	defer shared.Store(nil)
+	const every = 20 * time.Millisecond
+	start := time.Now()
+	<-After(every)
+	if now := time.Now(); !now.Truncate(every).After(start.Truncate(every)) {
+		t.Errorf("%v and %v are in one interval", start, now)
+	}
+	due := time.Now().Add(every / 2)
+	<-At(due)
+	if now := time.Now(); now.Before(due) {
+		t.Errorf("over at %v, want %v", now, due)
+	}
+}
