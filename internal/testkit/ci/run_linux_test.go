@@ -20,13 +20,13 @@ func TestRun(t *testing.T) {
 		name          string
 		beside        bool // whether there is a corpus beside the project
 		named         string
-		image         bool // whether one of emulated machines can be made
+		image         int // exit code of what makes that of emulated machines
 		corpus, print string
 	}{
-		{"a clone of a stranger", false, "", true, "", missing},
-		{"a corpus beside the project", true, "", true, "/shared/corpus", ""},
-		{"a corpus that is named", true, "/elsewhere", true, "/elsewhere", ""},
-		{"no image of emulated machines", true, "", false, "/shared/corpus", notBooted},
+		{"a clone of a stranger", false, "", 0, "", missing},
+		{"a corpus beside the project", true, "", 0, "/shared/corpus", ""},
+		{"a corpus that is named", true, "/elsewhere", 0, "/elsewhere", ""},
+		{"no image of emulated machines", true, "", unavailable, "/shared/corpus", notBooted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 			if test.beside {
 				copyFile(t, filepath.Join(root, "LICENSE"), filepath.Join(dir, "shared/corpus/one.service"))
 			}
-			write(t, filepath.Join(project, ".ci/boot-deps"), fmt.Sprintf("#!/bin/sh\n%t\n", test.image))
+			write(t, filepath.Join(project, ".ci/boot-deps"), fmt.Sprintf("#!/bin/sh\nexit %d\n", test.image))
 			write(t, filepath.Join(bin, "make"), "#!/bin/sh\necho \"$*, corpus $ANNOUNCER_CORPUS\" >>"+dir+"/calls\n")
 			cmd := exec.Command(filepath.Join(project, ".ci/run"))
 			cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ANNOUNCER_CORPUS=") }),
@@ -52,8 +52,8 @@ func TestRun(t *testing.T) {
 			if test.beside && test.named == "" {
 				corpus = dir + corpus
 			}
-			if slices.Contains(strings.Split(string(calls), "\n"), "boot-test NOSKIP=1, corpus "+corpus) != test.image {
-				t.Errorf("make was called with\n%s\nwant boot-test there: %t", calls, test.image)
+			if slices.Contains(strings.Split(string(calls), "\n"), "boot-test NOSKIP=1, corpus "+corpus) != (test.image == 0) {
+				t.Errorf("make was called with\n%s\nwant boot-test there: %t", calls, test.image == 0)
 			}
 			for _, want := range []string{"test-deps", "test NOSKIP=1", "recipes NOSKIP=1", "release-test", "bench-smoke", "--silent cross package"} {
 				if !slices.Contains(strings.Split(string(calls), "\n"), want+", corpus "+corpus) {
@@ -64,15 +64,27 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// unavailable is the exit code of .ci/boot-deps if the machine lacks something (EX_UNAVAILABLE of sysexits.h).
+const unavailable = 69
+
 // TestRunFails looks that a failure of a step is one of the whole.
 func TestRunFails(t *testing.T) {
-	dir := t.TempDir()
-	copyFile(t, filepath.Join(root, ".ci/run"), filepath.Join(dir, "project/.ci/run"))
-	write(t, filepath.Join(dir, "bin/make"), "#!/bin/sh\n[ \"$1\" != test ]\n")
-	cmd := exec.Command(filepath.Join(dir, "project/.ci/run"))
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
-	if out, err := cmd.CombinedOutput(); err == nil {
-		t.Errorf("it ends well, though make test fails:\n%s", out)
+	for _, test := range []struct{ name, make, image string }{
+		{"make test", "[ \"$1\" != test ]", "exit 0"},
+		{"the image of emulated machines", "exit 0", "exit 1"},
+		{"make boot-test", "[ \"$1\" != boot-test ]", "exit 0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			copyFile(t, filepath.Join(root, ".ci/run"), filepath.Join(dir, "project/.ci/run"))
+			write(t, filepath.Join(dir, "project/.ci/boot-deps"), "#!/bin/sh\n"+test.image+"\n")
+			write(t, filepath.Join(dir, "bin/make"), "#!/bin/sh\n"+test.make+"\n")
+			cmd := exec.Command(filepath.Join(dir, "project/.ci/run"))
+			cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+			if out, err := cmd.CombinedOutput(); err == nil {
+				t.Errorf("it ends well:\n%s", out)
+			}
+		})
 	}
 }
 
