@@ -97,6 +97,12 @@ func (v view) hints(s status.Status) []string {
 	if found := duplicates(v.desired.Links); found != "" {
 		hints = append(hints, found)
 	}
+	if found := outlived(v.desired.Links); found != "" {
+		hints = append(hints, found)
+	}
+	if found := withoutARP(v.desired.Links); found != "" {
+		hints = append(hints, found)
+	}
 	if v.silence.lasts {
 		hints = append(hints, silenceHint)
 	}
@@ -147,6 +153,34 @@ func duplicates(links publication.Links) string {
 		return ""
 	}
 	return publication.Names(found) + ": not announced, since another host on the link has the address; give one of the two another address"
+}
+
+// outlived returns a sentence about links that have only addresses whose lifetime has run out, "" if there are none.
+func outlived(links publication.Links) string {
+	var found []string
+	for _, link := range links {
+		for _, a := range link.Outlived() {
+			found = append(found, fmt.Sprintf("%s on %s", a, link.Name))
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return publication.Names(found) + ": its lifetime has run out (deprecated), and the link has no other address; want it renewed by the DHCP client or the router"
+}
+
+// withoutARP returns a sentence about links on which no host finds the hardware address, "" if there are none.
+func withoutARP(links publication.Links) string {
+	var found []string
+	for _, link := range links {
+		if link.NoARP {
+			found = append(found, link.Name)
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("ARP is off on %s: hosts find the services there, and reach none; want ip link set %s arp on", publication.Names(found), found[0])
 }
 
 // idleLinks returns a sentence about the links that no definition is for, "" if there are none.

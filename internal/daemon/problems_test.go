@@ -208,6 +208,10 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 	port.Master = "br0"
 	duplicate := testLink(1, "eth0")
 	duplicate.Addrs = append(duplicate.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix("2001:db8::7/64"), Tentative: true, Duplicate: true})
+	quiet, old := testLink(1, "eth0"), testLink(1, "eth0")
+	quiet.NoARP = true
+	old.Addrs = append(old.Addrs, publication.LinkAddr{Prefix: netip.MustParsePrefix("fe80::7/64")})
+	old.Addrs[0].Deprecated = true
 	for _, test := range []struct {
 		name   string
 		config string
@@ -239,6 +243,8 @@ func TestProblemsBesideDefinitions(t *testing.T) {
 			b.files <- struct{}{}
 		}, "", "another log_level is configured; it is used after a restart"},
 		{"an address that another host has", here, []publication.Link{duplicate}, nil, "", "2001:db8::7 on eth0: not announced, since another host on the link has the address"},
+		{"an address whose lifetime has run out, alone", here, []publication.Link{old}, nil, "", "192.0.2.5 on eth0: its lifetime has run out (deprecated), and the link has no other address; want it renewed"},
+		{"ARP that is off", here, []publication.Link{quiet}, nil, "", "ARP is off on eth0: hosts find the services there, and reach none; want ip link set eth0 arp on"},
 		{"a link for which nothing is defined", here + "interfaces = [\"*\"]\n[[rule]]\nmatch = \"*\"\ninterfaces = [\"eth*\"]\n", []publication.Link{testLink(1, "eth0"), testLink(2, "vlan20")}, nil,
 			"", "nothing is announced on vlan20: no definition applies there"},
 	} {

@@ -164,6 +164,7 @@ func TestFindings(t *testing.T) {
 		{"a host that the netmask leaves out, beside an address of this host alone", func(s *Sight) {
 			s.Links[0].Addrs = []publication.LinkAddr{addr("192.0.2.129/28"), addr("192.0.2.7/32")}
 		}, Hint, Addresses, "192.0.2.6 is in none of its networks (192.0.2.129/28)"},
+		{"ARP that is off", func(s *Sight) { s.Links[0].NoARP = true }, Hint, Addresses, "ARP is off"},
 		{"a small MTU", func(s *Sight) { s.Links[0].MTU = 500 }, Hint, Addresses, "its MTU of 500 bytes is small"},
 		{"nobody is heard", func(s *Sight) { s.Hearing.Heard = nil }, Hint, Snooping, "no other host was heard"},
 		{"a host that answers by unicast alone", func(s *Sight) { s.Unicast = map[int][]netip.Addr{2: {phone.Host}} }, Hint, Snooping, "192.0.2.31 answers by unicast"},

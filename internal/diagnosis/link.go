@@ -75,6 +75,9 @@ func (s Sight) shape(l publication.Link, used publication.Links) []Finding {
 		hint(fmt.Sprintf("%s is in none of its networks (%s)", names(firstOf(strange))+more(strange), listed(networks(l))),
 			"compare the prefix lengths (netmasks) of both, or look for two networks on one switch")
 	}
+	if l.NoARP {
+		hint("ARP is off: hosts find the services, and reach none", "ip link set "+l.Name+" arp on")
+	}
 	if !l.Loopback && l.MTU > 0 && l.MTU < leastMTU {
 		hint(fmt.Sprintf("its MTU of %d bytes is small: packets of mDNS are split into fragments, and IPv6 wants %d", l.MTU, leastMTU),
 			here.toEnlargeMTU(l.Name))

@@ -293,6 +293,7 @@ func TestNetworks(t *testing.T) {
 		{name: "two interfaces on one network", text: "eth0 is on the same network", damage: func(t *testing.T, n *network) {
 			netlab.Veth(t, netlab.End{Name: "eth1", Addrs: []string{"192.0.2.7/24"}}, netlab.End{Host: n.neighbour, Name: "eth1"})
 		}},
+		{name: "ARP is off", text: "ARP is off", damage: func(t *testing.T, _ *network) { host.IP(t, "link", "set", "eth0", "arp", "off") }},
 		{name: "a small MTU", text: "its MTU of 500 bytes is small", damage: func(t *testing.T, _ *network) { host.IP(t, "link", "set", "eth0", "mtu", "500") }},
 
 		{name: "snooping without a querier", cable: bridged, wrong: "eth0 snooping", text: "the bridge eth0 snoops", damage: func(t *testing.T, _ *network) {

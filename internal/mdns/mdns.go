@@ -52,19 +52,6 @@ func (s State) String() string { return stateWords[s] }
 // MarshalText returns the word of [State.String].
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Why a service is refused on a link that has no address for it.
-const (
-	NoAddress     = "the link has no address"
-	NoIPv4Address = "the link has no IPv4 address"
-	NoIPv6Address = "the link has no IPv6 address"
-)
-
-// LacksAddress reports whether a service is refused, for the reason given, until its link has an address: links that come up
-// have none for a moment.
-func LacksAddress(why string) bool {
-	return why == NoAddress || why == NoIPv4Address || why == NoIPv6Address
-}
-
 // ServiceStatus reports the state of one service on one link.
 type ServiceStatus struct {
 	ID      string       `json:"id"`      // of the publication

@@ -201,3 +201,36 @@ func TestLinkHas(t *testing.T) {
 		})
 	}
 }
+
+// TestLack has addresses that a link has and that can't be used.
+func TestLack(t *testing.T) {
+	of := func(change func(*publication.LinkAddr), addrs ...string) publication.Link {
+		l := link(1, "eth0", addrs...)
+		for i := range l.Addrs {
+			change(&l.Addrs[i])
+		}
+		return l
+	}
+	tentative := func(a *publication.LinkAddr) { a.Tentative = true }
+	duplicate := func(a *publication.LinkAddr) { a.Tentative, a.Duplicate = true, true }
+	for _, test := range []struct {
+		name     string
+		link     publication.Link
+		protocol services.Protocol
+		want     string
+	}{
+		{"none", link(1, "eth0"), services.AnyProtocol, NoAddress},
+		{"none of IPv4", link(1, "eth0", "2001:db8::5/64"), services.IPv4, NoIPv4Address},
+		{"none of IPv6", link(1, "eth0", "192.0.2.5/24"), services.IPv6, NoIPv6Address},
+		{"tentative", of(tentative, "fe80::5/64", "2001:db8::5/64"), services.AnyProtocol, NoAddress + ": it is not known yet that no other host has fe80::5, 2001:db8::5 (tentative); want it known, 2 s after it was added"},
+		{"tentative, for IPv6", of(tentative, "2001:db8::5/64"), services.IPv6, NoIPv6Address + ": it is not known yet that no other host has 2001:db8::5 (tentative); want it known, 2 s after it was added"},
+		{"tentative, for IPv4", of(tentative, "2001:db8::5/64"), services.IPv4, NoIPv4Address},
+		{"duplicate", of(duplicate, "2001:db8::5/64"), services.AnyProtocol, NoAddress + ": another host has 2001:db8::5, too (duplicate); want another address"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if why := Lack(test.link, test.protocol); why != test.want || !LacksAddress(why) {
+				t.Errorf("got %q; want %q", why, test.want)
+			}
+		})
+	}
+}

@@ -56,6 +56,15 @@ func value(attribute *uint32) uint32 {
 // is reports whether one of some flags is set.
 func (d device) is(flags uint32) bool { return d.flags&flags != 0 }
 
+// lacksARP reports whether ARP and NDP were switched off. What has no hosts behind it (loopback, dummy, ipvlan), or only one, never
+// has them.
+func (d device) lacksARP() bool {
+	return d.is(unix.IFF_NOARP) && !d.is(unix.IFF_LOOPBACK|unix.IFF_POINTOPOINT) && slices.Contains(resolving, d.kind)
+}
+
+// resolving are the kinds of interfaces that find hardware addresses unless that is switched off.
+var resolving = []string{"", "veth", "vlan", "macvlan", "bridge", "bond", "team"}
+
 // works reports whether an interface is up and has a carrier.
 func (d device) works() bool {
 	const up = unix.IFF_UP | unix.IFF_RUNNING

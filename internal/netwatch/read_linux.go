@@ -42,7 +42,7 @@ func FromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage)
 func (t *table) link(d device) publication.Link {
 	return publication.Link{
 		Index: int(d.index), Name: d.name, MTU: d.mtu, Loopback: d.is(unix.IFF_LOOPBACK),
-		Master: t.master(d), PointToPoint: d.is(unix.IFF_POINTOPOINT),
+		Master: t.master(d), PointToPoint: d.is(unix.IFF_POINTOPOINT), NoARP: d.lacksARP(),
 		Carriers: t.carriers(d), Outage: t.outage(d), Addrs: t.addrs[d.index],
 	}
 }

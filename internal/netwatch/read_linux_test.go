@@ -55,6 +55,9 @@ func TestFromKernel(t *testing.T) {
 		link(4, "down0", unix.IFF_RUNNING|unix.IFF_MULTICAST),
 		link(5, "unplugged0", unix.IFF_UP|unix.IFF_MULTICAST),
 		link(6, "wg0", unix.IFF_UP|unix.IFF_RUNNING|unix.IFF_POINTOPOINT),
+		link(8, "eth8", working|unix.IFF_NOARP),
+		{Index: 9, Flags: working | unix.IFF_NOARP, Attributes: &rtnetlink.LinkAttributes{Name: "dummy9", MTU: 1500, Info: &rtnetlink.LinkInfo{Kind: "dummy"}}},
+		link(10, "tun10", working|unix.IFF_NOARP|unix.IFF_POINTOPOINT),
 		{Index: 7, Flags: working},
 	}, []rtnetlink.AddressMessage{
 		peer,
@@ -84,6 +87,9 @@ func TestFromKernel(t *testing.T) {
 			Outage: publication.Outage{Why: "down", Remedy: "ip link set down0 up"}},
 		{Index: 5, Name: "unplugged0", MTU: 1500, Outage: publication.Outage{Why: "without a carrier", Remedy: "check the cable and what is at its other end"}},
 		{Index: 6, Name: "wg0", MTU: 1500, PointToPoint: true, Outage: publication.Outage{Why: "without multicast", Remedy: "ip link set wg0 multicast on"}},
+		{Index: 8, Name: "eth8", MTU: 1500, NoARP: true},
+		{Index: 9, Name: "dummy9", MTU: 1500},
+		{Index: 10, Name: "tun10", MTU: 1500, PointToPoint: true},
 	}
 	if diff := cmp.Diff(want, got, comparePrefixes, withoutCarriers); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -41,6 +41,7 @@ type Link struct {
 	Outage Outage // why no multicast goes out on it; zero if it does
 
 	PointToPoint bool // a tunnel or dial-up line, with one host at the other end
+	NoARP        bool // no host finds its hardware address, although the link has such addresses: ARP and NDP are off
 
 	Faults []Fault // IP versions that an engine can't use on the link now
 }
@@ -84,7 +85,7 @@ func (l Link) CameUp(before Link) []Carrier {
 // Same reports whether two links are the same in all that is known of them.
 func (l Link) Same(other Link) bool {
 	return l.Index == other.Index && l.Name == other.Name && l.MTU == other.MTU && l.Loopback == other.Loopback &&
-		l.PointToPoint == other.PointToPoint && l.Master == other.Master && l.Outage == other.Outage &&
+		l.PointToPoint == other.PointToPoint && l.NoARP == other.NoARP && l.Master == other.Master && l.Outage == other.Outage &&
 		slices.Equal(l.Addrs, other.Addrs) && slices.Equal(l.Carriers, other.Carriers) && slices.Equal(l.Faults, other.Faults)
 }
 
@@ -115,6 +116,26 @@ func (l Link) Has(v IPVersion) bool {
 // ones, and link-local or deprecated ones only where the link has no better one of that IP version.
 func (l Link) Published() []netip.Addr {
 	return append(l.published(V4), l.published(V6)...)
+}
+
+// Outlived returns the addresses of a link whose lifetime has run out, if it has no others of the IP version that phones use: IPv4,
+// or IPv6 on a link without IPv4.
+func (l Link) Outlived() []netip.Addr {
+	version := V6
+	if l.Has(V4) {
+		version = V4
+	}
+	var outlived []netip.Addr
+	for _, a := range l.Addrs {
+		switch {
+		case a.Addr().Is4() != (version == V4), a.Tentative, !a.Deprecated && a.Addr().IsLinkLocalUnicast():
+		case !a.Deprecated:
+			return nil
+		default:
+			outlived = append(outlived, a.Addr())
+		}
+	}
+	return outlived
 }
 
 func (l Link) published(v IPVersion) []netip.Addr {

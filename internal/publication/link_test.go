@@ -10,7 +10,7 @@ import (
 // Two links are the same if each field is, also one that is added to Link later.
 func TestLinkSame(t *testing.T) {
 	values := map[string]any{
-		"Index": 3, "Name": "eth1", "MTU": 9000, "Loopback": true, "Master": "br0", "PointToPoint": true,
+		"Index": 3, "Name": "eth1", "MTU": 9000, "Loopback": true, "Master": "br0", "PointToPoint": true, "NoARP": true,
 		"Addrs":    []LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.2/24"), Tentative: true}},
 		"Carriers": []Carrier{{Index: 2, Ups: 2}},
 		"Outage":   Outage{Why: "down"},
@@ -35,6 +35,34 @@ func TestLinkSame(t *testing.T) {
 			reflect.ValueOf(&other).Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(value))
 			if other.Same(link()) {
 				t.Errorf("%+v and %+v are equal", other, link())
+			}
+		})
+	}
+}
+
+// TestOutlived has addresses run out beside others.
+func TestOutlived(t *testing.T) {
+	addr := func(text string, deprecated bool) LinkAddr {
+		return LinkAddr{Prefix: netip.MustParsePrefix(text), Deprecated: deprecated}
+	}
+	for _, test := range []struct {
+		name  string
+		addrs []LinkAddr
+		want  int
+	}{
+		{"none", nil, 0},
+		{"good", []LinkAddr{addr("192.0.2.5/24", false)}, 0},
+		{"run out alone", []LinkAddr{addr("192.0.2.5/24", true)}, 1},
+		{"beside a link-local one", []LinkAddr{addr("192.0.2.5/24", true), addr("169.254.1.2/16", false), addr("fe80::5/64", false)}, 1},
+		{"beside a good one", []LinkAddr{addr("192.0.2.5/24", true), addr("192.0.2.6/24", false)}, 0},
+		{"IPv6 beside good IPv4", []LinkAddr{addr("192.0.2.5/24", false), addr("2001:db8::5/64", true)}, 0},
+		{"IPv4 beside good IPv6", []LinkAddr{addr("192.0.2.5/24", true), addr("2001:db8::5/64", false)}, 1},
+		{"IPv6 alone", []LinkAddr{addr("fe80::5/64", false), addr("2001:db8::5/64", true), addr("2001:db8::6/64", true)}, 2},
+		{"tentative", []LinkAddr{{Prefix: netip.MustParsePrefix("2001:db8::5/64"), Tentative: true, Deprecated: true}}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := (Link{Name: "eth0", Addrs: test.addrs}).Outlived(); len(got) != test.want {
+				t.Errorf("got %v; want %d", got, test.want)
 			}
 		})
 	}

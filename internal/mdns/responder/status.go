@@ -230,16 +230,10 @@ func (s *slot) noClaim() string {
 	if len(faults) > 0 {
 		return strings.Join(faults, "; ")
 	}
-	switch s.instance.Service.Protocol {
-	case services.IPv4:
-		return mdns.NoIPv4Address
-	case services.IPv6:
-		return mdns.NoIPv6Address
-	}
-	if s.instance.Name().IsZero() {
+	if s.instance.Service.Protocol == services.AnyProtocol && s.instance.Name().IsZero() {
 		return fmt.Sprintf("the full name with %q is too long", s.instance.Label)
 	}
-	return mdns.NoAddress
+	return mdns.Lack(l, s.instance.Service.Protocol)
 }
 
 func compareStatus(a, b mdns.ServiceStatus) int {

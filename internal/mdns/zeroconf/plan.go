@@ -89,7 +89,7 @@ func plant(in mdns.Instance, link publication.Link, own dnsname.Name) entry {
 	}
 	s := publishable(in, link, own)
 	if len(s.Addresses) == 0 {
-		e.status.State, e.status.Why = mdns.Refused, mdns.NoAddress
+		e.status.State, e.status.Why = mdns.Refused, mdns.Lack(link, services.AnyProtocol)
 		return e
 	}
 	e.service, e.key = &s, s.text()
