@@ -51,7 +51,7 @@ func (a *announcing) follow(ctx context.Context, failure string) (ok bool) {
 		a.fallBehind(failure, err)
 		return false
 	}
-	a.behind = a.unread
+	a.keepUp()
 	return true
 }
 
@@ -61,6 +61,14 @@ func (a *announcing) fallBehind(failure string, err error) {
 		a.log.Error(failure, "error", err)
 	}
 	a.behind = err
+}
+
+// keepUp notes that everything that could be read is followed, and logs that after something was not.
+func (a *announcing) keepUp() {
+	if a.behind != nil && a.unread == nil {
+		a.log.Info("all changes are applied")
+	}
+	a.behind = a.unread
 }
 
 // definitionsChanged takes what is defined now, and reports what is news. The engine hears only of what changes what it
@@ -79,7 +87,7 @@ func (a *announcing) definitionsChanged(ctx context.Context, snap source.Snapsho
 		a.fallBehind("the change of the files is not applied yet", err)
 		return
 	}
-	a.behind = a.unread
+	a.keepUp()
 	a.last = a.result(before, nil)
 	a.warnOfRestart(before, snap)
 	a.noteServers(snap, before)

@@ -215,8 +215,11 @@ func (w *written) replace(p *Publisher, l legacy, more time.Duration) {
 	var err error
 	w.at = time.Now()
 	w.path, err = writeNote(p.config.FS, p.config.Notes, encodeNote(l, w.at, more), w.at)
-	if err != nil && !w.failed {
+	switch {
+	case err != nil && !w.failed:
 		p.config.Log.Warn("what is announced is not noted for the next start", "error", err)
+	case err == nil && w.failed:
+		p.config.Log.Info("what is announced is noted for the next start again")
 	}
 	w.failed = err != nil
 }

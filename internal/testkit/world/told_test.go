@@ -1,0 +1,170 @@
+//go:build linux
+
+package world
+
+import (
+	"bufio"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"announcer/internal/status"
+)
+
+// telling is how the daemon of a host reports an event: by a line of its log, or by a metric that grows.
+type telling struct {
+	event  string // the name of the action
+	draw   uint64 // of its choices
+	before func(w *World, h *host)
+	after  func(w *World, h *host)
+	told   string // what a line of the log has, or the beginning of a metric
+	over   string // the same for the next time that it happens, which ends it; "": it has no end
+	silent string // why it is not reported
+}
+
+var (
+	withCheck  = func(_ *World, h *host) { h.save("c0.service", h.draw(h.dice, "c0.service"), h.dice) }
+	withRival  = func(w *World, _ *host) { h := w.hosts[1]; h.save("s0.service", h.draw(h.dice, "s0.service"), h.dice) }
+	withEdit   = func(_ *World, h *host) { h.save("f2.service", h.draw(h.dice, "f2.service"), h.dice) }
+	withRemote = func(_ *World, h *host) { h.save("r0.service", h.draw(h.dice, "r0.service"), h.dice) }
+	terminated = func(_ *World, h *host) { h.stop(errTerminated) }
+)
+
+// tellings has every action, with how it is reported.
+var tellings = []telling{
+	{event: "save", told: `msg="files changed" changed=`},
+	{event: "save", draw: 1, before: withRival, told: "announcer_conflicts_total"},
+	{event: "save", draw: 1, before: withRival, told: "Shared PBX #2"},
+	{event: "spoil", told: "level=ERROR"},
+	{event: "delete", told: `msg="files changed" removed=`},
+	{event: "chmod", told: "permission denied", over: "refused=none"},
+	{event: "directory hangs", told: "has not answered since", over: "refused=none"},
+	{event: "directory goes", told: "does not exist any more", over: `msg="files changed" added=`},
+	{event: "disk fails", told: "it can't be read", over: "refused=none"},
+	{event: "events are lost", told: `msg="files changed" changed=`},
+	{event: "rename host", told: `msg="host name changed"`},
+	{event: "provision", told: "connection refused", over: `msg="server of definitions answers"`},
+	{event: "server", before: withCheck, told: "does not answer", over: "server answers, service announced"},
+	{event: "touch nothing", silent: "nothing happens"},
+	{event: "carrier", told: `change="without a carrier"`, over: `change="up, with`},
+	{event: "down", told: "change=down", over: `change="up, with`},
+	{event: "multicast", told: `change="without multicast"`, over: `change="up, with`},
+	{event: "address", told: `change="address 10.0.0.1/16 removed"`},
+	{event: "address", draw: 1, told: `change="address 10.0.1.216/16 added"`},
+	{event: "address state", draw: 1, told: `change="address fe80::1/64 deprecated"`},
+	{event: "rename link", told: `change="renamed, it was eth0"`},
+	{event: "reindex", told: "change=removed"},
+	{event: "mtu", told: `change="MTU`},
+	{event: "netlink fails", told: `msg="the change of the links is not applied yet"`, over: `msg="all changes are applied"`},
+	{event: "netlink hangs", told: `msg="the change of the links is not applied yet"`, over: `msg="all changes are applied"`},
+	{event: "netlink overrun", silent: "what it hid is read; where nothing has changed, there is no news"},
+	{event: "bridge", told: `change="port of br-eth0"`, over: "change=removed"},
+	{event: "clock", draw: 1, told: "msg=woke"},
+	{event: "clock", silent: "it is set back, and everything is measured by a clock that can't be set"},
+	{event: "disk full", after: withEdit, told: `msg="what is announced is not noted for the next start"`, over: "is noted for the next start again"},
+	{event: "disk full", after: withRemote, told: "no space left on device"},
+	{event: "reflector", draw: 1, told: "announcer_packets_received_total"},
+	{event: "firewall", told: "no packet can be sent", over: "msg=reachable"},
+	{event: "port held", told: "is held by dnsmasq", over: "msg=reachable"},
+	{event: "storm", silent: "a packet that is lost is lost for all"},
+	{event: "partition", silent: "likewise"},
+	{event: "garbage", told: `announcer_packets_dropped_total{reason="malformed"}`},
+	{event: "flood", told: `announcer_packets_received_total{kind="query"}`},
+	{event: "questions", told: `announcer_packets_received_total{kind="query"}`},
+	{event: "echo", told: `announcer_packets_received_total{kind="response"}`},
+	{event: "stale records", told: `announcer_packets_received_total{kind="response"}`},
+	{event: "mend", before: terminated, told: "msg=announced"},
+	{event: "kill", told: "msg=announced"},
+	{event: "kill and delete", told: "msg=announced"},
+	{event: "restart", told: `msg="ended without goodbyes, for a restart"`},
+	{event: "terminate", told: "msg=ended"},
+	{event: "start", before: terminated, told: "msg=announced"},
+	{event: "hangup", told: "msg=reloaded"},
+	{event: "suspend", told: "msg=woke"},
+	{event: "SIGSTOP", draw: 1, told: "msg=announced"},
+}
+
+// TestEventsAreTold checks that each event is in the log of the daemon or in its metrics.
+func TestEventsAreTold(t *testing.T) {
+	for i, test := range tellings {
+		if test.silent != "" {
+			continue
+		}
+		t.Run(fmt.Sprint(i, " ", test.event), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1, Settings{Hosts: 2})
+				w.rest(settleTime)
+				h := w.hosts[0]
+				if test.before != nil {
+					test.before(w, h)
+					w.rest(settleTime)
+				}
+				for _, want := range []string{test.told, test.over} {
+					if want != "" && !test.isTold(w, h, want) {
+						t.Errorf("neither log nor metrics have %s; the log:\n%s", want, h.log)
+					}
+				}
+				w.end()
+			})
+		})
+	}
+}
+
+// isTold makes the event happen, and reports whether the host says so.
+func (test telling) isTold(w *World, h *host, want string) bool {
+	h.log.Reset()
+	before := h.metrics()
+	w.do(Step{Action: test.event, Draw: test.draw})
+	if test.after != nil {
+		test.after(w, h)
+	}
+	w.rest(problemTime)
+	for metric, value := range h.metrics() {
+		if strings.HasPrefix(metric, want) && value > before[metric] {
+			return true
+		}
+	}
+	for line := range strings.Lines(h.log.String()) {
+		if strings.Contains(line, want) && !strings.Contains(line, "level=DEBUG") {
+			return true
+		}
+	}
+	return false
+}
+
+// metrics returns the metrics of the daemon, by name and labels.
+func (h *host) metrics() map[string]float64 {
+	all := map[string]float64{}
+	if h.process == nil {
+		return all
+	}
+	answer := httptest.NewRecorder()
+	status.Metrics(func() (status.Status, error) {
+		s, _ := h.process.status()
+		return s, nil
+	}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		var value float64
+		at := strings.LastIndex(lines.Text(), " ")
+		if _, err := fmt.Sscan(lines.Text()[at+1:], &value); err == nil {
+			all[lines.Text()[:at]] = value
+		}
+	}
+	return all
+}
+
+// TestAllActionsHaveATelling checks that no action is left out.
+func TestAllActionsHaveATelling(t *testing.T) {
+	for _, a := range actions {
+		t.Run(a.name, func(t *testing.T) {
+			for _, test := range tellings {
+				if test.event == a.name && (test.told == "") != (test.silent == "") {
+					return
+				}
+			}
+			t.Error("it is not said how the daemon reports it; want a row in tellings")
+		})
+	}
+}
