@@ -12,9 +12,9 @@ import (
 	"announcer/internal/testkit/mdnstest"
 )
 
-// pauseTime is how long a machine is paused for, and pauseSeen how far its clock is set forward afterwards. While a machine is
-// paused, its clocks stand still: a long pause differs from a short one only by the step that the hypervisor, or a time
-// server, makes when it is over. The caches of the others go on, and are not part of the test.
+// pauseTime is how long a machine is paused for, and pauseSeen how long that was by its hardware clock. While a machine is
+// paused, its other clocks stand still: a long pause differs from a short one by the hardware clock alone, from which the agent
+// of a hypervisor sets that of the system when the pause is over. The caches of the others go on, and are not part of the test.
 const (
 	pauseTime = 5 * time.Second
 	pauseSeen = 10 * time.Minute
@@ -120,13 +120,29 @@ func testPause(t *testing.T, s *site) {
 	began, up := time.Now(), uptime(t, s.pbx)
 	s.pbx.Pause(t)
 	time.Sleep(pauseTime)
+	s.pbx.SetHardwareClock(t, began.Add(pauseSeen))
 	s.forget()
 	s.pbx.Continue(t)
 	if missed := time.Since(began) - (uptime(t, s.pbx) - up); missed < pauseTime-time.Second {
 		t.Errorf("of a pause of %v, the clocks of the machine missed %v", pauseTime, missed)
 	}
 	finds(t, s.two, "eth0", "Shop", "pbx.local:5060")
-	s.step(t, pauseSeen)
+	s.step(t, s.lag(t))
+}
+
+// lag returns how far the clock of the pbx is behind that of its hardware, which is the length of a pause.
+func (s *site) lag(t *testing.T) time.Duration {
+	t.Helper()
+	var hardware, system int64
+	out := s.pbx.Run(t, "sh", "-c", "cat /sys/class/rtc/rtc0/since_epoch; date +%s")
+	if _, err := fmt.Sscan(out, &hardware, &system); err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	lag := time.Duration(hardware-system) * time.Second
+	if lag < pauseSeen-time.Minute {
+		t.Fatalf("the clock is %v behind that of the hardware; want about %v", lag, pauseSeen)
+	}
+	return lag
 }
 
 // uptime returns for how long a machine has run.

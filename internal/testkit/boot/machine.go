@@ -214,14 +214,41 @@ func (m *Machine) order(stdin string, args []string) (string, error) {
 	return r.Out, nil
 }
 
-// Pause stops the machine and its clocks.
-func (m *Machine) Pause(t *testing.T) { t.Helper(); m.monitor(t, "stop") }
+// Pause stops the machine and its clocks, except the hardware clock.
+func (m *Machine) Pause(t *testing.T) { t.Helper(); m.monitor(t, "stop", nil) }
 
 // Continue lets the machine run again.
-func (m *Machine) Continue(t *testing.T) { t.Helper(); m.monitor(t, "cont") }
+func (m *Machine) Continue(t *testing.T) { t.Helper(); m.monitor(t, "cont", nil) }
+
+// SetHardwareClock sets the hardware clock of the machine, which may be paused. The system reads it at its start only.
+func (m *Machine) SetHardwareClock(t *testing.T, to time.Time) {
+	t.Helper()
+	for _, w := range clockWrites(to.UTC()) {
+		m.monitor(t, "human-monitor-command", map[string]string{"command-line": fmt.Sprintf("o /b 0x70 %#02x", w.register)})
+		m.monitor(t, "human-monitor-command", map[string]string{"command-line": fmt.Sprintf("o /b 0x71 %#02x", w.value)})
+	}
+}
+
+// clockWrite sets a register of a hardware clock (Motorola MC146818).
+type clockWrite struct{ register, value int }
+
+// clockWrites returns what sets a hardware clock: its registers, between the beginning and the end of the mode in which it stands.
+func clockWrites(to time.Time) []clockWrite {
+	const (
+		seconds, minutes, hours, day, month, year, century = 0, 2, 4, 7, 8, 9, 0x32
+		control, set, hours24                              = 0x0b, 0x80, 0x02
+	)
+	decimal := func(n int) int { return n/10<<4 | n%10 }
+	return []clockWrite{
+		{control, set | hours24},
+		{seconds, decimal(to.Second())}, {minutes, decimal(to.Minute())}, {hours, decimal(to.Hour())},
+		{day, decimal(to.Day())}, {month, decimal(int(to.Month()))}, {year, decimal(to.Year() % 100)}, {century, decimal(to.Year() / 100)},
+		{control, hours24},
+	}
+}
 
 // monitor has the emulator execute a command of its monitor (QMP), and waits until that is done.
-func (m *Machine) monitor(t *testing.T, command string) {
+func (m *Machine) monitor(t *testing.T, command string, arguments map[string]string) {
 	t.Helper()
 	conn, err := m.dial("qmp")
 	if err != nil {
@@ -230,14 +257,21 @@ func (m *Machine) monitor(t *testing.T, command string) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
 	replies := json.NewDecoder(conn)
-	for _, step := range []string{"qmp_capabilities", command} {
-		if _, err := fmt.Fprintf(conn, `{"execute":%q,"id":%q}`, step, step); err != nil {
+	for _, step := range []request{{"qmp_capabilities", "1", nil}, {command, "2", arguments}} {
+		if err := json.NewEncoder(conn).Encode(step); err != nil {
 			t.Fatal(err)
 		}
-		if err := awaitReply(replies, step); err != nil {
-			t.Fatalf("%s: %s: %v", m.Name, step, err)
+		if err := awaitReply(replies, step.ID); err != nil {
+			t.Fatalf("%s: %s: %v", m.Name, step.Execute, err)
 		}
 	}
+}
+
+// request is a command of the monitor.
+type request struct {
+	Execute   string            `json:"execute"`
+	ID        string            `json:"id"`
+	Arguments map[string]string `json:"arguments,omitempty"`
 }
 
 // awaitReply reads until the reply with an id. What comes before are a greeting and events.

@@ -4,8 +4,10 @@ package boot
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAwaitReply(t *testing.T) {
@@ -23,6 +25,17 @@ func TestAwaitReply(t *testing.T) {
 				t.Errorf("%v; want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestClockWrites wants the registers of a hardware clock in decimal digits.
+func TestClockWrites(t *testing.T) {
+	var got string
+	for _, w := range clockWrites(time.Date(2026, 11, 28, 9, 5, 59, 0, time.UTC)) {
+		got += fmt.Sprintf("%02x=%02x ", w.register, w.value)
+	}
+	if want := "0b=82 00=59 02=05 04=09 07=28 08=11 09=26 32=20 0b=02 "; got != want {
+		t.Errorf("got %s; want %s", got, want)
 	}
 }
 
