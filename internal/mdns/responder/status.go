@@ -22,7 +22,7 @@ type slot struct {
 	told     bool      // how it stands was worked out once
 }
 
-// standing is the name of a service on a link with its state, and the reason where there is one.
+// standing is the name of a service on a link with its state, and the reason if there is one.
 type standing struct {
 	name  string
 	state mdns.State
@@ -122,7 +122,7 @@ type serviceKey struct {
 
 func keyOf(in *mdns.Instance) serviceKey { return serviceKey{in.ID, in.Index} }
 
-// find returns the position of the slot of a link, -1 if there is none. It looks at a position first, where it is if the links
+// find returns the position of the slot of a link, -1 if there is none. It looks at a position first, which is right if the links
 // are in the order that they had, and then behind it.
 func find(slots []*slot, link, first int) int {
 	for i := range slots {
