@@ -21,7 +21,7 @@ type telling struct {
 	after  func(w *World, h *host)
 	told   string // what a line of the log has, or the beginning of a metric
 	over   string // the same for the next time that it happens, which ends it; "": it has no end
-	silent string // why it is not reported
+	silent string // why it is not reported, or tried here
 }
 
 var (
@@ -83,6 +83,9 @@ var tellings = []telling{
 	{event: "start", before: terminated, told: "msg=announced"},
 	{event: "hangup", told: "msg=reloaded"},
 	{event: "suspend", told: "msg=woke"},
+	{event: "signals", silent: "each has a row: terminate, hangup, restart, kill"},
+	{event: "second process", silent: "it ends with an error of its own"},
+	{event: "avahi", silent: "a conflict has rows: save"},
 	{event: "SIGSTOP", draw: 1, told: "msg=announced"},
 }
 
