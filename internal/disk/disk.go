@@ -20,6 +20,8 @@ type FS interface {
 	Open(path string) (File, error)
 	// Create makes or empties a file, and opens it for writing.
 	Create(path string, mode fs.FileMode) (File, error)
+	// Append opens a file that exists for writing at its end, without waiting for the reader of a FIFO.
+	Append(path string) (File, error)
 	Rename(from, to string) error
 	Remove(path string) error
 	MkdirAll(path string, mode fs.FileMode) error

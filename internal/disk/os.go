@@ -34,6 +34,10 @@ func (host) Create(path string, mode fs.FileMode) (File, error) {
 	return open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 }
 
+func (host) Append(path string) (File, error) {
+	return open(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
+}
+
 // open is [os.OpenFile], and a nil interface if that fails.
 func open(path string, flag int, mode fs.FileMode) (File, error) {
 	f, err := os.OpenFile(path, flag, mode)

@@ -47,3 +47,17 @@ func write(fsys FS, path string, data []byte, synced bool) error {
 	}
 	return cmp.Or(err, f.Close())
 }
+
+// Append writes at the end of a file that exists, and sets when it was modified. What a crash or an error leaves of the data
+// is a beginning of it.
+func Append(fsys FS, path string, data []byte, modified time.Time) error {
+	f, err := fsys.Append(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = cmp.Or(err, f.Close()); err != nil {
+		return err
+	}
+	return fsys.Chtimes(path, modified)
+}

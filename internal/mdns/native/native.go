@@ -127,7 +127,7 @@ func New(config Config) *Publisher {
 		now := time.Now()
 		l := readNote(config.FS, config.Notes, now, config.Log)
 		p.responder.Recall(now, l.said)
-		p.responder.Inherit(now, l.left(), l.announced)
+		p.responder.Inherit(now, l.ago, l.announced)
 		go p.keepNote()
 	} else {
 		close(p.noted)
@@ -142,9 +142,6 @@ func New(config Config) *Publisher {
 // Apply implements [mdns.Publisher].
 func (p *Publisher) Apply(ctx context.Context, d publication.Desired) error {
 	err := p.do(ctx, func() {
-		if p.desired != nil && !slices.EqualFunc(p.desired.Links, d.Links, func(a, b publication.Link) bool { return a.Name == b.Name }) {
-			p.noteNews() // it has what is announced by the names of links
-		}
 		p.desired = &d
 		p.config.Conn.SetLinks(d.Links) // what fails is a fault
 		p.retestBlockades(time.Now())

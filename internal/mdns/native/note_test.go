@@ -31,22 +31,28 @@ var noteTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 func TestNoteRoundTrip(t *testing.T) {
 	said := []responder.Said{{Sum: 1, Left: 2 * time.Minute}, {Sum: 1<<64 - 1, Left: 2 * time.Minute}, {Sum: 7, Left: 1500 * time.Millisecond}}
 	for _, c := range []struct {
-		more, later time.Duration
-		want        string
+		more, touched, later time.Duration
+		want                 string
+		ago                  time.Duration
 	}{
-		{0, 0, "1=2m0s 7=1.5s ffffffffffffffff=2m0s"},
-		{0, 1400 * time.Millisecond, "1=1m58.6s 7=100ms ffffffffffffffff=1m58.6s"},
-		{0, 119 * time.Second, "1=1s ffffffffffffffff=1s"},
-		{0, 121 * time.Second, ""},
-		{noteMore, 121 * time.Second, "1=1m9s ffffffffffffffff=1m9s"},
-		{noteMore, 24 * time.Hour, ""},
-		{0, -time.Second, ""},
-		{0, -24 * time.Hour, ""},
+		{0, 0, 0, "1=2m0s 7=1.5s ffffffffffffffff=2m0s", 0},
+		{0, 0, 1400 * time.Millisecond, "1=1m58.6s 7=100ms ffffffffffffffff=1m58.6s", 1400 * time.Millisecond},
+		{0, 0, 119 * time.Second, "1=1s ffffffffffffffff=1s", 119 * time.Second},
+		{0, 0, 121 * time.Second, "", 121 * time.Second},
+		{noteMore, 0, time.Second, "1=1m59s 7=500ms ffffffffffffffff=1m59s", 0},
+		{noteMore, 0, 121 * time.Second, "", 51 * time.Second},
+		{noteMore, time.Minute, 119 * time.Second, "1=1s ffffffffffffffff=1s", 0},
+		{noteMore, time.Minute, 24 * time.Hour, "", 24*time.Hour - time.Minute - noteMore},
+		{noteMore, -time.Hour, time.Second, "1=1m59s 7=500ms ffffffffffffffff=1m59s", 0},
+		{noteMore, time.Hour, 24 * time.Second, "1=1m36s ffffffffffffffff=1m36s", 0},
+		{0, 0, -time.Second, "", 0},
+		{0, 0, -24 * time.Hour, "", 0},
 	} {
-		t.Run(fmt.Sprintf("%v more, %v later", c.more, c.later), func(t *testing.T) {
-			got, err := decodeNote(encodeNote(legacy{said: slices.Clone(said)}, noteTime, c.more), noteTime, noteTime.Add(c.later))
-			if err != nil || words(got.said) != c.want {
-				t.Errorf("%s (%v), want %s", words(got.said), err, c.want)
+		t.Run(fmt.Sprintf("%v more, touched after %v, %v later", c.more, c.touched, c.later), func(t *testing.T) {
+			text, _ := encodeNote(legacy{said: slices.Clone(said)}, noteTime, c.more, true)
+			got, err := decodeNote(text, noteTime.Add(c.touched), noteTime.Add(c.later))
+			if err != nil || words(got.said) != c.want || got.ago != c.ago {
+				t.Errorf("%s, announced %v ago (%v); want %s, %v", words(got.said), got.ago, err, c.want, c.ago)
 			}
 		})
 	}
@@ -63,7 +69,8 @@ func words(said []responder.Said) string {
 
 // What is no note says nothing, and does no harm.
 func TestBadNotes(t *testing.T) {
-	good := string(encodeNote(legacy{said: []responder.Said{{Sum: 1, Left: time.Minute}}}, noteTime, 0))
+	text, _ := encodeNote(legacy{said: []responder.Said{{Sum: 1, Left: time.Minute}}}, noteTime, 0, true)
+	good := string(text)
 	for _, c := range []struct {
 		name  string
 		place func(path string) error
@@ -73,8 +80,8 @@ func TestBadNotes(t *testing.T) {
 		{"empty", content(""), true},
 		{"cut", content(good[:len(good)/2]), true},
 		{"garbage", content("\x00\xff\x00"), true},
-		{"another form", content(`{"version":1,"said":"all"}`), true},
-		{"another version", content(strings.Replace(good, `"version":1`, `"version":2`, 1)), false},
+		{"another form", content(`{"version":2,"said":"all"}`), true},
+		{"another version", content(strings.Replace(good, `"version":2`, `"version":1`, 1)), false},
 		{"a sum that is none", content(strings.Replace(good, `"sums":["1"]`, `"sums":["x","-1",""]`, 1)), false},
 		{"longer than any", content(strings.Replace(good, `"until":"2026`, `"until":"2027`, 1)), false},
 		{"huge", content(strings.Repeat(" ", noteMost+1)), true},
@@ -216,7 +223,7 @@ func reflect(t *testing.T, h *memlink.Host) {
 func TestNoteOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		note := filepath.Join(t.TempDir(), "announcer.said")
-		text := encodeNote(legacy{said: []responder.Said{{Sum: 1, Left: time.Minute}}}, time.Now(), 0)
+		text, _ := encodeNote(legacy{said: []responder.Said{{Sum: 1, Left: time.Minute}}}, time.Now(), 0, true)
 		if err := os.WriteFile(note, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -271,16 +278,29 @@ func TestNoteOfRecords(t *testing.T) {
 	for range 3 {
 		records = append(records, mdns.Record{Name: name("_sip._udp.local"), TTL: 4500, Unique: true, Data: mdns.NewTXT(slices.Repeat([]string{large}, 34)...)})
 	}
-	given := legacy{[]responder.Said{{Sum: 1, Left: responder.SaidTime}}, []responder.Announced{{Link: "eth0", Records: records}, {Link: "eth1", Records: records[:1]}}}
-	text := encodeNote(given, noteTime, noteMore)
+	owed := slices.Clone(records[:3])
+	given := legacy{announced: []responder.Announced{{Link: "eth0", Records: records}, {Link: "eth1", Records: records[:1]}, {Link: "eth2", Owed: owed}}}
+	text, left := encodeNote(given, noteTime, noteMore, true)
+	if left > 0 {
+		t.Errorf("%d links find no room", left)
+	}
 	for _, c := range []struct {
 		later time.Duration
-		want  []responder.Announced
-	}{{0, given.announced}, {2 * time.Minute, given.announced}, {4 * time.Minute, nil}} {
+		ago   time.Duration
+		ttl   uint32 // of what is owed
+	}{{0, 0, 120}, {time.Minute, 0, 60}, {2 * time.Minute, 50 * time.Second, 0}} {
 		t.Run(c.later.String(), func(t *testing.T) {
+			want := slices.Clone(given.announced)
+			want[2].Owed = slices.Clone(owed)
+			for i := range want[2].Owed {
+				want[2].Owed[i].TTL = c.ttl
+			}
+			if c.ttl == 0 {
+				want[2].Owed = nil
+			}
 			got, err := decodeNote(text, noteTime, noteTime.Add(c.later))
-			if err != nil || !slices.EqualFunc(got.announced, c.want, sameAnnounced) {
-				t.Errorf("%d links (%v), want %d, the same", len(got.announced), err, len(c.want))
+			if err != nil || !slices.EqualFunc(got.announced, want, sameAnnounced) || got.ago != c.ago {
+				t.Errorf("%d links, announced %v ago (%v); want %d, %v, the same", len(got.announced), got.ago, err, len(want), c.ago)
 			}
 		})
 	}
@@ -338,7 +358,7 @@ func testStoppedSoon(t *testing.T, crash bool, up time.Duration) {
 }
 
 func sameAnnounced(a, b responder.Announced) bool {
-	return a.Link == b.Link && slices.Equal(a.Records, b.Records)
+	return a.Link == b.Link && slices.Equal(a.Records, b.Records) && slices.Equal(a.Owed, b.Owed)
 }
 
 // keepFile returns a function that undoes what is done to a file.
@@ -373,9 +393,9 @@ func TestNoteIsTouched(t *testing.T) {
 		if err != nil || !bytes.Equal(text, first) || touched.Sub(at) < 59*time.Minute || touched.After(time.Now()) {
 			t.Errorf("after an hour it was touched %v later (%v), the same: %v", touched.Sub(at), err, bytes.Equal(text, first))
 		}
-		for later, want := range map[time.Duration]bool{0: true, 2 * time.Minute: true, 4 * time.Minute: false} {
-			if l, err := decodeNote(text, touched, touched.Add(later)); err != nil || len(l.announced) > 0 != want || len(l.said) > 0 != want {
-				t.Errorf("%v after it was touched it says %v (%v), want something: %v", later, l, err, want)
+		for later, want := range map[time.Duration]time.Duration{0: 0, time.Minute: 0, 4 * time.Minute: 4*time.Minute - noteMore} {
+			if l, err := decodeNote(text, touched, touched.Add(later)); err != nil || len(l.announced) == 0 || l.ago != want {
+				t.Errorf("%v after it was touched it says that it was announced %v ago (%v), want %v", later, l.ago, err, want)
 			}
 		}
 		if err := os.WriteFile(note, []byte("of another program"), 0o600); err != nil {

@@ -73,7 +73,7 @@ func (f *face) show(s *set) {
 	s.node.add(s)
 	f.answers.retire(s.node)
 	f.recall(s)
-	f.r.past.news = true
+	f.news()
 }
 
 // hide is the opposite of show.
@@ -82,8 +82,11 @@ func (f *face) hide(s *set) {
 	s.node.remove(s)
 	f.answers.retire(s.node)
 	f.zone.tidy(s.node)
-	f.r.past.news = true
+	f.news()
 }
+
+// news records that what is announced on the link has changed.
+func (f *face) news() { f.r.news.on(f.link.Name) }
 
 // run sends what is due, one packet by multicast at a time.
 func (f *face) run() {

@@ -98,6 +98,10 @@ func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) 
 	}
 	returns := isNew || f.unwanted
 	f.sources = l.Sources(v)
+	if f.link.Name != l.Name {
+		r.news.on(f.link.Name)
+		r.news.on(l.Name)
+	}
 	f.link.Link, f.unwanted = l, false
 	if returns {
 		f.inherit()

@@ -32,8 +32,8 @@ func (f *face) hear(p Packet) {
 			}
 		}
 		for _, heir := range heirs {
-			if rec.TTL > 0 {
-				heir.inherited.forget(r, rec)
+			if rec.TTL > 0 && heir.inherited.forget(r, rec) {
+				heir.news()
 			}
 		}
 		n := f.zone[string(rec.Key)]

@@ -21,12 +21,6 @@ const inheritAnswer = 3 * time.Second
 // relicsMost is the most records that are kept for links that have no face.
 const relicsMost = 1 << 17
 
-// Announced holds what is announced on a link, by any IP version.
-type Announced struct {
-	Link    string // name of the interface
-	Records []mdns.Record
-}
-
 // leg is an IP version of a link, by the name that the link keeps when this process is started again.
 type leg struct {
 	link    string
@@ -49,6 +43,7 @@ type heirloom struct {
 // went and nothing could be withdrawn there any more.
 type estate struct {
 	*clock
+	news  *news
 	faces *faces
 	legs  map[leg]heirloom
 	names map[int]string // that links had which have no face, by index: they may get another one meanwhile
@@ -58,89 +53,47 @@ type estate struct {
 	at    moment         // of the next thing to do
 }
 
-// Announced returns what is announced now, with what was announced and none withdrew, for [Responder.Inherit] after a
-// restart.
-func (r *Responder) Announced() []Announced {
-	byLink := map[string][]mdns.Record{}
-	for _, f := range r.faces.all {
-		byLink[f.link.Name] = f.announced(byLink[f.link.Name])
-	}
-	for _, at := range r.estate.inOrder() {
-		for _, left := range r.estate.legs[at].relics {
-			if left.until > r.now && !slices.Contains(byLink[at.link], left.Record) {
-				byLink[at.link] = append(byLink[at.link], left.Record)
-			}
-		}
-	}
-	var all []Announced
-	for _, link := range slices.Sorted(maps.Keys(byLink)) {
-		if len(byLink[link]) > 0 {
-			all = append(all, Announced{link, byLink[link]})
-		}
-	}
-	return all
-}
-
-// announced adds what is announced on a face, except what the IPv4 face of its link announces too.
-func (f *face) announced(list []mdns.Record) []mdns.Record {
-	other := f.r.faces.byLink[faceKey{f.link.Index, publication.V4}]
-	if other == nil || other == f {
-		other = &face{}
-	}
-	for _, key := range slices.Sorted(maps.Keys(f.zone)) {
-		for _, s := range f.zone[key].sets {
-			for _, record := range s.records {
-				if !other.zone[key].has(record) {
-					list = append(list, record)
-				}
-			}
-		}
-	}
-	for _, s := range f.inherited.inOrder() {
-		if other.inherited[s.identity()] == nil {
-			list = append(list, s.records...)
-		}
-	}
-	return list
-}
-
-// has reports whether a record is answered for. There may be no node.
-func (n *node) has(record mdns.Record) bool {
-	return n != nil && slices.ContainsFunc(n.withTarget(targetKey(record.Data)), func(s *set) bool { return slices.Contains(s.records, record) })
-}
-
-// Inherit takes what the process before this one announced and said no goodbye for, and how long caches may still hold it.
-// What of it is not announced again gets its goodbye after ten seconds, or at the end.
-func (r *Responder) Inherit(now time.Time, left time.Duration, announced []Announced) {
-	r.begin(now)
-	for _, a := range announced {
-		relics := make([]relic, len(a.Records))
-		for i, record := range a.Records {
-			relics[i] = relic{record, r.now + left}
-		}
-		for _, v := range publication.IPVersions() {
-			r.estate.add(leg{a.Link, v}, relics)
-		}
-	}
-}
-
-// add keeps what was announced on a leg, if there is room.
+// add keeps what was announced on a leg, each record once, if there is room.
 func (e *estate) add(at leg, relics []relic) {
+	if len(relics) == 0 {
+		return
+	}
 	if e.size+len(relics) > relicsMost && e.now-e.swept >= time.Second {
 		e.swept = e.now
 		e.expire()
 	}
-	if len(relics) == 0 || e.size+len(relics) > relicsMost {
+	h := e.legs[at]
+	merged := merge(h.relics, relics)
+	size := e.size + len(merged) - len(h.relics)
+	if size > relicsMost {
 		return
 	}
-	h := e.legs[at]
-	h.relics = slices.Concat(h.relics, relics)
+	h.relics, e.size = merged, size
 	for _, left := range relics {
 		h.until = max(h.until, left.until)
 	}
 	e.legs[at] = h
-	e.size += len(relics)
 	e.at = min(e.at, h.until)
+	e.news.on(at.link)
+}
+
+// merge returns the relics of two lists, each record once, with the longer of its times.
+func merge(relics, more []relic) []relic {
+	merged := make([]relic, 0, len(relics)+len(more))
+	index := make(map[mdns.Record]int, len(relics)+len(more))
+	for _, left := range slices.Concat(relics, more) {
+		key := left.Record
+		key.TTL = 0
+		i, known := index[key]
+		switch {
+		case !known:
+			index[key] = len(merged)
+			merged = append(merged, left)
+		case left.until > merged[i].until:
+			merged[i] = left
+		}
+	}
+	return merged
 }
 
 // follow has what was announced on a link stay with it under another name.
@@ -157,27 +110,31 @@ func (e *estate) follow(l publication.Link) {
 
 // take removes what was announced on a leg, and returns what of it may be in caches.
 func (e *estate) take(at leg) []relic {
-	h := e.legs[at]
-	delete(e.legs, at)
-	e.size -= len(h.relics)
+	h, ok := e.legs[at]
+	if !ok {
+		return nil
+	}
+	e.forget(at)
+	e.news.on(at.link)
 	return slices.DeleteFunc(slices.Clone(h.relics), func(left relic) bool { return left.until <= e.now })
+}
+
+// forget forgets what was announced on a leg.
+func (e *estate) forget(at leg) {
+	e.size -= len(e.legs[at].relics)
+	delete(e.legs, at)
 }
 
 // expire forgets what is in no cache any more.
 func (e *estate) expire() {
 	for at, h := range e.legs {
 		if h.until <= e.now {
-			e.take(at)
+			e.forget(at)
 		}
 	}
 	maps.DeleteFunc(e.names, func(_ int, name string) bool {
 		return len(e.legs[leg{name, publication.V4}].relics)+len(e.legs[leg{name, publication.V6}].relics) == 0
 	})
-}
-
-// inOrder returns the legs in order, IPv4 first.
-func (e *estate) inOrder() []leg {
-	return slices.SortedFunc(maps.Keys(e.legs), func(a, b leg) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.link, b.link)) })
 }
 
 // legs returns those of the network behind a face: that of its link, and those of the ports of a bridge, which are links of
@@ -233,6 +190,7 @@ func (f *face) inherit() {
 		}
 	}
 	if len(f.inherited) > 0 {
+		f.news()
 		f.inquest, f.burial = f.r.estate.inquest(), f.now+inheritTime
 	}
 }
@@ -267,10 +225,13 @@ func (i inheritance) with(left relic) inheritance {
 	}
 	s := newSet(&node{name: left.Name, key: left.Name.Key()}, &rrset{[]mdns.Record{left.Record}, targetKey(left.Data)})
 	s.last, s.index = left.until-s.life(), int32(len(i))
-	switch same := i[s.identity()]; {
-	case same == nil:
+	same := i[s.identity()]
+	if same == nil {
 		i[s.identity()] = s
-	case !slices.Contains(same.records, left.Record):
+		return i
+	}
+	same.last = max(same.last, left.until-same.life())
+	if !slices.ContainsFunc(same.records, func(r mdns.Record) bool { return r.Data == left.Data }) {
 		same.records = append(same.records, left.Record)
 	}
 	return i
@@ -281,18 +242,18 @@ func (i inheritance) inOrder() []*set {
 	return slices.SortedFunc(maps.Values(i), func(a, b *set) int { return cmp.Compare(a.index, b.index) })
 }
 
-// forget drops what another process or host announces, which a goodbye would take from it. Who announces a record of a unique
-// name has the name, and what points to it.
-func (i inheritance) forget(in *wire.Reader, rec wire.Resource) {
+// forget drops what another process or host announces, which a goodbye would take from it, and reports whether there was
+// such. Who announces a record of a unique name has the name, and what points to it.
+func (i inheritance) forget(in *wire.Reader, rec wire.Resource) bool {
+	before := len(i)
 	if key := string(rec.Key); i.owns(key) {
 		maps.DeleteFunc(i, func(other identity, s *set) bool {
 			return other.key == key || s.kind() == mdns.TypePTR && s.target == key
 		})
-		return
+	} else if data, ok := in.Value(rec); ok {
+		delete(i, identity{key: key, kind: rec.Type, data: data})
 	}
-	if data, ok := in.Value(rec); ok {
-		delete(i, identity{key: string(rec.Key), kind: rec.Type, data: data})
-	}
+	return len(i) < before
 }
 
 // owns reports whether there is a unique set of a name.
@@ -356,6 +317,7 @@ func (f *face) bury(all bool) {
 		f.inherited = nil
 		return
 	}
+	f.news()
 	kept := inheritance{}
 	for _, c := range f.claims {
 		if c.phase == held || !all && !c.live {

@@ -40,7 +40,7 @@ func TestStoppedBeforeItHasAnnounced(t *testing.T) {
 	for _, after := range []time.Duration{0, 10 * ms, 200 * ms, 500 * ms, 800 * ms, 900 * ms, time.Second, 3 * time.Second} {
 		t.Run(after.String(), func(t *testing.T) {
 			l, h := predecessor(t, sip("Desk", 5060))
-			before := brief(h.Announced()[0].Records)
+			before := brief(h.Announced(l.time())[0].Records)
 			again := restarted(l, h, time.Second)
 			again.apply(sip("Desk", 5060))
 			l.run(after)
@@ -137,7 +137,7 @@ func TestNoGoodbyeForWhatIsOfOthers(t *testing.T) {
 		for _, defined := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, defined %v", c.name, defined), func(t *testing.T) {
 				l, h := predecessor(t, with(sip("Desk", 5060), c.policy))
-				want := slices.DeleteFunc(brief(h.Announced()[0].Records), c.spared)
+				want := slices.DeleteFunc(brief(h.Announced(l.time())[0].Records), c.spared)
 				again := restarted(l, h, time.Second)
 				again.SharePort(c.shared)
 				if defined {
@@ -166,13 +166,13 @@ func TestNoGoodbyeForWhatIsOfOthers(t *testing.T) {
 // What was inherited is handed on by a process that ends without goodbyes itself.
 func TestInheritedTwice(t *testing.T) {
 	l, h := predecessor(t, sip("Desk", 5060))
-	before := brief(h.Announced()[0].Records)
+	before := brief(h.Announced(l.time())[0].Records)
 	for range 3 {
 		h = restarted(l, h, time.Second)
 		h.apply(sip("Desk", 5060))
 		l.run(300 * ms)
 	}
-	if got := brief(h.Announced()[0].Records); !slices.Equal(got, before) {
+	if got := brief(h.Announced(l.time())[0].Owed); !slices.Equal(got, before) {
 		t.Errorf("it hands on %q, want %q", got, before)
 	}
 	h.Close(l.time())
@@ -181,31 +181,48 @@ func TestInheritedTwice(t *testing.T) {
 	if got := l.goodbyes(h, publication.V4); !slices.Equal(got, before) {
 		t.Errorf("goodbyes %q, want %q", got, before)
 	}
-	if got := h.Announced(); len(got) > 0 {
+	if got := h.Announced(l.time()); len(got) > 0 {
 		t.Errorf("it hands on %v after its goodbyes", got)
 	}
 }
 
-// A link that comes later gets its goodbyes too, as long as caches may hold what was announced there.
+// A link that comes later gets its goodbyes too, as long as caches may hold what was announced there, whatever the number of
+// processes since.
 func TestInheritedOnALinkThatComesLater(t *testing.T) {
+	long := []string{desk + ` TXT "transport=udp"`, "_services._dns-sd._udp.local PTR " + sips, sips + " PTR " + desk}
 	for _, c := range []struct {
-		late time.Duration
-		want bool
-	}{{30 * time.Second, true}, {3 * time.Minute, false}} {
-		t.Run(c.late.String(), func(t *testing.T) {
+		down, late time.Duration
+		restarts   int
+		want       []string
+	}{
+		{time.Second, 10 * time.Minute, 1, long},
+		{10 * time.Minute, time.Second, 1, long},
+		{time.Second, 10 * time.Minute, 3, long},
+		{10 * time.Minute, 10 * time.Minute, 3, long},
+		{time.Second, 74 * time.Minute, 1, long},
+		{time.Second, 76 * time.Minute, 1, nil},
+		{30 * time.Minute, 30 * time.Minute, 3, nil},
+		{76 * time.Minute, time.Second, 1, nil},
+	} {
+		t.Run(fmt.Sprintf("%d restarts after %v, the link %v later", c.restarts, c.down, c.late), func(t *testing.T) {
 			l, h := predecessor(t, sip("Desk", 5060))
-			again := restarted(l, h, time.Second)
-			again.links = nil
-			again.apply()
-			l.run(c.late)
-			again.links = h.links
-			again.apply()
-			l.run(20 * time.Second)
-			if got := l.goodbyes(again, publication.V4); len(got) > 0 != c.want {
-				t.Errorf("goodbyes %q, want some: %v", got, c.want)
+			links := h.links
+			for range c.restarts {
+				h = restarted(l, h, c.down)
+				h.links = nil
+				h.apply()
 			}
-			if len(again.estate.legs) > 0 && !c.want {
-				t.Errorf("%d heirlooms are kept", len(again.estate.legs))
+			l.run(c.late)
+			h.links = links
+			h.apply()
+			l.run(20 * time.Second)
+			for _, v := range publication.IPVersions() {
+				if got := l.goodbyes(h, v); !slices.Equal(got, c.want) {
+					t.Errorf("goodbyes by IPv%d %q, want %q", v, got, c.want)
+				}
+			}
+			if len(h.estate.legs)+h.estate.size > 0 {
+				t.Errorf("%d records on %d links are kept", h.estate.size, len(h.estate.legs))
 			}
 		})
 	}

@@ -119,6 +119,7 @@ func (c *claim) revise(p *plan) {
 				f.r.past.remember(s)
 			}
 			s.rounds = announcements
+			f.news()
 		}
 		s.rrset = records
 	}

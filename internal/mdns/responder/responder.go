@@ -11,7 +11,8 @@
 // The parts of a [Responder] share the time of the last call (clock.go): the faces (faces.go) and when they have something to do
 // (agenda.go), the names of host and publications (names.go), the names that are watched because other hosts have them (watch.go),
 // services of other hosts of the same types (others.go), queries of which more is to come (truncated.go), what this host said
-// (said.go), what it or an earlier process left where nothing could be withdrawn (inherit.go) and the board that shows how the
+// (said.go), what it or an earlier process left where nothing could be withdrawn (inherit.go), what it hands over to the next one
+// (handover.go) and the board that shows how the
 // services stand (status.go). The parts of a face are its sender (send.go), its zone (zone.go) and what is to be sent: answers,
 // probes, farewells and questions.
 //
@@ -92,6 +93,7 @@ type Responder struct {
 	outbox outbox
 	past   past
 	estate estate
+	news   news
 	budget budget
 	scratch
 }
@@ -110,12 +112,12 @@ func New(config Config) *Responder {
 		clock:  c,
 		config: config,
 		faces:  faces{byLink: map[faceKey]*face{}},
-		past:   past{clock: c, until: map[Sum]moment{}, swept: never},
 		board:  board{clock: c},
 	}
+	r.past = past{clock: c, news: &r.news, until: map[Sum]moment{}, swept: never}
 	r.watches = watches{clock: c, faces: &r.faces}
 	r.others = others{clock: c, faces: &r.faces, board: &r.board, topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}}
-	r.estate = estate{clock: c, faces: &r.faces, legs: map[leg]heirloom{}, names: map[int]string{}, swept: never, asks: never, at: forever}
+	r.estate = estate{clock: c, news: &r.news, faces: &r.faces, legs: map[leg]heirloom{}, names: map[int]string{}, swept: never, asks: never, at: forever}
 	r.names = names{clock: c, faces: &r.faces, watches: &r.watches, board: &r.board, renamed: map[string]*renaming{}, planAt: forever}
 	return r
 }

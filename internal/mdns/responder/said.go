@@ -29,9 +29,9 @@ type Said struct {
 // past remembers what this host said and says no more.
 type past struct {
 	*clock
+	news  *news
 	until map[Sum]moment
 	swept moment // when it was last full, and what is over was forgotten
-	news  bool   // something was said since [Responder.SaidNews] was last called
 }
 
 // sumOf returns the sum of a record, whose name is given by its key. Names in the data are folded.
@@ -65,7 +65,7 @@ func (p *past) add(s Sum, until moment) {
 
 // remember remembers the records of sets that are said no more.
 func (p *past) remember(sets ...*set) {
-	p.news = p.news || len(sets) > 0
+	p.news.fresh = p.news.fresh || len(sets) > 0
 	for _, s := range sets {
 		for i := range s.records {
 			p.add(sumOf(s.node.key, s.records[i].Data), p.now+SaidTime)
@@ -100,36 +100,16 @@ func (c *claim) holds(in *wire.Reader, rec wire.Resource) bool {
 	return false
 }
 
-// Said returns what this host says now and what it said in the last two minutes, for [Responder.Recall] after a
-// restart.
-func (r *Responder) Said() []Said {
-	left := map[Sum]time.Duration{}
+// Said returns what this host said in the last two minutes and says no more, for [Responder.Recall] after a restart.
+func (r *Responder) Said(now time.Time) []Said {
+	r.clock.advance(now)
+	var all []Said
 	for sum, until := range r.past.until {
 		if until > r.now {
-			left[sum] = until - r.now
+			all = append(all, Said{sum, until - r.now})
 		}
-	}
-	for _, f := range r.faces.all {
-		for _, n := range f.zone {
-			for _, s := range n.sets {
-				for i := range s.records {
-					left[sumOf(n.key, s.records[i].Data)] = SaidTime
-				}
-			}
-		}
-	}
-	all := make([]Said, 0, len(left))
-	for sum, d := range left {
-		all = append(all, Said{sum, d})
 	}
 	return all
-}
-
-// SaidNews reports whether [Responder.Said] or [Responder.Announced] has changed since the last call, other than by time.
-func (r *Responder) SaidNews() bool {
-	news := r.past.news
-	r.past.news = false
-	return news
 }
 
 // Recall takes what this host said before it was restarted.

@@ -110,7 +110,7 @@ func TestEchoInStandby(t *testing.T) {
 
 // restarted returns a host with the links of another one that takes over from it after a time.
 func restarted(l *lab, h *host, after time.Duration) *host {
-	said, announced := h.Said(), h.Announced()
+	said, announced := h.Said(l.time()), h.Announced(l.time())
 	h.dead = true
 	l.run(after)
 	again := l.host(h.name, h.links...)
@@ -118,9 +118,23 @@ func restarted(l *lab, h *host, after time.Duration) *host {
 	for i := range said {
 		said[i].Left -= after
 	}
-	again.Inherit(l.time(), SaidTime-after, announced)
+	for i := range announced {
+		announced[i].Owed = aged(announced[i].Owed, after)
+	}
+	again.Inherit(l.time(), after, announced)
 	again.Recall(l.time(), slices.DeleteFunc(said, func(s Said) bool { return s.Left <= 0 }))
 	return again
+}
+
+// aged returns the records that caches may still hold after a time.
+func aged(records []mdns.Record, by time.Duration) (left []mdns.Record) {
+	for _, r := range records {
+		if seconds := uint32(by / time.Second); r.TTL > seconds {
+			r.TTL -= seconds
+			left = append(left, r)
+		}
+	}
+	return left
 }
 
 // The same after a restart: what was said before it counts for two minutes from then on.

@@ -26,8 +26,9 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	r.waiting, r.conflicts = nil, conflictLog{}
 	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
 	for _, f := range r.faces.all {
-		if slept >= SaidTime {
+		if slept >= SaidTime && f.inherited != nil {
 			f.inherited = nil
+			f.news()
 		}
 		if !f.unwanted {
 			f.wake(start)

@@ -174,24 +174,24 @@ var life = []struct {
 	{"a directory", func(w *world) []error { return all(w.people.MkdirAll(w.at("etc/services")), w.AddDir("etc")) }, []string{"etc", "etc/.", "etc/../etc/services"}},
 	{"a watched directory", func(w *world) []error { return all(w.AddDir("etc/services"), w.AddFile("etc/services")) }, nil},
 	{"a file", func(w *world) []error { return all(w.Truncate(w.at("etc/services/a"))) }, []string{"etc/services", "etc/services/a", "etc/services/a/", "etc/services/a/b"}},
-	{"text", func(w *world) []error { return all(w.Append(w.at("etc/services/a"), "text")) }, []string{"etc/services/a"}},
+	{"text", func(w *world) []error { return all(w.people.Append(w.at("etc/services/a"), "text")) }, []string{"etc/services/a"}},
 	{"a watched file", func(w *world) []error { return all(w.AddFile("etc/services/a")) }, nil},
-	{"more text", func(w *world) []error { return all(w.Append(w.at("etc/services/a"), ", more")) }, []string{"etc/services/a"}},
+	{"more text", func(w *world) []error { return all(w.people.Append(w.at("etc/services/a"), ", more")) }, []string{"etc/services/a"}},
 	{"other text", func(w *world) []error {
-		return all(w.Truncate(w.at("etc/services/a")), w.Append(w.at("etc/services/a"), "half"))
+		return all(w.Truncate(w.at("etc/services/a")), w.people.Append(w.at("etc/services/a"), "half"))
 	}, []string{"etc/services/a"}},
 	{"what is there already", func(w *world) []error {
 		return all(w.people.MkdirAll(w.at("etc/services")), w.people.MkdirAll(w.at("etc/services/a")), w.people.MkdirAll(w.at("etc/services/a/b")),
 			w.Symlink("a", w.at("etc/services/a")), w.Mkfifo(w.at("etc/services/a")))
 	}, nil},
 	{"a file is replaced", func(w *world) []error {
-		return all(w.Truncate(w.at("etc/new")), w.Append(w.at("etc/new"), "new"), w.people.Rename(w.at("etc/new"), w.at("etc/services/a")))
+		return all(w.Truncate(w.at("etc/new")), w.people.Append(w.at("etc/new"), "new"), w.people.Rename(w.at("etc/new"), w.at("etc/services/a")))
 	}, []string{"etc/new", "etc/services", "etc/services/a"}},
-	{"the one that was replaced is not watched", func(w *world) []error { return all(w.Append(w.at("etc/services/a"), "er")) }, nil},
+	{"the one that was replaced is not watched", func(w *world) []error { return all(w.people.Append(w.at("etc/services/a"), "er")) }, nil},
 	{"a name of its own", func(w *world) []error {
 		return all(w.AddFile("etc/services/a"), w.people.Rename(w.at("etc/services/a"), w.at("etc/services/a")), w.people.Rename(w.at("etc/services/a"), w.at("etc/services/b")))
 	}, []string{"etc/services"}},
-	{"the watch follows", func(w *world) []error { return all(w.Append(w.at("etc/services/b"), "!")) }, []string{"etc/services/b"}},
+	{"the watch follows", func(w *world) []error { return all(w.people.Append(w.at("etc/services/b"), "!")) }, []string{"etc/services/b"}},
 	{"other permissions", func(w *world) []error { return all(w.Chmod(w.at("etc/services/b"), 0)) }, []string{"etc/services/b"}},
 	{"a watch without permission", func(w *world) []error { return all(w.AddFile("etc/services/b")) }, nil},
 	{"the old permissions", func(w *world) []error { return all(w.Chmod(w.at("etc/services/b"), 0o644)) }, []string{"etc/services/b"}},
@@ -215,7 +215,7 @@ var life = []struct {
 		return all(w.AddDir("etc/broken"), w.AddDir("etc/loop"), w.AddDir("etc/link"), w.AddFile("etc/second"), w.AddDir("etc/nothing"))
 	}, nil},
 	{"writes through links", func(w *world) []error {
-		return all(w.Append(w.at("etc/second"), "?"), w.Truncate(w.at("etc/broken")), w.Truncate(w.at("etc/loop")))
+		return all(w.people.Append(w.at("etc/second"), "?"), w.Truncate(w.at("etc/broken")), w.Truncate(w.at("etc/loop")))
 	}, []string{"etc/nothing", "etc/services/b"}},
 	{"a link is swapped", func(w *world) []error {
 		return all(w.Symlink("nothing", w.at("etc/tmp")), w.people.Rename(w.at("etc/tmp"), w.at("etc/link")))
@@ -282,6 +282,22 @@ var life = []struct {
 		_, again := f.Write([]byte(" two"))
 		w.gets(err, again, readErr, f.Sync(), f.Close(), f.Sync())
 		return nil
+	}, []string{"var/lib/said"}},
+	{"a process appends", func(w *world) []error {
+		f, err := w.FS.Append(w.at("var/lib/said"))
+		if err != nil {
+			w.gets(err)
+			return nil
+		}
+		_, readErr := f.Read(make([]byte, 1))
+		_, err = f.Write([]byte(" three"))
+		errs := all(w.people.Append(w.at("var/lib/said"), " four"))
+		_, again := f.Write([]byte(" five"))
+		w.gets(err, again, readErr, f.Close())
+		_, err = w.FS.Append(w.at("var/lib/gone"))
+		_, again = w.FS.Append(w.at("var/lib"))
+		w.gets(err, again)
+		return errs
 	}, []string{"var/lib/said"}},
 	{"a process makes through a link", func(w *world) []error {
 		errs := all(w.Symlink("made", w.at("var/lib/link")))

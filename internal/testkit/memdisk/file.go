@@ -16,6 +16,7 @@ type file struct {
 	process *Process
 	path    string
 	writes  bool
+	appends bool // at the end of the file
 
 	// With the lock of the disk:
 	node   *node
@@ -92,6 +93,9 @@ func (f *file) Write(text []byte) (n int, err error) {
 	written := f.with("", "write", func(d *Disk) error {
 		if !f.writes {
 			return syscall.EBADF
+		}
+		if f.appends {
+			f.offset = len(f.node.data)
 		}
 		if n = len(text); n > 0 && f.node.mode.IsRegular() {
 			d.write(f.process.user, f.node, f.offset, text)

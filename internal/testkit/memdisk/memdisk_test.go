@@ -50,9 +50,10 @@ var primitives = map[string]func(p *memdisk.Process) error{
 		f, err := p.Create("/etc/services/new", 0o600)
 		return closed(f, err)
 	},
-	"fstat": opened(func(f disk.File) error { _, err := f.Stat(); return err }),
-	"read":  opened(func(f disk.File) error { _, err := io.ReadAll(f); return err }),
-	"sync":  opened(disk.File.Sync),
+	"append": func(p *memdisk.Process) error { return closed(p.Append("/etc/services/a")) },
+	"fstat":  opened(func(f disk.File) error { _, err := f.Stat(); return err }),
+	"read":   opened(func(f disk.File) error { _, err := io.ReadAll(f); return err }),
+	"sync":   opened(disk.File.Sync),
 	"write": func(p *memdisk.Process) error {
 		return disk.Replace(p, "/etc/services/x", []byte("x"), disk.Replacement{})
 	},

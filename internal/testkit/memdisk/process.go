@@ -260,6 +260,28 @@ func (p *Process) Create(path string, mode fs.FileMode) (disk.File, error) {
 	return f, nil
 }
 
+// Append implements [disk.FS].
+func (p *Process) Append(path string) (disk.File, error) {
+	f := &file{process: p, path: path, writes: true, appends: true}
+	err := p.with("append", "open", path, true, func(n *node) error {
+		if err := p.mayOpen(); err != nil {
+			return err
+		}
+		if n.mode.IsDir() {
+			return syscall.EISDIR
+		}
+		if err := n.permits(p.user, mayWrite); err != nil {
+			return err
+		}
+		f.open(n)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 // emptied makes or empties a file.
 func (d *Disk) emptied(by user, at place, mode fs.FileMode) (*node, error) {
 	switch n := at.node; {
