@@ -1,12 +1,17 @@
 package link
 
 import (
+	"errors"
+	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"announcer/internal/publication"
+	"announcer/internal/testkit/netlab"
 )
 
 // When a link changes, the memberships on the others are left alone; when none does, all are confirmed.
@@ -40,5 +45,38 @@ func TestMembershipsFollowChanges(t *testing.T) {
 				t.Errorf("joined on the first link: %t", joined)
 			}
 		})
+	}
+}
+
+// A link that seemed to be gone when its group was to be joined is joined as soon as it is there, without another word of it.
+func TestLinkThatIsThereAMomentLater(t *testing.T) {
+	_, here, _ := lan(t, 1)
+	s := open(t, nil, here...)
+	late := here[0]
+	late.Index, late.Name = 4711, "late"
+	late.Addrs = []publication.LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.77/24")}}
+	if err := s.SetLinks(append(slices.Clone(here), late)); !errors.Is(err, unix.ENODEV) {
+		t.Fatalf("joined on a link that is not there: %v", err)
+	}
+	if faults := s.Faults(); len(faults) > 0 {
+		t.Errorf("faults %v, want none: the link is gone", faults)
+	}
+	var own *netlab.Host
+	own.IP(t, "link", "add", "late", "index", fmt.Sprint(late.Index), "type", "veth", "peer", "name", "far")
+	t.Cleanup(func() { own.IP(t, "link", "del", "late") })
+	own.IP(t, "link", "set", "late", "up")
+	joined := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.ContainsFunc(s.sockets, func(sock *socket) bool { return sock.version == publication.V4 && sock.joined[late.Index] })
+	}
+	batch := make([]Packet, MaxBatch)
+	for end := time.Now().Add(10 * maxRest); !joined() && time.Now().Before(end); {
+		if _, err := s.Read(batch, time.Now().Add(100*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !joined() {
+		t.Error("it is not joined")
 	}
 }

@@ -52,6 +52,7 @@ type Sockets struct {
 	links   map[int]bool
 	wanted  publication.Links
 	deaf    []Fault   // links whose group can't be joined
+	missing bool      // a group was not joined, on a link that is deaf or seems to be gone
 	rejoin  time.Time // when to try that again
 	faults  []Fault   // what Faults gives
 	changed bool      // faults did, since the last Read
@@ -301,7 +302,7 @@ func (s *Sockets) heal(until time.Time) (next time.Time, ready bool, err error) 
 	}
 	now := time.Now()
 	s.reopen(func(sock *socket) bool { return !now.Before(sock.again) })
-	if len(s.deaf) > 0 && !now.Before(s.rejoin) {
+	if s.missing && !now.Before(s.rejoin) {
 		s.join()
 	}
 	ready, s.changed = s.changed, false
@@ -343,7 +344,7 @@ func (s *Sockets) nextTry(until time.Time) time.Time {
 			sooner(sock.again)
 		}
 	}
-	if len(s.deaf) > 0 {
+	if s.missing {
 		sooner(s.rejoin)
 	}
 	return until
@@ -426,7 +427,7 @@ func (s *Sockets) SetLinks(links []publication.Link) error {
 // has, which confirms all of them, or a group could not be joined.
 func (s *Sockets) follow(before publication.Links) error {
 	changed, gone := difference(before, s.wanted)
-	if len(changed)+len(gone) == 0 || len(s.deaf) > 0 {
+	if len(changed)+len(gone) == 0 || s.missing {
 		return s.join()
 	}
 	for _, sock := range s.sockets {
@@ -454,7 +455,7 @@ func difference(before, now publication.Links) (changed, gone publication.Links)
 
 // join makes the memberships those of the wanted links.
 func (s *Sockets) join() error {
-	s.deaf = nil
+	s.deaf, s.missing = nil, false
 	for _, sock := range s.sockets {
 		for index := range sock.joined {
 			sock.leaveUnless(s.wanted, index)
@@ -475,6 +476,7 @@ func (s *Sockets) joinAll(links publication.Links) error {
 			if err := s.joinLink(l.Index, v); err != nil {
 				err = fmt.Errorf("failed to listen on %s by IPv%d: %w", l.Name, v, err)
 				failed = errors.Join(failed, err)
+				s.missing = true
 				if !errors.Is(err, unix.ENODEV) { // the link is gone, which is reported elsewhere
 					s.deaf = append(s.deaf, Fault{v, l.Index, err.Error()})
 				}
