@@ -148,12 +148,158 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 		h.Wake(l.time(), 24*time.Hour)
 		back(t, l, h, plain, deskRecords)
 	})
+	for _, soon := range []time.Duration{0, 3 * time.Second, 9 * time.Second} {
+		t.Run("removed, and the clock is set "+soon.String()+" after the link is back", func(t *testing.T) {
+			l, h := away(t, plain, time.Minute, plain, other)
+			l.run(soon)
+			h.Wake(l.time(), 24*time.Hour)
+			back(t, l, h, plain, deskRecords)
+		})
+	}
 	t.Run("removed during a sleep without the link", func(t *testing.T) {
 		l, h := away(t, plain, time.Minute, nil, other)
 		l.run(10 * time.Minute)
 		h.Wake(l.time(), 10*time.Minute)
 		back(t, l, h, plain, deskRecords[1:])
 	})
+}
+
+// on returns a publication for links of these names.
+func on(p publication.Publication, links ...string) publication.Publication {
+	p.Interfaces = links
+	return p
+}
+
+// port returns a link of an address of its own, with the given ports if it is a bridge.
+func port(index int, name string, ports ...publication.Carrier) publication.Link {
+	l := ethernet(fmt.Sprintf("192.0.2.%d/24", index), fmt.Sprintf("fe80::%d/64", index))
+	l.Index, l.Name = index, name
+	l.Carriers = append([]publication.Carrier{{Index: index, Name: name}}, ports...)
+	return l
+}
+
+// goodbyesOn lists the services for which a host has sent goodbyes, by the index of the link, if that is here:
+// "2: Desk, 3: Other".
+func (l *lab) goodbyesOn(h *host) string {
+	var all []string
+	for _, s := range l.of(h, isResponse) {
+		for _, r := range s.msg.Answers {
+			if name, isSIP := strings.CutSuffix(r.Name.String(), "."+sips); r.TTL == 0 && isSIP && publication.Links(h.links).Has(s.Link) {
+				all = append(all, fmt.Sprintf("%d: %s", s.Link, name))
+			}
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), ", ")
+}
+
+// What was announced on a port gets its goodbye on the bridge that it joins, also if the bridge was in use before.
+func TestGoodbyeOnABridgeInUse(t *testing.T) {
+	eth0 := publication.Carrier{Index: 2, Name: "eth0"}
+	alone, joined := port(3, "br0"), port(3, "br0", eth0)
+	other := sip("Other", 5060)
+	for _, c := range []struct {
+		name  string
+		steps [][]publication.Link // five seconds apart
+		now   publication.Publication
+		want  string
+	}{
+		{"at once", [][]publication.Link{{joined}}, on(sip("Desk", 5060), "eth0"), "3: Desk"},
+		{"after a while", [][]publication.Link{{alone}, {joined}}, on(sip("Desk", 5060), "eth0"), "3: Desk"},
+		{"before it is no link any more", [][]publication.Link{{port(2, "eth0"), joined}, {joined}}, on(sip("Desk", 5060), "eth0"), "3: Desk"},
+		{"defined there", [][]publication.Link{{joined}}, sip("Desk", 5060), ""},
+		{"another bridge", [][]publication.Link{{alone}}, on(sip("Desk", 5060), "eth0"), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", port(2, "eth0"), alone)
+			h.apply(on(sip("Desk", 5060), "eth0"), other)
+			l.run(time.Minute)
+			l.mark()
+			for _, links := range c.steps {
+				h.links = links
+				h.apply(c.now, other)
+				l.run(5 * time.Second)
+			}
+			l.run(inheritTime + time.Second)
+			if got := l.goodbyesOn(h); got != c.want {
+				t.Errorf("goodbyes %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// What is owed stays with a link, whatever name it has when it is back and which other link has its name.
+func TestLinksThatSwapNames(t *testing.T) {
+	here := []publication.Link{port(2, "eth0"), port(3, "eth1"), port(4, "eth2")}
+	swapped := []publication.Link{port(2, "eth1"), port(3, "eth0"), port(4, "eth2")}
+	turned := []publication.Link{port(2, "eth1"), port(3, "eth2"), port(4, "eth0")}
+	services := []publication.Publication{on(sip("Desk", 5060), "eth0"), on(sip("Other", 5060), "eth1"), on(sip("Lobby", 5060), "eth2")}
+	const all = "2: Desk, 3: Other, 4: Lobby"
+	for _, c := range []struct {
+		name  string
+		steps [][]publication.Link // of which the last one has all
+	}{
+		{"none", [][]publication.Link{nil, here}},
+		{"two", [][]publication.Link{nil, swapped}},
+		{"two, the first one first", [][]publication.Link{nil, swapped[:1], swapped}},
+		{"two, the second one first", [][]publication.Link{nil, swapped[1:2], swapped}},
+		{"three", [][]publication.Link{nil, turned}},
+		{"three, one by one", [][]publication.Link{nil, turned[2:], turned[1:], turned}},
+		{"three, one by one, the other way round", [][]publication.Link{nil, turned[:1], turned[:2], turned}},
+		{"while one is here", [][]publication.Link{here[:1], swapped[:1], swapped}},
+		{"there and back", [][]publication.Link{nil, swapped[:1], here}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", here...)
+			h.apply(services...)
+			l.run(time.Minute)
+			for i, links := range c.steps {
+				h.links = links
+				if i == 0 {
+					h.apply(services...)
+					l.run(20 * time.Second)
+					l.mark()
+				} else {
+					h.apply()
+					l.run(inheritTime + 2*time.Second)
+				}
+			}
+			if got := l.goodbyesOn(h); got != all {
+				t.Errorf("goodbyes %q, want %q", got, all)
+			}
+			if n := len(h.estate.names) + len(h.estate.legs) + h.estate.size; n > 0 {
+				t.Errorf("%d records, %v on %v are kept", h.estate.size, h.estate.legs, h.estate.names)
+			}
+		})
+	}
+}
+
+// A link that flaps owes each record once.
+func TestLinkThatFlaps(t *testing.T) {
+	l := newLab(t)
+	h := l.host("pbx", dual())
+	h.apply(sip("Desk", 5060))
+	l.run(time.Minute)
+	links, size := h.links, 0
+	for range 50 {
+		h.links = nil
+		h.apply(sip("Desk", 5060))
+		l.run(100 * ms)
+		size = max(size, h.estate.size)
+		h.links = links
+		h.apply()
+		if n := len(h.estate.names) + h.estate.size; n > 0 {
+			t.Fatalf("%d records are kept of %v while the link is here", h.estate.size, h.estate.names)
+		}
+		l.run(500 * ms)
+	}
+	if most := 2 * 8; size > most {
+		t.Errorf("%d records are kept, want %d", size, most)
+	}
+	l.mark()
+	back(t, l, h, links, deskRecords)
 }
 
 // A host that took the name while the link was away answers when it is asked for, and keeps it.

@@ -31,7 +31,7 @@ func (s *faces) place(r *Responder) (stirred map[int]bool) {
 	}
 	s.all, stirred = make([]*face, 0, len(old)), map[int]bool{}
 	for _, l := range r.desired.Links {
-		if !s.isSettled(l) {
+		if !s.isSettled(l) || s.isHeir(r, l) {
 			stirred[l.Index] = true
 			s.follow(r, l)
 		}
@@ -41,6 +41,7 @@ func (s *faces) place(r *Responder) (stirred map[int]bool) {
 			}
 		}
 	}
+	r.estate.grown = false
 	for _, f := range old {
 		if f.unwanted {
 			stirred[f.link.Index] = true
@@ -79,7 +80,9 @@ func (s *faces) isSettled(l publication.Link) bool {
 
 // follow makes the faces of a link those of the link as it is now.
 func (s *faces) follow(r *Responder, l publication.Link) {
-	r.estate.follow(l)
+	if s.isRenamed(r, l) {
+		r.estate.rename(l)
+	}
 	for _, v := range publication.IPVersions() {
 		if l.Has(v) {
 			s.face(r, l, v)
@@ -91,21 +94,50 @@ func (s *faces) follow(r *Responder, l publication.Link) {
 func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) {
 	key := faceKey{l.Index, v}
 	f := s.byLink[key]
-	isNew := f == nil
-	if isNew {
+	if f == nil {
 		f = newFace(r, s.link(l), v)
 		s.byLink[key] = f
 	}
-	returns := isNew || f.unwanted
 	f.sources = l.Sources(v)
 	if f.link.Name != l.Name {
 		r.news.on(f.link.Name)
 		r.news.on(l.Name)
 	}
 	f.link.Link, f.unwanted = l, false
-	if returns {
-		f.inherit()
+	f.inherit()
+}
+
+// isRenamed reports whether a link had another name, also if it was away meanwhile and owes something.
+func (s *faces) isRenamed(r *Responder, l publication.Link) bool {
+	if before, ok := r.estate.names[l.Index]; ok {
+		return before != l.Name
 	}
+	for _, v := range publication.IPVersions() {
+		if f := s.byLink[faceKey{l.Index, v}]; f != nil {
+			return f.link.Name != l.Name
+		}
+	}
+	return false
+}
+
+// isHeir reports whether something is owed on a link that is as it was, such as a bridge, one of whose ports was a link of its
+// own until now.
+func (s *faces) isHeir(r *Responder, l publication.Link) bool {
+	if !r.estate.grown {
+		return false
+	}
+	for _, v := range publication.IPVersions() {
+		f := s.byLink[faceKey{l.Index, v}]
+		if f == nil {
+			continue
+		}
+		for at := range f.legs() {
+			if r.estate.owes(at) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // rank has the faces know their places.

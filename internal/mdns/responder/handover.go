@@ -22,8 +22,11 @@ type news struct {
 	links map[string]bool // whose [Announced] has changed since [Responder.Changed] was last called
 }
 
-// on records that something has changed on a link.
+// on records that something has changed on a link, which may have no name.
 func (n *news) on(link string) {
+	if link == "" {
+		return
+	}
 	n.fresh = true
 	if n.links == nil {
 		n.links = map[string]bool{}
@@ -54,6 +57,7 @@ func (r *Responder) Announced(now time.Time) []Announced {
 	for at := range r.estate.legs {
 		links[at.link] = true
 	}
+	delete(links, "")
 	return slices.DeleteFunc(r.AnnouncedOn(now, links), func(a Announced) bool { return len(a.Records)+len(a.Owed) == 0 })
 }
 
@@ -74,7 +78,7 @@ func (r *Responder) AnnouncedOn(now time.Time, links map[string]bool) []Announce
 			a.Records = r.faces.announced(l, &owed)
 		}
 		for _, v := range publication.IPVersions() {
-			for _, left := range r.estate.legs[leg{name, v}].relics {
+			for _, left := range r.estate.legs[legOf(0, name, v)].relics {
 				owed.add(left.Record, left.until)
 			}
 		}
@@ -159,7 +163,7 @@ func (r *Responder) Inherit(now time.Time, after time.Duration, left []Announced
 		}
 		relics = slices.DeleteFunc(relics, func(left relic) bool { return left.until <= r.now })
 		for _, v := range publication.IPVersions() {
-			r.estate.add(leg{a.Link, v}, relics)
+			r.estate.add(legOf(0, a.Link, v), relics)
 		}
 	}
 	r.news = news{} // who gave that has it

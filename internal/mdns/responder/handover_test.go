@@ -99,7 +99,6 @@ func TestChangedInheritance(t *testing.T) {
 		{"it gets its goodbyes", func(l *lab, h *host) { h.apply(); l.run(inheritTime + time.Second) }},
 		{"another host has it", func(l *lab, h *host) { h.apply(); l.run(time.Second); l.hear(stranger, taken) }},
 		{"the link goes", func(l *lab, h *host) { h.links = nil; h.apply() }},
-		{"the machine sleeps", func(l *lab, h *host) { h.Wake(l.time(), time.Hour) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, h := predecessor(t, sip("Desk", 5060))

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -21,10 +22,20 @@ const inheritAnswer = 3 * time.Second
 // relicsMost is the most records that are kept for links that have no face.
 const relicsMost = 1 << 17
 
-// leg is an IP version of a link, by the name that the link keeps when this process is started again.
+// leg is an IP version of a link, by the name that the link keeps when this process is started again, or by its index while
+// it is away and another link has that name.
 type leg struct {
-	link    string
+	link    string // "" if the link has no name
+	index   int    // 0 if it has
 	version publication.IPVersion
+}
+
+// legOf returns a leg of a link by its name, or by its index if it has none.
+func legOf(index int, name string, v publication.IPVersion) leg {
+	if name != "" {
+		index = 0
+	}
+	return leg{name, index, v}
 }
 
 // relic is a record that was announced.
@@ -48,6 +59,7 @@ type estate struct {
 	legs  map[leg]heirloom
 	names map[int]string // that links had which have no face, by index: they may get another one meanwhile
 	size  int            // relics of all legs
+	grown bool           // since the links last took what is theirs
 	swept moment         // when it was last full, and what is over was forgotten
 	asks  moment         // when the faces that inherited last ask who has that now
 	at    moment         // of the next thing to do
@@ -72,7 +84,7 @@ func (e *estate) add(at leg, relics []relic) {
 	for _, left := range relics {
 		h.until = max(h.until, left.until)
 	}
-	e.legs[at] = h
+	e.legs[at], e.grown = h, true
 	e.at = min(e.at, h.until)
 	e.news.on(at.link)
 }
@@ -96,16 +108,35 @@ func merge(relics, more []relic) []relic {
 	return merged
 }
 
-// follow has what was announced on a link stay with it under another name.
-func (e *estate) follow(l publication.Link) {
-	before, ok := e.names[l.Index]
-	if !ok || before == l.Name {
-		return
+// rename has what was announced on a link stay with it under another name, and what another link left under that name
+// with that one, which is away.
+func (e *estate) rename(l publication.Link) {
+	for index, name := range e.names {
+		if name == l.Name && index != l.Index {
+			e.call(index, "")
+		}
 	}
-	e.names[l.Index] = l.Name
+	if _, ok := e.names[l.Index]; ok {
+		e.call(l.Index, l.Name)
+	}
+}
+
+// call gives a link that owes something another name.
+func (e *estate) call(index int, name string) {
 	for _, v := range publication.IPVersions() {
-		e.add(leg{l.Name, v}, e.take(leg{before, v}))
+		e.add(legOf(index, name, v), e.take(legOf(index, e.names[index], v)))
 	}
+	e.names[index] = name
+}
+
+// owes reports whether anything is kept that was announced on one of some legs.
+func (e *estate) owes(legs ...leg) bool {
+	return slices.ContainsFunc(legs, func(at leg) bool { return len(e.legs[at].relics) > 0 })
+}
+
+// isPaid reports whether nothing is kept of a link.
+func (e *estate) isPaid(index int, name string) bool {
+	return !e.owes(legOf(index, name, publication.V4), legOf(index, name, publication.V6))
 }
 
 // take removes what was announced on a leg, and returns what of it may be in caches.
@@ -132,21 +163,22 @@ func (e *estate) expire() {
 			e.forget(at)
 		}
 	}
-	maps.DeleteFunc(e.names, func(_ int, name string) bool {
-		return len(e.legs[leg{name, publication.V4}].relics)+len(e.legs[leg{name, publication.V6}].relics) == 0
-	})
+	maps.DeleteFunc(e.names, e.isPaid)
 }
 
 // legs returns those of the network behind a face: that of its link, and those of the ports of a bridge, which are links of
 // their own before and after. What a VLAN is on is another network.
-func (f *face) legs() []leg {
-	legs := []leg{{f.link.Name, f.version}}
-	for _, c := range f.link.Carriers {
-		if c.Name != f.link.Name && !c.Under {
-			legs = append(legs, leg{c.Name, f.version})
+func (f *face) legs() iter.Seq[leg] {
+	return func(yield func(leg) bool) {
+		if !yield(legOf(0, f.link.Name, f.version)) {
+			return
+		}
+		for _, c := range f.link.Carriers {
+			if c.Name != f.link.Name && !c.Under && !yield(legOf(0, c.Name, f.version)) {
+				return
+			}
 		}
 	}
-	return legs
 }
 
 // bequeath keeps what caches may hold from a face whose link has gone, or can't be sent on any more. Whether the goodbyes
@@ -174,7 +206,7 @@ func (f *face) bequeath() {
 	for _, s := range f.inherited.inOrder() {
 		add(s, s.last)
 	}
-	for _, at := range f.legs() {
+	for at := range f.legs() {
 		f.r.estate.add(at, relics)
 	}
 	if len(relics) > 0 {
@@ -182,15 +214,30 @@ func (f *face) bequeath() {
 	}
 }
 
-// inherit takes over what was announced on the link of a face before it came.
+// inherit takes over what was announced on the link of a face before it came, or on a port of a bridge before that joined,
+// except what the face announces.
 func (f *face) inherit() {
-	for _, at := range f.legs() {
-		for _, left := range f.r.estate.take(at) {
-			f.inherited = f.inherited.with(left)
-		}
+	e := &f.r.estate
+	var relics []relic
+	for at := range f.legs() {
+		relics = append(relics, e.take(at)...)
 	}
-	if len(f.inherited) > 0 {
+	for _, left := range relics {
+		f.inherited = f.inherited.with(left)
+	}
+	maps.DeleteFunc(f.inherited, func(id identity, _ *set) bool { return f.zone.has(id) })
+	if e.isPaid(f.link.Index, f.link.Name) {
+		delete(e.names, f.link.Index)
+	}
+	if len(relics) > 0 {
 		f.news()
+		f.ask()
+	}
+}
+
+// ask has a face ask soon who has what it inherited, and then say goodbye for what no host has.
+func (f *face) ask() {
+	if len(f.inherited) > 0 {
 		f.inquest, f.burial = f.r.estate.inquest(), f.now+inheritTime
 	}
 }

@@ -16,7 +16,7 @@ const wakeSurvey = 5 * time.Second
 // (RFC 6762 §8). It reports false, and does nothing, after no more than [mdns.Nap].
 //
 // The time since the start may have stood still meanwhile, as the clock of a suspended machine does. What is owed a goodbye
-// on links that are away stays so: if it was no sleep, and the clock was set, caches still hold it.
+// stays so: if it was no sleep, and the clock was set, caches still hold it.
 func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	r.begin(now)
 	if slept <= mdns.Nap || r.closing {
@@ -26,9 +26,8 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 	r.waiting, r.conflicts = nil, conflictLog{}
 	start := r.now + r.random(0, probeJitter) // RFC 6762 §8.1
 	for _, f := range r.faces.all {
-		if slept >= SaidTime && f.inherited != nil {
-			f.inherited = nil
-			f.news()
+		if slept >= SaidTime {
+			f.ask()
 		}
 		if !f.unwanted {
 			f.wake(start)

@@ -84,6 +84,15 @@ func (z zone) node(name dnsname.Name, key string) *node {
 	return n
 }
 
+// has reports whether a set is answered for.
+func (z zone) has(id identity) bool {
+	n := z[id.key]
+	if n == nil {
+		return false
+	}
+	return slices.ContainsFunc(n.withTarget(targetKey(id.data)), func(s *set) bool { return s.identity() == id })
+}
+
 // tidy forgets a node that has nothing left.
 func (z zone) tidy(n *node) {
 	if len(n.sets) == 0 && n.claim == nil {
