@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -75,6 +76,14 @@ func (c *cache) holds(r mdns.Record) bool {
 // expire forgets what has expired.
 func (c *cache) expire(now time.Time) {
 	c.records = slices.DeleteFunc(c.records, func(r cached) bool { return !r.expires.After(now) })
+}
+
+// forget forgets the services on a host.
+func (c *cache) forget(host dnsname.Name) {
+	c.records = slices.DeleteFunc(c.records, func(r cached) bool {
+		srv, ok := r.Data.(mdns.SRV)
+		return ok && srv.Target.Equal(host)
+	})
 }
 
 // addresses returns the addresses of a host, sorted.

@@ -57,6 +57,9 @@ func (w *World) compareShared(s *segment) {
 		}
 		ghosts = ghosts || h.truth.isGhost(sharedName) || h.reaches(s) == nil
 	}
+	if s.avahi.keeps() {
+		hosts[s.avahi.host.Key()] = true
+	}
 	names := map[string]string{} // by the host
 	for _, r := range s.cache.records {
 		name, ok := instanceOf(r.Record)
@@ -78,6 +81,9 @@ func (w *World) compareShared(s *segment) {
 	}
 	if len(names) > len(hosts) && !ghosts {
 		w.fail("segment %d knows %q of %d hosts; want %d", s.number, sharedName, len(names), len(hosts))
+	}
+	if len(names) > 0 && !ghosts && w.isQuiet() && !slices.Contains(slices.Collect(maps.Values(names)), sharedName) {
+		w.fail("segment %d knows %q, and no host has gone back to %q", s.number, names, sharedName)
 	}
 }
 
@@ -144,6 +150,7 @@ func (h *host) checkStatus() {
 			h.fail("%s has had a fault for %v that no problem names: %s; problems: %q", h.name, time.Since(h.truth.faults[what]), what, s.Problems)
 		}
 	}
+	h.checkNames(s)
 	if h.isWell() && len(s.Problems) > 0 {
 		h.fail("%s has problems, and nothing is wrong: %q", h.name, s.Problems)
 	}

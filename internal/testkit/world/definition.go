@@ -34,13 +34,16 @@ func (s service) seen(host string) string {
 }
 
 // fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.
-var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service", "s0.service"}
+var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service", sharedFile}
 
-// sharedName is the name that all hosts give the service of a file.
-const sharedName = "Shared PBX"
+// A file, and the name that all hosts give its service.
+const (
+	sharedFile = "s0.service"
+	sharedName = "Shared PBX"
+)
 
 // isShared reports whether the service of a file has the same name on all hosts.
-func isShared(file string) bool { return strings.HasPrefix(file, "s") }
+func isShared(file string) bool { return file == sharedFile }
 
 // baseName returns the name that a service was asked to have.
 func baseName(name string) string {

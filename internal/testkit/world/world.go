@@ -68,8 +68,10 @@ type segment struct {
 	phone  *memlink.Host
 	traffic
 
-	stranger *memlink.Host
-	said     []packet // by our hosts, for the stranger to repeat
+	avahiHost *memlink.Host
+	avahi     *avahi // nil: it does not run
+	stranger  *memlink.Host
+	said      []packet // by our hosts, for the stranger to repeat
 
 	spoken    map[utterance]time.Time // when it was last said
 	overheard []reply                 // since a querier asked; nil: none waits
@@ -143,6 +145,8 @@ func (w *World) addSegment() {
 	s.phone.Plug(s.Segment, prefix("10.%d.0.250/16", s.number), prefix("fe80::%d:250/64", s.number))
 	s.stranger = w.net.NewHost(fmt.Sprintf("stranger%d", s.number))
 	s.stranger.Plug(s.Segment, prefix("10.%d.0.251/16", s.number), prefix("fe80::%d:251/64", s.number))
+	s.avahiHost = w.net.NewHost(fmt.Sprintf("avahi%d", s.number))
+	s.avahiHost.Plug(s.Segment, prefix("10.%d.0.252/16", s.number), prefix("fe80::%d:252/64", s.number))
 	w.segments = append(w.segments, s)
 }
 
@@ -219,6 +223,9 @@ func (w *World) look(p sent) {
 	if !m.Response() {
 		return
 	}
+	if p.from == p.segment.avahiHost {
+		p.segment.cache.hear(p.at, &m)
+	}
 	for _, h := range w.hosts {
 		if h.net == p.from {
 			if p.Multicast() {
@@ -277,6 +284,9 @@ func (w *World) note(format string, args ...any) {
 
 // end stops everything, which must leave nothing behind on the network.
 func (w *World) end() {
+	for _, s := range w.segments {
+		s.stopAvahi(true)
+	}
 	for _, h := range w.hosts {
 		h.stop(errTerminated)
 		if h.kernel.hangs != nil {

@@ -126,7 +126,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// port held on host 0
-	// events are lost on host 1
+	// partition on host 0
+	// rename host on host 1
 	// directory goes on host 0
 }
