@@ -121,7 +121,7 @@ func (e *estate) rename(l publication.Link) {
 	}
 }
 
-// call gives a link that owes something another name.
+// call sets another name of a link that owes something.
 func (e *estate) call(index int, name string) {
 	for _, v := range publication.IPVersions() {
 		e.add(legOf(index, name, v), e.take(legOf(index, e.names[index], v)))
@@ -235,7 +235,7 @@ func (f *face) inherit() {
 	}
 }
 
-// ask has a face ask soon who has what it inherited, and then say goodbye for what no host has.
+// ask has a face ask soon who has what it inherited, and then withdraw what no host has.
 func (f *face) ask() {
 	if len(f.inherited) > 0 {
 		f.inquest, f.burial = f.r.estate.inquest(), f.now+inheritTime
