@@ -168,20 +168,21 @@ func (f *face) release(s *set, bye bool) {
 
 // wants reports whether a claim that is not settled yet will need a shared record.
 func (f *face) wants(record mdns.Record) bool {
-	if f.r.closing || f.unwanted {
+	p := f.planning
+	if p == nil || f.r.closing || f.unwanted {
 		return false
 	}
-	if f.coming == nil {
-		f.coming = map[mdns.Record]bool{}
-		for _, w := range f.wanted {
+	if p.coming == nil {
+		p.coming = map[mdns.Record]bool{}
+		for _, w := range p.wants {
 			if c := f.zone.claim(w.plan.key); c == nil || c.phase != held {
 				for _, s := range w.plan.shared {
-					f.coming[s.records[0]] = true
+					p.coming[s.records[0]] = true
 				}
 			}
 		}
 	}
-	return f.coming[record]
+	return p.coming[record]
 }
 
 // silence takes the records of a claim off the wire, with goodbyes or, where a rival has them now, without.

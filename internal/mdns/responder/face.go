@@ -26,14 +26,18 @@ type face struct {
 	inquest   moment // when it is asked who has that now
 	burial    moment // when it gets its goodbyes
 
-	wanted   []want               // by the plan, while it is applied
-	coming   map[mdns.Record]bool // the shared records of what is wanted; made when first needed
-	unwanted bool                 // no longer in the plan; it goes with its last goodbye
-	lost     bool                 // another host has a name, or had one when the last plan was made
+	planning *planning // while the plan is applied
+	unwanted bool      // no longer in the plan; it goes with its last goodbye
+	lost     bool      // another host has a name, or had one when the last plan was made
+	touched  bool      // the agenda looks at it
+	rank     int       // in faces.all
+	due      timer     // in the agenda
+}
 
-	rank    int   // in faces.all
-	due     timer // in the agenda
-	touched bool  // the agenda looks at it
+// planning is what a face needs while the plan is applied.
+type planning struct {
+	wants  []want
+	coming map[mdns.Record]bool // the shared records of what is wanted; made when first needed
 }
 
 func (f *face) timing() *timer { return &f.due }
@@ -44,7 +48,7 @@ func newFace(r *Responder, l *link, v publication.IPVersion) *face {
 	f.sender = sender{clock: r.clock, outbox: &r.outbox, stats: &r.stats, link: l, version: v, clear: never, touch: touch}
 	f.probes = probes{sender: &f.sender, qu: never}
 	f.answers = answers{clock: r.clock, sources: &f.sources, sharedAt: never}
-	f.farewells = farewells{clock: r.clock, leaving: map[identity]*farewell{}}
+	f.farewells = farewells{clock: r.clock}
 	f.questions = questions{sender: &f.sender, zone: f.zone}
 	f.steps.moved, f.answers.moved, f.farewells.moved = touch, touch, touch
 	return f

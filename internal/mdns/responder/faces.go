@@ -184,7 +184,7 @@ func (s *faces) link(l publication.Link) *link {
 	i := slices.IndexFunc(s.links, func(known *link) bool { return known.Index == l.Index })
 	if i < 0 {
 		i = len(s.links)
-		s.links = append(s.links, &link{Link: l, watches: map[string]*watch{}, heard: never})
+		s.links = append(s.links, &link{Link: l, heard: never})
 	}
 	return s.links[i]
 }

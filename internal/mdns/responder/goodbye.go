@@ -44,13 +44,16 @@ func (s *set) identity() identity {
 type farewells struct {
 	*clock
 	queue[*farewell]
-	leaving map[identity]*farewell
+	leaving map[identity]*farewell // made when first needed
 }
 
 // say queues goodbyes for a set, if the set was ever sent: one at once, one after a second.
 func (f *farewells) say(s *set) {
 	if s.last == never {
 		return
+	}
+	if f.leaving == nil {
+		f.leaving = map[identity]*farewell{}
 	}
 	w := &farewell{set: s}
 	f.leaving[s.identity()] = w

@@ -11,7 +11,7 @@ import (
 // link is an interface as the responder knows it, for both IP versions.
 type link struct {
 	publication.Link
-	watches map[string]*watch // by the key of the name
+	watches map[string]*watch // by the key of the name; made when first needed
 	traffic mdns.LinkTraffic
 	heard   moment // when a packet last came from another host
 }

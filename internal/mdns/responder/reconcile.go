@@ -47,7 +47,7 @@ func (r *Responder) plan(applied bool) {
 
 // apply makes the claims of a face those that are wanted.
 func (f *face) apply(wants []want, start moment, applied bool) {
-	f.wanted, f.coming = wants, nil
+	f.planning = &planning{wants: wants}
 	for _, w := range wants {
 		if c := f.zone.claim(w.plan.key); c == nil {
 			f.claim(w, start)
@@ -65,7 +65,7 @@ func (f *face) apply(wants []want, start moment, applied bool) {
 	for _, c := range slices.Backward(gone) { // the host last
 		c.drop()
 	}
-	f.wanted, f.coming = nil, nil
+	f.planning = nil
 	f.lost = slices.ContainsFunc(f.claims, func(c *claim) bool { return c.phase == held })
 }
 

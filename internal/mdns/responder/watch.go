@@ -50,6 +50,9 @@ type watches struct {
 func (q *watches) add(w *watch) *watch {
 	q.drop(w.link.watches[w.key])
 	w.asked, w.heard = never, q.now
+	if w.link.watches == nil {
+		w.link.watches = map[string]*watch{}
+	}
 	w.link.watches[w.key] = w
 	q.set(w, q.now+w.interval)
 	return w
