@@ -23,11 +23,15 @@ type echoes struct {
 // sentPacket is a packet that may come back. For a question that is soon: other programs of this host ask it in the same
 // words.
 type sentPacket struct {
-	sum    uint64
-	face   faceKey
-	copies int    // that have not come back to the face
-	until  moment // it may come back
+	sum     uint64
+	until   moment // it may come back
+	link    int32  // index of the interface
+	version publication.IPVersion
+	copies  int16 // that have not come back to the face
 }
+
+// isOf reports whether a face has sent the packet.
+func (s *sentPacket) isOf(f faceKey) bool { return s.link == int32(f.link) && s.version == f.version }
 
 // fit makes room for what a number of faces sends at once.
 func (e *echoes) fit(faces int) {
@@ -41,7 +45,7 @@ func (e *echoes) add(packet []byte, face faceKey, copies int, until moment) {
 	if e.seed == (maphash.Seed{}) {
 		e.seed = maphash.MakeSeed()
 	}
-	e.sent[e.next] = sentPacket{maphash.Bytes(e.seed, packet), face, copies, until}
+	e.sent[e.next] = sentPacket{maphash.Bytes(e.seed, packet), until, int32(face.link), face.version, int16(copies)}
 	e.next = (e.next + 1) % len(e.sent)
 }
 
@@ -56,12 +60,12 @@ func (e *echoes) take(packet []byte, face faceKey, now moment) (echo, surplus bo
 	for i := range e.sent {
 		switch s := &e.sent[i]; {
 		case s.sum != sum || now >= s.until:
-		case s.face == face && s.copies > 0:
+		case s.isOf(face) && s.copies > 0:
 			s.copies--
 			return true, false
-		case s.face == face && face.version == publication.V4:
+		case s.isOf(face) && face.version == publication.V4:
 			surplus = true
-		case s.face.version == face.version:
+		case s.version == face.version:
 			echo = true
 		}
 	}
