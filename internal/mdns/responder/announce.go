@@ -73,7 +73,7 @@ func (c *claim) announceClaim() {
 	if !queued && c.round >= announcements {
 		f.answers.release()
 		if !f.link.Loopback {
-			f.questions.add(question{c.node.name, mdns.TypeANY})
+			f.questions.add(question{c.plan.name, mdns.TypeANY})
 		}
 	}
 	f.steps.set(c, f.now+c.interval())

@@ -50,7 +50,7 @@ type loss struct {
 
 // claim takes up a name: it is probed for from a time on.
 func (f *face) claim(w want, at moment) {
-	n := f.zone.node(w.plan.name, w.plan.key)
+	n := f.zone.node(w.plan.key)
 	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never}
 	n.claim = c
 	for _, s := range w.plan.unique {
@@ -138,7 +138,7 @@ func (c *claim) enliven() {
 // acquire returns the set of a shared record of a plan, for one more user.
 func (f *face) acquire(of *rrset) *set {
 	record := of.records[0]
-	n := f.zone.node(record.Name, record.Name.Key())
+	n := f.zone.node(record.Name.Key())
 	for _, s := range n.withTarget(of.target) {
 		if s.records[0].Data == record.Data {
 			s.users++

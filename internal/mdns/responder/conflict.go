@@ -120,7 +120,7 @@ func (c *claim) contested(by netip.Addr) {
 	q.last, q.by = now, by
 	if now-q.since >= contestAsk && !q.asked && c.face.carries(by) && c.face.link.onLink(by) {
 		q.asked = true
-		c.face.start(c.face.limit(), 0).Question(c.node.name, mdns.TypeANY, false)
+		c.face.start(c.face.limit(), 0).Question(c.plan.name, mdns.TypeANY, false)
 		c.face.unicast(netip.AddrPortFrom(by, mdns.Port), netip.Addr{})
 	}
 }
@@ -171,7 +171,7 @@ func (x contest) lose() (why string) {
 	r := x.claim.face.r
 	r.stats.Conflicts++
 	r.conflicts.add(r.now)
-	why = fmt.Sprintf("%s has the name %q%s", x.rival.addr, x.claim.node.name, x.rival.what)
+	why = fmt.Sprintf("%s has the name %q%s", x.rival.addr, x.claim.plan.name, x.rival.what)
 	x.hold(why)
 	return why
 }

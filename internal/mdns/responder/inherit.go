@@ -270,7 +270,7 @@ func (i inheritance) with(left relic) inheritance {
 	if i == nil {
 		i = inheritance{}
 	}
-	s := newSet(&node{name: left.Name, key: left.Name.Key()}, &rrset{[]mdns.Record{left.Record}, targetKey(left.Data)})
+	s := newSet(&node{key: left.Name.Key()}, &rrset{[]mdns.Record{left.Record}, targetKey(left.Data)})
 	s.last, s.index = left.until-s.life(), int32(len(i))
 	same := i[s.identity()]
 	if same == nil {
@@ -352,7 +352,7 @@ func (f *face) inquire() {
 	for _, s := range f.inherited.inOrder() {
 		if key := s.node.key; s.unique() && !asked[key] && f.zone.claim(key) == nil {
 			asked[key] = true
-			f.questions.add(question{s.node.name, mdns.TypeANY})
+			f.questions.add(question{s.records[0].Name, mdns.TypeANY})
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (n *names) rename(f *face, c *claim, rival netip.Addr, why string) {
 
 // renameHost assigns the host the next name; the SRV records follow.
 func (n *names) renameHost(f *face, c *claim, rival netip.Addr, why string) {
-	if !c.node.name.Equal(mdns.HostName(n.host)) {
+	if !c.plan.name.Equal(mdns.HostName(n.host)) {
 		return // renamed already, because of another link
 	}
 	n.move("", n.desired.Host, services.NextHost(n.host), f.link, c, rival, why)
@@ -109,7 +109,7 @@ func (n *names) move(id, wanted, label string, l *link, c *claim, rival netip.Ad
 // watchWanted waits for a name that was given up, so that it can be regained.
 func (n *names) watchWanted(id string, l *link, c *claim, rival netip.Addr) *watch {
 	return n.watches.add(&watch{
-		link: l, name: c.node.name, key: c.node.key, kind: mdns.TypeANY, rival: rival,
+		link: l, name: c.plan.name, key: c.node.key, kind: mdns.TypeANY, rival: rival,
 		interval: wantedInterval, longest: wantedInterval, earliest: n.now + wantedAfter,
 		over: func() {
 			delete(n.renamed, id)

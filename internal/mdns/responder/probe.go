@@ -104,7 +104,7 @@ func (p *probes) write(batch []*claim, qu bool) bool {
 	b := p.start(p.limit(), 0)
 	ok := true
 	for _, c := range batch {
-		ok = b.Question(c.node.name, mdns.TypeANY, qu) && ok
+		ok = b.Question(c.plan.name, mdns.TypeANY, qu) && ok
 	}
 	for _, c := range batch {
 		c.proposed = c.proposed[:0]
@@ -131,7 +131,7 @@ func (f *face) takesUnicast() bool {
 
 // probeSize guesses what a claim adds to a message. Names are shared with others except their first label.
 func (c *claim) probeSize() int {
-	size := 1 + len(c.node.name.Label()) + 2 + 4
+	size := 1 + len(c.plan.name.Label()) + 2 + 4
 	for _, s := range c.sets {
 		for i := range s.records {
 			size += 2 + 10 + dataSize(s.records[i].Data)

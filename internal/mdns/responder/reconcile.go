@@ -100,7 +100,6 @@ func (c *claim) revise(p *plan) {
 	f := c.face
 	old, says := c.sets, c.says()
 	c.plan, c.sets = p, nil
-	c.node.name = p.name
 	for _, records := range p.unique {
 		i := slices.IndexFunc(old, func(s *set) bool { return s.kind() == records.kind() })
 		if i < 0 {

@@ -204,7 +204,7 @@ func (s *slot) stands() standing {
 		case c.keptOff() != nil:
 			off := c.keptOff()
 			now.state, now.rival = mdns.Refused, off.quarrel.by
-			now.why = fmt.Sprintf("%s contests the name %q again and again", off.quarrel.by, off.node.name)
+			now.why = fmt.Sprintf("%s contests the name %q again and again", off.quarrel.by, off.plan.name)
 			return now
 		case c.live:
 			announced++

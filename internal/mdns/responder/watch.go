@@ -125,7 +125,7 @@ func (c *claim) watchHeld(rival netip.Addr, kind mdns.Type, interval, longest mo
 	f := c.face
 	r, l, key := f.r, f.link, c.node.key
 	r.watches.add(&watch{
-		link: l, name: c.node.name, key: key, kind: kind, rival: rival,
+		link: l, name: c.plan.name, key: key, kind: kind, rival: rival,
 		interval: interval, longest: longest, earliest: never, standby: c.plan.policy.StandsBy(), held: true,
 		over: func() { r.faces.claimAgain(l, key, r.now+r.random(0, probeJitter)) },
 	})

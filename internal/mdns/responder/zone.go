@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
@@ -15,7 +14,6 @@ type zone map[string]*node
 
 // node is a name with what it has.
 type node struct {
-	name    dnsname.Name
 	key     string
 	sets    []*set          // that are answered
 	targets map[string]*set // the PTR sets by target, if there are many sets
@@ -75,10 +73,10 @@ func (s *rrset) equal(other *rrset) bool { return s == other || slices.Equal(s.r
 func (s *rrset) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
 
 // node returns the node of a name, made if need be.
-func (z zone) node(name dnsname.Name, key string) *node {
+func (z zone) node(key string) *node {
 	n := z[key]
 	if n == nil {
-		n = &node{name: name, key: key}
+		n = &node{key: key}
 		z[key] = n
 	}
 	return n
@@ -195,7 +193,8 @@ func (n *node) negative() *set {
 		for _, s := range n.sets {
 			types = append(types, s.kind())
 		}
-		record := mdns.Record{Name: n.name, TTL: n.claim.plan.kind.life(), Unique: true, Data: mdns.NewNSEC(n.name, types...)}
+		name := n.claim.plan.name
+		record := mdns.Record{Name: name, TTL: n.claim.plan.kind.life(), Unique: true, Data: mdns.NewNSEC(name, types...)}
 		n.nsec = newSet(n, &rrset{records: []mdns.Record{record}})
 		n.nsec.live = true
 	}
