@@ -85,24 +85,34 @@ func (c *claim) interval() moment {
 	return min(longestInterval, firstInterval<<min(c.round, 12))
 }
 
+// updates has the times at which changes of a claim were announced in the last minute, or will be.
+type updates struct{ at []moment }
+
 // update announces the changed sets of a claim that is live, without probing, at most ten times a minute
 // (RFC 6762 §8.4). A change joins one that has not gone out yet.
 func (c *claim) update() {
 	f := c.face
-	c.updates = slices.DeleteFunc(c.updates, func(at moment) bool { return at <= f.now-updateTime })
-	at := f.now
-	switch n := len(c.updates); {
-	case n > 0 && c.updates[n-1] > f.now:
-		at = c.updates[n-1]
-	case c.unsent():
-	case n < updateMost:
-		c.updates = append(c.updates, at)
-	default:
-		at = c.updates[n-updateMost] + updateTime
-		c.updates = append(c.updates, at)
+	if c.updates == nil {
+		c.updates = &updates{}
 	}
 	c.round = 0
-	f.steps.set(c, at)
+	f.steps.set(c, c.updates.next(f.now, c.unsent()))
+}
+
+// next returns when a change is announced, and counts it. unsent reports that one was announced whose records wait to be sent.
+func (u *updates) next(now moment, unsent bool) moment {
+	u.at = slices.DeleteFunc(u.at, func(at moment) bool { return at <= now-updateTime })
+	at := now
+	switch n := len(u.at); {
+	case n > 0 && u.at[n-1] > now:
+		return u.at[n-1]
+	case unsent:
+		return now
+	case n >= updateMost:
+		at = u.at[n-updateMost] + updateTime
+	}
+	u.at = append(u.at, at)
+	return at
 }
 
 // unsent reports whether an announcement waits for the second between two multicasts to be over.

@@ -31,10 +31,10 @@ type claim struct {
 	phase    phase
 	live     bool   // answered for
 	ready    bool   // in face.probes
-	round    int    // probes sent, then announcements and questions
+	round    int32  // probes sent, then announcements and questions
 	seen     uint32 // the plan that last had it
 
-	updates []moment // when changes were announced in the last minute
+	updates *updates // nil before the first one
 	owed    []*set   // caches may hold it from before a sleep, see wake.go
 	localAt moment   // when another program of this host last announced the name
 	loss    *loss    // why it is held
