@@ -83,7 +83,7 @@ type Conn interface {
 	Write(batch []Packet) (sent int)
 
 	// SetLinks sets the interfaces to listen on, all of them. The error reports on which it fails and why; the
-	// others are listened on. What failed before is tried again at once.
+	// others are listened on. What failed before is tried again at once. The links are kept, and must not be changed.
 	SetLinks(links []publication.Link) error
 
 	// Faults lists the IP versions that can't be used now. The Conn tries again by itself; Read returns when the list

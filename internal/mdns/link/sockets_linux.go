@@ -414,7 +414,7 @@ func (s *Sockets) SetLinks(links []publication.Link) error {
 		return net.ErrClosed
 	}
 	before := s.wanted
-	s.wanted = slices.Clone(links)
+	s.wanted = links
 	clear(s.links)
 	for i := range links {
 		s.links[links[i].Index] = true
