@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"announcer/internal/guard"
-	"announcer/internal/sysdb"
 )
 
 const (
@@ -80,7 +79,7 @@ func (w *Website) client() (*http.Client, error) {
 	}
 	dialer := net.Dialer{Timeout: connectTime}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		return sysdb.Dial(ctx, &dialer, network, address)
+		return w.settings.Network().Dial(ctx, &dialer, network, address)
 	}
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dial, TLSClientConfig: cfg, TLSHandshakeTimeout: connectTime,
@@ -282,5 +281,5 @@ func Failure(ctx context.Context, err error) error {
 	if _, redirects := errors.AsType[*guard.RedirectError](err); redirects {
 		return err
 	}
-	return fmt.Errorf("%w; want a server of definitions there, which this host reaches", guard.Failure(ctx, err))
+	return fmt.Errorf("%w; want a server of definitions there, which this host reaches", err)
 }

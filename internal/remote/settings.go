@@ -22,7 +22,8 @@ type Settings struct {
 	PasswordFile string // file with the password of the user
 	Cache        string // directory for what servers said last; "": it is not kept
 
-	FS disk.FS // of the files; nil: that of this host
+	FS  disk.FS // of the files; nil: that of this host
+	Net Network // nil: that of this host
 }
 
 // Files returns the files that the settings name.

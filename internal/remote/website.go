@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/url"
 	"path"
 	"time"
@@ -69,8 +68,9 @@ func (w *Website) Follow(ctx context.Context, known Set, report func(Report)) {
 			failures = 0
 			report(Report{})
 		default:
-			failures, known = 0, *answer
+			failures = 0
 			report(Report{Set: answer})
+			known = *answer
 		}
 		select {
 		case <-ctx.Done():
@@ -85,5 +85,5 @@ func (w *Website) pause(failures int) time.Duration {
 	if failures > 0 {
 		pause = min(pause, firstRetry<<min(failures-1, 16))
 	}
-	return pause/2 + rand.N(pause)
+	return pause/2 + time.Duration(w.settings.Dice().Int64N(int64(pause)))
 }

@@ -92,6 +92,29 @@ func TestRetries(t *testing.T) {
 	})
 }
 
+// TestCondition wants each request to have the condition that whoever took the last answer left in it.
+func TestCondition(t *testing.T) {
+	for _, test := range []struct{ name, left string }{
+		{"usable", `"1"`}, {"unusable", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := website(t, "https://x.example/berlin.toml", Settings{Cache: "/c"})
+				asked := make(chan string, 10)
+				w.get = func(_ context.Context, known Set) (*Set, error) {
+					asked <- known.Condition
+					return &Set{Condition: `"1"`}, nil
+				}
+				go w.Follow(t.Context(), Set{}, func(r Report) { r.Set.Condition = test.left })
+				time.Sleep(2 * defaultPoll)
+				if first, second := <-asked, <-asked; first != "" || second != test.left {
+					t.Errorf("the conditions of the requests are %q and %q, want none and %q", first, second, test.left)
+				}
+			})
+		})
+	}
+}
+
 func between(t *testing.T, what string, n, least, most int) {
 	t.Helper()
 	if n < least || n > most {

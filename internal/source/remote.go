@@ -54,6 +54,7 @@ func (s *served) Run(ctx context.Context, yield func([]Item)) error {
 	go func() {
 		defer close(ended)
 		s.origin.Follow(ctx, s.received, func(r remote.Report) {
+			s.doubt(r.Set)
 			select {
 			case reports <- r:
 			case <-ctx.Done():
@@ -76,6 +77,13 @@ func (s *served) Run(ctx context.Context, yield func([]Item)) error {
 		case <-wakeup.After(Pulse):
 			yield(nil)
 		}
+	}
+}
+
+// doubt has the server asked for a whole answer again if files of this one can't be used.
+func (s *served) doubt(set *remote.Set) {
+	if set != nil && slices.ContainsFunc(set.Files, func(file remote.File) bool { return !s.usable(file) }) {
+		set.Condition = ""
 	}
 }
 

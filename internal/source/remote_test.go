@@ -391,3 +391,24 @@ func TestNewProviderThatHangs(t *testing.T) {
 		}
 	}
 }
+
+// TestDamagedAnswer wants a document that can't be used to be asked for as a whole again, whatever its ETag.
+func TestDamagedAnswer(t *testing.T) {
+	for _, test := range []struct{ name, document, condition string }{
+		{"good", tomlFile("PBX"), `"1"`},
+		{"withdrawn", "group = []\n", `"1"`},
+		{"cut", tomlFile("PBX")[:20], ""},
+		{"too long", strings.Repeat("#", MaxFile+1), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, set := newSite(t, t.TempDir()), setOf(test.document, `"1"`)
+				s.server.reports <- remote.Report{Set: set}
+				synctest.Wait()
+				if set.Condition != test.condition {
+					t.Errorf("the next request has the condition %s, want %s", set.Condition, test.condition)
+				}
+			})
+		})
+	}
+}

@@ -21,7 +21,6 @@ import (
 
 	"announcer/internal/guard"
 	"announcer/internal/remote"
-	"announcer/internal/sysdb"
 	"announcer/internal/wakeup"
 )
 
@@ -96,7 +95,7 @@ func (p *Prefix) dial(ctx context.Context, address string, wait time.Duration) (
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: min(connecting, wait)}
-	conn, err := sysdb.Dial(ctx, &dialer, "tcp", address)
+	conn, err := p.settings.Network().Dial(ctx, &dialer, "tcp", address)
 	if err != nil {
 		return nil, remote.Failure(ctx, err)
 	}

@@ -7,7 +7,6 @@ package etcd
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
@@ -84,14 +83,14 @@ func (p *Prefix) Follow(ctx context.Context, known remote.Set, report func(remot
 		if err != nil {
 			report(remote.Report{Err: err})
 		}
-		pause(ctx, rand.N(reconnect))
+		pause(ctx, time.Duration(p.settings.Dice().Int64N(int64(reconnect))))
 	}
 }
 
 // shuffled returns the servers in an order by chance.
 func (p *Prefix) shuffled() []string {
 	addresses := slices.Clone(p.addresses)
-	rand.Shuffle(len(addresses), func(i, k int) { addresses[i], addresses[k] = addresses[k], addresses[i] })
+	p.settings.Dice().Shuffle(len(addresses), func(i, k int) { addresses[i], addresses[k] = addresses[k], addresses[i] })
 	return addresses
 }
 
