@@ -84,6 +84,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	read := w.kernel.Read
 	for due := true; ; due = false {
 		reading := w.read(ctx, read)
+		if ctx.Err() != nil {
+			return nil // a read may hang still, and only one is made at a time
+		}
 		if due || !reading.same(w.last) {
 			w.handOver(ctx, reading)
 		}

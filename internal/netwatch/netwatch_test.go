@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,4 +163,28 @@ func TestPoll(t *testing.T) {
 			t.Errorf("%d nudges, want 10", count)
 		}
 	})
+}
+
+// TestEndWhileKernelHangs checks that no second read begins beside one that hangs, whatever else is due at the end.
+func TestEndWhileKernelHangs(t *testing.T) {
+	for range 50 { // of what is ready at once, chance picks one
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			reads, answer := atomic.Int32{}, make(chan struct{})
+			w := NewWatcherOf(fakeKernel{func() ([]publication.Link, error) { reads.Add(1); <-answer; return nil, nil }, nil})
+			ended := make(chan error, 1)
+			go func() { ended <- w.Run(ctx) }()
+			synctest.Wait()
+			w.Refresh()
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if n := reads.Load(); n != 1 {
+				t.Errorf("%d reads hang; want 1", n)
+			}
+			close(answer)
+		})
+	}
 }
