@@ -25,7 +25,7 @@ type Origin interface {
 // Report is an answer of a server, or the lack of one.
 type Report struct {
 	// Set is a complete answer that differs from the one before; nil: nothing is new. Its Condition is to be cleared by the function
-	// that takes the report if files of it can't be used: a copy that was damaged on the way can have the ETag of a good one.
+	// that takes the report if files of it can't be used: a copy that was damaged in transit can have the ETag of a good one.
 	Set *Set
 	Err error // why there is no answer, in a sentence; nothing is withdrawn because of it
 }

@@ -92,7 +92,7 @@ func TestRetries(t *testing.T) {
 	})
 }
 
-// TestCondition wants each request to have the condition that whoever took the last answer left in it.
+// TestCondition wants each request to have the condition that the user of the last answer left in it.
 func TestCondition(t *testing.T) {
 	for _, test := range []struct{ name, left string }{
 		{"usable", `"1"`}, {"unusable", ""},
