@@ -5,6 +5,7 @@ package world
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
@@ -50,16 +51,18 @@ func (h *host) zone(s *segment) (records []mdns.Record) {
 	return records
 }
 
-// label returns the name that a service of a host has on a segment, as neighbours know it: hosts rename what others have.
+// label returns the name that a service of a host has on a segment, as neighbours last heard it: hosts rename what others have,
+// without a goodbye to the name that these now have (RFC 6762 §9).
 func (s *segment) label(own dnsname.Name, wanted string) string {
+	label, heard := wanted, time.Time{}
 	for _, r := range s.cache.records {
 		name, ok := instanceOf(r.Record)
 		srv, isSRV := r.Data.(mdns.SRV)
-		if ok && isSRV && srv.Target.Equal(own) && baseName(name) == wanted {
-			return name
+		if ok && isSRV && srv.Target.Equal(own) && baseName(name) == wanted && r.heard.After(heard) {
+			label, heard = name, r.heard
 		}
 	}
-	return wanted
+	return label
 }
 
 // asks reports whether a question asks for a record (RFC 6762 §6).
