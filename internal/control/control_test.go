@@ -38,7 +38,7 @@ func socket(t *testing.T) string { return filepath.Join(t.TempDir(), socketName)
 func serve(t *testing.T, d Daemon) *Client {
 	t.Helper()
 	path := socket(t)
-	l, err := Listen([]string{path})
+	l, err := Listen(OS{}, []string{path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,21 +84,21 @@ func TestPlaces(t *testing.T) {
 func kill(l net.Listener) {
 	own := l.(*listener)
 	close(own.done)
-	own.UnixListener.Close()
-	own.lock.file.Close()
+	own.Listener.Close()
+	own.lock.(*lock).file.Close()
 }
 
 func TestListen(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing", socketName)
 	path := socket(t)
-	l, err := Listen([]string{missing, path})
+	l, err := Listen(OS{}, []string{missing, path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("mode %v, error %v", info.Mode(), err)
 	}
-	if _, err := Listen([]string{path}); err == nil || err.Error() != fmt.Sprintf(
+	if _, err := Listen(OS{}, []string{path}); err == nil || err.Error() != fmt.Sprintf(
 		"another announcer (pid %d) already listens on %s; want it stopped, or --socket PATH for a second one", os.Getpid(), path) {
 		t.Errorf("while one lives: %v", err)
 	}
@@ -106,7 +106,7 @@ func TestListen(t *testing.T) {
 	if _, err := Dial([]string{path}); err == nil {
 		t.Error("a dead daemon is reached")
 	}
-	l, err = Listen([]string{path})
+	l, err = Listen(OS{}, []string{path})
 	if err != nil {
 		t.Fatalf("after one that is dead: %v", err)
 	}
@@ -114,13 +114,13 @@ func TestListen(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket stays: %v", err)
 	}
-	if _, err := Listen([]string{missing}); err == nil || err.Error() != "no control socket at "+missing+": the directory does not exist; want it created, or --socket PATH" {
+	if _, err := Listen(OS{}, []string{missing}); err == nil || err.Error() != "no control socket at "+missing+": the directory does not exist; want it created, or --socket PATH" {
 		t.Errorf("without a directory: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("precious"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen([]string{path}); err == nil || !strings.Contains(err.Error(), "another file is in its place") {
+	if _, err := Listen(OS{}, []string{path}); err == nil || !strings.Contains(err.Error(), "another file is in its place") {
 		t.Errorf("in the place of a file: %v", err)
 	}
 	if data, err := os.ReadFile(path); string(data) != "precious" {
@@ -193,7 +193,7 @@ func TestClient(t *testing.T) {
 // A client of a daemon that is stopped gets an error at once.
 func TestStoppedDaemon(t *testing.T) {
 	path := socket(t)
-	l, err := Listen([]string{path}) // and no connection is accepted
+	l, err := Listen(OS{}, []string{path}) // and no connection is accepted
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func (w *firstLines) Write(p []byte) (int, error) {
 // one of them ends.
 func TestClientsAreLimited(t *testing.T) {
 	path := socket(t)
-	inner, err := Listen([]string{path})
+	inner, err := Listen(OS{}, []string{path})
 	if err != nil {
 		t.Fatal(err)
 	}

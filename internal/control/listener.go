@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,23 +20,23 @@ var errRemoved = errors.New("the socket has been removed")
 
 // listener is a control socket with its lock. Accept returns errRemoved after the socket has been removed.
 type listener struct {
-	*net.UnixListener
+	net.Listener
+	system  System
 	path    string
 	socket  fs.FileInfo
-	lock    *lock
+	lock    Lock
 	removed atomic.Bool
 	close   func() error
 	done    chan struct{}
 }
 
 // newListener takes over a socket and its lock, and looks after them in an interval.
-func newListener(l *net.UnixListener, path string, lock *lock, interval time.Duration) (*listener, error) {
-	socket, err := os.Lstat(path)
+func newListener(system System, l net.Listener, path string, lock Lock, interval time.Duration) (*listener, error) {
+	socket, err := system.Lstat(path)
 	if err != nil {
 		return nil, err
 	}
-	l.SetUnlinkOnClose(false) // what is at the path then may be the socket of another daemon
-	own := &listener{UnixListener: l, path: path, socket: socket, lock: lock, done: make(chan struct{})}
+	own := &listener{Listener: l, system: system, path: path, socket: socket, lock: lock, done: make(chan struct{})}
 	own.close = sync.OnceValue(own.end)
 	go own.look(interval)
 	return own, nil
@@ -59,11 +58,16 @@ func (l *listener) look(interval time.Duration) {
 	}
 }
 
-func (l *listener) there() bool { return isAt(l.path, l.socket) && l.lock.there() }
+func (l *listener) there() bool { return l.isAt() && l.lock.There() }
+
+func (l *listener) isAt() bool {
+	found, err := l.system.Lstat(l.path)
+	return err == nil && l.system.SameFile(found, l.socket)
+}
 
 // Accept implements [net.Listener].
 func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.UnixListener.Accept()
+	conn, err := l.Listener.Accept()
 	if err != nil && l.removed.Load() {
 		return nil, errRemoved
 	}
@@ -76,9 +80,9 @@ func (l *listener) Close() error { return l.close() }
 func (l *listener) end() error {
 	close(l.done)
 	if l.there() {
-		os.Remove(l.path)
+		_ = l.system.Remove(l.path)
 	}
-	err := l.UnixListener.Close()
-	l.lock.release()
+	err := l.Listener.Close()
+	l.lock.Release()
 	return err
 }

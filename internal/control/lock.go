@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// errLocked reports that another process has a lock.
-var errLocked = errors.New("another process has the lock")
+// ErrLocked reports that another process has a lock.
+var ErrLocked = errors.New("another process has the lock")
 
 // lock is a file that one process at a time has locked.
 type lock struct {
@@ -14,15 +14,15 @@ type lock struct {
 	path string
 }
 
-// there reports whether the locked file is still the one at its path.
-func (l *lock) there() bool {
+// There implements [Lock].
+func (l *lock) There() bool {
 	locked, err := l.file.Stat()
 	return err == nil && isAt(l.path, locked)
 }
 
-// release removes the file and gives up the lock.
-func (l *lock) release() {
-	if l.there() {
+// Release implements [Lock].
+func (l *lock) Release() {
+	if l.There() {
 		os.Remove(l.path) // while it is locked, so that no other process has it locked
 	}
 	l.file.Close()

@@ -49,7 +49,7 @@ func listenAtOnce(path string, daemons int) (listeners []net.Listener, errs []er
 	for range daemons {
 		all.Go(func() {
 			<-start
-			l, err := Listen([]string{path})
+			l, err := Listen(OS{}, []string{path})
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -80,7 +80,7 @@ func TestCloseAfterSuccessor(t *testing.T) {
 	if _, err := Dial([]string{path}); err != nil {
 		t.Errorf("the second daemon can't be reached any more: %v", err)
 	}
-	if _, err := Listen([]string{path}); !isRunning(err) {
+	if _, err := Listen(OS{}, []string{path}); !isRunning(err) {
 		t.Errorf("a third daemon: %v; want a RunningError", err)
 	}
 }
@@ -91,7 +91,7 @@ func listenIn(t *testing.T, dir string) net.Listener {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Listen([]string{filepath.Join(dir, socketName)})
+	l, err := Listen(OS{}, []string{filepath.Join(dir, socketName)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestRemoved(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l, err := newListener(raw, path, lock, time.Millisecond)
+			l, err := newListener(OS{}, raw, path, lock, time.Millisecond)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +127,7 @@ func TestRemoved(t *testing.T) {
 				t.Errorf("Accept: %v; want %v", err, errRemoved)
 			}
 			l.Close() // waits until it has let go
-			again, err := Listen([]string{path})
+			again, err := Listen(OS{}, []string{path})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +149,7 @@ func TestListenWithoutRights(t *testing.T) {
 	}
 	places := []string{filepath.Join(dir, socketName), socket(t)}
 	powerless(t, func() {
-		if _, err := Listen(places); !isRunning(err) {
+		if _, err := Listen(OS{}, places); !isRunning(err) {
 			t.Errorf("%v; want a RunningError", err)
 		}
 	})
@@ -170,7 +170,7 @@ func TestDialBehindForbidden(t *testing.T) {
 			t.Errorf("without a daemon of one's own: %v", err)
 		}
 	})
-	mine, err := Listen([]string{own})
+	mine, err := Listen(OS{}, []string{own})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 const lockTries = 100
 
 // takeLock locks the file at path, and makes it if needed. The kernel releases the lock when the process ends, so that a
-// file that was left behind locks no process out. The error is errLocked while another process has the lock.
+// file that was left behind locks no process out. The error is ErrLocked while another process has the lock.
 func takeLock(path string) (*lock, error) {
 	for range lockTries {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
@@ -23,14 +23,14 @@ func takeLock(path string) (*lock, error) {
 		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 			file.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
-				err = errLocked
+				err = ErrLocked
 			}
 			return nil, err
 		}
-		if l := (&lock{file, path}); l.there() {
+		if l := (&lock{file, path}); l.There() {
 			return l, nil
 		}
 		file.Close() // the file has been removed between open and lock: it excludes no process
 	}
-	return nil, errLocked
+	return nil, ErrLocked
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,10 +59,10 @@ func (e *RunningError) Error() string {
 // Listen opens the socket at the first of the places where it can, replacing a socket that a dead daemon left. Of
 // daemons that start at once one gets it: each holds a lock beside its socket for as long as it listens. The error is a
 // *[RunningError] where a daemon that lives has the socket.
-func Listen(places []string) (net.Listener, error) {
+func Listen(system System, places []string) (net.Listener, error) {
 	var errs []error
 	for _, path := range places {
-		l, err := listen(path)
+		l, err := listen(system, path)
 		if running, ok := errors.AsType[*RunningError](err); ok {
 			return nil, running
 		}
@@ -75,42 +74,38 @@ func Listen(places []string) (net.Listener, error) {
 	return nil, errors.Join(errs...)
 }
 
-func listen(path string) (net.Listener, error) {
-	lock, err := takeLock(path + lockSuffix)
+func listen(system System, path string) (net.Listener, error) {
+	lock, err := system.Lock(path + lockSuffix)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("the directory does not exist; want it created, or --socket PATH")
-	case errors.Is(err, errLocked):
-		running, _ := connect(path) // 0: it is about to listen
+	case errors.Is(err, ErrLocked):
+		running, _ := system.Connect(path) // 0: it is about to listen
 		return nil, &RunningError{path, running}
 	case err != nil:
-		if running, err := connect(path); err == nil {
+		if running, err := system.Connect(path); err == nil {
 			return nil, &RunningError{path, running}
 		}
 		return nil, cause(err)
 	}
-	l, err := bind(path, lock)
+	l, err := bind(system, path, lock)
 	if err != nil {
-		lock.release()
+		lock.Release()
 		return nil, err
 	}
 	return l, nil
 }
 
 // bind opens the socket, whose lock this process has.
-func bind(path string, lock *lock) (net.Listener, error) {
-	if err := clear(path); err != nil {
+func bind(system System, path string, lock Lock) (net.Listener, error) {
+	if err := clear(system, path); err != nil {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := system.Bind(path)
 	if err != nil {
 		return nil, cause(err)
 	}
-	if err := os.Chmod(path, mode); err != nil {
-		l.Close()
-		return nil, cause(err)
-	}
-	own, err := newListener(l, path, lock, lookTime)
+	own, err := newListener(system, l, path, lock, lookTime)
 	if err != nil {
 		l.Close()
 		return nil, cause(err)
@@ -119,32 +114,22 @@ func bind(path string, lock *lock) (net.Listener, error) {
 }
 
 // clear removes the socket of a daemon that is dead, if there is one.
-func clear(path string) error {
-	info, err := os.Lstat(path)
+func clear(system System, path string) error {
+	info, err := system.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil && info.Mode()&fs.ModeSocket == 0 {
 		return errors.New("another file is in its place; want it removed, or --socket PATH")
 	}
-	switch running, err := connect(path); {
+	switch running, err := system.Connect(path); {
 	case err == nil:
 		return &RunningError{path, running}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return os.Remove(path)
+		return system.Remove(path)
 	default:
 		return cause(err)
 	}
-}
-
-// connect returns the process that listens on a socket, 0 if it is not known which one.
-func connect(path string) (pid int, err error) {
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	return peer(conn), nil
 }
 
 // cause strips from an error what is reported anyway: the operation and the path.

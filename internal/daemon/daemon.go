@@ -49,6 +49,7 @@ type Daemon struct {
 	MACs    func() func(link string, host netip.Addr) string // such as [netwatch.MACs]; nil: they are not known
 	Sharers func() []string                                  // other programs that have port 5353 open; nil: none
 	Avahi   string                                           // the directory of Avahi's service files; "": there is no Avahi
+	System  control.System                                   // of the control socket; nil: the one of this host
 	Manager Manager                                          // nil: the one that the environment names
 	Release func()                                           // returns unused memory to the system; nil: the runtime's way
 	Updated func()                                           // is called after each change of what is defined, and must not block; nil: nothing is
@@ -88,7 +89,7 @@ type Links interface {
 // can be announced at all, or that another daemon runs already.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.prepare()
-	socket, err := openSocket(d.Sockets)
+	socket, err := openSocket(d.System, d.Sockets)
 	if err != nil {
 		return errors.Join(err, d.Publisher.Abandon())
 	}
@@ -97,6 +98,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // prepare makes the parts of a daemon that runs.
 func (d *Daemon) prepare() {
+	if d.System == nil {
+		d.System = control.OS{}
+	}
 	d.jobs, d.troubles = newJobs(), new(troubles)
 	d.memory = newMemory()
 	d.systemd = newSystemd(d.Manager, d.Log)
@@ -127,7 +131,7 @@ func (d *Daemon) tasks(socket net.Listener) []*task {
 		tasks = append(tasks, newTask("the search for other programs", d.neighbours.run))
 	}
 	if len(d.Sockets) > 0 {
-		listen := func() (net.Listener, error) { return control.Listen(d.Sockets) }
+		listen := func() (net.Listener, error) { return control.Listen(d.System, d.Sockets) }
 		o := outlet{"the control socket", socket, listen, control.Handler(d), d.Log, d.troubles}
 		tasks = append(tasks, newTask(o.name, o.serve))
 	}

@@ -26,11 +26,11 @@ type outlet struct {
 
 // openSocket opens the control socket before anything is announced: another daemon that has it is an error. If it can't be
 // opened for another reason, that is tried again later.
-func openSocket(places []string) (net.Listener, error) {
+func openSocket(system control.System, places []string) (net.Listener, error) {
 	if len(places) == 0 {
 		return nil, nil
 	}
-	l, err := control.Listen(places)
+	l, err := control.Listen(system, places)
 	if running, ok := errors.AsType[*control.RunningError](err); ok {
 		return nil, running
 	}
