@@ -2,6 +2,7 @@ package memlink
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,11 +30,25 @@ type Conn struct {
 
 var _ link.Conn = (*Conn)(nil)
 
-// Conn opens port 5353 of a host. It takes the place of [Host.OnPacket].
+// Conn opens port 5353 of a host, which several can have open: packets reach them all. It takes the place of [Host.OnPacket].
 func (h *Host) Conn() *Conn {
 	c := &Conn{host: h, signal: make(chan struct{}, 1), links: map[int]bool{}}
-	h.OnPacket(c.take)
+	h.net.mu.Lock()
+	open := append(slices.DeleteFunc(slices.Clone(h.conns), (*Conn).isClosed), c)
+	h.conns = open
+	h.net.mu.Unlock()
+	h.OnPacket(func(p link.Packet) {
+		for _, c := range open {
+			c.take(p)
+		}
+	})
 	return c
+}
+
+func (c *Conn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 func (c *Conn) take(p link.Packet) {
@@ -111,10 +126,7 @@ func (c *Conn) Write(batch []link.Packet) (sent int) {
 }
 
 func (c *Conn) send(p link.Packet) error {
-	c.mu.Lock()
-	closed := c.closed
-	c.mu.Unlock()
-	if closed {
+	if c.isClosed() {
 		return net.ErrClosed
 	}
 	return c.host.Send(p)

@@ -72,6 +72,7 @@ type Host struct {
 	number   int
 	ports    []*Port
 	onPacket func(link.Packet)
+	conns    []*Conn
 }
 
 // NewHost adds a host without interfaces.

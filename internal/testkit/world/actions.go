@@ -103,6 +103,8 @@ var actions = []action{
 	{"suspend", 2, func(w *World, h *host, dice *rand.Rand) {
 		h.suspend(w, time.Duration(dice.Int64N(int64(3*time.Hour))))
 	}},
+	{"signals", 6, func(w *World, h *host, dice *rand.Rand) { h.interrupt(w, dice) }},
+	{"second process", 3, func(w *World, h *host, dice *rand.Rand) { h.twin(w, dice) }},
 	{"SIGSTOP", 1, func(w *World, h *host, dice *rand.Rand) {
 		h.freeze(w, time.Duration(dice.Int64N(int64(2*watchdog))))
 	}},
@@ -445,6 +447,11 @@ func (h *host) suspend(w *World, d time.Duration) {
 	if h.process == nil {
 		return
 	}
+	h.sleep(w, d)
+	h.checkWake(w, d)
+}
+
+func (h *host) sleep(w *World, d time.Duration) {
 	h.gate.close()
 	h.asleep = true
 	w.rest(d)
@@ -452,7 +459,6 @@ func (h *host) suspend(w *World, d time.Duration) {
 	h.asleep = false
 	h.gate.open()
 	h.truth.touch()
-	h.checkWake(w, d)
 }
 
 // freeze stops the process for a while, unless the service manager ends it before.

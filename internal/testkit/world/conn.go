@@ -92,6 +92,7 @@ func (c *conn) Write(batch []link.Packet) (sent int) {
 		if p.Err = c.refusal(); p.Err != nil {
 			continue
 		}
+		c.process.sent.Add(1)
 		c.Conn.Write(batch[i : i+1])
 		if p.Err = systemError(p.Err); p.Err == nil {
 			sent++

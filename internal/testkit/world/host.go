@@ -3,8 +3,6 @@
 package world
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -14,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"announcer/internal/daemon"
 	"announcer/internal/mdns/link"
 	"announcer/internal/testkit/memdisk"
 	"announcer/internal/testkit/memlink"
@@ -35,10 +32,13 @@ type host struct {
 	fault   syscall.Errno // of what is done there; 0: none
 	dice    *rand.Rand
 	throws  *rand.Rand // of the checks
-	log     *bytes.Buffer
+	log     journal
 	truth   *truth
 
-	gate gate // of the process
+	gate    gate // of the process
+	sockets sockets
+	lastPID int
+	running map[*process]bool
 
 	mu      sync.Mutex
 	name    string
@@ -169,11 +169,16 @@ func (h *host) boot() {
 		h.kernel.hang() // with links that have never been read, there is nothing to compare
 	}
 	h.alive()
+	h.adopt(h.start())
+}
+
+// adopt has a process that has just begun be the one of the host.
+func (h *host) adopt(p *process) {
 	h.truth.booted(h)
 	for _, s := range h.truth.world.segments {
 		s.said = nil
 	}
-	h.process = h.start()
+	h.process = p
 }
 
 // crash ends the process without a word.
@@ -193,9 +198,7 @@ func (h *host) stop(cause error) {
 	}
 	h.gate.open()
 	h.process.end(cause)
-	h.process.leave()
-	h.truth.stopped(h, errors.Is(cause, daemon.ErrRestart))
-	h.process = nil
+	h.exited()
 }
 
 // watch is what the service manager does: it ends a process that gives no sign of life, and starts it again.
@@ -208,8 +211,7 @@ func (h *host) watch() {
 	}
 	select {
 	case <-h.process.ended:
-		h.fail("%s has ended by itself: %v", h.name, h.process.err)
-		h.process = nil
+		h.exited()
 		return
 	default:
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing/synctest"
 	"time"
 
@@ -30,9 +31,14 @@ var errTerminated = errors.New("SIGTERM")
 // process is the daemon at work on a host.
 type process struct {
 	host    *host
+	pid     int
+	sent    atomic.Int32 // packets
 	stop    context.CancelCauseFunc
 	ended   chan struct{} // closed when all of it has ended
 	err     error         // that it ended with
+	over    time.Time     // when it ended
+	asked   time.Time     // when it was first asked to end
+	cause   error         // for what
 	hangups chan struct{}
 	ticks   chan struct{} // of the clock that notices a sleep
 	fs      *memdisk.Process
@@ -46,15 +52,19 @@ type process struct {
 // start runs the daemon on a host.
 func (h *host) start() *process {
 	ctx, stop := context.WithCancelCause(context.Background())
+	h.lastPID++
 	p := &process{
+		pid:  h.lastPID,
 		fs:   h.disk.Process(),
 		host: h, stop: stop, ended: make(chan struct{}), hangups: make(chan struct{}, 1), ticks: make(chan struct{}, 1),
 	}
+	h.running[p] = true
 	go func() {
 		p.own()
 		defer close(p.ended)
 		defer stop(nil)
 		p.err = p.run(ctx)
+		p.over = time.Now()
 	}()
 	return p
 }
@@ -81,7 +91,7 @@ func (p *process) run(ctx context.Context) error {
 		},
 	}
 	return assembly.Run(ctx, &daemon.Daemon{
-		Hangups: p.hangups, Version: "1", Manager: p, Release: func() {}, Sharers: func() []string { return nil },
+		Hangups: p.hangups, Version: "1", Manager: p, System: system{p}, Sockets: []string{controlSocket}, Release: func() {}, Sharers: func() []string { return nil },
 	})
 }
 
@@ -161,13 +171,23 @@ func (p *process) kill() {
 	p.killed = true
 	p.mu.Unlock()
 	p.fs.Kill()
+	p.host.sockets.release(p)
+	delete(p.host.running, p)
 	p.host.gate.open()
 	p.end(daemon.ErrRestart)
 }
 
+// signal asks the process to end for a cause.
+func (p *process) signal(cause error) {
+	if p.asked.IsZero() {
+		p.asked, p.cause = time.Now(), cause
+	}
+	p.stop(cause)
+}
+
 // end ends the process for a cause, and waits for it.
 func (p *process) end(cause error) {
-	p.stop(cause)
+	p.signal(cause)
 	<-p.ended
 }
 
@@ -178,6 +198,7 @@ func (p *process) leave() {
 		p.compareResources(nil)
 	}
 	p.fs.Kill()
+	delete(p.host.running, p)
 }
 
 // status returns what the daemon says of itself, if it answers.

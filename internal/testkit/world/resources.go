@@ -33,8 +33,10 @@ func (p *process) resources() map[string]int {
 		}
 	}
 	all["files and watches"] = p.fs.Descriptors()
-	all["sockets of netlink"] = p.host.kernel.sockets()
-	all["questions to the server of definitions"] = p.host.provision.questions()
+	if len(p.host.running) == 1 { // of two, it can't be said whose these are
+		all["sockets of netlink"] = p.host.kernel.sockets()
+		all["questions to the server of definitions"] = p.host.provision.questions()
+	}
 	return all
 }
 

@@ -106,7 +106,7 @@ func TestEventsAreTold(t *testing.T) {
 				}
 				for _, want := range []string{test.told, test.over} {
 					if want != "" && !test.isTold(w, h, want) {
-						t.Errorf("neither log nor metrics have %s; the log:\n%s", want, h.log)
+						t.Errorf("neither log nor metrics have %s; the log:\n%s", want, h.log.String())
 					}
 				}
 				w.end()

@@ -7,7 +7,6 @@
 package world
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"math/rand/v2"
@@ -161,8 +160,9 @@ check = "tcp"
 func (w *World) addHost(i int) {
 	h := &host{
 		number: i, name: fmt.Sprintf("pbx%d", i), net: w.net.NewHost(fmt.Sprintf("pbx%d", i)), locked: map[string]*service{},
-		kernel: &kernel{listeners: map[*func(uint32)]bool{}, last: 1}, log: new(bytes.Buffer), truth: newTruth(w),
+		kernel: &kernel{listeners: map[*func(uint32)]bool{}, last: 1}, truth: newTruth(w),
 		dice: rand.New(rand.NewPCG(w.seed, uint64(100+i))), throws: rand.New(rand.NewPCG(w.seed, uint64(200+i))),
+		sockets: sockets{files: map[string]*socketFile{}}, running: map[*process]bool{},
 	}
 	for n, s := range w.segments {
 		h.kernel.plug(s, h.net.Plug(s.Segment), h.net.Plug(s.Segment), fmt.Sprintf("eth%d", n),

@@ -126,7 +126,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// partition on host 0
-	// rename host on host 1
-	// directory goes on host 0
+	// avahi on host 0
+	// server on host 1
+	// disk fails on host 0
 }
