@@ -17,6 +17,7 @@ import (
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
 	"announcer/internal/publication"
+	"announcer/internal/status"
 	"announcer/internal/testkit/memlink"
 	"announcer/services"
 )
@@ -203,6 +204,58 @@ func TestConflict(t *testing.T) {
 			t.Errorf("events %v, want %v", kinds, want)
 		}
 	})
+}
+
+// A rival that takes each new name of a service, or of the host, is a problem in the status until it is gone.
+func TestRivalIsAProblem(t *testing.T) {
+	for name, takes := range map[string]mdns.Record{
+		"of the service": {TTL: 120, Unique: true, Data: mdns.SRV{Port: 9, Target: dnsname.MustParse("x.local")}},
+		"of the host":    {TTL: 120, Unique: true, Data: mdns.Address{Addr: netip.MustParseAddr("192.0.2.2")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lan(t, func(t *testing.T, a, rival machine, _ *capture) {
+				problems := func() []string {
+					s := status.Status{Reload: status.Reload{OK: true}, Time: time.Now(), Services: status.Services([]publication.Publication{sip("Desk")}, a.Status(), nil)}
+					s.Diagnose()
+					return s.Problems
+				}
+				rival.host.OnPacket(func(p link.Packet) { takeNames(rival.host, p, takes) })
+				a.apply(t, sip("Desk"))
+				time.Sleep(10 * time.Second)
+				if got := problems(); len(got) > 0 {
+					t.Errorf("after 10 s: %q", got)
+				}
+				time.Sleep(15 * time.Second)
+				if got := problems(); len(got) != 1 || !strings.Contains(got[0], "every name that is tried is taken: 192.0.2.2 has the name") || !strings.Contains(got[0], "02:00:00:00:00:01") {
+					t.Errorf("after 25 s: %q", got)
+				}
+				rival.host.OnPacket(func(link.Packet) {})
+				time.Sleep(10 * time.Second)
+				if got := problems(); len(got) > 0 || !strings.HasSuffix(a.state(), "announced") {
+					t.Errorf("when the rival is gone: %q, %s", got, a.state())
+				}
+			})
+		})
+	}
+}
+
+// takeNames has a host take the names for which a packet proposes records of a type.
+func takeNames(h *memlink.Host, p link.Packet, with mdns.Record) {
+	m, err := wire.Decode(p.Data)
+	if err != nil {
+		return
+	}
+	answer := wire.Message{Header: wire.Header{Flags: wire.FlagResponse | wire.FlagAuthority}}
+	for _, r := range m.Authority {
+		if r.Data.Type() == with.Data.Type() {
+			with.Name = r.Name
+			answer.Answers = append(answer.Answers, with)
+		}
+	}
+	if len(answer.Answers) > 0 {
+		data, _ := answer.Encode(mdns.MaxMessage)
+		time.AfterFunc(10*time.Millisecond, func() { _ = h.Send(link.Packet{Link: p.Link, To: mdns.Group4, Data: data}) })
+	}
 }
 
 // An engine whose events are not received goes on.

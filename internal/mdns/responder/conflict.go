@@ -125,14 +125,29 @@ func (c *claim) contested(by netip.Addr) {
 	}
 }
 
-// keptOff returns the claim that another host keeps off the link by contesting its name again and again: this one, or
-// the one of the host that it needs. It returns nil if there is none.
-func (c *claim) keptOff() *claim {
+// keptOff returns why a name is kept off the link, the one of the claim or of the host that it needs: another host contests it
+// again and again, or has each name that is tried. It returns nil if none does.
+func (c *claim) keptOff() *loss {
 	if q := c.quarrel; q != nil && c.phase == probing && !c.live && q.last-q.since >= contestTime {
-		return c
+		return &loss{q.by, fmt.Sprintf("%s contests the name %q again and again", q.by, c.plan.name)}
+	}
+	if because := c.nameless(); because != nil && !c.live {
+		return because
 	}
 	if host := c.face.zone.claim(c.plan.needs); host != nil && host.plan.kind != service {
 		return host.keptOff()
+	}
+	return nil
+}
+
+// nameless returns why the service or host of a claim gets no name; nil if it may get one.
+func (c *claim) nameless() *loss {
+	n := &c.face.r.names
+	switch {
+	case c.plan.kind == hostName:
+		return n.nameless("")
+	case c.plan.kind == service && len(c.slots) > 0:
+		return n.nameless(c.slots[0].instance.ID)
 	}
 	return nil
 }

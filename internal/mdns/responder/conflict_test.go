@@ -210,6 +210,127 @@ func TestRenameOfTheHost(t *testing.T) {
 	}
 }
 
+// taker is a stranger that wants each name that a host takes, and how it does that.
+type taker struct {
+	host     bool // the names of the host, not of its service
+	old      bool // it has the names that it took before, too
+	contests bool // it waits until a name is announced, and answers only then and the probes after that
+}
+
+// conflicts returns a record that takes the name that a host has now, if the stranger wants it at that moment.
+func (k taker) conflict(h *host) (mdns.Record, bool) {
+	name, data := dnsname.MustParse(h.Status()[0].Name+"."+sips), srv(1, "x.local")
+	if k.host {
+		name, data = mdns.HostName(h.Responder.host), addr("192.0.2.99")
+	}
+	n := h.zone()[name.Key()]
+	wants := n != nil && n.claim != nil && (n.claim.asking() && !k.contests || n.claim.live || n.claim.asking() && n.claim.quarrel != nil)
+	return mdns.Record{Name: name, TTL: 120, Unique: true, Data: data}, wants
+}
+
+// take has the stranger take the names of a host for a time. It returns the states of the service in each tenth of a second.
+func (k taker) take(l *lab, h *host, d time.Duration) (states []mdns.ServiceStatus) {
+	var taken []mdns.Record
+	answered := len(l.sent)
+	for end := l.now + d; l.now < end; {
+		if r, wants := k.conflict(h); wants {
+			l.hear(stranger, response(r))
+			taken = append(taken, r)
+		}
+		for _, s := range l.sent[answered:] {
+			for _, r := range taken {
+				if k.old && !s.msg.Response() && slices.ContainsFunc(s.msg.Questions, func(q wire.Query) bool { return q.Name == r.Name }) {
+					l.hear(stranger, response(r))
+				}
+			}
+		}
+		answered = len(l.sent)
+		l.run(100 * ms)
+		states = append(states, h.Status()[0])
+	}
+	return states
+}
+
+// A rival that takes each new name is reported after some seconds, for as long as it does so.
+func TestRivalThatTakesEachName(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		taker
+	}{
+		{"of a service", taker{old: true}},
+		{"of a service, each only while it is in use", taker{}},
+		{"of a service, once it is announced", taker{old: true, contests: true}},
+		{"of the host", taker{host: true, old: true}},
+		{"of the host, each only while it is in use", taker{host: true}},
+		{"of the host, once it is announced", taker{host: true, old: true, contests: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", dual())
+			h.apply(sip("Desk", 5060))
+			l.run(300 * ms)
+			states := c.take(l, h, 4*time.Minute)
+			if last := states[len(states)-100:]; !slices.ContainsFunc(last, func(s mdns.ServiceStatus) bool { return s.State == mdns.Refused }) {
+				t.Errorf("not reported at the end: %+v", last[0])
+			}
+			for i, s := range states {
+				at := time.Duration(i) * 100 * ms
+				switch {
+				case at < rowTime && s.State == mdns.Refused && !c.contests:
+					t.Fatalf("reported after %v: %+v", at, s)
+				case at > rowTime+rowPause && (s.State != mdns.Announced || !c.contests) &&
+					(s.State != mdns.Refused || s.Rival != stranger.Addr() || !strings.Contains(s.Why, stranger.Addr().String())):
+					t.Fatalf("after %v: %+v", at, s)
+				}
+			}
+			l.run(10 * time.Second)
+			if s := h.Status()[0]; s.State != mdns.Announced || strings.Contains(s.Why, "every name") {
+				t.Errorf("when the rival is gone: %+v", s)
+			}
+			l.run(5 * time.Minute)
+			if h.state() != "Desk announced" || h.Responder.host != "pbx" {
+				t.Errorf("%s on %s long after", h.state(), h.Responder.host)
+			}
+			if h.apply(); len(h.rows) > 1 {
+				t.Errorf("%d rows of names for a service that is gone", len(h.rows))
+			}
+		})
+	}
+}
+
+// Names that are lost now and then, or a few at once, are no row that is reported.
+func TestSomeRenamesAreNotReported(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		times       int
+		each, pause time.Duration
+	}{
+		{"a few at once", 1, 10 * time.Second, 0},
+		{"now and then", 6, time.Second, rowPause + time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", dual())
+			h.apply(sip("Desk", 5060))
+			lost := 0
+			for range c.times {
+				for _, s := range (taker{old: true}).take(l, h, c.each) {
+					if s.State == mdns.Refused {
+						t.Fatalf("%+v", s)
+					}
+				}
+				if slices.ContainsFunc(h.Events(), func(e mdns.Event) bool { return e.Kind == mdns.ServiceConflict }) {
+					lost++
+				}
+				l.run(c.pause)
+			}
+			if lost != c.times {
+				t.Errorf("a name was lost %d times, want %d", lost, c.times)
+			}
+		})
+	}
+}
+
 // RFC 6762 §8.1: after fifteen conflicts in ten seconds, five seconds between attempts.
 func TestManyConflicts(t *testing.T) {
 	l := newLab(t)

@@ -2,6 +2,7 @@ package responder
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -22,6 +23,19 @@ type renaming struct {
 	watch         *watch // of the wanted name, to have it back
 }
 
+// A service or host has no name when conflicts have changed it for longer than rowTime, with pauses no longer than rowPause:
+// with a conflict when the name is announced, and the waits after many conflicts, a rival that takes each name does so every 11 s.
+const (
+	rowTime  = 15 * time.Second
+	rowPause = 12 * time.Second
+)
+
+// row is a row of names that other hosts have taken, one after the other.
+type row struct {
+	first, last moment // conflicts
+	loss        loss   // of the last name
+}
+
 // names has the names of the host and of the publications: those that are wanted, or what conflicts have made of them.
 type names struct {
 	*clock
@@ -32,6 +46,7 @@ type names struct {
 	planned bool                 // something was applied
 	host    string               // label
 	renamed map[string]*renaming // by publication; "" is the host
+	rows    map[string]*row      // the same, also while the wanted name is tried again
 	round   uint32               // counts plans
 	planAt  moment               // when to plan again because of a conflict
 }
@@ -103,7 +118,33 @@ func (n *names) move(id, wanted, label string, l *link, c *claim, rival netip.Ad
 		m.watch = n.watchWanted(id, l, c, rival)
 	}
 	m.label, m.round, m.why, m.rival = label, n.round, why, rival
+	n.extend(id, rival, why)
 	n.planAt = min(n.planAt, n.now+planDelay)
+}
+
+// extend notes a conflict that has changed a name.
+func (n *names) extend(id string, rival netip.Addr, why string) {
+	if n.lately(id) == nil {
+		n.rows[id] = &row{first: n.now}
+	}
+	r := n.rows[id]
+	r.last, r.loss = n.now, loss{rival, "every name that is tried is taken: " + why}
+}
+
+// lately returns the row of names of a publication, or "" the host, that may go on; nil if there is none.
+func (n *names) lately(id string) *row {
+	if r := n.rows[id]; r != nil && n.now-r.last <= rowPause {
+		return r
+	}
+	return nil
+}
+
+// nameless returns why a publication, or "" the host, gets no name; nil if it may get one.
+func (n *names) nameless(id string) *loss {
+	if r := n.lately(id); r != nil && r.last-r.first >= rowTime {
+		return &r.loss
+	}
+	return nil
 }
 
 // watchWanted waits for a name that was given up, so that it can be regained.
@@ -127,6 +168,7 @@ func (n *names) forget(id string) {
 	if m := n.renamed[id]; m != nil {
 		n.watches.drop(m.watch)
 		delete(n.renamed, id)
+		delete(n.rows, id)
 	}
 }
 
@@ -144,6 +186,7 @@ func (n *names) forgetUnwanted() {
 			n.forget(id)
 		}
 	}
+	maps.DeleteFunc(n.rows, func(id string, _ *row) bool { _, ok := wanted[id]; return !ok })
 }
 
 // lostHere reports whether a publication, or "" the host, has lost its name to another program of this host.

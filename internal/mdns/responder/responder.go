@@ -118,7 +118,7 @@ func New(config Config) *Responder {
 	r.watches = watches{clock: c, faces: &r.faces}
 	r.others = others{clock: c, faces: &r.faces, board: &r.board, topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}}
 	r.estate = estate{clock: c, news: &r.news, faces: &r.faces, legs: map[leg]heirloom{}, names: map[int]string{}, swept: never, asks: never, at: forever}
-	r.names = names{clock: c, faces: &r.faces, watches: &r.watches, board: &r.board, renamed: map[string]*renaming{}, planAt: forever}
+	r.names = names{clock: c, faces: &r.faces, watches: &r.watches, board: &r.board, renamed: map[string]*renaming{}, rows: map[string]*row{}, planAt: forever}
 	return r
 }
 

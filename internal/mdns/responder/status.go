@@ -203,8 +203,7 @@ func (s *slot) stands() standing {
 			return now
 		case c.keptOff() != nil:
 			off := c.keptOff()
-			now.state, now.rival = mdns.Refused, off.quarrel.by
-			now.why = fmt.Sprintf("%s contests the name %q again and again", off.quarrel.by, off.plan.name)
+			now.state, now.why, now.rival = mdns.Refused, off.why, off.rival
 			return now
 		case c.live:
 			announced++
