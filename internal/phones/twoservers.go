@@ -17,8 +17,9 @@ const twoServersMost = 10
 // counts the rest.
 func TwoServers(instances []mdns.Instance) diag.Findings {
 	var findings diag.Findings
-	first := map[int]mdns.Instance{} // by the index of the link
-	for _, in := range instances {
+	first := map[int]*mdns.Instance{} // by the index of the link
+	for i := range instances {
+		in := &instances[i]
 		if !in.Service.Type.Equal(ServiceType) || in.State != mdns.Probing {
 			continue
 		}
@@ -42,11 +43,11 @@ func TwoServers(instances []mdns.Instance) diag.Findings {
 }
 
 // beside returns the instance of another name that is on a link of in already.
-func beside(in mdns.Instance, first map[int]mdns.Instance) (other mdns.Instance, ok bool) {
-	for _, link := range in.Links {
-		if other, ok := first[link.Index]; ok && dnsname.Fold(other.Label) != dnsname.Fold(in.Label) {
+func beside(in *mdns.Instance, first map[int]*mdns.Instance) (other *mdns.Instance, ok bool) {
+	for i := range in.Links {
+		if other, ok := first[in.Links[i].Index]; ok && dnsname.Fold(other.Label) != dnsname.Fold(in.Label) {
 			return other, true
 		}
 	}
-	return mdns.Instance{}, false
+	return nil, false
 }

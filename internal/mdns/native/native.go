@@ -447,11 +447,14 @@ func (p *Publisher) observe() mdns.Observation {
 		},
 		Links: p.responder.Traffic(), Foreign: p.responder.Foreign(), Crowded: p.responder.Crowded(), Faults: faultsOf(p.links),
 	}
+	unsent := map[string]uint64{}
 	for index, n := range p.unsentOn {
-		l, here := p.links.ByIndex(index)
-		if i := slices.IndexFunc(seen.Links, func(t mdns.LinkTraffic) bool { return t.Link == l.Name }); here && i >= 0 {
-			seen.Links[i].SendErrors = n
+		if l, here := p.links.ByIndex(index); here {
+			unsent[l.Name] = n
 		}
+	}
+	for i := range seen.Links {
+		seen.Links[i].SendErrors = unsent[seen.Links[i].Link]
 	}
 	for i := range seen.Foreign {
 		seen.Foreign[i].MAC = p.rivals.mac(seen.Foreign[i].Link, seen.Foreign[i].From)
