@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -129,7 +130,7 @@ func (s *onlooker) listen(name string, version int) error {
 	}
 	s.group = &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}
 	if version == 6 {
-		s.group = &net.UDPAddr{IP: net.ParseIP("ff02::fb"), Port: 5353, Zone: name}
+		s.group = &net.UDPAddr{IP: net.ParseIP("ff02::fb"), Port: 5353, Zone: strconv.Itoa(nic.Index)} // package net keeps the names of another namespace
 	}
 	s.conn, err = net.ListenMulticastUDP(fmt.Sprint("udp", version), nic, s.group)
 	switch {

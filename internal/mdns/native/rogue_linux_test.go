@@ -3,6 +3,7 @@ package native
 import (
 	"log/slog"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,8 +30,9 @@ func TestRogueWithOurAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rogue *net.UDPConn
+	zone := strconv.Itoa(linkOf(t, other, "eth0").Index) // package net keeps the names of another namespace
 	other.Do(func() {
-		rogue, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 5353})
+		rogue, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP("fe80::1"), Zone: zone, Port: 5353})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +48,7 @@ func TestRogueWithOurAddress(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("the rogue is not heard")
 		}
-		if _, err := rogue.WriteTo(packet, &net.UDPAddr{IP: net.ParseIP("ff02::fb"), Zone: "eth0", Port: 5353}); err != nil {
+		if _, err := rogue.WriteTo(packet, &net.UDPAddr{IP: net.ParseIP("ff02::fb"), Zone: zone, Port: 5353}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ func (n neighbour) stranger(version string) (s stranger, err error) {
 		}
 		own, group := n.link.v4+"2", net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}
 		if version == "udp6" {
-			own, group = n.link.v6+"2", net.UDPAddr{IP: net.ParseIP("ff02::fb"), Port: 5353, Zone: "eth0"}
+			own, group = n.link.v6+"2", net.UDPAddr{IP: net.ParseIP("ff02::fb"), Port: 5353, Zone: strconv.Itoa(nic.Index)} // package net keeps the names of another namespace
 		}
 		s.group = &group
 		s.PacketConn, err = net.ListenPacket(version, net.JoinHostPort(own, "0"))
