@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,7 +40,7 @@ var actions = []action{
 		h.disk.Overflow(func() { h.save(file, h.draw(dice, file), dice) })
 	}},
 	{"rename host", 1, func(_ *World, h *host, dice *rand.Rand) { h.rename(dice) }},
-	{"provision", 2, func(_ *World, h *host, _ *rand.Rand) { h.failProvision() }},
+	{"provision", 4, func(_ *World, h *host, dice *rand.Rand) { h.failProvision(dice) }},
 	{"server", 2, func(w *World, h *host, _ *rand.Rand) { h.failServer(w) }},
 	{"touch nothing", 1, func(*World, *host, *rand.Rand) {}},
 
@@ -145,7 +146,13 @@ func (h *host) draw(dice *rand.Rand, file string) *service {
 	return &service{name, 1000 + dice.IntN(60000), fmt.Sprintf("v=%d", dice.IntN(1000))}
 }
 
-func (h *host) save(file string, s *service, dice *rand.Rand) { h.put(file, s, s.xml(), dice) }
+func (h *host) save(file string, s *service, dice *rand.Rand) {
+	if isRemote(file) {
+		h.provision.put(file, s.toml(), s, true)
+		return
+	}
+	h.put(file, s, s.xml(), dice)
+}
 
 func (h *host) spoil(file string, dice *rand.Rand) {
 	bad := []string{"<service-group>", "", "\x00\xff", "<service-group><name>x</name></service-group>"}
@@ -156,7 +163,8 @@ func (h *host) spoil(file string, dice *rand.Rand) {
 func (h *host) put(file string, s *service, text string, dice *rand.Rand) {
 	switch {
 	case isRemote(file):
-		h.provision.change(func() { h.provision.files[file] = text })
+		h.provision.put(file, strings.ReplaceAll(text, "<", "[")+"]", nil, true)
+		return
 	case h.gone:
 		return
 	default:
@@ -185,13 +193,14 @@ func (h *host) write(file, text string, dice *rand.Rand) error {
 }
 
 func (h *host) delete(file string) {
-	if isRemote(file) {
-		h.provision.change(func() { delete(h.provision.files, file) })
-	} else if h.gone {
+	switch {
+	case isRemote(file):
+		h.provision.put(file, nothing, nil, false)
 		return
-	} else {
-		_ = h.disk.Remove(pathOf(file)) // it may be gone
+	case h.gone:
+		return
 	}
+	_ = h.disk.Remove(pathOf(file)) // it may be gone
 	delete(h.truth.disk, file)
 	delete(h.locked, file)
 	h.truth.learn(h)
@@ -267,18 +276,6 @@ func (h *host) rename(dice *rand.Rand) {
 	h.mu.Lock()
 	h.name = fmt.Sprintf("%s-%d", h.net.Name, dice.IntN(1000))
 	h.mu.Unlock()
-}
-
-// failProvision has the server of definitions fail, or answer again.
-func (h *host) failProvision() {
-	h.provision.change(func() {
-		if h.provision.fails == nil {
-			h.provision.fails = errServer
-		} else {
-			h.provision.fails = nil
-		}
-	})
-	h.truth.learn(h)
 }
 
 // checkTime is longer than three checks take.
@@ -410,7 +407,7 @@ func (h *host) mend(w *World) {
 	h.mu.Lock()
 	h.fault, h.blocked, h.held, h.serverFails = 0, nil, false, nil
 	h.mu.Unlock()
-	h.provision.change(func() { h.provision.fails = nil })
+	h.mendProvision()
 	h.showPort()
 	h.truth.learn(h)
 	h.connect()
@@ -458,6 +455,7 @@ func (h *host) sleep(w *World, d time.Duration) {
 	h.alive()
 	h.asleep = false
 	h.gate.open()
+	h.provision.change(func() {})
 	h.truth.touch()
 }
 
@@ -471,5 +469,6 @@ func (h *host) freeze(w *World, d time.Duration) {
 	h.truth.touch()
 	w.rest(d)
 	h.gate.open()
+	h.provision.change(func() {})
 	h.truth.touch()
 }

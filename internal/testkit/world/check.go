@@ -144,6 +144,7 @@ func (h *host) checkStatus() {
 		h.fail("%s gives no status", h.name)
 		return
 	}
+	h.checkServers(s)
 	said := strings.Join(s.Problems, "\n")
 	for _, what := range h.overdue() {
 		if !strings.Contains(said, what) {

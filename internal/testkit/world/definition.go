@@ -34,7 +34,7 @@ func (s service) seen(host string) string {
 }
 
 // fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.
-var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.service", "r1.service", sharedFile}
+var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.toml", "r1.toml", sharedFile}
 
 // A file, and the name that all hosts give its service.
 const (
@@ -59,7 +59,7 @@ func isRemote(file string) bool { return strings.HasPrefix(file, "r") }
 // pathOf returns the path or URL of a file.
 func pathOf(file string) string {
 	if isRemote(file) {
-		return provisionURL + "/" + file
+		return provisionURL + file
 	}
 	return definitions + "/" + file
 }

@@ -52,6 +52,7 @@ type host struct {
 	asleep  bool
 
 	provision   *provision
+	places      map[string]*place // by file
 	serverFails error
 	step        time.Duration // that the clock on the wall was set forward
 }
@@ -60,6 +61,7 @@ type host struct {
 const (
 	configFile  = "/etc/announcer/announcer.toml"
 	definitions = "/etc/announcer/services"
+	authorities = "/etc/announcer/ca.pem"
 	state       = "/var/lib/announcer"
 )
 
@@ -70,6 +72,7 @@ func (h *host) newDisk(config string) *memdisk.Disk {
 	h.must(d.MkdirAll(state))
 	h.must(d.Own(state))
 	h.must(d.Write(configFile, config))
+	h.must(d.Write(authorities, trusted()))
 	d.SetFault(h.diskFault)
 	return d
 }
@@ -174,6 +177,7 @@ func (h *host) boot() {
 
 // adopt has a process that has just begun be the one of the host.
 func (h *host) adopt(p *process) {
+	h.forget()
 	h.truth.booted(h)
 	for _, s := range h.truth.world.segments {
 		s.said = nil

@@ -56,8 +56,7 @@ func (h *host) wrong() (words []string) {
 		add(h.truth.bad[file] && (isRemote(file) || !h.isBlind()), pathOf(file))
 	}
 	add(h.isBlind() || h.gone && h.truth.saw, definitions)
-	add(h.provision.fails != nil && !h.truth.heard, provisionURL+": connection refused")
-	add(h.provision.fails != nil && h.truth.heard, "has given no definitions")
+	words = append(words, h.unserved()...)
 	if h.kernel.isBlind() {
 		return append(words, "are not announced yet") // of the links the daemon knows what was
 	}

@@ -121,10 +121,12 @@ func (p *process) Write(line []byte) (int, error) {
 }
 
 // open returns the provider of a place, the real one with a simulated server.
-func (p *process) open(place string, poll time.Duration, _ remote.Settings) source.Provider {
+func (p *process) open(place string, poll time.Duration, settings remote.Settings) source.Provider {
 	switch {
 	case remote.IsURL(place):
-		return stopped{source.Remote(place, p.host.provision, remote.Cache{Dir: state, FS: p.fs}, noRules), p, turnOfProvision}
+		route := p.route(place)
+		settings.Net = route
+		return stopped{source.Open(p.fs, place, poll, settings, noRules), p, route.turn}
 	case place == configFile:
 		return stopped{source.File(p.fs, place, poll), p, turnOfConfiguration}
 	}

@@ -35,14 +35,14 @@ func (p *process) resources() map[string]int {
 	all["files and watches"] = p.fs.Descriptors()
 	if len(p.host.running) == 1 { // of two, it can't be said whose these are
 		all["sockets of netlink"] = p.host.kernel.sockets()
-		all["questions to the server of definitions"] = p.host.provision.questions()
+		all["connections to the server of definitions"] = p.host.provision.questions()
 	}
 	return all
 }
 
 // checkResources checks that a process with no fault holds what one does that has just begun.
 func (h *host) checkResources() {
-	if h.process != nil && h.isWell() {
+	if h.process != nil && h.isWell() && !h.provision.isAsked() {
 		h.process.compareResources(h.truth.world.fresh)
 	}
 }

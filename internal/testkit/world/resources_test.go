@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestLeak checks that what a process does not give back fails its world.
@@ -24,6 +25,11 @@ func TestLeak(t *testing.T) {
 		}, "holds 1 goroutines of announcer/internal/testkit/world.TestLeak"},
 		{"file", func(_ context.Context, p *process) { _, _ = p.fs.Open(configFile) }, "holds 3 files and watches; want 2"},
 		{"socket of netlink", func(ctx context.Context, p *process) { p.host.kernel.Subscribe(ctx, func(uint32) {}) }, "holds 2 sockets of netlink; want 1"},
+		{"connection", func(_ context.Context, p *process) {
+			for p.host.provision.connect(1); p.host.provision.isAsked(); {
+				time.Sleep(time.Second)
+			}
+		}, "holds 1 connections to the server of definitions; want 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

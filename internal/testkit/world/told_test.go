@@ -28,7 +28,8 @@ var (
 	withCheck  = func(_ *World, h *host) { h.save("c0.service", h.draw(h.dice, "c0.service"), h.dice) }
 	withRival  = func(w *World, _ *host) { h := w.hosts[1]; h.save("s0.service", h.draw(h.dice, "s0.service"), h.dice) }
 	withEdit   = func(_ *World, h *host) { h.save("f2.service", h.draw(h.dice, "f2.service"), h.dice) }
-	withRemote = func(_ *World, h *host) { h.save("r0.service", h.draw(h.dice, "r0.service"), h.dice) }
+	withRemote = func(w *World, h *host) { h.save("r0.toml", h.draw(h.dice, "r0.toml"), h.dice); w.rest(promisedTime) }
+	withAsking = func(w *World, _ *host) { w.rest(promisedTime) }
 	terminated = func(_ *World, h *host) { h.stop(errTerminated) }
 )
 
@@ -45,7 +46,7 @@ var tellings = []telling{
 	{event: "disk fails", told: "it can't be read", over: "refused=none"},
 	{event: "events are lost", told: `msg="files changed" changed=`},
 	{event: "rename host", told: `msg="host name changed"`},
-	{event: "provision", told: "connection refused", over: `msg="server of definitions answers"`},
+	{event: "provision", draw: 2, after: withAsking, told: "stays in use", over: `msg="server of definitions answers"`},
 	{event: "server", before: withCheck, told: "does not answer", over: "server answers, service announced"},
 	{event: "touch nothing", silent: "nothing happens"},
 	{event: "carrier", told: `change="without a carrier"`, over: `change="up, with`},

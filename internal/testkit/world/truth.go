@@ -30,9 +30,8 @@ type truth struct {
 	ghosts map[string]time.Time // names that caches may hold until a time, since no process knows them
 
 	bad    map[string]bool    // files that the process knows to be in error
-	cached map[string]service // what the cache holds of the server of definitions
+	cached map[string]service // what the cache holds of the servers of definitions
 	saw    bool               // the process has seen files in the directory: another one is waited for
-	heard  bool               // the server of definitions has answered to some process
 
 	silence time.Time       // when a process ended without a word
 	left    map[string]bool // the names that it announced then
@@ -71,9 +70,11 @@ func (t *truth) learn(h *host) {
 			return here && !isRemote(file)
 		})
 	}
-	t.heard = t.heard || h.provision.fails == nil
 	for file, s := range t.known {
-		if now, here := t.holds(h, file); t.sees(h, file) && (!here || now != nil && *now != s) {
+		if !t.sees(h, file) {
+			continue
+		}
+		if now, here := t.holds(h, file); !here || now != nil && *now != s {
 			t.drop(h, file)
 		}
 	}
@@ -86,18 +87,16 @@ func (t *truth) learn(h *host) {
 		if s != nil {
 			t.known[file] = *s
 		}
-		if k, ok := t.known[file]; isRemote(file) && ok && !h.full {
-			t.cached[file] = k
-		} else if !h.full {
-			delete(t.cached, file)
-		}
 	}
 	h.feel()
 }
 
 // holds returns what a file says, and whether it is there.
 func (t *truth) holds(h *host, file string) (s *service, here bool) {
-	if h.gone && !isRemote(file) {
+	if isRemote(file) {
+		return h.places[file].version.service, h.places[file].version.here
+	}
+	if h.gone {
 		return nil, false
 	}
 	s, here = t.disk[file]
@@ -107,7 +106,7 @@ func (t *truth) holds(h *host, file string) (s *service, here bool) {
 // sees reports whether the process can know what a file is now.
 func (t *truth) sees(h *host, file string) bool {
 	if isRemote(file) {
-		return h.provision.fails == nil
+		return h.places[file].version != nil
 	}
 	return !h.isBlind()
 }

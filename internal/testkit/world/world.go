@@ -151,7 +151,9 @@ func (w *World) addSegment() {
 
 // configuration is that of a host: what is checked has a name of its own.
 const configuration = `[daemon]
-services = [%q, %q]
+services = [%q, %q, %q]
+[remote]
+ca = %q
 [[rule]]
 match = ["c*.service"]
 check = "tcp"
@@ -159,7 +161,7 @@ check = "tcp"
 
 func (w *World) addHost(i int) {
 	h := &host{
-		number: i, name: fmt.Sprintf("pbx%d", i), net: w.net.NewHost(fmt.Sprintf("pbx%d", i)), locked: map[string]*service{},
+		number: i, name: fmt.Sprintf("pbx%d", i), net: w.net.NewHost(fmt.Sprintf("pbx%d", i)), locked: map[string]*service{}, places: map[string]*place{},
 		kernel: &kernel{listeners: map[*func(uint32)]bool{}, last: 1}, truth: newTruth(w),
 		dice: rand.New(rand.NewPCG(w.seed, uint64(100+i))), throws: rand.New(rand.NewPCG(w.seed, uint64(200+i))),
 		sockets: sockets{files: map[string]*socketFile{}}, running: map[*process]bool{},
@@ -168,8 +170,11 @@ func (w *World) addHost(i int) {
 		h.kernel.plug(s, h.net.Plug(s.Segment), h.net.Plug(s.Segment), fmt.Sprintf("eth%d", n),
 			prefix("10.%d.0.%d/16", n, i+1), prefix("fe80::%d:%d/64", n, i+1))
 	}
-	h.provision = &provision{files: map[string]string{}, asking: map[chan struct{}]bool{}}
-	h.disk = h.newDisk(fmt.Sprintf(configuration, definitions, provisionURL))
+	h.provision = h.newProvision()
+	for _, file := range remoteFiles() {
+		h.places[file] = new(place)
+	}
+	h.disk = h.newDisk(fmt.Sprintf(configuration, definitions, pathOf("r0.toml"), pathOf("r1.toml"), authorities))
 	for _, file := range fileNames[:2] {
 		h.save(file, h.draw(h.dice, file), h.dice)
 	}
@@ -264,6 +269,9 @@ func (w *World) rest(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		time.Sleep(min(5*time.Second, time.Until(end)))
 		synctest.Wait()
+		for _, h := range w.hosts {
+			h.served()
+		}
 		w.read()
 		for _, h := range w.hosts {
 			h.watch()

@@ -1,0 +1,48 @@
+//go:build linux
+
+package world
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestWebFaults has a server of definitions fail in each way, with a change and a restart meanwhile, and answer again.
+func TestWebFaults(t *testing.T) {
+	for i := range webFaults {
+		t.Run(webFaults[i].name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1, Settings{Hosts: 1})
+				h := w.hosts[0]
+				w.rest(settleTime)
+				w.fresh = h.process.resources()
+				change := func() {
+					for _, file := range remoteFiles() {
+						h.save(file, h.draw(h.dice, file), h.dice)
+					}
+				}
+				for _, step := range []func(){
+					change,
+					func() { h.provision.change(func() { h.provision.fault = &webFaults[i] }) },
+					change,
+					func() { w.rest(8 * time.Minute) }, // by which it is a problem
+					h.crash,
+					h.boot,
+					h.mendProvision,
+					change,
+				} {
+					step()
+					w.rest(promisedTime + time.Second)
+					w.check()
+				}
+				w.end()
+				if len(w.failures) > 0 {
+					t.Error(strings.Join(w.failures, "\n"))
+				}
+			})
+		})
+	}
+}
