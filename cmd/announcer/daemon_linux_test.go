@@ -449,7 +449,7 @@ func TestNote(t *testing.T) {
 			l.await(out, "msg=announced")
 			noted := func() bool {
 				text, err := os.ReadFile(filepath.Join(l.dir, c.file))
-				return err == nil && strings.Contains(string(text), `"sums":["`)
+				return err == nil && strings.Contains(string(text), `"announced":["`)
 			}
 			l.until("note", noted)
 			if err := daemon.Process.Kill(); err != nil {
