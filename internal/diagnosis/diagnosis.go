@@ -118,7 +118,7 @@ func (s Sight) links() []Finding {
 		all = append(all, s.brokenLink(l, len(used) == 0))
 	}
 	for _, glob := range s.Allow {
-		if !slices.ContainsFunc(s.Links, func(l publication.Link) bool { return l.Matches([]string{glob}) }) {
+		if !s.Links.Match(glob) {
 			all = append(all, Finding{Wrong, Interface, "", fmt.Sprintf("no interface matches %q", glob), "correct the name: " + here.interfaces + " lists those that there are"})
 		}
 	}

@@ -39,7 +39,7 @@ func Select(links []publication.Link, allow, deny []string) (chosen []publicatio
 
 // needed returns those of some broken links without which a glob has no link: "eth*" is content with one that works.
 func needed(broken, chosen []publication.Link, globs []string) []publication.Link {
-	alone := slices.DeleteFunc(slices.Clone(globs), func(glob string) bool { return anyMatches(chosen, glob) })
+	alone := slices.DeleteFunc(slices.Clone(globs), func(glob string) bool { return publication.Links(chosen).Match(glob) })
 	return slices.DeleteFunc(broken, func(l publication.Link) bool { return !l.Matches(alone) })
 }
 
@@ -118,7 +118,7 @@ func assumed(chosen, leftOut []publication.Link) string {
 func missing(links []publication.Link, globs []string) string {
 	var absent []string
 	for _, glob := range globs {
-		if !anyMatches(links, glob) {
+		if !publication.Links(links).Match(glob) {
 			absent = append(absent, strconv.Quote(glob))
 		}
 	}
@@ -126,11 +126,6 @@ func missing(links []publication.Link, globs []string) string {
 		return ""
 	}
 	return "no interface matches " + strings.Join(absent, " or ") + "; there are: " + names(Shown(links, globs))
-}
-
-func anyMatches(links []publication.Link, glob string) bool {
-	globs := []string{glob}
-	return slices.ContainsFunc(links, func(l publication.Link) bool { return l.Matches(globs) })
 }
 
 // names lists links for people, as [publication.Names] does.

@@ -24,6 +24,11 @@ func (ls Links) ByName(name string) (l Link, ok bool) {
 	return Link{}, false
 }
 
+// Match reports whether one of the globs matches the name of one of the links (see [Link.Matches]).
+func (ls Links) Match(globs ...string) bool {
+	return slices.ContainsFunc(ls, func(l Link) bool { return l.Matches(globs) })
+}
+
 // Names returns the set of the names.
 func (ls Links) Names() map[string]bool {
 	names := make(map[string]bool, len(ls))
