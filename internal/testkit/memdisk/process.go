@@ -220,12 +220,19 @@ func (p *Process) ReadDir(path string) (entries []fs.DirEntry, err error) {
 
 // Open implements [disk.FS].
 func (p *Process) Open(path string) (disk.File, error) {
-	f := &file{process: p, path: path}
-	err := p.with("open", "open", path, true, func(n *node) error {
+	return p.open("open", &file{process: p, path: path}, mayRead)
+}
+
+// open opens a file that exists by a call, which needs a right.
+func (p *Process) open(call string, f *file, right fs.FileMode) (disk.File, error) {
+	err := p.with(call, "open", f.path, true, func(n *node) error {
 		if err := p.mayOpen(); err != nil {
 			return err
 		}
-		if err := n.permits(p.user, mayRead); err != nil {
+		if f.writes && n.mode.IsDir() {
+			return syscall.EISDIR
+		}
+		if err := n.permits(p.user, right); err != nil {
 			return err
 		}
 		f.open(n)
@@ -262,24 +269,7 @@ func (p *Process) Create(path string, mode fs.FileMode) (disk.File, error) {
 
 // Append implements [disk.FS].
 func (p *Process) Append(path string) (disk.File, error) {
-	f := &file{process: p, path: path, writes: true, appends: true}
-	err := p.with("append", "open", path, true, func(n *node) error {
-		if err := p.mayOpen(); err != nil {
-			return err
-		}
-		if n.mode.IsDir() {
-			return syscall.EISDIR
-		}
-		if err := n.permits(p.user, mayWrite); err != nil {
-			return err
-		}
-		f.open(n)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
+	return p.open("append", &file{process: p, path: path, writes: true, appends: true}, mayWrite)
 }
 
 // emptied makes or empties a file.
