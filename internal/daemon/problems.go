@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -94,14 +95,10 @@ func (v view) hints(s status.Status) []string {
 		hints = append(hints, v.assumed)
 	}
 	hints = append(hints, v.definitionHints(s.Healthy)...)
-	if found := duplicates(v.desired.Links); found != "" {
-		hints = append(hints, found)
-	}
-	if found := outlived(v.desired.Links); found != "" {
-		hints = append(hints, found)
-	}
-	if found := withoutARP(v.desired.Links); found != "" {
-		hints = append(hints, found)
+	for _, find := range []func(publication.Links) string{duplicates, outlived, withoutARP} {
+		if found := find(v.desired.Links); found != "" {
+			hints = append(hints, found)
+		}
 	}
 	if v.silence.lasts {
 		hints = append(hints, silenceHint)
@@ -141,32 +138,41 @@ func (v view) definitionHints(healthy bool) []string {
 
 // duplicates returns a sentence about addresses that another host has, "" if there are none.
 func duplicates(links publication.Links) string {
-	var found []string
-	for _, link := range links {
-		for _, a := range link.Addrs {
+	found := onLinks(links, func(l publication.Link) (addrs []netip.Addr) {
+		for _, a := range l.Addrs {
 			if a.Duplicate {
-				found = append(found, fmt.Sprintf("%s on %s", a.Addr(), link.Name))
+				addrs = append(addrs, a.Addr())
 			}
 		}
-	}
-	if len(found) == 0 {
+		return addrs
+	})
+	if found == "" {
 		return ""
 	}
-	return publication.Names(found) + ": not announced, since another host on the link has the address; give one of the two another address"
+	return found + ": not announced, since another host on the link has the address; give one of the two another address"
 }
 
 // outlived returns a sentence about links that have only addresses whose lifetime has run out, "" if there are none.
 func outlived(links publication.Links) string {
+	found := onLinks(links, publication.Link.Outlived)
+	if found == "" {
+		return ""
+	}
+	return found + ": its lifetime has run out (deprecated), and the link has no other address; want it renewed by the DHCP client or the router"
+}
+
+// onLinks names some addresses of each link, with the link; "" if there are none.
+func onLinks(links publication.Links, some func(publication.Link) []netip.Addr) string {
 	var found []string
 	for _, link := range links {
-		for _, a := range link.Outlived() {
+		for _, a := range some(link) {
 			found = append(found, fmt.Sprintf("%s on %s", a, link.Name))
 		}
 	}
 	if len(found) == 0 {
 		return ""
 	}
-	return publication.Names(found) + ": its lifetime has run out (deprecated), and the link has no other address; want it renewed by the DHCP client or the router"
+	return publication.Names(found)
 }
 
 // withoutARP returns a sentence about links on which no host finds the hardware address, "" if there are none.
