@@ -194,6 +194,7 @@ func (s *slot) stands() standing {
 	}
 	announced := 0
 	for _, c := range s.claims {
+		off := c.keptOff()
 		switch {
 		case c.phase == held && !c.plan.policy.Renames():
 			now.state, now.why, now.rival = mdns.Refused, c.loss.why, c.loss.rival
@@ -201,8 +202,7 @@ func (s *slot) stands() standing {
 				now.state = mdns.StandingBy
 			}
 			return now
-		case c.keptOff() != nil:
-			off := c.keptOff()
+		case off != nil:
 			now.state, now.why, now.rival = mdns.Refused, off.why, off.rival
 			return now
 		case c.live:
