@@ -80,7 +80,7 @@ func (l *listener) Close() error { return l.close() }
 func (l *listener) end() error {
 	close(l.done)
 	if l.there() {
-		_ = l.system.Remove(l.path)
+		_ = l.system.Remove(l.path) // what stays is replaced by the next daemon
 	}
 	err := l.Listener.Close()
 	l.lock.Release()

@@ -195,7 +195,7 @@ func ownSockets(sockets []portSocket) map[string]bool {
 	for _, s := range sockets {
 		wanted[s.target()] = true
 	}
-	descriptors, _ := os.ReadDir(ownDescriptors)
+	descriptors, _ := os.ReadDir(ownDescriptors) // if they can't be read, none is known to be own
 	for _, d := range descriptors {
 		if len(own) == len(wanted) {
 			break

@@ -253,7 +253,7 @@ func takeNames(h *memlink.Host, p link.Packet, with mdns.Record) {
 		}
 	}
 	if len(answer.Answers) > 0 {
-		data, _ := answer.Encode(mdns.MaxMessage)
+		data, _ := answer.Encode(mdns.MaxMessage) // a few records fit
 		time.AfterFunc(10*time.Millisecond, func() { _ = h.Send(link.Packet{Link: p.Link, To: mdns.Group4, Data: data}) })
 	}
 }

@@ -48,7 +48,7 @@ func (q *queue[T]) remove(item T) {
 	}
 }
 
-// release gives back the memory of an empty queue.
+// release drops the memory of an empty queue.
 func (q *queue[T]) release() {
 	if len(q.items) == 0 {
 		q.items = nil

@@ -180,7 +180,7 @@ func (a *avahi) announce(times int) {
 	}
 }
 
-// lose gives up the name without a goodbye, for the next one.
+// lose takes the next name, without a goodbye to the old one.
 func (a *avahi) lose() {
 	a.label = services.NextName(a.label)
 	a.commit()
@@ -253,9 +253,9 @@ func (a *avahi) send(m wire.Message) {
 	if len(m.Answers) > 0 {
 		m.Flags = wire.FlagResponse | wire.FlagAuthority
 	}
-	data, _ := m.Encode(mdns.MaxMessage)
+	data, _ := m.Encode(mdns.MaxMessage) // a few records fit
 	for _, to := range []netip.AddrPort{mdns.Group4, mdns.Group6} {
-		_ = a.net.Send(link.Packet{Data: data, Link: 2, To: to})
+		_ = a.net.Send(link.Packet{Data: data, Link: 2, To: to}) // on a cable that is pulled, no host hears it
 	}
 }
 
