@@ -73,7 +73,7 @@ func (s *segment) stopAvahi(orderly bool) {
 		return
 	}
 	s.avahi.stop(orderly)
-	s.cache.forget(s.avahi.host)
+	s.cache.forget(s.avahiHost)
 	s.avahi = nil
 }
 

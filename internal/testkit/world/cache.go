@@ -11,6 +11,7 @@ import (
 	"announcer/internal/dnsname"
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/testkit/memlink"
 )
 
 // cache is what a neighbour knows that heard every packet on a segment, and follows RFC 6762 §10.
@@ -21,10 +22,11 @@ type cache struct {
 type cached struct {
 	mdns.Record
 	heard, expires time.Time
+	from           *memlink.Host // that said it last
 }
 
-// hear takes a response.
-func (c *cache) hear(now time.Time, m *wire.Message) {
+// hear takes a response of a host.
+func (c *cache) hear(now time.Time, from *memlink.Host, m *wire.Message) {
 	records := slices.Concat(m.Answers, m.Additional)
 	for _, r := range records {
 		if r.Unique {
@@ -32,7 +34,7 @@ func (c *cache) hear(now time.Time, m *wire.Message) {
 		}
 	}
 	for _, r := range records {
-		c.take(now, r)
+		c.take(now, from, r)
 	}
 }
 
@@ -52,7 +54,7 @@ func same(a, b mdns.Record) bool {
 }
 
 // take adds a record, or renews it; one with a TTL of 0 is gone in a second (RFC 6762 §10.1).
-func (c *cache) take(now time.Time, r mdns.Record) {
+func (c *cache) take(now time.Time, from *memlink.Host, r mdns.Record) {
 	ttl := time.Duration(r.TTL) * time.Second
 	if ttl == 0 {
 		ttl = time.Second
@@ -62,9 +64,9 @@ func (c *cache) take(now time.Time, r mdns.Record) {
 	})
 	switch {
 	case i >= 0:
-		c.records[i].heard, c.records[i].expires = now, now.Add(ttl)
+		c.records[i].heard, c.records[i].expires, c.records[i].from = now, now.Add(ttl), from
 	case r.TTL > 0:
-		c.records = append(c.records, cached{r, now, now.Add(ttl)})
+		c.records = append(c.records, cached{r, now, now.Add(ttl), from})
 	}
 }
 
@@ -78,11 +80,16 @@ func (c *cache) expire(now time.Time) {
 	c.records = slices.DeleteFunc(c.records, func(r cached) bool { return !r.expires.After(now) })
 }
 
-// forget forgets the services on a host.
-func (c *cache) forget(host dnsname.Name) {
+// forget forgets what a host was the last to say.
+func (c *cache) forget(host *memlink.Host) {
+	c.records = slices.DeleteFunc(c.records, func(r cached) bool { return r.from == host })
+}
+
+// forgetName forgets what is about a name.
+func (c *cache) forgetName(name dnsname.Name) {
 	c.records = slices.DeleteFunc(c.records, func(r cached) bool {
-		srv, ok := r.Data.(mdns.SRV)
-		return ok && srv.Target.Equal(host)
+		p, is := r.Data.(mdns.PTR)
+		return r.Name.Equal(name) || is && p.Target.Equal(name)
 	})
 }
 

@@ -14,16 +14,21 @@ import (
 
 // check holds the world against the model.
 func (w *World) check() {
+	w.askAll()
+	w.compare()
+	for _, h := range w.hosts {
+		h.checkStatus()
+		h.checkResources()
+	}
+}
+
+// askAll has the neighbours ask for everything.
+func (w *World) askAll() {
 	for range 3 {
 		for _, s := range w.segments {
 			s.ask()
 		}
 		w.rest(1500 * time.Millisecond)
-	}
-	w.compare()
-	for _, h := range w.hosts {
-		h.checkStatus()
-		h.checkResources()
 	}
 }
 
@@ -107,13 +112,19 @@ func (w *World) compareHost(s *segment, h *host) {
 		}
 	}
 	if len(want) > 0 {
-		addrs := slices.DeleteFunc(s.cache.addresses(mdns.HostName(h.name).Key()), func(a netip.Addr) bool {
-			silent := min(time.Since(via.deaf), time.Since(h.truth.unnoted)) < hostTTL
-			return silent && !slices.Contains(via.published(), a) // whose goodbye could not be said
-		})
-		if !slices.Equal(addrs, via.published()) {
-			w.fail("segment %d knows %v of %s; want %v", s.number, addrs, h.net.Name, via.published())
-		}
+		w.compareAddresses(s, h, s.cache.addresses(mdns.HostName(h.name).Key()))
+	}
+}
+
+// compareAddresses holds what is known of the addresses of a host against what is so.
+func (w *World) compareAddresses(s *segment, h *host, known []netip.Addr) {
+	via := h.reaches(s)
+	addrs := slices.DeleteFunc(known, func(a netip.Addr) bool {
+		silent := min(time.Since(via.deaf), time.Since(h.truth.unnoted)) < hostTTL
+		return silent && !slices.Contains(via.published(), a) // whose goodbye could not be said
+	})
+	if !slices.Equal(addrs, via.published()) {
+		w.fail("segment %d knows %v of %s; want %v", s.number, addrs, h.net.Name, via.published())
 	}
 }
 

@@ -47,10 +47,8 @@ func isShared(file string) bool { return file == sharedFile }
 
 // baseName returns the name that a service was asked to have.
 func baseName(name string) string {
-	if strings.HasPrefix(name, sharedName) {
-		return sharedName
-	}
-	return name
+	base, _, _ := strings.Cut(name, " #")
+	return base
 }
 
 // isRemote reports whether a file is on the server.

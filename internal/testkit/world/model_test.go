@@ -39,7 +39,7 @@ func TestForgottenAddress(t *testing.T) {
 				}
 				w.rest(settleTime + test.after)
 				w.check()
-				s.cache.take(time.Now(), mdns.Record{
+				s.cache.take(time.Now(), h.net, mdns.Record{
 					Name: mdns.HostName(h.name), TTL: 120, Unique: true, Data: mdns.Address{Addr: prefix("10.1.0.99/16").Addr()},
 				})
 				w.compare()

@@ -40,11 +40,15 @@ func (w *World) storm(dice *rand.Rand) {
 // part splits a segment for a while: no host hears another one.
 func (w *World) part(dice *rand.Rand) {
 	s := w.segments[dice.IntN(len(w.segments))]
-	side := 0
-	s.Split(func(*memlink.Host) int { side++; return side })
+	s.split()
 	w.rest(time.Duration(dice.Int64N(int64(time.Minute))))
 	s.Heal()
 	w.touch()
+}
+
+func (s *segment) split() {
+	side := 0
+	s.Split(func(*memlink.Host) int { side++; return side })
 }
 
 // touch notes that the network may differ for a while.

@@ -160,8 +160,17 @@ check = "tcp"
 `
 
 func (w *World) addHost(i int) {
+	h := w.newHost(i, fmt.Sprintf("pbx%d", i), "")
+	for _, file := range fileNames[:2] {
+		h.save(file, h.draw(h.dice, file), h.dice)
+	}
+	w.hosts = append(w.hosts, h)
+}
+
+// newHost returns a machine with a cable to each segment, and rules of its own in its configuration.
+func (w *World) newHost(i int, name, rules string) *host {
 	h := &host{
-		number: i, name: fmt.Sprintf("pbx%d", i), net: w.net.NewHost(fmt.Sprintf("pbx%d", i)), locked: map[string]*service{}, places: map[string]*place{},
+		number: i, name: name, net: w.net.NewHost(name), locked: map[string]*service{}, places: map[string]*place{},
 		kernel: &kernel{listeners: map[*func(uint32)]bool{}, last: 1}, truth: newTruth(w),
 		dice: rand.New(rand.NewPCG(w.seed, uint64(100+i))), throws: rand.New(rand.NewPCG(w.seed, uint64(200+i))),
 		sockets: sockets{files: map[string]*socketFile{}}, running: map[*process]bool{},
@@ -174,11 +183,8 @@ func (w *World) addHost(i int) {
 	for _, file := range remoteFiles() {
 		h.places[file] = new(place)
 	}
-	h.disk = h.newDisk(fmt.Sprintf(configuration, definitions, pathOf("r0.toml"), pathOf("r1.toml"), authorities))
-	for _, file := range fileNames[:2] {
-		h.save(file, h.draw(h.dice, file), h.dice)
-	}
-	w.hosts = append(w.hosts, h)
+	h.disk = h.newDisk(fmt.Sprintf(configuration, definitions, pathOf("r0.toml"), pathOf("r1.toml"), authorities) + rules)
+	return h
 }
 
 // sent is a packet that a host has sent.
@@ -229,13 +235,13 @@ func (w *World) look(p sent) {
 		return
 	}
 	if p.from == p.segment.avahiHost {
-		p.segment.cache.hear(p.at, &m)
+		p.segment.cache.hear(p.at, p.from, &m)
 	}
 	for _, h := range w.hosts {
 		if h.net == p.from {
 			if p.Multicast() {
 				p.segment.remember(p.at, p.Data)
-				p.segment.cache.hear(p.at, &m)
+				p.segment.cache.hear(p.at, p.from, &m)
 			}
 			h.answers(p.segment, &m)
 		}
@@ -306,11 +312,16 @@ func (w *World) end() {
 		w.compare()
 	}
 	for _, h := range w.hosts {
-		lines := slices.Collect(strings.Lines(h.log.String()))
-		slices.Sort(lines) // those of one moment, which several goroutines write
-		for _, line := range lines {
-			w.trace = append(w.trace, h.net.Name+" "+strings.TrimSpace(line))
-		}
+		w.keepLog(h)
+	}
+}
+
+// keepLog adds the log of a host to the trace.
+func (w *World) keepLog(h *host) {
+	lines := slices.Collect(strings.Lines(h.log.String()))
+	slices.Sort(lines) // those of one moment, which several goroutines write
+	for _, line := range lines {
+		w.trace = append(w.trace, h.net.Name+" "+strings.TrimSpace(line))
 	}
 }
 
