@@ -2,10 +2,10 @@ package netwatch
 
 import (
 	"bytes"
-	"net"
 	"net/netip"
 
 	"github.com/jsimonetti/rtnetlink/v2"
+	"golang.org/x/sys/unix"
 )
 
 // MAC returns the hardware address of a host on an interface, "" if the kernel does not know it.
@@ -25,9 +25,10 @@ func MACs() func(link string, a netip.Addr) string {
 		link string
 		host netip.Addr
 	}
-	names := linkNames()
 	macs := map[key]string{}
-	for _, n := range neighbours() {
+	hosts := neighbours()
+	names := linkNames(hosts)
+	for _, n := range hosts {
 		macs[key{names[n.index], n.host}] = n.mac
 	}
 	return func(link string, a netip.Addr) string { return macs[key{link, a}] }
@@ -50,22 +51,40 @@ func MACOf(host netip.Addr) string {
 
 // Neighbours returns the hosts whose hardware addresses the kernel knows.
 func Neighbours() []Neighbour {
-	names := linkNames()
 	var all []Neighbour
-	for _, n := range neighbours() {
+	hosts := neighbours()
+	names := linkNames(hosts)
+	for _, n := range hosts {
 		all = append(all, Neighbour{Link: names[n.index], Host: n.host, MAC: n.mac})
 	}
 	return all
 }
 
-// linkNames returns the names of interfaces by their index. If they can't be read, it knows none.
-func linkNames() map[int]string {
+// linkNames returns the names of the interfaces that neighbours are on, by their index. It knows none that can't be read.
+// [net.Interfaces] would read all, of which there can be thousands, and keep their names.
+func linkNames(of []neighbour) map[int]string {
 	names := map[int]string{}
-	interfaces, _ := net.Interfaces()
-	for _, i := range interfaces {
-		names[i.Index] = i.Name
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return names
+	}
+	defer unix.Close(socket)
+	for _, n := range of {
+		if _, known := names[n.index]; !known {
+			names[n.index] = linkName(socket, n.index)
+		}
 	}
 	return names
+}
+
+// linkName returns the name of an interface, "" if it can't be read.
+func linkName(socket, index int) string {
+	var r unix.Ifreq
+	r.SetUint32(uint32(index))
+	if unix.IoctlIfreq(socket, unix.SIOCGIFNAME, &r) != nil {
+		return ""
+	}
+	return r.Name()
 }
 
 // neighbour is a host on a link whose hardware address the kernel knows.
@@ -90,7 +109,7 @@ func neighbours() []neighbour {
 		if n.Attributes == nil || len(bytes.Trim(n.Attributes.LLAddress, "\x00")) == 0 { // none, or that of the loopback
 			continue
 		}
-		if a, ok := netip.AddrFromSlice(n.Attributes.Address); ok {
+		if a, ok := netip.AddrFromSlice(n.Attributes.Address); ok && !a.IsMulticast() { // the kernel has entries for groups, too
 			all = append(all, neighbour{int(n.Index), a.Unmap(), n.Attributes.LLAddress.String()})
 		}
 	}
