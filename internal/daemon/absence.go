@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"announcer/internal/netwatch"
@@ -21,9 +22,9 @@ func (a absences) follow(now time.Time, before, after publication.Links, here ne
 			delete(a, name)
 		}
 	}
-	used := after.Names()
-	for _, old := range before {
-		if used[old.Name] {
+	used := sync.OnceValue(after.Names)
+	for old, l := range publication.Across(before, after) {
+		if old == nil || l != nil && l.Name == old.Name || used()[old.Name] {
 			continue
 		}
 		if l, ok := here.Links.ByName(old.Name); !ok || !l.Outage.IsZero() {

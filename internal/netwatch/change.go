@@ -23,36 +23,41 @@ func Changes(before, after []publication.Link, now Reading) []Change {
 // changesBetween is [Changes] with another way to find out about an interface that is there no more.
 func changesBetween(before, after publication.Links, gone func(publication.Link) string) []Change {
 	var changes []Change
-	tell := func(l publication.Link, format string, args ...any) {
+	tell := func(l *publication.Link, format string, args ...any) {
 		changes = append(changes, Change{l.Name, fmt.Sprintf(format, args...)})
 	}
-	for _, old := range before {
-		if !after.Has(old.Index) {
-			tell(old, "%s", gone(old))
+	for old, l := range publication.Across(before, after) {
+		if l == nil {
+			tell(old, "%s", gone(*old))
 		}
 	}
-	for _, l := range after {
-		old, ok := before.ByIndex(l.Index)
-		if !ok {
+	for old, l := range publication.Across(before, after) {
+		switch {
+		case l == nil:
+		case old == nil:
 			tell(l, "up, %s", with(l.Addrs))
-			continue
-		}
-		if l.Name != old.Name {
-			tell(l, "renamed, it was %s", old.Name)
-		}
-		if l.MTU != old.MTU {
-			tell(l, "MTU %d, it was %d", l.MTU, old.MTU)
-		}
-		for _, c := range l.CameUp(old) {
-			if c.Index == l.Index {
-				tell(l, "up again")
-			} else {
-				tell(l, "%s came up behind it", c.Name)
+		case !l.Same(*old):
+			for _, what := range linkChanges(old, l) {
+				tell(l, "%s", what)
 			}
 		}
-		for _, what := range addrChanges(old.Addrs, l.Addrs) {
-			tell(l, "address %s", what)
-		}
+	}
+	return changes
+}
+
+// linkChanges returns what happened to an interface that was there before.
+func linkChanges(old, l *publication.Link) (changes []string) {
+	if l.Name != old.Name {
+		changes = append(changes, "renamed, it was "+old.Name)
+	}
+	if l.MTU != old.MTU {
+		changes = append(changes, fmt.Sprintf("MTU %d, it was %d", l.MTU, old.MTU))
+	}
+	for _, c := range l.CameUp(*old) {
+		changes = append(changes, choose(c.Index == l.Index, "up again", c.Name+" came up behind it"))
+	}
+	for _, what := range addrChanges(old.Addrs, l.Addrs) {
+		changes = append(changes, "address "+what)
 	}
 	return changes
 }

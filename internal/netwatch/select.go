@@ -15,26 +15,40 @@ import (
 // there goes to the bridge. note is for people: what was assumed, which glob matches nothing, which link does not work and
 // what to do about it, which port was named; "" if there is nothing to say.
 func Select(links []publication.Link, allow, deny []string) (chosen []publication.Link, note string) {
+	var used []int
 	var leftOut, broken []publication.Link
 	for i := range links {
 		link := &links[i]
 		if !isShown(link, allow) {
 			continue
 		}
-		rule := ruledOut(*link, allow, deny)
+		rule := ruledOut(link, allow, deny)
 		switch {
 		case rule == "" && link.Outage.IsZero():
-			chosen = append(chosen, *link)
+			used = append(used, i)
 		case rule == "":
 			broken = append(broken, *link)
-		case link.Outage.IsZero() && !link.Matches(deny):
+		case len(allow) == 0 && link.Outage.IsZero() && !link.Matches(deny):
 			leftOut = append(leftOut, *link)
 		}
 	}
+	chosen = pick(links, used)
 	if len(allow) > 0 {
 		return chosen, notes(missing(links, allow), outages(needed(broken, chosen, allow)), portsAlone(links, allow), portsNamed(chosen))
 	}
 	return chosen, notes(assumed(chosen, worthNaming(leftOut)), outages(broken))
+}
+
+// pick returns the links at some places. They take no more memory than they need: there can be thousands.
+func pick(links []publication.Link, places []int) []publication.Link {
+	if len(places) == 0 {
+		return nil
+	}
+	picked := make([]publication.Link, len(places))
+	for i, at := range places {
+		picked[i] = links[at]
+	}
+	return picked
 }
 
 // needed returns those of some broken links without which a glob has no link: "eth*" is content with one that works.

@@ -144,7 +144,7 @@ func TestVirtualNames(t *testing.T) {
 		"cali1a2b3c4d5e6", "vxlan.calico", "flannel.1", "flannel-wg", "cilium_host", "cilium_vxlan", "weave", "kube-ipvs0", "kube-bridge", "nodelocaldns",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if owner(publication.Link{Name: name}) == "" {
+			if owner(&publication.Link{Name: name}) == "" {
 				t.Error("it is announced on")
 			}
 		})
@@ -154,7 +154,7 @@ func TestVirtualNames(t *testing.T) {
 		"bridge0", "vmbr0", "xenbr0", "bond0", "team0", "vlan20", "eth0.20", "tap0", "macvlan0", "ztabcdef12", "lan1", "nic0", "usb0", "end0", "veno1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if by := owner(publication.Link{Name: name}); by != "" {
+			if by := owner(&publication.Link{Name: name}); by != "" {
 				t.Errorf("it is taken for an interface of %s", by)
 			}
 		})

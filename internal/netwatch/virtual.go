@@ -53,7 +53,7 @@ var virtual = []struct {
 }
 
 // owner returns what a link is named after, "" if its name is none of the virtual ones.
-func owner(link publication.Link) string {
+func owner(link *publication.Link) string {
 	for _, v := range virtual {
 		if link.Matches([]string{v.glob}) {
 			return v.owner

@@ -8,14 +8,20 @@ import (
 
 // Why returns the reason for which [Select] leaves a link out and what to do about it, zero if it does not.
 func Why(link publication.Link, allow, deny []string) publication.Outage {
-	if why := ruledOut(link, allow, deny); why != "" {
+	switch why := ruledOut(&link, allow, deny); why {
+	case "":
+		return link.Outage
+	case notListed:
+		return publication.Outage{Why: why + ": " + publication.Names(allow)}
+	default:
 		return publication.Outage{Why: why}
 	}
-	return link.Outage
 }
 
+const notListed = "not in the list of interfaces"
+
 // ruledOut returns the rule by which a link is left out, "" if there is none.
-func ruledOut(link publication.Link, allow, deny []string) string {
+func ruledOut(link *publication.Link, allow, deny []string) string {
 	switch {
 	case link.Matches(deny):
 		return "denied by interfaces_deny"
@@ -26,7 +32,7 @@ func ruledOut(link publication.Link, allow, deny []string) string {
 	case link.Matches(allow):
 		return ""
 	case len(allow) > 0:
-		return "not in the list of interfaces: " + publication.Names(allow)
+		return notListed
 	case link.Loopback:
 		return "it is the loopback"
 	case link.PointToPoint:

@@ -1,6 +1,7 @@
 package publication
 
 import (
+	"iter"
 	"slices"
 	"sort"
 )
@@ -52,6 +53,27 @@ func (ls Links) Place(index int) int {
 // Meet reports whether a link is among both.
 func (ls Links) Meet(others Links) bool {
 	return slices.ContainsFunc(ls, func(l Link) bool { return others.Has(l.Index) })
+}
+
+// Across goes through two states of the links in the order of their indices: each link as it was and as it is, nil if it
+// was not there or is not.
+func Across(before, now Links) iter.Seq2[*Link, *Link] {
+	return func(yield func(old, l *Link) bool) {
+		for i, j := 0, 0; i < len(before) || j < len(now); {
+			var old, l *Link
+			if j == len(now) || i < len(before) && before[i].Index <= now[j].Index {
+				old = &before[i]
+				i++
+			}
+			if j < len(now) && (old == nil || old.Index == now[j].Index) {
+				l = &now[j]
+				j++
+			}
+			if !yield(old, l) {
+				return
+			}
+		}
+	}
 }
 
 // at returns the link at a position, none at -1.

@@ -1,7 +1,10 @@
 package publication
 
 import (
+	"fmt"
 	"maps"
+	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -36,5 +39,45 @@ func TestLinks(t *testing.T) {
 				t.Errorf("the names are %v, want %v", got, names)
 			}
 		})
+	}
+}
+
+// TestAcross goes through pairs of states, of which each link must be found as looking it up in both does.
+func TestAcross(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	state := func() (links Links) {
+		for index := range 6 {
+			if dice.IntN(3) > 0 {
+				links = append(links, Link{Index: index + 1, MTU: dice.Int()})
+			}
+		}
+		return links
+	}
+	text := func(l *Link) string {
+		if l == nil {
+			return "none"
+		}
+		return fmt.Sprint(l.Index, l.MTU)
+	}
+	find := func(links Links, index int) *Link {
+		if at := links.Place(index); at >= 0 {
+			return &links[at]
+		}
+		return nil
+	}
+	for range 500 {
+		before, now := state(), state()
+		var got, want []string
+		for old, l := range Across(before, now) {
+			got = append(got, text(old)+" to "+text(l))
+		}
+		for index := range 7 {
+			if old, l := find(before, index), find(now, index); old != nil || l != nil {
+				want = append(want, text(old)+" to "+text(l))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("got  %q\nwant %q", got, want)
+		}
 	}
 }

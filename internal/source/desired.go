@@ -24,11 +24,11 @@ func (s Snapshot) Desired(links []publication.Link) (desired publication.Desired
 
 // addressesBeside returns the addresses of the links that were not chosen.
 func addressesBeside(chosen publication.Links, all []publication.Link) (own []netip.Addr) {
-	for i := range all {
-		if len(all[i].Addrs) == 0 || chosen.Has(all[i].Index) {
+	for used, l := range publication.Across(chosen, all) {
+		if used != nil {
 			continue
 		}
-		for _, a := range all[i].Addrs {
+		for _, a := range l.Addrs {
 			own = append(own, a.Addr())
 		}
 	}

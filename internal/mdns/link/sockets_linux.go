@@ -440,14 +440,12 @@ func (s *Sockets) follow(before publication.Links) error {
 
 // difference returns which links are new or have changed, and which are gone.
 func difference(before, now publication.Links) (changed, gone publication.Links) {
-	for i := range now {
-		if at := before.Place(now[i].Index); at < 0 || !before[at].Same(now[i]) {
-			changed = append(changed, now[i])
-		}
-	}
-	for i := range before {
-		if !now.Has(before[i].Index) {
-			gone = append(gone, before[i])
+	for old, l := range publication.Across(before, now) {
+		switch {
+		case l == nil:
+			gone = append(gone, *old)
+		case old == nil || !old.Same(*l):
+			changed = append(changed, *l)
 		}
 	}
 	return changed, gone
