@@ -15,11 +15,12 @@ import (
 )
 
 // Where no multicast can be sent, a packet that asks for nothing is sent again and again until one goes out. If none has
-// for blockedAfter, the IP version of that link is a fault.
+// for blockedAfter, the IP version of that link is a fault; otherwise what was lost meanwhile is said again.
 const (
 	blockedAfter = 3 * time.Second
 	blockedTest  = time.Second      // between two such packets before that
 	blockedAgain = 10 * time.Second // and after it
+	repeatPause  = 10 * time.Second // at least, between two times that something is said again
 )
 
 // emptyQuery is a message without a question (RFC 1035 §4.1.1).
@@ -73,18 +74,17 @@ func whyBlocked(err error) string {
 	return why
 }
 
-// noteBlockades notes on which legs multicasts of the batch could be sent, and on which not.
-func (p *Publisher) noteBlockades(now time.Time) {
-	for i := range p.packets {
-		out := &p.packets[i]
+// block notes where multicasts were lost.
+func (p *Publisher) block(now time.Time, lost []link.Packet) {
+	for i := range lost {
+		out := &lost[i]
 		at := leg{out.Link, out.Version()}
-		b := p.blockades[at]
-		switch {
-		case !out.Multicast():
-		case out.Err == nil && b != nil && !b.isFault:
-			delete(p.blockades, at)
-		case out.Err != nil && b == nil && p.desired != nil && p.isFailure(out) && !noRoom(out.Err):
-			p.blockades[at] = &blockade{since: now, test: now.Add(blockedTest), why: out.Err}
+		if p.blockades[at] == nil && p.desired != nil && out.Multicast() && p.isFailure(out) && !errors.Is(out.Err, syscall.EMSGSIZE) {
+			test := now.Add(blockedTest)
+			if rested := p.repeated.Add(repeatPause); rested.After(test) {
+				test = rested
+			}
+			p.blockades[at] = &blockade{since: now, test: test, why: out.Err}
 		}
 	}
 }
@@ -104,9 +104,14 @@ func (p *Publisher) testBlockades(now time.Time) {
 		if now.Before(b.test) {
 			continue
 		}
-		test := []link.Packet{{Data: emptyQuery, Link: at.link, To: mdns.Group(at.version)}}
-		if !p.speaksOn(at) || p.config.Conn.Write(test) == 1 {
+		if !p.speaksOn(at) {
 			delete(p.blockades, at)
+			continue
+		}
+		test := []link.Packet{{Data: emptyQuery, Link: at.link, To: mdns.Group(at.version)}}
+		if p.config.Conn.Write(test) == 1 {
+			delete(p.blockades, at)
+			p.sayAgain(now, at, b)
 			continue
 		}
 		b.why, b.isFault = test[0].Err, now.Sub(b.since) >= blockedAfter
@@ -114,6 +119,15 @@ func (p *Publisher) testBlockades(now time.Time) {
 		if b.isFault {
 			b.test = now.Add(blockedAgain)
 		}
+	}
+}
+
+// sayAgain has the responder say again what was lost on a leg that has become passable, unless it does that anyway since it was
+// a fault.
+func (p *Publisher) sayAgain(now time.Time, at leg, b *blockade) {
+	if !b.isFault {
+		p.repeated = now
+		p.responder.Repeat(now, at.link, at.version)
 	}
 }
 

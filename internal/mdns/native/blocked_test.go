@@ -61,6 +61,8 @@ func TestBlockade(t *testing.T) {
 	unicast := func(p link.Packet) bool { return !p.Multicast() }
 	const reason = ": no packet can be sent: operation not permitted; look for a firewall (outgoing UDP port 5353)"
 	lost4, lost6 := "no phone can be reached by IPv4 on eth0"+reason, "no phone can be reached by IPv6 on eth0"+reason
+	const full = ": no packet can be sent: no buffer space available"
+	full4, full6 := "no phone can be reached by IPv4 on eth0"+full, "no phone can be reached by IPv6 on eth0"+full
 	for _, c := range []struct {
 		name  string
 		err   error
@@ -76,7 +78,8 @@ func TestBlockade(t *testing.T) {
 		{"another reason", syscall.ENETDOWN, byIPv6, 0, time.Hour, []string{"no phone can be reached by IPv6 on eth0: no packet can be sent: network is down"}, "Desk announced"},
 		{"for a moment", syscall.EPERM, all, 0, 2 * time.Second, nil, ""},
 		{"unicast only", syscall.EPERM, unicast, 0, time.Hour, nil, "Desk announced"},
-		{"a full queue", syscall.ENOBUFS, all, 0, time.Hour, nil, "Desk announced"},
+		{"a full queue", syscall.ENOBUFS, all, 0, time.Hour, []string{full4, full6}, "Desk refused"},
+		{"a full queue for a moment", syscall.ENOBUFS, all, 0, 2 * time.Second, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -91,6 +91,52 @@ func TestNoRoomToSend(t *testing.T) {
 	}
 }
 
+// TestLostForAMoment has the packets of some seconds be lost, in which a service is added, one is changed and one is withdrawn.
+func TestLostForAMoment(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EPERM, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.ENOBUFS, syscall.EAGAIN, syscall.EINTR} {
+		for _, lasts := range []time.Duration{100 * time.Millisecond, 2 * time.Second, 3 * time.Second, time.Minute} {
+			t.Run(errno.Error()+" for "+lasts.String(), func(t *testing.T) {
+				onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, _ *strings.Builder) {
+					m.apply(t, sip("Gone"), sip("Desk"))
+					time.Sleep(30 * time.Second)
+					desk := sip("Desk")
+					desk.Group.Services[0].Port++
+					for range 2 { // the second time, soon after the first
+						net.fail(errno)
+						heard.forget()
+						m.apply(t, desk, sip("New"))
+						time.Sleep(lasts)
+						net.fail(nil)
+						time.Sleep(30 * time.Second)
+						if got := heard.goodbyes(); got == 0 || !heard.has("Desk._sip._udp.local") || !heard.has("New._sip._udp.local") {
+							t.Errorf("%d goodbyes were heard; Desk: %t, New: %t", got, heard.has("Desk._sip._udp.local"), heard.has("New._sip._udp.local"))
+						}
+						m.apply(t, sip("Gone"), sip("Desk"))
+						time.Sleep(5 * time.Second)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestAPacketThatNeverGetsOut has one packet fail each time, for its size: nothing else is said again because of it.
+func TestAPacketThatNeverGetsOut(t *testing.T) {
+	onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, _ *strings.Builder) {
+		m.apply(t, sip("Desk"))
+		time.Sleep(20 * time.Second)
+		heard.forget()
+		net.fail(syscall.EMSGSIZE)
+		m.apply(t, sip("Desk"), sip("Hall"))
+		time.Sleep(time.Second)
+		net.fail(nil)
+		time.Sleep(time.Hour)
+		if heard.has("Desk._sip._udp.local") {
+			t.Error("Desk is announced again")
+		}
+	})
+}
+
 // A firewall that lets nothing out, or a network that is gone, costs next to nothing for as long as it lasts, and one
 // line of the log in ten seconds.
 func TestNothingCanBeSent(t *testing.T) {

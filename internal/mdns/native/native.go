@@ -77,6 +77,7 @@ type Publisher struct {
 	unsentOn map[int]uint64       // packets by the index of the link
 
 	blockades blockades // where no multicast can be sent
+	repeated  time.Time // when what was lost there was last said again
 }
 
 var (
@@ -320,7 +321,7 @@ const packetsKept = 1024
 
 // send does what is due, sends what comes of it, and returns the time of the next thing to do.
 func (p *Publisher) send() (next time.Time) {
-	p.late.resend(p.config.Conn)
+	p.block(time.Now(), p.late.resend(p.config.Conn))
 	out, next := p.responder.Tick(time.Now())
 	if len(out) > 0 {
 		if cap(p.packets) > packetsKept && len(out) < cap(p.packets)/4 {
@@ -330,13 +331,9 @@ func (p *Publisher) send() (next time.Time) {
 		for _, o := range out {
 			p.packets = link.AppendFrom(p.packets, packetOf(o), p.responder.Sources(o.Link, o.Version), o.Asker)
 		}
-		failed := p.config.Conn.Write(p.packets) < len(p.packets) && p.sendUnbound() < len(p.packets)
-		if failed {
-			p.late.keep(p.packets)
+		if p.config.Conn.Write(p.packets) < len(p.packets) && p.sendUnbound() < len(p.packets) {
 			p.fail(p.unsent())
-		}
-		if failed || len(p.blockades) > 0 {
-			p.noteBlockades(time.Now())
+			p.block(time.Now(), p.late.keep(p.packets))
 		}
 	}
 	return next

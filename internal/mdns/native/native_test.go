@@ -107,6 +107,13 @@ func (c *capture) has(name string) bool {
 	})
 }
 
+// forget drops what was heard.
+func (c *capture) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.messages = nil
+}
+
 func (c *capture) goodbyes() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

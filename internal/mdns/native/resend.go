@@ -26,36 +26,39 @@ type backlogged struct {
 
 // noRoom reports whether an error of a send passes by itself.
 func noRoom(err error) bool {
-	return errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM)
+	return errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EINTR)
 }
 
-// keep takes the packets of a batch that found no room.
-func (b *backlogged) keep(batch []link.Packet) {
+// keep takes those packets of a batch that found no room. It returns the others that were not sent.
+func (b *backlogged) keep(batch []link.Packet) (lost []link.Packet) {
 	for _, p := range batch {
-		if noRoom(p.Err) && len(b.packets) < resendMost {
+		switch {
+		case p.Err == nil:
+		case noRoom(p.Err) && len(b.packets) < resendMost:
 			p.Data = slices.Clone(p.Data)
 			b.packets = append(b.packets, p)
+		default:
+			lost = append(lost, p)
 		}
 	}
 	if len(b.packets) > 0 && b.again.IsZero() {
 		b.again, b.tries = time.Now().Add(resendPause), resendTimes
 	}
+	return lost
 }
 
-// resend sends what waits, when it is time, and gives up what never finds room.
-func (b *backlogged) resend(conn link.Conn) {
+// resend sends what waits, when it is time. It gives up what never finds room, and returns it.
+func (b *backlogged) resend(conn link.Conn) (lost []link.Packet) {
 	if b.again.IsZero() || time.Now().Before(b.again) {
-		return
+		return nil
 	}
-	batch := b.packets
-	b.tries--
+	batch, tries := b.packets, b.tries-1
 	conn.Write(batch)
-	b.packets = slices.DeleteFunc(batch, func(p link.Packet) bool { return !noRoom(p.Err) })
-	b.again = time.Now().Add(resendPause)
-	if b.tries == 0 {
-		b.packets = nil
+	*b = backlogged{}
+	if tries == 0 {
+		return slices.DeleteFunc(batch, func(p link.Packet) bool { return p.Err == nil })
 	}
-	if len(b.packets) == 0 {
-		*b = backlogged{}
-	}
+	lost = b.keep(batch)
+	b.tries = min(b.tries, tries)
+	return lost
 }

@@ -16,7 +16,7 @@ const goodbyeAgain = time.Second
 const goodbyeTimes = 2
 
 // goodbyeKept is the time after the last goodbye in which it comes to light that nothing could be sent.
-const goodbyeKept = 5 * time.Second
+const goodbyeKept = 15 * time.Second
 
 // farewell is a set that needs a goodbye (RFC 6762 §10.1).
 type farewell struct {

@@ -74,6 +74,8 @@ var actions = []action{
 	{"reflector", 1, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
 	{"netlink overrun", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.change(func() {}) }},
 	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.firewall() }},
+	{"sending fails", 3, func(w *World, h *host, dice *rand.Rand) { h.jamSending(w, dice) }},
+	{"hiccup", 4, func(w *World, h *host, dice *rand.Rand) { h.hiccup(w, dice) }},
 
 	{"port held", 1, func(_ *World, h *host, _ *rand.Rand) { h.holdPort() }},
 	{"storm", 1, func(w *World, _ *host, dice *rand.Rand) { w.storm(dice) }},
@@ -370,18 +372,6 @@ func (h *host) netlinkFails() {
 	h.feel()
 }
 
-// firewall blocks what the host sends, or lets it through again.
-func (h *host) firewall() {
-	h.mu.Lock()
-	if h.blocked == nil {
-		h.blocked = errFirewall
-	} else {
-		h.blocked = nil
-	}
-	h.mu.Unlock()
-	h.feel()
-}
-
 // setClock sets the clock on the wall by up to a day.
 func (h *host) setClock(dice *rand.Rand) {
 	h.mu.Lock()
@@ -406,7 +396,7 @@ func (h *host) mend(w *World) {
 		h.lose()
 	}
 	h.mu.Lock()
-	h.fault, h.blocked, h.held, h.serverFails = 0, nil, false, nil
+	h.fault, h.jam, h.held, h.serverFails = 0, nil, false, nil
 	h.mu.Unlock()
 	h.mendProvision()
 	h.showPort()

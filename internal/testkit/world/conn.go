@@ -89,7 +89,7 @@ func (c *conn) Write(batch []link.Packet) (sent int) {
 	c.process.host.gate.pass(turnOfSocket)
 	for i := range batch {
 		p := &batch[i]
-		if p.Err = c.refusal(); p.Err != nil {
+		if p.Err = c.refusal(i, p); p.Err != nil {
 			continue
 		}
 		c.process.sent.Add(1)
@@ -101,12 +101,12 @@ func (c *conn) Write(batch []link.Packet) (sent int) {
 	return sent
 }
 
-// refusal is why nothing is sent, nil if all is.
-func (c *conn) refusal() error {
+// refusal is why a packet of a batch is not sent, nil if it is.
+func (c *conn) refusal(at int, p *link.Packet) error {
 	if c.process.isKilled() {
 		return net.ErrClosed
 	}
-	return c.process.host.sendFault()
+	return c.process.host.sendFault(at, p)
 }
 
 // systemError returns what Linux says where the simulated network says another thing.

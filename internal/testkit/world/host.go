@@ -44,7 +44,7 @@ type host struct {
 	name    string
 	process *process            // nil: none runs
 	sign    time.Time           // the last sign of life
-	blocked error               // why nothing is sent; nil: all is
+	jam     *jam                // why something is not sent; nil: all is
 	full    bool                // the disk has no room
 	gone    bool                // the directory of definitions is not there
 	locked  map[string]*service // what files say that the daemon must not read
@@ -105,11 +105,8 @@ func (h *host) isBlind() bool { return h.release != nil || h.fault != 0 }
 
 // reaches returns the interface by which the host is to announce on a segment, nil if it can't.
 func (h *host) reaches(s *segment) *nic {
-	if h.blocked != nil || h.held {
-		return nil
-	}
 	for _, n := range h.kernel.interfaces {
-		if n.segment == s && n.works() {
+		if n.segment == s && n.works() && !h.held && !h.jam.closes(n) {
 			return n
 		}
 	}
@@ -146,14 +143,15 @@ func (h *host) clocks() (run, wall time.Duration) {
 	return now, now + h.step
 }
 
-// sendFault is why nothing is sent, nil if all is.
-func (h *host) sendFault() error {
+// sendFault is why a packet of a batch is not sent, nil if it is.
+func (h *host) sendFault(at int, p *link.Packet) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.held {
+	held, jam := h.held, h.jam
+	h.mu.Unlock()
+	if held {
 		return link.ErrNoSocket
 	}
-	return h.blocked
+	return jam.refuses(h, at, p)
 }
 
 // alive takes a sign of life of the process.
@@ -224,8 +222,6 @@ func (h *host) watch() {
 		h.boot()
 	}
 }
-
-var errFirewall = syscall.EPERM
 
 func prefix(format string, args ...any) netip.Prefix {
 	return netip.MustParsePrefix(fmt.Sprintf(format, args...))

@@ -243,6 +243,18 @@ func (k *kernel) sockets() int {
 	return len(k.listeners)
 }
 
+// byIndex returns an interface, nil if there is none.
+func (k *kernel) byIndex(index int) *nic {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, n := range k.interfaces {
+		if n.index == index {
+			return n
+		}
+	}
+	return nil
+}
+
 // links returns what the daemon is to know of the interfaces. It needs the lock.
 func (k *kernel) links() []publication.Link { return netwatch.FromKernel(k.all()) }
 

@@ -65,11 +65,11 @@ func (h *host) wrong() (words []string) {
 	add(!slices.ContainsFunc(h.kernel.interfaces, (*nic).passes), "no interface to announce on")
 	works := slices.ContainsFunc(h.kernel.interfaces, (*nic).works)
 	speaks := len(h.truth.known) > 1 || len(h.truth.known) == 1 && (h.serverFails == nil || !checked)
-	add(speaks && h.blocked == nil && !h.held && slices.ContainsFunc(h.kernel.interfaces, func(n *nic) bool {
+	add(speaks && h.jam == nil && !h.held && slices.ContainsFunc(h.kernel.interfaces, func(n *nic) bool {
 		return n.passes() && len(n.published()) == 0
 	}), "the link has no address")
 	add(speaks && works && h.held, "is held by dnsmasq")
-	add(speaks && works && h.blocked != nil && !h.held, "no packet can be sent")
+	add(speaks && slices.ContainsFunc(h.kernel.interfaces, h.jam.hinders) && !h.held, "no packet can be sent")
 	return words
 }
 
@@ -85,7 +85,7 @@ func (h *host) overdue() (words []string) {
 
 // isWell reports whether nothing has been wrong for so long that there must be no problem.
 func (h *host) isWell() bool {
-	return len(h.truth.faults) == 0 && h.blocked == nil && !h.held && !h.full && !h.kernel.isBlind() &&
+	return len(h.truth.faults) == 0 && h.jam == nil && !h.held && !h.full && !h.kernel.isBlind() &&
 		time.Since(h.truth.mended) > absenceTime && time.Since(h.truth.changed) > absenceTime
 }
 

@@ -53,7 +53,7 @@ const (
 	signTime     = 10 * time.Second // after which a client has given up on a handshake, or later on an answer
 	waitTime     = 31 * time.Second // likewise on an answer that comes slowly
 	askTime      = time.Minute
-	mostAsks     = 12 // in an askTime
+	mostAsks     = 15 // in an askTime: six after a failure, and some after each of a few signals
 )
 
 // promisedTime is within which a new version is known: after a request that waits for half a minute, and the longest pause.

@@ -88,7 +88,7 @@ func (q *query) judge(h *host) {
 // isAnswered reports whether a query gets to a host, and is one that is answered (RFC 6762 §6, §11).
 func (q *query) isAnswered(h *host) bool {
 	via := h.reaches(q.segment)
-	here := via != nil && (q.to == mdns.Group(q.version) || via.has(q.to.Addr()) && !q.isFar())
+	here := via != nil && !h.jam.hits(via, q.version) && (q.to == mdns.Group(q.version) || via.has(q.to.Addr()) && !q.isFar())
 	return here && via.port.Link().Has(q.version) && (q.class == 0 || q.class == wire.ClassANY)
 }
 

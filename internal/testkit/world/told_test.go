@@ -68,6 +68,8 @@ var tellings = []telling{
 	{event: "disk full", after: withRemote, told: "no space left on device"},
 	{event: "reflector", draw: 1, told: "announcer_packets_received_total"},
 	{event: "firewall", told: "no packet can be sent", over: "msg=reachable"},
+	{event: "sending fails", told: "no packet can be sent", over: "msg=reachable"},
+	{event: "hiccup", draw: 2, told: "announcer_send_errors_total"},
 	{event: "port held", told: "is held by dnsmasq", over: "msg=reachable"},
 	{event: "storm", silent: "a packet that is lost is lost for all"},
 	{event: "partition", silent: "likewise"},

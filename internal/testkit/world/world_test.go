@@ -130,7 +130,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// avahi on host 0
-	// provision on host 1
-	// events are lost on host 0
+	// questions on host 0
+	// server on host 1
+	// provision on host 0
 }

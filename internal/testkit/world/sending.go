@@ -1,0 +1,130 @@
+//go:build linux
+
+package world
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
+)
+
+// jam is why a host can't send packets.
+type jam struct {
+	why     error
+	segment int                   // of those that can't be sent; -1: all
+	version publication.IPVersion // likewise; 0: both
+	passes  int                   // packets of a batch that are sent nevertheless
+}
+
+// momentMost is the longest time for which sending fails for a moment.
+const momentMost = 20 * time.Second
+
+// sendErrors are what the system says where a packet can't be sent.
+var sendErrors = []syscall.Errno{
+	syscall.ENOBUFS, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EPERM, syscall.EINTR, syscall.EAGAIN, syscall.ENOMEM, syscall.ENETDOWN, syscall.EACCES,
+}
+
+// drawJam returns a reason for which some packets can't be sent.
+func drawJam(w *World, dice *rand.Rand) *jam {
+	j := &jam{why: sendErrors[dice.IntN(len(sendErrors))], segment: -1}
+	if dice.IntN(2) == 0 {
+		j.segment = dice.IntN(len(w.segments))
+	}
+	if dice.IntN(2) == 0 {
+		j.version = publication.IPVersions()[dice.IntN(2)]
+	}
+	return j
+}
+
+// hits reports whether a packet of an interface can't be sent.
+func (j *jam) hits(n *nic, v publication.IPVersion) bool {
+	return j != nil && j.passes == 0 && (j.segment < 0 || j.segment == n.segment.number) && (j.version == 0 || j.version == v)
+}
+
+// closes reports whether nothing can be sent on an interface.
+func (j *jam) closes(n *nic) bool {
+	for _, v := range publication.IPVersions() {
+		if n.port.Link().Has(v) && !j.hits(n, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// hinders reports whether something can't be sent on an interface that works.
+func (j *jam) hinders(n *nic) bool {
+	if !n.works() {
+		return false
+	}
+	for _, v := range publication.IPVersions() {
+		if n.port.Link().Has(v) && j.hits(n, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// refuses returns why a packet of a batch is not sent, nil if it is.
+func (j *jam) refuses(h *host, at int, p *link.Packet) error {
+	switch n := h.kernel.byIndex(p.Link); {
+	case j == nil:
+		return nil
+	case j.passes > 0 && at >= j.passes, n != nil && j.hits(n, p.Version()):
+		return j.why
+	}
+	return nil
+}
+
+// setJam has packets not be sent, or sent again.
+func (h *host) setJam(j *jam) {
+	h.mu.Lock()
+	h.jam = j
+	h.mu.Unlock()
+	h.feel()
+}
+
+// firewall blocks what the host sends, or lets it through again.
+func (h *host) firewall() {
+	if h.jam != nil {
+		h.setJam(nil)
+		return
+	}
+	h.setJam(&jam{why: syscall.EPERM, segment: -1})
+}
+
+// jamSending has some packets not be sent, or sent again.
+func (h *host) jamSending(w *World, dice *rand.Rand) {
+	if h.jam != nil {
+		h.setJam(nil)
+		return
+	}
+	h.setJam(drawJam(w, dice))
+}
+
+// hiccup has some packets not be sent for a moment, in which definitions change.
+func (h *host) hiccup(w *World, dice *rand.Rand) {
+	if h.jam != nil {
+		return
+	}
+	j := drawJam(w, dice)
+	if dice.IntN(3) == 0 {
+		j = &jam{why: syscall.EAGAIN, passes: 1}
+	}
+	h.setJam(j)
+	lasts := time.Duration(dice.Int64N(int64(momentMost >> dice.IntN(5))))
+	for range dice.IntN(4) {
+		part := time.Duration(dice.Int64N(int64(lasts)))
+		w.rest(part)
+		lasts -= part
+		if file := drawFile(dice); dice.IntN(2) == 0 {
+			h.save(file, h.draw(dice, file), dice)
+		} else {
+			h.delete(file)
+		}
+	}
+	w.rest(lasts)
+	h.setJam(nil)
+}
