@@ -143,6 +143,12 @@ func TestGroupThatCannotBeJoined(t *testing.T) {
 	if err == nil || len(faults) != 1 || faults[0].Version != publication.V4 || faults[0].Link != here[0].Index {
 		t.Errorf("error %v, faults %v; want one of IPv4 on link %d", err, faults, here[0].Index)
 	}
+	for range 3 { // each time, it is tried again
+		err = server.SetLinks(here)
+	}
+	if n := len(server.sockets); err == nil || n != 2 {
+		t.Errorf("error %v, %d sockets are open; want one for each IP version", err, n)
+	}
 	if err := os.WriteFile(setting, before, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -503,8 +503,12 @@ func (s *Sockets) joinLink(index int, v publication.IPVersion) error {
 	if err := s.openSocket(sock); err != nil {
 		return err
 	}
+	if err := sock.join(index); err != nil {
+		sock.close()
+		return err
+	}
 	s.sockets = append(s.sockets, sock)
-	return sock.join(index)
+	return nil
 }
 
 // Shared implements [Conn].
