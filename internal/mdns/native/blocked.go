@@ -79,7 +79,7 @@ func (p *Publisher) block(now time.Time, lost []link.Packet) {
 	for i := range lost {
 		out := &lost[i]
 		at := leg{out.Link, out.Version()}
-		if p.blockades[at] == nil && p.desired != nil && out.Multicast() && p.isFailure(out) && !errors.Is(out.Err, syscall.EMSGSIZE) {
+		if p.blockades[at] == nil && p.desired != nil && out.Multicast() && p.isLoss(out) {
 			test := now.Add(blockedTest)
 			if rested := p.repeated.Add(repeatPause); rested.After(test) {
 				test = rested
@@ -87,6 +87,14 @@ func (p *Publisher) block(now time.Time, lost []link.Packet) {
 			p.blockades[at] = &blockade{since: now, test: test, why: out.Err}
 		}
 	}
+}
+
+// isLoss reports whether a packet was lost that would be sent another time.
+func (p *Publisher) isLoss(out *link.Packet) bool {
+	if errors.Is(out.Err, link.ErrNoSocket) {
+		return true
+	}
+	return p.isFailure(out) && !errors.Is(out.Err, syscall.EMSGSIZE)
 }
 
 // retestBlockades tries to send at once where nothing could be sent.
@@ -114,7 +122,8 @@ func (p *Publisher) testBlockades(now time.Time) {
 			p.sayAgain(now, at, b)
 			continue
 		}
-		b.why, b.isFault = test[0].Err, now.Sub(b.since) >= blockedAfter
+		b.why = test[0].Err
+		b.isFault = now.Sub(b.since) >= blockedAfter && !errors.Is(b.why, link.ErrNoSocket) // which is one already
 		b.test = now.Add(blockedTest)
 		if b.isFault {
 			b.test = now.Add(blockedAgain)

@@ -93,8 +93,11 @@ func TestNoRoomToSend(t *testing.T) {
 
 // TestLostForAMoment has the packets of some seconds be lost, in which a service is added, one is changed and one is withdrawn.
 func TestLostForAMoment(t *testing.T) {
-	for _, errno := range []syscall.Errno{syscall.EPERM, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.ENOBUFS, syscall.EAGAIN, syscall.EINTR} {
+	for _, errno := range []error{syscall.EPERM, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.ENOBUFS, syscall.EAGAIN, syscall.EINTR, link.ErrNoSocket} {
 		for _, lasts := range []time.Duration{100 * time.Millisecond, 2 * time.Second, 3 * time.Second, time.Minute} {
+			if errno == link.ErrNoSocket && lasts > blockedAfter {
+				continue // a socket that can't be opened again is a fault
+			}
 			t.Run(errno.Error()+" for "+lasts.String(), func(t *testing.T) {
 				onFaulty(t, func(t *testing.T, m machine, net *faulty, heard *capture, _ *strings.Builder) {
 					m.apply(t, sip("Gone"), sip("Desk"))

@@ -407,7 +407,7 @@ func (p *Publisher) isFailure(out *link.Packet) bool {
 	switch {
 	case out.Err == nil:
 	case !here, noSource(out.Err) && !l.Has(out.Version()): // a goodbye for a link or an address that is gone
-	case errors.Is(out.Err, link.ErrNoSocket): // which is a fault
+	case errors.Is(out.Err, link.ErrNoSocket): // which is a fault, or passes
 	case l.Loopback && errors.Is(out.Err, syscall.ENETUNREACH): // Linux routes no IPv6 multicast there, where IPv4 does
 	default:
 		return true
