@@ -163,7 +163,11 @@ var contentTypes = []string{"application/toml", "application/xml", "text/xml", "
 
 // acceptable returns why an answer is none, from its head.
 func (w *Website) acceptable(response *http.Response) error {
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return &busyError{w.refusal(response.StatusCode), retryAfter(response.Header, time.Now())}
+	default:
 		return w.refusal(response.StatusCode)
 	}
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {

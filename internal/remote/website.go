@@ -12,6 +12,7 @@ const (
 	firstRetry  = time.Second      // after the first failure; it doubles with each further one, up to the poll
 	slowest     = 30 * time.Second // for a whole answer
 	impatient   = 4 * time.Second  // likewise, where the answer is waited for
+	wholeEvery  = time.Hour        // between two requests without a condition: some servers have nothing new without end
 )
 
 // Website is a definition file on a web server.
@@ -58,8 +59,16 @@ func (w *Website) name() string { return path.Base(w.url.Path) }
 
 // Follow implements [Origin].
 func (w *Website) Follow(ctx context.Context, known Set, report func(Report)) {
+	whole := time.Now()
 	for failures := 0; ctx.Err() == nil; {
-		answer, err := w.get(ctx, known)
+		asked := known
+		if time.Since(whole) >= wholeEvery {
+			asked.Condition = ""
+		}
+		answer, err := w.get(ctx, asked)
+		if err == nil && (answer != nil || asked.Condition == "") {
+			whole = time.Now()
+		}
 		switch {
 		case err != nil:
 			failures++
@@ -74,16 +83,17 @@ func (w *Website) Follow(ctx context.Context, known Set, report func(Report)) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(w.pause(failures)):
+		case <-time.After(w.pause(failures, busyFor(err))):
 		}
 	}
 }
 
-// pause returns the time until the next request: half of the usual one to half as much again, by chance.
-func (w *Website) pause(failures int) time.Duration {
+// pause returns the time until the next request: half of the usual one to half as much again, by chance. It is not shorter than
+// the time for which the server wants none.
+func (w *Website) pause(failures int, busy time.Duration) time.Duration {
 	pause := w.poll
 	if failures > 0 {
 		pause = min(pause, firstRetry<<min(failures-1, 16))
 	}
-	return pause/2 + time.Duration(w.settings.Dice().Int64N(int64(pause)))
+	return max(pause/2, busy) + time.Duration(w.settings.Dice().Int64N(int64(pause)))
 }

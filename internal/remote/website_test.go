@@ -127,7 +127,7 @@ func TestHostsComeBackApart(t *testing.T) {
 	w := website(t, "https://x.example/berlin.toml", Settings{})
 	counts := map[int]int{}
 	for range 10000 {
-		counts[int(w.pause(20)/time.Second)]++
+		counts[int(w.pause(20, 0)/time.Second)]++
 	}
 	for second, n := range counts {
 		if second < 30 || second >= 90 || n > 400 {
