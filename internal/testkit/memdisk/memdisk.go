@@ -45,7 +45,8 @@ func (d *Disk) must(err error) {
 }
 
 // SetFault has a function called before each call of each process; an error that it returns is that of the call. It may wait, and
-// it may kill the process. Of a write that fails half of the bytes are written. Nil: nothing fails.
+// it may kill the process. Of a write that fails half of the bytes are written, and of a readdir half of the entries are returned.
+// Nil: nothing fails.
 //
 // The calls are stat, lstat, readlink, readdir, open, create, fstat, read, write, sync, rename, remove, mkdir, chtimes, syncdir,
 // watch, add and statfs. The path is that which the call was given, or by which its file was opened; of a watch "".

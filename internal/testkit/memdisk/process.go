@@ -200,7 +200,15 @@ func (p *Process) Readlink(path string) (target string, err error) {
 
 // ReadDir implements [disk.FS].
 func (p *Process) ReadDir(path string) (entries []fs.DirEntry, err error) {
-	err = p.with("readdir", "open", path, true, func(n *node) error {
+	if fault := p.disk.faultOf("readdir", path); fault != nil {
+		entries, _ = p.readDir(path)
+		return entries[:len(entries)/2], &fs.PathError{Op: "readdirent", Path: path, Err: fault}
+	}
+	return p.readDir(path)
+}
+
+func (p *Process) readDir(path string) (entries []fs.DirEntry, err error) {
+	err = p.with("", "open", path, true, func(n *node) error {
 		if err := p.mayOpen(); err != nil {
 			return err
 		}

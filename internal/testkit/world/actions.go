@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +34,7 @@ var actions = []action{
 	{"directory hangs", 2, func(_ *World, h *host, _ *rand.Rand) { h.hang() }},
 	{"directory goes", 2, func(_ *World, h *host, _ *rand.Rand) { h.lose() }},
 	{"disk fails", 2, func(_ *World, h *host, dice *rand.Rand) { h.failDisk(dice) }},
+	{"short reads", 1, func(_ *World, h *host, dice *rand.Rand) { h.shortenReads(dice) }},
 	{"events are lost", 1, func(_ *World, h *host, dice *rand.Rand) {
 		file := drawFile(dice)
 		h.disk.Overflow(func() { h.save(file, h.draw(dice, file), dice) })
@@ -75,6 +75,7 @@ var actions = []action{
 	{"netlink overrun", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.change(func() {}) }},
 	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.firewall() }},
 	{"sending fails", 3, func(w *World, h *host, dice *rand.Rand) { h.jamSending(w, dice) }},
+	{"sockets fail", 3, func(w *World, h *host, dice *rand.Rand) { h.breakSockets(w, dice) }},
 	{"hiccup", 4, func(w *World, h *host, dice *rand.Rand) { h.hiccup(w, dice) }},
 
 	{"port held", 1, func(_ *World, h *host, _ *rand.Rand) { h.holdPort() }},
@@ -249,19 +250,6 @@ func (h *host) unhang() {
 	}
 }
 
-// failDisk has calls for the definitions fail, or succeed again.
-func (h *host) failDisk(dice *rand.Rand) {
-	errs := []syscall.Errno{syscall.EMFILE, syscall.EIO, syscall.EACCES, syscall.EINTR, syscall.ESTALE}
-	h.mu.Lock()
-	if h.fault == 0 {
-		h.fault = errs[dice.IntN(len(errs))]
-	} else {
-		h.fault = 0
-	}
-	h.mu.Unlock()
-	h.truth.learn(h)
-}
-
 // lose has the directory of definitions go away, or come back as it was.
 func (h *host) lose() {
 	if h.gone = !h.gone; h.gone {
@@ -306,23 +294,24 @@ func (h *host) holdPort() {
 	h.showPort()
 }
 
-// showPort has the sockets of the process be as the port is.
+// showPort has the process see that its sockets are others.
 func (h *host) showPort() {
 	if h.process != nil {
-		h.process.setFaults(h.portFaults())
+		h.process.wake()
 	}
 }
 
 // portFaults is what the sockets lack.
 func (h *host) portFaults() (faults []link.Fault) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	held, jam := h.held, h.jam
+	h.mu.Unlock()
 	for _, v := range publication.IPVersions() {
-		if h.held {
+		if held {
 			faults = append(faults, link.Fault{Version: v, Why: fmt.Sprintf("port 5353 for IPv%d is held by dnsmasq (pid 812)", v)})
 		}
 	}
-	return faults
+	return append(faults, jam.faults(h)...)
 }
 
 // onNIC changes an interface.
@@ -396,7 +385,7 @@ func (h *host) mend(w *World) {
 		h.lose()
 	}
 	h.mu.Lock()
-	h.fault, h.jam, h.held, h.serverFails = 0, nil, false, nil
+	h.fault, h.jam, h.held, h.serverFails = diskFault{}, nil, false, nil
 	h.mu.Unlock()
 	h.mendProvision()
 	h.showPort()

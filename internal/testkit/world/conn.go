@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"announcer/internal/mdns/link"
+	"announcer/internal/publication"
 	"announcer/internal/testkit/memlink"
 )
 
@@ -81,7 +82,22 @@ type conn struct {
 func (c *conn) Read(batch []link.Packet, until time.Time) (int, error) {
 	n, err := c.Conn.Read(batch, until)
 	c.process.host.gate.pass(turnOfSocket)
-	return n, err
+	if err != nil {
+		return n, err
+	}
+	return c.process.host.receive(batch[:n])
+}
+
+// Faults implements [link.Conn].
+func (c *conn) Faults() []link.Fault { return c.process.host.portFaults() }
+
+// SetLinks implements [link.Conn].
+func (c *conn) SetLinks(links []publication.Link) error {
+	err := c.Conn.SetLinks(links)
+	for _, fault := range c.process.host.portFaults() {
+		err = errors.Join(err, errors.New(fault.Why))
+	}
+	return err
 }
 
 // Write implements [link.Conn].

@@ -7,9 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"announcer/internal/mdns/link"
@@ -28,8 +26,9 @@ type host struct {
 	net     *memlink.Host
 	kernel  *kernel
 	disk    *memdisk.Disk
-	release func()        // ends that the directory of definitions hangs; nil: it does not
-	fault   syscall.Errno // of what is done there; 0: none
+	release func()    // ends that the directory of definitions hangs; nil: it does not
+	fault   diskFault // of what is done there
+	short   bool      // reads return some bytes only
 	dice    *rand.Rand
 	throws  *rand.Rand // of the checks
 	log     journal
@@ -73,7 +72,7 @@ func (h *host) newDisk(config string) *memdisk.Disk {
 	h.must(d.Own(state))
 	h.must(d.Write(configFile, config))
 	h.must(d.Write(authorities, trusted()))
-	d.SetFault(h.diskFault)
+	d.SetFault(h.failCall)
 	return d
 }
 
@@ -86,22 +85,6 @@ func (h *host) must(err error) {
 		h.fail("%s: %v", h.net.Name, err)
 	}
 }
-
-// diskFault is why a call for the definitions fails, nil if it does not.
-func (h *host) diskFault(op, path string) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.full && strings.HasPrefix(path, state) && (op == "create" || op == "write") {
-		return syscall.ENOSPC
-	}
-	if h.fault != 0 && strings.HasPrefix(path, definitions) && op != "read" {
-		return h.fault
-	}
-	return nil
-}
-
-// isBlind reports whether the daemon can't know what the directory of definitions holds.
-func (h *host) isBlind() bool { return h.release != nil || h.fault != 0 }
 
 // reaches returns the interface by which the host is to announce on a segment, nil if it can't.
 func (h *host) reaches(s *segment) *nic {
@@ -168,6 +151,9 @@ func (h *host) boot() {
 	}
 	if h.kernel.hangs != nil {
 		h.kernel.hang() // with links that have never been read, there is nothing to compare
+	}
+	if h.jam.isTotal() {
+		h.setJam(nil) // without a socket it does not start
 	}
 	h.alive()
 	h.adopt(h.start())

@@ -53,7 +53,8 @@ func (h *host) wrong() (words []string) {
 		}
 	}
 	for _, file := range fileNames {
-		add(h.truth.bad[file] && (isRemote(file) || !h.isBlind()), pathOf(file))
+		add(h.truth.bad[file] && (isRemote(file) || !h.isBlind()) && !h.isUnread(file), pathOf(file))
+		add(h.isUnread(file), pathOf(file)+": it can't be")
 	}
 	add(h.isBlind() || h.gone && h.truth.saw, definitions)
 	words = append(words, h.unserved()...)
@@ -69,7 +70,7 @@ func (h *host) wrong() (words []string) {
 		return n.passes() && len(n.published()) == 0
 	}), "the link has no address")
 	add(speaks && works && h.held, "is held by dnsmasq")
-	add(speaks && slices.ContainsFunc(h.kernel.interfaces, h.jam.hinders) && !h.held, "no packet can be sent")
+	add(speaks && slices.ContainsFunc(h.kernel.interfaces, h.jam.hinders) && !h.held, h.jam.words())
 	return words
 }
 
@@ -92,7 +93,7 @@ func (h *host) isWell() bool {
 // patience returns for how long a fault may last before it is a problem.
 func patience(fault string) time.Duration {
 	switch {
-	case strings.Contains(fault, "interface"), strings.Contains(fault, "no address"):
+	case strings.Contains(fault, "interface"), strings.Contains(fault, "no address"), strings.Contains(fault, "can't be"):
 		return absenceTime
 	case strings.Contains(fault, "given no definitions"):
 		return 7 * time.Minute

@@ -14,7 +14,6 @@ import (
 	"announcer/internal/daemon"
 	"announcer/internal/health"
 	"announcer/internal/mdns"
-	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/native"
 	"announcer/internal/netwatch"
 	"announcer/internal/publication"
@@ -106,7 +105,6 @@ func (p *process) engine(ctx context.Context, log *slog.Logger) *native.Publishe
 	p.mu.Lock()
 	p.conn = &conn{p.host.net.Conn(), p}
 	p.mu.Unlock()
-	p.setFaults(p.host.portFaults())
 	return native.New(native.Config{
 		FS: p.fs, Notes: []string{state + "/announcer.said"}, Conn: p.conn, Log: log, Seed: p.host.nextSeed(), Sleeps: p.sleeps,
 	})
@@ -158,12 +156,12 @@ func (p *process) isKilled() bool {
 	return p.killed
 }
 
-// setFaults sets what is wrong with the sockets.
-func (p *process) setFaults(faults []link.Fault) {
+// wake has the process look at its sockets.
+func (p *process) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.conn != nil {
-		p.conn.SetFaults(faults...)
+		p.conn.Wake()
 	}
 }
 
@@ -219,6 +217,9 @@ func (p *process) status() (s status.Status, ok bool) {
 
 // hangup sends SIGHUP.
 func (p *process) hangup() {
+	for _, server := range p.host.places {
+		server.busy = time.Time{} // a reload asks at once
+	}
 	select {
 	case p.hangups <- struct{}{}:
 	default:

@@ -133,6 +133,8 @@ type exchange struct {
 	file    string
 	words   string   // that say why there was no answer; "": there was one
 	given   *version // nil: nothing new
+	at      time.Time
+	busy    time.Duration // in which the server wants no other request
 }
 
 // end remembers how a request ended.
@@ -160,6 +162,7 @@ type place struct {
 	answered bool        // the process has had an answer
 	kept     *version    // that the cache has; nil: none
 	asks     []time.Time // in the last askTime
+	busy     time.Time   // until when the server wants no request
 }
 
 // served has a host know what its process was served with.
@@ -169,7 +172,7 @@ func (h *host) served() {
 		if e.process != h.process {
 			continue
 		}
-		p.count(h, e.file)
+		p.count(h, e)
 		isNews := p.words != e.words || e.given != nil && e.given != p.version && !h.knows(e.file, e.given)
 		p.asked, p.words = true, e.words
 		if e.words == "" {
@@ -191,10 +194,14 @@ func (h *host) knows(file string, v *version) bool {
 }
 
 // count counts a request.
-func (p *place) count(h *host, file string) {
+func (p *place) count(h *host, e exchange) {
+	if e.at.Before(p.busy) {
+		h.fail("%s asks for %s %v before the server wants it to", h.net.Name, e.file, p.busy.Sub(e.at))
+	}
+	p.busy = e.at.Add(e.busy)
 	p.asks = append(slices.DeleteFunc(p.asks, func(at time.Time) bool { return time.Since(at) > askTime }), time.Now())
 	if len(p.asks) > mostAsks {
-		h.fail("%s asks for %s %d times within %v", h.net.Name, file, len(p.asks), askTime)
+		h.fail("%s asks for %s %d times within %v", h.net.Name, e.file, len(p.asks), askTime)
 	}
 }
 
@@ -253,7 +260,7 @@ func (h *host) checkServers(s status.Status) {
 		case p.words != "" && (state.Word() != "failing" || !strings.Contains(state.Error, p.words)):
 			h.fail("%s says of %s, which fails: %s %q; want %q", h.net.Name, pathOf(file), state.Word(), state.Error, p.words)
 		}
-		if s := h.provision; s.fault == nil && time.Since(s.changed) > promisedTime && (p.version == nil || p.version.text != s.documents[file].version.text) {
+		if s := h.provision; s.fault == nil && time.Since(s.changed) > promisedTime && time.Since(p.busy) > promisedTime && (p.version == nil || p.version.text != s.documents[file].version.text) {
 			h.fail("%s has not taken the version of %s that is there for %v", h.net.Name, pathOf(file), time.Since(s.changed))
 		}
 	}
@@ -321,7 +328,7 @@ func (r *route) dial(ctx context.Context) (net.Conn, error) {
 
 // end notes how a request ended. What was cancelled early by its process has not.
 func (r *route) end(a *response, began time.Time, err error) {
-	e := exchange{r.process, r.file, a.words, a.version}
+	e := exchange{r.process, r.file, a.words, a.version, time.Now(), a.busy}
 	switch isLate := time.Since(began) >= signTime; {
 	case a.hop, err != nil && !isLate && (a.words == "" || a.waits()):
 		return
@@ -332,6 +339,9 @@ func (r *route) end(a *response, began time.Time, err error) {
 	}
 	if e.words != "" {
 		e.given = nil
+	}
+	if e.words != a.words {
+		e.busy = 0
 	}
 	r.process.host.provision.end(e)
 }

@@ -32,6 +32,7 @@ func TestWebFaults(t *testing.T) {
 					h.crash,
 					h.boot,
 					h.mendProvision,
+					func() { w.rest(max(0, time.Until(h.places["r0.toml"].busy))) },
 					change,
 				} {
 					step()

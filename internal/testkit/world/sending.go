@@ -11,12 +11,14 @@ import (
 	"announcer/internal/publication"
 )
 
-// jam is why a host can't send packets.
+// jam is why a host can't send packets, or has no socket for them.
 type jam struct {
 	why     error
 	segment int                   // of those that can't be sent; -1: all
 	version publication.IPVersion // likewise; 0: both
 	passes  int                   // packets of a batch that are sent nevertheless
+	lacks   string                // what the socket is, without which none are received either; "": it is well
+	told    bool                  // that it is being reopened
 }
 
 // momentMost is the longest time for which sending fails for a moment.
@@ -70,8 +72,10 @@ func (j *jam) hinders(n *nic) bool {
 // refuses returns why a packet of a batch is not sent, nil if it is.
 func (j *jam) refuses(h *host, at int, p *link.Packet) error {
 	switch n := h.kernel.byIndex(p.Link); {
-	case j == nil:
+	case j == nil, j.lacks == unjoined:
 		return nil
+	case (j.lacks == unopened || j.lacks == reopened) && n != nil && j.hits(n, p.Version()):
+		return link.ErrNoSocket
 	case j.passes > 0 && at >= j.passes, n != nil && j.hits(n, p.Version()):
 		return j.why
 	}
@@ -84,6 +88,7 @@ func (h *host) setJam(j *jam) {
 	h.jam = j
 	h.mu.Unlock()
 	h.feel()
+	h.showPort()
 }
 
 // firewall blocks what the host sends, or lets it through again.
@@ -109,12 +114,15 @@ func (h *host) hiccup(w *World, dice *rand.Rand) {
 	if h.jam != nil {
 		return
 	}
-	j := drawJam(w, dice)
-	if dice.IntN(3) == 0 {
+	j, most := drawJam(w, dice), momentMost>>dice.IntN(5)
+	switch dice.IntN(4) {
+	case 0:
 		j = &jam{why: syscall.EAGAIN, passes: 1}
+	case 1:
+		j, most = &jam{why: receiveErrors[dice.IntN(len(receiveErrors))], segment: -1, version: j.version, lacks: reopened}, reopenMost
 	}
 	h.setJam(j)
-	lasts := time.Duration(dice.Int64N(int64(momentMost >> dice.IntN(5))))
+	lasts := time.Duration(dice.Int64N(int64(most)))
 	for range dice.IntN(4) {
 		part := time.Duration(dice.Int64N(int64(lasts)))
 		w.rest(part)

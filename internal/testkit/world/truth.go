@@ -108,7 +108,7 @@ func (t *truth) sees(h *host, file string) bool {
 	if isRemote(file) {
 		return h.places[file].version != nil
 	}
-	return !h.isBlind()
+	return !h.isBlind() && !h.isUnread(file)
 }
 
 // drop ends a service of a file.

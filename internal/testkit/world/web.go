@@ -40,7 +40,8 @@ type response struct {
 	pace    time.Duration // between two bytes of it
 	version *version      // that the body is
 
-	hop bool // the request follows from another one
+	hop  bool          // the request follows from another one
+	busy time.Duration // in which it wants no other one
 }
 
 // show has the answer be a version of the document.
@@ -88,6 +89,11 @@ type webFault struct {
 func set(name, value string) func(*response) { return func(a *response) { a.header[name] = value } }
 
 func refuse(status int) func(*response) { return func(a *response) { a.status = status } }
+
+// putOff returns what refuses a request, and any other one for a time.
+func putOff(status int, busy time.Duration, text string) func(*response) {
+	return func(a *response) { a.status, a.busy, a.header["Retry-After"] = status, busy, text }
+}
 
 func redirect(to string) func(*response) {
 	return func(a *response) { a.status, a.header["Location"] = 302, to }
@@ -149,9 +155,12 @@ var webFaults = []webFault{
 	{"401", "it answers 401", refuse(401)},
 	{"403", "it answers 403", refuse(403)},
 	{"404", "it answers 404", refuse(404)},
-	{"429", "it answers 429", func(a *response) { a.status, a.header["Retry-After"] = 429, "30" }},
+	{"429", "it answers 429", putOff(429, 30*time.Second, "30")},
 	{"500", "it answers 500", refuse(500)},
-	{"503", "it answers 503", func(a *response) { a.status, a.header["Retry-After"] = 503, "86400" }},
+	{"503", "it answers 503", putOff(503, time.Hour, "86400")},
+	{"503 until a date", "it answers 503", func(a *response) {
+		putOff(503, 10*time.Minute, time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat))(a)
+	}},
 
 	{"same again", "", func(a *response) { delete(a.header, "ETag"); delete(a.header, "Last-Modified") }},
 	{"version before", "", func(a *response) { a.show(a.before) }},

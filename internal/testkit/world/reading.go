@@ -1,0 +1,72 @@
+//go:build linux
+
+package world
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// diskFault is why calls for the definitions fail. The zero value is none.
+type diskFault struct {
+	why syscall.Errno // 0: they do not
+	ops []string      // that fail; nil: all but reads
+}
+
+var (
+	diskErrors = []syscall.Errno{syscall.EMFILE, syscall.EIO, syscall.EACCES, syscall.EINTR, syscall.ESTALE, syscall.ENFILE, syscall.ENOMEM}
+	diskOps    = [][]string{nil, {"readdir"}, {"open"}, {"read"}}
+)
+
+// isOfContents reports whether the daemon still knows which files there are.
+func (f diskFault) isOfContents() bool {
+	return f.why != 0 && (slices.Contains(f.ops, "open") || slices.Contains(f.ops, "read"))
+}
+
+// failCall is why a call fails, nil if it does not.
+func (h *host) failCall(op, path string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.full && strings.HasPrefix(path, state) && (op == "create" || op == "write") {
+		return syscall.ENOSPC
+	}
+	if fails := slices.Contains(h.fault.ops, op) || h.fault.ops == nil && op != "read"; h.fault.why != 0 && fails && strings.HasPrefix(path, definitions) {
+		return h.fault.why
+	}
+	return nil
+}
+
+// isBlind reports whether the daemon can't know what the directory of definitions holds.
+func (h *host) isBlind() bool {
+	isListed := h.fault.isOfContents() || h.fault.ops != nil && h.gone
+	return h.release != nil || h.fault.why != 0 && !isListed
+}
+
+// isUnread reports whether a file of the directory is there, and the daemon can't know what it says.
+func (h *host) isUnread(file string) bool {
+	_, here := h.truth.disk[file]
+	return here && !h.gone && h.release == nil && h.fault.isOfContents()
+}
+
+// failDisk has calls for the definitions fail, or succeed again.
+func (h *host) failDisk(dice *rand.Rand) {
+	h.mu.Lock()
+	if h.fault.why == 0 {
+		h.fault = diskFault{diskErrors[dice.IntN(len(diskErrors))], diskOps[dice.IntN(len(diskOps))]}
+	} else {
+		h.fault = diskFault{}
+	}
+	h.mu.Unlock()
+	h.truth.learn(h)
+}
+
+// shortenReads has a read return some bytes only, or as many as there are again.
+func (h *host) shortenReads(dice *rand.Rand) {
+	most := 0
+	if h.short = !h.short; h.short {
+		most = 1 + dice.IntN(40)
+	}
+	h.disk.SetReads(most)
+}
