@@ -92,11 +92,8 @@ type updates struct{ at []moment }
 // (RFC 6762 §8.4). A change joins one that has not gone out yet.
 func (c *claim) update() {
 	f := c.face
-	if c.updates == nil {
-		c.updates = &updates{}
-	}
 	c.round = 0
-	f.steps.set(c, c.updates.next(f.now, c.unsent()))
+	f.steps.set(c, c.changing().updates.next(f.now, c.unsent()))
 }
 
 // next returns when a change is announced, and counts it. unsent reports that one was announced whose records wait to be sent.

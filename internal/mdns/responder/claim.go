@@ -21,25 +21,50 @@ const (
 // claim is a name that must be ours alone on a face, with its records and those that point to it.
 type claim struct {
 	timer
-	face     *face
-	node     *node
-	plan     *plan
-	slots    []*slot
-	sets     []*set         // unique ones, in the order of the plan
-	proposed []*mdns.Record // by the last probe
-	shared   []*set         // while live
-	phase    phase
-	live     bool   // answered for
-	ready    bool   // in face.probes
-	round    int32  // probes sent, then announcements and questions
-	seen     uint32 // the plan that last had it
+	face    *face
+	node    *node
+	plan    *plan
+	slots   []*slot
+	sets    []*set // unique ones, in the order of the plan
+	shared  []*set // while live
+	phase   phase
+	live    bool     // answered for
+	ready   bool     // in face.probes
+	round   int32    // probes sent, then announcements and questions
+	seen    uint32   // the plan that last had it
+	trial   *trial   // nil: the name is not probed for
+	history *history // nil: there is none
+}
 
-	updates *updates // nil before the first one
-	owed    []*set   // caches may hold it from before a sleep, see wake.go
+// trial is what a claim needs while it is probed for.
+type trial struct {
+	proposed []*mdns.Record // by the last probe
+	owed     []*set         // caches may hold it from before a sleep, see wake.go
+}
+
+// history is what happens to few claims.
+type history struct {
+	updates updates
 	localAt moment   // when another program of this host last announced the name
 	loss    *loss    // why it is held
 	quarrel *quarrel // of a name that was contested
 	review  *review  // of a name that another host wants to serve too, see standby.go
+}
+
+// past returns the history of a claim.
+func (c *claim) past() history {
+	if c.history == nil {
+		return history{localAt: never}
+	}
+	return *c.history
+}
+
+// changing returns the history of a claim, to change it.
+func (c *claim) changing() *history {
+	if c.history == nil {
+		c.history = &history{localAt: never}
+	}
+	return c.history
 }
 
 // loss records who has a name that is held, and how that is known.
@@ -51,7 +76,7 @@ type loss struct {
 // claim takes up a name: it is probed for from a time on.
 func (f *face) claim(w want, at moment) {
 	n := f.zone.node(w.plan.key)
-	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round, localAt: never}
+	c := &claim{face: f, node: n, plan: w.plan, slots: w.slots, seen: f.r.round}
 	n.claim = c
 	for _, s := range w.plan.unique {
 		c.sets = append(c.sets, newSet(n, s))
@@ -61,7 +86,7 @@ func (f *face) claim(w want, at moment) {
 		s.claims = append(s.claims, c)
 	}
 	if sibling := c.namesakes().heldBeside(c); sibling != nil && sibling.plan.policy == c.plan.policy && !c.plan.policy.Renames() {
-		c.lose(sibling.loss)
+		c.lose(sibling.past().loss)
 	} else {
 		c.probe(at)
 	}
@@ -88,10 +113,11 @@ func (c *claim) settle() {
 		f.parked = append(f.parked, c)
 		return
 	}
-	c.phase, c.proposed = settled, nil
+	c.phase = settled
 	if !c.live {
 		c.enliven()
 	}
+	c.trial = nil
 	c.announce()
 	c.note()
 	c.unpark()
@@ -200,7 +226,7 @@ func (c *claim) silence(bye bool) {
 		if bye {
 			c.repay()
 		}
-		c.owed = nil
+		c.forgive()
 		return
 	}
 	c.live = false
@@ -244,7 +270,8 @@ func (c *claim) hold(because *loss) {
 
 // lose notes that another host has the name.
 func (c *claim) lose(because *loss) {
-	c.phase, c.proposed, c.loss = held, nil, because
+	c.phase, c.trial = held, nil
+	c.changing().loss = because
 	c.face.lost = true
 }
 

@@ -112,11 +112,11 @@ type quarrel struct {
 
 // contested notes that another host contests the name.
 func (c *claim) contested(by netip.Addr) {
-	now := c.face.now
-	if c.quarrel == nil || now-c.quarrel.last > contestPause {
-		c.quarrel = &quarrel{since: now}
+	now, h := c.face.now, c.changing()
+	if h.quarrel == nil || now-h.quarrel.last > contestPause {
+		h.quarrel = &quarrel{since: now}
 	}
-	q := c.quarrel
+	q := h.quarrel
 	q.last, q.by = now, by
 	if now-q.since >= contestAsk && !q.asked && c.face.carries(by) && c.face.link.onLink(by) {
 		q.asked = true
@@ -128,7 +128,7 @@ func (c *claim) contested(by netip.Addr) {
 // keptOff returns why a name is kept off the link, the one of the claim or of the host that it needs: another host contests it
 // again and again, or has each name that is tried. It returns nil if none does.
 func (c *claim) keptOff() *loss {
-	if q := c.quarrel; q != nil && c.phase == probing && !c.live && q.last-q.since >= contestTime {
+	if q := c.past().quarrel; q != nil && c.phase == probing && !c.live && q.last-q.since >= contestTime {
 		return &loss{q.by, fmt.Sprintf("%s contests the name %q again and again", q.by, c.plan.name)}
 	}
 	if because := c.nameless(); because != nil && !c.live {

@@ -142,6 +142,6 @@ func (f *face) close() {
 	f.farewells.forgetSaid(1)
 	f.bury(true)
 	for _, c := range f.claims {
-		c.silence(!c.plan.kind.ofHost() || c.localAt == never && !f.r.config.SharedPort)
+		c.silence(!c.plan.kind.ofHost() || c.past().localAt == never && !f.r.config.SharedPort)
 	}
 }

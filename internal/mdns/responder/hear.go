@@ -65,10 +65,11 @@ func (f *face) concerns(w *watch, rec wire.Resource, src netip.Addr) bool {
 // hearOurs takes a record of ours from another responder, which is cooperation (RFC 6762 §6.6).
 func (f *face) hearOurs(s *set, rec wire.Resource, own bool) {
 	if own && s.node.claim != nil {
-		s.node.claim.localAt = f.now
+		at := f.now
 		if rec.TTL == 0 {
-			s.node.claim.localAt = never
+			at = never
 		}
+		s.node.claim.changing().localAt = at
 	}
 	if !s.live {
 		return

@@ -196,7 +196,7 @@ func (f *face) bequeath() {
 		}
 	}
 	for _, c := range f.claims {
-		for _, s := range c.owed {
+		for _, s := range c.owed() {
 			add(s, f.now)
 		}
 	}
@@ -407,5 +407,5 @@ func (f *face) isLocal(s *set) bool {
 		return false
 	}
 	n := f.zone[s.node.key]
-	return f.r.config.SharedPort || n != nil && n.claim != nil && n.claim.localAt != never
+	return f.r.config.SharedPort || n != nil && n.claim != nil && n.claim.past().localAt != never
 }

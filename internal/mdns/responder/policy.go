@@ -114,7 +114,7 @@ func (c *claim) meetProbe(p Packet) {
 	if echo && (!standby || c.pointsHere()) {
 		return
 	}
-	ours := proposalsOf(c.proposed)
+	ours := proposalsOf(c.trial.proposed)
 	// In standby the addresses of the hosts decide, not their data.
 	if standby || slices.CompareFunc(ours, theirs, proposal.compare) < 0 {
 		contest{c, rival{addr: p.Src.Addr()}}.meet(simultaneousProbe)

@@ -24,6 +24,9 @@ func (c *claim) probe(at moment) {
 	}
 	c.face.probes.remove(c)
 	c.phase, c.round = probing, 0
+	if c.trial == nil {
+		c.trial = &trial{}
+	}
 	c.face.steps.set(c, at)
 	c.note()
 }
@@ -107,16 +110,17 @@ func (p *probes) write(batch []*claim, qu bool) bool {
 		ok = b.Question(c.plan.name, mdns.TypeANY, qu) && ok
 	}
 	for _, c := range batch {
-		c.proposed = c.proposed[:0]
+		proposed := c.trial.proposed[:0]
 		for _, s := range c.sets {
 			for i := range s.records {
 				if b.Record(wire.Authority, &s.records[i], s.ttl(), false) {
-					c.proposed = append(c.proposed, &s.records[i])
+					proposed = append(proposed, &s.records[i])
 				} else {
 					ok = false
 				}
 			}
 		}
+		c.trial.proposed = proposed
 	}
 	return ok
 }

@@ -43,16 +43,17 @@ func (x contest) elect() {
 		return
 	}
 	own := f.sources.To(x.rival.addr)
-	if c.hasMet(f.now) && c.review.own.Less(own) {
+	h := c.changing()
+	if c.hasMet(f.now) && h.review.own.Less(own) {
 		return // the hosts have met in a lower network
 	}
-	if c.review == nil {
-		c.review = &review{}
+	if h.review == nil {
+		h.review = &review{}
 	}
-	c.review.met, c.review.own = f.now, own
+	h.review.met, h.review.own = f.now, own
 	if f.version == publication.V6 && c.namesakes().byIPv4() != nil {
-		c.review.contest = x
-		f.r.reviews.set(c.review, f.now+reviewWait)
+		h.review.contest = x
+		f.r.reviews.set(h.review, f.now+reviewWait)
 		return
 	}
 	x.decide()
@@ -62,7 +63,10 @@ func (x contest) elect() {
 func (x contest) onLink() bool { return x.claim.face.link.onLink(x.rival.addr) }
 
 // hasMet reports whether a host that wants to serve the name too was heard lately.
-func (c *claim) hasMet(now moment) bool { return c.review != nil && now-c.review.met <= reviewSight }
+func (c *claim) hasMet(now moment) bool {
+	review := c.past().review
+	return review != nil && now-review.met <= reviewSight
+}
 
 // reviews are put off until the rival has had the time to be heard by IPv4.
 type reviews struct{ queue[*review] }

@@ -197,7 +197,7 @@ func (s *slot) stands() standing {
 		off := c.keptOff()
 		switch {
 		case c.phase == held && !c.plan.policy.Renames():
-			now.state, now.why, now.rival = mdns.Refused, c.loss.why, c.loss.rival
+			now.state, now.why, now.rival = mdns.Refused, c.past().loss.why, c.past().loss.rival
 			if c.plan.policy.StandsBy() {
 				now.state = mdns.StandingBy
 			}

@@ -46,8 +46,8 @@ func (r *Responder) Wake(now time.Time, slept time.Duration) bool {
 func (f *face) wake(start moment) {
 	f.questions.drop()
 	for _, c := range f.claims {
-		if c.review != nil {
-			f.r.reviews.remove(c.review)
+		if review := c.past().review; review != nil {
+			f.r.reviews.remove(review)
 		}
 		if c.standsBy() || c.phase == held && c.plan.policy.Renames() {
 			continue
@@ -59,25 +59,42 @@ func (f *face) wake(start moment) {
 
 // doze stops answering for a claim. What caches may hold of it is owed a goodbye, unless the claim is announced again.
 func (c *claim) doze() {
-	c.updates = nil
 	owed := slices.Concat(c.sets, c.shared)
 	if !c.live {
-		owed = c.owed
+		owed = c.owed()
 	}
 	c.silence(false)
-	c.owed = owed
+	c.trial = &trial{owed: owed}
+	if c.history != nil {
+		c.history.updates = updates{}
+	}
 }
 
 // repay sends the goodbyes that are owed, except for what a claim needs that is not settled yet.
 func (c *claim) repay() {
 	f := c.face
-	for _, s := range c.owed {
+	for _, s := range c.owed() {
 		if s.unique() || !f.wants(s.records[0]) {
 			f.farewells.say(s)
 		}
 		s.last = never // other claims owe the shared records too
 	}
-	c.owed = nil
+	c.forgive()
+}
+
+// owed returns the sets whose goodbyes are owed.
+func (c *claim) owed() []*set {
+	if c.trial == nil {
+		return nil
+	}
+	return c.trial.owed
+}
+
+// forgive forgets the goodbyes that are owed.
+func (c *claim) forgive() {
+	if c.trial != nil {
+		c.trial.owed = nil
+	}
 }
 
 // wake asks for the names that are watched.
