@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -269,7 +270,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 func (m *Monitor) start(ctx context.Context, answers chan<- answer, most int) (started int, next time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	next = m.settings.Interval + time.Minute // sooner, if any server is to be asked
+	next = math.MaxInt64 // never, unless a server is to be asked
 	now := time.Now()
 	for probe, t := range m.targets {
 		switch wait := t.due.Sub(now); {
