@@ -59,9 +59,8 @@ func (s *spare) rest() {
 	if s.percent == 0 {
 		return
 	}
-	var used int64
-	used, s.cycles = usage()
-	s.limit = debug.SetMemoryLimit(used + restMemory)
+	s.cycles = collections()
+	s.limit = debug.SetMemoryLimit(usage() + restMemory)
 	debug.SetGCPercent(-1)
 	s.procs = runtime.GOMAXPROCS(1)
 }
@@ -81,15 +80,20 @@ func (s *spare) isTight() bool {
 		return false
 	}
 	before := s.cycles
-	_, s.cycles = usage()
+	s.cycles = collections()
 	return s.cycles-before >= restCycles
 }
 
-// usage returns the bytes that count for the limit of memory, and the number of collections.
-func usage() (bytes int64, cycles uint64) {
-	all := []metrics.Sample{
-		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
-	}
+// usage returns the bytes that count for the limit of memory.
+func usage() int64 {
+	all := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(all)
-	return int64(all[0].Value.Uint64() - all[1].Value.Uint64()), all[2].Value.Uint64()
+	return int64(all[0].Value.Uint64() - all[1].Value.Uint64())
+}
+
+// collections returns the number of collections of memory.
+func collections() uint64 {
+	count := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(count)
+	return count[0].Value.Uint64()
 }
