@@ -36,14 +36,15 @@ type Sockets struct {
 	epoll   *os.File        // the same, watched by the runtime
 	raw     syscall.RawConn // of epoll
 	wake    int             // an eventfd that epoll watches
+	late    deadline
 	poll    func(fd uintptr) bool
-	until   time.Time // the deadline of epoll
 
 	rx     receiver
 	events [8]unix.EpollEvent
 	got    []Packet // what the Read under way has
 	waited bool     // it has asked epoll already
 	woken  bool
+	over   bool // its time is
 	failed error
 	lively int // the socket that had packets last
 
@@ -64,7 +65,7 @@ type Sockets struct {
 // it, and the port is opened when it is free. The error says for each IP version why it can't be used.
 func Open() (*Sockets, error) { return openAs(false) }
 
-// OpenClient opens port 5353 as [Open] does, for a program that asks and answers nothing. [Sharers] of other programs does not
+// OpenClient opens port 5353 as [Open] does, for a program that asks and answers nothing. [Sharing] of other programs does not
 // name it: it does no harm to a responder beside it.
 func OpenClient() (*Sockets, error) { return openAs(true) }
 
@@ -162,6 +163,9 @@ func (s *Sockets) openPoller() error {
 	if err == nil {
 		err = watch(s.epollFD, s.wake)
 	}
+	if err == nil {
+		s.late, err = openDeadline(s.epollFD)
+	}
 	s.epoll = os.NewFile(uintptr(s.epollFD), "epoll")
 	if err == nil {
 		s.raw, err = s.epoll.SyscallConn()
@@ -193,17 +197,18 @@ func (s *Sockets) Read(batch []Packet, until time.Time) (int, error) {
 	if ready || err != nil {
 		return 0, err
 	}
-	s.got, s.waited, s.woken, s.failed = batch[:0:min(len(batch), MaxBatch)], false, false, nil
+	s.got, s.waited, s.woken, s.over, s.failed = batch[:0:min(len(batch), MaxBatch)], false, false, false, nil
 	s.rx.reset()
 	if left := time.Until(until); !until.IsZero() && left < coarse {
 		err = s.waitBriefly(max(0, left)) // packets that are there are read even by who is late
 	} else {
-		err = s.wait(until)
+		s.setDeadline(until)
+		err = s.raw.Read(s.poll)
 	}
 	switch {
 	case s.isClosed():
 		return 0, net.ErrClosed
-	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
+	case err == nil:
 		return len(s.got), s.failed
 	default:
 		return 0, fmt.Errorf("failed to wait for packets: %w", err)
@@ -216,17 +221,15 @@ func (s *Sockets) isClosed() bool {
 	return s.closed
 }
 
-func (s *Sockets) wait(until time.Time) error {
-	if !until.Equal(s.until) {
-		if err := s.epoll.SetReadDeadline(until); err != nil {
-			return err
-		}
-		s.until = until
+func (s *Sockets) setDeadline(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.late.set(at)
 	}
-	return s.raw.Read(s.poll)
 }
 
-// coarse is the least time that the runtime's poller waits, which is more than there is between two packets of ours.
+// coarse is how long a wait is for which the runtime is asked. There is less between two packets of ours.
 const coarse = time.Millisecond
 
 // waitBriefly waits without the runtime.
@@ -253,7 +256,7 @@ func (s *Sockets) receive(epoll uintptr) bool {
 		s.receiveReady(epoll)
 	}
 	s.waited = true
-	return len(s.got) > 0 || s.rx.full() || s.woken || s.failed != nil || s.closed
+	return len(s.got) > 0 || s.rx.full() || s.woken || s.over || s.failed != nil || s.closed
 }
 
 // receiveReady reads from the sockets that epoll says have something.
@@ -266,13 +269,16 @@ func (s *Sockets) receiveReady(epoll uintptr) {
 		}
 	}
 	for _, event := range s.events[:n] {
-		if int(event.Fd) == s.wake {
-			var count [8]byte
-			unix.RawSyscall(unix.SYS_READ, uintptr(s.wake), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
+		switch int(event.Fd) {
+		case s.wake:
+			drain(s.wake)
 			s.woken = true
-			continue
+		case s.late.fd:
+			s.late.pass()
+			s.over = true
+		default:
+			s.receiveFrom(int(event.Fd))
 		}
-		s.receiveFrom(int(event.Fd))
 	}
 }
 
@@ -545,5 +551,6 @@ func (s *Sockets) closeSockets() error {
 		sock.close()
 	}
 	unix.Close(s.wake)
+	unix.Close(s.late.fd)
 	return nil
 }
