@@ -98,7 +98,7 @@ func runDaemon(c *cli.Context) error {
 		Version:   version(),
 		Build:     build(),
 		MACs:      netwatch.MACs,
-		Sharers:   link.Sharers,
+		Sharers:   link.NewSharing().Programs,
 		Avahi:     avahiServices,
 		GCPercent: gcPercent,
 	})

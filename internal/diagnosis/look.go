@@ -286,7 +286,7 @@ func (s *Sight) others(used publication.Links) publication.Links {
 // sharers returns the other programs that share port 5353.
 func sharers() []string {
 	self := fmt.Sprintf("(pid %d)", os.Getpid())
-	return slices.DeleteFunc(link.Sharers(), func(name string) bool { return strings.HasSuffix(name, self) })
+	return slices.DeleteFunc(link.NewSharing().Programs(), func(name string) bool { return strings.HasSuffix(name, self) })
 }
 
 // ownAddresses returns all addresses of this host.

@@ -31,7 +31,7 @@ func markClient(inode uint64) (fd int) {
 }
 
 // MarkClient marks a socket on port 5353 that another package has opened as that of a client, until unmark is called:
-// [Sharers] does not name it. It does nothing if the system refuses that.
+// [Sharing] does not name it. It does nothing if the system refuses that.
 func MarkClient(conn syscall.Conn) (unmark func()) {
 	mark := -1
 	if raw, err := conn.SyscallConn(); err == nil {

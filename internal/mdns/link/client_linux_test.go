@@ -87,7 +87,7 @@ func TestOwnSockets(t *testing.T) {
 			if got := ownSockets(append(sockets, portSocket{inode: foreign})); !maps.Equal(got, want) {
 				t.Errorf("own are %v, want %v", got, want)
 			}
-			if names := Sharers(); names != nil {
+			if names := NewSharing().Programs(); names != nil {
 				t.Errorf("the port is shared with %q", names)
 			}
 		})

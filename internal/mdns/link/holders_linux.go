@@ -35,7 +35,7 @@ func portSockets() ([]portSocket, error) {
 	var found []portSocket
 	var failed error
 	for _, table := range []string{"udp", "udp6"} {
-		text, err := os.ReadFile("/proc/thread-self/net/" + table)
+		text, err := readTable("/proc/thread-self/net/" + table)
 		if err != nil {
 			failed = err // without IPv6 there is no udp6
 			continue
@@ -46,6 +46,36 @@ func portSockets() ([]portSocket, error) {
 		return nil, failed
 	}
 	return found, nil
+}
+
+// A read of a table returns a part of tablePart bytes or nearly so, unless the end is in it. A line is shorter than tableLine.
+const (
+	tablePart = 4096 // the least size of a page
+	tableLine = 256
+)
+
+// readTable reads a table of sockets in as few calls as it takes: the kernel goes through all its sockets in each one, also in one
+// that finds nothing more.
+func readTable(path string) (table []byte, err error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for {
+		table = slices.Grow(table, tablePart)
+		n, err := unix.Read(fd, table[len(table):cap(table)])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		table = table[:len(table)+n]
+		if n < tablePart-tableLine {
+			return table, nil
+		}
+	}
 }
 
 // version returns the IP version of a socket. One of IPv6 may take the port of IPv4 too.
@@ -154,10 +184,8 @@ func (s portSocket) holds() bool {
 	return errors.Is(err, unix.EADDRINUSE)
 }
 
-// Sharers names the other programs of this host that share port 5353 with this one, for people, as "avahi-daemon (pid
-// 812)". A program of another user is known by its user only. One that has the port of an IP version for itself is none
-// of them: see [Sockets.Faults]. Nor are clients of this project, which answer nothing: see [OpenClient].
-func Sharers() []string {
+// sharers is [Sharing.Programs] without a memory.
+func sharers() []string {
 	found := sharing(ownSockets)
 	if len(found) == 0 {
 		return nil
@@ -296,7 +324,7 @@ func (s portSocket) isIn(process string) bool {
 		return false
 	}
 	for _, table := range []string{"udp", "udp6"} {
-		text, _ := os.ReadFile(process + "/net/" + table) // without IPv6 there is no udp6
+		text, _ := readTable(process + "/net/" + table) // without IPv6 there is no udp6
 		if slices.ContainsFunc(parsePortSockets(text), func(other portSocket) bool { return other.inode == s.inode }) {
 			return true
 		}

@@ -322,5 +322,11 @@ func Holder(publication.IPVersion) string { return "" }
 // Remember does nothing.
 func Remember() {}
 
-// Sharers names the other programs of this host that have port 5353 open. On this system they are not known.
-func Sharers() []string { return nil }
+// Sharing looks for other programs that share port 5353 with this one. On this system they are not known.
+type Sharing struct{}
+
+// NewSharing returns a Sharing.
+func NewSharing() *Sharing { return new(Sharing) }
+
+// Programs returns nil.
+func (*Sharing) Programs() []string { return nil }

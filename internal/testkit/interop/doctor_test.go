@@ -106,7 +106,7 @@ func (m machine) answering(t *testing.T) string {
 // sharers names the programs that have port 5353 open on the machine, as a responder there sees them.
 func (m machine) sharers(t *testing.T) (names []string) {
 	t.Helper()
-	m.Do(func() { names = mdnslink.Sharers() })
+	m.Do(func() { names = mdnslink.NewSharing().Programs() })
 	return names
 }
 

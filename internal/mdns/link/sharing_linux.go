@@ -1,0 +1,54 @@
+package link
+
+import (
+	"strings"
+	"time"
+)
+
+// Sharing looks for other programs that share port 5353 with this one. It is for one goroutine.
+type Sharing struct {
+	count  func() string
+	find   func() []string
+	alone  time.Time // when no other program was found
+	counts string    // of the sockets of this host, before that; "": they are not known
+}
+
+// NewSharing returns a Sharing that has not looked yet.
+func NewSharing() *Sharing { return &Sharing{count: socketCounts, find: sharers} }
+
+// aloneTime is how long it is taken for so that no other program shares the port while the number of sockets stays the same: one
+// that is closed and one that is opened between two looks would not be noticed before.
+const aloneTime = 10 * time.Minute
+
+// Programs names the other programs of this host that share port 5353 with this one, for people, as "avahi-daemon (pid 812)". A
+// program of another user is known by its user only. One that has the port of an IP version for itself is none of them: see
+// [Sockets.Faults]. Nor are clients of this project, which answer nothing: see [OpenClient].
+//
+// The kernel goes through all its sockets when it lists those of UDP, which takes more time than all else that a daemon at rest does;
+// it counts them all the time.
+func (s *Sharing) Programs() []string {
+	counts := s.count()
+	if counts != "" && counts == s.counts && time.Since(s.alone) < aloneTime {
+		return nil
+	}
+	names := s.find()
+	s.counts, s.alone = counts, time.Now()
+	if names != nil {
+		s.counts = ""
+	}
+	return names
+}
+
+// socketCounts returns the numbers of UDP sockets in the network namespace of this thread, as the kernel counts them; "" if it does not.
+func socketCounts() (counts string) {
+	for _, table := range []string{"sockstat", "sockstat6"} {
+		text, _ := readTable("/proc/thread-self/net/" + table) // without IPv6 there is no sockstat6
+		for line := range strings.Lines(string(text)) {
+			columns := strings.Fields(line) // as "UDP: inuse 5 mem 288"
+			if len(columns) > 2 && (columns[0] == "UDP:" || columns[0] == "UDP6:") {
+				counts += columns[0] + columns[2]
+			}
+		}
+	}
+	return counts
+}
