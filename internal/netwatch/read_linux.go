@@ -39,11 +39,11 @@ func FromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage)
 }
 
 // link returns what an interface is to the rest of the program.
-func (t *table) link(d device) publication.Link {
+func (t *table) link(d device, addrs []publication.LinkAddr) publication.Link {
 	return publication.Link{
 		Index: int(d.index), Name: d.name, MTU: d.mtu, Loopback: d.is(unix.IFF_LOOPBACK),
 		Master: t.master(d), PointToPoint: d.is(unix.IFF_POINTOPOINT), NoARP: d.lacksARP(),
-		Carriers: t.carriers(d), Outage: t.outage(d), Addrs: t.addrs[d.index],
+		Carriers: t.carriers(d), Outage: t.outage(d), Addrs: addrs,
 	}
 }
 
@@ -55,7 +55,7 @@ func (t *table) outage(d device, above ...uint32) publication.Outage {
 		return o
 	}
 	above = append(above, d.index)
-	on, isOn := t.devices[d.lower]
+	on, isOn := t.device(d.lower)
 	switch {
 	case d.dormant:
 		return publication.Outage{Why: dormant, Remedy: "look at what gives access to the network, such as 802.1X or Wi-Fi"}
@@ -77,14 +77,14 @@ func (t *table) carriers(d device) []publication.Carrier {
 	under := map[uint32]bool{}
 	var found []publication.Carrier
 	for i := 0; i < len(all); i++ {
-		if one := t.devices[all[i]]; one.works() {
+		if one, _ := t.device(all[i]); one.works() {
 			found = append(found, publication.Carrier{Index: int(one.index), Name: one.name, Ups: one.ups, Under: under[one.index]})
 			if one.lower != 0 && !slices.Contains(all, one.lower) {
 				all, under[one.lower] = append(all, one.lower), true
 			}
 		}
 		for _, index := range t.ports[all[i]] {
-			port := t.devices[index]
+			port, _ := t.device(index)
 			if port.works() && t.master(port) != "" && !port.blocked && !slices.Contains(all, index) {
 				all, under[index] = append(all, index), under[all[i]]
 			}
@@ -100,7 +100,7 @@ func (t *table) master(port device) string {
 	if port.master == 0 {
 		return ""
 	}
-	of, ok := t.devices[port.master]
+	of, ok := t.device(port.master)
 	switch {
 	case !ok:
 		return fmt.Sprintf("interface %d", port.master)

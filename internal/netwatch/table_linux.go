@@ -1,7 +1,7 @@
 package netwatch
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -12,28 +12,36 @@ import (
 // table holds the interfaces of a host, of which there can be thousands. What changes costs as much as it concerns: the
 // interface, and those that are seen in another way by it.
 type table struct {
-	devices map[uint32]device // by index
-	addrs   map[uint32][]publication.LinkAddr
+	devices []device            // by index
 	ports   map[uint32][]uint32 // by what they are ports of
 	above   map[uint32][]uint32 // by what they are on
-	links   publication.Links   // by index; a new slice after each change
+	links   publication.Links   // of the devices; a new slice after each change
 }
 
 func newTable(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage) *table {
-	t := &table{map[uint32]device{}, map[uint32][]publication.LinkAddr{}, map[uint32][]uint32{}, map[uint32][]uint32{}, nil}
-	for _, m := range links {
-		if d, ok := newDevice(m); ok {
-			t.remove(d.index)
-			t.add(d)
-		}
+	t := &table{ports: map[uint32][]uint32{}, above: map[uint32][]uint32{}}
+	for _, d := range newDevices(links) {
+		t.add(d)
 	}
-	for index, messages := range byIndex(addrs) {
-		t.addrs[index] = linkAddrs(messages)
-	}
-	for _, index := range slices.Sorted(maps.Keys(t.devices)) {
-		t.links = append(t.links, t.link(t.devices[index]))
+	t.devices = slices.Clip(t.devices)
+	of := byIndex(addrs)
+	t.links = make(publication.Links, len(t.devices))
+	for i, d := range t.devices {
+		t.links[i] = t.link(d, linkAddrs(of[d.index]))
 	}
 	return t
+}
+
+// newDevices reads messages about interfaces, and returns these by index. Of several messages about one, the last counts.
+func newDevices(links []rtnetlink.LinkMessage) []device {
+	var devices []device
+	for _, m := range slices.Backward(links) {
+		if d, ok := newDevice(m); ok {
+			devices = append(devices, d)
+		}
+	}
+	slices.SortStableFunc(devices, func(a, b device) int { return cmp.Compare(a.index, b.index) })
+	return slices.CompactFunc(devices, func(a, b device) bool { return a.index == b.index })
 }
 
 func byIndex(addrs []rtnetlink.AddressMessage) map[uint32][]rtnetlink.AddressMessage {
@@ -56,7 +64,8 @@ func linkAddrs(messages []rtnetlink.AddressMessage) (addrs []publication.LinkAdd
 }
 
 func (t *table) add(d device) {
-	t.devices[d.index] = d
+	at, _ := t.place(d.index)
+	t.devices = slices.Insert(t.devices, at, d)
 	if d.master != 0 {
 		t.ports[d.master] = append(t.ports[d.master], d.index)
 	}
@@ -66,11 +75,27 @@ func (t *table) add(d device) {
 }
 
 func (t *table) remove(index uint32) {
-	d := t.devices[index]
-	drop(t.ports, d.master, index)
-	drop(t.above, d.lower, index)
-	delete(t.devices, index)
-	delete(t.addrs, index)
+	at, ok := t.place(index)
+	if !ok {
+		return
+	}
+	drop(t.ports, t.devices[at].master, index)
+	drop(t.above, t.devices[at].lower, index)
+	t.devices = slices.Delete(t.devices, at, at+1)
+}
+
+// device returns the interface with an index.
+func (t *table) device(index uint32) (d device, ok bool) {
+	at, ok := t.place(index)
+	if !ok {
+		return device{}, false
+	}
+	return t.devices[at], true
+}
+
+// place returns the position of the interface with an index, or the one where it would be.
+func (t *table) place(index uint32) (at int, ok bool) {
+	return slices.BinarySearchFunc(t.devices, index, func(d device, index uint32) int { return cmp.Compare(d.index, index) })
 }
 
 // drop takes an index out of a list.
@@ -98,13 +123,12 @@ func (t *table) update(all map[uint32]news) {
 		}
 		if d, ok := newDevice(*n.link); ok {
 			t.add(d)
-			t.addrs[index] = linkAddrs(n.addrs)
 		}
 	}
 	t.affect(affected, all)
 	t.links = slices.Clone(t.links)
 	for index := range affected {
-		t.relink(index)
+		t.relink(index, all)
 	}
 }
 
@@ -126,22 +150,26 @@ func (t *table) affect(affected map[uint32]bool, changed map[uint32]news) {
 		}
 		seen[index], affected[index] = true, true
 		up = append(up, t.above[index]...)
-		if master := t.devices[index].master; master != 0 {
-			up = append(up, master)
+		if d, _ := t.device(index); d.master != 0 {
+			up = append(up, d.master)
 		}
 	}
 }
 
-// relink puts an interface as it is now among the links.
-func (t *table) relink(index uint32) {
+// relink puts an interface as it is now among the links. Its addresses stay if there is no news of it.
+func (t *table) relink(index uint32, all map[uint32]news) {
 	at, had := slices.BinarySearchFunc(t.links, int(index), func(l publication.Link, index int) int { return l.Index - index })
-	d, has := t.devices[index]
+	d, has := t.device(index)
+	n, isNews := all[index]
+	addrs := linkAddrs(n.addrs)
 	switch {
+	case had && has && !isNews:
+		t.links[at] = t.link(d, t.links[at].Addrs)
 	case had && has:
-		t.links[at] = t.link(d)
+		t.links[at] = t.link(d, addrs)
 	case had:
 		t.links = slices.Delete(t.links, at, at+1)
 	case has:
-		t.links = slices.Insert(t.links, at, t.link(d))
+		t.links = slices.Insert(t.links, at, t.link(d, addrs))
 	}
 }

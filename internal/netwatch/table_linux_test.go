@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestTable(t *testing.T) {
 			for index := range uint32(8) {
 				follows.update(map[uint32]news{index: {}})
 			}
-			if len(follows.devices)+len(follows.addrs)+len(follows.ports)+len(follows.above)+len(follows.links) > 0 {
+			if len(follows.devices)+len(follows.ports)+len(follows.above)+len(follows.links) > 0 {
 				t.Errorf("when all interfaces are gone, %+v is left", follows)
 			}
 		})
@@ -201,4 +202,34 @@ func TestFollowWithoutNews(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A table takes little more memory than what it returns.
+func TestMemoryOfATable(t *testing.T) {
+	const interfaces, most = 4000, 400 // bytes each
+	links := make([]rtnetlink.LinkMessage, interfaces)
+	addrs := make([]rtnetlink.AddressMessage, interfaces)
+	for i := range uint32(interfaces) {
+		links[i] = rtnetlink.LinkMessage{Index: i, Flags: unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_MULTICAST, Attributes: &rtnetlink.LinkAttributes{}}
+		addrs[i] = rtnetlink.AddressMessage{Index: i, Attributes: &rtnetlink.AddressAttributes{Address: []byte{10, 0, byte(i >> 8), byte(i)}}}
+	}
+	before := heap()
+	table := newTable(links, addrs)
+	if got := (heap() - before) / interfaces; got > most {
+		t.Errorf("%d bytes an interface, want at most %d", got, most)
+	} else {
+		t.Logf("%d bytes an interface", got)
+	}
+	runtime.KeepAlive(table)
+	runtime.KeepAlive(links)
+	runtime.KeepAlive(addrs)
+}
+
+// heap returns the bytes that are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
