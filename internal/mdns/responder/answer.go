@@ -55,7 +55,7 @@ func (f *face) sendAnswers() bool {
 func (q *inquiry) reply(sets []*set) {
 	a := answerer{face: q.face, query: q}
 	src := q.asked
-	if !q.face.r.own[src] {
+	if !q.face.r.own.has(src) {
 		src = netip.Addr{} // a broadcast address
 	}
 	budget, free := &q.face.r.budget, freeTimes*q.length

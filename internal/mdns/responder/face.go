@@ -63,7 +63,7 @@ func (f *face) isOwn(src netip.Addr) bool {
 	if src.IsLinkLocalUnicast() {
 		return slices.ContainsFunc(f.link.Addrs, func(a publication.LinkAddr) bool { return a.Addr().WithZone("") == src })
 	}
-	return f.r.own[src]
+	return f.r.own.has(src)
 }
 
 // fromHere reports whether a packet with this source address comes from another program of this host. Without one that

@@ -102,5 +102,5 @@ func (f *face) ownAddress(rec wire.Resource) bool {
 		return false
 	}
 	data, ok := f.r.reader.Value(rec)
-	return ok && f.r.own[data.(mdns.Address).Addr]
+	return ok && f.r.own.has(data.(mdns.Address).Addr)
 }

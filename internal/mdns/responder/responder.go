@@ -75,7 +75,7 @@ type Responder struct {
 	names
 	config Config
 	stats  Stats
-	own    map[netip.Addr]bool
+	own    own
 
 	faces faces
 	board board
@@ -110,6 +110,7 @@ func New(config Config) *Responder {
 	r := &Responder{
 		clock:  c,
 		config: config,
+		own:    newOwn(),
 		faces:  faces{byLink: map[faceKey]*face{}},
 		board:  board{clock: c},
 	}
@@ -124,24 +125,10 @@ func New(config Config) *Responder {
 // Apply replaces what is published. What the packets say is up to [Responder.Tick].
 func (r *Responder) Apply(now time.Time, d publication.Desired) {
 	r.begin(now)
-	r.own = ownAddrs(d)
+	r.own.follow(d)
 	r.names.adopt(d)
 	r.plan(true)
 	r.others.watch(d)
-}
-
-// ownAddrs returns the addresses of this host.
-func ownAddrs(d publication.Desired) map[netip.Addr]bool {
-	own := map[netip.Addr]bool{netip.IPv6Loopback(): true, netip.AddrFrom4([4]byte{127, 0, 0, 1}): true}
-	for _, a := range d.Own {
-		own[a.WithZone("")] = true
-	}
-	for _, l := range d.Links {
-		for _, a := range l.Addrs {
-			own[a.Addr().WithZone("")] = true
-		}
-	}
-	return own
 }
 
 // Handle takes a packet that was heard. Data is not kept.
