@@ -86,6 +86,7 @@ var actions = []action{
 	{"questions", 3, func(w *World, _ *host, dice *rand.Rand) { w.inquire(dice) }},
 	{"avahi", 4, func(w *World, h *host, dice *rand.Rand) { w.beside(h, dice) }},
 	{"clone", 3, func(w *World, h *host, dice *rand.Rand) { w.clone(h, dice) }},
+	{"rival", 3, func(w *World, h *host, dice *rand.Rand) { w.insist(h, dice) }},
 	{"echo", 1, func(w *World, _ *host, dice *rand.Rand) { w.echo(dice) }},
 	{"stale records", 2, func(w *World, _ *host, dice *rand.Rand) { w.repeatRecords(dice) }},
 

@@ -91,6 +91,7 @@ var tellings = []telling{
 	{event: "signals", silent: "each has a row: terminate, hangup, restart, kill"},
 	{event: "second process", silent: "it ends with an error of its own"},
 	{event: "avahi", silent: "a conflict has rows: save"},
+	{event: "rival", told: "msg=conflict"},
 	{event: "clone", draw: 2, told: "announcer_conflicts_total"},
 	{event: "SIGSTOP", draw: 1, told: "msg=announced"},
 }

@@ -18,11 +18,20 @@ const (
 // traffic is when hosts have sent packets on a segment in the last trafficTime, and the last before that.
 type traffic map[*memlink.Host][]time.Time
 
-// count counts a packet of a host. It reports false when there were too many.
-func (t traffic) count(from *memlink.Host, at time.Time) bool {
+// mostPackets returns the most packets of a host in a trafficTime: more while a rival takes its names, until there were so many
+// conflicts that it waits between attempts (RFC 6762 §8.1).
+func (w *World) mostPackets() int {
+	if w.rival.isNew() {
+		return 2 * mostPackets * int(trafficTime/time.Second)
+	}
+	return mostPackets * int(trafficTime/time.Second)
+}
+
+// count counts a packet of a host, and returns how many there were.
+func (t traffic) count(from *memlink.Host, at time.Time) int {
 	old := func(sent time.Time) bool { return at.Sub(sent) > trafficTime }
 	t[from] = append(slices.DeleteFunc(t[from], old), at)
-	return len(t[from]) <= mostPackets*int(trafficTime/time.Second)
+	return len(t[from])
 }
 
 // lastSent returns when a host last sent a packet on the segment, zero if it never did.

@@ -54,7 +54,8 @@ type World struct {
 	mu    sync.Mutex
 	inbox []sent // not judged yet
 
-	reflects bool // what is sent on one segment is repeated on the others
+	rival    *rival // nil: none was there
+	reflects bool   // what is sent on one segment is repeated on the others
 
 	trace []string // what was sent
 }
@@ -223,8 +224,9 @@ func (w *World) read() {
 // look looks at a packet.
 func (w *World) look(p sent) {
 	w.trace = append(w.trace, fmt.Sprintf("%v seg%d %s %x", p.at.Sub(w.start), p.segment.number, p.from.Name, p.Data))
-	if isOurs := slices.ContainsFunc(w.hosts, func(h *host) bool { return h.net == p.from }); !p.segment.count(p.from, p.at) && isOurs {
-		w.fail("%s sends more than %d packets in %v on segment %d", p.from.Name, mostPackets*int(trafficTime/time.Second), trafficTime, p.segment.number)
+	isOurs := slices.ContainsFunc(w.hosts, func(h *host) bool { return h.net == p.from })
+	if sent := p.segment.count(p.from, p.at); isOurs && sent > w.mostPackets() {
+		w.fail("%s sends more than %d packets in %v on segment %d", p.from.Name, w.mostPackets(), trafficTime, p.segment.number)
 	}
 	m, err := wire.Decode(p.Data)
 	if err != nil {

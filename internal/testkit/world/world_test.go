@@ -131,6 +131,6 @@ func Example() {
 	}
 	// Output:
 	// questions on host 0
-	// server on host 1
+	// touch nothing on host 1
 	// provision on host 0
 }
