@@ -395,7 +395,7 @@ func (s Service) problem(now time.Time, links []Link) string {
 	if len(s.Links) == 0 {
 		return fmt.Sprintf("%q (%s) is not announced on any link: %s", s.Name, s.Type, s.Absence(links))
 	}
-	for _, l := range s.Links {
+	for _, l := range s.rivalsFirst() {
 		switch {
 		case l.waits(now):
 		case l.State == mdns.Refused:
@@ -405,6 +405,17 @@ func (s Service) problem(now time.Time, links []Link) string {
 		}
 	}
 	return ""
+}
+
+// rivalsFirst returns the links, those first on which another host keeps the service off: what is wrong with a link itself is a
+// problem of its own.
+func (s Service) rivalsFirst() []OnLink {
+	isKeptOff := func(l OnLink) bool { return l.State == mdns.Refused && l.Rival.IsValid() }
+	i := slices.IndexFunc(s.Links, isKeptOff)
+	if i <= 0 {
+		return s.Links
+	}
+	return slices.Concat(s.Links[i:], s.Links[:i])
 }
 
 // Absence returns why a service that is not held back by its check is on no link: which of its interfaces are here, and why they

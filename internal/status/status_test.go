@@ -310,6 +310,31 @@ func TestForeignServers(t *testing.T) {
 	}
 }
 
+// Of a link that is at fault and one on which another host has the name, the second one is the problem of the service.
+func TestDiagnoseNamesTheRival(t *testing.T) {
+	fault := OnLink{Link: "eth0", State: mdns.Refused, Why: "no packet can be sent"}
+	taken := OnLink{Link: "eth1", State: mdns.Refused, Why: "192.0.2.9 has it", Rival: netip.MustParseAddr("192.0.2.9")}
+	other := OnLink{Link: "eth2", State: mdns.Announced}
+	for _, test := range []struct {
+		name  string
+		links []OnLink
+		want  string
+	}{
+		{"the fault alone", []OnLink{fault, other}, "on eth0: no packet can be sent"},
+		{"the host alone", []OnLink{other, taken}, "on eth1: 192.0.2.9 has it"},
+		{"the fault first", []OnLink{fault, other, taken}, "on eth1: 192.0.2.9 has it"},
+		{"the host first", []OnLink{taken, fault}, "on eth1: 192.0.2.9 has it"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := Status{Time: now, Reload: Reload{OK: true}, Services: []Service{{Name: "A", Type: dnsname.MustParse("_sip._udp"), Links: test.links}}}
+			s.Diagnose()
+			if want := `"A" (_sip._udp) is not announced ` + test.want; !slices.Equal(s.Problems, []string{want}) {
+				t.Errorf("%q, want %q", s.Problems, want)
+			}
+		})
+	}
+}
+
 // What keeps a service off the network is a problem; that it waits for its turn is none.
 func TestDiagnose(t *testing.T) {
 	s := full()
