@@ -28,7 +28,9 @@ import (
 const (
 	noteVersion = 2
 	noteEvery   = time.Minute                           // it is touched, at least
-	notePause   = 5 * time.Second                       // between two changes of it, at least
+	noteLeast   = 250 * time.Millisecond                // between two changes of it, at least
+	noteShare   = 50                                    // of the time, one part at most is spent on it,
+	notePause   = 5 * time.Second                       // unless that would take longer between two changes
 	noteMore    = noteEvery + notePause + 5*time.Second // until the next one, on a busy machine
 	noteStart   = time.Second                           // that reading it may take
 	noteEnd     = 300 * time.Millisecond                // that the last change may take
@@ -319,12 +321,19 @@ func (p *Publisher) keepNote() {
 				continue
 			}
 		}
+		start := time.Now()
 		p.note(&w)
 		select {
 		case <-p.done:
-		case <-time.After(notePause):
+		case <-time.After(pauseAfter(time.Since(start))):
 		}
 	}
+}
+
+// pauseAfter returns for how long what is news waits after a note that took a time. What is announced meanwhile is not withdrawn if
+// the process is killed.
+func pauseAfter(took time.Duration) time.Duration {
+	return min(max(noteLeast, noteShare*took), notePause)
 }
 
 // note appends what is news to the note, or writes it whole, unless the loop has ended.

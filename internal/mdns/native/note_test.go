@@ -446,3 +446,20 @@ func TestAddedRecordIsNoted(t *testing.T) {
 		}
 	})
 }
+
+func TestPauseAfter(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		took, want time.Duration
+	}{
+		{"a small host", 200 * time.Microsecond, noteLeast},
+		{"thousands of links", 40 * time.Millisecond, 2 * time.Second},
+		{"a slow disk", time.Second, notePause},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := pauseAfter(test.took); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
