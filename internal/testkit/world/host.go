@@ -165,6 +165,7 @@ func (h *host) adopt(p *process) {
 	h.truth.booted(h)
 	for _, s := range h.truth.world.segments {
 		s.said = nil
+		delete(s.traffic, h.net) // each process announces all
 	}
 	h.process = p
 }
