@@ -210,7 +210,7 @@ func (a *answerer) additionals(answers []*set) {
 	for _, s := range answers {
 		switch s.kind() {
 		case mdns.TypePTR:
-			a.hostOf(a.face.zone[s.target])
+			a.hostOf(a.face.zone.find(s.target))
 		case mdns.TypeSRV:
 			a.host(s.target)
 		case mdns.TypeA, mdns.TypeAAAA:
@@ -221,7 +221,7 @@ func (a *answerer) additionals(answers []*set) {
 
 // instance adds SRV and TXT of an instance.
 func (a *answerer) instance(key string) {
-	if n := a.face.zone[key]; n != nil {
+	if n := a.face.zone.find(key); n != nil {
 		for _, s := range n.sets {
 			if s.kind() == mdns.TypeSRV || s.kind() == mdns.TypeTXT {
 				a.extra(s)
@@ -244,7 +244,7 @@ func (a *answerer) hostOf(instance *node) {
 
 // host adds the addresses of a host, and where it has none of one IP version a record that says so.
 func (a *answerer) host(key string) {
-	n := a.face.zone[key]
+	n := a.face.zone.find(key)
 	if n == nil || n.claim == nil || !n.claim.live {
 		return
 	}

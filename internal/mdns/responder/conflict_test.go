@@ -223,7 +223,7 @@ func (k taker) conflict(h *host) (mdns.Record, bool) {
 	if k.host {
 		name, data = mdns.HostName(h.Responder.host), addr("192.0.2.99")
 	}
-	n := h.zone()[name.Key()]
+	n := h.zone().find(name.Key())
 	wants := n != nil && n.claim != nil && (n.claim.asking() && !k.contests || n.claim.live || n.claim.asking() && n.claim.past().quarrel != nil)
 	return mdns.Record{Name: name, TTL: 120, Unique: true, Data: data}, wants
 }

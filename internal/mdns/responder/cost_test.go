@@ -208,7 +208,7 @@ func TestMemoryOfAService(t *testing.T) {
 
 // A link takes little memory at rest: about twice its records, since there are two IP versions.
 func TestMemoryOfALink(t *testing.T) {
-	const links, most = 1000, 11100 // bytes a link
+	const links, most = 1000, 10800 // bytes a link
 	before := heap()
 	r, _ := manyLinks(links)
 	if events := r.Events(); len(events) != 2*links {

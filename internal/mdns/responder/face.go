@@ -13,7 +13,7 @@ import (
 type face struct {
 	sender
 	r      *Responder
-	zone   zone
+	zone   *zone
 	claims []*claim // in the order of the plan
 
 	steps     queue[*claim] // to be probed for, settled, announced or asked for
@@ -43,7 +43,7 @@ type planning struct {
 func (f *face) timing() *timer { return &f.due }
 
 func newFace(r *Responder, l *link, v publication.IPVersion) *face {
-	f := &face{r: r, zone: zone{}, inquest: forever, burial: forever}
+	f := &face{r: r, zone: &zone{}, inquest: forever, burial: forever}
 	touch := func() { r.faces.touch(f) }
 	f.sender = sender{clock: r.clock, outbox: &r.outbox, stats: &r.stats, link: l, version: v, clear: never, touch: touch}
 	f.probes = probes{sender: &f.sender, qu: never}

@@ -230,7 +230,7 @@ func (s *faces) ask(l *link, q question) {
 // say reports whether this host says a record now, on any link.
 func (s *faces) say(in *wire.Reader, rec wire.Resource) bool {
 	for _, f := range s.all {
-		n := f.zone[string(rec.Key)]
+		n := f.zone.heard(rec.Key)
 		switch {
 		case n == nil:
 		case n.find(in, rec) != nil, n.claim != nil && n.claim.says() && n.claim.holds(in, rec):

@@ -96,10 +96,10 @@ func (s *faces) announced(l publication.Link, owed *debt) (records []mdns.Record
 		if f == nil {
 			continue
 		}
-		for _, key := range slices.Sorted(maps.Keys(f.zone)) {
-			for _, set := range f.zone[key].sets {
+		for _, n := range f.zone.inOrder() {
+			for _, set := range n.sets {
 				for _, record := range set.records {
-					if first == nil || !first.zone[key].has(record) {
+					if first == nil || !first.zone.find(n.key).has(record) {
 						records = append(records, record)
 					}
 				}

@@ -36,7 +36,7 @@ func (f *face) hear(p Packet) {
 				heir.news()
 			}
 		}
-		n := f.zone[string(rec.Key)]
+		n := f.zone.heard(rec.Key)
 		if n == nil {
 			continue
 		}

@@ -190,8 +190,8 @@ func (f *face) bequeath() {
 			relics = append(relics, relic{record, said + s.life()})
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(f.zone)) {
-		for _, s := range f.zone[key].sets {
+	for _, n := range f.zone.inOrder() {
+		for _, s := range n.sets {
 			add(s, f.now)
 		}
 	}
@@ -406,6 +406,6 @@ func (f *face) isLocal(s *set) bool {
 	if s.kind() != mdns.TypeA && s.kind() != mdns.TypeAAAA && !isReverse {
 		return false
 	}
-	n := f.zone[s.node.key]
+	n := f.zone.find(s.node.key)
 	return f.r.config.SharedPort || n != nil && n.claim != nil && n.claim.past().localAt != never
 }

@@ -224,7 +224,7 @@ type sighting struct {
 func (s sighting) note() {
 	f := s.face
 	target := f.r.reader.Target(s.rec)
-	if n := f.zone[string(target)]; n != nil && n.claim != nil && !s.own {
+	if n := f.zone.heard(target); n != nil && n.claim != nil && !s.own {
 		return // that we want the name as well is a conflict, reported as such
 	}
 	x := s.foreign[foreignKey{f.link.Index, string(target)}]
@@ -321,12 +321,12 @@ func (o *others) surveyLater(t *topic, l *link) {
 }
 
 // detail describes who announces what.
-func (x *foreigner) detail(zone zone) string {
+func (x *foreigner) detail(zone *zone) string {
 	who, what := x.From.String(), "a service of this type"
 	if x.Own {
 		who = "another program of this host"
 	}
-	if zone[x.key.name] != nil {
+	if zone.find(x.key.name) != nil {
 		what = "this very service"
 	}
 	return fmt.Sprintf("%s announces %s", who, what)

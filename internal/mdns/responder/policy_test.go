@@ -315,7 +315,7 @@ func TestWinWithoutTheOtherVersion(t *testing.T) {
 	h := l.host("pbx", dual())
 	h.apply(sip("Desk", 5060))
 	l.run(650 * ms)
-	h.faces.byLink[faceKey{2, publication.V6}].zone[dnsname.MustParse(desk).Key()].claim.round = 0 // it is behind
+	h.faces.byLink[faceKey{2, publication.V6}].zone.claim(dnsname.MustParse(desk).Key()).round = 0 // it is behind
 	l.run(450 * ms)
 	if h.state() != "Desk probing" {
 		t.Fatalf("%s before both versions have probed", h.state())

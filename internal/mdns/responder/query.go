@@ -76,7 +76,7 @@ func (q *inquiry) questions(candidates []candidate) []candidate {
 		if question.Class != wire.ClassIN && question.Class != wire.ClassANY {
 			continue
 		}
-		n := q.face.zone[string(question.Key)]
+		n := q.face.zone.heard(question.Key)
 		q.note(question, n)
 		if n == nil {
 			continue
@@ -143,7 +143,7 @@ func (q *inquiry) records(p Packet) (probe bool) {
 		if rec.Class != wire.ClassIN || rec.Section == wire.Additional {
 			continue
 		}
-		n := f.zone[string(rec.Key)]
+		n := f.zone.heard(rec.Key)
 		if n == nil {
 			continue
 		}

@@ -17,7 +17,7 @@ type question struct {
 // questions has the questions to be asked.
 type questions struct {
 	*sender
-	zone zone
+	zone *zone
 	list []question
 }
 
@@ -55,7 +55,7 @@ func (q *questions) knownAnswers(b *wire.Builder, asked question) {
 	if asked.kind != mdns.TypePTR {
 		return
 	}
-	n := q.zone[asked.name.Key()]
+	n := q.zone.find(asked.name.Key())
 	if n == nil {
 		return
 	}

@@ -1,16 +1,24 @@
 package responder
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/wire"
 )
 
-// zone has the names that a face answers for or claims, by their keys.
-type zone map[string]*node
+// fewNodes is the number of names up to which a zone is a list: it takes less memory than a map, and no more time.
+const fewNodes = 8
+
+// zone has the names that a face answers for or claims.
+type zone struct {
+	few  []*node
+	many map[string]*node // all, by their keys; nil if there were never more than few
+}
 
 // node is a name with what it has.
 type node struct {
@@ -72,19 +80,67 @@ func (s *rrset) equal(other *rrset) bool { return s == other || slices.Equal(s.r
 // answers reports whether a question for a type asks for the set (RFC 6762 §6.5).
 func (s *rrset) answers(t mdns.Type) bool { return t == mdns.TypeANY || t == s.kind() }
 
+// find returns the node of a name, nil if there is none.
+func (z *zone) find(key string) *node {
+	if z.many != nil {
+		return z.many[key]
+	}
+	for _, n := range z.few {
+		if n.key == key {
+			return n
+		}
+	}
+	return nil
+}
+
+// heard returns the node of a name in a packet, nil if there is none.
+func (z *zone) heard(key []byte) *node {
+	if z.many != nil {
+		return z.many[string(key)]
+	}
+	for _, n := range z.few {
+		if n.key == string(key) {
+			return n
+		}
+	}
+	return nil
+}
+
 // node returns the node of a name, made if need be.
-func (z zone) node(key string) *node {
-	n := z[key]
+func (z *zone) node(key string) *node {
+	n := z.find(key)
 	if n == nil {
 		n = &node{key: key}
-		z[key] = n
+		z.add(n)
 	}
 	return n
 }
 
+func (z *zone) add(n *node) {
+	if z.many == nil && len(z.few) < fewNodes {
+		z.few = append(z.few, n)
+		return
+	}
+	if z.many == nil {
+		z.many = map[string]*node{}
+		for _, one := range z.few {
+			z.many[one.key] = one
+		}
+		z.few = nil
+	}
+	z.many[n.key] = n
+}
+
+// inOrder returns all nodes, in the order of their keys.
+func (z *zone) inOrder() []*node {
+	all := slices.AppendSeq(slices.Clone(z.few), maps.Values(z.many))
+	slices.SortFunc(all, func(a, b *node) int { return strings.Compare(a.key, b.key) })
+	return all
+}
+
 // has reports whether a set is answered for.
-func (z zone) has(id identity) bool {
-	n := z[id.key]
+func (z *zone) has(id identity) bool {
+	n := z.find(id.key)
 	if n == nil {
 		return false
 	}
@@ -92,15 +148,16 @@ func (z zone) has(id identity) bool {
 }
 
 // tidy forgets a node that has nothing left.
-func (z zone) tidy(n *node) {
+func (z *zone) tidy(n *node) {
 	if len(n.sets) == 0 && n.claim == nil {
-		delete(z, n.key)
+		delete(z.many, n.key)
+		z.few = slices.DeleteFunc(z.few, func(one *node) bool { return one == n })
 	}
 }
 
 // claim returns the claim on a name, nil if there is none.
-func (z zone) claim(key string) *claim {
-	if n := z[key]; n != nil {
+func (z *zone) claim(key string) *claim {
+	if n := z.find(key); n != nil {
 		return n.claim
 	}
 	return nil
