@@ -56,7 +56,7 @@ func (h *host) wrong() (words []string) {
 		add(h.truth.bad[file] && (isRemote(file) || !h.isBlind()) && !h.isUnread(file), pathOf(file))
 		add(h.isUnread(file), pathOf(file)+": it can't be")
 	}
-	add(h.isBlind() || h.gone && h.truth.saw, definitions)
+	add(h.isBlind() || h.gone && h.truth.saw, h.blindness())
 	words = append(words, h.unserved()...)
 	if h.kernel.isBlind() {
 		return append(words, "are not announced yet") // of the links the daemon knows what was

@@ -44,6 +44,15 @@ func (h *host) isBlind() bool {
 	return h.release != nil || h.fault.why != 0 && !isListed
 }
 
+// blindness returns what the problems must have where the directory can't be known. That it can't be listed comes to light when the
+// daemon next looks into it.
+func (h *host) blindness() string {
+	if slices.Contains(h.fault.ops, "readdir") && h.release == nil && !h.gone {
+		return definitions + ": the directory can't be read"
+	}
+	return definitions
+}
+
 // isUnread reports whether a file of the directory is there, and the daemon can't know what it says.
 func (h *host) isUnread(file string) bool {
 	_, here := h.truth.disk[file]
