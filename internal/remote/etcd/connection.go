@@ -291,12 +291,13 @@ func (c *connection) revision(ctx context.Context) (int64, error) {
 // isSilent reports whether a server did not answer in time.
 func isSilent(err error) bool { return errors.Is(err, errSilent) }
 
-// isCompacted reports whether the changes after the list have been compacted, so that it takes another one.
-func isCompacted(err error) bool { return errors.Is(err, rpctypes.ErrCompacted) }
+// losses are why a watch ends for no reason that would remain: its connection or stream ends, its server leaves the cluster, changes
+// are compacted before they are seen, or a token expires.
+var losses = []error{guard.ErrClosed, errSilent, io.EOF, rpctypes.ErrNoLeader, rpctypes.ErrCompacted, rpctypes.ErrInvalidAuthToken}
 
-// isLoss reports whether a connection ended, or its server left the cluster, for no reason that would remain.
+// isLoss reports whether another connection may be good after the end of a watch.
 func isLoss(err error) bool {
-	return errors.Is(err, guard.ErrClosed) || isSilent(err) || errors.Is(err, rpctypes.ErrNoLeader)
+	return slices.ContainsFunc(losses, func(loss error) bool { return errors.Is(err, loss) })
 }
 
 // failure returns why there is no answer, in a sentence.

@@ -128,21 +128,16 @@ func (p *Prefix) session(ctx context.Context, address string, wait time.Duration
 		return err
 	}
 	defer c.close()
-	for {
-		list, err := c.list(wait)
-		if err != nil {
-			return c.failure(err)
-		}
-		set := v.replace(list)
-		report(remote.Report{Set: &set})
-		switch err = c.watch(v, report); {
-		case isCompacted(err):
-			continue
-		case isLoss(err):
-			return nil
-		}
+	list, err := c.list(wait)
+	if err != nil {
 		return c.failure(err)
 	}
+	set := v.replace(list)
+	report(remote.Report{Set: &set})
+	if err = c.watch(v, report); isLoss(err) {
+		return nil
+	}
+	return c.failure(err)
 }
 
 // pause waits.

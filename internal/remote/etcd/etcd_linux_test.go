@@ -37,6 +37,7 @@ type host struct {
 	changed   chan struct{} // closed with the next report
 	set       remote.Set
 	err       error           // of the last report
+	failed    string          // the last error; "": there was none
 	may       map[string]bool // names that may go away
 	withdrawn []string        // names that went away and may not
 }
@@ -44,12 +45,18 @@ type host struct {
 // follow has a host follow the prefix in a cluster.
 func follow(t *testing.T, c *etcdtest.Cluster, known remote.Set, settings remote.Settings) *host {
 	t.Helper()
-	settings.Cache = t.TempDir()
 	var addresses []string
 	for _, node := range c.Nodes {
 		addresses = append(addresses, node.Address)
 	}
-	origin, err := etcd.New("etcd://"+strings.Join(addresses, ",")+prefix, settings)
+	return followAt(t, strings.Join(addresses, ","), known, settings)
+}
+
+// followAt has a host follow the prefix at addresses.
+func followAt(t *testing.T, addresses string, known remote.Set, settings remote.Settings) *host {
+	t.Helper()
+	settings.Cache = t.TempDir()
+	origin, err := etcd.New("etcd://"+addresses+prefix, settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +79,9 @@ func follow(t *testing.T, c *etcdtest.Cluster, known remote.Set, settings remote
 func (h *host) take(r remote.Report) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.err = r.Err
+	if h.err = r.Err; r.Err != nil {
+		h.failed = r.Err.Error()
+	}
 	if r.Set != nil {
 		for _, file := range h.set.Files {
 			if _, has := r.Set.Find(file.Name); !has && !h.may[file.Name] {
