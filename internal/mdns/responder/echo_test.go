@@ -3,6 +3,8 @@ package responder
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,4 +80,46 @@ func TestEchoesOfManyFaces(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEchoesAmongAll sends and hears packets at random while faces are added. What comes of it is what a look at all packets
+// that are remembered says.
+func TestEchoesAmongAll(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	var e echoes
+	var sent []sentPacket // the last one first; the number of the packet is the sum
+	for step := range moment(20000) {
+		faces := 1 + int(step)/100
+		e.fit(faces)
+		packet, face := dice.IntN(2*faces), faceKey{dice.IntN(2), []publication.IPVersion{publication.V4, publication.V6}[dice.IntN(2)]}
+		data := []byte(fmt.Sprint(packet))
+		if dice.IntN(2) == 0 {
+			s := sentPacket{uint64(packet), step + moment(dice.IntN(500)), int32(face.link), 0, face.version, int16(dice.IntN(3))}
+			e.add(data, face, int(s.copies), s.until)
+			sent = slices.Insert(sent, 0, s)
+			sent = sent[:min(len(sent), len(e.sent))]
+			continue
+		}
+		echo, surplus := e.take(data, face, step)
+		if wantEcho, wantSurplus := takeOf(sent, uint64(packet), face, step); echo != wantEcho || surplus != wantSurplus {
+			t.Fatalf("step %d: got %t, %t; want %t, %t", step, echo, surplus, wantEcho, wantSurplus)
+		}
+	}
+}
+
+// takeOf does what take does, with all packets.
+func takeOf(sent []sentPacket, sum uint64, face faceKey, now moment) (echo, surplus bool) {
+	for i := range sent {
+		switch s := &sent[i]; {
+		case s.sum != sum || now >= s.until:
+		case s.isOf(face) && s.copies > 0:
+			s.copies--
+			return true, false
+		case s.isOf(face) && face.version == publication.V4:
+			surplus = true
+		case s.version == face.version:
+			echo = true
+		}
+	}
+	return echo, surplus && !echo
 }
