@@ -33,6 +33,7 @@ func (w *World) clone(h *host, dice *rand.Rand) {
 	policies := publication.PolicyWords()
 	c := w.copyOf(h, policies[dice.IntN(len(policies))], dice)
 	arrivals[dice.IntN(len(arrivals))](w, h, c, dice)
+	w.askAll() // machines that were apart meet when they answer
 	w.touch()
 	w.rest(settleTime)
 	w.checkClones(h, c)
