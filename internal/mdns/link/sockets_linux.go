@@ -491,6 +491,10 @@ func (s *Sockets) joinAll(links publication.Links) error {
 	return failed
 }
 
+// senderMost is how many memberships the socket has that packets go out through. They take from the memory for options
+// (net.core.optmem_max, 20 kB on many kernels), without which no packet of IPv6 can be sent from an interface (ENOBUFS).
+const senderMost = 128
+
 // joinLink joins the group on an interface with the first socket that has room for it: the kernel lets one have
 // a few memberships only (20 of IPv4, unless net.ipv4.igmp_max_memberships says otherwise).
 func (s *Sockets) joinLink(index int, v publication.IPVersion) error {
@@ -498,7 +502,7 @@ func (s *Sockets) joinLink(index int, v publication.IPVersion) error {
 		return s.sockets[i].join(index)
 	}
 	for _, sock := range s.sockets {
-		if sock.version != v || sock.fd < 0 {
+		if sock.version != v || sock.fd < 0 || sock.fd == s.first(v) && len(sock.joined) >= senderMost {
 			continue
 		}
 		if err := sock.join(index); !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.ENOMEM) {
