@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"syscall"
 	"time"
@@ -50,18 +49,27 @@ func (b blockades) next() (at time.Time) {
 	return at
 }
 
-// legs returns the legs in order.
-func (b blockades) legs() []leg {
-	return slices.SortedFunc(maps.Keys(b), func(a, b leg) int { return cmp.Or(cmp.Compare(a.link, b.link), cmp.Compare(a.version, b.version)) })
+// due returns the legs that it is time to test, in order.
+func (b blockades) due(now time.Time) (legs []leg) {
+	for at, one := range b {
+		if !now.Before(one.test) {
+			legs = append(legs, at)
+		}
+	}
+	slices.SortFunc(legs, func(a, b leg) int { return cmp.Or(cmp.Compare(a.link, b.link), cmp.Compare(a.version, b.version)) })
+	return legs
 }
 
 // faults returns those that have lasted, in order.
 func (b blockades) faults() (faults []link.Fault) {
-	for _, at := range b.legs() {
-		if b[at].isFault {
-			faults = append(faults, link.Fault{Link: at.link, Version: at.version, Why: whyBlocked(b[at].why)})
+	for at, one := range b {
+		if one.isFault {
+			faults = append(faults, link.Fault{Link: at.link, Version: at.version, Why: whyBlocked(one.why)})
 		}
 	}
+	slices.SortFunc(faults, func(a, b link.Fault) int {
+		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.Version, b.Version))
+	})
 	return faults
 }
 
@@ -107,11 +115,12 @@ func (p *Publisher) retestBlockades(now time.Time) {
 
 // testBlockades tries to send where nothing could be sent, when it is time.
 func (p *Publisher) testBlockades(now time.Time) {
-	for _, at := range p.blockades.legs() {
+	due := p.blockades.due(now)
+	if len(due) == 0 {
+		return
+	}
+	for _, at := range due {
 		b := p.blockades[at]
-		if now.Before(b.test) {
-			continue
-		}
 		if !p.speaksOn(at) {
 			delete(p.blockades, at)
 			continue
@@ -129,6 +138,7 @@ func (p *Publisher) testBlockades(now time.Time) {
 			b.test = now.Add(blockedAgain)
 		}
 	}
+	p.blocked = p.blockades.faults()
 }
 
 // sayAgain has the responder say again what was lost on a leg that has become passable, unless it does that anyway since it was

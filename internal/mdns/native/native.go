@@ -76,8 +76,9 @@ type Publisher struct {
 	tooLong  uint64               // packets dropped
 	unsentOn map[int]uint64       // packets by the index of the link
 
-	blockades blockades // where no multicast can be sent
-	repeated  time.Time // when what was lost there was last said again
+	blockades blockades    // where no multicast can be sent
+	blocked   []link.Fault // those of them that are faults
+	repeated  time.Time    // when what was lost there was last said again
 }
 
 var (

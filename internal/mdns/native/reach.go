@@ -32,10 +32,10 @@ func (p *Publisher) followFaults() {
 // allFaults returns what can't be used: sockets, and links on which nothing can be sent.
 func (p *Publisher) allFaults() []link.Fault {
 	faults := p.config.Conn.Faults()
-	if len(p.blockades) == 0 {
+	if len(p.blocked) == 0 {
 		return faults
 	}
-	return append(slices.Clone(faults), p.blockades.faults()...)
+	return slices.Concat(faults, p.blocked)
 }
 
 // withFaults returns links with what can't be used of each.
