@@ -54,18 +54,27 @@ type cables struct {
 	socket string
 }
 
-// newCables makes the cables, which are up, and of which the other ends are on the same host.
+// newCables makes the cables, which are up, and of which the other ends are on the same host. Those have no IPv6: for a multicast by it
+// the kernel goes through all interfaces that have it.
 func newCables(t *testing.T, n int) *cables {
 	t.Helper()
 	c := &cables{lab: newLab(t, "announcer", 2), n: n}
 	c.socket = filepath.Join(c.folder, "announcer.sock")
-	c.onServer(t, func() error { return os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0) })
-	var lines []string
-	for i := range n {
-		lines = append(lines, fmt.Sprintf("link add vlan%d type veth peer name far%d", i, i), fmt.Sprintf("link set far%d up", i),
-			fmt.Sprintf("link set vlan%d up", i), fmt.Sprintf("addr add 10.%d.%d.1/24 dev vlan%d", i/256, i%256, i))
+	set := func(name, value string) {
+		c.onServer(t, func() error { return os.WriteFile("/proc/sys/net/ipv6/conf/"+name, []byte(value), 0) })
 	}
-	c.server.IPs(t, lines...)
+	set("default/accept_dad", "0")
+	var cables, addresses []string
+	for i := range n {
+		cables = append(cables, fmt.Sprintf("link add vlan%d type veth peer name far%d", i, i))
+		addresses = append(addresses, fmt.Sprintf("link set far%d up", i), fmt.Sprintf("link set vlan%d up", i),
+			fmt.Sprintf("addr add 10.%d.%d.1/24 dev vlan%d", i/256, i%256, i))
+	}
+	c.server.IPs(t, cables...)
+	for i := range n {
+		set(fmt.Sprintf("far%d/disable_ipv6", i), "1")
+	}
+	c.server.IPs(t, addresses...)
 	return c
 }
 
