@@ -19,7 +19,7 @@ const (
 	blockedAfter = 3 * time.Second
 	blockedTest  = time.Second      // between two such packets before that
 	blockedAgain = 10 * time.Second // and after it
-	repeatPause  = 10 * time.Second // at least, between two times that something is said again
+	repeatPause  = 12 * time.Second // at least, between two times that something is said again: longer than until goodbyes for it
 )
 
 // emptyQuery is a message without a question (RFC 1035 §4.1.1).
@@ -131,10 +131,11 @@ func (p *Publisher) testBlockades(now time.Time) {
 			p.sayAgain(now, at, b)
 			continue
 		}
+		lasts := now.Sub(b.since) >= blockedAfter
 		b.why = test[0].Err
-		b.isFault = now.Sub(b.since) >= blockedAfter && !errors.Is(b.why, link.ErrNoSocket) // which is one already
+		b.isFault = lasts && !errors.Is(b.why, link.ErrNoSocket) // which is one already
 		b.test = now.Add(blockedTest)
-		if b.isFault {
+		if lasts {
 			b.test = now.Add(blockedAgain)
 		}
 	}

@@ -15,7 +15,8 @@ const goodbyeAgain = time.Second
 // goodbyeTimes is how often one is said.
 const goodbyeTimes = 2
 
-// goodbyeKept is the time after the last goodbye in which it comes to light that nothing could be sent.
+// goodbyeKept is the time after the last goodbye in which [Responder.Repeat] says it again. A loss may come to light 12 s
+// after it, so that this is longer.
 const goodbyeKept = 15 * time.Second
 
 // farewell is a set that needs a goodbye (RFC 6762 §10.1).

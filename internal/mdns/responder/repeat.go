@@ -25,8 +25,10 @@ func (r *Responder) Repeat(now time.Time, link int, v publication.IPVersion) {
 	f.takeBack()
 }
 
-// takeBack has the face inherit what it has withdrawn in the last seconds.
+// takeBack has the face inherit what it has withdrawn in the last seconds. If that is nothing, what it has inherited before gets its
+// goodbyes at the time that is set.
 func (f *face) takeBack() {
+	taken := false
 	for _, w := range slices.Clone(f.farewells.items) {
 		if w.said == 0 {
 			continue
@@ -35,6 +37,10 @@ func (f *face) takeBack() {
 			f.inherited = f.inherited.with(relic{record, f.now + w.set.life()})
 		}
 		f.farewells.forget(w)
+		taken = true
 	}
-	f.ask()
+	if taken {
+		f.news()
+		f.ask()
+	}
 }

@@ -45,6 +45,38 @@ func TestRepeat(t *testing.T) {
 			}
 		})
 	}
+	t.Run("again and again", func(t *testing.T) {
+		l := newLab(t)
+		h := l.host("pbx", dual())
+		h.apply(sip("Desk", 5060), sip("Other", 5060))
+		l.run(time.Minute)
+		h.apply(sip("Other", 5060))
+		l.run(4 * time.Second)
+		l.mark()
+		for range 5 { // more often than there are goodbyes
+			h.Repeat(l.time(), dual().Index, publication.V4)
+			h.tick()
+			l.run(inheritTime - time.Second)
+		}
+		if got := l.goodbyes(h, publication.V4); !slices.Equal(got, deskRecords) {
+			t.Errorf("goodbyes: %q, want %q", got, deskRecords)
+		}
+	})
+	t.Run("killed before the goodbye", func(t *testing.T) {
+		l := newLab(t)
+		h := l.host("pbx", dual())
+		h.apply(sip("Desk", 5060), sip("Other", 5060))
+		l.run(time.Minute)
+		h.apply(sip("Other", 5060))
+		l.run(4 * time.Second)
+		h.SaidNews()
+		h.Changed()
+		h.Repeat(l.time(), dual().Index, publication.V4)
+		left := h.AnnouncedOn(l.time(), h.Changed())
+		if !h.SaidNews() || len(left) != 1 || len(left[0].Owed) != len(deskRecords) {
+			t.Errorf("left to the next process: %v; want what is owed of Desk", left)
+		}
+	})
 	t.Run("no such link", func(t *testing.T) {
 		l := newLab(t)
 		h := l.host("pbx", dual())
