@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -20,8 +19,8 @@ type busyError struct {
 
 // Error implements error.
 func (e *busyError) Error() string {
-	if minutes := e.wait.Round(time.Minute); minutes > 0 {
-		return fmt.Sprintf("%v; it wants no request for %s", e.error, strings.TrimSuffix(minutes.String(), "0s"))
+	if wait := e.wait.Round(time.Second); wait > 0 {
+		return fmt.Sprintf("%v; it wants no request for %s", e.error, wait)
 	}
 	return e.error.Error()
 }

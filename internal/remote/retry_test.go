@@ -70,8 +70,8 @@ func TestBusyServer(t *testing.T) {
 		{"no wish", down, time.Second / 2, 3 * time.Second / 2},
 		{"at once", &busyError{down, 0}, time.Second / 2, 3 * time.Second / 2},
 		{"soon", &busyError{down, time.Millisecond}, time.Second / 2, 3 * time.Second / 2},
-		{"in a while", &busyError{down, 10 * time.Second}, 10 * time.Second, 11 * time.Second},
-		{"in an hour", &busyError{down, time.Hour}, time.Hour, time.Hour + time.Second},
+		{"in a while", &busyError{down, 10 * time.Second}, 10 * time.Second, 20 * time.Second},
+		{"in an hour", &busyError{down, time.Hour}, time.Hour, time.Hour + time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -89,11 +89,12 @@ func (w *Website) Follow(ctx context.Context, known Set, report func(Report)) {
 }
 
 // pause returns the time until the next request: half of the usual one to half as much again, by chance. It is not shorter than
-// the time for which the server wants none.
+// the time for which the server wants none. The longer that was, the further apart the hosts that were told so come back.
 func (w *Website) pause(failures int, busy time.Duration) time.Duration {
 	pause := w.poll
 	if failures > 0 {
 		pause = min(pause, firstRetry<<min(failures-1, 16))
 	}
-	return max(pause/2, busy) + time.Duration(w.settings.Dice().Int64N(int64(pause)))
+	spread := max(pause, min(busy, w.poll))
+	return max(pause/2, busy) + time.Duration(w.settings.Dice().Int64N(int64(spread)))
 }

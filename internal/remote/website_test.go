@@ -124,14 +124,27 @@ func between(t *testing.T, what string, n, least, most int) {
 
 // TestHostsComeBackApart wants the hosts of an installation to ask over a minute after their server was down for long.
 func TestHostsComeBackApart(t *testing.T) {
-	w := website(t, "https://x.example/berlin.toml", Settings{})
-	counts := map[int]int{}
-	for range 10000 {
-		counts[int(w.pause(20, 0)/time.Second)]++
-	}
-	for second, n := range counts {
-		if second < 30 || second >= 90 || n > 400 {
-			t.Errorf("%d of 10000 hosts ask in second %d; want at most 400, from 30 to 90", n, second)
-		}
+	for _, test := range []struct {
+		name     string
+		failures int
+		busy     time.Duration // for which the server wanted no request
+		first    int           // second in which one asks
+	}{
+		{"the server is there again", 20, 0, 30},
+		{"after the time that it named", 1, 10 * time.Minute, 600},
+		{"after an hour, and it was down before", 20, time.Hour, 3600},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := website(t, "https://x.example/berlin.toml", Settings{})
+			counts := map[int]int{}
+			for range 10000 {
+				counts[int(w.pause(test.failures, test.busy)/time.Second)]++
+			}
+			for second, n := range counts {
+				if second < test.first || second >= test.first+60 || n > 400 {
+					t.Errorf("%d of 10000 hosts ask in second %d; want at most 400, from %d on, within a minute", n, second, test.first)
+				}
+			}
+		})
 	}
 }

@@ -264,7 +264,8 @@ func TestFaults(t *testing.T) {
 			s.set("four", fault{})
 			h.has(t, late, "dpma.service", "four")
 			h.keeps(t)
-			if h.mu.Lock(); f.words == "" && h.failed != "" {
+			h.mu.Lock()
+			if f.words == "" && h.failed != "" {
 				t.Errorf("it says %s", h.failed)
 			}
 			h.mu.Unlock()
