@@ -50,8 +50,8 @@ func TestClientsAreNoSharers(t *testing.T) {
 			responder := open(t, nil)
 			defer responder.Close()
 			done := test.open(t)
-			if got := sharing(responder.ours); len(got) != test.want {
-				t.Errorf("it shares the port with %v; want %d sockets", got, test.want)
+			if got, err := sharing(responder.ours); err != nil || len(got) != test.want {
+				t.Errorf("it shares the port with %v, error %v; want %d sockets", got, err, test.want)
 			}
 			done()
 			if left := slices.Collect(maps.Keys(clients())); left != nil {

@@ -17,10 +17,14 @@ type deadline struct {
 // openDeadline makes a timer that an epoll instance watches.
 func openDeadline(epoll int) (deadline, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
-	if err == nil {
-		err = watch(epoll, fd)
+	if err != nil {
+		return deadline{}, err
 	}
-	return deadline{fd: fd}, err
+	if err := watch(epoll, fd); err != nil {
+		unix.Close(fd)
+		return deadline{}, err
+	}
+	return deadline{fd: fd}, nil
 }
 
 // set sets the timer for a time; zero is never.

@@ -184,15 +184,15 @@ func (s portSocket) holds() bool {
 	return errors.Is(err, unix.EADDRINUSE)
 }
 
-// sharers is [Sharing.Programs] without a memory.
-func sharers() []string {
-	found := sharing(ownSockets)
+// sharers is [Sharing.Programs] without a memory. known reports whether the list of sockets could be read.
+func sharers() (names []string, known bool) {
+	found, err := sharing(ownSockets)
 	if len(found) == 0 {
-		return nil
+		return nil, err == nil
 	}
 	time.Sleep(markTime)
-	still := sharing(ownSockets)
-	return programs(slices.DeleteFunc(found, func(s portSocket) bool { return !slices.Contains(still, s) }))
+	still, err := sharing(ownSockets)
+	return programs(slices.DeleteFunc(found, func(s portSocket) bool { return !slices.Contains(still, s) })), err == nil
 }
 
 // markTime is how long a client may take to mark a socket that it has opened.
@@ -200,8 +200,8 @@ const markTime = 200 * time.Millisecond
 
 // sharing returns the sockets that share port 5353 with own ones, without those of clients. ownOf returns the targets of those
 // of some sockets that are own ones. What is not needed is not read: a daemon at rest looks every minute.
-func sharing(ownOf func([]portSocket) map[string]bool) []portSocket {
-	sockets, _ := portSockets() // where the list can't be read, nothing is known
+func sharing(ownOf func([]portSocket) map[string]bool) ([]portSocket, error) {
+	sockets, err := portSockets()
 	own := ownOf(sockets)
 	open := map[publication.IPVersion]bool{} // by this program
 	for _, s := range sockets {
@@ -211,10 +211,10 @@ func sharing(ownOf func([]portSocket) map[string]bool) []portSocket {
 		return own[s.target()] || !open[s.version()] && s.holds()
 	})
 	if len(sockets) == 0 {
-		return nil
+		return nil, err
 	}
 	marked := clients()
-	return slices.DeleteFunc(sockets, func(s portSocket) bool { return marked[s.target()] })
+	return slices.DeleteFunc(sockets, func(s portSocket) bool { return marked[s.target()] }), nil
 }
 
 // ownSockets returns the targets of those sockets that file descriptors of this program point to.

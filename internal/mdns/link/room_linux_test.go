@@ -12,8 +12,8 @@ import (
 	"announcer/internal/testkit/skip"
 )
 
-// With more links than one socket has room for memberships, packets go out on each of them: the memory for options, in which the
-// memberships are, is what a packet needs, too. It is one where any number of bytes is left of it by memberships alone.
+// With more links than one socket has room for memberships, packets go out on each of them: a packet needs some of the memory for
+// options that the memberships are in. Each case leaves another number of bytes of it, where all is filled with memberships.
 func TestRoomToSend(t *testing.T) {
 	netlab.Need(t)
 	const links, least, step = 200, 10_000, 8

@@ -8,16 +8,16 @@ import (
 // Sharing looks for other programs that share port 5353 with this one. It is for one goroutine.
 type Sharing struct {
 	count  func() string
-	find   func() []string
-	alone  time.Time // when no other program was found
-	counts string    // of the sockets of this host, before that; "": they are not known
+	find   func() (names []string, known bool)
+	alone  time.Time // of the last look
+	counts string    // of the sockets of this host, before it, if it found no other program; else ""
 }
 
 // NewSharing returns a Sharing that has not looked yet.
 func NewSharing() *Sharing { return &Sharing{count: socketCounts, find: sharers} }
 
-// aloneTime is how long it is taken for so that no other program shares the port while the number of sockets stays the same: one
-// that is closed and one that is opened between two looks would not be noticed before.
+// aloneTime is how long a look that found no other program counts while the number of sockets is the same. A program that opens a socket
+// while another one closes one is noticed after it.
 const aloneTime = 10 * time.Minute
 
 // Programs names the other programs of this host that share port 5353 with this one, for people, as "avahi-daemon (pid 812)". A
@@ -31,9 +31,9 @@ func (s *Sharing) Programs() []string {
 	if counts != "" && counts == s.counts && time.Since(s.alone) < aloneTime {
 		return nil
 	}
-	names := s.find()
+	names, known := s.find()
 	s.counts, s.alone = counts, time.Now()
-	if names != nil {
+	if names != nil || !known {
 		s.counts = ""
 	}
 	return names

@@ -17,6 +17,7 @@ func TestSharing(t *testing.T) {
 		counts  string
 		sharers []string
 		finds   bool // it goes through all sockets
+		unread  bool // which can't be read
 	}
 	const minute = time.Minute
 	avahi := []string{"avahi-daemon (pid 7)"}
@@ -24,21 +25,22 @@ func TestSharing(t *testing.T) {
 		name  string
 		looks []look
 	}{
-		{"nothing changes", []look{{0, "2", nil, true}, {minute, "2", nil, false}, {minute, "2", nil, false}}},
-		{"one comes", []look{{0, "2", nil, true}, {minute, "3", avahi, true}}},
-		{"one stays", []look{{0, "3", avahi, true}, {minute, "3", avahi, true}, {minute, "3", avahi, true}}},
-		{"one goes", []look{{0, "3", avahi, true}, {minute, "2", nil, true}, {minute, "2", nil, false}}},
-		{"one goes while another socket is opened", []look{{0, "3", avahi, true}, {minute, "3", nil, true}}},
-		{"one comes while another socket is closed", []look{{0, "3", nil, true}, {aloneTime - 1, "3", avahi, false}, {1, "3", avahi, true}}},
-		{"the kernel does not count", []look{{0, "", nil, true}, {minute, "", nil, true}, {minute, "", avahi, true}}},
+		{"nothing changes", []look{{0, "2", nil, true, false}, {minute, "2", nil, false, false}, {minute, "2", nil, false, false}}},
+		{"one comes", []look{{0, "2", nil, true, false}, {minute, "3", avahi, true, false}}},
+		{"one stays", []look{{0, "3", avahi, true, false}, {minute, "3", avahi, true, false}, {minute, "3", avahi, true, false}}},
+		{"one goes", []look{{0, "3", avahi, true, false}, {minute, "2", nil, true, false}, {minute, "2", nil, false, false}}},
+		{"one goes while another socket is opened", []look{{0, "3", avahi, true, false}, {minute, "3", nil, true, false}}},
+		{"one comes while another socket is closed", []look{{0, "3", nil, true, false}, {aloneTime - 1, "3", avahi, false, false}, {1, "3", avahi, true, false}}},
+		{"the sockets can't be read", []look{{0, "2", nil, true, true}, {minute, "2", avahi, true, false}}},
+		{"the kernel does not count", []look{{0, "", nil, true, false}, {minute, "", nil, true, false}, {minute, "", avahi, true, false}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var now look
 				found := false
-				s := &Sharing{count: func() string { return now.counts }, find: func() []string {
+				s := &Sharing{count: func() string { return now.counts }, find: func() ([]string, bool) {
 					found = true
-					return now.sharers
+					return now.sharers, !now.unread
 				}}
 				for i, l := range test.looks {
 					time.Sleep(l.after)

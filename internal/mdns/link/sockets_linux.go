@@ -44,7 +44,7 @@ type Sockets struct {
 	got    []Packet // what the Read under way has
 	waited bool     // it has asked epoll already
 	woken  bool
-	over   bool // its time is
+	over   bool // the deadline has passed
 	failed error
 	lively int // the socket that had packets last
 
@@ -156,7 +156,7 @@ func (s *Sockets) openPoller() error {
 	if err != nil {
 		return fmt.Errorf("failed to watch sockets: %w", err)
 	}
-	s.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	s.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) // -1 if it fails
 	if err == nil {
 		err = unix.SetNonblock(s.epollFD, true) // makes os.NewFile hand it to the runtime's poller
 	}
@@ -171,6 +171,8 @@ func (s *Sockets) openPoller() error {
 		s.raw, err = s.epoll.SyscallConn()
 	}
 	if err != nil {
+		unix.Close(s.wake)
+		s.epoll.Close()
 		return fmt.Errorf("failed to watch sockets: %w", err)
 	}
 	return nil
@@ -229,7 +231,7 @@ func (s *Sockets) setDeadline(at time.Time) {
 	}
 }
 
-// coarse is how long a wait is for which the runtime is asked. There is less between two packets of ours.
+// coarse is the shortest wait that is left to the runtime. There is less between two packets of ours.
 const coarse = time.Millisecond
 
 // waitBriefly waits without the runtime.
