@@ -410,12 +410,13 @@ func (s Service) problem(now time.Time, links []Link) string {
 // rivalsFirst returns the links, those first on which another host keeps the service off: what is wrong with a link itself is a
 // problem of its own.
 func (s Service) rivalsFirst() []OnLink {
-	isKeptOff := func(l OnLink) bool { return l.State == mdns.Refused && l.Rival.IsValid() }
-	i := slices.IndexFunc(s.Links, isKeptOff)
-	if i <= 0 {
-		return s.Links
+	place := func(l OnLink) int {
+		if l.State == mdns.Refused && l.Rival.IsValid() {
+			return 0
+		}
+		return 1
 	}
-	return slices.Concat(s.Links[i:], s.Links[:i])
+	return slices.SortedStableFunc(slices.Values(s.Links), func(a, b OnLink) int { return place(a) - place(b) })
 }
 
 // Absence returns why a service that is not held back by its check is on no link: which of its interfaces are here, and why they

@@ -49,6 +49,7 @@ type rival struct {
 	begun    time.Time
 
 	mu        sync.Mutex
+	ended     bool
 	taken     map[dnsname.Name]bool
 	conflicts []time.Time // by IPv4, in the last conflictTime
 	most      int         // of them
@@ -115,6 +116,7 @@ func (r *rival) end(orderly bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.segment.stranger.OnPacket(func(link.Packet) {})
+	r.ended = true
 	for name := range r.taken {
 		r.segment.cache.forgetName(name)
 	}
@@ -154,7 +156,16 @@ func (r *rival) hear(p link.Packet) {
 	for _, q := range m.Questions {
 		add(q.Name, false)
 	}
-	time.AfterFunc(rivalDelay, func() { r.say(mdns.HostTTL, due...) })
+	time.AfterFunc(rivalDelay, func() { r.answer(due) })
+}
+
+// answer says that the names are its own, unless it has given them up.
+func (r *rival) answer(names []dnsname.Name) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended {
+		r.say(mdns.HostTTL, names...)
+	}
 }
 
 // wants reports whether a name is that of the service or of the host, whatever its number.
