@@ -89,7 +89,7 @@ func (w *Website) Follow(ctx context.Context, known Set, report func(Report)) {
 }
 
 // pause returns the time until the next request: half of the usual one to half as much again, by chance. It is not shorter than
-// the time for which the server wants none. The longer that was, the further apart the hosts that were told so come back.
+// the time for which the server wants none. The longer that was, the further apart the hosts come back.
 func (w *Website) pause(failures int, busy time.Duration) time.Duration {
 	pause := w.poll
 	if failures > 0 {

@@ -159,7 +159,7 @@ func (r *rival) hear(p link.Packet) {
 	time.AfterFunc(rivalDelay, func() { r.answer(due) })
 }
 
-// answer says that the names are its own, unless it has given them up.
+// answer claims the names again, unless they were given up.
 func (r *rival) answer(names []dnsname.Name) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
