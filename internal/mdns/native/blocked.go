@@ -49,10 +49,10 @@ func (b blockades) next() (at time.Time) {
 	return at
 }
 
-// due returns the legs that it is time to test, in order.
-func (b blockades) due(now time.Time) (legs []leg) {
+// legs returns some of the legs, in order.
+func (b blockades) legs(are func(*blockade) bool) (legs []leg) {
 	for at, one := range b {
-		if !now.Before(one.test) {
+		if are(one) {
 			legs = append(legs, at)
 		}
 	}
@@ -62,14 +62,9 @@ func (b blockades) due(now time.Time) (legs []leg) {
 
 // faults returns those that have lasted, in order.
 func (b blockades) faults() (faults []link.Fault) {
-	for at, one := range b {
-		if one.isFault {
-			faults = append(faults, link.Fault{Link: at.link, Version: at.version, Why: whyBlocked(one.why)})
-		}
+	for _, at := range b.legs(func(one *blockade) bool { return one.isFault }) {
+		faults = append(faults, link.Fault{Link: at.link, Version: at.version, Why: whyBlocked(b[at].why)})
 	}
-	slices.SortFunc(faults, func(a, b link.Fault) int {
-		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.Version, b.Version))
-	})
 	return faults
 }
 
@@ -115,7 +110,7 @@ func (p *Publisher) retestBlockades(now time.Time) {
 
 // testBlockades tries to send where nothing could be sent, when it is time.
 func (p *Publisher) testBlockades(now time.Time) {
-	due := p.blockades.due(now)
+	due := p.blockades.legs(func(b *blockade) bool { return !now.Before(b.test) })
 	if len(due) == 0 {
 		return
 	}
