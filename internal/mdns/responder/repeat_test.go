@@ -46,12 +46,7 @@ func TestRepeat(t *testing.T) {
 		})
 	}
 	t.Run("again and again", func(t *testing.T) {
-		l := newLab(t)
-		h := l.host("pbx", dual())
-		h.apply(sip("Desk", 5060), sip("Other", 5060))
-		l.run(time.Minute)
-		h.apply(sip("Other", 5060))
-		l.run(4 * time.Second)
+		l, h := withdrawn(t)
 		l.mark()
 		for range 5 { // more often than there are goodbyes
 			h.Repeat(l.time(), dual().Index, publication.V4)
@@ -63,12 +58,7 @@ func TestRepeat(t *testing.T) {
 		}
 	})
 	t.Run("killed before the goodbye", func(t *testing.T) {
-		l := newLab(t)
-		h := l.host("pbx", dual())
-		h.apply(sip("Desk", 5060), sip("Other", 5060))
-		l.run(time.Minute)
-		h.apply(sip("Other", 5060))
-		l.run(4 * time.Second)
+		l, h := withdrawn(t)
 		h.SaidNews()
 		h.Changed()
 		h.Repeat(l.time(), dual().Index, publication.V4)
@@ -82,4 +72,15 @@ func TestRepeat(t *testing.T) {
 		h := l.host("pbx", dual())
 		h.Repeat(l.time(), 99, publication.V4)
 	})
+}
+
+// withdrawn returns a host that has withdrawn Desk, and has said its last goodbye.
+func withdrawn(t *testing.T) (*lab, *host) {
+	l := newLab(t)
+	h := l.host("pbx", dual())
+	h.apply(sip("Desk", 5060), sip("Other", 5060))
+	l.run(time.Minute)
+	h.apply(sip("Other", 5060))
+	l.run(4 * time.Second)
+	return l, h
 }

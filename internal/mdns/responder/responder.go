@@ -11,8 +11,9 @@
 // The parts of a [Responder] share the time of the last call (clock.go): the faces (faces.go) and when they have something to do
 // (agenda.go), the names of host and publications (names.go), the names that are watched because other hosts have them (watch.go),
 // services of other hosts of the same types (others.go), queries of which more is to come (truncated.go), what this host said
-// (said.go), what it or an earlier process left where nothing could be withdrawn (inherit.go), what it hands over to the next one
-// (handover.go) and the board that shows how the services stand (status.go). The parts of a face are its sender (send.go), its
+// (said.go), what it says again since it was lost (repeat.go), the addresses of this host (own.go), what it or an earlier process left
+// where nothing could be withdrawn (inherit.go), what it hands over to the next one (handover.go) and the board that shows how the
+// services stand (status.go). The parts of a face are its sender (send.go), its
 // zone (zone.go) and what is to be sent: answers, probes, farewells and questions.
 //
 // All state that packets can make grow is bounded; an unrelated packet allocates nothing.
