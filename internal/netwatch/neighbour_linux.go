@@ -26,10 +26,8 @@ func MACs() func(link string, a netip.Addr) string {
 		host netip.Addr
 	}
 	macs := map[key]string{}
-	hosts := neighbours()
-	names := linkNames(hosts)
-	for _, n := range hosts {
-		macs[key{names[n.index], n.host}] = n.mac
+	for _, n := range Neighbours() {
+		macs[key{n.Link, n.Host}] = n.MAC
 	}
 	return func(link string, a netip.Addr) string { return macs[key{link, a}] }
 }

@@ -162,9 +162,10 @@ func (t *table) relink(index uint32, all map[uint32]news) {
 	d, has := t.device(index)
 	n, isNews := all[index]
 	addrs := linkAddrs(n.addrs)
+	if had && !isNews {
+		addrs = t.links[at].Addrs
+	}
 	switch {
-	case had && has && !isNews:
-		t.links[at] = t.link(d, t.links[at].Addrs)
 	case had && has:
 		t.links[at] = t.link(d, addrs)
 	case had:
