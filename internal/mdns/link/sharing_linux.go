@@ -9,8 +9,8 @@ import (
 type Sharing struct {
 	count  func() string
 	find   func() (names []string, known bool)
-	alone  time.Time // of the last look
-	counts string    // of the sockets of this host, before it, if it found no other program; else ""
+	looked time.Time
+	counts string // of the sockets of this host, before that look, if it found no other program; else ""
 }
 
 // NewSharing returns a Sharing that has not looked yet.
@@ -28,11 +28,11 @@ const aloneTime = 10 * time.Minute
 // it counts them all the time.
 func (s *Sharing) Programs() []string {
 	counts := s.count()
-	if counts != "" && counts == s.counts && time.Since(s.alone) < aloneTime {
+	if counts != "" && counts == s.counts && time.Since(s.looked) < aloneTime {
 		return nil
 	}
 	names, known := s.find()
-	s.counts, s.alone = counts, time.Now()
+	s.counts, s.looked = counts, time.Now()
 	if names != nil || !known {
 		s.counts = ""
 	}
