@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,8 +74,8 @@ var actions = []action{
 	{"disk full", 1, func(w *World, h *host, _ *rand.Rand) { h.fill(w) }},
 	{"reflector", 1, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
 	{"netlink overrun", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.change(func() {}) }},
-	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.firewall() }},
-	{"sending fails", 3, func(w *World, h *host, dice *rand.Rand) { h.jamSending(w, dice) }},
+	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.toggleJam(&jam{why: syscall.EPERM, segment: -1}) }},
+	{"sending fails", 3, func(w *World, h *host, dice *rand.Rand) { h.toggleJam(drawJam(w, dice)) }},
 	{"sockets fail", 3, func(w *World, h *host, dice *rand.Rand) { h.breakSockets(w, dice) }},
 	{"hiccup", 4, func(w *World, h *host, dice *rand.Rand) { h.hiccup(w, dice) }},
 

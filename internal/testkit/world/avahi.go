@@ -254,9 +254,7 @@ func (a *avahi) send(m wire.Message) {
 		m.Flags = wire.FlagResponse | wire.FlagAuthority
 	}
 	data, _ := m.Encode(mdns.MaxMessage) // a few records fit
-	for _, to := range []netip.AddrPort{mdns.Group4, mdns.Group6} {
-		_ = a.net.Send(link.Packet{Data: data, Link: 2, To: to}) // on a cable that is pulled, no host hears it
-	}
+	multicast(a.net, data)
 }
 
 // hear takes a packet.

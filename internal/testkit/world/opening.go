@@ -30,15 +30,11 @@ var (
 
 // breakSockets has sockets not be opened or in no group, or be well again.
 func (h *host) breakSockets(w *World, dice *rand.Rand) {
-	if h.jam != nil {
-		h.setJam(nil)
-		return
-	}
 	j := drawJam(w, dice)
 	if j.lacks, j.why = unjoined, joinErrors[dice.IntN(len(joinErrors))]; dice.IntN(2) == 0 {
 		j.lacks, j.why, j.segment = unopened, openErrors[dice.IntN(len(openErrors))], -1
 	}
-	h.setJam(j)
+	h.toggleJam(j)
 }
 
 // isTotal reports whether there is no socket at all.

@@ -194,9 +194,7 @@ func (r *rival) say(ttl uint32, names ...dnsname.Name) {
 	if !ok || len(names) == 0 {
 		return
 	}
-	for _, to := range []netip.AddrPort{mdns.Group4, mdns.Group6} {
-		_ = r.segment.stranger.Send(link.Packet{Data: data, Link: 2, To: to})
-	}
+	multicast(r.segment.stranger, data)
 }
 
 // sampleTimes is how often a status is asked for: a rival that waits for a name to be announced has none for a moment.

@@ -91,22 +91,12 @@ func (h *host) setJam(j *jam) {
 	h.showPort()
 }
 
-// firewall blocks what the host sends, or lets it through again.
-func (h *host) firewall() {
+// toggleJam has packets not be sent for a reason, or be sent again if there is one.
+func (h *host) toggleJam(j *jam) {
 	if h.jam != nil {
-		h.setJam(nil)
-		return
+		j = nil
 	}
-	h.setJam(&jam{why: syscall.EPERM, segment: -1})
-}
-
-// jamSending has some packets not be sent, or sent again.
-func (h *host) jamSending(w *World, dice *rand.Rand) {
-	if h.jam != nil {
-		h.setJam(nil)
-		return
-	}
-	h.setJam(drawJam(w, dice))
+	h.setJam(j)
 }
 
 // hiccup has some packets not be sent for a moment, in which definitions change.

@@ -20,6 +20,7 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
+	"announcer/internal/publication"
 	"announcer/internal/testkit/memlink"
 )
 
@@ -342,8 +343,14 @@ func (s *segment) ask() {
 	}
 	m := wire.Message{Questions: questions}
 	if data, ok := m.Encode(mdns.MaxMessage); ok {
-		_ = s.phone.Send(link.Packet{Data: data, Link: 2, To: mdns.Group4})
-		_ = s.phone.Send(link.Packet{Data: data, Link: 2, To: mdns.Group6})
+		multicast(s.phone, data)
+	}
+}
+
+// multicast has a neighbour send a packet to all, by both IP versions.
+func multicast(from *memlink.Host, data []byte) {
+	for _, v := range publication.IPVersions() {
+		_ = from.Send(link.Packet{Data: data, Link: 2, To: mdns.Group(v)}) // on a cable that is pulled, no host hears it
 	}
 }
 
