@@ -38,8 +38,8 @@ func (p *Prefix) Client(ctx context.Context) (*clientv3.Client, error) {
 	return client, Failure(err)
 }
 
-// Connection is a client for one server. It is not used for another one: when the connection ends, so does its context, with
-// the cause.
+// Connection is a client for one server, reached by TCP. It is not used for another one: when the connection ends, so does its
+// context, with the cause.
 type Connection struct{ c *connection }
 
 // Connect connects to one server of the place, chosen by chance, or to another one if that can't be reached. If none can, it
@@ -60,7 +60,7 @@ func (p *Prefix) Connect(ctx context.Context) (Connection, error) {
 }
 
 // Client returns the client.
-func (c Connection) Client() *clientv3.Client { return c.c.Client }
+func (c Connection) Client() *clientv3.Client { return c.c.server.(*tcp).client }
 
 // Context returns the context of the connection.
 func (c Connection) Context() context.Context { return c.c.ctx }

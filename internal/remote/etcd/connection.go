@@ -2,21 +2,15 @@ package etcd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/grpclog"
 	"google.golang.org/grpc/status"
 
 	"announcer/internal/guard"
@@ -31,14 +25,9 @@ const (
 	mostBytes = 64 << 20        // of all definitions together
 )
 
-// The client library and gRPC would log to standard error.
-func init() {
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
-}
-
 // connection is a connection to one server.
 type connection struct {
-	*clientv3.Client
+	server Server // nil: it can't be reached
 	prefix *Prefix
 	ctx    context.Context // ends with the connection; its cause says why
 	stop   context.CancelCauseFunc
@@ -57,22 +46,12 @@ func (p *Prefix) connect(ctx context.Context, address string, wait time.Duration
 	}
 	c := &connection{prefix: p}
 	c.ctx, c.stop = context.WithCancelCause(clientv3.WithRequireLeader(ctx))
-	conn, err := p.dial(c.ctx, address, wait)
-	if err != nil {
-		c.stop(err)
-		return nil, err
-	}
-	token := new(token)
-	c.Client, err = clientv3.New(clientv3.Config{
-		Context: c.ctx, Endpoints: []string{"http://" + address}, Logger: zap.NewNop(), MaxUnaryRetries: 1, MaxCallRecvMsgSize: mostBytes,
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(c.once(conn)), grpc.WithPerRPCCredentials(token)},
-	})
+	c.server, err = p.Open(c.ctx, address, wait, c.stop)
 	if err == nil && p.settings.User != "" {
-		err = c.login(token, password, wait)
+		err = c.login(password, wait)
 	}
 	if err != nil {
 		err = c.failure(err)
-		conn.Close()
 		c.close()
 		return nil, err
 	}
@@ -88,107 +67,21 @@ func (p *Prefix) password(addresses []string) (string, error) {
 	return password, err
 }
 
-// dial returns a connection by which gRPC can speak as if there were no TLS, so that the cause of a failure is known.
-func (p *Prefix) dial(ctx context.Context, address string, wait time.Duration) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	dialer := net.Dialer{Timeout: min(connecting, wait)}
-	conn, err := p.settings.Network().Dial(ctx, &dialer, "tcp", address)
-	if err != nil {
-		return nil, remote.Failure(ctx, err)
-	}
-	if !p.encrypted() {
-		return conn, nil
-	}
-	cfg, err := p.settings.TLS()
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	cfg.ServerName, cfg.NextProtos = host, []string{"h2"}
-	ctx, cancel := context.WithTimeoutCause(ctx, wait, errSilent)
-	defer cancel()
-	encrypted := tls.Client(conn, cfg)
-	if err := encrypted.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, failedHandshake(ctx, err)
-	}
-	return encrypted, nil
-}
-
-func failedHandshake(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return remote.Failure(ctx, err)
-}
-
-// once returns a dialer for gRPC that has one connection to give: a second one is for [Prefix.Follow] to make.
-func (c *connection) once(conn net.Conn) func(context.Context, string) (net.Conn, error) {
-	var used atomic.Bool
-	return func(context.Context, string) (net.Conn, error) {
-		if used.Swap(true) {
-			return nil, guard.ErrClosed
-		}
-		return &watched{conn, c}, nil
-	}
-}
-
-// watched is a connection whose end is noticed.
-type watched struct {
-	net.Conn
-	owner *connection
-}
-
-// Read implements [net.Conn].
-func (w *watched) Read(b []byte) (int, error) {
-	n, err := w.Conn.Read(b)
-	if err != nil {
-		w.owner.stop(remote.Failure(w.owner.ctx, err))
-	}
-	return n, err
-}
-
-// Close implements [net.Conn].
-func (w *watched) Close() error {
-	w.owner.stop(remote.Failure(w.owner.ctx, net.ErrClosed))
-	return w.Conn.Close()
-}
-
 // close ends the connection, and all that goes on by it.
 func (c *connection) close() {
 	c.stop(context.Canceled)
-	if c.Client != nil {
-		c.Client.Close() // whose error is that of the context
+	if c.server != nil {
+		c.server.Close()
 	}
 }
 
-// token is what etcd gives for a user and a password. It goes with each request.
-type token struct{ value atomic.Value }
-
-// GetRequestMetadata implements [credentials.PerRPCCredentials].
-func (t *token) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	if value, ok := t.value.Load().(string); ok {
-		return map[string]string{rpctypes.TokenFieldNameGRPC: value}, nil
-	}
-	return nil, nil
-}
-
-// RequireTransportSecurity implements [credentials.PerRPCCredentials]. TLS is below what gRPC sees.
-func (t *token) RequireTransportSecurity() bool { return false }
-
-// login gets a token.
-func (c *connection) login(t *token, password string, wait time.Duration) error {
+// login logs in, if the cluster has users.
+func (c *connection) login(password string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(c.ctx, wait, errSilent)
 	defer cancel()
-	answer, err := c.Authenticate(ctx, c.prefix.settings.User, password)
+	err := c.server.Login(ctx, c.prefix.settings.User, password)
 	if errors.Is(err, rpctypes.ErrAuthNotEnabled) {
 		return nil
-	}
-	if err == nil {
-		t.value.Store(answer.Token)
 	}
 	return timely(ctx, err)
 }
@@ -205,7 +98,7 @@ func timely(ctx context.Context, err error) error {
 func (c *connection) list(wait time.Duration) (*clientv3.GetResponse, error) {
 	ctx, cancel := context.WithTimeoutCause(c.ctx, wait, errSilent)
 	defer cancel()
-	list, err := c.Get(ctx, c.prefix.prefix, clientv3.WithPrefix())
+	list, err := c.server.List(ctx, c.prefix.prefix)
 	if err == nil && (list.More || list.Count != int64(len(list.Kvs))) {
 		err = fmt.Errorf("its list is not complete: %d of %d keys", len(list.Kvs), list.Count)
 	}
@@ -216,7 +109,7 @@ func (c *connection) list(wait time.Duration) (*clientv3.GetResponse, error) {
 func (c *connection) watch(v *view, report func(remote.Report)) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	events := c.Watch(ctx, c.prefix.prefix, clientv3.WithPrefix(), clientv3.WithRev(v.seen+1), clientv3.WithFragment())
+	events := c.server.Watch(ctx, c.prefix.prefix, v.seen+1)
 	beats := make(chan int64)
 	go c.beat(ctx, beats)
 	deliver := func() {
@@ -277,15 +170,12 @@ func (c *connection) beat(ctx context.Context, beats chan<- int64) {
 	}
 }
 
-// revision returns the revision that the server has. No other server is asked.
+// revision returns the revision that the server has.
 func (c *connection) revision(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, beatWait, errSilent)
 	defer cancel()
-	answer, err := c.Get(ctx, c.prefix.prefix, clientv3.WithSerializable(), clientv3.WithCountOnly())
-	if err != nil {
-		return 0, timely(ctx, err)
-	}
-	return answer.Header.Revision, nil
+	revision, err := c.server.Revision(ctx, c.prefix.prefix)
+	return revision, timely(ctx, err)
 }
 
 // isSilent reports whether a server did not answer in time.

@@ -24,6 +24,8 @@ const (
 
 // Prefix is the definitions below a prefix of keys.
 type Prefix struct {
+	Open Opener // by which servers are reached: by TCP
+
 	place     string
 	addresses []string // of the servers
 	prefix    string
@@ -37,7 +39,9 @@ func New(place string, settings remote.Settings) (*Prefix, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prefix{place: place, addresses: addresses, prefix: prefix, settings: settings}, nil
+	p := &Prefix{place: place, addresses: addresses, prefix: prefix, settings: settings}
+	p.Open = p.open
+	return p, nil
 }
 
 // String returns the place.
