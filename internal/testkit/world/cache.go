@@ -21,8 +21,8 @@ type cache struct {
 
 type cached struct {
 	mdns.Record
-	heard, expires time.Time
-	from           *memlink.Host // that said it last
+	first, heard, expires time.Time
+	from                  *memlink.Host // that said it last
 }
 
 // hear takes a response of a host.
@@ -66,7 +66,7 @@ func (c *cache) take(now time.Time, from *memlink.Host, r mdns.Record) {
 	case i >= 0:
 		c.records[i].heard, c.records[i].expires, c.records[i].from = now, now.Add(ttl), from
 	case r.TTL > 0:
-		c.records = append(c.records, cached{r, now, now.Add(ttl), from})
+		c.records = append(c.records, cached{r, now, now, now.Add(ttl), from})
 	}
 }
 

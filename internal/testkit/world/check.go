@@ -60,7 +60,7 @@ func (w *World) compareShared(s *segment) {
 		if _, ok := h.announces(s)[sharedName]; ok {
 			hosts[mdns.HostName(h.name).Key()] = true
 		}
-		ghosts = ghosts || h.truth.isGhost(sharedName) || h.reaches(s) == nil
+		ghosts = ghosts || h.truth.isGhost(sharedName) || !w.allMeet(h, s)
 	}
 	if s.avahi.keeps() {
 		hosts[s.avahi.host.Key()] = true

@@ -19,8 +19,10 @@ import (
 	"announcer/internal/status"
 )
 
-// cloneNumber is the number of a clone, by which it has addresses of its own.
-const cloneNumber = 9
+const (
+	cloneNumber  = 9           // of a clone, by which it has addresses of its own
+	longestSplit = time.Minute // in which a clone and its host are apart
+)
 
 // conflictRule is what the configuration of a clone has beside that of its host.
 const conflictRule = `[[rule]]
@@ -32,13 +34,16 @@ on_conflict = %q
 func (w *World) clone(h *host, dice *rand.Rand) {
 	policies := publication.PolicyWords()
 	c := w.copyOf(h, policies[dice.IntN(len(policies))], dice)
+	w.contest(longestSplit)
 	arrivals[dice.IntN(len(arrivals))](w, h, c, dice)
+	w.contest(backTime)
 	w.askAll() // machines that were apart meet when they answer
 	w.touch()
 	w.rest(settleTime)
 	w.checkClones(h, c)
 	w.rest(time.Duration(dice.Int64N(int64(2 * backTime))))
 	w.checkClones(h, c)
+	w.contest(backTime)
 	departures[dice.IntN(len(departures))](w, c)
 	w.hosts = slices.DeleteFunc(w.hosts, func(other *host) bool { return other == c })
 	w.keepLog(c)
@@ -77,7 +82,7 @@ var arrivals = []func(w *World, h, c *host, dice *rand.Rand){
 			s.split()
 		}
 		c.boot()
-		w.rest(time.Duration(dice.Int64N(int64(time.Minute))))
+		w.rest(time.Duration(dice.Int64N(int64(longestSplit))))
 		for _, s := range w.segments {
 			s.Heal()
 		}
@@ -101,6 +106,9 @@ var departures = []func(w *World, c *host){
 // checkClones checks that two machines that want the same names have each its own, and say so.
 func (w *World) checkClones(both ...*host) {
 	w.askAll()
+	if slices.ContainsFunc(both, (*host).probes) {
+		w.rest(settleTime)
+	}
 	for _, s := range w.segments {
 		s.cache.expire(time.Now())
 	}
@@ -115,12 +123,23 @@ func (w *World) checkClones(both ...*host) {
 		}
 		for _, service := range said.Services {
 			for _, l := range service.Links {
-				if s := h.segmentOf(l.Link); s != nil {
+				if s := h.segmentOf(l.Link); s != nil && w.allMeet(h, s) {
 					h.checkConflict(s, service, l, said.Problems)
 				}
 			}
 		}
 	}
+}
+
+// probes reports whether a host is about to take a name.
+func (h *host) probes() bool {
+	if h.process == nil {
+		return false
+	}
+	said, _ := h.process.status()
+	return slices.ContainsFunc(said.Services, func(s status.Service) bool {
+		return slices.ContainsFunc(s.Links, func(l status.OnLink) bool { return l.State == mdns.Probing })
+	})
 }
 
 // checkConflict checks how a service stands on a segment: it is known by the name that it is announced with, and by no other host, or
@@ -140,23 +159,31 @@ func (h *host) checkConflict(s *segment, service status.Service, l status.OnLink
 	}
 }
 
-// checkOwned checks that a segment knows a service under its name on the host, and on no other.
+// checkOwned checks that a segment knows a service under its name on the host, and on no other, unless a host has just changed its name.
 func (h *host) checkOwned(s *segment, service status.Service) {
 	var known []mdns.SRV
+	isNew := false
 	for _, r := range s.cache.records {
 		name, ok := instanceOf(r.Record)
 		if srv, is := r.Data.(mdns.SRV); ok && is && name == service.Name {
 			known = append(known, srv)
+			isNew = isNew || time.Since(r.first) < settleTime
 		}
+	}
+	if isNew {
+		return
 	}
 	if len(known) != 1 || known[0].Port != service.Port {
 		h.fail("segment %d knows %q of %s as %v; want one with port %d", s.number, service.Name, h.net.Name, known, service.Port)
 		return
 	}
-	own := h.reaches(s).published()
 	addrs := slices.DeleteFunc(s.cache.addresses(known[0].Target.Key()), func(a netip.Addr) bool {
-		isFlushed := slices.ContainsFunc(own, func(other netip.Addr) bool { return other.Is4() == a.Is4() })
-		return !isFlushed // the other machine had the name, and has said no goodbye
+		return !h.flushes(s, a) // the other machine had the name, and has said no goodbye
 	})
 	h.truth.world.compareAddresses(s, h, addrs)
+}
+
+// flushes reports whether caches on a segment forget an address that another had by the name of the host: it has one of that type.
+func (h *host) flushes(s *segment, a netip.Addr) bool {
+	return slices.ContainsFunc(h.reaches(s).published(), func(own netip.Addr) bool { return own.Is4() == a.Is4() })
 }

@@ -46,7 +46,6 @@ type rival struct {
 	data     []mdns.Data
 	others   bool
 	contests bool
-	begun    time.Time
 
 	mu        sync.Mutex
 	ended     bool
@@ -97,6 +96,7 @@ func (h *host) rivalOf(s *segment, wanted string) *rival {
 
 // begin takes the wanted name.
 func (r *rival) begin() {
+	r.victim.truth.world.contest(0)
 	name := mdns.HostName(r.victim.name)
 	if r.wanted != "" {
 		name, _ = typeName.Child(r.wanted)
@@ -104,12 +104,9 @@ func (r *rival) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.segment.stranger.OnPacket(r.hear)
-	r.begun, r.taken[name] = time.Now(), true
+	r.taken[name] = true
 	r.say(mdns.HostTTL, name)
 }
-
-// isNew reports whether a rival has begun not long ago.
-func (r *rival) isNew() bool { return r != nil && time.Since(r.begun) < 2*trafficTime }
 
 // end gives up all names. Caches forget what was said by them.
 func (r *rival) end(orderly bool) {

@@ -41,16 +41,16 @@ func TestRival(t *testing.T) {
 	}
 }
 
-// TestTrafficWithARival checks that a host may send more only while a rival is new.
-func TestTrafficWithARival(t *testing.T) {
+// TestTrafficWithAConflict checks that a host may send more only while a conflict is new.
+func TestTrafficWithAConflict(t *testing.T) {
 	w := &World{}
 	few := w.mostPackets()
-	w.rival = &rival{begun: time.Now()}
+	w.contest(0)
 	if many := w.mostPackets(); many <= few {
-		t.Errorf("%d packets beside a rival, %d without one", many, few)
+		t.Errorf("%d packets in a conflict, %d without one", many, few)
 	}
-	w.rival.begun = time.Now().Add(-time.Hour)
+	w.contested = time.Now().Add(-time.Hour)
 	if later := w.mostPackets(); later != few {
-		t.Errorf("%d packets long after a rival came, %d without one", later, few)
+		t.Errorf("%d packets long after a conflict, %d without one", later, few)
 	}
 }

@@ -4,6 +4,7 @@ package world
 
 import (
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"time"
 
@@ -54,6 +55,22 @@ func (j *jam) closes(n *nic) bool {
 		}
 	}
 	return true
+}
+
+// meets reports whether two hosts can hear each other on a segment.
+func (h *host) meets(other *host, s *segment) bool {
+	own, its := h.reaches(s), other.reaches(s)
+	for _, v := range publication.IPVersions() {
+		if own != nil && its != nil && own.port.Link().Has(v) && its.port.Link().Has(v) && !h.jam.hits(own, v) && !other.jam.hits(its, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// allMeet reports whether a host can hear all others on a segment, and be heard by them.
+func (w *World) allMeet(h *host, s *segment) bool {
+	return !slices.ContainsFunc(w.hosts, func(other *host) bool { return !h.meets(other, s) })
 }
 
 // hinders reports whether something can't be sent on an interface that works.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing/synctest"
 	"time"
@@ -136,9 +137,17 @@ func (h *host) checkGoodbyes() {
 			}
 		}
 		for _, a := range known.addresses(mdns.HostName(h.name).Key()) {
-			if slices.Contains(h.reaches(s).published(), a) && time.Since(h.truth.silence) > hostTTL { // else that of a process before
+			isOwed := time.Since(h.truth.silence) < hostTTL || h.isNameLost(s, a) // by a process before, or with the name
+			if slices.Contains(h.reaches(s).published(), a) && !isOwed {
 				h.fail("%s has ended, and segment %d knows %v of it", h.net.Name, s.number, a)
 			}
 		}
 	}
+}
+
+// isNameLost reports whether a host has lost its name to another, which has no address of the type of one of its own.
+func (h *host) isNameLost(s *segment, a netip.Addr) bool {
+	return slices.ContainsFunc(h.truth.world.hosts, func(other *host) bool {
+		return other != h && other.name == h.name && !other.flushes(s, a)
+	})
 }

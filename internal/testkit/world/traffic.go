@@ -18,10 +18,13 @@ const (
 // traffic is when hosts have sent packets on a segment in the last trafficTime, and the last before that.
 type traffic map[*memlink.Host][]time.Time
 
-// mostPackets returns the most packets of a host in a trafficTime: more while a rival takes its names, until there were so many
-// conflicts that it waits between attempts (RFC 6762 §8.1).
+// contest has names change hands for a time: a host may send more, until there were so many conflicts that it waits between attempts
+// (RFC 6762 §8.1), and when it gets its names back.
+func (w *World) contest(d time.Duration) { w.contested = time.Now().Add(d + 2*trafficTime) }
+
+// mostPackets returns the most packets of a host in a trafficTime: more while names change hands.
 func (w *World) mostPackets() int {
-	if w.rival.isNew() {
+	if time.Now().Before(w.contested) {
 		return 2 * mostPackets * int(trafficTime/time.Second)
 	}
 	return mostPackets * int(trafficTime/time.Second)

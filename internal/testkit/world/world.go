@@ -55,8 +55,9 @@ type World struct {
 	mu    sync.Mutex
 	inbox []sent // not judged yet
 
-	rival    *rival // nil: none was there
-	reflects bool   // what is sent on one segment is repeated on the others
+	rival     *rival    // nil: none was there
+	contested time.Time // until when names change hands
+	reflects  bool      // what is sent on one segment is repeated on the others
 
 	trace []string // what was sent
 }
