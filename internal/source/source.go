@@ -145,8 +145,8 @@ func (s *Source) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	for {
-		due := time.Now().Add(s.wait(time.Now()))
+	for now := time.Now(); ; {
+		due := now.Add(s.wait(now))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -158,9 +158,11 @@ func (s *Source) Run(ctx context.Context) error {
 		case <-s.reloads:
 			s.ask()
 		case <-wakeup.At(due):
-			s.overdue(due)
 		}
-		s.deliver(ctx)
+		if now = time.Now(); !now.Before(due) {
+			s.overdue(now, due)
+		}
+		s.deliver(ctx, now)
 	}
 }
 
@@ -168,9 +170,9 @@ func (s *Source) Run(ctx context.Context) error {
 const lateness = 2 * time.Second
 
 // overdue takes notice that something is overdue. Who has slept cannot blame a provider for it.
-func (s *Source) overdue(due time.Time) {
+func (s *Source) overdue(now, due time.Time) {
 	s.changed = true
-	if now := time.Now(); now.Sub(due) > lateness {
+	if now.Sub(due) > lateness {
 		for _, t := range s.tasks() {
 			t.heard = now
 		}
@@ -317,8 +319,7 @@ func (s *Source) wait(now time.Time) time.Duration {
 }
 
 // deliver hands over a snapshot if there is news, or a reload waits for it, and all that matters has answered.
-func (s *Source) deliver(ctx context.Context) {
-	now := time.Now()
+func (s *Source) deliver(ctx context.Context, now time.Time) {
 	reload := !s.reloadBy.IsZero() && (!slices.ContainsFunc(s.tasks(), (*task).owes) || !now.Before(s.reloadBy))
 	starting := slices.ContainsFunc(s.tasks(), func(t *task) bool { return t.items == nil && t.err == nil && !t.silent(now) })
 	unknown := s.config != nil && s.config.items == nil // what the configuration says, and so everything

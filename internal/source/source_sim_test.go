@@ -64,6 +64,15 @@ type bench struct {
 
 // simulate runs a source with places that yield one definition each at once, or hang at the start if their name is "hung".
 func simulate(t *testing.T, places ...string) *bench {
+	b := newBench(places...)
+	go b.source.Run(t.Context())
+	go b.gather(t.Context())
+	synctest.Wait()
+	return b
+}
+
+// newBench returns a source with simulated providers that does not run yet.
+func newBench(places ...string) *bench {
 	b := &bench{providers: map[string]*simulated{}}
 	b.source = New(Request{Services: places})
 	b.source.Open = func(place string, _ time.Duration, _ remote.Settings) Provider {
@@ -74,9 +83,6 @@ func simulate(t *testing.T, places ...string) *bench {
 		b.providers[place] = p
 		return p
 	}
-	go b.source.Run(t.Context())
-	go b.gather(t.Context())
-	synctest.Wait()
 	return b
 }
 
@@ -241,10 +247,32 @@ func TestSleepIsNoSilence(t *testing.T) {
 	s := New(Request{})
 	slept := time.Now().Add(-time.Hour)
 	s.places = []*task{{items: []Item{}, heard: slept}}
-	s.overdue(slept.Add(silenceTime))
+	s.overdue(time.Now(), slept.Add(silenceTime))
 	if s.places[0].silent(time.Now()) {
 		t.Error("a provider is silent after a sleep")
 	}
+}
+
+// TestSilenceMeanwhile has a provider fall silent while the source does something else: it waits for its update to be taken.
+func TestSilenceMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench("/a", "/b")
+		go b.source.Run(t.Context())
+		<-b.source.Updates()
+		b.providers["/b"].items <- nil // and no answer any more
+		time.Sleep(silenceTime - time.Second)
+		b.providers["/a"].items <- []Item{service("/a", "new")}
+		time.Sleep(lateness)
+		<-b.source.Updates()
+		select {
+		case u := <-b.source.Updates():
+			if p := u.Snapshot.Places[1]; p.Silent.IsZero() {
+				t.Errorf("%s is not silent", p.Name)
+			}
+		case <-time.After(Pulse):
+			t.Error("a provider has hung for longer than it may, and nothing says so")
+		}
+	})
 }
 
 // TestTaskOfHangingProvider has a provider hang that is asked for another run again and again.
