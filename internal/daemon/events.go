@@ -15,7 +15,7 @@ func (d *Daemon) happened(events []mdns.Event) {
 	watched := d.hub.Watched()
 	var news []status.Event
 	for _, e := range events {
-		if d.isOurs(e.Rival) {
+		if e.Rival.IsValid() && d.isOurs(e.Rival) {
 			d.contested = true
 			d.lookAround() // another program of this host has opened the port since the last look
 		}
