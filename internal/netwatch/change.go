@@ -26,17 +26,17 @@ func changesBetween(before, after publication.Links, gone func(publication.Link)
 	tell := func(l *publication.Link, format string, args ...any) {
 		changes = append(changes, Change{l.Name, fmt.Sprintf(format, args...)})
 	}
-	for old, l := range publication.Across(before, after) {
+	for old, l := range publication.Changed(before, after) {
 		if l == nil {
 			tell(old, "%s", gone(*old))
 		}
 	}
-	for old, l := range publication.Across(before, after) {
+	for old, l := range publication.Changed(before, after) {
 		switch {
 		case l == nil:
 		case old == nil:
 			tell(l, "up, %s", with(l.Addrs))
-		case !l.Same(*old):
+		default:
 			for _, what := range linkChanges(old, l) {
 				tell(l, "%s", what)
 			}

@@ -76,6 +76,17 @@ func Across(before, now Links) iter.Seq2[*Link, *Link] {
 	}
 }
 
+// Changed goes through the links that differ between two states, as [Across] does.
+func Changed(before, now Links) iter.Seq2[*Link, *Link] {
+	return func(yield func(old, l *Link) bool) {
+		for old, l := range Across(before, now) {
+			if (old == nil || l == nil || !l.Same(*old)) && !yield(old, l) {
+				return
+			}
+		}
+	}
+}
+
 // at returns the link at a position, none at -1.
 func (ls Links) at(i int) (l Link, ok bool) {
 	if i < 0 {

@@ -42,13 +42,14 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestAcross goes through pairs of states, of which each link must be found as looking it up in both does.
+// TestAcross goes through pairs of states, of which each link must be found as looking it up in both does, and those that differ
+// once more.
 func TestAcross(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	state := func() (links Links) {
 		for index := range 6 {
 			if dice.IntN(3) > 0 {
-				links = append(links, Link{Index: index + 1, MTU: dice.Int()})
+				links = append(links, Link{Index: index + 1, MTU: dice.IntN(2)})
 			}
 		}
 		return links
@@ -67,17 +68,23 @@ func TestAcross(t *testing.T) {
 	}
 	for range 500 {
 		before, now := state(), state()
-		var got, want []string
+		var got, want, gotChanged, wantChanged []string
 		for old, l := range Across(before, now) {
 			got = append(got, text(old)+" to "+text(l))
+		}
+		for old, l := range Changed(before, now) {
+			gotChanged = append(gotChanged, text(old)+" to "+text(l))
 		}
 		for index := range 7 {
 			if old, l := find(before, index), find(now, index); old != nil || l != nil {
 				want = append(want, text(old)+" to "+text(l))
+				if text(old) != text(l) {
+					wantChanged = append(wantChanged, text(old)+" to "+text(l))
+				}
 			}
 		}
-		if !slices.Equal(got, want) {
-			t.Fatalf("got  %q\nwant %q", got, want)
+		if !slices.Equal(got, want) || !slices.Equal(gotChanged, wantChanged) {
+			t.Fatalf("got  %q, changed %q\nwant %q, changed %q", got, gotChanged, want, wantChanged)
 		}
 	}
 }

@@ -448,11 +448,10 @@ func (s *Sockets) follow(before publication.Links) error {
 
 // difference returns which links are new or have changed, and which are gone.
 func difference(before, now publication.Links) (changed, gone publication.Links) {
-	for old, l := range publication.Across(before, now) {
-		switch {
-		case l == nil:
+	for old, l := range publication.Changed(before, now) {
+		if l == nil {
 			gone = append(gone, *old)
-		case old == nil || !old.Same(*l):
+		} else {
 			changed = append(changed, *l)
 		}
 	}

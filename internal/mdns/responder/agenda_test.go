@@ -55,14 +55,11 @@ func TestOneOfManyLinksChanges(t *testing.T) {
 			changes := 0
 			allocations[n] = testing.AllocsPerRun(10, func() {
 				changes++
-				d.Links = slices.Clone(d.Links)
-				l := &d.Links[7]
-				added := netip.AddrFrom4([4]byte{10, 250, byte(changes), 1})
-				l.Addrs = append(slices.Clone(l.Addrs), publication.LinkAddr{Prefix: netip.PrefixFrom(added, 24)})
+				d.Links = withAddress(d.Links, changes)
 				r.Apply(now, d)
 				sent := spend(r, now, 10*time.Second)
-				if sent[l.Index] < 7 || len(sent) > 1 {
-					t.Errorf("%d packets on the link, packets on %d links; want three probes and four announcements, on one", sent[l.Index], len(sent))
+				if n := sent[d.Links[7].Index]; n < 7 || len(sent) > 1 {
+					t.Errorf("%d packets on the link, packets on %d links; want three probes and four announcements, on one", n, len(sent))
 				}
 				now = now.Add(time.Minute)
 			})
@@ -70,6 +67,30 @@ func TestOneOfManyLinksChanges(t *testing.T) {
 	}
 	if few, many := allocations[10], allocations[500]; many > 1.5*few {
 		t.Errorf("a change of one of 500 links takes %v allocations, of one of 10 %v", many, few)
+	}
+}
+
+// withAddress returns links of which the eighth has one more address, which is the same for the same i.
+func withAddress(links publication.Links, i int) publication.Links {
+	links = slices.Clone(links)
+	added := netip.AddrFrom4([4]byte{10, 250, byte(i), 1})
+	l := &links[7]
+	l.Addrs = append(slices.Clone(l.Addrs), publication.LinkAddr{Prefix: netip.PrefixFrom(added, 24)})
+	return links
+}
+
+// BenchmarkChange measures what it takes to plan a change of one of many links.
+func BenchmarkChange(b *testing.B) {
+	for _, n := range []int{10, 4094} {
+		b.Run(fmt.Sprintf("links=%d", n), func(b *testing.B) {
+			r, d := manyLinks(n)
+			links := d.Links
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				d.Links = withAddress(links, i%2)
+				r.Apply(epoch.Add(quietFrom), d)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -19,63 +20,49 @@ type faces struct {
 	all    []*face // in the order of the links, then those that are no longer wanted
 	byLink map[faceKey]*face
 	links  []*link
+	placed publication.Links // that the faces were last made for
 	agenda
 }
 
 // place makes a face for each IP version of each link, marks those that are no longer wanted, and returns which links a plan
 // must look at: those that have changed, and those on which another host has a name.
 func (s *faces) place(r *Responder) (stirred map[int]bool) {
-	old := s.all
-	for _, f := range old {
-		f.retire(r.desired.Links)
-	}
-	s.all, stirred = make([]*face, 0, len(old)), map[int]bool{}
-	for _, l := range r.desired.Links {
-		if !s.isSettled(l) || s.isHeir(r, l) {
+	stirred = map[int]bool{}
+	for old, l := range publication.Changed(s.placed, r.desired.Links) {
+		if old != nil {
+			s.retire(old.Index, l)
+		}
+		if l != nil {
 			stirred[l.Index] = true
-			s.follow(r, l)
-		}
-		for _, v := range publication.IPVersions() {
-			if l.Has(v) {
-				s.all = append(s.all, s.byLink[faceKey{l.Index, v}])
-			}
 		}
 	}
-	r.estate.grown = false
-	for _, f := range old {
-		if f.unwanted {
+	for _, f := range s.all {
+		if f.unwanted || f.lost {
 			stirred[f.link.Index] = true
-			s.all = append(s.all, f)
 		}
 	}
-	s.rank()
+	for i := range r.desired.Links {
+		if l := &r.desired.Links[i]; stirred[l.Index] || s.isHeir(r, l) {
+			stirred[l.Index] = true
+			s.follow(r, *l)
+		}
+	}
+	s.placed, r.estate.grown = r.desired.Links, false
+	s.arrange()
 	return stirred
 }
 
-// retire marks a face that is no longer wanted, and keeps what it has announced for when it is wanted again.
-func (f *face) retire(links publication.Links) {
-	if l, _ := links.ByIndex(f.link.Index); f.unwanted || l.Has(f.version) {
-		return
-	}
-	f.bequeath()
-	f.farewells.forgetSaid(goodbyeTimes)
-	f.unwanted = true
-}
-
-// isSettled reports whether a link is as it was, and all names there are ours.
-func (s *faces) isSettled(l publication.Link) bool {
-	known := false
-	for _, v := range publication.IPVersions() {
-		if !l.Has(v) {
+// retire marks the faces of a link that are no longer wanted, and keeps what they have announced for when they are wanted again.
+// The link as it is now is nil if it is gone.
+func (s *faces) retire(index int, now *publication.Link) {
+	for f := range s.of(index) {
+		if f.unwanted || now != nil && now.Has(f.version) {
 			continue
 		}
-		f := s.byLink[faceKey{l.Index, v}]
-		if f == nil || f.unwanted || f.lost || !f.link.Same(l) {
-			return false
-		}
-		known = true
+		f.bequeath()
+		f.farewells.forgetSaid(goodbyeTimes)
+		f.unwanted = true
 	}
-	return known
 }
 
 // follow makes the faces of a link those of the link as it is now.
@@ -96,7 +83,7 @@ func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) 
 	f := s.byLink[key]
 	if f == nil {
 		f = newFace(r, s.link(l), v)
-		s.byLink[key] = f
+		s.byLink[key], s.all = f, append(s.all, f)
 	}
 	f.sources = l.Sources(v)
 	if f.link.Name != l.Name {
@@ -112,25 +99,19 @@ func (s *faces) isRenamed(r *Responder, l publication.Link) bool {
 	if before, ok := r.estate.names[l.Index]; ok {
 		return before != l.Name
 	}
-	for _, v := range publication.IPVersions() {
-		if f := s.byLink[faceKey{l.Index, v}]; f != nil {
-			return f.link.Name != l.Name
-		}
+	for f := range s.of(l.Index) {
+		return f.link.Name != l.Name
 	}
 	return false
 }
 
 // isHeir reports whether something is owed on a link that is as it was, such as a bridge, one of whose ports was a link of its
 // own until now.
-func (s *faces) isHeir(r *Responder, l publication.Link) bool {
+func (s *faces) isHeir(r *Responder, l *publication.Link) bool {
 	if !r.estate.grown {
 		return false
 	}
-	for _, v := range publication.IPVersions() {
-		f := s.byLink[faceKey{l.Index, v}]
-		if f == nil {
-			continue
-		}
+	for f := range s.of(l.Index) {
 		for at := range f.legs() {
 			if r.estate.owes(at) {
 				return true
@@ -138,6 +119,23 @@ func (s *faces) isHeir(r *Responder, l publication.Link) bool {
 		}
 	}
 	return false
+}
+
+// arrange puts the faces into their order.
+func (s *faces) arrange() {
+	slices.SortFunc(s.all, (*face).compare)
+	s.rank()
+}
+
+// compare orders the faces by their links, those last that are no longer wanted.
+func (f *face) compare(g *face) int {
+	switch {
+	case f.unwanted == g.unwanted:
+		return cmp.Or(cmp.Compare(f.link.Index, g.link.Index), cmp.Compare(f.version, g.version))
+	case g.unwanted:
+		return -1
+	}
+	return 1
 }
 
 // rank has the faces know their places.
@@ -150,8 +148,8 @@ func (s *faces) rank() {
 // cameUp returns the indices of the links that were there before, but behind which something has come up.
 func (s *faces) cameUp(links publication.Links) map[int]bool {
 	up := map[int]bool{}
-	for _, l := range s.links {
-		if now, ok := links.ByIndex(l.Index); ok && len(now.CameUp(l.Link)) > 0 {
+	for old, l := range publication.Changed(s.placed, links) {
+		if old != nil && l != nil && len(l.CameUp(*old)) > 0 {
 			up[l.Index] = true
 		}
 	}
@@ -189,11 +187,11 @@ func (s *faces) link(l publication.Link) *link {
 	return s.links[i]
 }
 
-// of goes through the faces of a link.
-func (s *faces) of(l *link) iter.Seq[*face] {
+// of goes through the faces of a link, by its index.
+func (s *faces) of(link int) iter.Seq[*face] {
 	return func(yield func(*face) bool) {
 		for _, v := range publication.IPVersions() {
-			if f := s.byLink[faceKey{l.Index, v}]; f != nil && !yield(f) {
+			if f := s.byLink[faceKey{link, v}]; f != nil && !yield(f) {
 				return
 			}
 		}
@@ -203,7 +201,7 @@ func (s *faces) of(l *link) iter.Seq[*face] {
 // claims returns the claims on a name on a link.
 func (s *faces) claims(l *link, key string) namesakes {
 	var claims namesakes
-	for f := range s.of(l) {
+	for f := range s.of(l.Index) {
 		if c := f.zone.claim(key); c != nil {
 			claims = append(claims, c)
 		}
@@ -222,7 +220,7 @@ func (s *faces) claimAgain(l *link, key string, start moment) {
 
 // ask makes sure that a question is asked on a link, by each IP version.
 func (s *faces) ask(l *link, q question) {
-	for f := range s.of(l) {
+	for f := range s.of(l.Index) {
 		f.questions.add(q)
 	}
 }

@@ -245,7 +245,7 @@ func (f *face) ask() {
 // heirs returns the faces of the link that have inherited something. What is heard by one IP version counts for both: caches
 // need not keep them apart.
 func (f *face) heirs() (heirs []*face) {
-	for other := range f.r.faces.of(f.link) {
+	for other := range f.r.faces.of(f.link.Index) {
 		if len(other.inherited) > 0 {
 			heirs = append(heirs, other)
 		}

@@ -83,7 +83,7 @@ func (l *lab) host(name string, links ...publication.Link) *host {
 func (l *lab) time() time.Time { return epoch.Add(l.now) }
 
 func (h *host) apply(pubs ...publication.Publication) {
-	h.Apply(h.lab.time(), publication.Desired{Host: h.name, Links: h.links, Groups: pubs})
+	h.Apply(h.lab.time(), publication.Desired{Host: h.name, Links: slices.Clone(h.links), Groups: pubs})
 	h.tick()
 }
 

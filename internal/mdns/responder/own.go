@@ -23,13 +23,13 @@ func (o *own) has(a netip.Addr) bool { return o.times[a] > 0 }
 
 // follow takes the addresses of what is desired now.
 func (o *own) follow(d publication.Desired) {
-	for old, l := range publication.Across(o.links, d.Links) {
+	for old, l := range publication.Changed(o.links, d.Links) {
 		switch {
 		case old == nil:
 			o.countAll(l, 1)
 		case l == nil:
 			o.countAll(old, -1)
-		case !slices.Equal(old.Addrs, l.Addrs):
+		default:
 			o.countAll(old, -1)
 			o.countAll(l, 1)
 		}
