@@ -17,6 +17,7 @@ const quietFrom = 4200 * time.Second
 // manyLinks returns a responder that has announced two services on n links, and what it announces.
 func manyLinks(n int) (*Responder, publication.Desired) {
 	d := publication.Desired{Host: "pbx", Groups: servers(2)}
+	d.Watched = publication.WatchedTypes(d.Groups)
 	for i := range n {
 		l := ethernet(fmt.Sprintf("10.%d.%d.1/24", i/256, i%256), fmt.Sprintf("fe80::%x/64", i+1))
 		l.Index, l.Name = i+2, fmt.Sprintf("vlan%d", i)

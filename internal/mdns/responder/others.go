@@ -43,7 +43,8 @@ func (o *others) next() moment { return min(o.ends.next(), o.surveys.next()) }
 type topic struct {
 	name    dnsname.Name // in its domain
 	typ     dnsname.Name
-	surveys map[int]*survey // by the index of the link
+	links   publication.Links
+	surveys map[int]*survey // of each of the links, by its index
 	asked   uint32          // serial of the packet that asks for it
 }
 
@@ -92,7 +93,7 @@ func (o *others) watch(d publication.Desired) {
 	o.forget(old, d.Links)
 	for _, name := range d.Watched {
 		if t := o.topics[name.Key()]; t != nil {
-			o.surveyAll(t, d.Links)
+			o.survey(t, d.Links)
 		}
 	}
 	o.watchSubtypes(d.Groups)
@@ -131,34 +132,34 @@ func (o *others) watchSubtypes(groups []publication.Publication) {
 
 // forget drops what belongs to types and links that are no longer there.
 func (o *others) forget(old map[string]*topic, links publication.Links) {
-	gone := func(t *topic, l *link) bool {
-		return o.topics[t.name.Key()] != t || !links.Has(l.Index)
-	}
+	isGone := func(t *topic) bool { return o.topics[t.name.Key()] != t }
 	for key, x := range o.foreign {
-		if gone(x.topic, x.link) {
+		if isGone(x.topic) || !links.Has(x.link.Index) {
 			o.ends.remove(x)
 			delete(o.foreign, key)
 		}
 	}
 	for _, t := range old {
-		for index, s := range t.surveys {
-			if gone(t, s.link) {
-				o.surveys.remove(s)
-				delete(t.surveys, index)
-			}
+		if isGone(t) {
+			o.survey(t, nil)
 		}
 	}
 }
 
-// surveyAll asks for a type on the links on which it has not asked yet.
-func (o *others) surveyAll(t *topic, links publication.Links) {
-	for _, d := range links {
-		if t.surveys[d.Index] == nil {
-			s := &survey{topic: t, link: o.faces.link(d)}
-			t.surveys[d.Index] = s
+// survey asks for a type on the links on which it has not asked yet, and no more on those that are no longer there.
+func (o *others) survey(t *topic, links publication.Links) {
+	for old, l := range publication.Across(t.links, links) {
+		switch {
+		case l == nil:
+			o.surveys.remove(t.surveys[old.Index])
+			delete(t.surveys, old.Index)
+		case old == nil:
+			s := &survey{topic: t, link: o.faces.link(*l)}
+			t.surveys[l.Index] = s
 			o.surveys.set(s, o.now+o.random(sharedDelay, sharedDelay+sharedJitter)) // RFC 6762 §5.2
 		}
 	}
+	t.links = links
 }
 
 // surveyAgain asks for all types on some links once more.
