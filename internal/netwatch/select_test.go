@@ -181,3 +181,19 @@ func TestDocumentedNames(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkSelect measures what it takes to choose from many links.
+func BenchmarkSelect(b *testing.B) {
+	var links []publication.Link
+	for i := range 8000 {
+		links = append(links, publication.Link{Index: i + 1, Name: fmt.Sprintf("%s%d", []string{"far", "vlan"}[i%2], i/2)})
+	}
+	for name, allow := range map[string][]string{"default": nil, "glob": {"vlan*"}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Select(links, allow, nil)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"path"
 	"slices"
+	"strings"
 
 	"announcer/services"
 )
@@ -101,9 +102,23 @@ type LinkAddr struct {
 // Matches reports whether one of the globs (see [path.Match]) matches the link's name.
 func (l Link) Matches(globs []string) bool {
 	return slices.ContainsFunc(globs, func(glob string) bool {
+		if !strings.HasPrefix(l.Name, literal(glob)) {
+			return false // most globs, without a look at the rest
+		}
 		ok, _ := path.Match(glob, l.Name)
 		return ok
 	})
+}
+
+// literal returns what all names begin with that a glob matches.
+func literal(glob string) string {
+	for i := range len(glob) {
+		switch glob[i] {
+		case '*', '?', '[', '\\':
+			return glob[:i]
+		}
+	}
+	return glob
 }
 
 // Has reports whether the link can be spoken on by an IP version: it has an address of it that is not tentative, and no fault.

@@ -2,6 +2,7 @@ package publication
 
 import (
 	"net/netip"
+	"path"
 	"reflect"
 	"slices"
 	"testing"
@@ -63,6 +64,20 @@ func TestOutlived(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			if got := (Link{Name: "eth0", Addrs: test.addrs}).Outlived(); len(got) != test.want {
 				t.Errorf("got %v; want %d", got, test.want)
+			}
+		})
+	}
+}
+
+// A glob matches what [path.Match] reports, also if its beginning is enough, or it is invalid.
+func TestMatches(t *testing.T) {
+	for _, glob := range []string{"", "eth0", "eth*", "*", "?th0", "et[gh]0", `et\h0`, `eth\*`, "eth0[", "[", `\`, "vlan1?", "tap????????-??"} {
+		t.Run(glob, func(t *testing.T) {
+			for _, name := range []string{"", "eth0", "eth", "eth*", "eth0[", "vlan1", "vlan10", "tap12345678-9a", "et"} {
+				want, _ := path.Match(glob, name)
+				if got := (Link{Name: name}).Matches([]string{glob}); got != want {
+					t.Errorf("%q matches %q: %t, want %t", glob, name, got, want)
+				}
 			}
 		})
 	}
