@@ -90,7 +90,7 @@ func (c *cables) await(t *testing.T, patience time.Duration) (took, cpu time.Dur
 		if c.announced() == 2*c.n {
 			return time.Since(c.started), c.process.cpu()
 		}
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(time.Second) // an answer takes some of the processor time, too
 	}
 	t.Fatalf("after %v, %d of %d are announced", patience, c.announced(), 2*c.n)
 	return 0, 0
