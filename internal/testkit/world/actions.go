@@ -42,6 +42,9 @@ var actions = []action{
 	}},
 	{"rename host", 1, func(_ *World, h *host, dice *rand.Rand) { h.rename(dice) }},
 	{"provision", 4, func(_ *World, h *host, dice *rand.Rand) { h.failProvision(dice) }},
+	{"etcd", 3, func(w *World, h *host, dice *rand.Rand) { h.rewrite(w, dice) }},
+	{"etcd fails", 3, func(_ *World, h *host, dice *rand.Rand) { h.failCluster(dice) }},
+	{"etcd turns", 3, func(_ *World, h *host, dice *rand.Rand) { h.turnCluster(dice) }},
 	{"server", 2, func(w *World, h *host, _ *rand.Rand) { h.failServer(w) }},
 	{"touch nothing", 1, func(*World, *host, *rand.Rand) {}},
 
@@ -154,22 +157,38 @@ func (h *host) draw(dice *rand.Rand, file string) *service {
 
 func (h *host) save(file string, s *service, dice *rand.Rand) {
 	if isRemote(file) {
-		h.provision.put(file, s.toml(), s, true)
+		h.serve(file, &version{s.toml(), s, true, time.Now()})
 		return
 	}
 	h.put(file, s, s.xml(), dice)
 }
 
+// serve has the server that a file is on have a version of it.
+func (h *host) serve(file string, v *version) {
+	if isKey(file) {
+		h.cluster.edit(map[string]*version{file: v})
+		return
+	}
+	h.provision.put(file, v)
+}
+
 func (h *host) spoil(file string, dice *rand.Rand) {
 	bad := []string{"<service-group>", "", "\x00\xff", "<service-group><name>x</name></service-group>"}
+	if isKey(file) {
+		whole := h.draw(dice, file).toml()
+		bad[0] = whole[:len(whole)/2]
+	}
 	h.put(file, nil, bad[dice.IntN(len(bad))], dice)
 }
 
 // put has a file say something; s is what that means, nil if nothing.
 func (h *host) put(file string, s *service, text string, dice *rand.Rand) {
 	switch {
+	case isKey(file):
+		h.serve(file, &version{text, nil, true, time.Now()})
+		return
 	case isRemote(file):
-		h.provision.put(file, strings.ReplaceAll(text, "<", "[")+"]", nil, true)
+		h.serve(file, &version{strings.ReplaceAll(text, "<", "[") + "]", nil, true, time.Now()})
 		return
 	case h.gone:
 		return
@@ -201,7 +220,7 @@ func (h *host) write(file, text string, dice *rand.Rand) error {
 func (h *host) delete(file string) {
 	switch {
 	case isRemote(file):
-		h.provision.put(file, nothing, nil, false)
+		h.serve(file, &version{text: nothing, modified: time.Now()})
 		return
 	case h.gone:
 		return
@@ -390,6 +409,7 @@ func (h *host) mend(w *World) {
 	h.fault, h.jam, h.held, h.serverFails = diskFault{}, nil, false, nil
 	h.mu.Unlock()
 	h.mendProvision()
+	h.mendCluster()
 	h.showPort()
 	h.truth.learn(h)
 	h.connect()
@@ -438,6 +458,7 @@ func (h *host) sleep(w *World, d time.Duration) {
 	h.asleep = false
 	h.gate.open()
 	h.provision.change(func() {})
+	h.cluster.change(func() {})
 	h.truth.touch()
 }
 
@@ -452,5 +473,6 @@ func (h *host) freeze(w *World, d time.Duration) {
 	w.rest(d)
 	h.gate.open()
 	h.provision.change(func() {})
+	h.cluster.change(func() {})
 	h.truth.touch()
 }

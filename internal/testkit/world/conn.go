@@ -27,6 +27,7 @@ const (
 	turnOfManager
 	turnOfConfiguration
 	turnOfDirectory
+	turnOfCluster
 	turnOfProvision
 )
 

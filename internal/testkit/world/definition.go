@@ -4,6 +4,7 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"announcer/internal/mdns"
@@ -33,8 +34,8 @@ func (s service) seen(host string) string {
 	return fmt.Sprintf("PTR; PTR; SRV 0 0 %d %s; TXT %s", s.port, mdns.HostName(host).Master(), mdns.NewTXT(s.text))
 }
 
-// fileNames are the names of the definitions that there can be: in the directory, there with a check, on the server.
-var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.toml", "r1.toml", sharedFile}
+// fileNames are the names of the definitions that there can be: in the directory, there with a check, on the web server, in etcd.
+var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.toml", "r1.toml", "e0.toml", "e1.toml", sharedFile}
 
 // A file, and the name that all hosts give its service.
 const (
@@ -51,13 +52,27 @@ func baseName(name string) string {
 	return base
 }
 
-// isRemote reports whether a file is on the server.
-func isRemote(file string) bool { return strings.HasPrefix(file, "r") }
+// isRemote reports whether a file is on a server.
+func isRemote(file string) bool { return isDocument(file) || isKey(file) }
+
+// isDocument reports whether a file is on the web server.
+func isDocument(file string) bool { return strings.HasPrefix(file, "r") }
+
+// isKey reports whether a file is a key in etcd.
+func isKey(file string) bool { return strings.HasPrefix(file, "e") }
+
+// filesThat returns the files of a kind.
+func filesThat(is func(file string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(fileNames), func(file string) bool { return !is(file) })
+}
 
 // pathOf returns the path or URL of a file.
 func pathOf(file string) string {
-	if isRemote(file) {
+	switch {
+	case isDocument(file):
 		return provisionURL + file
+	case isKey(file):
+		return clusterPlace + file
 	}
 	return definitions + "/" + file
 }

@@ -52,6 +52,8 @@ type host struct {
 
 	provision   *provision
 	places      map[string]*place // by file
+	cluster     *cluster
+	following   following
 	serverFails error
 	step        time.Duration // that the clock on the wall was set forward
 }
@@ -72,6 +74,7 @@ func (h *host) newDisk(config string) *memdisk.Disk {
 	h.must(d.Own(state))
 	h.must(d.Write(configFile, config))
 	h.must(d.Write(authorities, trusted()))
+	h.must(d.Write(passwordFile, "secret\n"))
 	d.SetFault(h.failCall)
 	return d
 }

@@ -57,7 +57,7 @@ func (h *host) wrong() (words []string) {
 		add(h.isUnread(file), pathOf(file)+": it can't be")
 	}
 	add(h.isBlind() || h.gone && h.truth.saw, h.blindness())
-	words = append(words, h.unserved()...)
+	words = append(words, slices.Concat(h.unserved(), h.unfollowed())...)
 	if h.kernel.isBlind() {
 		return append(words, "are not announced yet") // of the links the daemon knows what was
 	}

@@ -121,6 +121,8 @@ func (p *process) Write(line []byte) (int, error) {
 // open returns the provider of a place, the real one with a simulated server.
 func (p *process) open(place string, poll time.Duration, settings remote.Settings) source.Provider {
 	switch {
+	case remote.IsPrefix(place):
+		return stopped{p.follow(place, settings), p, turnOfCluster}
 	case remote.IsURL(place):
 		route := p.route(place)
 		settings.Net = route

@@ -62,7 +62,7 @@ const promisedTime = 30*time.Second + 90*time.Second + settleTime
 // newProvision returns the server of a host.
 func (h *host) newProvision() *provision {
 	p := &provision{documents: map[string]*document{}, changed: time.Now()}
-	for i, file := range remoteFiles() {
+	for i, file := range documentFiles() {
 		empty := &version{text: nothing, modified: time.Now()}
 		other := service{h.net.Name + " of another site " + file, 5060, "v=0"}
 		p.documents[file] = &document{empty, empty, i%2 > 0, &version{other.toml(), &other, true, time.Now().Add(-time.Hour)}}
@@ -70,9 +70,8 @@ func (h *host) newProvision() *provision {
 	return p
 }
 
-func remoteFiles() []string {
-	return slices.DeleteFunc(slices.Clone(fileNames), func(file string) bool { return !isRemote(file) })
-}
+// documentFiles returns the files that are on the web server.
+func documentFiles() []string { return filesThat(isDocument) }
 
 // change changes what the server does.
 func (p *provision) change(f func()) {
@@ -83,10 +82,10 @@ func (p *provision) change(f func()) {
 }
 
 // put has a document say something else.
-func (p *provision) put(file, text string, s *service, here bool) {
+func (p *provision) put(file string, v *version) {
 	p.change(func() {
 		d := p.documents[file]
-		d.before, d.version = d.version, &version{text, s, here, time.Now()}
+		d.before, d.version = d.version, v
 	})
 }
 
@@ -228,12 +227,13 @@ func (h *host) forget() {
 	for _, p := range h.places {
 		*p = place{kept: p.kept}
 	}
+	h.following.forget(h)
 	h.provision.change(func() {})
 }
 
 // unserved lists what is wrong with how servers answer, each by words that the problems must have.
 func (h *host) unserved() (words []string) {
-	for _, file := range remoteFiles() {
+	for _, file := range documentFiles() {
 		switch p := h.places[file]; {
 		case p.words != "" && (p.answered || p.kept != nil):
 			words = append(words, pathOf(file)+" has given no definitions")
@@ -250,7 +250,8 @@ func (h *host) checkServers(s status.Status) {
 	for _, place := range s.Sources {
 		said[place.Name] = place.Server
 	}
-	for _, file := range remoteFiles() {
+	h.checkCluster(said[clusterPlace])
+	for _, file := range documentFiles() {
 		p, state := h.places[file], said[pathOf(file)]
 		switch {
 		case state == nil:
@@ -277,7 +278,7 @@ type route struct {
 func (p *process) route(place string) *route {
 	file := strings.TrimPrefix(place, provisionURL)
 	turn := turnOfProvision + slices.Index(fileNames, file)
-	return &route{rand.NewPCG(p.host.truth.world.seed, uint64(1000*p.host.number+turn)^uint64(time.Now().UnixNano())), p, file, turn}
+	return &route{p.chance(turn), p, file, turn}
 }
 
 var errHangs = errors.New("it takes for ever")

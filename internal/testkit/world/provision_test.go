@@ -20,7 +20,7 @@ func TestWebFaults(t *testing.T) {
 				w.rest(settleTime)
 				w.fresh = h.process.resources()
 				change := func() {
-					for _, file := range remoteFiles() {
+					for _, file := range documentFiles() {
 						h.save(file, h.draw(h.dice, file), h.dice)
 					}
 				}

@@ -36,13 +36,14 @@ func (p *process) resources() map[string]int {
 	if len(p.host.running) == 1 { // of two, it can't be said whose these are
 		all["sockets of netlink"] = p.host.kernel.sockets()
 		all["connections to the server of definitions"] = p.host.provision.questions()
+		all["connections to etcd"] = p.host.cluster.connections()
 	}
 	return all
 }
 
 // checkResources checks that a process with no fault holds what one does that has just begun.
 func (h *host) checkResources() {
-	if h.process != nil && h.isWell() && !h.provision.isAsked() {
+	if h.process != nil && h.isWell() && !h.provision.isAsked() && !h.cluster.isAsked() {
 		h.process.compareResources(h.truth.world.fresh)
 	}
 }

@@ -29,6 +29,7 @@ var (
 	withRival  = func(w *World, _ *host) { h := w.hosts[1]; h.save("s0.service", h.draw(h.dice, "s0.service"), h.dice) }
 	withEdit   = func(_ *World, h *host) { h.save("f2.service", h.draw(h.dice, "f2.service"), h.dice) }
 	withRemote = func(w *World, h *host) { h.save("r0.toml", h.draw(h.dice, "r0.toml"), h.dice); w.rest(promisedTime) }
+	withKey    = func(w *World, h *host) { h.save("e0.toml", h.draw(h.dice, "e0.toml"), h.dice); w.rest(settleTime) }
 	withAsking = func(w *World, _ *host) { w.rest(promisedTime) }
 	terminated = func(_ *World, h *host) { h.stop(errTerminated) }
 )
@@ -48,6 +49,9 @@ var tellings = []telling{
 	{event: "events are lost", told: `msg="files changed" changed=`},
 	{event: "rename host", told: `msg="host name changed"`},
 	{event: "provision", draw: 2, after: withAsking, told: "stays in use", over: `msg="server of definitions answers"`},
+	{event: "etcd", draw: 1, told: `msg="files changed" added=`},
+	{event: "etcd fails", before: withKey, told: "stays in use", over: `msg="server of definitions answers"`},
+	{event: "etcd turns", before: withKey, told: "in use all the same"},
 	{event: "server", before: withCheck, told: "does not answer", over: "server answers, service announced"},
 	{event: "touch nothing", silent: "nothing happens"},
 	{event: "carrier", told: `change="without a carrier"`, over: `change="up, with`},

@@ -154,9 +154,11 @@ func (w *World) addSegment() {
 
 // configuration is that of a host: what is checked has a name of its own.
 const configuration = `[daemon]
-services = [%q, %q, %q]
+services = [%q, %q, %q, %q]
 [remote]
 ca = %q
+user = "berlin"
+password_file = %q
 [[rule]]
 match = ["c*.service"]
 check = "tcp"
@@ -173,7 +175,7 @@ func (w *World) addHost(i int) {
 // newHost returns a machine with a cable to each segment, and rules of its own in its configuration.
 func (w *World) newHost(i int, name, rules string) *host {
 	h := &host{
-		number: i, name: name, net: w.net.NewHost(name), locked: map[string]*service{}, places: map[string]*place{},
+		number: i, name: name, net: w.net.NewHost(name), locked: map[string]*service{}, places: map[string]*place{}, cluster: newCluster(), following: following{kept: data{}.clone()},
 		kernel: &kernel{listeners: map[*func(uint32)]bool{}, last: 1}, truth: newTruth(w),
 		dice: rand.New(rand.NewPCG(w.seed, uint64(100+i))), throws: rand.New(rand.NewPCG(w.seed, uint64(200+i))),
 		sockets: sockets{files: map[string]*socketFile{}}, running: map[*process]bool{},
@@ -183,10 +185,10 @@ func (w *World) newHost(i int, name, rules string) *host {
 			prefix("10.%d.0.%d/16", n, i+1), prefix("fe80::%d:%d/64", n, i+1))
 	}
 	h.provision = h.newProvision()
-	for _, file := range remoteFiles() {
+	for _, file := range filesThat(isRemote) {
 		h.places[file] = new(place)
 	}
-	h.disk = h.newDisk(fmt.Sprintf(configuration, definitions, pathOf("r0.toml"), pathOf("r1.toml"), authorities) + rules)
+	h.disk = h.newDisk(fmt.Sprintf(configuration, definitions, pathOf("r0.toml"), pathOf("r1.toml"), clusterPlace, authorities, passwordFile) + rules)
 	return h
 }
 
@@ -281,6 +283,7 @@ func (w *World) rest(d time.Duration) {
 		synctest.Wait()
 		for _, h := range w.hosts {
 			h.served()
+			h.informed()
 		}
 		w.read()
 		for _, h := range w.hosts {

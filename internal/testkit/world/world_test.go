@@ -132,7 +132,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// questions on host 0
-	// touch nothing on host 1
+	// garbage on host 0
+	// etcd fails on host 1
 	// provision on host 0
 }

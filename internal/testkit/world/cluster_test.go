@@ -1,0 +1,58 @@
+//go:build linux
+
+package world
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestEtcdFaults has a cluster fail in each way, with changes and a restart meanwhile, and answer again.
+func TestEtcdFaults(t *testing.T) {
+	for _, fault := range etcdFaults {
+		liveWithCluster(t, fault.name, func(h *host) { h.cluster.fail(fault) })
+	}
+}
+
+// TestEtcdTurns has each thing that can happen once happen to a cluster, with changes and a restart after it.
+func TestEtcdTurns(t *testing.T) {
+	for _, turn := range turns {
+		for seed := range uint64(4) {
+			liveWithCluster(t, turn.name, func(h *host) {
+				h.cluster.change(func() { turn.take(h.cluster, rand.New(rand.NewPCG(seed, 1))) })
+			})
+		}
+	}
+}
+
+func liveWithCluster(t *testing.T, name string, event func(*host)) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(1, Settings{Hosts: 1})
+			h := w.hosts[0]
+			w.rest(settleTime)
+			w.fresh = h.process.resources()
+			change := func() { h.rewrite(w, h.dice) }
+			spoil := func() { h.spoil("e0.toml", h.dice) }
+			for _, step := range []func(){
+				change, change, spoil,
+				func() { event(h) },
+				func() { w.rest(8 * time.Minute) }, // by which it is a problem
+				change, spoil, h.crash, h.boot, change,
+				h.mendCluster, change, change,
+			} {
+				step()
+				w.rest(keyTime + settleTime)
+				w.check()
+			}
+			w.end()
+			if len(w.failures) > 0 {
+				t.Error(strings.Join(w.failures, "\n"))
+			}
+		})
+	})
+}
