@@ -5,26 +5,27 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"announcer/internal/timerfd"
 )
 
-// deadline is a timer of the kernel that epoll watches. The runtime's timers would do, but with each of them its watchdog thread wakes
-// up, too, and again and again until the timer was served.
+// deadline is a timer of the kernel that epoll watches.
 type deadline struct {
-	fd int
-	at time.Time // that it is set for; zero: for no time
+	timer timerfd.FD
+	at    time.Time // that it is set for; zero: for no time
 }
 
 // openDeadline makes a timer that an epoll instance watches.
 func openDeadline(epoll int) (deadline, error) {
-	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	timer, err := timerfd.Open(unix.CLOCK_MONOTONIC)
 	if err != nil {
 		return deadline{}, err
 	}
-	if err := watch(epoll, fd); err != nil {
-		unix.Close(fd)
+	if err := watch(epoll, int(timer)); err != nil {
+		timer.Close()
 		return deadline{}, err
 	}
-	return deadline{fd: fd}, nil
+	return deadline{timer: timer}, nil
 }
 
 // set sets the timer for a time; zero is never.
@@ -33,20 +34,20 @@ func (d *deadline) set(at time.Time) {
 		return
 	}
 	d.at = at
-	var spec unix.ItimerSpec
-	if !at.IsZero() {
-		spec.Value = unix.NsecToTimespec(int64(max(time.Until(at), 1)))
+	if at.IsZero() {
+		d.timer.Set(0)
+	} else {
+		d.timer.Set(max(time.Until(at), 1))
 	}
-	unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(d.fd), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 }
 
 // pass notes that the time is over.
 func (d *deadline) pass() {
-	drain(d.fd)
+	d.timer.Expired()
 	d.at = time.Time{}
 }
 
-// drain takes the count out of an eventfd or a timerfd.
+// drain takes the count out of an eventfd.
 func drain(fd int) {
 	var count [8]byte
 	unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))

@@ -275,7 +275,7 @@ func (s *Sockets) receiveReady(epoll uintptr) {
 		case s.wake:
 			drain(s.wake)
 			s.woken = true
-		case s.late.fd:
+		case int(s.late.timer):
 			s.late.pass()
 			s.over = true
 		default:
@@ -556,6 +556,6 @@ func (s *Sockets) closeSockets() error {
 		sock.close()
 	}
 	unix.Close(s.wake)
-	unix.Close(s.late.fd)
+	s.late.timer.Close()
 	return nil
 }

@@ -1,0 +1,41 @@
+package timerfd
+
+import (
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// FD is the file descriptor of a timer, which can be read when the timer has expired. Its functions never wait, and so the runtime
+// need not know of them.
+type FD int
+
+// Open makes a timer of a clock, such as [unix.CLOCK_MONOTONIC], that is not set.
+func Open(clock int) (FD, error) {
+	fd, err := unix.TimerfdCreate(clock, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	return FD(fd), err
+}
+
+// Set sets the timer to expire after a time; 0 is never.
+func (fd FD) Set(d time.Duration) { fd.set(0, d.Nanoseconds()) }
+
+// SetUntil sets a timer of CLOCK_REALTIME. It expires before if the clock is set.
+func (fd FD) SetUntil(at time.Time) {
+	fd.set(unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, at.UnixNano())
+}
+
+func (fd FD) set(flags uintptr, ns int64) {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(ns)}
+	unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), flags, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+}
+
+// Expired reads the timer, and reports whether it has expired, or was cancelled since the clock was set.
+func (fd FD) Expired() bool {
+	var count [8]byte
+	_, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
+	return errno == 0 || errno == unix.ECANCELED
+}
+
+// Close closes the timer.
+func (fd FD) Close() error { return unix.Close(int(fd)) }
