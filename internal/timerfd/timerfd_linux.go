@@ -20,14 +20,16 @@ func Open(clock int) (FD, error) {
 // Set sets the timer to expire after a time; 0 is never.
 func (fd FD) Set(d time.Duration) { fd.set(0, d.Nanoseconds()) }
 
-// SetUntil sets a timer of CLOCK_REALTIME. It expires before if the clock is set.
-func (fd FD) SetUntil(at time.Time) {
-	fd.set(unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, at.UnixNano())
+// SetUntil sets a timer of CLOCK_REALTIME. It expires before if the clock is set. SetUntil reports false if the clock has been set since
+// the timer was: the time may have been meant by the clock as it was before.
+func (fd FD) SetUntil(at time.Time) (ok bool) {
+	return fd.set(unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, at.UnixNano()) != unix.ECANCELED
 }
 
-func (fd FD) set(flags uintptr, ns int64) {
+func (fd FD) set(flags uintptr, ns int64) unix.Errno {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(ns)}
-	unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), flags, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), flags, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	return errno
 }
 
 // Expired reads the timer, and reports whether it has expired, or was cancelled since the clock was set.

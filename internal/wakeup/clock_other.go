@@ -3,7 +3,6 @@
 package wakeup
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -15,8 +14,5 @@ func read() reading {
 	return reading{run: time.Since(start), wall: time.Duration(time.Now().UnixNano())}
 }
 
-// alarm ticks at common moments of an interval.
-func alarm(ctx context.Context, every time.Duration) <-chan struct{} { return ticker(ctx, every) }
-
 // open reports that there is no timer of the system.
-func (m *moments) open() error { return errors.ErrUnsupported }
+func (m *moments) open() (end func(), err error) { return nil, errors.ErrUnsupported }

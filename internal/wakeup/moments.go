@@ -1,6 +1,7 @@
 package wakeup
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,8 +30,8 @@ var shared atomic.Pointer[moments]
 // the runtime. With each of those the runtime's watchdog thread wakes up too, and again and again until it was served. Share is
 // for a process that has nothing to do most of the time.
 func Share() {
-	m := &moments{waiting: map[int64]*moment{}}
-	if m.open() == nil {
+	m := newMoments()
+	if _, err := m.open(); err == nil {
 		shared.Store(m)
 	}
 }
@@ -42,6 +43,11 @@ type moments struct {
 	mu      sync.Mutex
 	waiting map[int64]*moment // by their nanoseconds since 1970
 	next    time.Time         // that the timer is set for
+	passed  chan struct{}     // closed by the next pass
+}
+
+func newMoments() *moments {
+	return &moments{waiting: map[int64]*moment{}, passed: make(chan struct{})}
 }
 
 // moment is a time that any number of goroutines wait for.
@@ -70,10 +76,38 @@ func (m *moments) at(due time.Time) <-chan time.Time {
 	return w.over
 }
 
+// alarm ticks at common moments of an interval, and each other time that the timer expires, until ctx is done.
+func (m *moments) alarm(ctx context.Context, every time.Duration) <-chan struct{} {
+	ticks := make(chan struct{}, 1)
+	go func() {
+		defer close(ticks)
+		for {
+			passed, now := m.nextPass(), time.Now()
+			m.at(now.Add(Until(now, every)))
+			select {
+			case <-passed:
+				tick(ticks)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ticks
+}
+
+// nextPass returns a channel that is closed by the next pass.
+func (m *moments) nextPass() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.passed
+}
+
 // pass ends the moments that are over, and sets the timer for the next one.
 func (m *moments) pass() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	close(m.passed)
+	m.passed = make(chan struct{})
 	now, next := time.Now(), time.Time{}
 	for key, w := range m.waiting {
 		switch {

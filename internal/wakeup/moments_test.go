@@ -1,6 +1,7 @@
 package wakeup
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -49,7 +50,7 @@ func TestMoments(t *testing.T) {
 
 // newSimulated returns moments with a timer of the runtime.
 func newSimulated() *moments {
-	m := &moments{waiting: map[int64]*moment{}}
+	m := newMoments()
 	timer := time.AfterFunc(time.Hour, m.pass)
 	m.set = func(d time.Duration) { timer.Reset(d) }
 	return m
@@ -86,4 +87,25 @@ func TestShare(t *testing.T) {
 	if now := time.Now(); now.Before(due) {
 		t.Errorf("over at %v, want %v", now, due)
 	}
+}
+
+// The clocks are read at common moments, and at once when the timer expires for another reason: the clock on the wall was set.
+func TestAlarmOfMoments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		start, m := time.Now(), newSimulated()
+		ticks := m.alarm(ctx, every)
+		time.AfterFunc(every+7*time.Second, m.pass)
+		var got []time.Duration
+		for range 3 {
+			<-ticks
+			got = append(got, time.Since(start).Truncate(time.Millisecond))
+		}
+		if want := []time.Duration{every, every + 7*time.Second, 2 * every}; !slices.Equal(got, want) {
+			t.Errorf("ticks after %v, want %v", got, want)
+		}
+		cancel()
+		for range ticks {
+		}
+	})
 }

@@ -36,6 +36,21 @@ func Watch(ctx context.Context, woke func(slept time.Duration)) {
 	}}, woke)
 }
 
+// alarm ticks at common moments of an interval, and at once when the machine wakes up or the clock on the wall is set, until ctx is
+// done. If no timer of the system is available, the runtime's is used.
+func alarm(ctx context.Context, every time.Duration) <-chan struct{} {
+	m := shared.Load()
+	if m == nil {
+		m = newMoments()
+		end, err := m.open()
+		if err != nil {
+			return ticker(ctx, every)
+		}
+		context.AfterFunc(ctx, end)
+	}
+	return m.alarm(ctx, every)
+}
+
 // Clocks are those of a host.
 type Clocks struct {
 	Ticks <-chan struct{}                  // a signal at least every ten seconds while the host runs, and at once when it wakes up
