@@ -17,7 +17,7 @@ func ExampleFD() {
 	}
 	defer timer.Close()
 	timer.Set(time.Millisecond)
-	unix.Poll([]unix.PollFd{{Fd: int32(timer), Events: unix.POLLIN}}, -1)
-	fmt.Println(timer.Expired())
-	// Output: true
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(timer), Events: unix.POLLIN}}, -1)
+	fmt.Println(n, err)
+	// Output: 1 <nil>
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FD is the file descriptor of a timer, which can be read when the timer has expired. Its functions never wait, and so the runtime
-// need not know of them.
+// FD is the file descriptor of a timer, which poll(2) and epoll(7) report when the timer has expired, until it is set again. Its
+// functions never wait, and so the runtime need not know of them.
 type FD int
 
 // Open makes a timer of a clock, such as [unix.CLOCK_MONOTONIC], that is not set.
@@ -30,13 +30,6 @@ func (fd FD) set(flags uintptr, ns int64) unix.Errno {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(ns)}
 	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), flags, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 	return errno
-}
-
-// Expired reads the timer, and reports whether it has expired, or was cancelled since the clock was set.
-func (fd FD) Expired() bool {
-	var count [8]byte
-	_, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
-	return errno == 0 || errno == unix.ECANCELED
 }
 
 // Close closes the timer.

@@ -2,7 +2,6 @@ package link
 
 import (
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -21,7 +20,7 @@ func openDeadline(epoll int) (deadline, error) {
 	if err != nil {
 		return deadline{}, err
 	}
-	if err := watch(epoll, int(timer)); err != nil {
+	if err := watch(epoll, int(timer), unix.EPOLLIN|unix.EPOLLET); err != nil {
 		timer.Close()
 		return deadline{}, err
 	}
@@ -42,13 +41,4 @@ func (d *deadline) set(at time.Time) {
 }
 
 // pass notes that the time is over.
-func (d *deadline) pass() {
-	d.timer.Expired()
-	d.at = time.Time{}
-}
-
-// drain takes the count out of an eventfd.
-func drain(fd int) {
-	var count [8]byte
-	unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
-}
+func (d *deadline) pass() { d.at = time.Time{} }

@@ -58,6 +58,7 @@ type Sockets struct {
 	faults  []Fault   // what Faults gives
 	changed bool      // faults did, since the last Read
 	tx      transmitter
+	called  bool // to wake up, which epoll reports
 	closed  bool
 }
 
@@ -161,7 +162,7 @@ func (s *Sockets) openPoller() error {
 		err = unix.SetNonblock(s.epollFD, true) // makes os.NewFile hand it to the runtime's poller
 	}
 	if err == nil {
-		err = watch(s.epollFD, s.wake)
+		err = watch(s.epollFD, s.wake, unix.EPOLLIN|unix.EPOLLET)
 	}
 	if err == nil {
 		s.late, err = openDeadline(s.epollFD)
@@ -178,15 +179,16 @@ func (s *Sockets) openPoller() error {
 	return nil
 }
 
-func watch(epoll, fd int) error {
-	return unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+// watch has an epoll instance watch a file descriptor. An eventfd or a timerfd need not be read with EPOLLET: each event counts once.
+func watch(epoll, fd int, events uint32) error {
+	return unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
 func (s *Sockets) openSocket(sock *socket) error {
 	if err := sock.open(); err != nil {
 		return err
 	}
-	if err := watch(s.epollFD, sock.fd); err != nil {
+	if err := watch(s.epollFD, sock.fd, unix.EPOLLIN); err != nil {
 		sock.close()
 		return fmt.Errorf("failed to watch a socket: %w", err)
 	}
@@ -247,11 +249,11 @@ func (s *Sockets) waitBriefly(d time.Duration) error {
 }
 
 // receive reads from the sockets that have something. It reports whether Read is to return. What ends a wait is most likely
-// a packet for the socket that had the last one too: that is tried before epoll is asked.
+// a packet for the socket that had the last one too: that is tried before epoll is asked, unless Wake was called.
 func (s *Sockets) receive(epoll uintptr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waited {
+	if s.waited && !s.called {
 		s.receiveFrom(s.lively)
 	}
 	if len(s.got) == 0 {
@@ -273,8 +275,7 @@ func (s *Sockets) receiveReady(epoll uintptr) {
 	for _, event := range s.events[:n] {
 		switch int(event.Fd) {
 		case s.wake:
-			drain(s.wake)
-			s.woken = true
+			s.called, s.woken = false, true
 		case int(s.late.timer):
 			s.late.pass()
 			s.over = true
@@ -390,6 +391,7 @@ func (s *Sockets) Wake() {
 }
 
 func (s *Sockets) wakeUp() {
+	s.called = true
 	one := [8]byte{1}
 	unix.RawSyscall(unix.SYS_WRITE, uintptr(s.wake), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))
 }

@@ -511,7 +511,7 @@ func TestDeadSocketIsOpenedAgain(t *testing.T) {
 	defer unix.Close(pipe[1])
 	unix.Close(server.sockets[0].fd)
 	server.sockets[0].fd = pipe[0]
-	if err := watch(server.epollFD, pipe[0]); err != nil {
+	if err := watch(server.epollFD, pipe[0], unix.EPOLLIN); err != nil {
 		t.Fatal(err)
 	}
 	unix.Write(pipe[1], []byte("x"))
