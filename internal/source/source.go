@@ -169,11 +169,14 @@ func (s *Source) Run(ctx context.Context) error {
 // lateness is how late a timer may fire before this process is taken to have slept.
 const lateness = 2 * time.Second
 
-// overdue takes notice that something is overdue. Who has slept cannot blame a provider for it.
+// overdue takes notice that something is overdue. Who has slept cannot blame a provider for it that was not silent before.
 func (s *Source) overdue(now, due time.Time) {
 	s.changed = true
-	if now.Sub(due) > lateness {
-		for _, t := range s.tasks() {
+	if now.Sub(due) <= lateness {
+		return
+	}
+	for _, t := range s.tasks() {
+		if !t.due().Before(due) {
 			t.heard = now
 		}
 	}

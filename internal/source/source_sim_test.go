@@ -242,14 +242,17 @@ func (b *bench) expect(t *testing.T, want string) {
 	}
 }
 
-// TestSleepIsNoSilence has the process sleep, after which no provider is blamed.
+// TestSleepIsNoSilence has the process sleep, after which no provider is blamed but one that was silent before.
 func TestSleepIsNoSilence(t *testing.T) {
 	s := New(Request{})
 	slept := time.Now().Add(-time.Hour)
-	s.places = []*task{{items: []Item{}, heard: slept}}
+	s.places = []*task{{items: []Item{}, heard: slept}, {items: []Item{}, heard: slept.Add(-time.Minute)}}
 	s.overdue(time.Now(), slept.Add(silenceTime))
 	if s.places[0].silent(time.Now()) {
 		t.Error("a provider is silent after a sleep")
+	}
+	if !s.places[1].silent(time.Now()) {
+		t.Error("a provider that was silent before a sleep is silent no more")
 	}
 }
 
