@@ -53,7 +53,7 @@ func alarm(ctx context.Context, every time.Duration) <-chan struct{} {
 
 // Clocks are those of a host.
 type Clocks struct {
-	Ticks <-chan struct{}                  // a signal at least every ten seconds while the host runs, and at once when it wakes up
+	Ticks <-chan struct{}                  // a signal every 15 seconds or more often while the host runs, and at once when it wakes up
 	Read  func() (run, wall time.Duration) // since some time in the past, with the time of a suspend; and since 1970
 }
 

@@ -145,9 +145,9 @@ func (h *host) checkGoodbyes() {
 	}
 }
 
-// isNameLost reports whether a host has lost its name to another, which has no address of the type of one of its own.
+// isNameLost reports whether a host has lost its name to another that is heard, which has no address of the type of one of its own.
 func (h *host) isNameLost(s *segment, a netip.Addr) bool {
 	return slices.ContainsFunc(h.truth.world.hosts, func(other *host) bool {
-		return other != h && other.name == h.name && !other.flushes(s, a)
+		return other != h && other.name == h.name && other.reaches(s) != nil && !other.flushes(s, a)
 	})
 }
