@@ -39,7 +39,7 @@ func (h *host) feel() {
 		}
 	}
 	for _, words := range wrong {
-		if _, known := h.truth.faults[words]; !known {
+		if _, known := h.truth.faults[words]; !known && !h.gate.isShut() {
 			h.truth.faults[words] = time.Now()
 		}
 	}
