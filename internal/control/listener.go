@@ -13,7 +13,7 @@ import (
 
 // lookTime is how often a listener looks whether its socket is still there: until a directory that was removed, such as
 // by a cleaner of temporary files, is noticed.
-const lookTime = 15 * time.Second
+const lookTime = wakeup.Beat
 
 // errRemoved is why a listener ends whose socket no client can find any more.
 var errRemoved = errors.New("the socket has been removed")

@@ -10,7 +10,7 @@ import (
 // are reported and interfaces that went away are missed. While it rests, it looks after itself every restbeat.
 const (
 	restAfter = ownWindow
-	restbeat  = 15 * time.Second
+	restbeat  = wakeup.Beat
 )
 
 // heart has the loop look after itself.

@@ -385,7 +385,7 @@ func TestSilence(t *testing.T) {
 		if hinted() {
 			t.Error("a hint before the time")
 		}
-		time.Sleep(2 * heartbeat)
+		time.Sleep(2 * restbeat)
 		if !hinted() {
 			t.Error("no hint")
 		}
@@ -395,7 +395,7 @@ func TestSilence(t *testing.T) {
 			t.Errorf("%d lines of the log about it", n)
 		}
 		heard()
-		time.Sleep(2 * heartbeat)
+		time.Sleep(2 * restbeat)
 		if hinted() {
 			t.Error("the hint stays though somebody is heard")
 		}

@@ -362,10 +362,15 @@ func (d *directory) close() {
 	}
 }
 
+// sameError reports whether two errors say the same.
+func sameError(a, b error) bool {
+	return (a == nil) == (b == nil) && (a == nil || a.Error() == b.Error())
+}
+
 // sameItems reports whether two lists of items say the same.
 func sameItems(a, b []Item) bool {
 	return slices.EqualFunc(a, b, func(a, b Item) bool {
-		return a.Name == b.Name && a.Origin == b.Origin && bytes.Equal(a.Data, b.Data) && fmt.Sprint(a.Err) == fmt.Sprint(b.Err) &&
+		return a.Name == b.Name && a.Origin == b.Origin && bytes.Equal(a.Data, b.Data) && sameError(a.Err, b.Err) &&
 			bytes.Equal(a.Good, b.Good) && reflect.DeepEqual(a.Server, b.Server)
 	})
 }

@@ -9,10 +9,11 @@ import (
 
 	"announcer/internal/disk"
 	"announcer/internal/remote"
+	"announcer/internal/wakeup"
 )
 
 // Pulse is the longest time between two looks of a provider at its place.
-const Pulse = 15 * time.Second
+const Pulse = wakeup.Beat
 
 // Provider watches a place that holds definition files, such as a directory.
 type Provider interface {
@@ -156,7 +157,7 @@ func (t *task) ask() {
 
 // take remembers an answer, and reports whether it says something else than before.
 func (t *task) take(a answer) (changed bool) {
-	changed = fmt.Sprint(t.err) != fmt.Sprint(a.err)
+	changed = !sameError(t.err, a.err)
 	t.run, t.err, t.heard = a.run, a.err, time.Now()
 	if a.items == nil || t.items != nil && sameItems(t.items, a.items) {
 		return changed

@@ -94,14 +94,14 @@ func TestAlarmOfMoments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		start, m := time.Now(), newSimulated()
-		ticks := m.alarm(ctx, every)
-		time.AfterFunc(every+7*time.Second, m.pass)
+		ticks := m.alarm(ctx, Beat)
+		time.AfterFunc(Beat+7*time.Second, m.pass)
 		var got []time.Duration
 		for range 3 {
 			<-ticks
 			got = append(got, time.Since(start).Truncate(time.Millisecond))
 		}
-		if want := []time.Duration{every, every + 7*time.Second, 2 * every}; !slices.Equal(got, want) {
+		if want := []time.Duration{Beat, Beat + 7*time.Second, 2 * Beat}; !slices.Equal(got, want) {
 			t.Errorf("ticks after %v, want %v", got, want)
 		}
 		cancel()

@@ -1,6 +1,6 @@
 // Package wakeup keeps a process that has nothing to do asleep: what is done in intervals is done at common moments ([After]).
 // And it notices that the process did not run for a while: because the machine was suspended, because its virtual machine
-// was paused, or because the process was stopped. It needs no privileges, and wakes up every 15 seconds.
+// was paused, or because the process was stopped. It needs no privileges, and wakes up with every [Beat].
 package wakeup
 
 import (
@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-const (
-	every = 15 * time.Second // between two looks at the clocks
-	least = 30 * time.Second // what is shorter is not reported: a busy machine
-)
+// Beat is the interval of all that a process does which has nothing to do, so that it wakes up three times a minute.
+const Beat = 20 * time.Second
+
+// least is the shortest time that is reported: a shorter one is that of a busy machine.
+const least = 30 * time.Second
 
 // reading is what the clocks say.
 type reading struct {
@@ -19,8 +20,8 @@ type reading struct {
 	wall time.Duration // since 1970
 }
 
-// slept returns for how long the process did not run between two readings that should be [every] apart: at least that,
-// and up to [every] more than the truth, since when it was stopped is not known. A virtual machine that is paused has
+// slept returns for how long the process did not run between two readings that should be a [Beat] apart: at least that,
+// and up to a Beat more than the truth, since when it was stopped is not known. A virtual machine that is paused has
 // clocks that stand still; later its clock on the wall is set forward.
 func (before reading) slept(now reading) time.Duration {
 	ran := now.run - before.run
@@ -30,7 +31,7 @@ func (before reading) slept(now reading) time.Duration {
 // Watch calls woke with the time for which the process did not run, at once when it runs again, if that is more than half
 // a minute. It ends with ctx.
 func Watch(ctx context.Context, woke func(slept time.Duration)) {
-	WatchClocks(Clocks{alarm(ctx, every), func() (run, wall time.Duration) {
+	WatchClocks(Clocks{alarm(ctx, Beat), func() (run, wall time.Duration) {
 		now := read()
 		return now.run, now.wall
 	}}, woke)
@@ -53,7 +54,7 @@ func alarm(ctx context.Context, every time.Duration) <-chan struct{} {
 
 // Clocks are those of a host.
 type Clocks struct {
-	Ticks <-chan struct{}                  // a signal every 15 seconds or more often while the host runs, and at once when it wakes up
+	Ticks <-chan struct{}                  // a signal with every [Beat] or more often while the host runs, and at once when it wakes up
 	Read  func() (run, wall time.Duration) // since some time in the past, with the time of a suspend; and since 1970
 }
 

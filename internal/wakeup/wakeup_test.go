@@ -15,17 +15,17 @@ func TestSlept(t *testing.T) {
 		now  reading // an hour after 10 h by both clocks
 		want []time.Duration
 	}{
-		{"on time", reading{10*hour + every, 20*hour + every}, nil},
+		{"on time", reading{10*hour + Beat, 20*hour + Beat}, nil},
 		{"a busy machine", reading{10*hour + 25*time.Second, 20*hour + 25*time.Second}, nil},
 		{"stopped, or suspended", reading{10*hour + 130*time.Second, 20*hour + 130*time.Second}, []time.Duration{130 * time.Second}},
-		{"a paused virtual machine whose clock is set", reading{10*hour + every, 21*hour + every}, []time.Duration{hour}},
+		{"a paused virtual machine whose clock is set", reading{10*hour + Beat, 21*hour + Beat}, []time.Duration{hour}},
 		{"paused and stopped", reading{10*hour + 40*time.Second, 20*hour + 100*time.Second}, []time.Duration{60 * time.Second}},
-		{"the clock is set back", reading{10*hour + every, 19 * hour}, nil},
-		{"the clock is corrected", reading{10*hour + every, 20*hour + every + 2*time.Second}, nil},
+		{"the clock is set back", reading{10*hour + Beat, 19 * hour}, nil},
+		{"the clock is corrected", reading{10*hour + Beat, 20*hour + Beat + 2*time.Second}, nil},
 		{"stopped while the clock is set back", reading{10*hour + 130*time.Second, 19 * hour}, []time.Duration{130 * time.Second}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			readings := []reading{{10 * hour, 20 * hour}, c.now, {c.now.run + every, c.now.wall + every}}
+			readings := []reading{{10 * hour, 20 * hour}, c.now, {c.now.run + Beat, c.now.wall + Beat}}
 			next := func() reading {
 				r := readings[0]
 				readings = readings[1:]
@@ -86,10 +86,10 @@ func TestTicker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
-		ticks := ticker(ctx, every)
+		ticks := ticker(ctx, Beat)
 		<-ticks
 		<-ticks
-		if d := time.Since(start); d != 2*every {
+		if d := time.Since(start); d != 2*Beat {
 			t.Errorf("two ticks after %v", d)
 		}
 		cancel()

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	watchdog    = 30 * time.Second // as in the unit
+	watchdog    = 40 * time.Second // as in the unit
 	restartTime = 3 * time.Second  // likewise
 )
 
