@@ -8,6 +8,10 @@ type agenda struct {
 	touched []*face // whose times may have changed since they were last put into the queue
 }
 
+// partMost is how many faces do what is due at once. The packets of thousands of links take seconds to send, in which what other
+// hosts ask must be heard, and what is heard finds room.
+const partMost = 32
+
 // touch notes that the time of a face may have changed.
 func (a *agenda) touch(f *face) {
 	if !f.touched {
@@ -41,14 +45,15 @@ func (a *agenda) next() moment {
 	return a.queue.next()
 }
 
-// run has all faces do what is due, in their order. What a face makes due for one before it waits for the next time.
+// run has the faces do what is due, in their order. If too many have something to do, those that have waited for longest are first,
+// and the others stay due. What a face makes due for one before it waits for the next time.
 func (a *agenda) run(now moment) {
-	due, later := a.take(now), []*face(nil)
+	due, later := a.take(now, partMost), []*face(nil)
 	for i := 0; i < len(due); i++ {
 		f := due[i]
 		f.run()
 		a.touch(f)
-		for _, other := range a.take(now) {
+		for _, other := range a.take(now, partMost-len(due)) {
 			if other.rank > f.rank {
 				due = insert(due, i+1, other)
 			} else {
@@ -61,10 +66,10 @@ func (a *agenda) run(now moment) {
 	}
 }
 
-// take takes the faces out that are due, in their order.
-func (a *agenda) take(now moment) (due []*face) {
+// take takes the faces out that are due, in their order, or some of them if there are more.
+func (a *agenda) take(now moment, most int) (due []*face) {
 	a.settle()
-	for f, ok := a.queue.due(now); ok; f, ok = a.queue.due(now) {
+	for f, ok := a.queue.due(now); ok && len(due) < most; f, ok = a.queue.due(now) {
 		a.queue.remove(f)
 		due = append(due, f)
 	}

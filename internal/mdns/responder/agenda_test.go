@@ -95,6 +95,33 @@ func BenchmarkChange(b *testing.B) {
 	}
 }
 
+// What thousands of links have to send is sent in parts, between which packets are read. No link waits until others have sent more
+// than one packet, also if the parts take longer than the pause between two packets of a link.
+func TestPartsOfABurst(t *testing.T) {
+	const links, part = 10 * partMost, 20 * time.Millisecond // that takes to send
+	r, _ := manyLinks(links)
+	now := epoch.Add(quietFrom)
+	r.Wake(now, time.Hour)
+	_, now = r.Tick(now)
+	sent := map[faceKey]int{}
+	for len(sent) < 2*links {
+		out, next := r.Tick(now)
+		if len(out) > partMost {
+			t.Fatalf("%d packets at once, want at most %d", len(out), partMost)
+		}
+		if len(out) == 0 || next.After(now) && len(sent)+len(out) < 2*links {
+			t.Fatalf("%d packets at %v, then nothing until %v; want those of %d faces", len(out), now, next, 2*links-len(sent))
+		}
+		for _, o := range out {
+			f := faceKey{o.Link, o.Version}
+			if sent[f]++; sent[f] > 1 {
+				t.Fatalf("%v has sent two packets, and others none", f)
+			}
+		}
+		now = now.Add(part)
+	}
+}
+
 // The agenda knows each time of a face: nothing is due that it does not say.
 func TestAgendaMissesNothing(t *testing.T) {
 	r, d := manyLinks(20)
