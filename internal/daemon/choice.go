@@ -35,9 +35,11 @@ func (a *announcing) logLinks(now time.Time) {
 // isNews reports whether the sentence about the choice of links is worth a line of the log: it is another one than before,
 // and where no interface is named, other links are used, too. (Interfaces of containers come and go all the time.)
 func (a *announcing) isNews() bool {
-	sameLinks := slices.EqualFunc(a.desired.Links, a.logged.links, func(a, b publication.Link) bool { return a.Index == b.Index && a.Name == b.Name })
+	if a.assumed == "" || a.assumed == a.logged.assumed {
+		return false
+	}
 	byDefault := len(a.snapshot.Config.Interfaces) == 0 && a.logged.assumed != ""
-	return a.assumed != "" && a.assumed != a.logged.assumed && !(byDefault && sameLinks)
+	return !byDefault || !slices.EqualFunc(a.desired.Links, a.logged.links, func(a, b publication.Link) bool { return a.Index == b.Index && a.Name == b.Name })
 }
 
 // assumedLevel returns the level of the sentence about the choice of links: to use what is there is no fault.

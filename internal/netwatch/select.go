@@ -15,7 +15,7 @@ import (
 // there goes to the bridge. note is for people: what was assumed, which glob matches nothing, which link does not work and
 // what to do about it, which port was named; "" if there is nothing to say.
 func Select(links []publication.Link, allow, deny []string) (chosen []publication.Link, note string) {
-	var used []int
+	used := make([]int, 0, len(links))
 	var leftOut, broken []publication.Link
 	for i := range links {
 		link := &links[i]
@@ -91,14 +91,15 @@ func portsAlone(links []publication.Link, globs []string) string {
 
 // onlyPorts returns the links that globs match if all of them are ports, and none is named in full.
 func onlyPorts(links []publication.Link, globs []string) (ports []publication.Link) {
-	for _, l := range links {
+	for i := range links {
+		l := &links[i]
 		if !l.Matches(globs) {
 			continue
 		}
 		if l.Master == "" || slices.Contains(globs, l.Name) {
 			return nil
 		}
-		ports = append(ports, l)
+		ports = append(ports, *l)
 	}
 	return ports
 }
@@ -106,8 +107,8 @@ func onlyPorts(links []publication.Link, globs []string) (ports []publication.Li
 // portsNamed warns of ports that were chosen by their full names.
 func portsNamed(chosen []publication.Link) string {
 	var found []string
-	for _, l := range chosen {
-		if l.Master != "" {
+	for i := range chosen {
+		if l := &chosen[i]; l.Master != "" {
 			found = append(found, fmt.Sprintf("%s is a port of %s, which receives every question; want %s in the list", l.Name, l.Master, l.Master))
 		}
 	}

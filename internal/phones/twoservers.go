@@ -17,7 +17,7 @@ const twoServersMost = 10
 // counts the rest.
 func TwoServers(instances []mdns.Instance) diag.Findings {
 	var findings diag.Findings
-	first := map[int]*mdns.Instance{} // by the index of the link
+	var first map[int]*mdns.Instance // by the index of the link
 	for i := range instances {
 		in := &instances[i]
 		if !in.Service.Type.Equal(ServiceType) || in.State != mdns.Probing {
@@ -28,9 +28,12 @@ func TwoServers(instances []mdns.Instance) diag.Findings {
 				"%q is announced beside %q of %s on one link; a phone in factory state that finds more than one server stops and asks a person; want one at a time, or interfaces that keep them apart",
 				in.Label, other.Label, other.ID)})
 		}
-		for _, link := range in.Links {
-			if _, taken := first[link.Index]; !taken {
-				first[link.Index] = in
+		if first == nil {
+			first = make(map[int]*mdns.Instance, len(in.Links))
+		}
+		for i := range in.Links {
+			if index := in.Links[i].Index; first[index] == nil {
+				first[index] = in
 			}
 		}
 	}

@@ -87,7 +87,12 @@ func (l Link) CameUp(before Link) []Carrier {
 func (l Link) Same(other Link) bool {
 	return l.Index == other.Index && l.Name == other.Name && l.MTU == other.MTU && l.Loopback == other.Loopback &&
 		l.PointToPoint == other.PointToPoint && l.NoARP == other.NoARP && l.Master == other.Master && l.Outage == other.Outage &&
-		slices.Equal(l.Addrs, other.Addrs) && slices.Equal(l.Carriers, other.Carriers) && slices.Equal(l.Faults, other.Faults)
+		same(l.Addrs, other.Addrs) && same(l.Carriers, other.Carriers) && same(l.Faults, other.Faults)
+}
+
+// same reports whether two lists are equal. Of a link that has not changed they are one.
+func same[T comparable](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 // LinkAddr is an address of an interface with what the kernel knows about it.

@@ -425,18 +425,20 @@ func (s *Sockets) SetLinks(links []publication.Link) error {
 	}
 	before := s.wanted
 	s.wanted = links
-	clear(s.links)
-	for i := range links {
-		s.links[links[i].Index] = true
-	}
 	s.reopen(func(*socket) bool { return true })
 	return s.follow(before)
 }
 
-// follow makes the memberships those of the wanted links, after those of before: only where a link has changed, unless none
+// follow makes the links and memberships those that are wanted, after those of before: only where a link has changed, unless none
 // has, which confirms all of them, or a group could not be joined.
 func (s *Sockets) follow(before publication.Links) error {
 	changed, gone := difference(before, s.wanted)
+	for _, l := range gone {
+		delete(s.links, l.Index)
+	}
+	for _, l := range changed {
+		s.links[l.Index] = true
+	}
 	if len(changed)+len(gone) == 0 || s.missing {
 		return s.join()
 	}

@@ -63,8 +63,8 @@ func faultsOn(l publication.Link, faults []link.Fault) []publication.Fault {
 
 func faultsOf(links []publication.Link) []publication.Fault {
 	var all []publication.Fault
-	for _, l := range links {
-		all = append(all, l.Faults...)
+	for i := range links {
+		all = append(all, links[i].Faults...)
 	}
 	return all
 }

@@ -51,8 +51,8 @@ func (r *Responder) Changed() map[string]bool {
 // Announced returns what caches may hold on all links, for [Responder.Inherit] after a restart.
 func (r *Responder) Announced(now time.Time) []Announced {
 	links := map[string]bool{}
-	for _, l := range r.desired.Links {
-		links[l.Name] = true
+	for i := range r.desired.Links {
+		links[r.desired.Links[i].Name] = true
 	}
 	for at := range r.estate.legs {
 		links[at.link] = true
@@ -64,18 +64,18 @@ func (r *Responder) Announced(now time.Time) []Announced {
 // AnnouncedOn returns what caches may hold on some links, by their names, also of those on which that is nothing.
 func (r *Responder) AnnouncedOn(now time.Time, links map[string]bool) []Announced {
 	r.clock.advance(now)
-	here := map[string]publication.Link{}
-	for _, l := range r.desired.Links {
-		if links[l.Name] {
-			here[l.Name] = l
+	here := map[string]int{} // index
+	for i := range r.desired.Links {
+		if l := &r.desired.Links[i]; links[l.Name] {
+			here[l.Name] = l.Index
 		}
 	}
 	all := make([]Announced, 0, len(links))
 	for _, name := range slices.Sorted(maps.Keys(links)) {
 		a := Announced{Link: name}
 		owed := debt{clock: r.clock}
-		if l, ok := here[name]; ok {
-			a.Records = r.faces.announced(l, &owed)
+		if index, ok := here[name]; ok {
+			a.Records = r.faces.announced(index, &owed)
 		}
 		for _, v := range publication.IPVersions() {
 			for _, left := range r.estate.legs[legOf(0, name, v)].relics {
@@ -89,13 +89,9 @@ func (r *Responder) AnnouncedOn(now time.Time, links map[string]bool) []Announce
 }
 
 // announced returns what is announced on a link, each record once, and adds what is owed there.
-func (s *faces) announced(l publication.Link, owed *debt) (records []mdns.Record) {
+func (s *faces) announced(link int, owed *debt) (records []mdns.Record) {
 	var first *face
-	for _, v := range publication.IPVersions() {
-		f := s.byLink[faceKey{l.Index, v}]
-		if f == nil {
-			continue
-		}
+	for f := range s.of(link) {
 		for _, n := range f.zone.inOrder() {
 			for _, set := range n.sets {
 				for _, record := range set.records {
