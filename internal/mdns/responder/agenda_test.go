@@ -95,7 +95,7 @@ func BenchmarkChange(b *testing.B) {
 	}
 }
 
-// What thousands of links have to send is sent in parts, between which packets are read. No link waits until others have sent more
+// What thousands of links must send is sent in parts, between which packets are read. No link waits until others have sent more
 // than one packet, also if the parts take longer than the pause between two packets of a link.
 func TestPartsOfABurst(t *testing.T) {
 	const links, part = 10 * partMost, 20 * time.Millisecond // that takes to send
