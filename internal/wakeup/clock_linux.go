@@ -18,8 +18,8 @@ func read() reading {
 	return reading{run: time.Duration(run.Nano()), wall: time.Duration(time.Now().UnixNano())}
 }
 
-// open opens a timer that calls pass, until end is called, and when the clock on the wall is set. It expires at once after a suspend
-// that lasted longer. A timer of CLOCK_MONOTONIC, such as those of the runtime, does not run while the machine is suspended.
+// open opens a timer that calls pass when it expires, and when the clock on the wall is set. After a suspend that lasted longer it expires
+// at once; a timer of CLOCK_MONOTONIC, such as those of the runtime, does not run while the machine is suspended. end closes it.
 func (m *moments) open() (end func(), err error) {
 	timer, err := timerfd.Open(unix.CLOCK_REALTIME)
 	if err != nil {
@@ -33,6 +33,7 @@ func (m *moments) open() (end func(), err error) {
 	m.set = func(d time.Duration) {
 		_ = conn.Control(func(uintptr) { // an error says that it is closed
 			for !timer.SetUntil(time.Now().Add(d)) {
+				d = 1 // the clock was set
 			}
 		})
 	}
