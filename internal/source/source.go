@@ -145,6 +145,7 @@ func (s *Source) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
+	var alarm wakeup.Alarm
 	for now := time.Now(); ; {
 		due := now.Add(s.wait(now))
 		select {
@@ -157,7 +158,7 @@ func (s *Source) Run(ctx context.Context) error {
 			s.configure(ctx)
 		case <-s.reloads:
 			s.ask()
-		case <-wakeup.At(due):
+		case <-alarm.At(due):
 		}
 		if now = time.Now(); !now.Before(due) {
 			s.overdue(now, due)

@@ -16,6 +16,25 @@ func After(every time.Duration) <-chan time.Time {
 // At returns a channel from which can be received at a time.
 func At(due time.Time) <-chan time.Time { return at(time.Now(), due) }
 
+// Alarm waits for one time after the other, and is for one goroutine.
+type Alarm struct {
+	moments *moments
+	moment  *moment
+}
+
+// At is as [At], and gives up the time that was waited for before, for which the process need not wake up.
+func (a *Alarm) At(due time.Time) <-chan time.Time {
+	m := shared.Load()
+	if m == nil {
+		return At(due)
+	}
+	if a.moments == m {
+		defer m.release(a.moment)
+	}
+	a.moments, a.moment = m, m.wait(due)
+	return a.moment.over
+}
+
 func at(now, due time.Time) <-chan time.Time {
 	if m := shared.Load(); m != nil {
 		return m.at(due)
@@ -52,19 +71,24 @@ func newMoments() *moments {
 
 // moment is a time that any number of goroutines wait for.
 type moment struct {
-	due  time.Time
-	over chan time.Time // closed when it is over
+	key     int64
+	due     time.Time
+	waiting int            // for it
+	over    chan time.Time // closed when it is over
 }
 
 // at returns a channel that is closed at a time. If the clock on the wall was set since others began to wait for the same time, it is
 // closed for all at the earliest.
-func (m *moments) at(due time.Time) <-chan time.Time {
+func (m *moments) at(due time.Time) <-chan time.Time { return m.wait(due).over }
+
+// wait returns the moment of a time, for which one more waits.
+func (m *moments) wait(due time.Time) *moment {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := due.UnixNano()
 	w := m.waiting[key]
 	if w == nil {
-		w = &moment{due, make(chan time.Time)}
+		w = &moment{key: key, due: due, over: make(chan time.Time)}
 		m.waiting[key] = w
 	}
 	if due.Before(w.due) {
@@ -73,7 +97,31 @@ func (m *moments) at(due time.Time) <-chan time.Time {
 	if m.next.IsZero() || w.due.Before(m.next) {
 		m.wind(w.due)
 	}
-	return w.over
+	w.waiting++
+	return w
+}
+
+// release notes that one does not wait for a moment any more. One for which nobody waits does not come.
+func (m *moments) release(w *moment) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w.waiting--; w.waiting > 0 || m.waiting[w.key] != w {
+		return
+	}
+	delete(m.waiting, w.key)
+	if w.due.Equal(m.next) {
+		m.wind(m.earliest())
+	}
+}
+
+// earliest returns the time of the moment that comes first, zero if there is none.
+func (m *moments) earliest() (next time.Time) {
+	for _, w := range m.waiting {
+		if next.IsZero() || w.due.Before(next) {
+			next = w.due
+		}
+	}
+	return next
 }
 
 // alarm ticks at common moments of an interval, and each other time that the timer expires, until ctx is done.
@@ -108,17 +156,14 @@ func (m *moments) pass() {
 	defer m.mu.Unlock()
 	close(m.passed)
 	m.passed = make(chan struct{})
-	now, next := time.Now(), time.Time{}
+	now := time.Now()
 	for key, w := range m.waiting {
-		switch {
-		case !now.Before(w.due):
+		if !now.Before(w.due) {
 			close(w.over)
 			delete(m.waiting, key)
-		case next.IsZero() || w.due.Before(next):
-			next = w.due
 		}
 	}
-	m.wind(next)
+	m.wind(m.earliest())
 }
 
 // wind sets the timer for a moment, unless it is zero.

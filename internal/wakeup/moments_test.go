@@ -60,8 +60,8 @@ func newSimulated() *moments {
 func TestMomentAfterClockWasSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, due := newSimulated(), time.Now().Add(5*time.Second)
-		before := &moment{due.Add(time.Hour), make(chan time.Time)}
-		m.waiting[due.UnixNano()] = before
+		before := &moment{key: due.UnixNano(), due: due.Add(time.Hour), over: make(chan time.Time)}
+		m.waiting[before.key] = before
 		m.wind(before.due)
 		start := time.Now()
 		<-m.at(due)
@@ -70,6 +70,46 @@ func TestMomentAfterClockWasSet(t *testing.T) {
 			t.Errorf("over after %v", d)
 		}
 	})
+}
+
+// An alarm wakes nobody up at a time that it has given up, unless others wait for it.
+func TestAlarmGivesUp(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		name          string
+		others, alarm []time.Duration
+		want          time.Duration // of the first wake-up
+	}{
+		{"a later time", nil, []time.Duration{5 * s, 15 * s}, 15 * s},
+		{"an earlier time", nil, []time.Duration{15 * s, 5 * s}, 5 * s},
+		{"the same time", nil, []time.Duration{5 * s, 5 * s}, 5 * s},
+		{"others wait for it", []time.Duration{5 * s}, []time.Duration{5 * s, 15 * s}, 5 * s},
+		{"others wait for a time between", []time.Duration{10 * s}, []time.Duration{5 * s, 15 * s}, 10 * s},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start, m := time.Now(), newSimulated()
+				shared.Store(m)
+				defer shared.Store(nil)
+				for _, d := range c.others {
+					m.at(start.Add(d))
+				}
+				var alarm Alarm
+				var over <-chan time.Time
+				for _, d := range c.alarm {
+					over = alarm.At(start.Add(d))
+				}
+				<-m.nextPass()
+				if got := time.Since(start); got != c.want {
+					t.Errorf("the first wake-up is after %v, want %v", got, c.want)
+				}
+				<-over
+				if got, want := time.Since(start), c.alarm[len(c.alarm)-1]; got != want {
+					t.Errorf("over after %v, want %v", got, want)
+				}
+			})
+		})
+	}
 }
 
 // A process that shares its moments waits for the common ones, and for any other.
