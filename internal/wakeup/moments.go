@@ -101,7 +101,7 @@ func (m *moments) wait(due time.Time) *moment {
 	return w
 }
 
-// release notes that one does not wait for a moment any more. One for which nobody waits does not come.
+// release notes that one does not wait for a moment any more. One that is waited for no more does not come.
 func (m *moments) release(w *moment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -72,7 +72,7 @@ func TestMomentAfterClockWasSet(t *testing.T) {
 	})
 }
 
-// An alarm wakes nobody up at a time that it has given up, unless others wait for it.
+// An alarm does not wake the process up at a time that it has given up, unless others wait for it.
 func TestAlarmGivesUp(t *testing.T) {
 	const s = time.Second
 	for _, c := range []struct {
