@@ -171,6 +171,12 @@ var etcdFaults = []etcdFault{
 	{name: "slow", slow: 2 * time.Second},
 }
 
+// isMute reports whether no server answers any question.
+func (c *cluster) isMute() bool {
+	f := &c.fault
+	return f.hangs || f.answer != nil || f.dial != nil && !f.isOne
+}
+
 // turn is what happens to a cluster once.
 type turn struct {
 	name string

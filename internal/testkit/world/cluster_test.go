@@ -38,12 +38,13 @@ func liveWithCluster(t *testing.T, name string, event func(*host)) {
 			w.fresh = h.process.resources()
 			change := func() { h.rewrite(w, h.dice) }
 			spoil := func() { h.spoil("e0.toml", h.dice) }
+			empty := func() { h.cluster.edit(map[string]*version{"e0.toml": {here: true, modified: time.Now()}}) }
 			for _, step := range []func(){
 				change, change, spoil,
 				func() { event(h) },
 				func() { w.rest(8 * time.Minute) }, // by which it is a problem
-				change, spoil, h.crash, h.boot, change,
-				h.mendCluster, change, change,
+				h.crash, h.boot, change, spoil, empty, h.crash, h.boot, change,
+				h.mendCluster, change, empty, change,
 			} {
 				step()
 				w.rest(keyTime + settleTime)

@@ -171,6 +171,9 @@ func (h *host) unfollowed() []string {
 // keyTime is within which what the cluster has is known, if no server answered before.
 const keyTime = 30 * time.Second
 
+// muteTime is within which it is known that no server answers.
+const muteTime = time.Minute
+
 // checkCluster holds what the daemon says of the cluster against what is so.
 func (h *host) checkCluster(state *remote.State) {
 	if state == nil {
@@ -187,6 +190,9 @@ func (h *host) checkCluster(state *remote.State) {
 		h.fail("%s says of the data of its cluster: %q; they have lapsed: %t, files are lost: %t", h.net.Name, said, f.view.lapsed, f.view.lacks())
 	}
 	c := h.cluster
+	if c.isMute() && f.words == "" && time.Since(c.changed) > muteTime {
+		h.fail("%s does not know that its cluster has not answered for %v", h.net.Name, time.Since(c.changed))
+	}
 	for _, file := range keyFiles() {
 		k, has := c.now.keys[file]
 		known, isLost := h.places[file].version, f.view.lost[file]

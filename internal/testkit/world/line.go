@@ -163,6 +163,7 @@ func (l *line) List(ctx context.Context, _ string) (*clientv3.GetResponse, error
 	}
 	if f.part {
 		list.Count++
+		list.Kvs = list.Kvs[:len(list.Kvs)/2]
 		return list, l.refused(f, nil)
 	}
 	l.tidings.add(all)
