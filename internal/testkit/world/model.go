@@ -11,7 +11,7 @@ import (
 
 // isSettled reports whether the network has had the time to be as the truth says.
 func (h *host) isSettled() bool {
-	return time.Since(h.truth.changed) >= settleTime && !h.kernel.isBlind()
+	return time.Since(h.truth.changed) >= settleTime && time.Since(h.truth.mended) >= mendTime && !h.kernel.isBlind()
 }
 
 // announces returns what the host is to announce on a segment, by name.

@@ -6,13 +6,16 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"announcer/internal/source"
 )
 
 // Times within which the network must be as the truth says. They are longer than those of the RFC, which wants a quarter of a
 // second for a probe, three probes and two announcements: a reload and a restart take some seconds.
 const (
 	settleTime  = 20 * time.Second
-	lateTime    = 12 * time.Second // for which what was defined may still be announced
+	lateTime    = 12 * time.Second             // for which what was defined may still be announced
+	mendTime    = source.Pulse + 4*time.Second // within which it is known what a fault has hidden
 	problemTime = 45 * time.Second
 	absenceTime = 80 * time.Second
 	inheritTime = 90 * time.Second // in which a process takes over what the one before it announced
@@ -181,7 +184,9 @@ func (t *truth) allows(name string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(t.past, func(p past) bool { return p.name == name && time.Since(p.until) < lateTime })
+	return slices.ContainsFunc(t.past, func(p past) bool {
+		return p.name == name && (time.Since(p.until) < lateTime || time.Since(t.mended) < mendTime)
+	})
 }
 
 // isGhost reports whether caches may hold a name that no host announces.
