@@ -37,7 +37,7 @@ func (m *moments) open() (end func(), err error) {
 			}
 		})
 	}
-	go conn.Read(func(uintptr) (done bool) {
+	go conn.Read(func(uintptr) (done bool) { // likewise
 		m.pass()
 		return false
 	})

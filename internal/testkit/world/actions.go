@@ -456,6 +456,11 @@ func (h *host) sleep(w *World, d time.Duration) {
 	w.rest(d)
 	h.alive()
 	h.asleep = false
+	h.resume()
+}
+
+// resume has the process run again, which then asks all servers.
+func (h *host) resume() {
 	h.gate.open()
 	h.provision.change(func() {})
 	h.cluster.change(func() {})
@@ -471,8 +476,5 @@ func (h *host) freeze(w *World, d time.Duration) {
 	h.gate.close()
 	h.truth.touch()
 	w.rest(d)
-	h.gate.open()
-	h.provision.change(func() {})
-	h.cluster.change(func() {})
-	h.truth.touch()
+	h.resume()
 }

@@ -136,7 +136,7 @@ func (h *host) probes() bool {
 	if h.process == nil {
 		return false
 	}
-	said, _ := h.process.status()
+	said, _ := h.process.status() // else it has no services, and is checked for that
 	return slices.ContainsFunc(said.Services, func(s status.Service) bool {
 		return slices.ContainsFunc(s.Links, func(l status.OnLink) bool { return l.State == mdns.Probing })
 	})

@@ -39,7 +39,7 @@ type cluster struct {
 	lines     map[*line]bool
 	opened    time.Time // when a connection was last asked for
 
-	tidings tidings
+	tidings collected[tiding]
 }
 
 // contents is what the keys of a cluster say at a revision.

@@ -4,9 +4,7 @@ package world
 
 import (
 	"math/rand/v2"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -29,31 +27,16 @@ func TestEtcdTurns(t *testing.T) {
 }
 
 func liveWithCluster(t *testing.T, name string, event func(*host)) {
-	t.Run(name, func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(1, Settings{Hosts: 1})
-			h := w.hosts[0]
-			w.rest(settleTime)
-			w.fresh = h.process.resources()
-			change := func() { h.rewrite(w, h.dice) }
-			spoil := func() { h.spoil("e0.toml", h.dice) }
-			empty := func() { h.cluster.edit(map[string]*version{"e0.toml": {here: true, modified: time.Now()}}) }
-			for _, step := range []func(){
-				change, change, spoil,
-				func() { event(h) },
-				func() { w.rest(8 * time.Minute) }, // by which it is a problem
-				h.crash, h.boot, change, spoil, empty, h.crash, h.boot, change,
-				h.mendCluster, change, empty, change,
-			} {
-				step()
-				w.rest(keyTime + settleTime)
-				w.check()
-			}
-			w.end()
-			if len(w.failures) > 0 {
-				t.Error(strings.Join(w.failures, "\n"))
-			}
-		})
+	liveThrough(t, name, keyTime+settleTime, func(w *World, h *host) []func() {
+		change := func() { h.rewrite(w, h.dice) }
+		spoil := func() { h.spoil("e0.toml", h.dice) }
+		empty := func() { h.cluster.edit(map[string]*version{"e0.toml": {here: true, modified: time.Now()}}) }
+		return []func(){
+			change, change, spoil,
+			func() { event(h) },
+			func() { w.rest(8 * time.Minute) }, // by which it is a problem
+			h.crash, h.boot, change, spoil, empty, h.crash, h.boot, change,
+			h.mendCluster, change, empty, change,
+		}
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"announcer/internal/remote"
@@ -20,26 +19,6 @@ type tiding struct {
 	id      uint64 // of the cluster
 	isWhole bool   // it has all keys that there are
 	edit
-}
-
-// tidings are those that the model has not taken yet.
-type tidings struct {
-	mu  sync.Mutex
-	all []tiding
-}
-
-func (t *tidings) add(one tiding) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.all = append(t.all, one)
-}
-
-func (t *tidings) take() []tiding {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	all := t.all
-	t.all = nil
-	return all
 }
 
 // following is what a process knows of its cluster.

@@ -253,7 +253,7 @@ func (w *watch) happened() (edits []edit, stirred <-chan struct{}) {
 
 // report reports edits.
 func (w *watch) report(ctx context.Context, edits []edit) {
-	f, _ := w.state()
+	f, _ := w.state() // that changes meanwhile is no matter here
 	select {
 	case <-time.After(f.delay()):
 	case <-ctx.Done():

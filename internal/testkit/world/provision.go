@@ -26,7 +26,7 @@ type provision struct {
 	documents map[string]*document
 	fault     *webFault // of every answer; nil: none
 	changed   time.Time // when the server last became another one
-	served    []exchange
+	ended     collected[exchange]
 	open      int       // connections to it, with those that begin
 	asked     time.Time // when the last request began
 }
@@ -136,19 +136,9 @@ type exchange struct {
 	busy    time.Duration // in which the server wants no other request
 }
 
-// end remembers how a request ended.
-func (p *provision) end(e exchange) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.served = append(p.served, e)
-}
-
-// take returns the requests that have ended since it was last called.
+// take returns the requests that have ended since it was last called, by their files.
 func (p *provision) take() []exchange {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	served := p.served
-	p.served = nil
+	served := p.ended.take()
 	slices.SortStableFunc(served, func(a, b exchange) int { return cmp.Compare(a.file, b.file) })
 	return served
 }
@@ -344,7 +334,7 @@ func (r *route) end(a *response, began time.Time, err error) {
 	if e.words != a.words {
 		e.busy = 0
 	}
-	r.process.host.provision.end(e)
+	r.process.host.provision.ended.add(e)
 }
 
 // gated is a connection that stands still with the process. What has arrived is held, so that a server can send all of its
