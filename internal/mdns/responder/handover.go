@@ -158,9 +158,7 @@ func (r *Responder) Inherit(now time.Time, after time.Duration, left []Announced
 			relics = append(relics, newRelic(record, r.now))
 		}
 		relics = slices.DeleteFunc(relics, func(left relic) bool { return left.until <= r.now })
-		for _, v := range publication.IPVersions() {
-			r.estate.add(legOf(0, a.Link, v), relics)
-		}
+		r.estate.leave(a.Link, relics)
 	}
 	r.news = news{} // who gave that has it
 }

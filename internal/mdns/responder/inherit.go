@@ -44,7 +44,7 @@ type relic struct {
 	until moment // it may be in caches
 }
 
-// heirloom is what was announced on a leg.
+// heirloom is what is owed on a leg.
 type heirloom struct {
 	relics []relic
 	until  moment // the longest of them may be in caches
@@ -65,7 +65,15 @@ type estate struct {
 	at    moment         // of the next thing to do
 }
 
-// add keeps what was announced on a leg, each record once, if there is room.
+// leave keeps what was announced on a link. Each of its IP versions owes that: the one that announced it may come back later
+// than the other, or never, and caches need not keep them apart.
+func (e *estate) leave(link string, relics []relic) {
+	for _, v := range publication.IPVersions() {
+		e.add(legOf(0, link, v), relics)
+	}
+}
+
+// add keeps what is owed on a leg, each record once, if there is room.
 func (e *estate) add(at leg, relics []relic) {
 	if len(relics) == 0 {
 		return
@@ -207,7 +215,7 @@ func (f *face) bequeath() {
 		add(s, s.last)
 	}
 	for at := range f.legs() {
-		f.r.estate.add(at, relics)
+		f.r.estate.leave(at.link, relics)
 	}
 	if len(relics) > 0 {
 		f.r.estate.names[f.link.Index] = f.link.Name
@@ -357,8 +365,8 @@ func (f *face) inquire() {
 	}
 }
 
-// bury sends goodbyes for what was inherited and is not announced. Unless all is true, it spares what may still be
-// announced.
+// bury sends goodbyes for what was inherited and is not announced on the link. Unless all is true, it spares what may still be
+// announced there, and what the other IP version announces.
 func (f *face) bury(all bool) {
 	if len(f.inherited) == 0 {
 		f.inherited = nil
@@ -366,15 +374,8 @@ func (f *face) bury(all bool) {
 	}
 	f.news()
 	kept := inheritance{}
-	for _, c := range f.claims {
-		if c.phase == held || !all && !c.live {
-			for _, id := range c.identities() {
-				if s := f.inherited[id]; s != nil && c.phase != held {
-					kept[id] = s
-				}
-				delete(f.inherited, id)
-			}
-		}
+	for other := range f.r.faces.of(f.link.Index) {
+		maps.Copy(kept, f.inherited.spare(other, all))
 	}
 	for _, s := range f.inherited.inOrder() {
 		if !f.isLocal(s) {
@@ -383,6 +384,26 @@ func (f *face) bury(all bool) {
 		}
 	}
 	f.inherited = kept
+}
+
+// spare drops what another host has, by the claims of a face, and unless all is true what the face announces or may still
+// announce. It returns the latter.
+func (i inheritance) spare(f *face, all bool) (kept inheritance) {
+	kept = inheritance{}
+	if !all {
+		maps.DeleteFunc(i, func(id identity, _ *set) bool { return f.zone.has(id) })
+	}
+	for _, c := range f.claims {
+		if c.phase == held || !all && !c.live {
+			for _, id := range c.identities() {
+				if s := i[id]; s != nil && c.phase != held {
+					kept[id] = s
+				}
+				delete(i, id)
+			}
+		}
+	}
+	return kept
 }
 
 // identities returns what the records of a claim are; if it is held, without the shared ones that do not point to its name.

@@ -10,6 +10,7 @@ import (
 
 	"announcer/internal/mdns"
 	"announcer/internal/publication"
+	"announcer/services"
 )
 
 // goodbyes lists the records for which a host has sent goodbyes on a link, sorted, each once.
@@ -223,6 +224,88 @@ func TestInheritedOnALinkThatComesLater(t *testing.T) {
 			}
 			if len(h.estate.legs)+h.estate.size > 0 {
 				t.Errorf("%d records on %d links are kept", h.estate.size, len(h.estate.legs))
+			}
+		})
+	}
+}
+
+// failing returns a link on which nothing can be sent by some IP versions.
+func failing(l publication.Link, versions ...publication.IPVersion) publication.Link {
+	for _, v := range versions {
+		l.Faults = append(l.Faults, publication.Fault{Version: v})
+	}
+	return l
+}
+
+// by returns a publication for one IP version.
+func by(p publication.Publication, protocol services.Protocol) publication.Publication {
+	p.Group.Services[0].Protocol = protocol
+	return p
+}
+
+// What an IP version of a link that has gone owes is said by the other one, when that can send, unless it is announced again.
+func TestGoodbyeByTheOtherIPVersion(t *testing.T) {
+	both, only4, only6 := dual(), ethernet("192.0.2.1/24"), ethernet("fe80::1/64")
+	by4, by6 := failing(both, publication.V6), failing(both, publication.V4)
+	none := failing(both, publication.V4, publication.V6)
+	renamed, bridge := only6, only6
+	renamed.Name = "lan0"
+	bridge.Index, bridge.Name, bridge.Carriers = 3, "br0", []publication.Carrier{{Index: 3, Name: "br0"}, {Index: 2, Name: "eth0"}}
+	desk, four, six := sip("Desk", 5060), by(sip("Four", 5060), services.IPv4), by(sip("Six", 5060), services.IPv6)
+	all := []publication.Publication{desk, four, six}
+	const short, long = time.Minute, 3 * time.Minute // the host's records are in caches for two
+	of4 := []string{"1.2.0.192.in-addr.arpa PTR pbx.local", "Four._sip._udp.local SRV 0 0 5060 pbx.local", `Four._sip._udp.local TXT "transport=udp"`,
+		sips + " PTR Four._sip._udp.local", "pbx.local A 192.0.2.1"}
+	of6 := []string{"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f.ip6.arpa PTR pbx.local", "Six._sip._udp.local SRV 0 0 5060 pbx.local",
+		`Six._sip._udp.local TXT "transport=udp"`, sips + " PTR Six._sip._udp.local", "pbx.local AAAA fe80::1"}
+	type step struct {
+		link  publication.Link
+		lasts time.Duration
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+		last  publication.Link
+		now   []publication.Publication // at last
+		want  []string                  // by each IP version that can send at last
+	}{
+		{"IPv4 goes", nil, only6, all, of4},
+		{"IPv6 goes", nil, only4, all, of6},
+		{"IPv6 can't send, then IPv4 goes", []step{{by4, long}, {failing(only6, publication.V6), short}}, only6, all, of4},
+		{"IPv4 can't send, then IPv6 goes", []step{{by6, long}, {failing(only4, publication.V4), short}}, only4, all, of6},
+		{"IPv6 can't send, then the link goes", []step{{by4, long}, {none, short}}, only6, all, of4},
+		{"the link is back without IPv4", []step{{publication.Link{}, short}}, only6, all, of4},
+		{"the link is back without IPv6", []step{{publication.Link{}, short}}, only4, all, of6},
+		{"the link is back without IPv4, with another name", []step{{publication.Link{}, short}}, renamed, all, of4},
+		{"IPv4 goes and the name changes", nil, renamed, all, of4},
+		{"a bridge is there instead, without IPv4", []step{{publication.Link{}, short}}, bridge, all, of4},
+		{"the link is back without IPv4, nothing is defined for IPv4", []step{{publication.Link{}, short}}, only6, []publication.Publication{desk, six}, of4},
+		{"the link is back, then IPv6 later", []step{{publication.Link{}, short}, {by4, 2 * inheritTime}}, both, all, nil},
+		{"the link is back, then IPv4 later", []step{{publication.Link{}, short}, {by6, 2 * inheritTime}}, both, all, nil},
+		{"IPv4 is back first", []step{{by4, long}, {none, short}, {by4, short}}, both, all, nil},
+		{"IPv6 is back first", []step{{by6, long}, {none, short}, {by6, short}}, both, all, nil},
+		{"both are back", []step{{by4, long}, {none, short}}, both, all, nil},
+		{"IPv4 is back before the goodbye", []step{{only6, inheritTime / 2}}, both, all, nil},
+		{"IPv6 is back before the goodbye", []step{{only4, inheritTime / 2}}, both, all, nil},
+		{"IPv4 is back just before the goodbye", []step{{only6, inheritTime - ms}}, both, all, nil},
+		{"IPv6 is back just before the goodbye", []step{{only4, inheritTime - ms}}, both, all, nil},
+		{"what both announced is for IPv4 now", []step{{by4, short}}, both, []publication.Publication{by(sip("Desk", 5060), services.IPv4), four, six}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, h := predecessor(t, all...)
+			for _, s := range c.steps {
+				h.links = slices.DeleteFunc([]publication.Link{s.link}, func(l publication.Link) bool { return l.Index == 0 })
+				h.apply(all...)
+				l.run(s.lasts)
+			}
+			l.mark()
+			h.links = []publication.Link{c.last}
+			h.apply(c.now...)
+			l.run(inheritTime + 3*time.Second)
+			for _, v := range publication.IPVersions() {
+				if got := l.goodbyes(h, v); c.last.Has(v) && !slices.Equal(got, sorted(c.want)) {
+					t.Errorf("goodbyes by IPv%d: %q, want %q", v, got, sorted(c.want))
+				}
 			}
 		})
 	}
