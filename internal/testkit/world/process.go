@@ -31,6 +31,7 @@ var errTerminated = errors.New("SIGTERM")
 type process struct {
 	host    *host
 	pid     int
+	mark    int64        // of its goroutines
 	sent    atomic.Int32 // packets
 	stop    context.CancelCauseFunc
 	ended   chan struct{} // closed when all of it has ended
@@ -54,6 +55,7 @@ func (h *host) start() *process {
 	h.lastPID++
 	p := &process{
 		pid:  h.lastPID,
+		mark: processes.Add(1),
 		fs:   h.disk.Process(),
 		host: h, stop: stop, ended: make(chan struct{}), hangups: make(chan struct{}, 1), ticks: make(chan struct{}, 1),
 	}

@@ -11,11 +11,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
+
+// processes is how many have begun, in all worlds: an address may be that of another one later.
+var processes atomic.Int64
 
 // own makes the calling goroutine one of the process, with all that it starts.
 func (p *process) own() {
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("process", fmt.Sprintf("%p", p))))
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("process", fmt.Sprint(p.mark))))
 }
 
 // resources returns what the process holds of the system and of memory, by kind.
@@ -24,7 +28,7 @@ func (p *process) resources() map[string]int {
 	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1)
 	all := map[string]int{}
 	for same := range strings.SplitSeq(profile.String(), "\n\n") {
-		counted, stack, ok := strings.Cut(same, fmt.Sprintf(`{"process":"%p"}`, p))
+		counted, stack, ok := strings.Cut(same, fmt.Sprintf(`{"process":"%d"}`, p.mark))
 		if ok {
 			before, after := strings.Fields(counted), strings.Fields(stack)
 			n, _ := strconv.Atoi(before[slices.Index(before, "@")-1])
@@ -41,10 +45,20 @@ func (p *process) resources() map[string]int {
 	return all
 }
 
+// isAsking reports whether the process asks a server, for which it holds more than otherwise.
+func (h *host) isAsking() bool { return h.provision.isAsked() || h.cluster.isAsked() }
+
+// measure notes what a process holds that has just begun, unless it asks a server.
+func (w *World) measure() {
+	if h := w.hosts[0]; !h.isAsking() {
+		w.fresh = h.process.resources()
+	}
+}
+
 // checkResources checks that a process with no fault holds what one does that has just begun.
 func (h *host) checkResources() {
-	if h.process != nil && h.isWell() && !h.provision.isAsked() && !h.cluster.isAsked() {
-		h.process.compareResources(h.truth.world.fresh)
+	if fresh := h.truth.world.fresh; fresh != nil && h.process != nil && h.isWell() && !h.isAsking() {
+		h.process.compareResources(fresh)
 	}
 }
 

@@ -36,7 +36,7 @@ func TestLeak(t *testing.T) {
 				w := newWorld(1, Settings{Hosts: 1})
 				w.rest(absenceTime + settleTime)
 				h := w.hosts[0]
-				w.fresh = h.process.resources()
+				w.measure()
 				test.leak(t.Context(), h.process)
 				synctest.Wait()
 				h.checkResources()
@@ -51,6 +51,40 @@ func TestLeak(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestProcessesDiffer checks that what hangs in a process is not counted as that of another one, which gets its memory.
+func TestProcessesDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newWorld(1, Settings{Hosts: 1}).hosts[0]
+		p := h.process
+		go func() { p.own(); <-t.Context().Done() }()
+		synctest.Wait()
+		h.crash()
+		*p = process{host: h, mark: processes.Add(1), fs: p.fs}
+		for kind, n := range p.resources() {
+			if strings.HasPrefix(kind, "goroutines") {
+				t.Errorf("a process that has not begun holds %d %s", n, kind)
+			}
+		}
+	})
+}
+
+// TestMeasure checks that what a process holds is not noted while it asks a server.
+func TestMeasure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1, Settings{Hosts: 1})
+		w.rest(settleTime)
+		w.hosts[0].provision.connect(1)
+		if w.measure(); w.fresh != nil {
+			t.Errorf("%v is noted", w.fresh)
+		}
+		w.hosts[0].provision.connect(-1)
+		if w.measure(); w.fresh == nil {
+			t.Error("nothing is noted")
+		}
+		w.end()
+	})
 }
 
 // TestLongLife checks that a process that has lived long needs no more memory than one that has lived for less.

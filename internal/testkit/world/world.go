@@ -50,7 +50,7 @@ type World struct {
 	hosts    []*host
 	start    time.Time
 	failures []string
-	fresh    map[string]int // what a process holds that has just begun
+	fresh    map[string]int // what a process holds that has just begun; nil: it is not known
 
 	mu    sync.Mutex
 	inbox []sent // not judged yet
@@ -99,7 +99,7 @@ type Result struct {
 func Run(seed uint64, s Settings, steps []Step) Result {
 	w := newWorld(seed, s)
 	w.rest(settleTime)
-	w.fresh = w.hosts[0].process.resources()
+	w.measure()
 	w.check()
 	for i, step := range steps {
 		if len(w.failures) > 0 {
