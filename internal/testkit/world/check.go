@@ -128,23 +128,6 @@ func (w *World) compareAddresses(s *segment, h *host, known []netip.Addr) {
 	}
 }
 
-// Times of a sleep: a longer one is noticed, and then everything is announced again within some seconds.
-const (
-	longSleep = 80 * time.Second
-	wakeTime  = 5 * time.Second
-)
-
-// checkWake checks that a host that has slept says again what it announces.
-func (h *host) checkWake(w *World, slept time.Duration) {
-	woke := time.Now()
-	w.rest(wakeTime)
-	for _, s := range w.segments {
-		if slept > longSleep && len(h.announces(s)) > 0 && !h.kernel.isBlind() && s.lastSent(h.net).Before(woke) {
-			w.fail("%s has slept for %v and says nothing on segment %d", h.net.Name, slept, s.number)
-		}
-	}
-}
-
 // checkStatus holds what the daemon says of itself against what is so.
 func (h *host) checkStatus() {
 	if h.process == nil || h.gate.isShut() || time.Since(h.truth.changed) < settleTime {

@@ -15,7 +15,7 @@ const (
 	trafficTime = 20 * time.Second
 )
 
-// traffic is when hosts have sent packets on a segment in the last trafficTime, and the last before that.
+// traffic is when hosts have sent packets on a segment in the last trafficTime.
 type traffic map[*memlink.Host][]time.Time
 
 // contest has names change hands for a time: a host may send more, until there were so many conflicts that it waits between attempts
@@ -35,12 +35,4 @@ func (t traffic) count(from *memlink.Host, at time.Time) int {
 	old := func(sent time.Time) bool { return at.Sub(sent) > trafficTime }
 	t[from] = append(slices.DeleteFunc(t[from], old), at)
 	return len(t[from])
-}
-
-// lastSent returns when a host last sent a packet on the segment, zero if it never did.
-func (s *segment) lastSent(from *memlink.Host) (at time.Time) {
-	if sent := s.traffic[from]; len(sent) > 0 {
-		at = sent[len(sent)-1]
-	}
-	return at
 }

@@ -107,8 +107,10 @@ func Run(seed uint64, s Settings, steps []Step) Result {
 		}
 		w.rest(time.Duration(step.Draw % uint64(time.Millisecond))) // at no time at which something happens anyway
 		w.note("step %d: %v", i, step)
+		before := w.present()
 		w.do(step)
 		w.rest(w.pause(step))
+		w.checkAnnounced(before)
 		w.check()
 	}
 	w.end()

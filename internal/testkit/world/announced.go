@@ -1,0 +1,87 @@
+//go:build linux
+
+package world
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"announcer/internal/mdns"
+	"announcer/internal/publication"
+)
+
+// Times of a sleep: a longer one is noticed, and then everything is announced again within some seconds.
+const (
+	longSleep = 80 * time.Second
+	wakeTime  = 5 * time.Second
+)
+
+// picture is what processes must announce at a time.
+type picture struct {
+	at    time.Time
+	zones map[*process]map[*segment]zone
+}
+
+// zone is the records of a process on a segment, by what they say.
+type zone map[string]mdns.Record
+
+// present returns what processes must announce now.
+func (w *World) present() picture {
+	now := picture{time.Now(), map[*process]map[*segment]zone{}}
+	for _, h := range w.hosts {
+		now.zones[h.process] = map[*segment]zone{}
+		for _, s := range w.segments {
+			now.zones[h.process][s] = h.own(s)
+		}
+	}
+	return now
+}
+
+// own returns the records that a host must have on a segment, except those of the name that others have, too.
+func (h *host) own(s *segment) zone {
+	z := zone{}
+	for _, r := range h.zone(s) {
+		if name, ok := instanceOf(r); !ok || baseName(name) != sharedName {
+			z[fact(r)] = r
+		}
+	}
+	return z
+}
+
+// checkAnnounced checks that what processes must announce that they did not before has been multicast, without a question for it.
+func (w *World) checkAnnounced(before picture) {
+	for _, h := range w.hosts {
+		for _, s := range w.segments {
+			if h.isSettled() {
+				h.checkSaid(s, before.at, before.zones[h.process][s])
+			}
+		}
+	}
+}
+
+// checkSaid checks that a host has multicast all records on a segment since a time, by each IP version, except some.
+func (h *host) checkSaid(s *segment, since time.Time, except zone) {
+	via := h.reaches(s)
+	own := h.own(s)
+	maps.DeleteFunc(own, func(what string, _ mdns.Record) bool { _, is := except[what]; return is })
+	for _, what := range slices.Sorted(maps.Keys(own)) {
+		for _, v := range publication.IPVersions() {
+			at := s.spoken[utterance{h.net, v, what}]
+			if via.port.Link().Has(v) && !h.jam.hits(via, v) && at.Before(since) {
+				h.fail("%s has not announced [%v] on segment %d by IPv%d since %v", h.net.Name, own[what], s.number, v, since.Sub(h.truth.world.start))
+			}
+		}
+	}
+}
+
+// checkWake checks that a host that has slept says again what it announces.
+func (h *host) checkWake(w *World, slept time.Duration) {
+	woke := time.Now()
+	w.rest(wakeTime)
+	for _, s := range w.segments {
+		if slept > longSleep && !h.kernel.isBlind() {
+			h.checkSaid(s, woke, nil)
+		}
+	}
+}
