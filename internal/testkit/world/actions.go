@@ -76,7 +76,7 @@ var actions = []action{
 	{"clock", 1, func(_ *World, h *host, dice *rand.Rand) { h.setClock(dice) }},
 	{"disk full", 1, func(w *World, h *host, _ *rand.Rand) { h.fill(w) }},
 	{"reflector", 1, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
-	{"netlink overrun", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.change(func() {}) }},
+	{"netlink overrun", 2, func(_ *World, h *host, dice *rand.Rand) { h.overrun(dice) }},
 	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.toggleJam(&jam{why: syscall.EPERM, segment: -1}) }},
 	{"sending fails", 3, func(w *World, h *host, dice *rand.Rand) { h.toggleJam(drawJam(w, dice)) }},
 	{"sockets fail", 3, func(w *World, h *host, dice *rand.Rand) { h.breakSockets(w, dice) }},
@@ -369,6 +369,23 @@ func (h *host) stateAddress(dice *rand.Rand) {
 			n.addrs[dice.IntN(len(n.addrs))].flags = states[dice.IntN(len(states))]
 		}
 	})
+}
+
+// overrun has netlink lose what happens to the interfaces.
+func (h *host) overrun(dice *rand.Rand) {
+	h.kernel.overflow(func() {
+		for range 1 + dice.IntN(2) {
+			hidden[dice.IntN(len(hidden))](h, dice)
+		}
+	})
+}
+
+// hidden is what netlink may lose.
+var hidden = []func(h *host, dice *rand.Rand){
+	func(h *host, dice *rand.Rand) { h.flip(dice, unix.IFF_RUNNING) },
+	(*host).readdress,
+	(*host).stateAddress,
+	func(h *host, _ *rand.Rand) { h.kernel.change(func() {}) },
 }
 
 func (h *host) netlinkFails() {

@@ -28,6 +28,7 @@ type kernel struct {
 	said       map[uint32]messages // about each interface, the last time
 	fails      error               // of the next reads
 	hangs      chan struct{}       // a read waits until it is closed; nil: none does
+	overrun    bool                // messages are lost, and netlink reports only that
 }
 
 // nic is an interface, and the cable to a segment that is in it.
@@ -148,7 +149,15 @@ func (n *nic) follow(port *nic) {
 	}
 }
 
-// notify reports which interfaces have changed. It needs the lock. If none has, messages were lost.
+// overflow has netlink lose the messages about what act changes.
+func (k *kernel) overflow(act func()) {
+	k.overrun = true
+	act()
+	k.overrun = false
+}
+
+// notify reports which interfaces have changed, or only that messages were lost, as it also does where nothing has changed. It needs
+// the lock.
 func (k *kernel) notify() {
 	before := k.said
 	k.said = map[uint32]messages{}
@@ -161,7 +170,7 @@ func (k *kernel) notify() {
 			changed = append(changed, index)
 		}
 	}
-	if len(changed) == 0 {
+	if len(changed) == 0 || k.overrun {
 		changed = []uint32{0}
 	}
 	for heard := range k.listeners {

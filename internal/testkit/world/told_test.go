@@ -65,7 +65,7 @@ var tellings = []telling{
 	{event: "mtu", told: `change="MTU`},
 	{event: "netlink fails", told: `msg="the change of the links is not applied yet"`, over: `msg="all changes are applied"`},
 	{event: "netlink hangs", told: `msg="the change of the links is not applied yet"`, over: `msg="all changes are applied"`},
-	{event: "netlink overrun", silent: "what it hid is read; where nothing has changed, there is no news"},
+	{event: "netlink overrun", told: `change="without a carrier"`},
 	{event: "bridge", told: `change="port of br-eth0"`, over: "change=removed"},
 	{event: "clock", draw: 1, told: "msg=woke"},
 	{event: "clock", silent: "it is set back, and everything is measured by a clock that can't be set"},
