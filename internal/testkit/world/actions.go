@@ -59,9 +59,9 @@ var actions = []action{
 		}
 		h.onNIC(dice, func(n *nic) { n.name = fmt.Sprintf("lan%d", dice.IntN(1000)) })
 	}},
-	{"reindex", 1, func(_ *World, h *host, dice *rand.Rand) {
+	{"reindex", 3, func(_ *World, h *host, dice *rand.Rand) {
 		delete(h.truth.faults, "the link has no address") // it is another link
-		h.onNIC(dice, func(n *nic) { h.kernel.last++; n.index = h.kernel.last })
+		h.onNIC(dice, func(n *nic) { h.kernel.reindex(n, dice) })
 	}},
 	{"mtu", 1, func(_ *World, h *host, dice *rand.Rand) {
 		h.onNIC(dice, func(n *nic) { n.mtu = uint32(1280 + dice.IntN(8000)) })

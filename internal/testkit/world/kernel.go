@@ -5,6 +5,7 @@ package world
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -79,6 +80,17 @@ func (k *kernel) add(n *nic) {
 	k.interfaces = append(k.interfaces, n)
 }
 
+// reindex sets the index of an interface to one that no other has: a new one, or that of one that is gone. If another has it, they swap.
+func (k *kernel) reindex(n *nic, dice *rand.Rand) {
+	index := 2 + dice.IntN(k.last)
+	for _, other := range k.interfaces {
+		if other.index == index {
+			other.index = n.index
+		}
+	}
+	n.index, k.last = index, max(k.last, index)
+}
+
 // hang has reads wait, or those that wait go on.
 func (k *kernel) hang() {
 	k.mu.Lock()
@@ -119,6 +131,7 @@ func (k *kernel) change(f func()) {
 	f()
 	for _, n := range k.interfaces {
 		if n.master != 0 {
+			n.master = n.bridge.index
 			n.bridge.follow(n)
 		}
 	}

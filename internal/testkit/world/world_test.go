@@ -132,7 +132,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// reflector on host 0
-	// server on host 1
-	// disk fails on host 0
+	// partition on host 0
+	// etcd fails on host 1
+	// provision on host 0
 }
