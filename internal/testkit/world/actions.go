@@ -63,6 +63,7 @@ var actions = []action{
 		delete(h.truth.faults, "the link has no address") // it is another link
 		h.onNIC(dice, func(n *nic) { h.kernel.reindex(n, dice) })
 	}},
+	{"unplug", 3, func(_ *World, h *host, dice *rand.Rand) { h.unplug(dice) }},
 	{"mtu", 1, func(_ *World, h *host, dice *rand.Rand) {
 		h.onNIC(dice, func(n *nic) { n.mtu = uint32(1280 + dice.IntN(8000)) })
 	}},
@@ -351,6 +352,12 @@ func (h *host) flip(dice *rand.Rand, flag uint32) {
 	})
 }
 
+// unplug takes an interface out of the machine, or puts it back.
+func (h *host) unplug(dice *rand.Rand) {
+	delete(h.truth.faults, "the link has no address") // it is another link
+	h.onNIC(dice, func(n *nic) { h.kernel.unplug(n, dice) })
+}
+
 func (h *host) readdress(dice *rand.Rand) {
 	h.onNIC(dice, func(n *nic) {
 		if len(n.addrs) > 0 && dice.IntN(2) == 0 {
@@ -449,6 +456,9 @@ func (h *host) connect() {
 	}
 	h.kernel.change(func() {
 		h.kernel.fails = nil
+		if out := h.kernel.out; out != nil {
+			h.kernel.putBack(out)
+		}
 		for _, n := range h.kernel.interfaces {
 			if n.flags&unix.IFF_RUNNING == 0 {
 				n.ups++

@@ -24,7 +24,8 @@ import (
 type kernel struct {
 	mu         sync.Mutex
 	interfaces []*nic
-	last       int // index
+	out        *nic // is unplugged; nil: none
+	last       int  // index
 	listeners  map[*func(index uint32)]bool
 	said       map[uint32]messages // about each interface, the last time
 	fails      error               // of the next reads
@@ -71,9 +72,9 @@ func (k *kernel) plug(s *segment, port, spare *memlink.Port, name string, prefix
 	return n
 }
 
-// add adds an interface, with the next index.
+// add adds an interface, with the next index if it has none, or another one has it now.
 func (k *kernel) add(n *nic) {
-	if n.index == 0 {
+	if n.index == 0 || slices.ContainsFunc(k.interfaces, func(other *nic) bool { return other.index == n.index }) {
 		k.last++
 		n.index = k.last
 	}
@@ -89,6 +90,42 @@ func (k *kernel) reindex(n *nic, dice *rand.Rand) {
 		}
 	}
 	n.index, k.last = index, max(k.last, index)
+}
+
+// unplug takes an interface out of the machine. If one is out, that is put back: instead of this one, with a new index or with
+// its own.
+func (k *kernel) unplug(n *nic, dice *rand.Rand) {
+	if n.bridge == nil || n.master != 0 {
+		return // it is a bridge or a port of one
+	}
+	back := k.out
+	if back == nil {
+		k.takeOut(n)
+		return
+	}
+	switch dice.IntN(3) {
+	case 0:
+		k.takeOut(n)
+		back.index = n.index
+	case 1:
+		back.index = 0
+	}
+	k.putBack(back)
+}
+
+func (k *kernel) takeOut(n *nic) {
+	k.interfaces = slices.DeleteFunc(k.interfaces, func(other *nic) bool { return other == n })
+	n.port.SetDown(true)
+	k.out = n
+}
+
+func (k *kernel) putBack(n *nic) {
+	if k.out == n {
+		k.out = nil
+	}
+	n.deaf = time.Now()
+	n.ups++
+	k.add(n)
 }
 
 // hang has reads wait, or those that wait go on.

@@ -63,6 +63,7 @@ var tellings = []telling{
 	{event: "rename link", told: `change="renamed, it was eth0"`},
 	{event: "reindex", draw: 3, told: "change=removed"},
 	{event: "reindex", draw: 8, told: `change="renamed, it was eth1"`},
+	{event: "unplug", draw: 3, told: "change=removed", over: `change="up, with`},
 	{event: "mtu", told: `change="MTU`},
 	{event: "netlink fails", told: `msg="the change of the links is not applied yet"`, over: `msg="all changes are applied"`},
 	{event: "netlink hangs", told: `msg="the change of the links is not applied yet"`, over: `msg="all changes are applied"`},
