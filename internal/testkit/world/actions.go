@@ -30,10 +30,12 @@ var actions = []action{
 		h.save(file, h.draw(dice, file), dice)
 	}},
 	{"spoil", 4, func(_ *World, h *host, dice *rand.Rand) { h.spoil(drawFile(dice), dice) }},
+	{"half a file", 4, func(w *World, h *host, dice *rand.Rand) { h.writeHalf(w, dice) }},
 	{"delete", 3, func(_ *World, h *host, dice *rand.Rand) { h.delete(drawFile(dice)) }},
 	{"chmod", 2, func(_ *World, h *host, dice *rand.Rand) { h.chmod(drawFile(dice)) }},
 	{"directory hangs", 2, func(_ *World, h *host, _ *rand.Rand) { h.hang() }},
 	{"directory goes", 2, func(_ *World, h *host, _ *rand.Rand) { h.lose() }},
+	{"directory replaced", 2, func(_ *World, h *host, dice *rand.Rand) { h.replaceDirectory(dice) }},
 	{"disk fails", 2, func(_ *World, h *host, dice *rand.Rand) { h.failDisk(dice) }},
 	{"short reads", 1, func(_ *World, h *host, dice *rand.Rand) { h.shortenReads(dice) }},
 	{"events are lost", 1, func(_ *World, h *host, dice *rand.Rand) {
@@ -203,11 +205,14 @@ func (h *host) put(file string, s *service, text string, dice *rand.Rand) {
 
 // write writes a file in one of the ways in which people and programs do.
 func (h *host) write(file, text string, dice *rand.Rand) error {
-	switch path := pathOf(file); dice.IntN(3) {
-	case 0:
-		_ = h.disk.Remove(path) // it may be a link
+	path, way := pathOf(file), dice.IntN(4)
+	if _, locked := h.locked[file]; locked || way == 0 {
+		_ = h.disk.Remove(path) // it may be gone
+	}
+	switch way {
+	case 0, 1:
 		return h.disk.Write(path, text)
-	case 1:
+	case 2:
 		return h.disk.Save(path, text)
 	default:
 		target := fmt.Sprintf("/etc/announcer/%s.%x", file, dice.Uint32())
@@ -216,6 +221,73 @@ func (h *host) write(file, text string, dice *rand.Rand) error {
 		}
 		return h.disk.SwapLink(target, path)
 	}
+}
+
+// half is a definition of which the first part is written.
+type half struct {
+	service     *service
+	file        string
+	first, rest string
+}
+
+// shortPause is the longest time in which a program writes a file.
+const shortPause = 3 * time.Second
+
+// writeHalf writes the first part of a file, and the rest soon or when it is called again.
+func (h *host) writeHalf(w *World, dice *rand.Rand) {
+	if h.half == nil {
+		file := drawFile(dice)
+		if h.gone || isRemote(file) {
+			return
+		}
+		s := h.draw(dice, file)
+		text := s.xml()
+		at := dice.IntN(len(text) - 1)
+		h.half = &half{s, file, text[:at], text[at:]}
+		h.put(file, nil, text[:at], dice)
+		if dice.IntN(2) == 0 {
+			return
+		}
+		w.rest(time.Duration(dice.Int64N(int64(shortPause))))
+	}
+	h.writeRest()
+}
+
+// writeRest completes a file, if its first part is still there.
+func (h *host) writeRest() {
+	begun := h.half
+	h.half = nil
+	path := pathOf(begun.file)
+	_, locked := h.locked[begun.file]
+	if text, err := h.disk.ReadFile(path); err != nil || text != begun.first || locked {
+		return
+	}
+	h.must(h.disk.Append(path, begun.rest))
+	h.truth.disk[begun.file] = begun.service
+	h.truth.learn(h)
+}
+
+// replaceDirectory replaces the directory of definitions by another one, as deployments do, where some are the same, some say something
+// else, and some are missing.
+func (h *host) replaceDirectory(dice *rand.Rand) {
+	if h.gone {
+		return
+	}
+	h.unhang()
+	texts := map[string]string{}
+	for _, file := range filesThat(isLocal) {
+		s := h.truth.disk[file]
+		if dice.IntN(2) == 0 {
+			s = h.draw(dice, file)
+		}
+		delete(h.truth.disk, file)
+		delete(h.locked, file)
+		if s != nil && dice.IntN(3) > 0 {
+			h.truth.disk[file], texts[file] = s, s.xml()
+		}
+	}
+	h.must(h.disk.ReplaceDir(definitions, texts))
+	h.truth.learn(h)
 }
 
 func (h *host) delete(file string) {

@@ -55,6 +55,9 @@ func baseName(name string) string {
 // isRemote reports whether a file is on a server.
 func isRemote(file string) bool { return isDocument(file) || isKey(file) }
 
+// isLocal reports whether a file is in the directory of definitions.
+func isLocal(file string) bool { return !isRemote(file) }
+
 // isDocument reports whether a file is on the web server.
 func isDocument(file string) bool { return strings.HasPrefix(file, "r") }
 

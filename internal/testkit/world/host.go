@@ -47,6 +47,7 @@ type host struct {
 	full    bool                // the disk has no room
 	gone    bool                // the directory of definitions is not there
 	locked  map[string]*service // what files say that the daemon must not read
+	half    *half               // nil: no file is half written
 	held    bool                // port 5353 is held by another program
 	asleep  bool
 

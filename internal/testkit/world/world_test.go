@@ -132,7 +132,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// storm on host 0
-	// etcd turns on host 1
-	// etcd on host 0
+	// hiccup on host 0
+	// etcd on host 1
+	// rename host on host 0
 }
