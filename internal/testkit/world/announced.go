@@ -17,25 +17,29 @@ const (
 	wakeTime  = 5 * time.Second
 )
 
-// picture is what processes must announce at a time.
+// picture is what a process must announce at a time, on each segment.
 type picture struct {
 	at    time.Time
-	zones map[*process]map[*segment]zone
+	zones map[*segment]zone
 }
 
 // zone is the records of a process on a segment, by what they say.
 type zone map[string]mdns.Record
 
-// present returns what processes must announce now.
-func (w *World) present() picture {
-	now := picture{time.Now(), map[*process]map[*segment]zone{}}
+// begin notes what processes must announce when a step begins: what they did before if they can't read their interfaces.
+func (w *World) begin() {
+	last := w.before
+	w.began, w.before = time.Now(), map[*process]picture{}
 	for _, h := range w.hosts {
-		now.zones[h.process] = map[*segment]zone{}
-		for _, s := range w.segments {
-			now.zones[h.process][s] = h.own(s)
+		before, known := last[h.process]
+		if !known || !h.kernel.isBlind() {
+			before = picture{w.began, map[*segment]zone{}}
+			for _, s := range w.segments {
+				before.zones[s] = h.own(s)
+			}
 		}
+		w.before[h.process] = before
 	}
-	return now
 }
 
 // own returns the records that a host must have on a segment, except those of the name that others have, too.
@@ -50,11 +54,15 @@ func (h *host) own(s *segment) zone {
 }
 
 // checkAnnounced checks that what processes must announce that they did not before has been multicast, without a question for it.
-func (w *World) checkAnnounced(before picture) {
+func (w *World) checkAnnounced() {
 	for _, h := range w.hosts {
+		before, known := w.before[h.process]
+		if !known {
+			before.at = w.began
+		}
 		for _, s := range w.segments {
 			if h.isSettled() {
-				h.checkSaid(s, before.at, before.zones[h.process][s])
+				h.checkSaid(s, before.at, before.zones[s])
 			}
 		}
 	}

@@ -50,7 +50,9 @@ type World struct {
 	hosts    []*host
 	start    time.Time
 	failures []string
-	fresh    map[string]int // what a process holds that has just begun; nil: it is not known
+	began    time.Time            // the last step
+	before   map[*process]picture // when it began
+	fresh    map[string]int       // what a process holds that has just begun; nil: it is not known
 
 	mu    sync.Mutex
 	inbox []sent // not judged yet
@@ -107,10 +109,10 @@ func Run(seed uint64, s Settings, steps []Step) Result {
 		}
 		w.rest(time.Duration(step.Draw % uint64(time.Millisecond))) // at no time at which something happens anyway
 		w.note("step %d: %v", i, step)
-		before := w.present()
+		w.begin()
 		w.do(step)
 		w.rest(w.pause(step))
-		w.checkAnnounced(before)
+		w.checkAnnounced()
 		w.check()
 	}
 	w.end()
