@@ -8,6 +8,9 @@ import (
 	"testing/synctest"
 
 	"golang.org/x/sys/unix"
+
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
 )
 
 // TestAnnounced checks that a world fails in which a record is not announced that is new, or that is old and must be said again.
@@ -48,6 +51,44 @@ func TestAnnounced(t *testing.T) {
 				test.check(w)
 				if got := strings.Join(w.failures, "\n"); !strings.Contains(got, test.want) || (test.want == "") != (got == "") {
 					t.Errorf("the failures are %q; want %q", got, test.want)
+				}
+				w.end()
+			})
+		})
+	}
+}
+
+// TestAnswers checks that a world fails in which a host says what no definition has.
+func TestAnswers(t *testing.T) {
+	const name = "pbx0 f0.service"
+	defined := service{name, 5060, "v=1"}
+	srv := func(port uint16, host string) mdns.Data { return mdns.SRV{Port: port, Target: mdns.HostName(host)} }
+	for _, test := range []struct {
+		name, instance string
+		data           mdns.Data
+		isDefined      bool
+	}{
+		{"port and host", name, srv(5060, "pbx0"), true},
+		{"text", name, mdns.NewTXT("v=1"), true},
+		{"renamed", name + " #2", srv(5060, "pbx0"), true},
+		{"host of before", name, srv(5060, "pbx0-17"), true},
+		{"another port", name, srv(5061, "pbx0"), false},
+		{"another host", name, srv(5060, "pbx1"), false},
+		{"another text", name, mdns.NewTXT("v=2"), false},
+		{"another name", "pbx0 f1.service", srv(5060, "pbx0"), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1, Settings{Hosts: 1})
+				h := w.hosts[0]
+				h.truth.known = map[string]service{"f0.service": defined}
+				instance, err := typeName.Child(test.instance)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.answers(w.segments[0], &wire.Message{Answers: []mdns.Record{{Name: instance, TTL: 120, Data: test.data}}})
+				if (len(w.failures) == 0) != test.isDefined {
+					t.Errorf("the failures are %q", w.failures)
 				}
 				w.end()
 			})

@@ -34,6 +34,19 @@ func (s service) seen(host string) string {
 	return fmt.Sprintf("PTR; PTR; SRV 0 0 %d %s; TXT %s", s.port, mdns.HostName(host).Master(), mdns.NewTXT(s.text))
 }
 
+// says reports whether the definition has what a record about its instance says, on a host that has or had a name: a new name
+// differs in what is behind the hyphen.
+func (s service) says(r mdns.Record, host string) bool {
+	machine, _, _ := strings.Cut(host, "-")
+	switch data := r.Data.(type) {
+	case mdns.SRV:
+		return int(data.Port) == s.port && strings.HasPrefix(data.Target.Label(), machine)
+	case mdns.TXT:
+		return data.String() == mdns.NewTXT(s.text).String()
+	}
+	return true
+}
+
 // fileNames are the names of the definitions that there can be: in the directory, there with a check, on the web server, in etcd.
 var fileNames = []string{"f0.service", "f1.service", "f2.service", "c0.service", "r0.toml", "r1.toml", "e0.toml", "e1.toml", sharedFile}
 

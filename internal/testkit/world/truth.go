@@ -177,15 +177,15 @@ func (t *truth) stopped(h *host, quietly bool) {
 	}
 }
 
-// allows reports whether a host may announce a name now.
-func (t *truth) allows(name string) bool {
+// allows reports whether a host may announce a service of a kind now.
+func (t *truth) allows(is func(service) bool) bool {
 	for _, s := range t.known {
-		if s.name == name {
+		if is(s) {
 			return true
 		}
 	}
 	return slices.ContainsFunc(t.past, func(p past) bool {
-		return p.name == name && (time.Since(p.until) < lateTime || time.Since(t.mended) < mendTime)
+		return is(p.service) && (time.Since(p.until) < lateTime || time.Since(t.mended) < mendTime)
 	})
 }
 

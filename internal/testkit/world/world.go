@@ -262,8 +262,8 @@ func (w *World) look(p sent) {
 func (h *host) answers(s *segment, m *wire.Message) {
 	for _, r := range slices.Concat(m.Answers, m.Additional) {
 		name, ok := instanceOf(r)
-		if ok && r.TTL > 0 && !h.truth.allows(baseName(name)) {
-			h.fail("%s announces %q on segment %d, which is not defined: %v", h.name, name, s.number, r)
+		if ok && r.TTL > 0 && !h.truth.allows(func(known service) bool { return known.name == baseName(name) && known.says(r, h.name) }) {
+			h.fail("%s announces on segment %d what is not defined: %v", h.name, s.number, r)
 		}
 	}
 }
