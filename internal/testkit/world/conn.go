@@ -77,6 +77,7 @@ func (g *gate) open() {
 type conn struct {
 	*memlink.Conn
 	process *process
+	close   sync.Once
 }
 
 // Read implements [link.Conn].
@@ -87,6 +88,12 @@ func (c *conn) Read(batch []link.Packet, until time.Time) (int, error) {
 		return n, err
 	}
 	return c.process.host.receive(batch[:n])
+}
+
+// Close implements [link.Conn].
+func (c *conn) Close() error {
+	c.close.Do(func() { c.process.ears.Add(-1) })
+	return c.Conn.Close()
 }
 
 // Faults implements [link.Conn].

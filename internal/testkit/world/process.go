@@ -33,6 +33,7 @@ type process struct {
 	pid     int
 	mark    int64        // of its goroutines
 	sent    atomic.Int32 // packets
+	ears    atomic.Int32 // sockets for packets, in sets
 	stop    context.CancelCauseFunc
 	ended   chan struct{} // closed when all of it has ended
 	err     error         // that it ended with
@@ -105,7 +106,7 @@ func (p *process) logger(source.Snapshot) (*slog.Logger, error) {
 func (p *process) engine(ctx context.Context, log *slog.Logger) *native.Publisher {
 	go p.tick(ctx)
 	p.mu.Lock()
-	p.conn = &conn{p.host.net.Conn(), p}
+	p.conn = p.listen()
 	p.mu.Unlock()
 	return native.New(native.Config{
 		FS: p.fs, Notes: []string{state + "/announcer.said"}, Conn: p.conn, Log: log, Seed: p.host.nextSeed(), Sleeps: p.sleeps,
@@ -158,6 +159,12 @@ func (p *process) isKilled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.killed
+}
+
+// listen returns sockets of the simulated network.
+func (p *process) listen() *conn {
+	p.ears.Add(1)
+	return &conn{Conn: p.host.net.Conn(), process: p}
 }
 
 // wake has the process look at its sockets.

@@ -37,6 +37,8 @@ func (p *process) resources() map[string]int {
 		}
 	}
 	all["files and watches"] = p.fs.Descriptors()
+	all["sockets of multicast DNS"] = int(p.ears.Load())
+	all["control sockets and locks"] = p.host.sockets.of(p)
 	if len(p.host.running) == 1 { // of two, it can't be said whose these are
 		all["sockets of netlink"] = p.host.kernel.sockets()
 		all["connections to the server of definitions"] = p.host.provision.questions()

@@ -25,6 +25,8 @@ func TestLeak(t *testing.T) {
 		}, "holds 1 goroutines of announcer/internal/testkit/world.TestLeak"},
 		{"file", func(_ context.Context, p *process) { _, _ = p.fs.Open(configFile) }, "holds 3 files and watches; want 2"},
 		{"socket of netlink", func(ctx context.Context, p *process) { p.host.kernel.Subscribe(ctx, func(uint32) {}) }, "holds 2 sockets of netlink; want 1"},
+		{"socket of multicast DNS", func(_ context.Context, p *process) { p.listen() }, "holds 2 sockets of multicast DNS; want 1"},
+		{"lock", func(_ context.Context, p *process) { _, _ = system{p}.Lock("/run/announcer/other.lock") }, "holds 3 control sockets and locks; want 2"},
 		{"connection", func(_ context.Context, p *process) {
 			for p.host.provision.connect(1); p.host.provision.isAsked(); {
 				time.Sleep(time.Second)

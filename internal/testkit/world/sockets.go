@@ -53,6 +53,18 @@ func (s system) do(path string, call func(files map[string]*socketFile, f *socke
 
 var errKilled = errors.New("the process was killed")
 
+// of returns how many locks and sockets a process has.
+func (s *sockets) of(p *process) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.files {
+		if f.owner == p {
+			n++
+		}
+	}
+	return n
+}
+
 // release ends the locks and sockets of a process; the files stay.
 func (s *sockets) release(p *process) {
 	s.mu.Lock()
