@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"announcer/internal/status"
 )
@@ -19,9 +20,10 @@ type telling struct {
 	draw   uint64 // of its choices
 	before func(w *World, h *host)
 	after  func(w *World, h *host)
-	told   string // what a line of the log has, or the beginning of a metric
-	over   string // the same for the next time that it happens, which ends it; "": it has no end
-	silent string // why it is not reported, or tried here
+	told   string  // what a line of the log has, or the beginning of a metric
+	idle   float64 // by how much that metric grows in minutes in which nothing happens
+	over   string  // the same for the next time that it happens, which ends it; "": it has no end
+	silent string  // why it is not reported, or tried here
 }
 
 var (
@@ -33,6 +35,9 @@ var (
 	withAsking = func(w *World, _ *host) { w.rest(promisedTime) }
 	terminated = func(_ *World, h *host) { h.stop(errTerminated) }
 )
+
+// askedAlone is the most questions that a host hears in three minutes in which nothing happens.
+const askedAlone = 12
 
 // tellings has every action, with how it is reported.
 var tellings = []telling{
@@ -75,7 +80,7 @@ var tellings = []telling{
 	{event: "clock", silent: "it is set back, and everything is measured by a clock that can't be set"},
 	{event: "disk full", after: withEdit, told: `msg="what is announced is not noted for the next start"`, over: "is noted for the next start again"},
 	{event: "disk full", after: withRemote, told: "no space left on device"},
-	{event: "reflector", draw: 1, told: "announcer_packets_received_total"},
+	{event: "reflector", draw: 1, told: "announcer_packets_received_total", idle: askedAlone},
 	{event: "firewall", told: "no packet can be sent", over: "msg=reachable"},
 	{event: "sending fails", told: "no packet can be sent", over: "msg=reachable"},
 	{event: "sockets fail", told: "too many open files", over: "msg=reachable"},
@@ -84,8 +89,8 @@ var tellings = []telling{
 	{event: "storm", silent: "a packet that is lost is lost for all"},
 	{event: "partition", silent: "likewise"},
 	{event: "garbage", told: `announcer_packets_dropped_total{reason="malformed"}`},
-	{event: "flood", told: `announcer_packets_received_total{kind="query"}`},
-	{event: "questions", told: `announcer_packets_received_total{kind="query"}`},
+	{event: "flood", told: `announcer_packets_received_total{kind="query"}`, idle: askedAlone},
+	{event: "questions", told: `announcer_packets_received_total{kind="query"}`, idle: askedAlone},
 	{event: "echo", told: `announcer_packets_received_total{kind="response"}`},
 	{event: "stale records", told: `announcer_packets_received_total{kind="response"}`},
 	{event: "mend", before: terminated, told: "msg=announced"},
@@ -112,13 +117,7 @@ func TestEventsAreTold(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(i, " ", test.event), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(1, Settings{Hosts: 2})
-				w.rest(settleTime)
-				h := w.hosts[0]
-				if test.before != nil {
-					test.before(w, h)
-					w.rest(settleTime)
-				}
+				w, h := test.begin()
 				for _, want := range []string{test.told, test.over} {
 					if want != "" && !test.isTold(w, h, want) {
 						t.Errorf("neither log nor metrics have %s; the log:\n%s", want, h.log.String())
@@ -128,6 +127,38 @@ func TestEventsAreTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestQuietIsNotTold checks that no row is satisfied if nothing happens.
+func TestQuietIsNotTold(t *testing.T) {
+	for i, test := range tellings {
+		if test.silent != "" {
+			continue
+		}
+		t.Run(fmt.Sprint(i, " ", test.event), func(t *testing.T) {
+			synctest.Test(t, func(*testing.T) {
+				w, h := test.begin()
+				quiet := test
+				quiet.event, quiet.after = "touch nothing", func(w *World, _ *host) { w.rest(2 * time.Minute) }
+				if quiet.isTold(w, h, test.told) {
+					t.Errorf("it is told though nothing happens; the log:\n%s", h.log.String())
+				}
+				w.end()
+			})
+		})
+	}
+}
+
+// begin returns a world in which the event can happen, and the host that reports it.
+func (test telling) begin() (*World, *host) {
+	w := newWorld(1, Settings{Hosts: 2})
+	w.rest(settleTime)
+	h := w.hosts[0]
+	if test.before != nil {
+		test.before(w, h)
+		w.rest(settleTime)
+	}
+	return w, h
 }
 
 // isTold makes the event happen, and reports whether the host says so.
@@ -140,7 +171,7 @@ func (test telling) isTold(w *World, h *host, want string) bool {
 	}
 	w.rest(problemTime)
 	for metric, value := range h.metrics() {
-		if strings.HasPrefix(metric, want) && value > before[metric] {
+		if strings.HasPrefix(metric, want) && value > before[metric]+test.idle {
 			return true
 		}
 	}
