@@ -66,8 +66,9 @@ var actions = []action{
 		h.onNIC(dice, func(n *nic) { h.kernel.reindex(n, dice) })
 	}},
 	{"unplug", 3, func(_ *World, h *host, dice *rand.Rand) { h.unplug(dice) }},
-	{"mtu", 1, func(_ *World, h *host, dice *rand.Rand) {
-		h.onNIC(dice, func(n *nic) { n.mtu = uint32(1280 + dice.IntN(8000)) })
+	{"mtu", 2, func(_ *World, h *host, dice *rand.Rand) {
+		most := []int{200, 200, 8000}[dice.IntN(3)]
+		h.onNIC(dice, func(n *nic) { n.mtu = uint32(1280 + dice.IntN(most)) })
 	}},
 	{"netlink fails", 1, func(_ *World, h *host, _ *rand.Rand) { h.netlinkFails() }},
 	{"netlink hangs", 1, func(_ *World, h *host, _ *rand.Rand) { h.kernel.hang(); h.kernel.change(func() {}); h.feel() }},
@@ -155,7 +156,7 @@ func (h *host) draw(dice *rand.Rand, file string) *service {
 	if isShared(file) {
 		name = sharedName
 	}
-	return &service{name, 1000 + dice.IntN(60000), fmt.Sprintf("v=%d", dice.IntN(1000))}
+	return &service{name, 1000 + dice.IntN(60000), drawText(dice, file)}
 }
 
 func (h *host) save(file string, s *service, dice *rand.Rand) {

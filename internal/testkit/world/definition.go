@@ -4,6 +4,7 @@ package world
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 type service struct {
 	name string
 	port int
-	text string
+	text string // of the TXT record: strings with spaces between
 }
 
 // What each definition is a service of.
@@ -26,12 +27,28 @@ const (
 // xml returns the definition file.
 func (s service) xml() string {
 	return fmt.Sprintf("<service-group><name>%s</name><service><type>%s</type><subtype>%s</subtype><port>%d</port><txt-record>%s</txt-record></service></service-group>\n",
-		s.name, serviceType, subtype, s.port, s.text)
+		s.name, serviceType, subtype, s.port, strings.Join(s.strings(), "</txt-record><txt-record>"))
+}
+
+// strings returns those of the TXT record.
+func (s service) strings() []string { return strings.Fields(s.text) }
+
+// longFile is the file of which the TXT record is so long that packets are as large as the link allows.
+const longFile = "f0.service"
+
+// drawText returns what a TXT record says.
+func drawText(dice *rand.Rand, file string) string {
+	version := dice.IntN(1000)
+	text := fmt.Sprintf("v=%d", version)
+	if file == longFile {
+		text += strings.Repeat(" a="+strings.Repeat("x", 200+version%50), 4)
+	}
+	return text
 }
 
 // seen returns a service as a neighbour sees it.
 func (s service) seen(host string) string {
-	return fmt.Sprintf("PTR; PTR; SRV 0 0 %d %s; TXT %s", s.port, mdns.HostName(host).Master(), mdns.NewTXT(s.text))
+	return fmt.Sprintf("PTR; PTR; SRV 0 0 %d %s; TXT %s", s.port, mdns.HostName(host).Master(), mdns.NewTXT(s.strings()...))
 }
 
 // says reports whether the definition has what a record about its instance says, on a host that has or had a name: a new name
@@ -42,7 +59,7 @@ func (s service) says(r mdns.Record, host string) bool {
 	case mdns.SRV:
 		return int(data.Port) == s.port && strings.HasPrefix(data.Target.Label(), machine)
 	case mdns.TXT:
-		return data.String() == mdns.NewTXT(s.text).String()
+		return data.String() == mdns.NewTXT(s.strings()...).String()
 	}
 	return true
 }

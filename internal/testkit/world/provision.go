@@ -374,6 +374,6 @@ func discard(c net.Conn) error {
 
 // toml returns the definition file in TOML.
 func (s service) toml() string {
-	return fmt.Sprintf("[[group]]\nname = %q\n[[group.service]]\ntype = %q\nsubtypes = [%q]\nport = %d\ntxt = [%q]\n",
-		s.name, serviceType, subtype, s.port, s.text)
+	return fmt.Sprintf("[[group]]\nname = %q\n[[group.service]]\ntype = %q\nsubtypes = [%q]\nport = %d\ntxt = [\"%s\"]\n",
+		s.name, serviceType, subtype, s.port, strings.Join(s.strings(), `", "`))
 }

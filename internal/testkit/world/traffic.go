@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"announcer/internal/mdns"
+	"announcer/internal/mdns/wire"
 	"announcer/internal/testkit/memlink"
 )
 
@@ -35,4 +37,16 @@ func (t traffic) count(from *memlink.Host, at time.Time) int {
 	old := func(sent time.Time) bool { return at.Sub(sent) > trafficTime }
 	t[from] = append(slices.DeleteFunc(t[from], old), at)
 	return len(t[from])
+}
+
+// checkSize checks that a packet fits its link, unless it has a single record, which must not be split (RFC 6762 §17).
+func (h *host) checkSize(p sent, m *wire.Message) {
+	n := h.kernel.byIndex(p.Link)
+	if n == nil || !h.isSettled() || len(m.Answers)+len(m.Authority)+len(m.Additional) == 1 {
+		return
+	}
+	most := min(int(n.mtu), mdns.EthernetMTU)
+	if size := len(p.Data) + mdns.Headers(p.Version()); size > most {
+		h.fail("%s sends a packet of %d bytes on %s; want at most %d", h.net.Name, size, n.name, most)
+	}
 }

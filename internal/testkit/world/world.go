@@ -250,6 +250,7 @@ func (w *World) look(p sent) {
 	for _, h := range w.hosts {
 		if h.net == p.from {
 			if p.Multicast() {
+				h.checkSize(p, &m)
 				p.segment.remember(p.at, p.Data)
 				p.segment.cache.hear(p.at, p.from, &m)
 			}

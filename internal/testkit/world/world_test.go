@@ -134,5 +134,5 @@ func Example() {
 	// Output:
 	// hiccup on host 0
 	// etcd on host 1
-	// rename host on host 0
+	// provision on host 0
 }

@@ -42,7 +42,7 @@ func (h *host) zone(s *segment) (records []mdns.Record) {
 		shared(typeName, instance)
 		shared(subtypeName, instance)
 		unique(instance, mdns.HostTTL, mdns.SRV{Port: uint16(known.port), Target: own})
-		unique(instance, mdns.OtherTTL, mdns.NewTXT(known.text))
+		unique(instance, mdns.OtherTTL, mdns.NewTXT(known.strings()...))
 	}
 	for _, a := range h.reaches(s).published() {
 		unique(own, mdns.HostTTL, mdns.Address{Addr: a})
