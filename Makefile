@@ -8,7 +8,7 @@ PLATFORMS = linux-amd64 linux-arm64 linux-arm darwin-amd64 darwin-arm64 windows-
 OTHERS = darwin windows freebsd
 FUZZTIME ?= 30000x
 
-.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes world endurance endurance-life endurance-lan endurance-world cross package release release-test image clean $(PLATFORMS)
+.PHONY: help build test check lan test-deps screenshots boot-test bench bench-smoke fuzz compare recipes world endurance endurance-life endurance-lan endurance-world endurance-boot cross package release release-test image clean $(PLATFORMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,9 +44,9 @@ test-deps: ## the programs that the interop tests talk to, unpacked into .test-d
 screenshots: ## pictures of the page of the daemon, into docs/screenshots/
 	go test -count 1 -run '^TestScreenshots$$' ./internal/web -screenshots $(CURDIR)/docs/screenshots
 
-boot-test: ## the .deb on emulated Debians with systemd as process 1, which .ci/boot-deps makes (BOOTRUN=REGEXP: some tests of one)
+boot-test: ## the .deb on emulated Debians with systemd as process 1, which .ci/boot-deps makes (BOOTRUN=REGEXP: some tests of one; PAUSE=10m: of a long pause)
 	@.ci/boot-deps
-	go test -count 1 -tags boot -timeout 1h $(if $(NOSKIP),-json,-v) -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)' \
+	go test -count 1 -tags boot -timeout 1h $(if $(NOSKIP),-json,-v) -run '^TestBoot$$' ./packaging -boot.run '$(BOOTRUN)' $(if $(PAUSE),-boot.pause $(PAUSE)) \
 		$(if $(NOSKIP),| go run ./internal/testkit/verdict -noskip)
 
 bench: ## every benchmark, then the comparison with other responders and a fleet: writes the tables of docs/performance.md and docs/fleet.md
@@ -67,7 +67,7 @@ recipes: ## the files of examples/ for other systems (Prometheus, Grafana and ot
 	cd recipes && go vet ./... && "$$(go -C .. tool -n staticcheck)" ./...
 	cd recipes && ANNOUNCER_RUN=$$(date +%s%N) go test -timeout 10m -json ./... | go -C .. run ./internal/testkit/verdict $(if $(NOSKIP),-noskip)
 
-endurance: endurance-life endurance-lan endurance-world boot-test ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds, worlds with 10,000, emulated machines
+endurance: endurance-life endurance-lan endurance-world endurance-boot ## long tests: a daemon's long life, the LAN in a box with 1,000 seeds, worlds with 10,000, emulated machines
 
 endurance-life:
 	go test -count 1 -timeout 1h -v ./internal/testkit/endurance -endurance.long
@@ -77,6 +77,9 @@ endurance-lan:
 
 endurance-world:
 	$(MAKE) world SEEDS=10000
+
+endurance-boot:
+	$(MAKE) boot-test PAUSE=10m
 
 cross: $(PLATFORMS) ## the program for every platform, in dist/
 

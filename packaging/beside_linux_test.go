@@ -65,58 +65,7 @@ func testBond(t *testing.T, s *site) {
 	says(t, s.pbx, "1 service on eth0; all is well")
 }
 
-const avahiUnit = "avahi-daemon.service"
-
-// testAvahi runs Avahi on the same machine. It announces the host, too.
-func testAvahi(t *testing.T, s *site) {
-	s.beside(t, avahiUnit, "conflict", "withdraw")
-	if log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", avahiUnit); !strings.Contains(log, "interface eth0.IPv4") {
-		t.Errorf("Avahi has not used eth0:\n%s", log)
-	}
-}
-
-// testResolved runs systemd-resolved with multicast DNS on the same machine. It announces the host, too.
-func testResolved(t *testing.T, s *site) {
-	s.pbx.Run(t, "systemctl", "start", "systemd-resolved.service")
-	s.pbx.Run(t, "resolvectl", "mdns", "eth0", "yes")
-	if out := s.pbx.Run(t, "resolvectl", "mdns", "eth0"); !strings.Contains(out, "yes") {
-		t.Fatalf("resolvectl says %s", out)
-	}
-	s.beside(t, "systemd-resolved.service", "onflict")
-}
-
-// beside starts another responder on the pbx, and restarts the daemon. Neither may take the other for a rival, nor may the service
-// be announced by both: its names of both are one.
-func (s *site) beside(t *testing.T, other string, complaints ...string) {
-	t.Helper()
-	s.forget()
-	s.pbx.Run(t, "systemctl", "start", other)
-	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
-	s.pbx.Run(t, "systemctl", "restart", unitName)
-	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
-	says(t, s.pbx, "all is well")
-	s.quiet(t, other, complaints...)
-	out := s.two.Run(t, "announcer", "browse", "--interface", "eth0", serviceType)
-	if strings.Count(out, "Shop") != 1 || strings.Contains(out, "#2") {
-		t.Errorf("the other machine finds\n%s", out)
-	}
-	s.never(t, mdnstest.Goodbye, "Shop")
-	s.pbx.Run(t, "systemctl", "stop", other)
-	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
-}
-
-// quiet fails the test if a unit of the pbx has complained since the boot.
-func (s *site) quiet(t *testing.T, unit string, complaints ...string) {
-	t.Helper()
-	log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", unit)
-	for _, complaint := range complaints {
-		if strings.Contains(log, complaint) {
-			t.Errorf("%s says %q:\n%s", unit, complaint, log)
-		}
-	}
-}
-
-// testStop wants goodbyes of the service and of the host.
+// testStop wants goodbyes of the service, and of the host, which no other program of the pbx has announced yet.
 func testStop(t *testing.T, s *site) {
 	s.forget()
 	s.pbx.Run(t, "systemctl", "stop", unitName)
@@ -129,24 +78,94 @@ func testStop(t *testing.T, s *site) {
 	finds(t, s.two, "eth0", "Shop", "pbx.local:5060")
 }
 
-// testPowerCut wants all to be announced again as it was before, by a machine that starts by itself. Avahi is enabled on it, too.
-func testPowerCut(t *testing.T, s *site) {
-	s.pbx.Run(t, "systemctl", "enable", avahiUnit)
-	s.pbx.Run(t, "sync")
+// responder is another program that publishes by multicast DNS, with which the pbx announces its name, too.
+type responder struct {
+	unit       string
+	complaints []string // in its journal, if it takes announcer for a rival
+	speaks     func(*testing.T, *site)
+}
+
+const avahiUnit = "avahi-daemon.service"
+
+var (
+	avahi    = responder{avahiUnit, []string{"conflict", "withdraw"}, avahiSpeaks}
+	resolved = responder{"systemd-resolved.service", []string{"onflict"}, resolvedSpeaks}
+)
+
+// resolvedFiles have systemd-resolved, if it runs, use multicast DNS, and announce a service.
+var resolvedFiles = []boot.File{
+	{Path: "etc/systemd/resolved.conf.d/mdns.conf", Mode: 0o644, Data: []byte("[Resolve]\nMulticastDNS=yes\n")},
+	{Path: "etc/systemd/network/eth0.network.d/mdns.conf", Mode: 0o644, Data: []byte("[Network]\nMulticastDNS=yes\n")},
+	{Path: "etc/systemd/dnssd/shell.dnssd", Mode: 0o644, Data: []byte("[Service]\nName=Shell\nType=_ssh._tcp\nPort=22\n")},
+}
+
+func avahiSpeaks(t *testing.T, s *site) {
+	if log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", avahiUnit); !strings.Contains(log, "interface eth0.IPv4") {
+		t.Errorf("Avahi has not used eth0:\n%s", log)
+	}
+}
+
+func resolvedSpeaks(t *testing.T, s *site) {
+	findsType(t, s.two, "eth0", "_ssh._tcp", "Shell", "pbx.local:22")
+}
+
+// testBeside starts another responder on the pbx, and restarts the daemon. Neither may take the other for a rival, nor may the service
+// be announced by both: its names of both are one.
+func testBeside(t *testing.T, s *site, other responder) {
+	s.forget()
+	s.pbx.Run(t, "systemctl", "start", other.unit)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	s.pbx.Run(t, "systemctl", "restart", unitName)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	says(t, s.pbx, "all is well")
+	other.speaks(t, s)
+	s.quiet(t, other)
+	out := s.two.Run(t, "announcer", "browse", "--interface", "eth0", serviceType)
+	if strings.Count(out, "Shop") != 1 || strings.Contains(out, "#2") {
+		t.Errorf("the other machine finds\n%s", out)
+	}
+	s.never(t, mdnstest.Goodbye, "Shop")
+	s.pbx.Run(t, "systemctl", "stop", other.unit)
+	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+}
+
+// quiet fails the test if another responder of the pbx has complained since the boot.
+func (s *site) quiet(t *testing.T, other responder) {
+	t.Helper()
+	log := s.pbx.Run(t, "journalctl", "--boot", "--no-pager", "--unit", other.unit)
+	for _, complaint := range other.complaints {
+		if strings.Contains(log, complaint) {
+			t.Errorf("%s says %q:\n%s", other.unit, complaint, log)
+		}
+	}
+}
+
+// testPowerCut cuts the power when a definition with another port has just been saved by fsync, and nothing else is on the disk
+// for certain. A machine that starts by itself must announce that port, beside another responder that starts, too.
+func testPowerCut(t *testing.T, s *site, other responder, port int) {
+	const unwritten, text = "/unwritten", "This is in no block of the disk."
+	s.pbx.Run(t, "systemctl", "enable", other.unit)
+	s.pbx.Write(t, definitions+"shop.service", define("Shop", port))
+	s.pbx.Run(t, "sync", definitions+"shop.service", definitions)
+	s.pbx.Write(t, unwritten, text)
 	s.pbx.PowerCut()
 	s.forget()
 	s.pbx.Boot(t)
-	for _, unit := range []string{unitName, avahiUnit} {
+	for _, unit := range []string{unitName, other.unit} {
 		eventually(t, unit+" active", func() (bool, string) {
 			out, err := s.pbx.Try("systemctl", "is-active", unit)
 			return err == nil, out
 		})
 	}
-	finds(t, s.two, "eth0", "Shop", "pbx.local:5060", "192.0.2.5")
+	if out, _ := s.pbx.Try("cat", unwritten); out == text {
+		t.Error("the power cut has lost nothing")
+	}
+	finds(t, s.two, "eth0", "Shop", fmt.Sprintf("pbx.local:%d", port), "192.0.2.5")
 	says(t, s.pbx, "all is well")
-	s.quiet(t, avahiUnit, "conflict", "withdraw")
+	other.speaks(t, s)
+	s.quiet(t, other)
 	s.never(t, mdnstest.Goodbye, "Shop")
-	s.pbx.Run(t, "systemctl", "disable", "--now", avahiUnit)
+	s.pbx.Run(t, "systemctl", "disable", "--now", other.unit)
 }
 
 // testPurge wants a removal to withdraw, and a purge to leave nothing by the name of the program but logs.

@@ -14,9 +14,14 @@ import (
 	"announcer/internal/testkit/netlab"
 )
 
-var bootRun = flag.String("boot.run", "", "run only those tests on one machine that match the `regexp`")
+var (
+	bootRun   = flag.String("boot.run", "", "run only those tests on one machine that match the `regexp`")
+	bootPause = flag.Duration("boot.pause", 5*time.Second, "pause a machine for this `duration`")
+)
 
 const (
+	// bootOwn is how long the tests may take with two processors of their own, without the pause.
+	bootOwn     = 10 * time.Minute
 	bootTimeout = 30 * time.Minute
 	bootDeps    = "../.test-deps/boot" // which .ci/boot-deps makes
 )
@@ -26,6 +31,7 @@ const (
 func TestBoot(t *testing.T) {
 	netlab.Need(t)
 	need(t)
+	boot.Within(t, bootOwn+*bootPause)
 	project := newCopy(t)
 	first := build(t, project)
 	run(t, project, "git", "tag", "v9.0.0")
@@ -34,7 +40,7 @@ func TestBoot(t *testing.T) {
 	if *bootRun == "" {
 		t.Run("two machines", func(t *testing.T) {
 			t.Parallel()
-			testLife(t, newSite(t, slices.Concat(files, readmeFiles(t, first))...))
+			testLife(t, newSite(t, slices.Concat(files, readmeFiles(t, first), resolvedFiles)...))
 		})
 	}
 	t.Run("one machine", func(t *testing.T) {
