@@ -13,6 +13,11 @@ type FS interface {
 	Stat(path string) (fs.FileInfo, error)
 	Lstat(path string) (fs.FileInfo, error)
 	SameFile(a, b fs.FileInfo) bool
+	// Inode returns the inode that a path leads to: it is another one if another file is there, or if that has changed.
+	Inode(path string) (Inode, error)
+	// TryRead reads a little of a regular file or a directory, and returns the error that a reader has. Anything else is not
+	// opened, which would have effects.
+	TryRead(path string) error
 	Readlink(path string) (string, error)
 	ReadDir(path string) ([]fs.DirEntry, error) // by name
 
@@ -34,6 +39,14 @@ type FS interface {
 	// Eventless returns the name of the file system that a directory is on where a watch misses changes that are made
 	// elsewhere, else "".
 	Eventless(dir string) string
+}
+
+// Inode is what a system knows of a file or directory beside its name and contents. What a system does not show is 0.
+type Inode struct {
+	Device, Number    uint64
+	Mode              uint32
+	Size              int64
+	Modified, Changed int64 // nanoseconds since 1970
 }
 
 // File is an open file.

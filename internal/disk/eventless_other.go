@@ -2,5 +2,5 @@
 
 package disk
 
-// Eventless knows no file systems here; files on one that reports no changes are read once a minute.
+// Eventless knows no file systems here; on one that reports no changes, inodes show them.
 func (host) Eventless(string) string { return "" }

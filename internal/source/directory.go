@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	pollEvery  = 2 * time.Second // where the system does not report changes
-	pollAnyway = time.Minute     // for what is never reported, such as a file system mounted over a directory
-	attempts   = 10              // to find directories that stay the same for a moment
+	pollEvery  = 2 * time.Second  // where the system does not report changes
+	pollAnyway = 10 * time.Minute // for what neither events nor inodes show
+	tryEvery   = time.Minute      // for errors of reading, which are no event
+	attempts   = 10               // to find directories that stay the same for a moment
 )
 
 // directory is the provider of the definition files in a directory, or of one file.
@@ -35,6 +36,7 @@ type directory struct {
 	items []Item        // yielded last
 
 	links  map[string]bool // the items that are symbolic links: they may lead to another file system
+	seen   []sighting      // what the last look found, at the place first
 	ways   ways
 	events disk.Watch    // nil: there are none
 	stale  bool          // what is watched may be something else than what is there now
@@ -43,11 +45,13 @@ type directory struct {
 	every  time.Duration // between two looks without an event
 	remark Remark        // why the files are polled; "" if they are not, or if the interval that is set is the reason
 	looked time.Time     // the time of the last look
+	tried  time.Time     // when the files could last be read, or could not
 }
 
 // Directory returns the provider of the definition files in a directory, or of the file at that path. It follows changes
-// by events, and by a look once a minute. If poll is 0, it also looks every 2 s at a file system that does not report
-// changes made elsewhere; otherwise it looks at that interval.
+// by events. With each [Pulse] it compares inodes, since a file system that is mounted over something is no event; once a
+// minute it reads a little of each file, for errors; and every ten minutes it reads everything. If poll is 0, it reads
+// everything every 2 s on a file system that does not report changes made elsewhere; otherwise it does so at that interval.
 func Directory(fsys disk.FS, path string, poll time.Duration) Provider {
 	return newDirectory(fsys, path, false, poll)
 }
@@ -69,7 +73,7 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 	d.buf, d.items, d.stale = new(bytes.Buffer), nil, true
 	defer d.close()
 	for reason := changed; reason != ended; reason = d.await(ctx) {
-		if returned := d.guard.begin(); returned || reason == changed || !d.answers() || !time.Now().Before(d.due()) {
+		if returned := d.guard.begin(); returned || reason == changed || !d.isSame() || !d.isReadable() || !time.Now().Before(d.due()) {
 			d.prepare()
 			yield(d.look())
 		} else {
@@ -79,22 +83,48 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 	return nil
 }
 
-// answers reports whether all files can still be reached. It hangs if the place itself does.
-func (d *directory) answers() bool {
-	_, err := d.fsys.Stat(d.path)
-	for _, link := range slices.Sorted(maps.Keys(d.links)) {
-		_, linkErr := attempt(d.guard, link, func() (struct{}, error) {
-			_, err := d.fsys.Stat(link)
-			return struct{}{}, err
-		})
-		err = cmp.Or(err, linkErr)
+// sighting is what was found at a path.
+type sighting struct {
+	path    string
+	inode   disk.Inode
+	reached bool
+}
+
+// see returns what is at a path now.
+func (d *directory) see(path string) sighting {
+	inode, err := call(d, path, func() (disk.Inode, error) { return d.fsys.Inode(path) })
+	return sighting{path, inode, err == nil}
+}
+
+// isSame reports whether the place and all files can be reached, and are what the last look found. It hangs if the place
+// itself does.
+func (d *directory) isSame() bool {
+	return !slices.ContainsFunc(d.seen, func(before sighting) bool { return !before.reached || d.see(before.path) != before })
+}
+
+// isReadable reports whether all files can still be read, if it is time to find out.
+func (d *directory) isReadable() bool {
+	if time.Now().Before(d.tried.Add(wakeup.Until(d.tried, tryEvery))) {
+		return true
 	}
-	return err == nil
+	d.tried = time.Now()
+	return !slices.ContainsFunc(d.seen, func(s sighting) bool {
+		_, err := call(d, s.path, func() (struct{}, error) { return struct{}{}, d.fsys.TryRead(s.path) })
+		return err != nil
+	})
+}
+
+// call makes a call for a path. A symbolic link can lead to another file system, which hangs by itself.
+func call[T any](d *directory, path string, c func() (T, error)) (T, error) {
+	if d.links[path] {
+		return attempt(d.guard, path, c)
+	}
+	return c()
 }
 
 // look reads the files. It returns nil if they are what they were.
 func (d *directory) look() []Item {
-	d.looked = time.Now()
+	d.looked, d.tried, d.seen = time.Now(), time.Now(), append(d.seen[:0], d.see(d.path))
 	paths, err := d.list()
 	if err != nil {
 		return d.news([]Item{{Origin: d.path, Err: err}})
@@ -105,6 +135,9 @@ func (d *directory) look() []Item {
 	}
 	items := make([]Item, 0, len(paths)+1)
 	for _, path := range paths {
+		if path != d.path {
+			d.seen = append(d.seen, d.see(path))
+		}
 		items = append(items, d.read(path, before[path]))
 	}
 	if d.remark != "" {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -301,6 +302,60 @@ func TestBusyNeighbours(t *testing.T) {
 			write(t, filepath.Join(dir, test.definition), serviceFile("b"))
 			if got, want := <-d.events.Events(), filepath.Join(dir, test.definition); got != want {
 				t.Errorf("the first event is of %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestIsSame has inodes of this system change, with an event and without one, and its files fail.
+func TestIsSame(t *testing.T) {
+	over := func(kind, from, to string, flags uintptr) step {
+		return func(t *testing.T, dir string) {
+			to := filepath.Join(dir, to)
+			if err := unix.Mount(filepath.Join(dir, from), to, kind, flags, ""); err != nil {
+				t.Fatal("mount: ", err)
+			}
+			t.Cleanup(func() { unix.Unmount(to, unix.MNT_DETACH) })
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		happens step
+		want    bool
+	}{
+		{"nothing", func(*testing.T, string) {}, true},
+		{"a file beside the directory", saved("other/b.service", "b"), true},
+		{"a file is written", saved("etc/a.service", "longer"), false},
+		{"the target of a link is written by another name", saved("other/name", "longer"), false},
+		{"a file comes", saved("etc/b.service", "b"), false},
+		{"the directory goes", removed("etc"), false},
+		{"no more files may be open", func(t *testing.T, _ string) { t.Cleanup(takeFiles(t)) }, false},
+		{"a file system is mounted over the directory", over("tmpfs", "", "etc", 0), false},
+		{"a file is mounted over a file", over("", "other/file", "etc/a.service", unix.MS_BIND), false},
+		{"a file system is mounted over the target of a link", over("tmpfs", "", "other", 0), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := mounted(t)
+			saved("etc/a.service", "a")(t, dir)
+			saved("other/file", "a")(t, dir)
+			do(os.Link, "other/file", "other/name")(t, dir)
+			linked("etc/link.service", "../other/file")(t, dir)
+			d := newDirectory(disk.OS, filepath.Join(dir, "etc"), false, 0)
+			defer d.close()
+			d.buf = new(bytes.Buffer)
+			d.guard.begin()
+			d.prepare()
+			d.look()
+			isSame := func() bool {
+				d.tried = time.Time{}
+				return d.isSame() && d.isReadable()
+			}
+			if !isSame() {
+				t.Error("something has changed before")
+			}
+			test.happens(t, dir)
+			if got := isSame(); got != test.want {
+				t.Errorf("it is the same afterwards: %v, want %v", got, test.want)
 			}
 		})
 	}

@@ -2,12 +2,14 @@ package source
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"announcer/internal/disk"
 	"announcer/internal/testkit/memdisk"
 	"announcer/internal/wakeup"
 )
@@ -155,4 +157,89 @@ func TestLookIsDueAfterAHang(t *testing.T) {
 			t.Errorf("reported once it answers: %v; want the file as it is now", after)
 		}
 	})
+}
+
+// unheard is a file system whose events get lost without a word.
+type unheard struct{ disk.FS }
+
+func (unheard) Watch() (disk.Watch, error) { return silentWatch{}, nil }
+
+type silentWatch struct{}
+
+func (silentWatch) AddDir(string) error   { return nil }
+func (silentWatch) AddFile(string) error  { return nil }
+func (silentWatch) Events() <-chan string { return nil }
+func (silentWatch) Close() error          { return nil }
+
+// TestWithoutAnEvent has something happen that is no event, such as that a file system is mounted over a directory. The next pulse
+// shows it, unless it changes no inode.
+func TestWithoutAnEvent(t *testing.T) {
+	longAgo := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	const dir, file, link = "/etc/services", "/etc/services/a.service", "/etc/services/link.service"
+	for _, test := range []struct {
+		name    string
+		happens func(d *memdisk.Disk) error
+		within  time.Duration
+		want    []string // files
+	}{
+		{"nothing", func(*memdisk.Disk) error { return nil }, 0, nil},
+		{"a file is written", func(d *memdisk.Disk) error { return d.Write(file, "b") }, Pulse, []string{"a=b", "link=a"}},
+		{"a file is longer", func(d *memdisk.Disk) error { return d.Append(file, "b") }, Pulse, []string{"a=ab", "link=a"}},
+		{"a file is replaced", func(d *memdisk.Disk) error { return d.Save(file, "b") }, Pulse, []string{"a=b", "link=a"}},
+		{"a file comes", func(d *memdisk.Disk) error { return d.Write(dir+"/b.service", "b") }, Pulse, []string{"a=a", "b=b", "link=a"}},
+		{"a file goes", func(d *memdisk.Disk) error { return d.Remove(file) }, Pulse, []string{"link=a"}},
+		{"a link leads elsewhere", func(d *memdisk.Disk) error { return d.SwapLink("/srv/b", link) }, Pulse, []string{"a=a", "link=b"}},
+		{"the target of a link is written", func(d *memdisk.Disk) error { return d.Write("/srv/a", "c") }, Pulse, []string{"a=a", "link=c"}},
+		{"another directory takes the place", func(d *memdisk.Disk) error {
+			return d.ReplaceDir(dir, map[string]string{"c.service": "c"})
+		}, Pulse, []string{"c=c"}},
+		{"a file can't be read any more", func(d *memdisk.Disk) error {
+			d.SetFault(func(op, path string) error {
+				if op == "read" && path == file {
+					return syscall.EIO
+				}
+				return nil
+			})
+			return nil
+		}, tryEvery, []string{"a=", "link=a"}},
+		{"no inode changes", func(d *memdisk.Disk) error {
+			return errors.Join(d.Write(file, "b"), d.Chtimes(file, longAgo))
+		}, pollAnyway, []string{"a=b", "link=a"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := memdisk.New()
+				if err := errors.Join(d.MkdirAll(dir), d.MkdirAll("/srv"), d.Write("/srv/a", "a"), d.Write("/srv/b", "b"),
+					d.Symlink("/srv/a", link), d.Write(file, "a"), d.Chtimes(file, longAgo)); err != nil {
+					t.Fatal(err)
+				}
+				process := d.Process()
+				defer synctest.Wait() // for what reads and watches
+				defer process.Kill()
+				var files []string // reported last
+				var reported time.Time
+				go Directory(unheard{process}, dir, 0).Run(t.Context(), func(items []Item) {
+					if items == nil {
+						return
+					}
+					files, reported = []string{}, time.Now()
+					for _, item := range items {
+						files = append(files, strings.TrimSuffix(item.Name, ".service")+"="+string(item.Data))
+					}
+				})
+				time.Sleep(time.Hour + Pulse/2)
+				synctest.Wait()
+				files = nil
+				if err := test.happens(d); err != nil {
+					t.Fatal(err)
+				}
+				happened := time.Now()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if !slices.Equal(files, test.want) || files != nil && reported.Sub(happened) > test.within {
+					t.Errorf("it reports %q after %v; want %q within %v", files, reported.Sub(happened), test.want, test.within)
+				}
+			})
+		})
+	}
 }

@@ -202,6 +202,15 @@ var life = []struct {
 		w.says(info.ModTime().UTC())
 		return all(err)
 	}, nil},
+	{"inodes", func(w *world) []error {
+		before, err := w.Inode(w.at("etc/services/b"))
+		again, _ := w.Inode(w.at("etc/services/b"))
+		written := w.people.Append(w.at("etc/services/b"), "longer")
+		after, _ := w.Inode(w.at("etc/services/b"))
+		_, none := w.Inode(w.at("etc/services/none"))
+		w.says(before == again, before == after, before.Number == after.Number, after.Size-before.Size, time.Unix(0, before.Modified).UTC())
+		return all(err, written, none)
+	}, nil},
 	{"a closed directory", func(w *world) []error { return all(w.Chmod(w.at("etc/services"), 0)) }, []string{"etc", "etc/services", "etc/services/b"}},
 	{"what a closed directory holds", func(w *world) []error { return all(w.AddDir("etc/services"), w.AddFile("etc/services/b")) }, nil},
 	{"a directory that can be listed", func(w *world) []error { return all(w.Chmod(w.at("etc/services"), 0o644)) }, []string{"etc/services/b"}},

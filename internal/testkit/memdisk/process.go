@@ -3,6 +3,7 @@ package memdisk
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"sync"
 	"syscall"
@@ -184,6 +185,28 @@ func (p *Process) SameFile(a, b fs.FileInfo) bool {
 	first, ok := a.(info)
 	second, also := b.(info)
 	return ok && also && first.number == second.number
+}
+
+// Inode implements [disk.FS].
+func (p *Process) Inode(path string) (inode disk.Inode, err error) {
+	err = p.with("stat", "stat", path, true, func(n *node) error {
+		inode = disk.Inode{Number: n.number, Mode: uint32(n.mode), Size: int64(len(n.data)), Modified: n.modified.UnixNano()}
+		return nil
+	})
+	return inode, err
+}
+
+// TryRead implements [disk.FS].
+func (p *Process) TryRead(path string) error {
+	info, err := p.Stat(path)
+	switch {
+	case err != nil:
+	case info.IsDir():
+		_, err = p.ReadDir(path)
+	case info.Mode().IsRegular():
+		_, _, err = disk.ReadRegular(p, path, math.MaxInt32)
+	}
+	return err
 }
 
 // Readlink implements [disk.FS].
