@@ -100,7 +100,7 @@ func TestFaults(t *testing.T) {
 		{"more rights", "  contents: read\n", "  contents: write\n", "no permissions for all jobs"},
 		{"rights of a job", "    timeout-minutes", "    permissions: write-all\n    timeout-minutes", "a job has permissions of its own"},
 		{"strangers", "  pull_request:", "  pull_request_target:", "pull_request_target runs"},
-		{"no limit of time", "    timeout-minutes: 90\n", "", "the job check has no limit of time"},
+		{"no limit of time", "    timeout-minutes: 45\n", "", "the job check has no limit of time"},
 		{"another check", "- run: .ci/run\n", "- run: make test\n", "the job check runs something else"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -59,10 +59,10 @@ func TestLeak(t *testing.T) {
 func TestProcessesDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newWorld(1, Settings{Hosts: 1}).hosts[0]
-		p := h.process
+		p := &process{host: h, mark: processes.Add(1), fs: h.process.fs}
+		h.crash()
 		go func() { p.own(); <-t.Context().Done() }()
 		synctest.Wait()
-		h.crash()
 		*p = process{host: h, mark: processes.Add(1), fs: p.fs}
 		for kind, n := range p.resources() {
 			if strings.HasPrefix(kind, "goroutines") {
