@@ -66,7 +66,7 @@ func linkChanges(old, l *publication.Link) (changes []string) {
 func (r Reading) whereabouts(l publication.Link) string {
 	now, ok := r.Links.ByIndex(l.Index)
 	switch {
-	case !ok:
+	case !ok, now.Replaces(l):
 		return removed
 	case now.Master != "":
 		return "port of " + now.Master

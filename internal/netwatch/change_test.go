@@ -15,6 +15,10 @@ func TestChangesBetween(t *testing.T) {
 	link := func(index int, name string, addrs ...publication.LinkAddr) publication.Link {
 		return publication.Link{Index: index, Name: name, MTU: 1500, Addrs: addrs}
 	}
+	made := func(l publication.Link, hardware uint64) publication.Link {
+		l.Hardware = hardware
+		return l
+	}
 	tentative, deprecated := addr("2001:db8::7/64"), addr("2001:db8::7/64")
 	tentative.Tentative, deprecated.Deprecated = true, true
 	duplicate := tentative
@@ -40,6 +44,9 @@ func TestChangesBetween(t *testing.T) {
 		{"gone", []publication.Link{eth0}, nil, "eth0: gone"},
 		{"another one of that name", []publication.Link{eth0}, []publication.Link{link(3, "eth0", addr("192.0.2.7/24"))}, "eth0: gone, eth0: up, with 192.0.2.7/24"},
 		{"renamed", []publication.Link{eth0}, []publication.Link{link(2, "lan0", addr("192.0.2.7/24"))}, "lan0: renamed, it was eth0"},
+		{"another interface has its index", []publication.Link{made(eth0, 1)}, []publication.Link{made(link(2, "lan0", addr("192.0.2.8/24")), 2)}, "eth0: gone, lan0: up, with 192.0.2.8/24"},
+		{"renamed, of which the hardware is known", []publication.Link{made(eth0, 1)}, []publication.Link{made(link(2, "lan0", addr("192.0.2.7/24")), 1)}, "lan0: renamed, it was eth0"},
+		{"another hardware address", []publication.Link{made(eth0, 1)}, []publication.Link{made(eth0, 2)}, ""},
 		{"MTU", []publication.Link{eth0}, []publication.Link{jumbo}, "eth0: MTU 9000, it was 1500"},
 		{"address added", []publication.Link{link(2, "eth0")}, []publication.Link{eth0}, "eth0: address 192.0.2.7/24 added"},
 		{"address removed", []publication.Link{eth0}, []publication.Link{link(2, "eth0")}, "eth0: address 192.0.2.7/24 removed"},

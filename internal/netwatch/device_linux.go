@@ -13,6 +13,7 @@ type device struct {
 	index    uint32
 	name     string
 	mtu      int
+	hardware uint64 // the end of its hardware address; 0 if it has none
 	flags    uint32 // IFF_…
 	dormant  bool   // it has a carrier, but may not send yet
 	kind     string // such as "bridge"; "" for hardware
@@ -33,7 +34,7 @@ func newDevice(m rtnetlink.LinkMessage) (d device, ok bool) {
 		return device{}, false
 	}
 	d = device{
-		index: m.Index, name: a.Name, mtu: int(a.MTU), flags: m.Flags,
+		index: m.Index, name: a.Name, mtu: int(a.MTU), hardware: end(a.Address), flags: m.Flags,
 		dormant: a.OperationalState == rtnetlink.OperStateDormant, master: value(a.Master), ups: value(a.CarrierUpCount),
 	}
 	if info := a.Info; info != nil {

@@ -177,7 +177,8 @@ func portable() ([]publication.Link, error) {
 			continue // gone since
 		}
 		link := publication.Link{
-			Index: i.Index, Name: i.Name, MTU: i.MTU, Loopback: i.Flags&net.FlagLoopback != 0, PointToPoint: i.Flags&net.FlagPointToPoint != 0,
+			Index: i.Index, Name: i.Name, MTU: i.MTU, Hardware: end(i.HardwareAddr),
+			Loopback: i.Flags&net.FlagLoopback != 0, PointToPoint: i.Flags&net.FlagPointToPoint != 0,
 			Outage: outage(i.Name, i.Flags&net.FlagUp != 0, i.Flags&net.FlagRunning != 0, i.Flags&(net.FlagMulticast|net.FlagLoopback) != 0),
 		}
 		for _, a := range addrs {
@@ -190,6 +191,14 @@ func portable() ([]publication.Link, error) {
 		links = append(links, link)
 	}
 	return inOrder(links), nil
+}
+
+// end returns the last eight bytes of a hardware address: a longer one begins with those of a network.
+func end(address net.HardwareAddr) (number uint64) {
+	for _, b := range address {
+		number = number<<8 | uint64(b)
+	}
+	return number
 }
 
 func inOrder(links []publication.Link) []publication.Link {

@@ -41,7 +41,7 @@ func FromKernel(links []rtnetlink.LinkMessage, addrs []rtnetlink.AddressMessage)
 // link returns what an interface is to the rest of the program.
 func (t *table) link(d device, addrs []publication.LinkAddr) publication.Link {
 	return publication.Link{
-		Index: int(d.index), Name: d.name, MTU: d.mtu, Loopback: d.is(unix.IFF_LOOPBACK),
+		Index: int(d.index), Name: d.name, MTU: d.mtu, Hardware: d.hardware, Loopback: d.is(unix.IFF_LOOPBACK),
 		Master: t.master(d), PointToPoint: d.is(unix.IFF_POINTOPOINT), NoARP: d.lacksARP(),
 		Carriers: t.carriers(d), Outage: t.outage(d), Addrs: addrs,
 	}

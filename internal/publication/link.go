@@ -27,7 +27,8 @@ func (v IPVersion) Carries(p services.Protocol) bool {
 type Link struct {
 	Index    int
 	Name     string
-	MTU      int // bytes
+	MTU      int    // bytes
+	Hardware uint64 // the end of the hardware address; 0 if it has none, or that is not known
 	Loopback bool
 	Addrs    []LinkAddr
 
@@ -83,9 +84,15 @@ func (l Link) CameUp(before Link) []Carrier {
 	return up
 }
 
+// Replaces reports whether a link is another interface than the one that had its index before: neither the name nor the hardware
+// address is the same. Nothing that was said on the one was heard on the other.
+func (l Link) Replaces(before Link) bool {
+	return l.Index == before.Index && l.Name != before.Name && l.Hardware != before.Hardware && l.Hardware != 0 && before.Hardware != 0
+}
+
 // Same reports whether two links are the same in all that is known of them.
 func (l Link) Same(other Link) bool {
-	return l.Index == other.Index && l.Name == other.Name && l.MTU == other.MTU && l.Loopback == other.Loopback &&
+	return l.Index == other.Index && l.Name == other.Name && l.MTU == other.MTU && l.Hardware == other.Hardware && l.Loopback == other.Loopback &&
 		l.PointToPoint == other.PointToPoint && l.NoARP == other.NoARP && l.Master == other.Master && l.Outage == other.Outage &&
 		same(l.Addrs, other.Addrs) && same(l.Carriers, other.Carriers) && same(l.Faults, other.Faults)
 }

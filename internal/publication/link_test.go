@@ -11,7 +11,7 @@ import (
 // Two links are the same if each field is, also one that is added to Link later.
 func TestLinkSame(t *testing.T) {
 	values := map[string]any{
-		"Index": 3, "Name": "eth1", "MTU": 9000, "Loopback": true, "Master": "br0", "PointToPoint": true, "NoARP": true,
+		"Index": 3, "Name": "eth1", "MTU": 9000, "Hardware": uint64(7), "Loopback": true, "Master": "br0", "PointToPoint": true, "NoARP": true,
 		"Addrs":    []LinkAddr{{Prefix: netip.MustParsePrefix("192.0.2.2/24"), Tentative: true}},
 		"Carriers": []Carrier{{Index: 2, Ups: 2}},
 		"Outage":   Outage{Why: "down"},

@@ -56,7 +56,7 @@ func (ls Links) Meet(others Links) bool {
 }
 
 // Across goes through two states of the links in the order of their indices: each link as it was and as it is, nil if it
-// was not there or is not.
+// was not there or is not. One that [Link.Replaces] another comes after that.
 func Across(before, now Links) iter.Seq2[*Link, *Link] {
 	return func(yield func(old, l *Link) bool) {
 		for i, j := 0, 0; i < len(before) || j < len(now); {
@@ -65,7 +65,7 @@ func Across(before, now Links) iter.Seq2[*Link, *Link] {
 				old = &before[i]
 				i++
 			}
-			if j < len(now) && (old == nil || old.Index == now[j].Index) {
+			if j < len(now) && (old == nil || old.Index == now[j].Index && !now[j].Replaces(*old)) {
 				l = &now[j]
 				j++
 			}
@@ -74,6 +74,18 @@ func Across(before, now Links) iter.Seq2[*Link, *Link] {
 			}
 		}
 	}
+}
+
+// Replaced returns the links of now that replace one of before, and the others.
+func Replaced(before, now Links) (replaced, others Links) {
+	for _, l := range now {
+		if old, ok := before.ByIndex(l.Index); ok && l.Replaces(old) {
+			replaced = append(replaced, l)
+		} else {
+			others = append(others, l)
+		}
+	}
+	return replaced, others
 }
 
 // Changed goes through the links that differ between two states, as [Across] does.

@@ -88,3 +88,39 @@ func TestAcross(t *testing.T) {
 		}
 	}
 }
+
+// A link that replaces another one at its index comes after it.
+func TestReplaced(t *testing.T) {
+	old := Link{Index: 2, Name: "eth0", Hardware: 1}
+	with := func(index int, name string, hardware uint64) Link {
+		return Link{Index: index, Name: name, Hardware: hardware}
+	}
+	for _, c := range []struct {
+		name string
+		now  Link
+		want bool
+	}{
+		{"the same", old, false},
+		{"renamed", with(2, "lan0", 1), false},
+		{"another hardware address", with(2, "eth0", 2), false},
+		{"another interface", with(2, "lan0", 2), true},
+		{"another name, and it is not known what it is", with(2, "lan0", 0), false},
+		{"another index", with(3, "lan0", 2), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			replaced, others := Replaced(Links{old}, Links{c.now})
+			if len(replaced) > 0 != c.want || len(replaced)+len(others) != 1 {
+				t.Errorf("%v replace, and %v do not", replaced, others)
+			}
+			pairs := 0
+			for before, l := range Across(Links{old}, Links{c.now}) {
+				if pairs++; c.want && (before != nil) != (pairs == 1) || l != nil && l.Name != c.now.Name {
+					t.Errorf("pair %d: %v and %v", pairs, before, l)
+				}
+			}
+			if apart := c.want || c.now.Index != old.Index; apart != (pairs == 2) {
+				t.Errorf("%d pairs", pairs)
+			}
+		})
+	}
+}

@@ -370,3 +370,49 @@ func TestLinksThatComeAndGo(t *testing.T) {
 		t.Errorf("%d records on %d links are kept for ever", h.estate.size, len(h.estate.legs))
 	}
 }
+
+// An interface that has the index of another one is a network of its own: all is announced there, and what the other one owes is
+// said when that is back.
+func TestAnotherInterfaceAtAnIndex(t *testing.T) {
+	made := func(index int, name string, hardware uint64) publication.Link {
+		l := port(index, name)
+		l.Hardware = hardware
+		return l
+	}
+	eth0, back := made(2, "eth0", 1), made(3, "eth0", 1)
+	for _, c := range []struct {
+		name     string
+		instead  publication.Link
+		probes   bool
+		goodbyes string // when eth0 is back
+	}{
+		{"another interface", made(2, "lan0", 2), true, "3: Desk"},
+		{"it has another name", made(2, "lan0", 1), false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			h := l.host("pbx", eth0)
+			h.apply(sip("Desk", 5060), sip("Stays", 5061))
+			l.run(time.Minute)
+			l.mark()
+			h.links = []publication.Link{c.instead}
+			h.apply(sip("Desk", 5060), sip("Stays", 5061))
+			l.run(3 * time.Second)
+			if probes := len(l.of(h, isProbe)) > 0; probes != c.probes {
+				t.Errorf("it probes: %v, want %v", probes, c.probes)
+			}
+			if said := len(l.of(h, holds(sips, mdns.TypePTR))) > 0; said != c.probes {
+				t.Errorf("it announces: %v, want %v", said, c.probes)
+			}
+			h.apply(sip("Stays", 5061))
+			l.run(10 * time.Second)
+			l.mark()
+			h.links = append(h.links, back)
+			h.apply(sip("Stays", 5061))
+			l.run(inheritTime + 3*time.Second)
+			if got := l.goodbyesOn(h); got != c.goodbyes {
+				t.Errorf("goodbyes when it is back: %q, want %q", got, c.goodbyes)
+			}
+		})
+	}
+}

@@ -177,6 +177,22 @@ func (s *faces) drop() {
 	s.links = slices.DeleteFunc(s.links, func(l *link) bool { return !used[l] })
 }
 
+// vacate ends the faces of interfaces whose indices others have now: nothing can be said there any more. What they owe is owed by their
+// names.
+func (r *Responder) vacate(links publication.Links) {
+	for _, l := range links {
+		for f := range r.faces.of(l.Index) {
+			delete(r.faces.byLink, faceKey{l.Index, f.version})
+			r.faces.forget(f)
+		}
+		delete(r.estate.names, l.Index)
+	}
+	isOf := func(index int) bool { return links.Has(index) }
+	r.faces.all = slices.DeleteFunc(r.faces.all, func(f *face) bool { return isOf(f.link.Index) })
+	r.faces.links = slices.DeleteFunc(r.faces.links, func(l *link) bool { return isOf(l.Index) })
+	r.faces.rank()
+}
+
 // link returns what is known of a link, made if need be.
 func (s *faces) link(l publication.Link) *link {
 	i := slices.IndexFunc(s.links, func(known *link) bool { return known.Index == l.Index })

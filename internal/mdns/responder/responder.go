@@ -126,6 +126,17 @@ func New(config Config) *Responder {
 // Apply replaces what is published. What the packets say is up to [Responder.Tick].
 func (r *Responder) Apply(now time.Time, d publication.Desired) {
 	r.begin(now)
+	if replaced, others := publication.Replaced(r.desired.Links, d.Links); len(replaced) > 0 {
+		without := d
+		without.Links = others
+		r.follow(without)
+		r.vacate(replaced)
+	}
+	r.follow(d)
+}
+
+// follow makes what is published what is desired.
+func (r *Responder) follow(d publication.Desired) {
 	r.own.follow(d)
 	r.names.adopt(d)
 	r.plan(true)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -26,6 +27,7 @@ type kernel struct {
 	interfaces []*nic
 	out        *nic // is unplugged; nil: none
 	last       int  // index
+	made       int  // interfaces: what the hardware address of one ends with
 	listeners  map[*func(index uint32)]bool
 	said       map[uint32]messages // about each interface, the last time
 	fails      error               // of the next reads
@@ -36,6 +38,7 @@ type kernel struct {
 // nic is an interface, and the cable to a segment that is in it.
 type nic struct {
 	index   int
+	number  int // of all that were made
 	name    string
 	flags   uint32
 	mtu     uint32
@@ -61,12 +64,13 @@ var errNetlink = errors.New("netlink receive: no buffer space available")
 
 // plug adds an interface with a cable to a segment, and a spare one for its bridge.
 func (k *kernel) plug(s *segment, port, spare *memlink.Port, name string, prefixes ...netip.Prefix) *nic {
-	n := &nic{name: name, flags: working, mtu: 1500, ups: 1, port: port, segment: s}
+	k.made += 2
+	n := &nic{number: k.made - 1, name: name, flags: working, mtu: 1500, ups: 1, port: port, segment: s}
 	for _, p := range prefixes {
 		n.addrs = append(n.addrs, address{Prefix: p})
 	}
 	n.home = n.addrs
-	n.bridge = &nic{name: "br-" + name, kind: "bridge", flags: working, mtu: 1500, ups: 1, port: spare, segment: s}
+	n.bridge = &nic{number: k.made, name: "br-" + name, kind: "bridge", flags: working, mtu: 1500, ups: 1, port: spare, segment: s}
 	spare.SetDown(true)
 	k.change(func() { k.add(n) })
 	return n
@@ -336,7 +340,7 @@ func (n *nic) messages() messages {
 	ups := n.ups
 	m := messages{link: rtnetlink.LinkMessage{
 		Index: uint32(n.index), Flags: n.flags,
-		Attributes: &rtnetlink.LinkAttributes{Name: n.name, MTU: n.mtu, CarrierUpCount: &ups},
+		Attributes: &rtnetlink.LinkAttributes{Name: n.name, Address: net.HardwareAddr{2, 0, 0, 0, 0, byte(n.number)}, MTU: n.mtu, CarrierUpCount: &ups},
 	}}
 	if n.master != 0 {
 		m.link.Attributes.Master = new(uint32(n.master))

@@ -69,7 +69,7 @@ var tellings = []telling{
 	{event: "address state", draw: 1, told: `change="address fe80::1/64 deprecated"`},
 	{event: "rename link", told: `change="renamed, it was eth0"`},
 	{event: "reindex", draw: 3, told: "change=removed"},
-	{event: "reindex", draw: 8, told: `change="renamed, it was eth1"`},
+	{event: "reindex", draw: 8, told: `change=removed`},
 	{event: "unplug", draw: 3, told: "change=removed", over: `change="up, with`},
 	{event: "mtu", told: `change="MTU`},
 	{event: "netlink fails", told: `msg="the change of the links is not applied yet"`, over: `msg="all changes are applied"`},
