@@ -76,16 +76,14 @@ func Across(before, now Links) iter.Seq2[*Link, *Link] {
 	}
 }
 
-// Replaced returns the links of now that replace one of before, and the others.
-func Replaced(before, now Links) (replaced, others Links) {
-	for _, l := range now {
-		if old, ok := before.ByIndex(l.Index); ok && l.Replaces(old) {
-			replaced = append(replaced, l)
-		} else {
-			others = append(others, l)
+// Replaced returns the links of now that replace one of before.
+func Replaced(before, now Links) (replaced Links) {
+	for old, l := range Across(before, now) {
+		if l == nil && now.Has(old.Index) {
+			replaced = append(replaced, now[now.Place(old.Index)])
 		}
 	}
-	return replaced, others
+	return replaced
 }
 
 // Changed goes through the links that differ between two states, as [Across] does.

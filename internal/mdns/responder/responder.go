@@ -22,6 +22,7 @@ package responder
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"announcer/internal/mdns"
@@ -126,9 +127,9 @@ func New(config Config) *Responder {
 // Apply replaces what is published. What the packets say is up to [Responder.Tick].
 func (r *Responder) Apply(now time.Time, d publication.Desired) {
 	r.begin(now)
-	if replaced, others := publication.Replaced(r.desired.Links, d.Links); len(replaced) > 0 {
+	if replaced := publication.Replaced(r.desired.Links, d.Links); len(replaced) > 0 {
 		without := d
-		without.Links = others
+		without.Links = slices.DeleteFunc(slices.Clone(d.Links), func(l publication.Link) bool { return replaced.Has(l.Index) })
 		r.follow(without)
 		r.vacate(replaced)
 	}
