@@ -79,8 +79,11 @@ func Across(before, now Links) iter.Seq2[*Link, *Link] {
 // Replaced returns the links of now that replace one of before.
 func Replaced(before, now Links) (replaced Links) {
 	for old, l := range Across(before, now) {
-		if l == nil && now.Has(old.Index) {
-			replaced = append(replaced, now[now.Place(old.Index)])
+		if l != nil {
+			continue
+		}
+		if other, ok := now.ByIndex(old.Index); ok {
+			replaced = append(replaced, other)
 		}
 	}
 	return replaced

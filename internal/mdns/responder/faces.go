@@ -162,6 +162,11 @@ func (s *faces) drop() {
 	if n := len(s.all); n == 0 || !s.all[n-1].unwanted || !slices.ContainsFunc(s.all, gone) {
 		return
 	}
+	s.remove(gone)
+}
+
+// remove forgets some faces, and the links that have none any more.
+func (s *faces) remove(gone func(*face) bool) {
 	for _, f := range s.all {
 		if gone(f) {
 			delete(s.byLink, faceKey{f.link.Index, f.version})
@@ -177,20 +182,13 @@ func (s *faces) drop() {
 	s.links = slices.DeleteFunc(s.links, func(l *link) bool { return !used[l] })
 }
 
-// vacate ends the faces of interfaces whose indices others have now: nothing can be said there any more. What they owe is owed by their
-// names.
+// vacate ends the faces of interfaces whose indices others have now: nothing can be said there any more. What they owe is owed by
+// their names.
 func (r *Responder) vacate(links publication.Links) {
+	r.faces.remove(func(f *face) bool { return links.Has(f.link.Index) })
 	for _, l := range links {
-		for f := range r.faces.of(l.Index) {
-			delete(r.faces.byLink, faceKey{l.Index, f.version})
-			r.faces.forget(f)
-		}
 		delete(r.estate.names, l.Index)
 	}
-	isOf := func(index int) bool { return links.Has(index) }
-	r.faces.all = slices.DeleteFunc(r.faces.all, func(f *face) bool { return isOf(f.link.Index) })
-	r.faces.links = slices.DeleteFunc(r.faces.links, func(l *link) bool { return isOf(l.Index) })
-	r.faces.rank()
 }
 
 // link returns what is known of a link, made if need be.

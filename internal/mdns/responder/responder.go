@@ -124,7 +124,8 @@ func New(config Config) *Responder {
 	return r
 }
 
-// Apply replaces what is published. What the packets say is up to [Responder.Tick].
+// Apply replaces what is published. An interface of which another one has the index now goes before that comes. What the packets
+// say is up to [Responder.Tick].
 func (r *Responder) Apply(now time.Time, d publication.Desired) {
 	r.begin(now)
 	if replaced := publication.Replaced(r.desired.Links, d.Links); len(replaced) > 0 {
