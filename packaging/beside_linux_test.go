@@ -157,7 +157,7 @@ func testPowerCut(t *testing.T, s *site, other responder, port int) {
 			return err == nil, out
 		})
 	}
-	if out, _ := s.pbx.Try("cat", unwritten); out == text {
+	if out, _ := s.pbx.Try("cat", unwritten); out == text { // an error says that it is missing
 		t.Error("the power cut has lost nothing")
 	}
 	finds(t, s.two, "eth0", "Shop", fmt.Sprintf("pbx.local:%d", port), "192.0.2.5")

@@ -204,12 +204,12 @@ var life = []struct {
 	}, nil},
 	{"inodes", func(w *world) []error {
 		before, err := w.Inode(w.at("etc/services/b"))
-		again, _ := w.Inode(w.at("etc/services/b"))
+		again, againErr := w.Inode(w.at("etc/services/b"))
 		written := w.people.Append(w.at("etc/services/b"), "longer")
-		after, _ := w.Inode(w.at("etc/services/b"))
+		after, afterErr := w.Inode(w.at("etc/services/b"))
 		_, none := w.Inode(w.at("etc/services/none"))
 		w.says(before == again, before == after, before.Number == after.Number, after.Size-before.Size, time.Unix(0, before.Modified).UTC())
-		return all(err, written, none)
+		return all(err, againErr, written, afterErr, none)
 	}, nil},
 	{"a closed directory", func(w *world) []error { return all(w.Chmod(w.at("etc/services"), 0)) }, []string{"etc", "etc/services", "etc/services/b"}},
 	{"what a closed directory holds", func(w *world) []error { return all(w.AddDir("etc/services"), w.AddFile("etc/services/b")) }, nil},
