@@ -8,6 +8,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,11 +59,17 @@ var errHangs = fmt.Errorf("a file system has not answered within %v", looking)
 // looking is how long it may take to look at all paths.
 const looking = 2 * time.Second
 
-// allowed are the paths, without symbolic links, below which this process may read; nil if it is not confined.
-var allowed atomic.Pointer[grants]
+// allowed are the places below which this process may read; nil if it is not confined.
+var allowed atomic.Pointer[[]place]
 
 // grants are paths without symbolic links.
 type grants struct{ read, write []string }
+
+// place is a file or directory that is allowed. What replaces it, or is mounted over it, is not.
+type place struct {
+	path string
+	is   fs.FileInfo
+}
 
 // Enter confines all threads of this process, now and in future, and all programs that it starts, to the rules. It returns the
 // version of Landlock that the kernel has: older ones restrict less. rules is called once; it may look at files. Nothing is
@@ -74,10 +81,12 @@ func Enter(rules func() Rules) (version int, err error) {
 	type plan struct {
 		Rules
 		grants
+		places []place
 	}
 	p, ok := within.Do(looking, func() plan {
 		r := rules()
-		return plan{r, r.grants()}
+		g := r.grants()
+		return plan{r, g, g.places()}
 	})
 	if !ok {
 		return version, errHangs
@@ -85,7 +94,7 @@ func Enter(rules func() Rules) (version int, err error) {
 	if err := restrict(p.Rules, p.grants); err != nil {
 		return version, err
 	}
-	allowed.Store(&p.grants)
+	allowed.Store(&p.places)
 	return version, nil
 }
 
@@ -103,6 +112,16 @@ func (r Rules) grants() grants {
 	slices.Sort(g.read)
 	g.read = slices.Compact(g.read)
 	return g
+}
+
+// places returns what the paths lead to now.
+func (g grants) places() (all []place) {
+	for _, path := range slices.Concat(g.read, g.write) {
+		if info, err := os.Lstat(path); err == nil {
+			all = append(all, place{path, info})
+		}
+	}
+	return all
 }
 
 // existing returns those of the paths where something is, without symbolic links.
@@ -140,24 +159,30 @@ func (e *DeniedError) Error() string {
 
 // CheckRead returns a *[DeniedError] if this process is confined and may not read a path, or what will be there.
 func CheckRead(path string) error {
-	g := allowed.Load()
-	if g == nil {
+	places := allowed.Load()
+	if places == nil {
 		return nil
 	}
-	if covered, ok := within.Do(looking, func() bool { return covers(append(g.write, g.read...), path) }); ok && !covered {
+	if covered, ok := within.Do(looking, func() bool { return covers(*places, path) }); ok && !covered {
 		return &DeniedError{path}
 	}
 	return nil
 }
 
-// covers reports whether a path, or the first entry of it that is missing, is below one of the others.
-func covers(others []string, path string) bool {
+// covers reports whether a path, or the first entry of it that is missing, is one of the places or below one.
+func covers(places []place, path string) bool {
 	covered := false
 	disk.Walk(disk.OS, path, func(s disk.Step) bool {
-		covered = slices.ContainsFunc(others, func(other string) bool { return isBelow(s.Path(), other) })
+		covered = slices.ContainsFunc(places, func(p place) bool { return isBelow(s.Path(), p.path) && p.isThere() })
 		return true
 	})
 	return covered
+}
+
+// isThere reports whether the path still leads to what was allowed.
+func (p place) isThere() bool {
+	info, err := os.Lstat(p.path)
+	return err == nil && os.SameFile(info, p.is)
 }
 
 // isBelow reports whether a path is another one, or below it.

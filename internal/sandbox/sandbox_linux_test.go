@@ -302,6 +302,28 @@ func TestLaterPlaces(t *testing.T) {
 	c.want("denied", "read", "/etc/passwd")
 }
 
+// TestReplacedPlace wants it to be known that a directory may not be read that has replaced one that is allowed.
+func TestReplacedPlace(t *testing.T) {
+	dir := t.TempDir()
+	in := func(path string) string { return filepath.Join(dir, path) }
+	file := write(t, in("services/a.service"))
+	c := start(t, Rules{Read: []string{file}})
+	c.want("done", "check", file)
+	if err := os.Rename(in("services"), in("old")); err != nil {
+		t.Fatal(err)
+	}
+	c.want("done", "read", in("old/a.service"))
+	c.want("denied", "check", file)
+	write(t, file)
+	c.want("denied", "read", file)
+	c.want("denied", "check", file)
+	if err := errors.Join(os.RemoveAll(in("services")), os.Rename(in("old"), in("services"))); err != nil {
+		t.Fatal(err)
+	}
+	c.want("done", "read", file)
+	c.want("done", "check", file)
+}
+
 // TestTCP wants TCP for a process only as its rules have it.
 func TestTCP(t *testing.T) {
 	if supported() < 4 {
