@@ -1,6 +1,7 @@
 package link
 
 import (
+	"os"
 	"strings"
 	"time"
 )
@@ -14,7 +15,7 @@ type Sharing struct {
 }
 
 // NewSharing returns a Sharing that has not looked yet.
-func NewSharing() *Sharing { return &Sharing{count: socketCounts, find: sharers} }
+func NewSharing() *Sharing { return &Sharing{count: new(socketCounts).read, find: sharers} }
 
 // aloneTime is how long a look that found no other program counts while the number of sockets is the same. A program that opens a socket
 // while another one closes one is noticed after it.
@@ -39,11 +40,19 @@ func (s *Sharing) Programs() []string {
 	return names
 }
 
-// socketCounts returns the numbers of UDP sockets in the network namespace of this thread, as the kernel counts them; "" if it does not.
-func socketCounts() (counts string) {
-	for _, table := range []string{"sockstat", "sockstat6"} {
-		text, _ := readTable("/proc/thread-self/net/" + table) // without IPv6 there is no sockstat6
-		for line := range strings.Lines(string(text)) {
+// socketCounts are the numbers of UDP sockets in the network namespace of the thread that read them first, as the kernel counts them.
+// The files stay open: to open one takes the kernel longer than to read it.
+type socketCounts struct{ tables []*os.File }
+
+// read returns the numbers; "" if the kernel does not count.
+func (c *socketCounts) read() (counts string) {
+	if c.tables == nil {
+		c.tables = openTables("sockstat", "sockstat6")
+	}
+	var text [512]byte // a table has less
+	for _, table := range c.tables {
+		n, _ := table.ReadAt(text[:], 0) // the end of the file is an error
+		for line := range strings.Lines(string(text[:n])) {
 			columns := strings.Fields(line) // as "UDP: inuse 5 mem 288"
 			if len(columns) > 2 && (columns[0] == "UDP:" || columns[0] == "UDP6:") {
 				counts += columns[0] + columns[2]
@@ -51,4 +60,14 @@ func socketCounts() (counts string) {
 		}
 	}
 	return counts
+}
+
+// openTables opens those tables of the network namespace of this thread that there are: without IPv6 there is no sockstat6.
+func openTables(names ...string) (tables []*os.File) {
+	for _, name := range names {
+		if table, err := os.Open("/proc/thread-self/net/" + name); err == nil {
+			tables = append(tables, table)
+		}
+	}
+	return tables
 }

@@ -58,16 +58,17 @@ func TestSharing(t *testing.T) {
 // The kernel counts each socket that is opened and closed, of both IP versions.
 func TestSocketCounts(t *testing.T) {
 	netlab.Need(t)
+	counts := new(socketCounts)
 	for _, addr := range []string{"127.0.0.1:5353", "[::1]:5353", "[::]:5353"} {
 		t.Run(addr, func(t *testing.T) {
-			before := socketCounts()
+			before := counts.read()
 			c, err := net.ListenPacket("udp", addr)
 			if err != nil {
 				t.Fatal(err)
 			}
-			opened := socketCounts()
+			opened := counts.read()
 			c.Close()
-			if after := socketCounts(); before == "" || opened == before || after != before {
+			if after := counts.read(); before == "" || opened == before || after != before {
 				t.Errorf("counts are %q, then %q, then %q", before, opened, after)
 			}
 		})
