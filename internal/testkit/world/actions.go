@@ -79,7 +79,7 @@ var actions = []action{
 	}},
 	{"clock", 1, func(_ *World, h *host, dice *rand.Rand) { h.setClock(dice) }},
 	{"disk full", 1, func(w *World, h *host, _ *rand.Rand) { h.fill(w) }},
-	{"reflector", 1, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
+	{"reflector", 3, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
 	{"netlink overrun", 2, func(_ *World, h *host, dice *rand.Rand) { h.overrun(dice) }},
 	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.toggleJam(&jam{why: syscall.EPERM, segment: -1}) }},
 	{"sending fails", 3, func(w *World, h *host, dice *rand.Rand) { h.toggleJam(drawJam(w, dice)) }},
@@ -87,8 +87,8 @@ var actions = []action{
 	{"hiccup", 4, func(w *World, h *host, dice *rand.Rand) { h.hiccup(w, dice) }},
 
 	{"port held", 1, func(_ *World, h *host, _ *rand.Rand) { h.holdPort() }},
-	{"storm", 1, func(w *World, _ *host, dice *rand.Rand) { w.storm(dice) }},
-	{"partition", 1, func(w *World, _ *host, dice *rand.Rand) { w.part(dice) }},
+	{"storm", 3, func(w *World, _ *host, dice *rand.Rand) { w.storm(dice) }},
+	{"partition", 3, func(w *World, _ *host, dice *rand.Rand) { w.part(dice) }},
 	{"garbage", 1, func(w *World, _ *host, dice *rand.Rand) { w.garble(dice) }},
 	{"flood", 1, func(w *World, _ *host, dice *rand.Rand) { w.flood(dice) }},
 	{"questions", 3, func(w *World, _ *host, dice *rand.Rand) { w.inquire(dice) }},
@@ -144,7 +144,7 @@ func drawAction(dice *rand.Rand) string {
 // do makes a step happen.
 func (w *World) do(s Step) {
 	for _, a := range actions {
-		if a.name == s.Action {
+		if a.name == s.Action && w.canHappen(s.Action) {
 			a.do(w, w.hosts[s.Host], rand.New(rand.NewPCG(s.Draw, 1)))
 		}
 	}

@@ -114,7 +114,7 @@ func (c *cache) after(d time.Duration) cache {
 
 // checkUnnoticed checks that all that a process has announced is still known after its end.
 func (h *host) checkUnnoticed() {
-	for _, s := range h.truth.world.segments {
+	for _, s := range h.truth.world.whole() {
 		known := s.cache.after(farewellTime)
 		services, want := known.services(h.net.Name), h.announces(s)
 		delete(want, sharedName)

@@ -10,7 +10,6 @@ import (
 	"announcer/internal/mdns"
 	"announcer/internal/mdns/link"
 	"announcer/internal/mdns/wire"
-	"announcer/internal/testkit/memlink"
 )
 
 // The age of the oldest packets and records that are repeated: after two minutes they are those of a rival.
@@ -27,29 +26,6 @@ type packet struct {
 
 // keepSaid is the most packets that a segment remembers for strangers to repeat.
 const keepSaid = 50
-
-// storm has packets of a segment lost, doubled and overtaking each other for a while.
-func (w *World) storm(dice *rand.Rand) {
-	s := w.segments[dice.IntN(len(w.segments))]
-	s.SetWeather(memlink.Weather{Loss: 0.3, Duplicate: 0.2, Delay: time.Millisecond, Jitter: 50 * time.Millisecond})
-	w.rest(time.Duration(dice.Int64N(int64(30 * time.Second))))
-	s.SetWeather(fine)
-	w.touch()
-}
-
-// part splits a segment for a while: no host hears another one.
-func (w *World) part(dice *rand.Rand) {
-	s := w.segments[dice.IntN(len(w.segments))]
-	s.split()
-	w.rest(time.Duration(dice.Int64N(int64(time.Minute))))
-	s.Heal()
-	w.touch()
-}
-
-func (s *segment) split() {
-	side := 0
-	s.Split(func(*memlink.Host) int { side++; return side })
-}
 
 // touch notes that the network may differ for a while.
 func (w *World) touch() {
@@ -135,27 +111,6 @@ func (s *segment) stale() (records []mdns.Record) {
 		}
 	}
 	return records
-}
-
-// reflect has a device repeat on each segment what it hears on the other, for a while.
-func (w *World) reflect(dice *rand.Rand) {
-	w.mu.Lock()
-	w.reflects = true
-	w.mu.Unlock()
-	w.rest(time.Duration(dice.Int64N(int64(time.Minute))))
-	w.mu.Lock()
-	w.reflects = false
-	w.mu.Unlock()
-	w.touch()
-}
-
-// reflected has the other segments hear a packet, too.
-func (w *World) reflected(s *segment, data []byte) {
-	for _, other := range w.segments {
-		if other != s {
-			time.AfterFunc(time.Millisecond, func() { other.say(data) })
-		}
-	}
 }
 
 // say has the stranger of a segment send a packet to all.

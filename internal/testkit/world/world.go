@@ -59,6 +59,7 @@ type World struct {
 
 	rival     *rival    // nil: none was there
 	contested time.Time // until when names change hands
+	trouble   *trouble  // nil: the network is whole
 	reflects  bool      // what is sent on one segment is repeated on the others
 
 	trace []string // what was sent
@@ -114,6 +115,7 @@ func Run(seed uint64, s Settings, steps []Step) Result {
 		w.rest(w.pause(step))
 		w.checkAnnounced()
 		w.check()
+		w.subside()
 	}
 	w.end()
 	return Result{w.failures, w.trace}
@@ -310,6 +312,7 @@ func (w *World) note(format string, args ...any) {
 
 // end stops everything, which must leave nothing behind on the network.
 func (w *World) end() {
+	w.calm()
 	for _, s := range w.segments {
 		s.stopAvahi(true)
 	}

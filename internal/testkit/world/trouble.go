@@ -1,0 +1,110 @@
+//go:build linux
+
+package world
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"announcer/internal/testkit/memlink"
+)
+
+// mostSteps is the most steps that a trouble lasts.
+const mostSteps = 3
+
+// trouble is a fault of the network. Other things happen while it lasts.
+type trouble struct {
+	segment *segment // where packets get lost; nil: nowhere
+	steps   int      // for which it still lasts
+	end     func()
+}
+
+// needsPeace is what does not happen in a trouble: other troubles, and what is checked by what hosts hear of each other.
+var needsPeace = []string{"storm", "partition", "reflector", "questions", "avahi", "clone", "rival"}
+
+// canHappen reports whether a thing can happen now.
+func (w *World) canHappen(name string) bool {
+	return w.trouble == nil || !slices.Contains(needsPeace, name)
+}
+
+// disturb has a trouble begin on a segment, or on none, which ends after some steps.
+func (w *World) disturb(s *segment, dice *rand.Rand, end func()) {
+	w.trouble = &trouble{s, 1 + dice.IntN(mostSteps), end}
+	w.touch()
+}
+
+// whole returns the segments on which all packets get to all hosts.
+func (w *World) whole() []*segment {
+	return slices.DeleteFunc(slices.Clone(w.segments), func(s *segment) bool { return w.trouble != nil && w.trouble.segment == s })
+}
+
+// hides reports whether a daemon can't know of a fault in this trouble: where no question arrives, it sends nothing.
+func (w *World) hides(fault string) bool {
+	return fault == (*jam)(nil).words() && len(w.whole()) < len(w.segments)
+}
+
+// subside has the trouble end, if it has lasted for as many steps as it should. Then the network must be as if there had been none.
+func (w *World) subside() {
+	t := w.trouble
+	switch {
+	case t == nil:
+	case t.steps > 0:
+		t.steps--
+	default:
+		w.calm()
+		w.rest(settleTime)
+		w.checkAnnounced()
+		w.check()
+	}
+}
+
+// calm ends the trouble.
+func (w *World) calm() {
+	if w.trouble != nil {
+		w.note("the network is whole again")
+		w.trouble.end()
+		w.trouble = nil
+		w.touch()
+	}
+}
+
+// storm has packets of a segment lost, doubled and overtaking each other.
+func (w *World) storm(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	s.SetWeather(memlink.Weather{Loss: 0.3, Duplicate: 0.2, Delay: time.Millisecond, Jitter: 50 * time.Millisecond})
+	w.disturb(s, dice, func() { s.SetWeather(fine) })
+}
+
+// part splits a segment: no host hears another one.
+func (w *World) part(dice *rand.Rand) {
+	s := w.segments[dice.IntN(len(w.segments))]
+	s.split()
+	w.disturb(s, dice, s.Heal)
+}
+
+func (s *segment) split() {
+	side := 0
+	s.Split(func(*memlink.Host) int { side++; return side })
+}
+
+// reflect has a device repeat on each segment what it hears on the other.
+func (w *World) reflect(dice *rand.Rand) {
+	w.setReflects(true)
+	w.disturb(nil, dice, func() { w.setReflects(false) })
+}
+
+func (w *World) setReflects(is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reflects = is
+}
+
+// reflected has the other segments hear a packet, too.
+func (w *World) reflected(s *segment, data []byte) {
+	for _, other := range w.segments {
+		if other != s {
+			time.AfterFunc(time.Millisecond, func() { other.say(data) })
+		}
+	}
+}
