@@ -106,8 +106,8 @@ func TestGoodbyeOnALinkThatIsBack(t *testing.T) {
 			if got := l.goodbyes(h, publication.V4); len(got) > 0 {
 				t.Errorf("goodbyes later: %q", got)
 			}
-			if n := len(h.estate.legs) + len(h.estate.names) + h.estate.size; n > 0 {
-				t.Errorf("%d records on %d links are kept, and %d names", h.estate.size, len(h.estate.legs), len(h.estate.names))
+			if n := len(h.estate.legs) + len(h.estate.away) + h.estate.size; n > 0 {
+				t.Errorf("%d records on %d links are kept, and %d names", h.estate.size, len(h.estate.legs), len(h.estate.away))
 			}
 		})
 	}
@@ -269,8 +269,8 @@ func TestLinksThatSwapNames(t *testing.T) {
 			if got := l.goodbyesOn(h); got != all {
 				t.Errorf("goodbyes %q, want %q", got, all)
 			}
-			if n := len(h.estate.names) + len(h.estate.legs) + h.estate.size; n > 0 {
-				t.Errorf("%d records, %v on %v are kept", h.estate.size, h.estate.legs, h.estate.names)
+			if n := len(h.estate.away) + len(h.estate.legs) + h.estate.size; n > 0 {
+				t.Errorf("%d records, %v on %v are kept", h.estate.size, h.estate.legs, h.estate.away)
 			}
 		})
 	}
@@ -290,8 +290,8 @@ func TestLinkThatFlaps(t *testing.T) {
 		size = max(size, h.estate.size)
 		h.links = links
 		h.apply()
-		if n := len(h.estate.names) + h.estate.size; n > 0 {
-			t.Fatalf("%d records are kept of %v while the link is here", h.estate.size, h.estate.names)
+		if n := len(h.estate.away) + h.estate.size; n > 0 {
+			t.Fatalf("%d records are kept of %v while the link is here", h.estate.size, h.estate.away)
 		}
 		l.run(500 * ms)
 	}
@@ -382,12 +382,15 @@ func TestAnotherInterfaceAtAnIndex(t *testing.T) {
 	eth0, back := made(2, "eth0", 1), made(3, "eth0", 1)
 	for _, c := range []struct {
 		name     string
+		away     time.Duration // for which eth0 is before that
 		instead  publication.Link
 		probes   bool
 		goodbyes string // when eth0 is back
 	}{
-		{"another interface", made(2, "lan0", 2), true, "3: Desk"},
-		{"it has another name", made(2, "lan0", 1), false, ""},
+		{"another interface", 0, made(2, "lan0", 2), true, "3: Desk"},
+		{"another interface, later", time.Minute, made(2, "lan0", 2), true, "3: Desk"},
+		{"it has another name", 0, made(2, "lan0", 1), false, ""},
+		{"it has another name, later", time.Minute, made(2, "lan0", 1), true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
@@ -395,6 +398,12 @@ func TestAnotherInterfaceAtAnIndex(t *testing.T) {
 			h.apply(sip("Desk", 5060), sip("Stays", 5061))
 			l.run(time.Minute)
 			l.mark()
+			if c.away > 0 {
+				h.links = nil
+				h.apply(sip("Desk", 5060), sip("Stays", 5061))
+				l.run(c.away)
+				l.mark()
+			}
 			h.links = []publication.Link{c.instead}
 			h.apply(sip("Desk", 5060), sip("Stays", 5061))
 			l.run(3 * time.Second)

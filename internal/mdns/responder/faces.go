@@ -67,6 +67,7 @@ func (s *faces) retire(index int, now *publication.Link) {
 
 // follow makes the faces of a link those of the link as it is now.
 func (s *faces) follow(r *Responder, l publication.Link) {
+	r.estate.replace(l)
 	if s.isRenamed(r, l) {
 		r.estate.rename(l)
 	}
@@ -96,8 +97,8 @@ func (s *faces) face(r *Responder, l publication.Link, v publication.IPVersion) 
 
 // isRenamed reports whether a link had another name, also if it was away meanwhile and owes something.
 func (s *faces) isRenamed(r *Responder, l publication.Link) bool {
-	if before, ok := r.estate.names[l.Index]; ok {
-		return before != l.Name
+	if before, ok := r.estate.away[l.Index]; ok {
+		return before.Name != l.Name
 	}
 	for f := range s.of(l.Index) {
 		return f.link.Name != l.Name
@@ -187,7 +188,7 @@ func (s *faces) remove(gone func(*face) bool) {
 func (r *Responder) vacate(links publication.Links) {
 	r.faces.remove(func(f *face) bool { return links.Has(f.link.Index) })
 	for _, l := range links {
-		delete(r.estate.names, l.Index)
+		delete(r.estate.away, l.Index)
 	}
 }
 

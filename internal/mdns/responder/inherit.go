@@ -57,12 +57,12 @@ type estate struct {
 	news  *news
 	faces *faces
 	legs  map[leg]heirloom
-	names map[int]string // that links had which have no face, by index: they may get another one meanwhile
-	size  int            // relics of all legs
-	grown bool           // since the links last took what is theirs
-	swept moment         // when it was last full, and what is over was forgotten
-	asks  moment         // when the faces that inherited last ask who has that now
-	at    moment         // of the next thing to do
+	away  map[int]publication.Link // those that have no face, as they were: they may get another name meanwhile
+	size  int                      // relics of all legs
+	grown bool                     // since the links last took what is theirs
+	swept moment                   // when it was last full, and what is over was forgotten
+	asks  moment                   // when the faces that inherited last ask who has that now
+	at    moment                   // of the next thing to do
 }
 
 // leave keeps what was announced on a link. Each of its IP versions owes that: the one that announced it may come back later
@@ -119,22 +119,30 @@ func merge(relics, more []relic) []relic {
 // rename has what was announced on a link stay with it under another name, and what another link left under that name
 // with that one, which is away.
 func (e *estate) rename(l publication.Link) {
-	for index, name := range e.names {
-		if name == l.Name && index != l.Index {
-			e.call(index, "")
+	for index, other := range e.away {
+		if other.Name == l.Name && index != l.Index {
+			e.call(other, "")
 		}
 	}
-	if _, ok := e.names[l.Index]; ok {
-		e.call(l.Index, l.Name)
+	if before, ok := e.away[l.Index]; ok {
+		e.call(before, l.Name)
 	}
 }
 
 // call sets another name of a link that owes something.
-func (e *estate) call(index int, name string) {
+func (e *estate) call(l publication.Link, name string) {
 	for _, v := range publication.IPVersions() {
-		e.add(legOf(index, name, v), e.take(legOf(index, e.names[index], v)))
+		e.add(legOf(l.Index, name, v), e.take(legOf(l.Index, l.Name, v)))
 	}
-	e.names[index] = name
+	l.Name = name
+	e.away[l.Index] = l
+}
+
+// replace forgets that the one is away that had the index of another interface: that one has no name of it, and owes nothing for it.
+func (e *estate) replace(l publication.Link) {
+	if before, ok := e.away[l.Index]; ok && l.Replaces(before) {
+		delete(e.away, l.Index)
+	}
 }
 
 // owes reports whether anything is kept that was announced on one of some legs.
@@ -143,8 +151,8 @@ func (e *estate) owes(legs ...leg) bool {
 }
 
 // isPaid reports whether nothing is kept of a link.
-func (e *estate) isPaid(index int, name string) bool {
-	return !e.owes(legOf(index, name, publication.V4), legOf(index, name, publication.V6))
+func (e *estate) isPaid(index int, l publication.Link) bool {
+	return !e.owes(legOf(index, l.Name, publication.V4), legOf(index, l.Name, publication.V6))
 }
 
 // take removes what was announced on a leg, and returns what of it may be in caches.
@@ -171,7 +179,7 @@ func (e *estate) expire() {
 			e.forget(at)
 		}
 	}
-	maps.DeleteFunc(e.names, e.isPaid)
+	maps.DeleteFunc(e.away, e.isPaid)
 }
 
 // legs returns those of the network behind a face: that of its link, and those of the ports of a bridge, which are links of
@@ -218,7 +226,7 @@ func (f *face) bequeath() {
 		f.r.estate.leave(at.link, relics)
 	}
 	if len(relics) > 0 {
-		f.r.estate.names[f.link.Index] = f.link.Name
+		f.r.estate.away[f.link.Index] = f.link.Link
 	}
 }
 
@@ -234,8 +242,8 @@ func (f *face) inherit() {
 		f.inherited = f.inherited.with(left)
 	}
 	maps.DeleteFunc(f.inherited, func(id identity, _ *set) bool { return f.zone.has(id) })
-	if e.isPaid(f.link.Index, f.link.Name) {
-		delete(e.names, f.link.Index)
+	if e.isPaid(f.link.Index, f.link.Link) {
+		delete(e.away, f.link.Index)
 	}
 	if len(relics) > 0 {
 		f.news()

@@ -119,7 +119,7 @@ func New(config Config) *Responder {
 	r.past = past{clock: c, news: &r.news, until: map[Sum]moment{}, swept: never}
 	r.watches = watches{clock: c, faces: &r.faces}
 	r.others = others{clock: c, faces: &r.faces, board: &r.board, topics: map[string]*topic{}, foreign: map[foreignKey]*foreigner{}}
-	r.estate = estate{clock: c, news: &r.news, faces: &r.faces, legs: map[leg]heirloom{}, names: map[int]string{}, swept: never, asks: never, at: forever}
+	r.estate = estate{clock: c, news: &r.news, faces: &r.faces, legs: map[leg]heirloom{}, away: map[int]publication.Link{}, swept: never, asks: never, at: forever}
 	r.names = names{clock: c, faces: &r.faces, watches: &r.watches, board: &r.board, renamed: map[string]*renaming{}, rows: map[string]*row{}, planAt: forever}
 	return r
 }
