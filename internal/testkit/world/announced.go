@@ -68,6 +68,45 @@ func (w *World) checkAnnounced() {
 	}
 }
 
+// promptTime is within which what is new must be multicast where nothing is wrong: changes are gathered, names are probed for.
+const promptTime = 3 * time.Second
+
+// prompt is what makes something new that can be said at once.
+var prompt = []string{"save", "carrier", "down", "multicast", "address", "reindex", "unplug"}
+
+// live makes a step happen. Where nothing is wrong, what is new then must be multicast soon.
+func (w *World) live(s Step) {
+	h := w.hosts[s.Host]
+	isPrompt := slices.Contains(prompt, s.Action) && h.isUnhindered()
+	w.do(s)
+	if isPrompt {
+		h.checkPrompt()
+	}
+}
+
+// isUnhindered reports whether nothing is wrong with the process, the host and the network, and nothing has changed lately.
+func (h *host) isUnhindered() bool {
+	w := h.truth.world
+	return h.process != nil && h.isSettled() && len(h.wrong()) == 0 && h.jam == nil && !h.held && w.trouble == nil && time.Now().After(w.contested)
+}
+
+// checkPrompt lets promptTime pass, in which the host must multicast what is new in this step.
+func (h *host) checkPrompt() {
+	w := h.truth.world
+	before := w.before[h.process]
+	due := map[*segment]zone{}
+	for _, s := range w.segments {
+		due[s] = h.own(s)
+		maps.DeleteFunc(due[s], func(what string, _ mdns.Record) bool { _, is := before.zones[s][what]; return is })
+	}
+	w.rest(promptTime)
+	for _, s := range w.segments {
+		later := h.own(s)
+		maps.DeleteFunc(later, func(what string, _ mdns.Record) bool { _, is := due[s][what]; return is })
+		h.checkSaid(s, before.at, later)
+	}
+}
+
 // checkSaid checks that a host has multicast all records on a segment since a time, by each IP version, except some.
 func (h *host) checkSaid(s *segment, since time.Time, except zone) {
 	via := h.reaches(s)

@@ -95,3 +95,32 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestPrompt checks that a world fails in which a file that is saved where nothing is wrong is announced late.
+func TestPrompt(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before func(w *World, h *host)
+		want   string
+	}{
+		{"soon", func(*World, *host) {}, ""},
+		{"late", func(_ *World, h *host) { h.gate.close() }, "has not announced"},
+		{"while there is a fault", func(_ *World, h *host) { h.gate.close(); h.setJam(&jam{why: unix.EPERM, segment: 0}) }, ""},
+		{"while the network is split", func(w *World, h *host) { h.gate.close(); w.part(h.dice); w.rest(settleTime) }, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(*testing.T) {
+				w := newWorld(1, Settings{Hosts: 1})
+				w.rest(2 * settleTime)
+				test.before(w, w.hosts[0])
+				w.begin()
+				w.live(Step{Action: "save", Draw: 3})
+				if got := strings.Join(w.failures, "\n"); !strings.Contains(got, test.want) || (test.want == "") != (got == "") {
+					t.Errorf("the failures are %q; want %q", got, test.want)
+				}
+				w.hosts[0].resume()
+				w.end()
+			})
+		})
+	}
+}

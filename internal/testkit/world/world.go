@@ -111,7 +111,7 @@ func Run(seed uint64, s Settings, steps []Step) Result {
 		w.rest(time.Duration(step.Draw % uint64(time.Millisecond))) // at no time at which something happens anyway
 		w.note("step %d: %v", i, step)
 		w.begin()
-		w.do(step)
+		w.live(step)
 		w.rest(w.pause(step))
 		w.checkAnnounced()
 		w.check()
