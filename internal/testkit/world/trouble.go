@@ -3,6 +3,7 @@
 package world
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -100,11 +101,31 @@ func (w *World) setReflects(is bool) {
 	w.reflects = is
 }
 
+// reflectTime is what a reflector takes.
+const reflectTime = time.Millisecond
+
 // reflected has the other segments hear a packet, too.
 func (w *World) reflected(s *segment, data []byte) {
 	for _, other := range w.segments {
 		if other != s {
-			time.AfterFunc(time.Millisecond, func() { other.say(data) })
+			other.reflections = append(other.reflections, packet{time.Now(), data})
+			time.AfterFunc(reflectTime, func() { w.repeat(other) })
 		}
+	}
+}
+
+// repeat has a segment hear what was sent at one moment, in an order that does not depend on that of goroutines.
+func (w *World) repeat(s *segment) {
+	w.mu.Lock()
+	later := slices.IndexFunc(s.reflections, func(p packet) bool { return time.Since(p.at) < reflectTime })
+	if later < 0 {
+		later = len(s.reflections)
+	}
+	due := slices.Clone(s.reflections[:later])
+	s.reflections = s.reflections[later:]
+	w.mu.Unlock()
+	slices.SortFunc(due, func(a, b packet) int { return bytes.Compare(a.data, b.data) })
+	for _, p := range due {
+		s.say(p.data)
 	}
 }

@@ -78,6 +78,8 @@ type segment struct {
 	stranger  *memlink.Host
 	said      []packet // by our hosts, for the stranger to repeat
 
+	reflections []packet // not repeated here yet
+
 	spoken    map[utterance]time.Time // when it was last said
 	overheard []reply                 // since a querier asked; nil: none waits
 }
