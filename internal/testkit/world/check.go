@@ -146,7 +146,40 @@ func (h *host) checkStatus() {
 		}
 	}
 	h.checkNames(s)
+	h.checkOver(s.Problems)
 	if h.isWell() && len(s.Problems) > 0 {
 		h.fail("%s has problems, and nothing is wrong: %q", h.name, s.Problems)
 	}
+}
+
+// checkOver checks that no problem names a fault that is over, whatever else is wrong.
+func (h *host) checkOver(problems []string) {
+	for _, problem := range problems {
+		if h.hasReason(problem) {
+			continue
+		}
+		for _, what := range slices.Sorted(maps.Keys(h.truth.over)) {
+			if strings.Contains(problem, what) {
+				h.fail("%s has a problem with what is over for %v, %s: %q", h.name, time.Since(h.truth.over[what]), what, problem)
+			}
+		}
+	}
+}
+
+// hasReason reports whether a problem names a fault that lasts or has just ended. What the network lacks hides faults of the links.
+func (h *host) hasReason(problem string) bool {
+	named := func(what string) bool { return strings.Contains(problem, what) }
+	if slices.ContainsFunc(h.wrong(), named) || h.kernel.isBlind() || h.held || h.jam != nil {
+		return true
+	}
+	most := problemTime
+	if strings.HasPrefix(problem, "the network fails") {
+		most = recentTime
+	}
+	for what, end := range h.truth.over {
+		if time.Since(end) <= most && named(what) {
+			return true
+		}
+	}
+	return false
 }

@@ -36,6 +36,7 @@ func (h *host) feel() {
 		if !slices.Contains(wrong, words) {
 			delete(h.truth.faults, words)
 			h.truth.mended = time.Now()
+			h.truth.over[words] = h.truth.mended
 		}
 	}
 	for _, words := range wrong {
@@ -87,16 +88,18 @@ func (h *host) overdue() (words []string) {
 // isWell reports whether nothing has been wrong for so long that there must be no problem.
 func (h *host) isWell() bool {
 	return len(h.truth.faults) == 0 && h.jam == nil && !h.held && !h.full && !h.kernel.isBlind() &&
-		time.Since(h.truth.mended) > absenceTime && time.Since(h.truth.changed) > absenceTime
+		time.Since(h.truth.mended) > recentTime && time.Since(h.truth.changed) > recentTime
 }
 
 // patience returns for how long a fault may last before it is a problem.
 func patience(fault string) time.Duration {
 	switch {
-	case strings.Contains(fault, "interface"), strings.Contains(fault, "no address"), strings.Contains(fault, "can't be"):
-		return absenceTime
+	case strings.Contains(fault, "interface"), strings.Contains(fault, "no address"):
+		return recentTime // at boot, and when a cable is plugged in again, these come late
+	case strings.Contains(fault, "can't be"):
+		return unreadTime // that reading fails is no event, and to read all files more often would keep a quiet machine awake
 	case strings.Contains(fault, "given no definitions"):
-		return 7 * time.Minute
+		return 7 * time.Minute // what the server said last is announced meanwhile, so one that restarts is no problem
 	}
 	return problemTime
 }

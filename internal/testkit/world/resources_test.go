@@ -36,7 +36,7 @@ func TestLeak(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(1, Settings{Hosts: 1})
-				w.rest(absenceTime + settleTime)
+				w.rest(recentTime + settleTime)
 				h := w.hosts[0]
 				w.measure()
 				test.leak(t.Context(), h.process)
@@ -135,7 +135,7 @@ func memoryAfter(t *testing.T, steps int, isStep func(Step) bool) (bytes int64) 
 		for _, h := range w.hosts {
 			h.mend(w)
 		}
-		w.rest(2 * absenceTime)
+		w.rest(2 * recentTime)
 		with := heap()
 		for _, h := range w.hosts {
 			h.stop(errTerminated)

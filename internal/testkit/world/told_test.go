@@ -169,7 +169,7 @@ func (test telling) isTold(w *World, h *host, want string) bool {
 	if test.after != nil {
 		test.after(w, h)
 	}
-	w.rest(problemTime)
+	w.rest(recentTime)
 	for metric, value := range h.metrics() {
 		if strings.HasPrefix(metric, want) && value > before[metric]+test.idle {
 			return true

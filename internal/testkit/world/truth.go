@@ -16,8 +16,9 @@ const (
 	settleTime  = 20 * time.Second
 	lateTime    = 12 * time.Second             // for which what was defined may still be announced
 	mendTime    = source.Pulse + 4*time.Second // within which it is known what a fault has hidden
-	problemTime = 45 * time.Second
-	absenceTime = 80 * time.Second
+	problemTime = 34 * time.Second
+	recentTime  = 64 * time.Second // for which an interface may be away, and for which a failure to send is a problem
+	unreadTime  = 80 * time.Second // a minute between two tries to read, begun with a pulse
 	inheritTime = 90 * time.Second // in which a process takes over what the one before it announced
 	staleTime   = 80 * time.Minute // longer than any TTL
 )
@@ -43,7 +44,8 @@ type truth struct {
 
 	changed time.Time // when what is to be announced last changed
 	faults  map[string]time.Time
-	mended  time.Time // when a fault last ended
+	over    map[string]time.Time // when faults ended
+	mended  time.Time            // when a fault last ended
 }
 
 // past is a service that was defined until a time.
@@ -55,7 +57,7 @@ type past struct {
 func newTruth(w *World) *truth {
 	return &truth{
 		world: w, disk: map[string]*service{}, known: map[string]service{}, owed: map[string]bool{}, ghosts: map[string]time.Time{},
-		bad: map[string]bool{}, cached: map[string]service{}, faults: map[string]time.Time{},
+		bad: map[string]bool{}, cached: map[string]service{}, faults: map[string]time.Time{}, over: map[string]time.Time{},
 	}
 }
 
@@ -127,7 +129,7 @@ func (t *truth) drop(h *host, file string) {
 // booted notes that a process starts, which knows nothing.
 func (t *truth) booted(h *host) {
 	t.known, t.bad, t.faults = maps.Clone(t.cached), map[string]bool{}, map[string]time.Time{}
-	t.saw, t.mended = false, time.Now()
+	t.saw, t.over, t.mended = false, map[string]time.Time{}, time.Now()
 	t.touch()
 	h.process = &process{}
 	t.learn(h)
