@@ -97,6 +97,25 @@ func (f *farewells) dueNow() (w *farewell, ok bool) {
 	return w, ok
 }
 
+// farewellNow returns the next farewell that is to be said now. What the other IP version announces gets none: caches need not keep
+// them apart.
+func (f *face) farewellNow() (w *farewell, ok bool) {
+	for w, ok = f.farewells.dueNow(); ok && f.isElsewhere(w.set); w, ok = f.farewells.dueNow() {
+		f.farewells.forget(w)
+	}
+	return w, ok
+}
+
+// isElsewhere reports whether the other IP version of the link announces a set.
+func (f *face) isElsewhere(s *set) bool {
+	for other := range f.r.faces.of(f.link.Index) {
+		if other != f && other.zone.holds(s) {
+			return true
+		}
+	}
+	return false
+}
+
 // recall drops the goodbye for a set that is back, and the one that would be for what was inherited.
 func (f *face) recall(s *set) {
 	if len(f.farewells.leaving) == 0 && len(f.inherited) == 0 {
@@ -111,14 +130,14 @@ func (f *face) recall(s *set) {
 
 // sendGoodbyes sends one message with as many of the goodbyes that are due as fit.
 func (f *face) sendGoodbyes() bool {
-	if _, ok := f.farewells.dueNow(); !ok {
+	if _, ok := f.farewellNow(); !ok {
 		return false
 	}
 	a := answerer{face: f, bye: true}
 	a.start()
 	end := f.unwanted || f.r.closing
 	for {
-		w, ok := f.farewells.dueNow()
+		w, ok := f.farewellNow()
 		if !ok {
 			break
 		}

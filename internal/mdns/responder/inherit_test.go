@@ -290,6 +290,10 @@ func TestGoodbyeByTheOtherIPVersion(t *testing.T) {
 		{"IPv4 is back just before the goodbye", []step{{only6, inheritTime - ms}}, both, all, nil},
 		{"IPv6 is back just before the goodbye", []step{{only4, inheritTime - ms}}, both, all, nil},
 		{"what both announced is for IPv4 now", []step{{by4, short}}, both, []publication.Publication{by(sip("Desk", 5060), services.IPv4), four, six}, nil},
+		{"what IPv4 announces, too", nil, both, []publication.Publication{by(sip("Desk", 5060), services.IPv4), four, six}, nil},
+		{"what IPv6 announces, too", nil, both, []publication.Publication{by(sip("Desk", 5060), services.IPv6), four, six}, nil},
+		{"what neither announces", nil, both, []publication.Publication{four, six}, []string{
+			"Desk._sip._udp.local SRV 0 0 5060 pbx.local", `Desk._sip._udp.local TXT "transport=udp"`, sips + " PTR Desk._sip._udp.local"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, h := predecessor(t, all...)

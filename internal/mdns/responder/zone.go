@@ -137,6 +137,14 @@ func (z *zone) has(id identity) bool {
 	return slices.ContainsFunc(n.withTarget(targetKey(id.data)), func(s *set) bool { return s.identity() == id })
 }
 
+// holds reports whether a set with the same records is answered for.
+func (z *zone) holds(s *set) bool {
+	n, id := z.find(s.node.key), s.identity()
+	return n != nil && slices.ContainsFunc(n.withTarget(targetKey(id.data)), func(other *set) bool {
+		return other.identity() == id && other.equal(s.rrset)
+	})
+}
+
 // tidy forgets a node that has nothing left.
 func (z *zone) tidy(n *node) {
 	if len(n.sets) == 0 && n.claim == nil {
