@@ -53,4 +53,8 @@ func TestTrafficWithAConflict(t *testing.T) {
 	if later := w.mostPackets(); later != few {
 		t.Errorf("%d packets long after a conflict, %d without one", later, few)
 	}
+	w.trouble = &trouble{}
+	if many := w.mostPackets(); many <= few {
+		t.Errorf("%d packets while hosts may meet that have one name, %d else", many, few)
+	}
 }

@@ -24,9 +24,10 @@ type traffic map[*memlink.Host][]time.Time
 // (RFC 6762 §8.1), and when it gets its names back.
 func (w *World) contest(d time.Duration) { w.contested = time.Now().Add(d + 2*trafficTime) }
 
-// mostPackets returns the most packets of a host in a trafficTime: more while names change hands.
+// mostPackets returns the most packets of a host in a trafficTime: more while names change hands, as they do when hosts meet that have
+// the same.
 func (w *World) mostPackets() int {
-	if time.Now().Before(w.contested) {
+	if w.trouble != nil || time.Now().Before(w.contested) {
 		return 2 * mostPackets * int(trafficTime/time.Second)
 	}
 	return mostPackets * int(trafficTime/time.Second)

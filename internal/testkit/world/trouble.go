@@ -66,6 +66,7 @@ func (w *World) calm() {
 		w.note("the network is whole again")
 		w.trouble.end()
 		w.trouble = nil
+		w.contest(0)
 		w.touch()
 	}
 }
