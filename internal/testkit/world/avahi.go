@@ -86,7 +86,7 @@ func (w *World) isQuiet() bool {
 // checkNames checks that the daemon names its services as neighbours know them, and which host has the name that it wanted.
 func (h *host) checkNames(said status.Status) {
 	if h.kernel.isBlind() {
-		return // it says what links had that may be others now
+		return // what it describes is the links as they were
 	}
 	for _, service := range said.Services {
 		for _, l := range service.Links {
