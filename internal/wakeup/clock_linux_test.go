@@ -10,17 +10,15 @@ import (
 func TestAlarm(t *testing.T) {
 	const every = 20 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
-	ticks := alarm(ctx, every)
-	last := time.Time{}
-	for range 3 {
-		<-ticks
+	last, n := time.Time{}, 0
+	alarm(ctx, every, func() {
 		if now := time.Now(); !now.Truncate(every).After(last) {
 			t.Errorf("ticks at %v and at %v are in one interval", last, now)
 		} else {
 			last = now
 		}
-	}
-	cancel()
-	for range ticks {
-	}
+		if n++; n == 3 {
+			cancel()
+		}
+	})
 }

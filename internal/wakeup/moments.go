@@ -124,23 +124,19 @@ func (m *moments) earliest() (next time.Time) {
 	return next
 }
 
-// alarm ticks at common moments of an interval, and each other time that the timer expires, until ctx is done.
-func (m *moments) alarm(ctx context.Context, every time.Duration) <-chan struct{} {
-	ticks := make(chan struct{}, 1)
-	go func() {
-		defer close(ticks)
-		for {
-			passed, now := m.nextPass(), time.Now()
-			m.at(now.Add(Until(now, every)))
-			select {
-			case <-passed:
-				tick(ticks)
-			case <-ctx.Done():
-				return
-			}
+// alarm calls tick at common moments of an interval, and each other time that the timer expires, until ctx is done. What happens during
+// a call is not missed.
+func (m *moments) alarm(ctx context.Context, every time.Duration, tick func()) {
+	for passed := m.nextPass(); ; tick() {
+		now := time.Now()
+		m.at(now.Add(Until(now, every)))
+		select {
+		case <-passed:
+			passed = m.nextPass()
+		case <-ctx.Done():
+			return
 		}
-	}()
-	return ticks
+	}
 }
 
 // nextPass returns a channel that is closed by the next pass.

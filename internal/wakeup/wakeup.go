@@ -31,25 +31,24 @@ func (before reading) slept(now reading) time.Duration {
 // Watch calls woke with the time for which the process did not run, at once when it runs again, if that is more than half
 // a minute. It ends with ctx.
 func Watch(ctx context.Context, woke func(slept time.Duration)) {
-	WatchClocks(Clocks{alarm(ctx, Beat), func() (run, wall time.Duration) {
-		now := read()
-		return now.run, now.wall
-	}}, woke)
+	w := newWatcher(read, woke)
+	alarm(ctx, Beat, w.look)
 }
 
-// alarm ticks at common moments of an interval, and at once when the machine wakes up or the clock on the wall is set, until ctx is
-// done. If no timer of the system is available, the runtime's is used.
-func alarm(ctx context.Context, every time.Duration) <-chan struct{} {
+// alarm calls tick at common moments of an interval, and at once when the machine wakes up or the clock on the wall is set, until ctx
+// is done. If no timer of the system is available, the runtime's is used.
+func alarm(ctx context.Context, every time.Duration, tick func()) {
 	m := shared.Load()
 	if m == nil {
 		m = newMoments()
 		end, err := m.open()
 		if err != nil {
-			return ticker(ctx, every)
+			ticker(ctx, every, tick)
+			return
 		}
-		context.AfterFunc(ctx, end)
+		defer end()
 	}
-	return m.alarm(ctx, every)
+	m.alarm(ctx, every, tick)
 }
 
 // Clocks are those of a host.
@@ -60,30 +59,33 @@ type Clocks struct {
 
 // WatchClocks is [Watch] with the clocks of another host, until Ticks is closed.
 func WatchClocks(c Clocks, woke func(slept time.Duration)) {
-	watch(c.Ticks, func() reading {
+	w := newWatcher(func() reading {
 		run, wall := c.Read()
 		return reading{run, wall}
 	}, woke)
-}
-
-// watch reads the clocks on every tick, until there are no more.
-func watch(ticks <-chan struct{}, read func() reading, woke func(slept time.Duration)) {
-	last := read()
-	for range ticks {
-		now := read()
-		if slept := last.slept(now); slept > least {
-			woke(slept)
-		}
-		last = now
+	for range c.Ticks {
+		w.look()
 	}
 }
 
-// tick puts a tick into a channel that holds one, unless one is waiting there.
-func tick(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+// watcher reads clocks.
+type watcher struct {
+	read func() reading
+	woke func(slept time.Duration)
+	last reading
+}
+
+func newWatcher(read func() reading, woke func(slept time.Duration)) *watcher {
+	return &watcher{read, woke, read()}
+}
+
+// look calls woke if the process did not run since the last look.
+func (w *watcher) look() {
+	now := w.read()
+	if slept := w.last.slept(now); slept > least {
+		w.woke(slept)
 	}
+	w.last = now
 }
 
 // Until returns the time until the next moment for what is done at intervals of every: the multiples of it by the clock on
@@ -97,19 +99,14 @@ func Until(now time.Time, every time.Duration) time.Duration {
 	return d
 }
 
-// ticker ticks by the clock of the program, which may stand still while the machine sleeps.
-func ticker(ctx context.Context, every time.Duration) <-chan struct{} {
-	ticks := make(chan struct{}, 1)
-	go func() {
-		defer close(ticks)
-		for {
-			select {
-			case <-time.After(Until(time.Now(), every)):
-				tick(ticks)
-			case <-ctx.Done():
-				return
-			}
+// ticker calls tick by the clock of the program, which may stand still while the machine sleeps.
+func ticker(ctx context.Context, every time.Duration, tick func()) {
+	for {
+		select {
+		case <-time.After(Until(time.Now(), every)):
+			tick()
+		case <-ctx.Done():
+			return
 		}
-	}()
-	return ticks
+	}
 }

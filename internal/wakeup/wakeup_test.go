@@ -31,12 +31,10 @@ func TestSlept(t *testing.T) {
 				readings = readings[1:]
 				return r
 			}
-			ticks := make(chan struct{}, 2)
-			ticks <- struct{}{}
-			ticks <- struct{}{}
-			close(ticks)
 			var got []time.Duration
-			watch(ticks, next, func(slept time.Duration) { got = append(got, slept) })
+			w := newWatcher(next, func(slept time.Duration) { got = append(got, slept) })
+			w.look()
+			w.look()
 			if !slices.Equal(got, c.want) {
 				t.Errorf("woke after %v, want %v", got, c.want)
 			}
@@ -86,14 +84,14 @@ func TestTicker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
-		ticks := ticker(ctx, Beat)
-		<-ticks
-		<-ticks
+		n := 0
+		ticker(ctx, Beat, func() {
+			if n++; n == 2 {
+				cancel()
+			}
+		})
 		if d := time.Since(start); d != 2*Beat {
 			t.Errorf("two ticks after %v", d)
-		}
-		cancel()
-		for range ticks {
 		}
 	})
 }
