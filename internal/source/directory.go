@@ -20,7 +20,6 @@ import (
 const (
 	pollEvery  = 2 * time.Second  // where the system does not report changes
 	pollAnyway = 10 * time.Minute // for what neither events nor inodes show
-	tryEvery   = time.Minute      // for errors of reading, which are no event
 	attempts   = 10               // to find directories that stay the same for a moment
 )
 
@@ -45,13 +44,12 @@ type directory struct {
 	every  time.Duration // between two looks without an event
 	remark Remark        // why the files are polled; "" if they are not, or if the interval that is set is the reason
 	looked time.Time     // the time of the last look
-	tried  time.Time     // when the files could last be read, or could not
 }
 
 // Directory returns the provider of the definition files in a directory, or of the file at that path. It follows changes
-// by events. With each [Pulse] it compares inodes, since a file system that is mounted over something is no event; once a
-// minute it reads a little of each file, for errors; and every ten minutes it reads everything. If poll is 0, it reads
-// everything every 2 s on a file system that does not report changes made elsewhere; otherwise it does so at that interval.
+// by events. With each [Pulse] it compares inodes and reads a little of each file, since neither a file system that is mounted
+// over something nor a disk that fails is an event; and every ten minutes it reads everything. If poll is 0, it reads everything
+// every 2 s on a file system that does not report changes made elsewhere; otherwise it does so at that interval.
 func Directory(fsys disk.FS, path string, poll time.Duration) Provider {
 	return newDirectory(fsys, path, false, poll)
 }
@@ -73,7 +71,7 @@ func (d *directory) Run(ctx context.Context, yield func([]Item)) error {
 	d.buf, d.items, d.stale = new(bytes.Buffer), nil, true
 	defer d.close()
 	for reason := changed; reason != ended; reason = d.await(ctx) {
-		if returned := d.guard.begin(); returned || reason == changed || !d.isSame() || !d.isReadable() || !time.Now().Before(d.due()) {
+		if returned := d.guard.begin(); returned || reason == changed || !d.isSame() || !time.Now().Before(d.due()) {
 			d.prepare()
 			yield(d.look())
 		} else {
@@ -96,22 +94,18 @@ func (d *directory) see(path string) sighting {
 	return sighting{path, inode, err == nil}
 }
 
-// isSame reports whether the place and all files can be reached, and are what the last look found. It hangs if the place
-// itself does.
+// isSame reports whether the place and all files can be read, and are what the last look found. It hangs if the place itself
+// does.
 func (d *directory) isSame() bool {
-	return !slices.ContainsFunc(d.seen, func(before sighting) bool { return !before.reached || d.see(before.path) != before })
+	return !slices.ContainsFunc(d.seen, func(before sighting) bool {
+		return !before.reached || d.see(before.path) != before || d.tryRead(before.path) != nil
+	})
 }
 
-// isReadable reports whether all files can still be read, if it is time to find out.
-func (d *directory) isReadable() bool {
-	if time.Now().Before(d.tried.Add(wakeup.Until(d.tried, tryEvery))) {
-		return true
-	}
-	d.tried = time.Now()
-	return !slices.ContainsFunc(d.seen, func(s sighting) bool {
-		_, err := call(d, s.path, func() (struct{}, error) { return struct{}{}, d.fsys.TryRead(s.path) })
-		return err != nil
-	})
+// tryRead returns the error of reading at a path.
+func (d *directory) tryRead(path string) error {
+	_, err := call(d, path, func() (struct{}, error) { return struct{}{}, d.fsys.TryRead(path) })
+	return err
 }
 
 // call makes a call for a path. A symbolic link can lead to another file system, which hangs by itself.
@@ -124,7 +118,7 @@ func call[T any](d *directory, path string, c func() (T, error)) (T, error) {
 
 // look reads the files. It returns nil if they are what they were.
 func (d *directory) look() []Item {
-	d.looked, d.tried, d.seen = time.Now(), time.Now(), append(d.seen[:0], d.see(d.path))
+	d.looked, d.seen = time.Now(), append(d.seen[:0], d.see(d.path))
 	paths, err := d.list()
 	if err != nil {
 		return d.news([]Item{{Origin: d.path, Err: err}})

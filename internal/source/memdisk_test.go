@@ -201,7 +201,7 @@ func TestWithoutAnEvent(t *testing.T) {
 				return nil
 			})
 			return nil
-		}, tryEvery, []string{"a=", "link=a"}},
+		}, Pulse, []string{"a=", "link=a"}},
 		{"no inode changes", func(d *memdisk.Disk) error {
 			return errors.Join(d.Write(file, "b"), d.Chtimes(file, longAgo))
 		}, pollAnyway, []string{"a=b", "link=a"}},

@@ -96,8 +96,6 @@ func patience(fault string) time.Duration {
 	switch {
 	case strings.Contains(fault, "interface"), strings.Contains(fault, "no address"):
 		return recentTime // at boot, and when a cable is plugged in again, these come late
-	case strings.Contains(fault, "can't be"):
-		return unreadTime // that reading fails is no event, and to read all files more often would keep a quiet machine awake
 	case strings.Contains(fault, "given no definitions"):
 		return 7 * time.Minute // what the server said last is announced meanwhile, so one that restarts is no problem
 	}

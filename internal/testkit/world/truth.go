@@ -18,7 +18,6 @@ const (
 	mendTime    = source.Pulse + 4*time.Second // within which it is known what a fault has hidden
 	problemTime = 34 * time.Second
 	recentTime  = 64 * time.Second // for which an interface may be away, and for which a failure to send is a problem
-	unreadTime  = 80 * time.Second // a minute between two tries to read, begun with a pulse
 	inheritTime = 90 * time.Second // in which a process takes over what the one before it announced
 	staleTime   = 80 * time.Minute // longer than any TTL
 )
