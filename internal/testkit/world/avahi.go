@@ -85,8 +85,8 @@ func (w *World) isQuiet() bool {
 
 // checkNames checks that the daemon names its services as neighbours know them, and which host has the name that it wanted.
 func (h *host) checkNames(said status.Status) {
-	if h.kernel.isBlind() {
-		return // what it describes is the links as they were
+	if w := h.truth.world; h.kernel.isBlind() || w.trouble != nil || w.isBlurred() {
+		return // neighbours need not know what it names
 	}
 	for _, service := range said.Services {
 		for _, l := range service.Links {

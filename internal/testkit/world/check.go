@@ -41,7 +41,9 @@ func (w *World) compare() {
 				w.compareHost(s, h)
 			}
 		}
-		w.compareShared(s)
+		if !w.isBlurred() {
+			w.compareShared(s)
+		}
 	}
 	for _, h := range w.hosts {
 		if h.isSettled() && h.reachesAll() {

@@ -107,7 +107,7 @@ func (h *host) rewrite(w *World, dice *rand.Rand) {
 	}
 	h.cluster.edit(keys)
 	w.rest(changeTime)
-	for _, s := range w.segments {
+	for _, s := range w.whole() {
 		if s.cache.expire(time.Now()); isSoon {
 			w.compareHost(s, h)
 		}

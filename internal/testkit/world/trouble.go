@@ -93,8 +93,14 @@ func (s *segment) split() {
 // reflect has a device repeat on each segment what it hears on the other.
 func (w *World) reflect(dice *rand.Rand) {
 	w.setReflects(true)
-	w.disturb(nil, dice, func() { w.setReflects(false) })
+	w.disturb(nil, dice, func() {
+		w.setReflects(false)
+		w.blurred = time.Now().Add(hostTTL)
+	})
 }
+
+// isBlurred reports whether neighbours may hold the name that all want as hosts of two segments have it, or had it.
+func (w *World) isBlurred() bool { return w.reflects || time.Now().Before(w.blurred) }
 
 func (w *World) setReflects(is bool) {
 	w.mu.Lock()

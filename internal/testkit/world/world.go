@@ -61,6 +61,7 @@ type World struct {
 	contested time.Time // until when names change hands
 	trouble   *trouble  // nil: the network is whole
 	reflects  bool      // what is sent on one segment is repeated on the others
+	blurred   time.Time // until when caches may hold what was repeated
 
 	trace []string // what was sent
 }
