@@ -31,8 +31,10 @@ func (before reading) slept(now reading) time.Duration {
 // Watch calls woke with the time for which the process did not run, at once when it runs again, if that is more than half
 // a minute. It ends with ctx.
 func Watch(ctx context.Context, woke func(slept time.Duration)) {
-	w := newWatcher(read, woke)
-	alarm(ctx, Beat, w.look)
+	WatchClocks(Clocks{func(tick func()) { alarm(ctx, Beat, tick) }, func() (run, wall time.Duration) {
+		now := read()
+		return now.run, now.wall
+	}}, woke)
 }
 
 // alarm calls tick at common moments of an interval, and at once when the machine wakes up or the clock on the wall is set, until ctx
@@ -53,19 +55,17 @@ func alarm(ctx context.Context, every time.Duration, tick func()) {
 
 // Clocks are those of a host.
 type Clocks struct {
-	Ticks <-chan struct{}                  // a signal with every [Beat] or more often while the host runs, and at once when it wakes up
+	Alarm func(tick func())                // calls tick with every [Beat] or more often while the host runs, and at once when it wakes up
 	Read  func() (run, wall time.Duration) // since some time in the past, with the time of a suspend; and since 1970
 }
 
-// WatchClocks is [Watch] with the clocks of another host, until Ticks is closed.
+// WatchClocks is [Watch] with the clocks of another host, until Alarm returns.
 func WatchClocks(c Clocks, woke func(slept time.Duration)) {
 	w := newWatcher(func() reading {
 		run, wall := c.Read()
 		return reading{run, wall}
 	}, woke)
-	for range c.Ticks {
-		w.look()
-	}
+	c.Alarm(w.look)
 }
 
 // watcher reads clocks.

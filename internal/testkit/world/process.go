@@ -258,10 +258,17 @@ func (p *process) tick(ctx context.Context) {
 
 // sleeps calls woke when the process has stood still.
 func (p *process) sleeps(_ context.Context, woke func(time.Duration)) {
-	wakeup.WatchClocks(wakeup.Clocks{Ticks: p.ticks, Read: p.host.clocks}, func(slept time.Duration) {
+	wakeup.WatchClocks(wakeup.Clocks{Alarm: p.alarm, Read: p.host.clocks}, func(slept time.Duration) {
 		p.host.gate.pass(turnOfClock)
 		woke(slept)
 	})
+}
+
+// alarm calls tick with each tick of the clock.
+func (p *process) alarm(tick func()) {
+	for range p.ticks {
+		tick()
+	}
 }
 
 // There implements [daemon.Manager].
