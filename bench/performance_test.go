@@ -50,7 +50,7 @@ type scale struct {
 	names    []string      // of those who take part if there are several services
 	patience time.Duration // for all services to be announced
 	settle   time.Duration // after the first announcement, until the last one is over
-	idle     time.Duration // after the announcements, until a responder has nothing left to do
+	idle     time.Duration // after the announcements, until a responder has nothing left to do; announcer asks 127 s after them
 	quiet    time.Duration // that it is left alone
 	links    int           // where a table says 4,094
 	sites    int           // networks side by side for events
@@ -64,7 +64,7 @@ func scaled() scale {
 		return scale{
 			rounds: 7, packets: 4000, time: 700 * time.Millisecond, many: 1000, most: 10000, phones: 500, browses: 3, starts: 5,
 			changes: 8, before: 100, names: contestants, patience: 30 * time.Second, settle: 9 * time.Second,
-			idle: 80 * time.Second, quiet: 100 * time.Second, links: 4094, sites: 40, each: 5, hosts: 1000, crowd: time.Minute,
+			idle: 130 * time.Second, quiet: 100 * time.Second, links: 4094, sites: 40, each: 5, hosts: 1000, crowd: time.Minute,
 		}
 	}
 	return scale{
