@@ -78,7 +78,9 @@ var actions = []action{
 		h.feel()
 	}},
 	{"clock", 1, func(_ *World, h *host, dice *rand.Rand) { h.setClock(dice) }},
-	{"disk full", 1, func(w *World, h *host, _ *rand.Rand) { h.fill(w) }},
+	{"disk full", 1, func(w *World, h *host, _ *rand.Rand) { h.toggleWrites(w, noRoom) }},
+	{"writing fails", 2, func(w *World, h *host, dice *rand.Rand) { h.toggleWrites(w, writeFaults[dice.IntN(len(writeFaults))]) }},
+	{"configuration fails", 2, func(_ *World, h *host, dice *rand.Rand) { h.failSettings(dice) }},
 	{"reflector", 3, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
 	{"netlink overrun", 2, func(_ *World, h *host, dice *rand.Rand) { h.overrun(dice) }},
 	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.toggleJam(&jam{why: syscall.EPERM, segment: -1}) }},
@@ -487,15 +489,6 @@ func (h *host) setClock(dice *rand.Rand) {
 	h.truth.touch()
 }
 
-// fill has no room on the disk, or room again.
-func (h *host) fill(w *World) {
-	h.mu.Lock()
-	h.full = !h.full
-	h.mu.Unlock()
-	w.rest(time.Minute + checkTime) // for what is tried again
-	h.truth.learn(h)
-}
-
 // mend makes everything right again.
 func (h *host) mend(w *World) {
 	h.unhang()
@@ -509,11 +502,12 @@ func (h *host) mend(w *World) {
 	h.mendCluster()
 	h.showPort()
 	h.truth.learn(h)
+	h.mendSettings()
 	h.connect()
 	h.feel()
 	h.boot()
-	if h.full {
-		h.fill(w)
+	if h.cannotNote() {
+		h.toggleWrites(w, noRoom)
 	}
 }
 

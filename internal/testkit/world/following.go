@@ -122,7 +122,7 @@ func (f *following) keep(h *host) {
 	for _, file := range keyFiles() {
 		h.keep(file)
 	}
-	if !h.full {
+	if !h.cannotNote() {
 		f.kept = f.view.clone()
 	}
 }

@@ -22,17 +22,19 @@ const (
 
 // host is a machine: its kernel, its disk, its service manager and the process that it runs.
 type host struct {
-	number  int
-	net     *memlink.Host
-	kernel  *kernel
-	disk    *memdisk.Disk
-	release func()    // ends that the directory of definitions hangs; nil: it does not
-	fault   diskFault // of what is done there
-	short   bool      // reads return some bytes only
-	dice    *rand.Rand
-	throws  *rand.Rand // of the checks
-	log     journal
-	truth   *truth
+	number     int
+	net        *memlink.Host
+	kernel     *kernel
+	disk       *memdisk.Disk
+	release    func()    // ends that the directory of definitions hangs; nil: it does not
+	fault      diskFault // of what is done there
+	settings   settings  // how the configuration file is read
+	unwritable diskFault // of what the daemon writes
+	short      bool      // reads return some bytes only
+	dice       *rand.Rand
+	throws     *rand.Rand // of the checks
+	log        journal
+	truth      *truth
 
 	gate    gate // of the process
 	sockets sockets
@@ -44,7 +46,6 @@ type host struct {
 	process *process            // nil: none runs
 	sign    time.Time           // the last sign of life
 	jam     *jam                // why something is not sent; nil: all is
-	full    bool                // the disk has no room
 	gone    bool                // the directory of definitions is not there
 	locked  map[string]*service // what files say that the daemon must not read
 	half    *half               // nil: no file is half written

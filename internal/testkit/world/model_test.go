@@ -32,7 +32,9 @@ func TestForgottenAddress(t *testing.T) {
 				w := newWorld(1, Settings{Hosts: 1})
 				w.rest(settleTime)
 				h, s := w.hosts[0], w.segments[1]
-				h.full = test.full
+				if test.full {
+					h.unwritable = noRoom
+				}
 				if test.killed {
 					h.crash()
 					h.boot()

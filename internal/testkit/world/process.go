@@ -52,6 +52,7 @@ type process struct {
 
 // start runs the daemon on a host.
 func (h *host) start() *process {
+	h.mendSettings() // without them it does not start
 	ctx, stop := context.WithCancelCause(context.Background())
 	h.lastPID++
 	p := &process{
@@ -205,7 +206,7 @@ func (p *process) end(cause error) {
 // leave checks that a process that has ended holds nothing, unless a call of it hangs.
 func (p *process) leave() {
 	synctest.Wait()
-	if !p.host.isBlind() && !p.host.kernel.isBlind() {
+	if !p.host.isBlind() && p.host.settings.release == nil && !p.host.kernel.isBlind() {
 		p.compareResources(nil)
 	}
 	p.fs.Kill()

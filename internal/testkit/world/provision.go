@@ -196,7 +196,7 @@ func (p *place) count(h *host, e exchange) {
 
 // keep has the cache hold what is known of a file, if there is room.
 func (h *host) keep(file string) {
-	if h.full {
+	if h.cannotNote() {
 		return
 	}
 	switch p := h.places[file]; {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// diskFault is why calls for the definitions fail. The zero value is none.
+// diskFault is why calls for some files fail. The zero value is none.
 type diskFault struct {
 	why syscall.Errno // 0: they do not
 	ops []string      // that fail; nil: all but reads
@@ -20,6 +20,11 @@ var (
 	diskOps    = [][]string{nil, {"readdir"}, {"open"}, {"read"}}
 )
 
+// hits reports whether a call fails.
+func (f diskFault) hits(op string) bool {
+	return f.why != 0 && (slices.Contains(f.ops, op) || f.ops == nil && op != "read")
+}
+
 // isOfContents reports whether the daemon still knows which files there are.
 func (f diskFault) isOfContents() bool {
 	return f.why != 0 && (slices.Contains(f.ops, "open") || slices.Contains(f.ops, "read"))
@@ -29,11 +34,13 @@ func (f diskFault) isOfContents() bool {
 func (h *host) failCall(op, path string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.full && strings.HasPrefix(path, state) && (op == "create" || op == "write") {
-		return syscall.ENOSPC
-	}
-	if fails := slices.Contains(h.fault.ops, op) || h.fault.ops == nil && op != "read"; h.fault.why != 0 && fails && strings.HasPrefix(path, definitions) {
+	switch {
+	case strings.HasPrefix(path, state) && h.unwritable.hits(op):
+		return h.unwritable.why
+	case strings.HasPrefix(path, definitions) && h.fault.hits(op):
 		return h.fault.why
+	case path == configFile && h.settings.fault.hits(op):
+		return h.settings.fault.why
 	}
 	return nil
 }

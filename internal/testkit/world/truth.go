@@ -149,8 +149,8 @@ func (t *truth) inherits(h *host) {
 
 // silenced notes that the process is gone without a word.
 func (t *truth) silenced(h *host) {
-	t.lost = h.full || !h.reachesAll() || time.Since(t.changed) < settleTime
-	if t.silence, t.left = time.Now(), map[string]bool{}; h.full {
+	t.lost = h.cannotNote() || !h.reachesAll() || time.Since(t.changed) < settleTime
+	if t.silence, t.left = time.Now(), map[string]bool{}; h.cannotNote() {
 		t.unnoted = t.silence
 	}
 	t.touch()

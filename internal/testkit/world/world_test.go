@@ -132,7 +132,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// port held on host 0
+	// hiccup on host 0
 	// etcd fails on host 1
 	// provision on host 0
 }
