@@ -15,9 +15,9 @@ type FS interface {
 	SameFile(a, b fs.FileInfo) bool
 	// Inode returns the inode that a path leads to: it is another one if another file is there, or if that has changed.
 	Inode(path string) (Inode, error)
-	// TryRead reads a little of a regular file or a directory, and returns the error that a reader has. Anything else is not
-	// opened, which would have effects.
-	TryRead(path string) error
+	// TryRead reads a little of a regular file or a directory, of which it gets what [FS.Inode] returned, and returns the error that a
+	// reader has. Anything else is not opened, which would have effects.
+	TryRead(path string, inode Inode) error
 	Readlink(path string) (string, error)
 	ReadDir(path string) ([]fs.DirEntry, error) // by name
 

@@ -16,11 +16,7 @@ func (host) Inode(path string) (Inode, error) {
 }
 
 // TryRead takes little memory, too.
-func (f host) TryRead(path string) error {
-	inode, err := f.Inode(path)
-	if err != nil {
-		return err
-	}
+func (host) TryRead(path string, inode Inode) error {
 	kind := inode.Mode & unix.S_IFMT
 	if kind != unix.S_IFREG && kind != unix.S_IFDIR {
 		return nil

@@ -5,6 +5,7 @@ package disk
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -16,17 +17,17 @@ func (host) Inode(path string) (Inode, error) {
 	return Inode{Mode: uint32(info.Mode()), Size: info.Size(), Modified: info.ModTime().UnixNano()}, nil
 }
 
-func (f host) TryRead(path string) error {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() && !info.IsDir() {
-		return err
+func (f host) TryRead(path string, inode Inode) error {
+	mode := fs.FileMode(inode.Mode)
+	if !mode.IsRegular() && !mode.IsDir() {
+		return nil
 	}
 	opened, err := f.Open(path)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
-	if info.IsDir() {
+	if mode.IsDir() {
 		return nil
 	}
 	if _, err := opened.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {

@@ -98,13 +98,13 @@ func (d *directory) see(path string) sighting {
 // does.
 func (d *directory) isSame() bool {
 	return !slices.ContainsFunc(d.seen, func(before sighting) bool {
-		return !before.reached || d.see(before.path) != before || d.tryRead(before.path) != nil
+		return !before.reached || d.see(before.path) != before || d.tryRead(before) != nil
 	})
 }
 
-// tryRead returns the error of reading at a path.
-func (d *directory) tryRead(path string) error {
-	_, err := call(d, path, func() (struct{}, error) { return struct{}{}, d.fsys.TryRead(path) })
+// tryRead returns the error of reading what is at a path.
+func (d *directory) tryRead(s sighting) error {
+	_, err := call(d, s.path, func() (struct{}, error) { return struct{}{}, d.fsys.TryRead(s.path, s.inode) })
 	return err
 }
 

@@ -197,13 +197,11 @@ func (p *Process) Inode(path string) (inode disk.Inode, err error) {
 }
 
 // TryRead implements [disk.FS].
-func (p *Process) TryRead(path string) error {
-	info, err := p.Stat(path)
-	switch {
-	case err != nil:
-	case info.IsDir():
+func (p *Process) TryRead(path string, inode disk.Inode) (err error) {
+	switch mode := fs.FileMode(inode.Mode); {
+	case mode.IsDir():
 		_, err = p.ReadDir(path)
-	case info.Mode().IsRegular():
+	case mode.IsRegular():
 		_, _, err = disk.ReadRegular(p, path, math.MaxInt32)
 	}
 	return err
