@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -212,6 +213,28 @@ func TestPackagesHaveExamples(t *testing.T) {
 		if exports[folder] && !examples[folder] {
 			t.Errorf("%s exports something and has no example", folder)
 		}
+	}
+}
+
+// TestFuzzTargetsHaveCorpora wants inputs for each fuzz target that were found by fuzzing, which go test runs.
+func TestFuzzTargetsHaveCorpora(t *testing.T) {
+	files, _ := parse(t)
+	targets := 0
+	for _, f := range files {
+		for _, d := range f.Decls {
+			function, ok := d.(*ast.FuncDecl)
+			if !ok || !f.test || function.Recv != nil || !strings.HasPrefix(function.Name.Name, "Fuzz") {
+				continue
+			}
+			targets++
+			dir := filepath.Join("..", f.folder, "testdata", "fuzz", function.Name.Name)
+			if inputs, err := os.ReadDir(dir); len(inputs) == 0 {
+				t.Errorf("%s has no inputs (%v); want some of those that make fuzz finds", dir, err)
+			}
+		}
+	}
+	if targets < 20 {
+		t.Errorf("found %d fuzz targets", targets)
 	}
 }
 
