@@ -33,13 +33,31 @@ func (w *World) begin() {
 	for _, h := range w.hosts {
 		before, known := last[h.process]
 		if !known || !h.kernel.isBlind() {
-			before = picture{w.began, map[*segment]zone{}}
-			for _, s := range w.segments {
-				before.zones[s] = h.own(s)
-			}
+			before = picture{w.began, h.zones()}
 		}
 		w.before[h.process] = before
 	}
+}
+
+// zones returns what the host must have on each segment. Where no question arrives, it does not notice that it can't send, and says
+// nothing again when it can.
+func (h *host) zones() map[*segment]zone {
+	if w := h.truth.world; len(w.whole()) < len(w.segments) {
+		defer h.supposeJam(h.jam)
+		h.supposeJam(nil)
+	}
+	zones := map[*segment]zone{}
+	for _, s := range h.truth.world.segments {
+		zones[s] = h.own(s)
+	}
+	return zones
+}
+
+// supposeJam sets what is not sent without anything else.
+func (h *host) supposeJam(j *jam) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.jam = j
 }
 
 // own returns the records that a host must have on a segment, except those of the name that others have, too.
