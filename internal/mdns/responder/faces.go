@@ -183,15 +183,6 @@ func (s *faces) remove(gone func(*face) bool) {
 	s.links = slices.DeleteFunc(s.links, func(l *link) bool { return !used[l] })
 }
 
-// vacate ends the faces of interfaces whose indices others have now: nothing can be said there any more. What they owe is owed by
-// their names.
-func (r *Responder) vacate(links publication.Links) {
-	r.faces.remove(func(f *face) bool { return links.Has(f.link.Index) })
-	for _, l := range links {
-		delete(r.estate.away, l.Index)
-	}
-}
-
 // link returns what is known of a link, made if need be.
 func (s *faces) link(l publication.Link) *link {
 	i := slices.IndexFunc(s.links, func(known *link) bool { return known.Index == l.Index })

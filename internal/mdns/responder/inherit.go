@@ -151,8 +151,8 @@ func (e *estate) owes(legs ...leg) bool {
 }
 
 // isPaid reports whether nothing is kept of a link.
-func (e *estate) isPaid(index int, l publication.Link) bool {
-	return !e.owes(legOf(index, l.Name, publication.V4), legOf(index, l.Name, publication.V6))
+func (e *estate) isPaid(l publication.Link) bool {
+	return !e.owes(legOf(l.Index, l.Name, publication.V4), legOf(l.Index, l.Name, publication.V6))
 }
 
 // take removes what was announced on a leg, and returns what of it may be in caches.
@@ -179,7 +179,7 @@ func (e *estate) expire() {
 			e.forget(at)
 		}
 	}
-	maps.DeleteFunc(e.away, e.isPaid)
+	maps.DeleteFunc(e.away, func(_ int, l publication.Link) bool { return e.isPaid(l) })
 }
 
 // legs returns those of the network behind a face: that of its link, and those of the ports of a bridge, which are links of
@@ -242,7 +242,7 @@ func (f *face) inherit() {
 		f.inherited = f.inherited.with(left)
 	}
 	maps.DeleteFunc(f.inherited, func(id identity, _ *set) bool { return f.zone.has(id) })
-	if e.isPaid(f.link.Index, f.link.Link) {
+	if e.isPaid(f.link.Link) {
 		delete(e.away, f.link.Index)
 	}
 	if len(relics) > 0 {

@@ -132,7 +132,7 @@ func (r *Responder) Apply(now time.Time, d publication.Desired) {
 		without := d
 		without.Links = slices.DeleteFunc(slices.Clone(d.Links), func(l publication.Link) bool { return replaced.Has(l.Index) })
 		r.follow(without)
-		r.vacate(replaced)
+		r.faces.remove(func(f *face) bool { return replaced.Has(f.link.Index) }) // nothing can be said there any more
 	}
 	r.follow(d)
 }
