@@ -40,18 +40,23 @@ func (s *Sharing) Programs() []string {
 	return names
 }
 
+// socketTables are the files with the numbers of sockets. Without IPv6 there is no second one.
+var socketTables = [...]string{"/proc/thread-self/net/sockstat", "/proc/thread-self/net/sockstat6"}
+
 // socketCounts are the numbers of UDP sockets in the network namespace of the thread that read them first, as the kernel counts them.
 // The files stay open: to open one takes the kernel longer than to read it.
-type socketCounts struct{ tables []*os.File }
+type socketCounts struct {
+	tables [len(socketTables)]*os.File // nil: it could not be opened yet
+}
 
 // read returns the numbers; "" if the kernel does not count.
 func (c *socketCounts) read() (counts string) {
-	if c.tables == nil {
-		c.tables = openTables("sockstat", "sockstat6")
-	}
 	var text [512]byte // a table has less
-	for _, table := range c.tables {
-		n, _ := table.ReadAt(text[:], 0) // the end of the file is an error
+	for i, path := range socketTables {
+		if c.tables[i] == nil {
+			c.tables[i], _ = os.Open(path) // it is tried again by the next read
+		}
+		n, _ := c.tables[i].ReadAt(text[:], 0) // the end of the file is an error; what can't be read is not counted
 		for line := range strings.Lines(string(text[:n])) {
 			columns := strings.Fields(line) // as "UDP: inuse 5 mem 288"
 			if len(columns) > 2 && (columns[0] == "UDP:" || columns[0] == "UDP6:") {
@@ -60,14 +65,4 @@ func (c *socketCounts) read() (counts string) {
 		}
 	}
 	return counts
-}
-
-// openTables opens those tables of the network namespace of this thread that there are: without IPv6 there is no sockstat6.
-func openTables(names ...string) (tables []*os.File) {
-	for _, name := range names {
-		if table, err := os.Open("/proc/thread-self/net/" + name); err == nil {
-			tables = append(tables, table)
-		}
-	}
-	return tables
 }
