@@ -39,10 +39,9 @@ func (w *World) begin() {
 	}
 }
 
-// zones returns what the host must have on each segment. Where no question arrives, it does not notice that it can't send, and says
-// nothing again when it can.
+// zones returns what the host must have on each segment. Where it can't know that something was not sent, it says nothing again.
 func (h *host) zones() map[*segment]zone {
-	if w := h.truth.world; len(w.whole()) < len(w.segments) {
+	if h.truth.world.loses() {
 		defer h.supposeJam(h.jam)
 		h.supposeJam(nil)
 	}
@@ -53,11 +52,10 @@ func (h *host) zones() map[*segment]zone {
 	return zones
 }
 
-// supposeJam sets what is not sent without anything else.
-func (h *host) supposeJam(j *jam) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.jam = j
+// without removes the records of another zone.
+func (z zone) without(other zone) zone {
+	maps.DeleteFunc(z, func(what string, _ mdns.Record) bool { _, is := other[what]; return is })
+	return z
 }
 
 // own returns the records that a host must have on a segment, except those of the name that others have, too.
@@ -114,22 +112,18 @@ func (h *host) checkPrompt() {
 	before := w.before[h.process]
 	due := map[*segment]zone{}
 	for _, s := range w.segments {
-		due[s] = h.own(s)
-		maps.DeleteFunc(due[s], func(what string, _ mdns.Record) bool { _, is := before.zones[s][what]; return is })
+		due[s] = h.own(s).without(before.zones[s])
 	}
 	w.rest(promptTime)
 	for _, s := range w.segments {
-		later := h.own(s)
-		maps.DeleteFunc(later, func(what string, _ mdns.Record) bool { _, is := due[s][what]; return is })
-		h.checkSaid(s, before.at, later)
+		h.checkSaid(s, before.at, h.own(s).without(due[s]))
 	}
 }
 
 // checkSaid checks that a host has multicast all records on a segment since a time, by each IP version, except some.
 func (h *host) checkSaid(s *segment, since time.Time, except zone) {
 	via := h.reaches(s)
-	own := h.own(s)
-	maps.DeleteFunc(own, func(what string, _ mdns.Record) bool { _, is := except[what]; return is })
+	own := h.own(s).without(except)
 	for _, what := range slices.Sorted(maps.Keys(own)) {
 		for _, v := range publication.IPVersions() {
 			at := s.spoken[utterance{h.net, v, what}]

@@ -99,11 +99,16 @@ func (j *jam) refuses(h *host, at int, p *link.Packet) error {
 	return nil
 }
 
+// supposeJam sets what is not sent, without anything else.
+func (h *host) supposeJam(j *jam) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.jam = j
+}
+
 // setJam has packets not be sent, or sent again.
 func (h *host) setJam(j *jam) {
-	h.mu.Lock()
-	h.jam = j
-	h.mu.Unlock()
+	h.supposeJam(j)
 	h.feel()
 	h.showPort()
 }

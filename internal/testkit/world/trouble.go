@@ -40,10 +40,12 @@ func (w *World) whole() []*segment {
 	return slices.DeleteFunc(slices.Clone(w.segments), func(s *segment) bool { return w.trouble != nil && w.trouble.segment == s })
 }
 
-// hides reports whether a daemon can't know of a fault in this trouble: where no question arrives, it sends nothing.
-func (w *World) hides(fault string) bool {
-	return fault == (*jam)(nil).words() && len(w.whole()) < len(w.segments)
-}
+// loses reports whether packets of a segment get lost. Where no question arrives, a daemon sends nothing, and can't know that it could
+// not.
+func (w *World) loses() bool { return w.trouble != nil && w.trouble.segment != nil }
+
+// hides reports whether a daemon can't know of a fault in this trouble.
+func (w *World) hides(fault string) bool { return fault == (*jam)(nil).words() && w.loses() }
 
 // subside has the trouble end, if it has lasted for as many steps as it should. Then the network must be as if there had been none.
 func (w *World) subside() {
