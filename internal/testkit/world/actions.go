@@ -495,8 +495,9 @@ func (h *host) mend(w *World) {
 	if h.gone {
 		h.lose()
 	}
+	h.endJam()
 	h.mu.Lock()
-	h.fault, h.jam, h.held, h.serverFails = diskFault{}, nil, false, nil
+	h.fault, h.held, h.serverFails = diskFault{}, false, nil
 	h.mu.Unlock()
 	h.mendProvision()
 	h.mendCluster()

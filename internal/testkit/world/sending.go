@@ -106,8 +106,17 @@ func (h *host) supposeJam(j *jam) {
 	h.jam = j
 }
 
+// endJam has packets be sent again. The problem that sending failed, which lasts for a while, has the error.
+func (h *host) endJam() {
+	if h.jam != nil {
+		h.truth.over[h.jam.why.Error()] = time.Now()
+	}
+	h.supposeJam(nil)
+}
+
 // setJam has packets not be sent, or sent again.
 func (h *host) setJam(j *jam) {
+	h.endJam()
 	h.supposeJam(j)
 	h.feel()
 	h.showPort()
