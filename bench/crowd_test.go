@@ -34,8 +34,8 @@ func (r *tables) crowd(t *testing.T) {
 	}
 	r.startAll(t, labs)
 	time.Sleep(max(r.scale.settle, 3*time.Second))
-	var group sync.WaitGroup
 	added := make([]traffic, len(labs))
+	var group sync.WaitGroup
 	for i, l := range labs {
 		group.Go(func() { added[i] = crowded(t, l, r.scale) })
 	}
@@ -57,14 +57,14 @@ func crowded(t *testing.T, l *lab, s scale) (added traffic) {
 	rest := time.Now().Add(s.idle)
 	c.populate(s.hosts)
 	added.early = l.sends(t, s.crowd)
-	time.Sleep(time.Until(rest))
+	time.Sleep(time.Until(rest)) // the timers of other programs, which do not report that they rest
 	c.populate(s.hosts)
 	added.quiet = l.sends(t, s.crowd)
 	var booted sync.WaitGroup
 	booted.Go(func() {
 		for range s.phones {
 			c.send(question(serviceType, mdns.TypePTR, false))
-			time.Sleep(s.crowd / time.Duration(s.phones))
+			time.Sleep(s.crowd / time.Duration(s.phones)) // the pace of the phones is what is measured
 		}
 	})
 	added.booting = l.sends(t, s.crowd+2*time.Second)
@@ -120,10 +120,15 @@ func newTap() (*os.File, error) {
 		return nil, err
 	}
 	all := binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL}) // in the order of the network
-	return os.NewFile(uintptr(fd), "tap"), errors.Join(
+	err = errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<20),
 		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: iface.Index}))
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "tap"), nil
 }
 
 // multicastDNS reports whether an IP packet is from a socket of multicast DNS.
