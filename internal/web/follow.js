@@ -66,9 +66,10 @@ function follow() {
 function show(fresh) {
 	if (fresh.documentElement.dataset.version !== document.documentElement.dataset.version) location.reload(); // the script may be another
 	document.title = fresh.title;
-	for (const part of document.querySelectorAll("nav, section, footer, #sought")) {
+	const parts = [...document.querySelectorAll("nav, section, footer, #sought")].filter(part => !isSelected(part));
+	for (const part of parts) {
 		const other = part.id ? fresh.getElementById(part.id) : fresh.querySelector(part.tagName);
-		if (other && !part.isEqualNode(other) && !isSelected(part)) replace(part, other);
+		if (other && !part.isEqualNode(other)) replace(part, other);
 	}
 }
 
@@ -78,18 +79,36 @@ function isSelected(part) {
 	return !selection.isCollapsed && part.contains(selection.anchorNode);
 }
 
-// replace keeps what a person is at: how far a table is scrolled, and the focus.
+// replace keeps the focus where a person has it.
 function replace(part, other) {
-	const left = part.querySelector(".wide")?.scrollLeft;
 	const focusable = () => [...part.querySelectorAll("a, [tabindex]")];
 	const focused = focusable().indexOf(document.activeElement);
 	const rel = document.activeElement.rel;
-	part.className = other.className;
-	part.replaceChildren(...other.childNodes);
-	if (left) part.querySelector(".wide")?.scrollTo({left: left});
+	merge(part, other);
 	if (focused < 0) return;
 	const same = rel ? part.querySelector(`[rel="${rel}"]`) ?? part.querySelector("[rel]") : focusable()[focused];
-	same?.focus({preventScroll: true});
+	if (same !== document.activeElement) same?.focus({preventScroll: true});
+}
+
+// What has other elements, and no text, in it.
+const frame = "section, .wide, table";
+
+// merge gives a part the content of another. What is the same in both stays: the layout of many rows takes the most time of all, and a
+// table that stays is scrolled as far as it was.
+function merge(part, other) {
+	if (part.className !== other.className) part.className = other.className; // a part without a class stays one
+	if (!part.matches(frame)) {
+		part.replaceChildren(...other.childNodes);
+		return;
+	}
+	const children = [...part.children], others = [...other.children];
+	others.forEach((fresh, i) => {
+		const child = children[i];
+		if (!child) part.append(fresh);
+		else if (child.matches(frame) && fresh.matches(frame)) merge(child, fresh);
+		else if (!child.isEqualNode(fresh)) child.replaceWith(fresh);
+	});
+	for (const child of children.slice(others.length)) child.remove();
 }
 
 // setLost says above the page why it is not up to date, "" if it is.
