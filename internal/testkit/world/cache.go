@@ -55,25 +55,32 @@ func same(a, b mdns.Record) bool {
 
 // take adds a record, or renews it; one with a TTL of 0 is gone in a second (RFC 6762 §10.1).
 func (c *cache) take(now time.Time, from *memlink.Host, r mdns.Record) {
-	ttl := time.Duration(r.TTL) * time.Second
-	if ttl == 0 {
-		ttl = time.Second
-	}
-	i := slices.IndexFunc(c.records, func(old cached) bool {
-		return same(old.Record, r) && old.Data.String() == r.Data.String()
-	})
-	switch {
-	case i >= 0:
-		c.records[i].heard, c.records[i].expires, c.records[i].from = now, now.Add(ttl), from
-	case r.TTL > 0:
-		c.records = append(c.records, cached{r, now, now, now.Add(ttl), from})
+	expires := now.Add(max(time.Duration(r.TTL)*time.Second, time.Second))
+	if i := c.find(r); i >= 0 {
+		c.records[i].heard, c.records[i].expires, c.records[i].from = now, expires, from
+	} else if r.TTL > 0 {
+		c.records = append(c.records, cached{r, now, now, expires, from})
 	}
 }
 
-// holds reports whether a record is known.
-func (c *cache) holds(r mdns.Record) bool {
-	return slices.ContainsFunc(c.records, func(known cached) bool { return same(known.Record, r) && known.Data.String() == r.Data.String() })
+// renew takes a response that a reflector repeats, as far as it is what is known. A host that hears its own answer from another does not give
+// it (RFC 6762 §7.4). Addresses are those of another segment.
+func (c *cache) renew(now time.Time, m *wire.Message) {
+	for _, r := range slices.Concat(m.Answers, m.Additional) {
+		_, isAddress := r.Data.(mdns.Address)
+		if i := c.find(r); i >= 0 && !isAddress {
+			c.take(now, c.records[i].from, r)
+		}
+	}
 }
+
+// find returns where a record is, -1 if it is not known.
+func (c *cache) find(r mdns.Record) int {
+	return slices.IndexFunc(c.records, func(known cached) bool { return same(known.Record, r) && known.Data.String() == r.Data.String() })
+}
+
+// holds reports whether a record is known.
+func (c *cache) holds(r mdns.Record) bool { return c.find(r) >= 0 }
 
 // expire forgets what has expired.
 func (c *cache) expire(now time.Time) {

@@ -132,9 +132,13 @@ func (w *World) repeat(s *segment) {
 	}
 	due := slices.Clone(s.reflections[:later])
 	s.reflections = s.reflections[later:]
+	s.repeats = true
 	w.mu.Unlock()
 	slices.SortFunc(due, func(a, b packet) int { return bytes.Compare(a.data, b.data) })
 	for _, p := range due {
 		s.say(p.data)
 	}
+	w.mu.Lock()
+	s.repeats = false
+	w.mu.Unlock()
 }

@@ -80,6 +80,7 @@ type segment struct {
 	said      []packet // by our hosts, for the stranger to repeat
 
 	reflections []packet // not repeated here yet
+	repeats     bool     // they are being repeated
 
 	spoken    map[utterance]time.Time // when it was last said
 	overheard []reply                 // since a querier asked; nil: none waits
@@ -207,6 +208,7 @@ type sent struct {
 	at      time.Time
 	segment *segment
 	from    *memlink.Host
+	again   bool // a reflector repeats it
 }
 
 // heard takes a packet. It is judged when the world next rests.
@@ -214,7 +216,7 @@ func (w *World) heard(s *segment, from *memlink.Host, p link.Packet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p.Data = slices.Clone(p.Data)
-	w.inbox = append(w.inbox, sent{p, time.Now(), s, from})
+	w.inbox = append(w.inbox, sent{p, time.Now(), s, from, s.repeats && from == s.stranger})
 	if w.reflects && from != s.stranger && p.Multicast() {
 		w.reflected(s, p.Data)
 	}
@@ -249,7 +251,10 @@ func (w *World) look(p sent) {
 	if !m.Response() {
 		return
 	}
-	if p.from == p.segment.avahiHost {
+	switch {
+	case p.again:
+		p.segment.cache.renew(p.at, &m)
+	case p.from == p.segment.avahiHost:
 		p.segment.cache.hear(p.at, p.from, &m)
 	}
 	for _, h := range w.hosts {
