@@ -195,7 +195,7 @@ func (q *query) knows(r mdns.Record) bool {
 	return slices.ContainsFunc(q.known, func(known mdns.Record) bool { return fact(known) == fact(r) && known.TTL >= r.TTL/2 })
 }
 
-// send sends the packets of a query, each soon after the other.
+// send sends the packets of a query, each soon after the other, and so that none overtakes another.
 func (q *query) send(w *World, dice *rand.Rand) {
 	q.segment.overheard, q.spoken = []reply{}, maps.Clone(q.segment.spoken)
 	for i := range q.parts {
@@ -203,7 +203,7 @@ func (q *query) send(w *World, dice *rand.Rand) {
 		if i == 0 {
 			m.Questions, q.at = q.questions, time.Now()
 		} else {
-			w.rest(time.Duration(dice.Int64N(int64(300 * time.Millisecond))))
+			w.rest(fine.Jitter + time.Duration(dice.Int64N(int64(300*time.Millisecond))))
 		}
 		if i < q.parts-1 {
 			m.Flags = wire.FlagTruncated
