@@ -17,9 +17,9 @@ func TestHeart(t *testing.T) {
 		atWork time.Duration // until then
 		want   []time.Duration
 	}{
-		{"nothing happens", nil, 0, []time.Duration{50 * s, 55 * s, 60 * s, 80 * s, 100 * s}},
-		{"something happened", []time.Duration{7 * s}, 0, []time.Duration{50 * s, 55 * s, 60 * s, 65 * s, 70 * s, 80 * s, 100 * s}},
-		{"something happens in a rest", []time.Duration{76 * s}, 0, []time.Duration{50 * s, 55 * s, 60 * s, 80 * s, 85 * s, 90 * s, 95 * s, 100 * s}},
+		{"nothing happens", nil, 0, []time.Duration{50 * s, 55 * s, 60 * s, 75 * s, 100 * s}},
+		{"something happened", []time.Duration{7 * s}, 0, []time.Duration{50 * s, 55 * s, 60 * s, 65 * s, 70 * s, 75 * s, 100 * s}},
+		{"something happens in a rest", []time.Duration{81 * s}, 0, []time.Duration{50 * s, 55 * s, 60 * s, 75 * s, 85 * s, 90 * s, 95 * s, 100 * s}},
 		{"work is left", nil, 77 * s, []time.Duration{50 * s, 55 * s, 60 * s, 65 * s, 70 * s, 75 * s, 80 * s, 100 * s}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

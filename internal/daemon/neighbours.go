@@ -17,7 +17,7 @@ import (
 // The other programs of this host are looked for again after meetEvery, after metEvery if there are some, which may end, or
 // after meetPause if the loop asks for it. More frequent looks would report commands of this host that end after a moment.
 const (
-	meetEvery = time.Minute
+	meetEvery = 2 * wakeup.Beat
 	metEvery  = 10 * time.Second
 	meetPause = time.Second
 )
@@ -68,7 +68,7 @@ func (n *neighbours) look(what ours) {
 	n.wanted <- what
 }
 
-// run looks for other programs when it is asked to, every minute, and every ten seconds while there are some.
+// run looks for other programs when it is asked to, every 50 seconds, and every ten seconds while there are some.
 func (n *neighbours) run(ctx context.Context, ready func()) error {
 	ready()
 	var what ours

@@ -37,7 +37,7 @@ func TestLookForNeighboursHangs(t *testing.T) {
 	})
 }
 
-// Another program that comes is found within a minute, and one that has ended is forgotten within ten seconds, also if
+// Another program that comes is found within 50 seconds, and one that has ended is forgotten within ten seconds, also if
 // another one goes on.
 func TestNeighboursComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// Beat is the interval of all that a process does which has nothing to do, so that it wakes up three times a minute.
-const Beat = 20 * time.Second
+// Beat is the interval of all that a process does which has nothing to do. What is wrong is known after one, and two seconds for a call
+// that hangs: within half a minute.
+const Beat = 25 * time.Second
 
 // least is the shortest time that is reported: a shorter one is that of a busy machine.
-const least = 30 * time.Second
+const least = Beat + 10*time.Second
 
 // reading is what the clocks say.
 type reading struct {
@@ -28,8 +29,8 @@ func (before reading) slept(now reading) time.Duration {
 	return max(ran, now.wall-before.wall-ran)
 }
 
-// Watch calls woke with the time for which the process did not run, at once when it runs again, if that is more than half
-// a minute. It ends with ctx.
+// Watch calls woke with the time for which the process did not run, at once when it runs again, if that is more than 35
+// seconds. It ends with ctx.
 func Watch(ctx context.Context, woke func(slept time.Duration)) {
 	WatchClocks(Clocks{func(tick func()) { alarm(ctx, Beat, tick) }, func() (run, wall time.Duration) {
 		now := read()

@@ -16,7 +16,8 @@ func TestSlept(t *testing.T) {
 		want []time.Duration
 	}{
 		{"on time", reading{10*hour + Beat, 20*hour + Beat}, nil},
-		{"a busy machine", reading{10*hour + 25*time.Second, 20*hour + 25*time.Second}, nil},
+		{"a busy machine", reading{10*hour + least, 20*hour + least}, nil},
+		{"stopped for a moment", reading{10*hour + least + 1, 20*hour + least + 1}, []time.Duration{least + 1}},
 		{"stopped, or suspended", reading{10*hour + 130*time.Second, 20*hour + 130*time.Second}, []time.Duration{130 * time.Second}},
 		{"a paused virtual machine whose clock is set", reading{10*hour + Beat, 21*hour + Beat}, []time.Duration{hour}},
 		{"paused and stopped", reading{10*hour + 40*time.Second, 20*hour + 100*time.Second}, []time.Duration{60 * time.Second}},

@@ -199,7 +199,7 @@ func sharers() (names []string, known bool) {
 const markTime = 200 * time.Millisecond
 
 // sharing returns the sockets that share port 5353 with own ones, without those of clients. ownOf returns the targets of those
-// of some sockets that are own ones. What is not needed is not read: a daemon at rest looks every minute.
+// of some sockets that are own ones. What is not needed is not read: a daemon at rest looks every 50 seconds.
 func sharing(ownOf func([]portSocket) map[string]bool) ([]portSocket, error) {
 	sockets, err := portSockets()
 	own := ownOf(sockets)

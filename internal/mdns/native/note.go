@@ -27,7 +27,7 @@ import (
 // what caches may hold of it, so that the next process can take it back.
 const (
 	noteVersion = 2
-	noteEvery   = time.Minute                           // it is touched, at least
+	noteEvery   = 2 * wakeup.Beat                       // it is touched, at least
 	noteLeast   = 250 * time.Millisecond                // between two changes of it, at least
 	noteShare   = 50                                    // of the time, one part at most is spent on it,
 	notePause   = 5 * time.Second                       // unless that would take longer between two changes

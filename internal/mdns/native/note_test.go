@@ -40,7 +40,7 @@ func TestNoteRoundTrip(t *testing.T) {
 		{0, 0, 119 * time.Second, "1=1s ffffffffffffffff=1s", 119 * time.Second},
 		{0, 0, 121 * time.Second, "", 121 * time.Second},
 		{noteMore, 0, time.Second, "1=1m59s 7=500ms ffffffffffffffff=1m59s", 0},
-		{noteMore, 0, 121 * time.Second, "", 51 * time.Second},
+		{noteMore, 0, 121 * time.Second, "", 121*time.Second - noteMore},
 		{noteMore, time.Minute, 119 * time.Second, "1=1s ffffffffffffffff=1s", 0},
 		{noteMore, time.Minute, 24 * time.Hour, "", 24*time.Hour - time.Minute - noteMore},
 		{noteMore, -time.Hour, time.Second, "1=1m59s 7=500ms ffffffffffffffff=1m59s", 0},
@@ -288,7 +288,7 @@ func TestNoteOfRecords(t *testing.T) {
 		later time.Duration
 		ago   time.Duration
 		ttl   uint32 // of what is owed
-	}{{0, 0, 120}, {time.Minute, 0, 60}, {2 * time.Minute, 50 * time.Second, 0}} {
+	}{{0, 0, 120}, {time.Minute, 0, 60}, {2 * time.Minute, 2*time.Minute - noteMore, 0}} {
 		t.Run(c.later.String(), func(t *testing.T) {
 			want := slices.Clone(given.announced)
 			want[2].Owed = slices.Clone(owed)

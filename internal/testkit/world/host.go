@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	watchdog    = 40 * time.Second // as in the unit
+	watchdog    = 50 * time.Second // as in the unit
 	restartTime = 3 * time.Second  // likewise
 )
 

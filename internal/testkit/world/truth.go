@@ -13,9 +13,9 @@ import (
 // Times within which the network must be as the truth says. They are longer than those of the RFC, which wants a quarter of a
 // second for a probe, three probes and two announcements: a reload and a restart take some seconds.
 const (
-	settleTime  = 20 * time.Second
-	lateTime    = 12 * time.Second             // for which what was defined may still be announced
-	mendTime    = source.Pulse + 4*time.Second // within which it is known what a fault has hidden
+	settleTime  = source.Pulse
+	lateTime    = 12 * time.Second           // for which what was defined may still be announced
+	mendTime    = settleTime + 4*time.Second // within which it is known what a fault has hidden; neighbours ask for longer
 	problemTime = 34 * time.Second
 	recentTime  = 64 * time.Second // for which an interface may be away, and for which a failure to send is a problem
 	inheritTime = 90 * time.Second // in which a process takes over what the one before it announced
