@@ -90,11 +90,11 @@ function replace(part, other) {
 	if (same !== document.activeElement) same?.focus({preventScroll: true});
 }
 
-// What has other elements, and no text, in it.
+// frame matches what has elements and no text in it.
 const frame = "section, .wide, table";
 
-// merge gives a part the content of another. What is the same in both stays: the layout of many rows takes the most time of all, and a
-// table that stays is scrolled as far as it was.
+// merge replaces what differs between a part and another. What is the same in both stays, since the layout of many rows takes the most
+// time of all; and a table that stays is scrolled as far as before.
 function merge(part, other) {
 	if (part.className !== other.className) part.className = other.className; // a part without a class stays one
 	if (!part.matches(frame)) {
