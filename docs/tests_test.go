@@ -216,7 +216,8 @@ func TestPackagesHaveExamples(t *testing.T) {
 	}
 }
 
-// TestFuzzTargetsHaveCorpora wants inputs for each fuzz target that were found by fuzzing, which go test runs.
+// TestFuzzTargetsHaveCorpora wants inputs for each fuzz target that were found by fuzzing, which go test runs, and no target
+// that skips an input: among the tests that are skipped it would hide one that never runs.
 func TestFuzzTargetsHaveCorpora(t *testing.T) {
 	files, _ := parse(t)
 	targets := 0
@@ -230,6 +231,9 @@ func TestFuzzTargetsHaveCorpora(t *testing.T) {
 			dir := filepath.Join("..", f.folder, "testdata", "fuzz", function.Name.Name)
 			if inputs, err := os.ReadDir(dir); len(inputs) == 0 {
 				t.Errorf("%s has no inputs (%v); want some of those that make fuzz finds", dir, err)
+			}
+			if calls(function.Body, "Skip", "Skipf", "SkipNow") {
+				t.Errorf("%s: %s skips inputs; return instead", f.folder, function.Name.Name)
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`\`, "")
 	f.Fuzz(func(t *testing.T, instance, txt string) {
 		if _, err := dnsname.New(instance); err != nil || len(txt) > 255 {
-			t.Skip("not a name, or not a TXT string")
+			return // not a name, or not a TXT string
 		}
 		printed := strings.Trim(dnstext.Label(instance)+".", ".") // as the library cuts the name from its type
 		answer := zeroconf.NewServiceEntry(printed, "_sip._udp", "local")
