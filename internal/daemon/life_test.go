@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -528,6 +529,56 @@ func TestOutletIsTriedAgain(t *testing.T) {
 		}
 		if n := strings.Count(b.log.String(), "announcing goes on"); n != 1 {
 			t.Errorf("%d lines of the log about it", n)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// poor is a listener to which the system gives no client until a time.
+type poor struct {
+	deaf
+	until time.Time
+}
+
+func (l poor) Accept() (net.Conn, error) {
+	if time.Now().Before(l.until) {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return l.deaf.Accept()
+}
+
+// That clients can't be taken is a problem for as long as it lasts, and logged once.
+func TestOutletTakesNoClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, map[string]string{"x.service": definition})
+		ctx, cancel := context.WithCancel(t.Context())
+		o := outlet{name: "the socket", http: web.Checks(b.daemon), listen: func() (net.Listener, error) {
+			return poor{deaf{make(chan struct{})}, time.Now().Add(time.Minute)}, nil
+		}, log: b.daemon.Log, troubles: b.daemon.troubles}
+		ended := make(chan error, 1)
+		go func() { ended <- o.serve(ctx, func() {}) }()
+		for range 2 {
+			time.Sleep(25 * time.Second)
+			synctest.Wait()
+			if s := b.status(t); !slices.Equal(s.Problems, []string{"the socket takes no clients: too many open files"}) {
+				t.Errorf("problems %q", s.Problems)
+			}
+		}
+		time.Sleep(25 * time.Second)
+		synctest.Wait()
+		if s := b.status(t); !s.Healthy {
+			t.Errorf("when it is over: %q", s.Problems)
+		}
+		for _, line := range []string{"announcing goes on", "the socket takes clients again"} {
+			if n := strings.Count(b.log.String(), line); n != 1 {
+				t.Errorf("%d lines of the log with %q", n, line)
+			}
 		}
 		cancel()
 		if err := <-ended; err != nil {

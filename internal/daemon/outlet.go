@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"announcer/internal/admission"
 	"announcer/internal/control"
 )
 
@@ -52,11 +53,15 @@ func (o outlet) serve(ctx context.Context, ready func()) error {
 			l, err = o.listen()
 		}
 		if err == nil {
+			if told != "" {
+				o.log.Info(o.name + " works again")
+			}
 			told = ""
 			o.troubles.set(o.name, "")
 			ready()
 			o.log.Debug("listens", "for", o.name, "address", l.Addr().String())
-			err = control.Serve(ctx, l, o.http, o.log)
+			err = control.Serve(ctx, admission.Attend(l, o.refuses), o.http, o.log)
+			o.troubles.set(o.refusal(), "")
 			l = nil
 		}
 		if ctx.Err() != nil {
@@ -76,3 +81,16 @@ func (o outlet) serve(ctx context.Context, ready func()) error {
 	}
 	return nil
 }
+
+// refuses reports that the outlet takes no clients, or does again.
+func (o outlet) refuses(why error) {
+	if why == nil {
+		o.troubles.set(o.refusal(), "")
+		o.log.Info(o.name + " takes clients again")
+		return
+	}
+	o.troubles.set(o.refusal(), o.refusal()+": "+why.Error())
+	o.log.Warn(o.refusal()+"; announcing goes on, and it is tried again", "error", why)
+}
+
+func (o outlet) refusal() string { return o.name + " takes no clients" }

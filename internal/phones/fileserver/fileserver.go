@@ -134,7 +134,7 @@ func (s *Server) prefix() string {
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	defer s.root.Close()
 	defer s.countLines()()
-	limited := admission.New(l, limits)
+	limited := admission.New(admission.Attend(l, s.refuses), limits)
 	server := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTime,
@@ -164,6 +164,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		return err
 	}
 	return nil
+}
+
+// refuses logs that no phone can connect, or can again.
+func (s *Server) refuses(why error) {
+	if why == nil {
+		s.config.Log.Info("phones can connect again")
+		return
+	}
+	s.config.Log.Warn("no phone can connect; it is tried again", "error", why)
 }
 
 // log returns the log for a line that a phone causes; it drops the line if there are too many.
