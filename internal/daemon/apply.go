@@ -50,6 +50,7 @@ func (a *announcing) reloaded(ctx context.Context, u source.Update) {
 		a.log.Error("reload failed, everything stays as it was", "error", err)
 	} else {
 		a.warnOfRestart(before, u.Snapshot)
+		a.noteRemarks(u.Snapshot, before)
 		a.log.Info("reloaded", append(attrs(u.Snapshot.Since(before)), alsoChanged(u.Snapshot, before)...)...)
 	}
 	a.last = a.result(before, err)

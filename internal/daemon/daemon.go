@@ -205,6 +205,7 @@ func (d *Daemon) stir() {
 // begin announces what was read at the start. Links that cannot be read are tried again with every heartbeat.
 func (d *Daemon) begin(ctx context.Context) error {
 	d.notice()
+	d.noteRemarks(d.snapshot, source.Snapshot{})
 	select {
 	case d.reading = <-d.Links.Readings():
 	case <-ctx.Done():

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"reflect"
+	"slices"
 
 	"announcer/internal/netwatch"
 	"announcer/internal/source"
@@ -78,6 +79,7 @@ func (a *announcing) definitionsChanged(ctx context.Context, snap source.Snapsho
 	if a.unfollowed == nil && a.last.OK && sameFiles(snap, before) && reflect.DeepEqual(snap.Findings, before.Findings) {
 		a.snapshot = snap
 		a.noteServers(snap, before)
+		a.noteRemarks(snap, before)
 		return
 	}
 	a.unfollowed = nil
@@ -91,6 +93,7 @@ func (a *announcing) definitionsChanged(ctx context.Context, snap source.Snapsho
 	a.last = a.result(before, nil)
 	a.warnOfRestart(before, snap)
 	a.noteServers(snap, before)
+	a.noteRemarks(snap, before)
 	if sameFiles(snap, before) {
 		return
 	}
@@ -117,10 +120,10 @@ func sameGroups(one, other source.Snapshot) bool {
 	return one.Host == other.Host && reflect.DeepEqual(one.Config, other.Config) && reflect.DeepEqual(one.Publications, other.Publications)
 }
 
-// sameFiles reports whether two snapshots differ at most in the findings, which are logged by themselves, and in how places
-// answer.
+// sameFiles reports whether two snapshots differ at most in the findings and remarks, which are logged by themselves, and in how
+// places answer.
 func sameFiles(one, other source.Snapshot) bool {
-	one.Findings, one.Places = other.Findings, other.Places
+	one.Findings, one.Remarks, one.Places = other.Findings, other.Remarks, other.Places
 	return reflect.DeepEqual(one, other)
 }
 
@@ -133,6 +136,20 @@ func (a *announcing) noteServers(snap, before source.Snapshot) {
 	for _, p := range snap.Places {
 		if p.Server != nil && p.Server.Connected && !was[p.Name] {
 			a.log.Info("server of definitions answers", "source", p.Name, "revision", p.Server.Revision)
+		}
+	}
+}
+
+// noteRemarks logs what else is worth knowing now and was not so before, and what is no longer so.
+func (a *announcing) noteRemarks(snap, before source.Snapshot) {
+	for _, remark := range snap.Remarks {
+		if !slices.Contains(before.Remarks, remark) {
+			a.log.Info(remark)
+		}
+	}
+	for _, remark := range before.Remarks {
+		if !slices.Contains(snap.Remarks, remark) {
+			a.log.Info("no longer so", "remark", remark)
 		}
 	}
 }
