@@ -231,7 +231,7 @@ func (d *Daemon) beat(ctx context.Context) {
 	default:
 		d.work(ctx)
 	}
-	if d.heart.next(d.behind != nil) {
+	if d.heart.next(d.behind != nil || d.systemd.owes()) {
 		d.spare.rest()
 	}
 }

@@ -3,6 +3,8 @@ package daemon
 import (
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	notify "github.com/coreos/go-systemd/v22/daemon"
@@ -19,32 +21,25 @@ type Manager interface {
 }
 
 // environment is the service manager that the environment of this process names.
-type environment struct{ socket int } // -1: there is none
+type environment struct{ messenger }
 
 func (environment) There() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
 func (environment) Watchdog() (time.Duration, error) { return notify.SdWatchdogEnabled(false) }
-
-// Notify needs no connection where it does not wait: that saves a process at rest the most of what a message costs.
-func (e environment) Notify(state string) error {
-	if sendNow(e.socket, state) {
-		return nil
-	}
-	_, err := notify.SdNotify(false, state)
-	return err
-}
 
 // systemd reports the state of the daemon to the service manager, if there is one.
 type systemd struct {
 	manager  Manager
 	log      *slog.Logger
 	watchdog time.Duration // as the manager says it
-	line     string        // what it knows
+	line     string        // what it knows, or will
+	unsent   []string      // messages that it could not be given yet, one of each kind
+	deaf     bool          // the last one could not be sent
 }
 
 func newSystemd(m Manager, log *slog.Logger) systemd {
 	if m == nil {
-		m = environment{openUnixgram()}
+		m = environment{newMessenger()}
 	}
 	watchdog, err := m.Watchdog()
 	if err != nil {
@@ -78,15 +73,47 @@ func (s *systemd) stopping() { s.send(notify.SdNotifyStopping) }
 func (s *systemd) alive(line string) {
 	if line != s.line {
 		s.line = line
-		s.send("STATUS=" + line)
+		s.add("STATUS=" + line)
 	}
 	if s.watchdog > 0 {
-		s.send(notify.SdNotifyWatchdog)
+		s.add(notify.SdNotifyWatchdog)
 	}
+	s.deliver()
 }
 
-func (s *systemd) send(state string) {
-	if err := s.manager.Notify(state); err != nil {
-		s.log.Debug("the service manager is not notified", "error", err)
-	}
+func (s *systemd) send(message string) {
+	s.add(message)
+	s.deliver()
 }
+
+// add has a message be sent by deliver, instead of another one of its kind that could not be sent.
+func (s *systemd) add(message string) {
+	s.unsent = append(slices.DeleteFunc(s.unsent, func(other string) bool { return kind(other) == kind(message) }), message)
+}
+
+// deliver sends what is to be sent, as far as it can now.
+func (s *systemd) deliver() {
+	for s.owes() {
+		if err := s.manager.Notify(s.unsent[0]); err != nil {
+			if !s.deaf {
+				s.log.Warn("the service manager is not notified; it is tried again", "error", err)
+			}
+			s.deaf = true
+			return
+		}
+		s.unsent = s.unsent[1:]
+	}
+	if s.deaf {
+		s.log.Info("the service manager is notified again")
+	}
+	s.deaf = false
+}
+
+// kind returns what a message is about.
+func kind(message string) string {
+	kind, _, _ := strings.Cut(message, "=")
+	return kind
+}
+
+// owes reports whether there are messages to send.
+func (s *systemd) owes() bool { return len(s.unsent) > 0 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -119,4 +120,69 @@ func TestWatchdog(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// deafManager can't be given some messages.
+type deafManager struct {
+	unheard int
+	heard   []string
+}
+
+func (*deafManager) There() bool                      { return true }
+func (*deafManager) Watchdog() (time.Duration, error) { return time.Minute, nil }
+
+func (m *deafManager) Notify(message string) error {
+	if m.unheard > 0 {
+		m.unheard--
+		return unix.EAGAIN
+	}
+	m.heard = append(m.heard, message)
+	return nil
+}
+
+// TestMessagesAreKept wants messages that could not be sent to be sent later: the newest of each kind.
+func TestMessagesAreKept(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		unheard int
+		send    func(s *systemd)
+		want    []string
+	}{
+		{"all are heard", 0, func(s *systemd) { s.ready("one"); s.alive("two") }, []string{"READY=1\nSTATUS=one", "STATUS=two", "WATCHDOG=1"}},
+		{"the first is not", 1, func(s *systemd) { s.ready("one"); s.alive("one") }, []string{"READY=1\nSTATUS=one", "WATCHDOG=1"}},
+		{"none but the last", 2, func(s *systemd) {
+			s.ready("one")
+			s.alive("two")
+			s.alive("three")
+		}, []string{"READY=1\nSTATUS=one", "STATUS=three", "WATCHDOG=1"}},
+		{"its end", 2, func(s *systemd) { s.ready("one"); s.stopping(); s.stopping() }, []string{"READY=1\nSTATUS=one", "STOPPING=1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := &deafManager{unheard: test.unheard}
+			s := newSystemd(m, slog.New(slog.DiscardHandler))
+			test.send(&s)
+			if !slices.Equal(m.heard, test.want) || s.owes() {
+				t.Errorf("heard %q, owes %q; want %q", m.heard, s.unsent, test.want)
+			}
+		})
+	}
+}
+
+// TestManagerStandsStill wants a service manager that reads nothing not to hold up the daemon, and to get all when it does.
+func TestManagerStandsStill(t *testing.T) {
+	m := newManager(t, time.Second)
+	s := newSystemd(nil, slog.New(slog.DiscardHandler))
+	for range 10_000 { // more than its queue takes
+		s.alive("well")
+	}
+	if !s.owes() {
+		t.Fatal("a queue takes everything")
+	}
+	for s.owes() {
+		m.heard(t)
+		s.deliver()
+	}
+	if got := m.heard(t); len(got) == 0 || got[len(got)-1] != "WATCHDOG=1" {
+		t.Errorf("at last it hears %q", got)
+	}
 }
