@@ -93,8 +93,26 @@ func TestStartWhileHanging(t *testing.T) {
 	h.start(t)
 	h.manager.awaits(t, "READY=1\nSTATUS=")
 	h.hears(t, "PBX")
-	h.asks(t, statusMost, h.problem, "status")
+	h.asks(t, statusMost, regexp.QuoteMeta(h.fs.Dir)+`: it has not answered since [-\d]+ [:\d]+\n`, "status")
 	h.fs.GoOn()
+	h.hears(t, "X")
+	h.send(t, syscall.SIGTERM)
+	h.withdraws(t, "PBX", "X")
+}
+
+// TestStartWithoutConfiguration has the configuration file hang when the daemon starts: it says so, and begins when the file can be
+// read. A command says the same and ends.
+func TestStartWithoutConfiguration(t *testing.T) {
+	h := newHanging(t, hangCases[2])
+	h.fs.Hang()
+	h.start(t)
+	h.says(t, filepath.Join(h.fs.Dir, h.file)+": it has not answered for 5s; the daemon begins when it can be read")
+	list := exec.Command(h.cmd.Path, "list", "--config", filepath.Join(h.fs.Dir, h.file))
+	if out, err := list.CombinedOutput(); list.ProcessState.ExitCode() != exitInvalid || !strings.Contains(string(out), ": it has not answered since ") {
+		t.Errorf("list: %v\n%s", err, out)
+	}
+	h.fs.GoOn()
+	h.manager.awaits(t, "READY=1\nSTATUS=")
 	h.hears(t, "X")
 	h.send(t, syscall.SIGTERM)
 	h.withdraws(t, "PBX", "X")

@@ -17,6 +17,7 @@ import (
 	"announcer/internal/config"
 	"announcer/internal/control"
 	"announcer/internal/daemon"
+	"announcer/internal/diag"
 	"announcer/internal/fleet"
 	"announcer/internal/guard"
 	"announcer/internal/health"
@@ -82,6 +83,9 @@ func runDaemon(c *cli.Context) error {
 		known = first
 	}
 	request.Refuse = func(cfg config.Config) error { return outOfReach(known, cfg) }
+	request.Late = func(why error) {
+		printFindings(faults(c), diag.Findings{{File: request.ConfigFile, Severity: diag.Error, Text: why.Error() + "; the daemon begins when it can be read"}})
+	}
 	ctx, stop := untilRestart(c.Context)
 	defer stop()
 	definitions := source.New(request)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"syscall"
@@ -239,6 +240,76 @@ func TestWithoutAnEvent(t *testing.T) {
 				if !slices.Equal(files, test.want) || files != nil && reported.Sub(happened) > test.within {
 					t.Errorf("it reports %q after %v; want %q within %v", files, reported.Sub(happened), test.want, test.within)
 				}
+			})
+		})
+	}
+}
+
+// TestConfigurationIsWaitedFor has a daemon begin whose configuration can't be read: it says why, and hands over nothing before it can.
+// What needs a permission first, it does not wait for, and a command waits for nothing.
+func TestConfigurationIsWaitedFor(t *testing.T) {
+	const hangs = "hangs"
+	for _, test := range []struct {
+		name  string
+		fault any // of opening the file
+		waits bool
+		late  string // why it is waited for, "": it is not
+		bad   string // what is wrong then
+	}{
+		{"a daemon, and it hangs", hangs, true, "it has not answered for 5s", ""},
+		{"a daemon, and a disk fails", syscall.EIO, true, "it can't be opened: input/output error", ""},
+		{"a daemon, and there is no descriptor", syscall.EMFILE, true, "it can't be opened: too many open files", ""},
+		{"a daemon, and it is denied", syscall.EACCES, true, "", "it can't be opened: permission denied"},
+		{"a daemon, and it is not there", syscall.ENOENT, true, "", "it can't be opened: no such file or directory"},
+		{"a command, and it hangs", hangs, false, "", "it has not answered since"},
+		{"a command, and a disk fails", syscall.EIO, false, "", "it can't be opened: input/output error"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := memdisk.New()
+				p := d.Process()
+				defer synctest.Wait()
+				defer p.Kill()
+				const file = "/etc/announcer.toml"
+				if err := errors.Join(d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a")),
+					d.Write(file, "[daemon]\nservices = \"services\"\n")); err != nil {
+					t.Fatal(err)
+				}
+				mend := func() { d.SetFault(nil) }
+				if errno, fails := test.fault.(syscall.Errno); fails {
+					d.SetFault(func(op, path string) error {
+						if op == "open" && path == file {
+							return errno
+						}
+						return nil
+					})
+				} else {
+					release, err := d.Hang(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					mend = release
+				}
+				var late []string
+				s := New(Request{ConfigFile: file, Waits: test.waits, Late: func(why error) { late = append(late, why.Error()) }})
+				s.FS, s.Host = p, func() string { return "pbx" }
+				b := &bench{source: s}
+				go s.Run(t.Context())
+				go b.gather(t.Context())
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if test.late == "" {
+					if len(late) > 0 || len(b.updates) == 0 || !strings.Contains(fmt.Sprint(b.updates[0].Snapshot.Usable()), test.bad) {
+						t.Errorf("late: %q, updates: %v; want one that says %q", late, b.updates, test.bad)
+					}
+					return
+				}
+				if len(b.updates) > 0 || !slices.Equal(late, []string{test.late}) {
+					t.Errorf("late: %q, updates: %v; want %q alone", late, b.updates, test.late)
+				}
+				mend()
+				time.Sleep(Pulse)
+				b.expect(t, "/etc/services/a.service=a")
 			})
 		})
 	}

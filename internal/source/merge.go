@@ -280,7 +280,13 @@ func (m *merger) configuration() {
 		return
 	}
 	m.remark(m.in.Config.Items)
-	if answers := m.stands(m.in.Config, m.before.since, true); !answers || m.before.findings.Err() == nil {
+	if answers := m.stands(m.in.Config, m.before.since, true); !answers {
+		if m.before.since.IsZero() {
+			m.snap.BadConfig = m.snap.Findings.Errors()
+		}
+		return
+	}
+	if m.before.findings.Err() == nil {
 		return
 	}
 	m.snap.BadConfig = m.before.findings.Errors()
@@ -294,7 +300,10 @@ func (m *merger) configuration() {
 func (m *merger) stands(p Place, good time.Time, isConfig bool) (answers bool) {
 	named := func(item Item) bool { return item.Name != "" && !isConfig }
 	m.snap.Places = append(m.snap.Places, PlaceStatus{Name: p.Path, Files: count(p.Items, named), Silent: p.Silent, Server: p.server()})
-	const stays = "; what it defined before stays in use"
+	stays := ""
+	if !good.IsZero() {
+		stays = "; what it defined before stays in use"
+	}
 	switch {
 	case !p.Silent.IsZero():
 		m.add(p.Path, diag.Error, "it has not answered since "+p.Silent.Format(time.DateTime)+stays)

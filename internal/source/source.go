@@ -8,6 +8,8 @@ package source
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"sync/atomic"
@@ -35,6 +37,7 @@ type Request struct {
 
 	Before func(config.Config)       // if set, is called once: when the configuration is known, before the places that it names are read
 	Refuse func(config.Config) error // if set, returns why a configuration can't take the place of the one in use
+	Late   func(why error)           // if set, is called once if nothing is handed over because the configuration can't be read yet
 }
 
 const (
@@ -197,7 +200,7 @@ func (s *Source) take(ctx context.Context, a answer) {
 
 // configure takes the configuration as it is now, and runs the providers of the places that it names.
 func (s *Source) configure(ctx context.Context) {
-	if s.config != nil && s.config.items == nil {
+	if s.unknown(time.Now()) != nil {
 		return
 	}
 	s.memory = s.memory.configure(s.input())
@@ -326,9 +329,12 @@ func (s *Source) wait(now time.Time) time.Duration {
 func (s *Source) deliver(ctx context.Context, now time.Time) {
 	reload := !s.reloadBy.IsZero() && (!slices.ContainsFunc(s.tasks(), (*task).owes) || !now.Before(s.reloadBy))
 	starting := slices.ContainsFunc(s.tasks(), func(t *task) bool { return t.items == nil && t.err == nil && !t.silent(now) })
-	unknown := s.config != nil && s.config.items == nil // what the configuration says, and so everything
-	waits := !s.reloadBy.IsZero()                       // a change until then is what the reload has found
-	if !reload && (waits || unknown || starting || !s.changed) {
+	waits := !s.reloadBy.IsZero() // a change until then is what the reload has found
+	if why := s.unknown(now); why != nil {
+		s.late(why)
+		return
+	}
+	if !reload && (waits || starting || !s.changed) {
 		return
 	}
 	u := Update{Reload: reload}
@@ -347,6 +353,37 @@ func (s *Source) deliver(ctx context.Context, now time.Time) {
 	select {
 	case s.updates <- u:
 	case <-ctx.Done():
+	}
+}
+
+var errStarts = errors.New("it has not answered yet")
+
+// unknown returns why it is not known yet what the configuration says, and so everything, nil if it is known. Who does not wait takes
+// a failure to read it for an answer.
+func (s *Source) unknown(now time.Time) error {
+	switch c := s.config; {
+	case c == nil || s.begun:
+		return nil
+	case c.items == nil && !c.silent(now):
+		return errStarts
+	case !s.request.Waits:
+		return nil
+	case c.items == nil:
+		return fmt.Errorf("it has not answered for %v", startTime)
+	default:
+		i := slices.IndexFunc(c.items, func(item Item) bool { return passes(item.Err) })
+		if i < 0 {
+			return nil
+		}
+		return c.items[i].Err
+	}
+}
+
+// late reports why the configuration is not known, once, unless it is asked for only now.
+func (s *Source) late(why error) {
+	if s.request.Late != nil && why != errStarts {
+		s.request.Late(why)
+		s.request.Late = nil
 	}
 }
 
