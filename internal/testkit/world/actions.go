@@ -80,7 +80,11 @@ var actions = []action{
 	{"clock", 1, func(_ *World, h *host, dice *rand.Rand) { h.setClock(dice) }},
 	{"disk full", 1, func(w *World, h *host, _ *rand.Rand) { h.toggleWrites(w, noRoom) }},
 	{"writing fails", 2, func(w *World, h *host, dice *rand.Rand) { h.toggleWrites(w, writeFaults[dice.IntN(len(writeFaults))]) }},
+	{"watching fails", 2, func(w *World, h *host, dice *rand.Rand) { h.failWatches(w, dice) }},
 	{"configuration fails", 2, func(_ *World, h *host, dice *rand.Rand) { h.failSettings(dice) }},
+	{"start without configuration", 2, func(w *World, h *host, dice *rand.Rand) { h.startBlind(w, dice) }},
+	{"control socket", 3, func(w *World, h *host, dice *rand.Rand) { h.cutOff(w, dice) }},
+	{"manager is deaf", 2, func(w *World, h *host, dice *rand.Rand) { h.deafen(w, dice) }},
 	{"reflector", 3, func(w *World, _ *host, dice *rand.Rand) { w.reflect(dice) }},
 	{"netlink overrun", 2, func(_ *World, h *host, dice *rand.Rand) { h.overrun(dice) }},
 	{"firewall", 2, func(_ *World, h *host, _ *rand.Rand) { h.toggleJam(&jam{why: syscall.EPERM, segment: -1}) }},
@@ -504,6 +508,8 @@ func (h *host) mend(w *World) {
 	h.showPort()
 	h.truth.learn(h)
 	h.mendSettings()
+	h.mendSockets()
+	h.setUnwatched(diskFault{})
 	h.connect()
 	h.feel()
 	h.boot()

@@ -148,6 +148,7 @@ func (h *host) checkStatus() {
 		}
 	}
 	h.checkNames(s)
+	h.checkWatches(s)
 	h.checkOver(s.Problems)
 	if h.isWell() && len(s.Problems) > 0 {
 		h.fail("%s has problems, and nothing is wrong: %q", h.name, s.Problems)

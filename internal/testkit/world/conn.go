@@ -25,6 +25,7 @@ const (
 	turnOfSocket = iota
 	turnOfClock
 	turnOfManager
+	turnOfControl
 	turnOfConfiguration
 	turnOfDirectory
 	turnOfCluster

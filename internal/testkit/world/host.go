@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"announcer/internal/mdns/link"
@@ -18,6 +19,7 @@ import (
 const (
 	watchdog    = 50 * time.Second // as in the unit
 	restartTime = 3 * time.Second  // likewise
+	mostUnheard = 3                // messages to the service manager: they are repeated every five seconds
 )
 
 // host is a machine: its kernel, its disk, its service manager and the process that it runs.
@@ -30,6 +32,8 @@ type host struct {
 	fault      diskFault // of what is done there
 	settings   settings  // how the configuration file is read
 	unwritable diskFault // of what the daemon writes
+	unwatched  diskFault // of what reports changes
+	unseen     time.Time // when that began
 	short      bool      // reads return some bytes only
 	dice       *rand.Rand
 	throws     *rand.Rand // of the checks
@@ -45,6 +49,7 @@ type host struct {
 	name    string
 	process *process            // nil: none runs
 	sign    time.Time           // the last sign of life
+	deaf    int                 // messages that the service manager will not hear
 	jam     *jam                // why something is not sent; nil: all is
 	gone    bool                // the directory of definitions is not there
 	locked  map[string]*service // what files say that the daemon must not read
@@ -149,6 +154,33 @@ func (h *host) alive() {
 	h.sign = time.Now()
 }
 
+// hear takes a message for the service manager, if it can.
+func (h *host) hear() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.deaf > 0 {
+		h.deaf--
+		return syscall.EAGAIN
+	}
+	h.sign = time.Now()
+	return nil
+}
+
+// deafen has the service manager not hear some messages of the process, which it must not end for that.
+func (h *host) deafen(w *World, dice *rand.Rand) {
+	p := h.process
+	if p == nil {
+		return
+	}
+	h.mu.Lock()
+	h.deaf = 1 + dice.IntN(mostUnheard)
+	h.mu.Unlock()
+	w.rest(2 * watchdog)
+	if h.process != p {
+		h.fail("%s was ended by a service manager that had not heard some messages", h.net.Name)
+	}
+}
+
 // boot starts the process, unless it runs.
 func (h *host) boot() {
 	if h.process != nil {
@@ -203,11 +235,9 @@ func (h *host) watch() {
 	if h.process == nil || h.asleep {
 		return
 	}
-	select {
-	case <-h.process.ended:
+	if h.process.isOver() {
 		h.exited()
 		return
-	default:
 	}
 	if silent {
 		h.crash()

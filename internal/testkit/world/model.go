@@ -58,7 +58,7 @@ func (h *host) wrong() (words []string) {
 		add(h.isUnread(file), pathOf(file)+": it can't be")
 	}
 	add(h.isBlind() || h.gone && h.truth.saw, h.blindness())
-	words = append(words, slices.Concat(h.unserved(), h.unfollowed(), h.unconfigured())...)
+	words = append(words, slices.Concat(h.unserved(), h.unfollowed(), h.unconfigured(), h.uncontrolled())...)
 	if h.kernel.isBlind() {
 		return append(words, "are not announced yet") // of the links the daemon knows what was
 	}
@@ -87,7 +87,7 @@ func (h *host) overdue() (words []string) {
 
 // isWell reports whether nothing has been wrong for so long that there must be no problem.
 func (h *host) isWell() bool {
-	return len(h.truth.faults) == 0 && h.jam == nil && !h.held && !h.cannotNote() && !h.kernel.isBlind() &&
+	return len(h.truth.faults) == 0 && h.jam == nil && !h.held && !h.cannotNote() && !h.kernel.isBlind() && h.unwatched.why == 0 &&
 		time.Since(h.truth.mended) > recentTime && time.Since(h.truth.changed) > recentTime
 }
 

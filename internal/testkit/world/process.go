@@ -31,6 +31,7 @@ var errTerminated = errors.New("SIGTERM")
 type process struct {
 	host    *host
 	pid     int
+	began   time.Time
 	mark    int64        // of its goroutines
 	sent    atomic.Int32 // packets
 	ears    atomic.Int32 // sockets for packets, in sets
@@ -47,16 +48,22 @@ type process struct {
 	mu     sync.Mutex
 	conn   *conn
 	killed bool
+	late   error          // why the configuration was not known in time
 	daemon *daemon.Daemon // nil: it has not read everything yet
 }
 
-// start runs the daemon on a host.
+// start runs the daemon on a host, whose configuration can be read.
 func (h *host) start() *process {
-	h.mendSettings() // without them it does not start
+	h.mendSettings()
+	return h.launch()
+}
+
+// launch runs the daemon on a host.
+func (h *host) launch() *process {
 	ctx, stop := context.WithCancelCause(context.Background())
 	h.lastPID++
 	p := &process{
-		pid:  h.lastPID,
+		pid: h.lastPID, began: time.Now(),
 		mark: processes.Add(1),
 		fs:   h.disk.Process(),
 		host: h, stop: stop, ended: make(chan struct{}), hangups: make(chan struct{}, 1), ticks: make(chan struct{}, 1),
@@ -74,7 +81,7 @@ func (h *host) start() *process {
 
 // run is the daemon from its start to its end.
 func (p *process) run(ctx context.Context) error {
-	definitions := source.New(source.Request{ConfigFile: configFile, Waits: true})
+	definitions := source.New(source.Request{ConfigFile: configFile, Waits: true, Late: p.isLate})
 	definitions.FS, definitions.Host, definitions.Open = p.fs, p.host.hostName, p.open
 	assembly := daemon.Assembly{
 		Definitions: definitions,
@@ -96,6 +103,13 @@ func (p *process) run(ctx context.Context) error {
 	return assembly.Run(ctx, &daemon.Daemon{
 		Hangups: p.hangups, Version: "1", Manager: p, System: system{p}, Sockets: []string{controlSocket}, Release: func() {}, Sharers: func() []string { return nil },
 	})
+}
+
+// isLate takes note of why the configuration is not known.
+func (p *process) isLate(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late = why
 }
 
 // logger returns the log, which gets all lines.
@@ -281,6 +295,5 @@ func (p *process) Watchdog() (time.Duration, error) { return watchdog, nil }
 // Notify implements [daemon.Manager].
 func (p *process) Notify(string) error {
 	p.host.gate.pass(turnOfManager)
-	p.host.alive()
-	return nil
+	return p.host.hear()
 }

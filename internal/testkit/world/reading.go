@@ -41,6 +41,8 @@ func (h *host) failCall(op, path string) error {
 		return h.fault.why
 	case path == configFile && h.settings.fault.hits(op):
 		return h.settings.fault.why
+	case h.unwatched.hits(op):
+		return h.unwatched.why
 	}
 	return nil
 }

@@ -5,12 +5,15 @@ package world
 import (
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"announcer/internal/control"
+	"announcer/internal/wakeup"
 )
 
 // controlSocket is where the daemon listens, as the unit has it.
@@ -20,6 +23,7 @@ const controlSocket = "/run/announcer/control/announcer.sock"
 type sockets struct {
 	mu    sync.Mutex
 	files map[string]*socketFile
+	fault diskFault // of calls for them
 }
 
 // socketFile is a socket or a lock. It implements [fs.FileInfo].
@@ -28,6 +32,7 @@ type socketFile struct {
 	mode   fs.FileMode
 	closed chan struct{} // closed when no process listens any more
 	close  func()
+	rings  chan struct{} // holds a value when a client comes
 }
 
 func (*socketFile) Name() string        { return controlSocket }
@@ -41,12 +46,16 @@ func (*socketFile) Sys() any            { return nil }
 type system struct{ process *process }
 
 // do makes a call for the file at a path, nil if there is none.
-func (s system) do(path string, call func(files map[string]*socketFile, f *socketFile) error) error {
+func (s system) do(op, path string, call func(files map[string]*socketFile, f *socketFile) error) error {
+	s.process.host.gate.pass(turnOfControl)
 	sockets := &s.process.host.sockets
 	sockets.mu.Lock()
 	defer sockets.mu.Unlock()
-	if s.process.isKilled() {
+	switch {
+	case s.process.isKilled():
 		return errKilled
+	case sockets.fault.hits(op):
+		return sockets.fault.why
 	}
 	return call(sockets.files, sockets.files[path])
 }
@@ -65,6 +74,16 @@ func (s *sockets) of(p *process) (n int) {
 	return n
 }
 
+// owner returns the process that listens, nil if none does.
+func (s *sockets) owner() *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.files[controlSocket]; f != nil {
+		return f.owner
+	}
+	return nil
+}
+
 // release ends the locks and sockets of a process; the files stay.
 func (s *sockets) release(p *process) {
 	s.mu.Lock()
@@ -79,7 +98,7 @@ func (s *sockets) release(p *process) {
 
 // Lstat implements [control.System].
 func (s system) Lstat(path string) (info fs.FileInfo, err error) {
-	err = s.do(path, func(_ map[string]*socketFile, f *socketFile) error {
+	err = s.do("lstat", path, func(_ map[string]*socketFile, f *socketFile) error {
 		if f == nil {
 			return fs.ErrNotExist
 		}
@@ -94,7 +113,7 @@ func (system) SameFile(a, b fs.FileInfo) bool { return a == b }
 
 // Remove implements [control.System].
 func (s system) Remove(path string) error {
-	return s.do(path, func(files map[string]*socketFile, f *socketFile) error {
+	return s.do("remove", path, func(files map[string]*socketFile, f *socketFile) error {
 		if f == nil {
 			return fs.ErrNotExist
 		}
@@ -105,7 +124,7 @@ func (s system) Remove(path string) error {
 
 // Lock implements [control.System].
 func (s system) Lock(path string) (l control.Lock, err error) {
-	err = s.do(path, func(files map[string]*socketFile, f *socketFile) error {
+	err = s.do("lock", path, func(files map[string]*socketFile, f *socketFile) error {
 		if f != nil && f.owner != nil {
 			return control.ErrLocked
 		}
@@ -121,7 +140,7 @@ func (s system) Lock(path string) (l control.Lock, err error) {
 }
 
 func newSocketFile(mode fs.FileMode) *socketFile {
-	f := &socketFile{mode: mode, closed: make(chan struct{})}
+	f := &socketFile{mode: mode, closed: make(chan struct{}), rings: make(chan struct{}, 1)}
 	f.close = sync.OnceFunc(func() { close(f.closed) })
 	return f
 }
@@ -141,7 +160,7 @@ func (l socketLock) There() bool {
 
 // Release implements [control.Lock].
 func (l socketLock) Release() {
-	_ = l.system.do(l.path, func(files map[string]*socketFile, f *socketFile) error {
+	_ = l.system.do("unlock", l.path, func(files map[string]*socketFile, f *socketFile) error {
 		if f == l.file {
 			delete(files, l.path)
 		}
@@ -152,7 +171,7 @@ func (l socketLock) Release() {
 
 // Bind implements [control.System].
 func (s system) Bind(path string) (l net.Listener, err error) {
-	err = s.do(path, func(files map[string]*socketFile, f *socketFile) error {
+	err = s.do("bind", path, func(files map[string]*socketFile, f *socketFile) error {
 		if f != nil {
 			return syscall.EADDRINUSE
 		}
@@ -166,7 +185,7 @@ func (s system) Bind(path string) (l net.Listener, err error) {
 
 // Connect implements [control.System].
 func (s system) Connect(path string) (pid int, err error) {
-	err = s.do(path, func(_ map[string]*socketFile, f *socketFile) error {
+	err = s.do("connect", path, func(_ map[string]*socketFile, f *socketFile) error {
 		switch {
 		case f == nil:
 			return fs.ErrNotExist
@@ -179,7 +198,7 @@ func (s system) Connect(path string) (pid int, err error) {
 	return pid, err
 }
 
-// socketListener is a control socket without clients.
+// socketListener is a control socket. Its clients want nothing.
 type socketListener struct {
 	system system
 	path   string
@@ -188,17 +207,116 @@ type socketListener struct {
 
 // Accept implements [net.Listener].
 func (l socketListener) Accept() (net.Conn, error) {
-	<-l.file.closed
-	return nil, net.ErrClosed
+	for {
+		if err := l.system.do("accept", l.path, func(map[string]*socketFile, *socketFile) error { return nil }); err != nil {
+			return nil, err
+		}
+		select {
+		case <-l.file.closed:
+			return nil, net.ErrClosed
+		case <-l.file.rings:
+		}
+	}
 }
 
 // Close implements [net.Listener].
 func (l socketListener) Close() error {
 	defer l.file.close()
-	return l.system.do(l.path, func(map[string]*socketFile, *socketFile) error {
+	return l.system.do("close", l.path, func(map[string]*socketFile, *socketFile) error {
 		l.file.owner = nil
 		return nil
 	})
+}
+
+// socketCalls are what fails together, or alone.
+var socketCalls = [][]string{{"lock"}, {"bind"}, {"lstat"}, {"remove"}, {"connect"}, {"accept"}, {"lock", "bind", "lstat", "remove", "connect", "accept"}}
+
+var (
+	socketErrors = []syscall.Errno{syscall.ENOENT, syscall.EACCES, syscall.EROFS, syscall.ENOSPC, syscall.EIO, syscall.EINTR, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM}
+	acceptErrors = []syscall.Errno{syscall.EMFILE, syscall.ENFILE} // after which a server goes on
+)
+
+// cutTime is within which a process listens again whose socket was removed.
+const cutTime = wakeup.Beat + 10*time.Second
+
+// cutOff has something remove the control socket, after which the process can't open another one or can; or has calls for the
+// sockets succeed again.
+func (h *host) cutOff(w *World, dice *rand.Rand) {
+	calls, failure := socketCalls[dice.IntN(len(socketCalls))], socketErrors[dice.IntN(len(socketErrors))]
+	switch {
+	case h.process == nil:
+		return
+	case h.isCut():
+		h.mendSockets()
+		return
+	case dice.IntN(3) == 0:
+		h.removeSocket()
+		h.feel()
+		w.rest(cutTime)
+		h.checkSocket()
+		return
+	case slices.Contains(calls, "remove") || slices.Contains(calls, "connect"):
+		h.setSocketFault(diskFault{failure, calls})
+		h.crash() // what it leaves can't be replaced
+		w.rest(restartTime)
+		h.boot()
+	case slices.Contains(calls, "accept"):
+		h.setSocketFault(diskFault{acceptErrors[dice.IntN(len(acceptErrors))], calls})
+		h.ring()
+	default:
+		h.removeSocket()
+		h.setSocketFault(diskFault{failure, calls})
+	}
+	h.feel()
+}
+
+// removeSocket removes the control socket and its lock, as a cleaner of temporary files does.
+func (h *host) removeSocket() {
+	h.sockets.mu.Lock()
+	defer h.sockets.mu.Unlock()
+	clear(h.sockets.files)
+}
+
+// ring has a client come.
+func (h *host) ring() {
+	h.sockets.mu.Lock()
+	defer h.sockets.mu.Unlock()
+	if f := h.sockets.files[controlSocket]; f != nil {
+		select {
+		case f.rings <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (h *host) setSocketFault(fault diskFault) {
+	h.sockets.mu.Lock()
+	defer h.sockets.mu.Unlock()
+	h.sockets.fault = fault
+}
+
+// mendSockets has the calls for the control socket succeed.
+func (h *host) mendSockets() {
+	h.setSocketFault(diskFault{})
+	h.feel()
+}
+
+// isCut reports whether no client can ask the process.
+func (h *host) isCut() bool { return len(h.uncontrolled()) > 0 }
+
+// uncontrolled returns what the problems must have where no client can ask the process.
+func (h *host) uncontrolled() []string {
+	if h.sockets.fault.why == 0 {
+		return nil
+	}
+	return []string{"the control socket"}
+}
+
+// checkSocket checks that clients can ask the process.
+func (h *host) checkSocket() {
+	if h.process != nil && !h.gate.isShut() && h.sockets.owner() != h.process {
+		h.fail("%s does not listen on %s", h.net.Name, controlSocket)
+	}
 }
 
 // Addr implements [net.Listener].

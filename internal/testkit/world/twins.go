@@ -20,8 +20,8 @@ const startTime = 5 * time.Millisecond
 // twin starts a second process with the same configuration: beside one that runs, beside one that starts after another one has died,
 // or beside one that is about to end.
 func (h *host) twin(w *World, dice *rand.Rand) {
-	if h.process == nil {
-		return
+	if h.process == nil || h.sockets.owner() != h.process {
+		return // of a socket that is gone, it can know nothing
 	}
 	kind, soon := dice.IntN(3), time.Duration(dice.Int64N(int64(startTime)))
 	switch kind {
@@ -40,9 +40,7 @@ func (h *host) twin(w *World, dice *rand.Rand) {
 
 // refused checks that a process has ended because of another one, and has sent nothing.
 func (h *host) refused(second, first *process) {
-	select {
-	case <-second.ended:
-	default:
+	if !second.isOver() {
 		h.fail("a second process runs on %s", h.net.Name)
 		second.kill()
 		return
@@ -67,10 +65,9 @@ func (h *host) succeed(w *World, after time.Duration) {
 	<-first.ended
 	h.exited()
 	synctest.Wait()
-	select {
-	case <-second.ended:
+	if second.isOver() {
 		h.refused(second, first)
-	default:
+	} else {
 		h.adopt(second)
 	}
 	w.rest(restartTime)

@@ -132,7 +132,7 @@ func Example() {
 		fmt.Println(step.Action, "on host", step.Host)
 	}
 	// Output:
-	// hiccup on host 0
-	// etcd fails on host 1
-	// provision on host 0
+	// sockets fail on host 0
+	// etcd turns on host 1
+	// etcd on host 0
 }
