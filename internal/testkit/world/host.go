@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"announcer/internal/daemon"
 	"announcer/internal/mdns/link"
 	"announcer/internal/testkit/memdisk"
 	"announcer/internal/testkit/memlink"
@@ -50,6 +52,7 @@ type host struct {
 	process *process            // nil: none runs
 	sign    time.Time           // the last sign of life
 	deaf    int                 // messages that the service manager will not hear
+	isReady bool                // it has heard that a process is ready
 	jam     *jam                // why something is not sent; nil: all is
 	gone    bool                // the directory of definitions is not there
 	locked  map[string]*service // what files say that the daemon must not read
@@ -155,7 +158,7 @@ func (h *host) alive() {
 }
 
 // hear takes a message for the service manager, if it can.
-func (h *host) hear() error {
+func (h *host) hear(message string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.deaf > 0 {
@@ -163,21 +166,31 @@ func (h *host) hear() error {
 		return syscall.EAGAIN
 	}
 	h.sign = time.Now()
+	h.isReady = h.isReady || strings.HasPrefix(message, "READY=1\n")
 	return nil
 }
 
-// deafen has the service manager not hear some messages of the process, which it must not end for that.
+// deafen has the service manager not hear some messages of a process that runs or starts. It must hear later that the process is ready,
+// and that it is alive.
 func (h *host) deafen(w *World, dice *rand.Rand) {
-	p := h.process
-	if p == nil {
+	if h.process == nil {
 		return
 	}
+	starts := dice.IntN(2) == 0
+	if starts {
+		h.stop(daemon.ErrRestart)
+		w.rest(time.Millisecond)
+	}
 	h.mu.Lock()
-	h.deaf = 1 + dice.IntN(mostUnheard)
+	h.deaf, h.isReady = 1+dice.IntN(mostUnheard), h.isReady && !starts
 	h.mu.Unlock()
-	w.rest(2 * watchdog)
-	if h.process != p {
-		h.fail("%s was ended by a service manager that had not heard some messages", h.net.Name)
+	h.boot()
+	p := h.process
+	w.rest(watchdog)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.process != p || !h.isReady {
+		h.fail("the service manager of %s did not hear some messages: it has ended the process is %v, it knows that it is ready is %v", h.net.Name, h.process != p, h.isReady)
 	}
 }
 

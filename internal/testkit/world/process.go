@@ -293,7 +293,7 @@ func (p *process) There() bool { return true }
 func (p *process) Watchdog() (time.Duration, error) { return watchdog, nil }
 
 // Notify implements [daemon.Manager].
-func (p *process) Notify(string) error {
+func (p *process) Notify(message string) error {
 	p.host.gate.pass(turnOfManager)
-	return p.host.hear()
+	return p.host.hear(message)
 }
