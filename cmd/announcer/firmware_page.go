@@ -98,9 +98,18 @@ func untilStopped(f func(ctx context.Context)) (stop func()) {
 	}
 }
 
+// refuses logs that the page takes no clients, or does again.
+func (p *firmwarePage) refuses(why error) {
+	if why == nil {
+		p.log.Warn("the page takes clients again")
+		return
+	}
+	p.log.Warn("the page takes no clients; serving the firmware goes on", "error", why)
+}
+
 func (p *firmwarePage) serve(ctx context.Context) {
 	names := func() []string { return admission.Names(source.HostName()) }
-	if err := control.Serve(ctx, p.listener, admission.Hosts(web.Handler(p.update), names, ""), p.log); err != nil {
+	if err := control.Serve(ctx, admission.Attend(p.listener, p.refuses), admission.Hosts(web.Handler(p.update), names, ""), p.log); err != nil {
 		p.log.Error("the page ends; serving the firmware goes on", "error", err)
 	}
 }

@@ -43,6 +43,7 @@ func TestAttend(t *testing.T) {
 		{"no failure", syscall.EMFILE, 0, nil},
 		{"no descriptor for a moment", syscall.EMFILE, time.Millisecond, []string{"0s too many open files", "0s <nil>"}},
 		{"no descriptor for an hour", syscall.ENFILE, time.Hour, []string{"0s too many open files in system", "1h0m0s <nil>"}},
+		{"no memory for a minute", syscall.ENOMEM, time.Minute, []string{"0s cannot allocate memory", "1m0s <nil>"}},
 		{"no error of the system", errors.New("the socket has been removed"), time.Minute, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,6 +75,7 @@ func TestAttendClosed(t *testing.T) {
 		})
 		l.Accept()
 		l.Close()
+		l.Accept()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if want := []string{"too many open files"}; !slices.Equal(calls, want) {

@@ -169,7 +169,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 // refuses logs that no phone can connect, or can again.
 func (s *Server) refuses(why error) {
 	if why == nil {
-		s.config.Log.Info("phones can connect again")
+		s.config.Log.Warn("phones can connect again")
 		return
 	}
 	s.config.Log.Warn("no phone can connect; it is tried again", "error", why)
