@@ -144,12 +144,12 @@ func (a *announcing) noteServers(snap, before source.Snapshot) {
 func (a *announcing) noteRemarks(snap, before source.Snapshot) {
 	for _, remark := range snap.Remarks {
 		if !slices.Contains(before.Remarks, remark) {
-			a.log.Info(remark)
+			a.log.Info("about the files", "remark", remark)
 		}
 	}
 	for _, remark := range before.Remarks {
 		if !slices.Contains(snap.Remarks, remark) {
-			a.log.Info("no longer so", "remark", remark)
+			a.log.Info("no longer so about the files", "remark", remark)
 		}
 	}
 }

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	notify "github.com/coreos/go-systemd/v22/daemon"
@@ -21,7 +23,7 @@ type Manager interface {
 }
 
 // environment is the service manager that the environment of this process names.
-type environment struct{ messenger }
+type environment struct{ *messenger }
 
 func (environment) There() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
@@ -94,19 +96,24 @@ func (s *systemd) add(message string) {
 // deliver sends what is to be sent, as far as it can now.
 func (s *systemd) deliver() {
 	for s.owes() {
-		if err := s.manager.Notify(s.unsent[0]); err != nil {
-			if !s.deaf {
-				s.log.Warn("the service manager is not notified; it is tried again", "error", err)
-			}
-			s.deaf = true
+		err := s.manager.Notify(s.unsent[0])
+		if err != nil && !s.deaf {
+			s.log.Warn("the service manager is not notified", "error", err)
+		}
+		if err == nil && s.deaf {
+			s.log.Info("the service manager is notified again")
+		}
+		if s.deaf = err != nil; s.deaf && isPassing(err) {
 			return
 		}
 		s.unsent = s.unsent[1:]
 	}
-	if s.deaf {
-		s.log.Info("the service manager is notified again")
-	}
-	s.deaf = false
+}
+
+// isPassing reports whether what could not be sent can be sent later, unlike to a socket that is not there.
+func isPassing(err error) bool {
+	return slices.ContainsFunc([]syscall.Errno{syscall.EAGAIN, syscall.EINTR, syscall.ENOBUFS, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE},
+		func(passing syscall.Errno) bool { return errors.Is(err, passing) })
 }
 
 // kind returns what a message is about.

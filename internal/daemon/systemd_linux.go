@@ -9,18 +9,20 @@ import (
 
 // messenger sends messages to the service manager (sd_notify(3)), and does not wait: a manager that stands still hears nothing. It needs
 // no connection, which saves a process at rest the most of what a message costs.
-type messenger struct{ socket int } // -1: none could be opened
+type messenger struct{ socket int } // -1: none is open
 
-func newMessenger() messenger {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return messenger{-1}
+func newMessenger() *messenger { return &messenger{-1} }
+
+// open opens the socket, if that was not possible yet.
+func (m *messenger) open() (err error) {
+	if m.socket < 0 {
+		m.socket, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	}
-	return messenger{fd}
+	return err
 }
 
 // Notify implements [Manager].
-func (m messenger) Notify(message string) error {
+func (m *messenger) Notify(message string) error {
 	to, data := unix.RawSockaddrUnix{Family: unix.AF_UNIX}, []byte(message)
 	name := os.Getenv("NOTIFY_SOCKET")
 	switch {
@@ -28,6 +30,9 @@ func (m messenger) Notify(message string) error {
 		return nil
 	case len(name) >= len(to.Path):
 		return unix.ENAMETOOLONG
+	}
+	if err := m.open(); err != nil {
+		return err
 	}
 	for i := range len(name) {
 		to.Path[i] = int8(name[i])

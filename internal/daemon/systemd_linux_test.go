@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -125,6 +126,7 @@ func TestWatchdog(t *testing.T) {
 // deafManager can't be given some messages.
 type deafManager struct {
 	unheard int
+	why     error
 	heard   []string
 }
 
@@ -134,7 +136,7 @@ func (*deafManager) Watchdog() (time.Duration, error) { return time.Minute, nil 
 func (m *deafManager) Notify(message string) error {
 	if m.unheard > 0 {
 		m.unheard--
-		return unix.EAGAIN
+		return m.why
 	}
 	m.heard = append(m.heard, message)
 	return nil
@@ -145,20 +147,23 @@ func TestMessagesAreKept(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		unheard int
+		why     error
 		send    func(s *systemd)
 		want    []string
 	}{
-		{"all are heard", 0, func(s *systemd) { s.ready("one"); s.alive("two") }, []string{"READY=1\nSTATUS=one", "STATUS=two", "WATCHDOG=1"}},
-		{"the first is not", 1, func(s *systemd) { s.ready("one"); s.alive("one") }, []string{"READY=1\nSTATUS=one", "WATCHDOG=1"}},
-		{"none but the last", 2, func(s *systemd) {
+		{"all are heard", 0, nil, func(s *systemd) { s.ready("one"); s.alive("two") }, []string{"READY=1\nSTATUS=one", "STATUS=two", "WATCHDOG=1"}},
+		{"the first is not", 1, unix.EAGAIN, func(s *systemd) { s.ready("one"); s.alive("one") }, []string{"READY=1\nSTATUS=one", "WATCHDOG=1"}},
+		{"none but the last", 2, unix.ENOBUFS, func(s *systemd) {
 			s.ready("one")
 			s.alive("two")
 			s.alive("three")
 		}, []string{"READY=1\nSTATUS=one", "STATUS=three", "WATCHDOG=1"}},
-		{"its end", 2, func(s *systemd) { s.ready("one"); s.stopping(); s.stopping() }, []string{"READY=1\nSTATUS=one", "STOPPING=1"}},
+		{"its end", 2, unix.EMFILE, func(s *systemd) { s.ready("one"); s.stopping(); s.stopping() }, []string{"READY=1\nSTATUS=one", "STOPPING=1"}},
+		{"it is not there for a while", 3, unix.ECONNREFUSED, func(s *systemd) { s.ready("one"); s.alive("one"); s.alive("two"); s.alive("two") },
+			[]string{"WATCHDOG=1", "WATCHDOG=1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := &deafManager{unheard: test.unheard}
+			m := &deafManager{unheard: test.unheard, why: test.why}
 			s := newSystemd(m, slog.New(slog.DiscardHandler))
 			test.send(&s)
 			if !slices.Equal(m.heard, test.want) || s.owes() {
@@ -184,5 +189,32 @@ func TestManagerStandsStill(t *testing.T) {
 	}
 	if got := m.heard(t); len(got) == 0 || got[len(got)-1] != "WATCHDOG=1" {
 		t.Errorf("at last it hears %q", got)
+	}
+}
+
+// TestMessengerWithoutDescriptors wants a process that had no descriptor for its messages to send them when it has one.
+func TestMessengerWithoutDescriptors(t *testing.T) {
+	manager, messenger := newManager(t, 0), newMessenger()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 0
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	err := messenger.Notify("READY=1")
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("without a descriptor: %v; want %v", err, unix.EMFILE)
+	}
+	if err := messenger.Notify("READY=1"); err != nil {
+		t.Errorf("with one: %v", err)
+	}
+	if got := manager.heard(t); !slices.Equal(got, []string{"READY=1"}) {
+		t.Errorf("the manager hears %q", got)
 	}
 }
