@@ -314,3 +314,77 @@ func TestConfigurationIsWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// TestConfigurationFailsAtTheStart wants a configuration that was read once to stay in use, before the first snapshot, too.
+func TestConfigurationFailsAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := memdisk.New()
+		p := d.Process()
+		defer synctest.Wait()
+		defer p.Kill()
+		const file = "/etc/announcer.toml"
+		if err := errors.Join(d.MkdirAll("/etc/services"), d.MkdirAll("/etc/slow"), d.Write("/etc/services/a.service", serviceFile("a")),
+			d.Write(file, "[daemon]\nservices = [\"services\", \"slow\"]\n")); err != nil {
+			t.Fatal(err)
+		}
+		release, err := d.Hang("/etc/slow")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := New(Request{ConfigFile: file, Waits: true, Late: func(why error) { t.Errorf("it is waited for: %v", why) }})
+		s.FS, s.Host = p, func() string { return "pbx" }
+		b := &bench{source: s}
+		go s.Run(t.Context())
+		go b.gather(t.Context())
+		time.Sleep(startTime / 2)
+		d.SetFault(func(op, path string) error {
+			if op == "open" && path == file {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if err := d.Save(file, "[daemon]\nservices = \"slow\"\n"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(startTime)
+		synctest.Wait()
+		if got := b.says(); !strings.Contains(got, "/etc/services/a.service=a") {
+			t.Errorf("the updates are %q", got)
+		}
+		release()
+	})
+}
+
+// TestReloadWithoutConfiguration wants a reload that comes before the configuration is known to be answered when it is.
+func TestReloadWithoutConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := memdisk.New()
+		p := d.Process()
+		defer synctest.Wait()
+		defer p.Kill()
+		const file = "/etc/announcer.toml"
+		if err := errors.Join(d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a")),
+			d.Write(file, "[daemon]\nservices = \"services\"\n")); err != nil {
+			t.Fatal(err)
+		}
+		release, err := d.Hang(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := New(Request{ConfigFile: file, Waits: true})
+		s.FS, s.Host = p, func() string { return "pbx" }
+		b := &bench{source: s}
+		go s.Run(t.Context())
+		go b.gather(t.Context())
+		s.Reload()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		b.expect(t, "")
+		release()
+		time.Sleep(Pulse)
+		synctest.Wait()
+		if got := b.says(); !strings.Contains(got, "/etc/services/a.service=a") {
+			t.Errorf("the updates are %q", got)
+		}
+	})
+}

@@ -200,7 +200,7 @@ func (s *Source) take(ctx context.Context, a answer) {
 
 // configure takes the configuration as it is now, and runs the providers of the places that it names.
 func (s *Source) configure(ctx context.Context) {
-	if s.unknown(time.Now()) != nil {
+	if s.config != nil && s.config.items == nil || s.unknown(time.Now()) != nil {
 		return
 	}
 	s.memory = s.memory.configure(s.input())
@@ -310,7 +310,7 @@ func (s *Source) tasks() []*task {
 // moment of its own.
 func (s *Source) wait(now time.Time) time.Duration {
 	next := now.Add(time.Hour)
-	if !s.reloadBy.IsZero() && s.reloadBy.Before(next) {
+	if !s.reloadBy.IsZero() && s.reloadBy.Before(next) && s.unknown(now) == nil {
 		next = s.reloadBy
 	}
 	for _, t := range s.tasks() {
@@ -362,7 +362,7 @@ var errStarts = errors.New("it has not answered yet")
 // a failure to read it for an answer.
 func (s *Source) unknown(now time.Time) error {
 	switch c := s.config; {
-	case c == nil || s.begun:
+	case c == nil || s.begun || s.memory.usable():
 		return nil
 	case c.items == nil && !c.silent(now):
 		return errStarts
