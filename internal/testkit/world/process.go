@@ -108,8 +108,9 @@ func (p *process) run(ctx context.Context) error {
 // isLate takes note of why the configuration is not known.
 func (p *process) isLate(why error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.late = why
+	p.mu.Unlock()
+	slog.New(slog.NewTextHandler(p, nil)).Error("the configuration is waited for", "why", why)
 }
 
 // logger returns the log, which gets all lines.
