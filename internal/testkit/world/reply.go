@@ -79,10 +79,17 @@ func (q *query) judge(h *host) {
 	}
 	for _, r := range h.zone(q.segment) {
 		if q.asksFor(r) {
-			q.judgeRecord(h, r, got, others, noise)
+			q.judgeRecord(h, r, got, others, noise || isWanted(r))
 		}
 	}
 	q.judgeMissing(h, got)
+}
+
+// isWanted reports whether a record is about the name that all want: it changes hands when hosts hear each other again, and is
+// announced then, asked for or not.
+func isWanted(r mdns.Record) bool {
+	name, ok := instanceOf(r)
+	return ok && baseName(name) == sharedName
 }
 
 // isAnswered reports whether a query gets to a host, and is one that is answered (RFC 6762 §6, §11).
