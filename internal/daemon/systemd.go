@@ -110,15 +110,17 @@ func (s *systemd) deliver() {
 	}
 }
 
-// isPassing reports whether what could not be sent can be sent later, unlike to a socket that is not there.
+// passing are the errors after which a message can be sent later, unlike to a socket that is not there.
+var passing = []syscall.Errno{syscall.EAGAIN, syscall.EINTR, syscall.ENOBUFS, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE}
+
 func isPassing(err error) bool {
-	return slices.ContainsFunc([]syscall.Errno{syscall.EAGAIN, syscall.EINTR, syscall.ENOBUFS, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE},
-		func(passing syscall.Errno) bool { return errors.Is(err, passing) })
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.Contains(passing, errno)
 }
 
 // kind returns what a message is about.
 func kind(message string) string {
-	kind, _, _ := strings.Cut(message, "=")
+	kind, _, _ := strings.Cut(message, "=") // what it says of that is no matter here
 	return kind
 }
 

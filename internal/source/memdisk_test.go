@@ -22,22 +22,63 @@ type onMemory struct {
 	process *memdisk.Process
 }
 
+// memoryConfig is the configuration file of a source on a disk in memory.
+const memoryConfig = "/etc/announcer.toml"
+
+// newOnMemory returns a source that does not run yet, whose configuration names places. There is /etc/services, with one definition.
+func newOnMemory(t *testing.T, request Request, places string) onMemory {
+	t.Helper()
+	d := memdisk.New()
+	request.ConfigFile = memoryConfig
+	m := onMemory{&bench{source: New(request)}, d, d.Process()}
+	m.happens(t, d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a")),
+		d.Write(memoryConfig, "[daemon]\nservices = "+places+"\n"))
+	m.source.FS, m.source.Host = m.process, func() string { return "pbx" }
+	return m
+}
+
+// start runs the source.
+func (m onMemory) start(t *testing.T) {
+	go m.source.Run(t.Context())
+	go m.gather(t.Context())
+}
+
+// end ends the process, and what it reads and watches.
+func (m onMemory) end() {
+	m.process.Kill()
+	synctest.Wait()
+}
+
 // inMemory runs a test with a source whose configuration names /etc/services, with one definition.
 func inMemory(t *testing.T, test func(t *testing.T, m onMemory)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := memdisk.New()
-		m := onMemory{&bench{source: New(Request{ConfigFile: "/etc/announcer.toml", Waits: true})}, d, d.Process()}
-		defer synctest.Wait() // for what reads and watches
-		defer m.process.Kill()
-		m.happens(t, d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a")),
-			d.Write("/etc/announcer.toml", "[daemon]\nservices = \"services\"\n"))
-		m.source.FS, m.source.Host = m.process, func() string { return "pbx" }
-		go m.source.Run(t.Context())
-		go m.gather(t.Context())
+		m := newOnMemory(t, Request{Waits: true}, `"services"`)
+		defer m.end()
+		m.start(t)
 		m.expect(t, "/etc/services/a.service=a")
 		test(t, m)
 	})
+}
+
+// failConfig has the configuration file not be opened.
+func (m onMemory) failConfig(errno syscall.Errno) {
+	m.disk.SetFault(func(op, path string) error {
+		if op == "open" && path == memoryConfig {
+			return errno
+		}
+		return nil
+	})
+}
+
+// hang has what is at a path hang until release is called.
+func (m onMemory) hang(t *testing.T, path string) (release func()) {
+	t.Helper()
+	release, err := m.disk.Hang(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
 }
 
 // happens lets what happened settle.
@@ -266,50 +307,30 @@ func TestConfigurationIsWaitedFor(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := memdisk.New()
-				p := d.Process()
-				defer synctest.Wait()
-				defer p.Kill()
-				const file = "/etc/announcer.toml"
-				if err := errors.Join(d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a")),
-					d.Write(file, "[daemon]\nservices = \"services\"\n")); err != nil {
-					t.Fatal(err)
-				}
-				mend := func() { d.SetFault(nil) }
-				if errno, fails := test.fault.(syscall.Errno); fails {
-					d.SetFault(func(op, path string) error {
-						if op == "open" && path == file {
-							return errno
-						}
-						return nil
-					})
-				} else {
-					release, err := d.Hang(file)
-					if err != nil {
-						t.Fatal(err)
-					}
-					mend = release
-				}
 				var late []string
-				s := New(Request{ConfigFile: file, Waits: test.waits, Late: func(why error) { late = append(late, why.Error()) }})
-				s.FS, s.Host = p, func() string { return "pbx" }
-				b := &bench{source: s}
-				go s.Run(t.Context())
-				go b.gather(t.Context())
+				m := newOnMemory(t, Request{Waits: test.waits, Late: func(why error) { late = append(late, why.Error()) }}, `"services"`)
+				defer m.end()
+				mend := func() { m.disk.SetFault(nil) }
+				if errno, fails := test.fault.(syscall.Errno); fails {
+					m.failConfig(errno)
+				} else {
+					mend = m.hang(t, memoryConfig)
+				}
+				m.start(t)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if test.late == "" {
-					if len(late) > 0 || len(b.updates) == 0 || !strings.Contains(fmt.Sprint(b.updates[0].Snapshot.Usable()), test.bad) {
-						t.Errorf("late: %q, updates: %v; want one that says %q", late, b.updates, test.bad)
+					if len(late) > 0 || len(m.updates) == 0 || !strings.Contains(fmt.Sprint(m.updates[0].Snapshot.Usable()), test.bad) {
+						t.Errorf("late: %q, updates: %v; want one that says %q", late, m.updates, test.bad)
 					}
 					return
 				}
-				if len(b.updates) > 0 || !slices.Equal(late, []string{test.late}) {
-					t.Errorf("late: %q, updates: %v; want %q alone", late, b.updates, test.late)
+				if len(m.updates) > 0 || !slices.Equal(late, []string{test.late}) {
+					t.Errorf("late: %q, updates: %v; want %q alone", late, m.updates, test.late)
 				}
 				mend()
 				time.Sleep(Pulse)
-				b.expect(t, "/etc/services/a.service=a")
+				m.expect(t, "/etc/services/a.service=a")
 			})
 		})
 	}
@@ -318,37 +339,17 @@ func TestConfigurationIsWaitedFor(t *testing.T) {
 // TestConfigurationFailsAtTheStart wants a configuration that was read once to stay in use, before the first snapshot, too.
 func TestConfigurationFailsAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := memdisk.New()
-		p := d.Process()
-		defer synctest.Wait()
-		defer p.Kill()
-		const file = "/etc/announcer.toml"
-		if err := errors.Join(d.MkdirAll("/etc/services"), d.MkdirAll("/etc/slow"), d.Write("/etc/services/a.service", serviceFile("a")),
-			d.Write(file, "[daemon]\nservices = [\"services\", \"slow\"]\n")); err != nil {
-			t.Fatal(err)
-		}
-		release, err := d.Hang("/etc/slow")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := New(Request{ConfigFile: file, Waits: true, Late: func(why error) { t.Errorf("it is waited for: %v", why) }})
-		s.FS, s.Host = p, func() string { return "pbx" }
-		b := &bench{source: s}
-		go s.Run(t.Context())
-		go b.gather(t.Context())
+		m := newOnMemory(t, Request{Waits: true, Late: func(why error) { t.Errorf("it is waited for: %v", why) }}, `["services", "slow"]`)
+		defer m.end()
+		m.happens(t, m.disk.MkdirAll("/etc/slow"))
+		release := m.hang(t, "/etc/slow")
+		m.start(t)
 		time.Sleep(startTime / 2)
-		d.SetFault(func(op, path string) error {
-			if op == "open" && path == file {
-				return syscall.EIO
-			}
-			return nil
-		})
-		if err := d.Save(file, "[daemon]\nservices = \"slow\"\n"); err != nil {
-			t.Fatal(err)
-		}
+		m.failConfig(syscall.EIO)
+		m.happens(t, m.disk.Save(memoryConfig, "[daemon]\nservices = \"slow\"\n"))
 		time.Sleep(startTime)
 		synctest.Wait()
-		if got := b.says(); !strings.Contains(got, "/etc/services/a.service=a") {
+		if got := m.says(); !strings.Contains(got, "/etc/services/a.service=a") {
 			t.Errorf("the updates are %q", got)
 		}
 		release()
@@ -358,32 +359,18 @@ func TestConfigurationFailsAtTheStart(t *testing.T) {
 // TestReloadWithoutConfiguration wants a reload that comes before the configuration is known to be answered when it is.
 func TestReloadWithoutConfiguration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := memdisk.New()
-		p := d.Process()
-		defer synctest.Wait()
-		defer p.Kill()
-		const file = "/etc/announcer.toml"
-		if err := errors.Join(d.MkdirAll("/etc/services"), d.Write("/etc/services/a.service", serviceFile("a")),
-			d.Write(file, "[daemon]\nservices = \"services\"\n")); err != nil {
-			t.Fatal(err)
-		}
-		release, err := d.Hang(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := New(Request{ConfigFile: file, Waits: true})
-		s.FS, s.Host = p, func() string { return "pbx" }
-		b := &bench{source: s}
-		go s.Run(t.Context())
-		go b.gather(t.Context())
-		s.Reload()
+		m := newOnMemory(t, Request{Waits: true}, `"services"`)
+		defer m.end()
+		release := m.hang(t, memoryConfig)
+		m.start(t)
+		m.source.Reload()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		b.expect(t, "")
+		m.expect(t, "")
 		release()
 		time.Sleep(Pulse)
 		synctest.Wait()
-		if got := b.says(); !strings.Contains(got, "/etc/services/a.service=a") {
+		if got := m.says(); !strings.Contains(got, "/etc/services/a.service=a") {
 			t.Errorf("the updates are %q", got)
 		}
 	})

@@ -218,6 +218,16 @@ func (p *process) end(cause error) {
 	<-p.ended
 }
 
+// isOver reports whether the process has ended.
+func (p *process) isOver() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // leave checks that a process that has ended holds nothing, unless a call of it hangs.
 func (p *process) leave() {
 	synctest.Wait()

@@ -69,20 +69,10 @@ func (h *host) startBlind(w *World, dice *rand.Rand) {
 	h.adopt(p)
 }
 
-// isOver reports whether the process has ended.
-func (p *process) isOver() bool {
-	select {
-	case <-p.ended:
-		return true
-	default:
-		return false
-	}
-}
-
 // unconfigured is why the process does not know its configuration, nil if it has said nothing of that.
 func (p *process) unconfigured() error {
 	if p.isOver() {
-		findings, _ := errors.AsType[diag.Findings](p.err)
+		findings, _ := errors.AsType[diag.Findings](p.err) // another error says nothing of it
 		return findings.Err()
 	}
 	p.mu.Lock()

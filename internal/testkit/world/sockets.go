@@ -166,7 +166,7 @@ func (l socketLock) Release() {
 		}
 		l.file.owner = nil
 		return nil
-	})
+	}) // a process that was killed has no lock
 }
 
 // Bind implements [control.System].
